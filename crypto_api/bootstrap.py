@@ -1,0 +1,60 @@
+"""The one start of every process: connect, bind the documents, yield the Runtime, close in reverse order."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from beanie import init_beanie
+
+from crypto_api.adapters.channel_layer import Frames
+from crypto_api.adapters.json_rpc import JsonRpcChain
+from crypto_api.adapters.key_sealing import KeySealer
+from crypto_api.adapters.mail import Mailer
+from crypto_api.adapters.ollama import OllamaModel
+from crypto_api.adapters.queue import JobQueue
+from crypto_api.config import Config
+from crypto_api.documents import DOCUMENTS
+from crypto_api.kit.clock import Clock, SystemClock
+from crypto_api.runtime import Runtime
+from mongodb_config.client import connect
+from mongodb_config.leases import Leases
+from mongodb_config.unit_of_work import UnitOfWork
+
+
+@asynccontextmanager
+async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIterator[Runtime]:
+    """Indexes and validators are not touched here: `mongodb_config.migrations.deploy` makes them, once, before processes start."""
+    async with AsyncExitStack() as stack:
+        mongo = connect(config.mongodb_uri)
+        stack.push_async_callback(mongo.close)
+        database = mongo[config.mongodb_database]
+        await init_beanie(database=database, document_models=DOCUMENTS, skip_indexes=True)
+        networks = config.load_networks()
+        rpc = {slug: await stack.enter_async_context(JsonRpcChain(network.rpc_urls, network.ws_url, network.chain_id)) for slug, network in networks.items()}
+        yield Runtime(
+            config=config,
+            networks=networks,
+            mongo=mongo,
+            database=database,
+            uow=UnitOfWork(mongo),
+            leases=Leases(database),
+            rpc=rpc,
+            queue=await stack.enter_async_context(JobQueue(config.redis_url)),
+            frames=await stack.enter_async_context(Frames(config.redis_url)),
+            mail=Mailer(
+                config.email_host,
+                config.email_port,
+                user=config.email_host_user,
+                password=config.email_host_password.get_secret_value(),
+                sender=config.email_from,
+                mock=config.email_mock_mode,
+            ),
+            llm=_language_model(config),
+            sealer=KeySealer(config.master_key.get_secret_value(), config.master_key_id),
+            clock=clock or SystemClock(),
+        )
+
+
+def _language_model(config: Config) -> OllamaModel | None:
+    if not config.llm_base_url:
+        return None
+    return OllamaModel(config.llm_base_url, config.llm_model_name, api_key=config.llm_api_key.get_secret_value(), timeout_s=config.llm_timeout_s)

@@ -1,0 +1,61 @@
+from datetime import datetime
+from enum import StrEnum
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from mongodb_config.base_document import SharedDocument
+
+
+class FollowState(StrEnum):
+    STARTING = "starting"
+    FOLLOWING = "following"
+    CATCHING_UP = "catching_up"
+    UNREACHABLE = "unreachable"
+    STOPPED = "stopped"  # a reorganisation deeper than is undone by itself: waits for a person
+
+
+class ChainCursor(SharedDocument):
+    """Shared: a chain is the same for every organisation. `_id` is the network's slug; (height, hash) is the last block processed."""
+
+    chain_id: int
+    height: int
+    hash: str
+    head: int  # highest block number the provider told of
+    confirmed: int = 0  # height up to which transactions were confirmed
+    state: FollowState = FollowState.STARTING
+    reason: str | None = None
+    processed_at: datetime
+
+    class Settings:
+        name = "chain_cursors"
+
+
+class ChainBlock(SharedDocument):
+    """Shared: a header that was processed, kept for as deep as a reorganisation may reach. `_id` is `eip155:<chain id>:<block hash>`."""
+
+    network: str
+    number: int
+    hash: str
+    parent_hash: str
+    timestamp: datetime
+    orphaned: bool = False
+
+    class Settings:
+        name = "chain_blocks"
+        indexes = [
+            IndexModel([("network", ASCENDING), ("number", DESCENDING)], unique=True, partialFilterExpression={"orphaned": False}, name="canonical"),
+        ]
+
+
+class TokenContract(SharedDocument):
+    """Shared: facts of a contract, read once and pinned. Name and symbol are untrusted text. `_id` is `eip155:<chain id>/erc20:<address>`."""
+
+    network: str
+    address: str  # EIP-55
+    symbol: str
+    name: str
+    decimals: int | None  # None: not told, or outside 0..36; such a token is quarantined, never taken for 18
+
+    class Settings:
+        name = "token_contracts"
+        indexes = [IndexModel([("network", ASCENDING), ("address", ASCENDING)], unique=True, name="address")]

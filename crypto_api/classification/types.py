@@ -1,0 +1,96 @@
+"""What a movement means. Categories are a closed list: a rule, a person or a model can only choose from it."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Category(StrEnum):
+    TRANSFER_IN = "transfer_in"
+    TRANSFER_OUT = "transfer_out"
+    OWN_TRANSFER = "own_transfer"
+    INCOME = "income"
+    EXPENSE = "expense"
+    PAYROLL = "payroll"
+    INVOICE_PAYMENT = "invoice_payment"
+    REWARD = "reward"
+    SWAP = "swap"
+    WRAP = "wrap"
+    BRIDGE = "bridge"
+    GAS = "gas"
+    FAILED = "failed"
+    SPAM = "spam"
+    OPENING_BALANCE = "opening_balance"
+    UNCLASSIFIED = "unclassified"
+
+
+class DecisionSource(StrEnum):
+    FACT = "fact"
+    RULE = "rule"
+    MEMORY = "memory"
+    MODEL = "model"
+    PERSON = "person"
+    NONE = "none"
+
+
+class CounterpartyKind(StrEnum):
+    CLIENT = "client"
+    EMPLOYEE = "employee"
+    SUPPLIER = "supplier"
+    EXCHANGE = "exchange"
+    OTHER = "other"
+
+
+class Decision(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    category: Category
+    subcategory: str = ""
+    counterparty: str = ""
+    confidence: float = Field(ge=0, le=1)  # a probability, not money
+    source: DecisionSource
+    explanation: str
+    evidence: list[str] = []  # the fields or logs it rests on
+    model: str | None = None
+
+
+class Leg(BaseModel):
+    """What the decision may look at: one movement, without its place in the database."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    kind: str
+    asset: str
+    symbol: str
+    amount: Decimal | None
+    direction: str
+    from_address: str
+    to_address: str
+    spam_reason: str | None
+
+
+class Facts(BaseModel):
+    """A transaction as the pure rules see it. `known` maps addresses (EIP-55) of counterparties to (name, kind)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    succeeded: bool
+    method: str  # first four bytes of the input, 0x…
+    sender_is_own: bool
+    legs: tuple[Leg, ...]
+    known: dict[str, tuple[str, CounterpartyKind]]
+    wrapped_native: str | None  # contract whose Deposit and Withdrawal change the native coin's form
+
+
+class LanguageModel(Protocol):
+    """A local model that fills in a form and nothing else: no tools, no network, no money."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def answer(self, *, system: str, prompt: str, schema: dict[str, Any]) -> dict[str, Any] | None:
+        """An object of that JSON schema; None when the model is unreachable, slow or answers anything else."""
+        ...

@@ -1,0 +1,123 @@
+"""Settings from the environment or `.env`: one typed object, documented in `.env.example`. Networks come from a JSON file."""
+
+from base64 import b64decode
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from crypto_api.kit.ethereum import parse_address
+
+CheckedAddress = Annotated[str, BeforeValidator(parse_address)]
+CommaList = Annotated[list[str], NoDecode, BeforeValidator(lambda value: value.split(",") if isinstance(value, str) else value)]
+
+
+class ListedToken(BaseModel):
+    """A token that this installation trusts on a network. Everything else is shown apart."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    symbol: str
+    address: CheckedAddress
+    decimals: int = Field(ge=0, le=36)
+    name: str = ""
+
+
+class PriceFeed(BaseModel):
+    """A Chainlink-style aggregator: the price of `asset` in `quote`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    asset: str
+    quote: str = "USD"
+    address: CheckedAddress
+    age_max_s: int = 86_400  # an older answer is not used
+
+
+class NetworkConfig(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slug: str
+    name: str
+    chain_id: int
+    native_asset: str = "ETH"
+    rpc_urls: list[str] = Field(min_length=1)
+    ws_url: str | None = None
+    confirmations: int = 12
+    start_height: int | None = None  # where following begins on an empty database; None: at the head
+    wrapped_native: ListedToken | None = None
+    tokens: list[ListedToken] = []
+    price_feeds: list[PriceFeed] = []
+    explorer_url: str | None = None
+    poll_s: float = 1.0
+
+    @model_validator(mode="after")
+    def _symbols_are_unique(self) -> "NetworkConfig":
+        symbols = [self.native_asset, *(token.symbol for token in self.listed())]
+        if len(symbols) != len(set(symbols)):
+            raise ValueError(f"network {self.slug}: a symbol is listed twice")
+        return self
+
+    def listed(self) -> list[ListedToken]:
+        return [*self.tokens, *([self.wrapped_native] if self.wrapped_native else [])]
+
+
+class Config(BaseSettings):
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    mongodb_uri: str = "mongodb://127.0.0.1:27017/?replicaSet=rs0"
+    mongodb_database: str = "coffer"
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    secret_key: SecretStr = SecretStr("")
+    master_key: SecretStr = SecretStr("")
+    master_key_id: str = "k1"
+    debug: bool = False
+    allowed_hosts: CommaList = ["127.0.0.1", "localhost"]
+    networks: Path | None = None
+    email_host: str = "127.0.0.1"
+    email_port: int = 25
+    email_host_user: str = ""
+    email_host_password: SecretStr = SecretStr("")
+    email_from: str = "coffer@localhost"
+    email_mock_mode: bool = False
+    llm_base_url: str = ""
+    llm_api_key: SecretStr = SecretStr("")
+    llm_model_name: str = "granite4:micro"
+    llm_timeout_s: float = 20.0
+    frontend_url: str = "http://127.0.0.1:8000"
+    backend_url: str = "http://127.0.0.1:8000"
+    bcrypt_cost: int = Field(default=12, ge=4, le=16)
+    log_dir: Path = Path("logs")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < 32:
+            raise ValueError("SECRET_KEY must have at least 32 characters")
+        return value
+
+    @field_validator("master_key")
+    @classmethod
+    def _is_256_bits(cls, value: SecretStr) -> SecretStr:
+        try:
+            size = len(b64decode(value.get_secret_value(), validate=True))
+        except ValueError:
+            size = 0
+        if size != 32:
+            raise ValueError("MASTER_KEY must be 32 bytes in base64")
+        return value
+
+    def load_networks(self) -> dict[str, NetworkConfig]:
+        """The followed networks by slug. ValueError when the file is absent or wrong."""
+        if self.networks is None:
+            return {}
+        rows = orjson.loads(self.networks.read_bytes())
+        found = [NetworkConfig.model_validate(row) for row in rows]
+        return {network.slug: network for network in found}
+
+
+
+def load_config() -> Config:
+    return Config()

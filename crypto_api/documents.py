@@ -1,0 +1,35 @@
+"""Every document of the product: the one place where they are listed."""
+
+from crypto_api.chains.documents import ChainBlock, ChainCursor, TokenContract
+from crypto_api.classification.documents import Counterparty
+from crypto_api.events.documents import Event, EventHead
+from crypto_api.identity.documents import OneTimeToken, Session, User
+from crypto_api.ledger.documents import Account, AccountBalance, JournalEntry
+from crypto_api.organizations.documents import Membership, Organization
+from crypto_api.prices.documents import ManualPrice, OraclePrice
+from crypto_api.tasks.documents import Task
+from crypto_api.transactions.documents import Transaction
+from crypto_api.wallets.documents import Wallet
+from mongodb_config.base_document import BaseDocument
+
+DOCUMENTS: list[type[BaseDocument]] = [
+    Organization,
+    Membership,
+    User,
+    Session,
+    OneTimeToken,
+    Event,
+    EventHead,
+    ChainCursor,
+    ChainBlock,
+    TokenContract,
+    Wallet,
+    ManualPrice,
+    OraclePrice,
+    Transaction,
+    Counterparty,
+    Account,
+    JournalEntry,
+    AccountBalance,
+    Task,
+]

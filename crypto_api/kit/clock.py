@@ -1,0 +1,29 @@
+"""Time comes from a clock that tests can set: aware UTC, cut to milliseconds as MongoDB stores it."""
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+def to_milliseconds(moment: datetime) -> datetime:
+    """The same instant in UTC, cut (not rounded) to whole milliseconds, so that what is hashed or compared equals what is read back."""
+    moment = moment.astimezone(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+class Clock(Protocol):
+    def now(self) -> datetime: ...
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return to_milliseconds(datetime.now(UTC))
+
+
+class FixedClock:
+    """A clock that stands where it was put; for tests."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = to_milliseconds(at)
+
+    def now(self) -> datetime:
+        return self.at

@@ -1,0 +1,78 @@
+"""Ethereum values as they come off the wire, checked and immutable. No I/O and no opinion about what they mean."""
+
+import re
+from dataclasses import dataclass, field
+
+from eth_utils.address import is_checksum_address, to_checksum_address
+
+ZERO_ADDRESS = "0x0000000000000000000000000000000000000000"
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
+
+# keccak-256 of the event signatures
+TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"  # EIP-20 Transfer(address,address,uint256)
+DEPOSIT_TOPIC = "0xe1fffcc4923d04b559f4d29a8bfc6cda04eb5b0d3c460751c2402c5c5cc9109c"  # WETH9 Deposit(address,uint256)
+WITHDRAWAL_TOPIC = "0x7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268a95bf5081b65"  # WETH9 Withdrawal(address,uint256)
+
+
+def parse_address(value: str) -> str:
+    """The EIP-55 form. ValueError when it is not an address, or is mixed-case with a wrong checksum."""
+    if not _ADDRESS.fullmatch(value):
+        raise ValueError("must be 0x followed by 40 hexadecimal digits")
+    digits = value[2:]
+    if digits not in (digits.lower(), digits.upper()) and not is_checksum_address(value):
+        raise ValueError("has a wrong checksum (EIP-55): a character was probably mistyped")
+    return str(to_checksum_address(value))
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHeader:
+    number: int
+    hash: str
+    parent_hash: str
+    timestamp: int  # seconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class WireTransaction:
+    """`sender`, `recipient` and every address below are lower case: matching is by exact string."""
+
+    hash: str
+    index: int
+    sender: str
+    recipient: str | None  # None creates a contract
+    value: int  # wei
+    nonce: int
+    input: str
+
+
+@dataclass(frozen=True, slots=True)
+class WireLog:
+    address: str
+    topics: tuple[str, ...]
+    data: str
+    transaction_hash: str
+    log_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class WireReceipt:
+    transaction_hash: str
+    block_hash: str
+    succeeded: bool
+    gas_used: int
+    effective_gas_price: int  # wei
+    contract_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WireBlock:
+    """A whole block with its logs, read by hash so that a lagging node errs instead of answering "none"."""
+
+    header: BlockHeader
+    transactions: tuple[WireTransaction, ...]
+    logs: tuple[WireLog, ...] = field(default=())
+
+
+def address_of_topic(topic: str) -> str:
+    """The address in an indexed event argument, lower case."""
+    return "0x" + topic[-40:].lower()

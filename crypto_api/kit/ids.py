@@ -1,0 +1,24 @@
+"""Identifiers: opaque to clients, sortable by the time they were made, prefixed by what they name."""
+
+import secrets
+import time
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u to misread
+
+
+def _base32(number: int, length: int) -> str:
+    digits = []
+    for _ in range(length):
+        number, rest = divmod(number, 32)
+        digits.append(_ALPHABET[rest])
+    return "".join(reversed(digits))
+
+
+def new_id(prefix: str) -> str:
+    """`wal_01j…`: 48 bits of milliseconds, then 80 random bits (the layout of a ULID), so that ids sort by creation."""
+    return f"{prefix}_{_base32(time.time_ns() // 1_000_000, 10)}{_base32(secrets.randbits(80), 16)}"
+
+
+def new_token() -> str:
+    """A secret for one person: 256 random bits, URL-safe. Only its hash is ever stored."""
+    return secrets.token_urlsafe(32)

@@ -1,0 +1,49 @@
+"""Cursor paging: a cursor names the last row seen, so pages stay stable while rows are added."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import orjson
+
+from crypto_api.kit.errors import InvalidInput
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    items: Sequence[Row]
+    next_cursor: str | None
+    total: int | None = None
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """`sort` is a stored field, newest first when `descending`; ties are broken by `_id`."""
+
+    limit: int = 50
+    cursor: str | None = None
+    sort: str = "_id"
+    descending: bool = True
+    count: bool = False
+
+    def position(self) -> tuple[Any, str] | None:
+        """The (sort value, id) after which this page starts. InvalidInput when the cursor was tampered with or belongs to another sort."""
+        if self.cursor is None:
+            return None
+        try:
+            sort, kind, value, row_id = orjson.loads(base64.urlsafe_b64decode(self.cursor.encode() + b"=="))
+            if sort != self.sort or not isinstance(row_id, str) or not isinstance(value, str | int | type(None)):
+                raise ValueError
+            return (datetime.fromisoformat(str(value)) if kind == "t" else value), row_id
+        except (ValueError, TypeError, binascii.Error, orjson.JSONDecodeError) as error:
+            raise InvalidInput.of("cursor", "is not a cursor of this list", "invalid_cursor") from error
+
+    def cursor_after(self, value: Any, row_id: str) -> str:
+        kind = "t" if isinstance(value, datetime) else "v"
+        packed = orjson.dumps([self.sort, kind, value.isoformat() if kind == "t" else value, row_id])
+        return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()

@@ -1,0 +1,43 @@
+from datetime import datetime
+from enum import StrEnum
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from crypto_api.kit.amounts import StoredDecimal
+from mongodb_config.base_document import SharedDocument, TenantDocument
+
+
+class PriceSource(StrEnum):
+    MANUAL = "manual"
+    ORACLE = "oracle"
+
+
+class ManualPrice(TenantDocument):
+    """A price that a person of the organisation set: `rate` units of `quote` for one `asset`, in force from `at` on."""
+
+    asset: str
+    quote: str
+    at: datetime
+    rate: StoredDecimal
+    set_by: str
+    reason: str = ""
+
+    class Settings:
+        name = "manual_prices"
+        indexes = [IndexModel([("org_id", ASCENDING), ("asset", ASCENDING), ("quote", ASCENDING), ("at", DESCENDING)], name="org_asset_at")]
+
+
+class OraclePrice(SharedDocument):
+    """Shared: what a feed contract answered at one block. `_id` is `eip155:<chain id>:<block hash>:<feed address>`."""
+
+    network: str
+    feed: str
+    asset: str
+    quote: str
+    block_number: int
+    rate: StoredDecimal
+    updated_at: datetime  # when the feed itself was last updated: the age of the price
+
+    class Settings:
+        name = "oracle_prices"
+        indexes = [IndexModel([("network", ASCENDING), ("asset", ASCENDING), ("block_number", DESCENDING)], name="asset_block")]

@@ -1,0 +1,40 @@
+"""What a process holds while it runs, as one frozen value. Edges unpack it and hand on the narrow thing that a flow needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from crypto_api.adapters.channel_layer import Frames
+from crypto_api.adapters.json_rpc import JsonRpcChain
+from crypto_api.adapters.key_sealing import KeySealer
+from crypto_api.adapters.mail import Mailer
+from crypto_api.adapters.ollama import OllamaModel
+from crypto_api.adapters.queue import JobQueue
+from crypto_api.config import Config, NetworkConfig
+from crypto_api.kit.clock import Clock
+from mongodb_config.client import Database, MongoClient
+from mongodb_config.leases import Leases
+from mongodb_config.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True)
+class Runtime:
+    config: Config
+    networks: Mapping[str, NetworkConfig]
+    mongo: MongoClient
+    database: Database
+    uow: UnitOfWork
+    leases: Leases
+    rpc: Mapping[str, JsonRpcChain]  # by network slug
+    queue: JobQueue
+    frames: Frames
+    mail: Mailer
+    llm: OllamaModel | None
+    sealer: KeySealer
+    clock: Clock
+
+
+def runtime_of(scope: Mapping[str, Any]) -> Runtime:
+    """The runtime of an ASGI scope: the lifespan put it there."""
+    runtime: Runtime = scope["state"]["runtime"]
+    return runtime

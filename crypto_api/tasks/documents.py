@@ -1,0 +1,31 @@
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from mongodb_config.base_document import TenantDocument
+
+
+class TaskStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class Task(TenantDocument):
+    """Work that takes long or happens by itself, for one organisation, as people see it."""
+
+    kind: str
+    status: TaskStatus
+    progress: int = 0  # percent
+    summary: str = ""
+    result: dict[str, Any] | None = None
+    error: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    class Settings:
+        name = "tasks"
+        indexes = [IndexModel([("org_id", ASCENDING), ("_id", DESCENDING)], name="org_latest")]

@@ -1,0 +1,66 @@
+from datetime import datetime
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from crypto_api.transactions.types import Booking, Finality, Inclusion, Movement, Status
+from mongodb_config.base_document import TenantDocument
+
+
+class Transaction(TenantDocument):
+    """A transaction as it concerns one organisation. `_id` is `<org>:eip155:<chain id>:<hash>`, so that seeing it twice is harmless; a
+    reorganisation moves it to another block and keeps the old one in `past_inclusions`."""
+
+    network: str
+    chain_id: int
+    hash: str
+    block_number: int
+    block_hash: str
+    index: int  # within the block
+    timestamp: datetime  # of the block
+    stored_at: datetime
+    succeeded: bool
+    finality: Finality = Finality.PENDING
+    past_inclusions: list[Inclusion] = []
+    from_address: str
+    to_address: str | None
+    method: str = "0x"  # first four bytes of the input
+    gas_fee_raw: str | None = None  # wei, where a wallet of the organisation paid it
+    movements: list[Movement]
+    wallet_ids: list[str]
+    assets: list[str]
+
+    booking: Booking = Booking.DUE
+    booked_at: datetime | None = None
+    entry_ids: list[str] = []
+    unpriced: bool = False
+
+    category: str = "unclassified"
+    subcategory: str = ""
+    counterparty: str = ""
+    confidence: float = 0.0
+    category_source: str = "none"
+    explanation: str = ""
+    evidence: list[str] = []
+    model: str | None = None
+    note: str = ""
+    version: int = 1
+
+    @property
+    def status(self) -> Status:
+        if self.finality is Finality.ORPHANED:
+            return Status.ORPHANED
+        if not self.succeeded:
+            return Status.FAILED
+        return Status.CONFIRMED if self.finality is Finality.CONFIRMED else Status.PENDING
+
+    class Settings:
+        name = "transactions"
+        indexes = [
+            IndexModel([("org_id", ASCENDING), ("timestamp", DESCENDING), ("_id", DESCENDING)], name="org_latest"),
+            IndexModel([("org_id", ASCENDING), ("wallet_ids", ASCENDING), ("timestamp", DESCENDING)], name="org_wallet"),
+            IndexModel([("org_id", ASCENDING), ("category", ASCENDING), ("timestamp", DESCENDING)], name="org_category"),
+            IndexModel([("org_id", ASCENDING), ("hash", ASCENDING)], name="org_hash"),
+            IndexModel([("network", ASCENDING), ("block_number", ASCENDING), ("index", ASCENDING)], name="network_block"),
+            IndexModel([("network", ASCENDING), ("booking", ASCENDING), ("block_number", ASCENDING), ("index", ASCENDING)], name="network_booking"),
+            IndexModel([("network", ASCENDING), ("finality", ASCENDING), ("block_number", ASCENDING)], name="network_finality"),
+        ]

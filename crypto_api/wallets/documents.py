@@ -1,0 +1,45 @@
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel
+
+from mongodb_config.base_document import TenantDocument
+
+
+class WalletType(StrEnum):
+    PRIVATE_KEY = "private_key"
+    METAMASK = "metamask"
+    HARDWARE = "hardware"
+    WATCH = "watch"
+
+
+class Opening(StrEnum):
+    """Where a wallet stands with its opening balance: what it held when watching began."""
+
+    DUE = "due"
+    DONE = "done"
+
+
+class Wallet(TenantDocument):
+    name: str
+    address: str  # EIP-55
+    wallet_type: WalletType
+    network: str  # slug
+    monitoring_enabled: bool = True
+    sealed_key: dict[str, Any] | None = None  # envelope of `adapters/key_sealing.py`; never in an answer, log or event
+    created_by: str
+    active: bool = True  # False: deleted by a person; kept for its history
+    opening: Opening = Opening.DUE
+    opened_at_height: int | None = None  # movements count from the block after this one
+    opened_at_hash: str | None = None
+    updated_at: datetime
+    version: int = 1  # grows with each change by a person; the ETag
+
+    class Settings:
+        name = "wallets"
+        indexes = [
+            IndexModel([("org_id", ASCENDING), ("network", ASCENDING), ("address", ASCENDING)], unique=True, partialFilterExpression={"active": True}, name="org_address"),
+            IndexModel([("org_id", ASCENDING), ("created_by", ASCENDING)], name="org_creator"),
+            IndexModel([("network", ASCENDING), ("active", ASCENDING)], name="network_active"),
+        ]

@@ -1,0 +1,68 @@
+"""Leases: at most one holder, with a fencing number that grows at each change of hands.
+
+A lease only keeps two workers from doing the same work for nothing. Correctness rests on what they write: the cursor's
+compare-and-set and unique indexes, which hold even when a stalled holder wakes up late.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from mongodb_config.client import Database
+
+COLLECTION = "leases"
+DURATION_S = 6.0  # a dead holder is replaced within this time
+RENEWAL_S = 2.0
+
+
+@dataclass(frozen=True)
+class Lease:
+    name: str
+    holder: str
+    fence: int
+
+
+class Leases:
+    def __init__(self, database: Database) -> None:
+        self._rows = database[COLLECTION]
+
+    async def acquire(self, name: str, holder: str) -> Lease | None:
+        """The lease, or None while another holds it. The same holder may acquire again."""
+        now = datetime.now(UTC)
+        try:
+            row = await self._rows.find_one_and_update(
+                {"_id": name, "$or": [{"expires_at": {"$lt": now}}, {"holder": holder}]},
+                {"$set": {"holder": holder, "expires_at": now + timedelta(seconds=DURATION_S)}, "$inc": {"fence": 1}},
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        except DuplicateKeyError:  # the row exists and is held: the upsert could not insert a second one
+            return None
+        return Lease(name, holder, row["fence"])
+
+    async def renew(self, lease: Lease) -> bool:
+        """False when it was lost: stop at once."""
+        done = await self._rows.update_one(
+            {"_id": lease.name, "holder": lease.holder, "fence": lease.fence},
+            {"$set": {"expires_at": datetime.now(UTC) + timedelta(seconds=DURATION_S)}},
+        )
+        return done.matched_count == 1
+
+    async def release(self, lease: Lease) -> None:
+        await self._rows.update_one(
+            {"_id": lease.name, "holder": lease.holder, "fence": lease.fence},
+            {"$set": {"expires_at": datetime.fromtimestamp(0, UTC)}},
+        )
+
+    async def wait_for(self, name: str, holder: str, *, poll_s: float = 0.5) -> Lease:
+        while (lease := await self.acquire(name, holder)) is None:
+            await asyncio.sleep(poll_s)
+        return lease
+
+    async def keep(self, lease: Lease) -> None:
+        """Renews until it is lost, then returns. Run it beside the work and stop the work when it returns."""
+        while await self.renew(lease):
+            await asyncio.sleep(RENEWAL_S)

@@ -1,0 +1,29 @@
+"""One page of a collection by keyset: no skip, so a page costs the same at any depth and stays stable while rows are added."""
+
+import re
+from typing import Any, TypeVar
+
+from mongodb_config.base_document import BaseDocument
+
+Doc = TypeVar("Doc", bound=BaseDocument)
+
+
+async def fetch(
+    document: type[Doc], where: dict[str, Any], *, sort: str, descending: bool, after: tuple[Any, str] | None, limit: int
+) -> list[Doc]:
+    """Up to `limit` documents behind `after` = (value of `sort`, `_id`); ties are broken by `_id`."""
+    direction, beyond = (-1, "$lt") if descending else (1, "$gt")
+    query: dict[str, Any] = dict(where)
+    if after is not None:
+        value, row_id = after
+        behind: dict[str, Any] = {"_id": {beyond: row_id}}
+        if sort != "_id":
+            behind = {"$or": [{sort: {beyond: value}}, {sort: value, "_id": {beyond: row_id}}]}
+        query = {"$and": [query, behind]}
+    order = [("_id", direction)] if sort == "_id" else [(sort, direction), ("_id", direction)]
+    return await document.find(query, sort=order, limit=limit).to_list()
+
+
+def contains(text: str) -> dict[str, str]:
+    """A filter for "contains these characters", whatever they are; bounded, so that no pattern of a user ever runs."""
+    return {"$regex": re.escape(text[:100]), "$options": "i"}
