@@ -1,5 +1,6 @@
 """What comes from npm, fetched once by the lock: the chain node for trying out, contract sources and compiler, the dashboard's scripts and styles."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -32,12 +33,18 @@ def ensure_npm_parts() -> None:
     stamp, wanted = NODE_MODULES / ".installed", _lock_hash()
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    started, console = time.monotonic(), Console(stderr=True)
-    node = find_node()
+    with (ROOT / "package-lock.json").open() as lock:  # two first starts at once: one works, the other waits
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != wanted:
+            _fetch()
+            stamp.write_text(wanted)
+
+
+def _fetch() -> None:
+    started, node = time.monotonic(), find_node()
     _say("fetching the npm parts (once) ...")
-    with console.status(""):  # a spinner on a terminal, nothing elsewhere
+    with Console(stderr=True).status(""):  # a spinner on a terminal, nothing elsewhere
         _npm_ci(node)
-    stamp.write_text(wanted)
     _say(f"npm parts fetched in {time.monotonic() - started:.0f} s")
 
 

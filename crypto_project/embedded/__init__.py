@@ -1,0 +1,1 @@
+"""Servers that a trial or a test brings along. For one machine; production brings its own."""
