@@ -5,63 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from crypto_api.kit.ethereum import parse_address
+from crypto_api.kit.networks import NetworkConfig
 
-CheckedAddress = Annotated[str, BeforeValidator(parse_address)]
 CommaList = Annotated[list[str], NoDecode, BeforeValidator(lambda value: value.split(",") if isinstance(value, str) else value)]
-
-
-class ListedToken(BaseModel):
-    """A token that this installation trusts on a network. Everything else is shown apart."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    symbol: str
-    address: CheckedAddress
-    decimals: int = Field(ge=0, le=36)
-    name: str = ""
-
-
-class PriceFeed(BaseModel):
-    """A Chainlink-style aggregator: the price of `asset` in `quote`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    asset: str
-    quote: str = "USD"
-    address: CheckedAddress
-    age_max_s: int = 86_400  # an older answer is not used
-
-
-class NetworkConfig(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    slug: str
-    name: str
-    chain_id: int
-    native_asset: str = "ETH"
-    rpc_urls: list[str] = Field(min_length=1)
-    ws_url: str | None = None
-    confirmations: int = 12
-    start_height: int | None = None  # where following begins on an empty database; None: at the head
-    wrapped_native: ListedToken | None = None
-    tokens: list[ListedToken] = []
-    price_feeds: list[PriceFeed] = []
-    explorer_url: str | None = None
-    poll_s: float = 1.0
-
-    @model_validator(mode="after")
-    def _symbols_are_unique(self) -> "NetworkConfig":
-        symbols = [self.native_asset, *(token.symbol for token in self.listed())]
-        if len(symbols) != len(set(symbols)):
-            raise ValueError(f"network {self.slug}: a symbol is listed twice")
-        return self
-
-    def listed(self) -> list[ListedToken]:
-        return [*self.tokens, *([self.wrapped_native] if self.wrapped_native else [])]
 
 
 class Config(BaseSettings):
@@ -116,7 +65,6 @@ class Config(BaseSettings):
         rows = orjson.loads(self.networks.read_bytes())
         found = [NetworkConfig.model_validate(row) for row in rows]
         return {network.slug: network for network in found}
-
 
 
 def load_config() -> Config:

@@ -10,8 +10,9 @@ from crypto_api.adapters.key_sealing import KeySealer
 from crypto_api.adapters.mail import Mailer
 from crypto_api.adapters.ollama import OllamaModel
 from crypto_api.adapters.queue import JobQueue
-from crypto_api.config import Config, NetworkConfig
+from crypto_api.config import Config
 from crypto_api.kit.clock import Clock
+from crypto_api.kit.networks import NetworkConfig
 from mongodb_config.client import Database, MongoClient
 from mongodb_config.leases import Leases
 from mongodb_config.unit_of_work import UnitOfWork
