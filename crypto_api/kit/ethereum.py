@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from eth_utils.address import is_checksum_address, to_checksum_address
 
+from crypto_api.kit.errors import Unavailable
+
 ZERO_ADDRESS = "0x0000000000000000000000000000000000000000"
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 
@@ -12,6 +14,18 @@ _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"  # EIP-20 Transfer(address,address,uint256)
 DEPOSIT_TOPIC = "0xe1fffcc4923d04b559f4d29a8bfc6cda04eb5b0d3c460751c2402c5c5cc9109c"  # WETH9 Deposit(address,uint256)
 WITHDRAWAL_TOPIC = "0x7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268a95bf5081b65"  # WETH9 Withdrawal(address,uint256)
+
+
+class ChainUnavailable(Unavailable):
+    """The node did not answer, or not in time, or with an error of its own. Never a verdict on anything: ask again."""
+
+    code = "chain_unavailable"
+
+
+class InconsistentAnswer(ChainUnavailable):
+    """Answers of the node do not fit together (another block than asked for, a hash that does not link). Not used; ask again."""
+
+    code = "chain_inconsistent"
 
 
 def parse_address(value: str) -> str:
@@ -22,6 +36,16 @@ def parse_address(value: str) -> str:
     if digits not in (digits.lower(), digits.upper()) and not is_checksum_address(value):
         raise ValueError("has a wrong checksum (EIP-55): a character was probably mistyped")
     return str(to_checksum_address(value))
+
+
+def checksummed(address: str) -> str:
+    """The EIP-55 form of an address that a node told."""
+    return str(to_checksum_address(address))
+
+
+def address_of_topic(topic: str) -> str:
+    """The address in an indexed event argument, lower case."""
+    return "0x" + topic[-40:].lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +85,13 @@ class WireReceipt:
     succeeded: bool
     gas_used: int
     effective_gas_price: int  # wei
-    contract_address: str | None = None
+    l1_fee: int = 0  # wei; what an OP-stack network charges on top for its data
 
 
 @dataclass(frozen=True, slots=True)
 class WireBlock:
-    """A whole block with its logs, read by hash so that a lagging node errs instead of answering "none"."""
+    """A block with what in it touches the watched addresses: `transactions` holds the transaction of every log in `logs`."""
 
     header: BlockHeader
     transactions: tuple[WireTransaction, ...]
     logs: tuple[WireLog, ...] = field(default=())
-
-
-def address_of_topic(topic: str) -> str:
-    """The address in an indexed event argument, lower case."""
-    return "0x" + topic[-40:].lower()
