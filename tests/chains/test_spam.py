@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from crypto_api.chains.spam import look_alike_of, skeleton, spam_reason
 
 LISTED = frozenset({"ETH", "WETH", "USDC", "DAI", "LINK", "WBTC", "USDT"})
