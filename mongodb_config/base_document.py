@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from beanie import Document
-from pydantic import ConfigDict, Field
+from beanie.odm.utils.encoder import Encoder
+from pydantic import BaseModel, ConfigDict, Field
 from pymongo import IndexModel
 
 
@@ -40,3 +41,9 @@ class SharedDocument(BaseDocument):
     """Belongs to the installation: facts about a chain, accounts of people, leases. Each such class says why in its docstring."""
 
     TENANT: ClassVar[bool] = False
+
+
+def encoded(value: BaseModel) -> dict[str, Any]:
+    """As it goes into MongoDB (Decimal128, aware datetimes), for writes that are not a whole document's."""
+    result: dict[str, Any] = Encoder(by_alias=True).encode(value)
+    return result

@@ -1,0 +1,38 @@
+"""Facts of token contracts: read once, pinned, never believed."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from crypto_api.chains import rules, store
+from crypto_api.chains.documents import TokenContract
+from crypto_api.chains.types import ChainReader, TokenFacts
+from crypto_api.kit.ethereum import checksummed
+from crypto_api.kit.networks import NetworkConfig
+
+_SYMBOL, _NAME, _DECIMALS = "0x95d89b41", "0x06fdde03", "0x313ce567"  # EIP-20 symbol(), name(), decimals()
+
+
+async def token_facts(network: NetworkConfig, contracts: Iterable[str], chain: ChainReader, now: datetime) -> dict[str, TokenFacts]:
+    """By contract address in lower case. What the installation lists is believed; everything else is asked of the contract once."""
+    wanted = {checksummed(contract) for contract in contracts}
+    listed = {token.address: token for token in network.listed()}
+    facts = {a: TokenFacts(a, listed[a].symbol, listed[a].name, listed[a].decimals, True, listed[a].symbol) for a in wanted & listed.keys()}
+    pinned = {row.address: row for row in await store.tokens(network.slug, wanted - facts.keys())}
+    for address in sorted(wanted - facts.keys()):
+        row = pinned.get(address) or await _pin(network, address, chain, now)
+        facts[address] = TokenFacts(address, row.symbol, row.name, row.decimals, False, row.id)
+    return {address.lower(): fact for address, fact in facts.items()}
+
+
+async def _pin(network: NetworkConfig, address: str, chain: ChainReader, now: datetime) -> TokenContract:
+    row = TokenContract(
+        id=rules.asset_id(network.chain_id, address),
+        created_at=now,
+        network=network.slug,
+        address=address,
+        symbol=rules.token_text(await chain.call(address, _SYMBOL), rules.SYMBOL_LENGTH_MAX),
+        name=rules.token_text(await chain.call(address, _NAME), rules.NAME_LENGTH_MAX),
+        decimals=rules.token_decimals(await chain.call(address, _DECIMALS)),
+    )
+    await store.pin_token(row)
+    return row

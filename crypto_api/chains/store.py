@@ -1,0 +1,112 @@
+"""Every query of the slice. Chains are shared by all organisations, so nothing here takes an organisation."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo import ReplaceOne, UpdateOne
+
+from crypto_api.chains.documents import ChainBlock, ChainCursor, FollowState, TokenContract
+from crypto_api.chains.types import Position
+from crypto_api.kit.ethereum import BlockHeader
+from mongodb_config.unit_of_work import Session
+
+BLOCKS_KEPT = 256
+
+
+def block_id(chain_id: int, block_hash: str) -> str:
+    return f"eip155:{chain_id}:{block_hash}"
+
+
+async def cursors() -> list[ChainCursor]:
+    return await ChainCursor.find_all().sort("+_id").to_list()
+
+
+async def cursor(network: str) -> ChainCursor | None:
+    return await ChainCursor.get(network)
+
+
+async def start(network: str, chain_id: int, header: BlockHeader, now: datetime) -> None:
+    """Makes the cursor and its block unless the network has one; harmless when done twice."""
+    row = ChainCursor(
+        id=network, created_at=now, chain_id=chain_id, height=header.number, hash=header.hash, head=header.number, confirmed=header.number, processed_at=now
+    )
+    blocks = ChainBlock.get_pymongo_collection()
+    await blocks.bulk_write([_stored(network, chain_id, header, now)])
+    rows = ChainCursor.get_pymongo_collection()
+    fields = row.model_dump(by_alias=True)
+    fields.pop("_id")
+    await rows.update_one({"_id": network}, {"$setOnInsert": fields}, upsert=True)
+
+
+async def move_cursor(
+    session: Session, network: str, *, expected: Position, to: Position, head: int, confirmed: int | None, now: datetime
+) -> bool:
+    """Compare-and-set: False when the cursor no longer stands at `expected`."""
+    changes: dict[str, Any] = {"height": to.height, "hash": to.hash, "head": head, "processed_at": now, "reason": None}
+    changes["state"] = FollowState.FOLLOWING if to.height >= head else FollowState.CATCHING_UP
+    update: dict[str, Any] = {"$set": changes}
+    if confirmed is not None:
+        update["$max"] = {"confirmed": confirmed}
+    done = await ChainCursor.get_pymongo_collection().update_one(
+        {"_id": network, "height": expected.height, "hash": expected.hash}, update, session=session
+    )
+    return done.matched_count == 1
+
+
+async def set_state(network: str, state: FollowState, reason: str | None = None, head: int | None = None) -> None:
+    """Says how following goes; never moves the cursor."""
+    changes: dict[str, Any] = {"state": state, "reason": reason}
+    if head is not None:
+        changes["head"] = head
+    await ChainCursor.get_pymongo_collection().update_one({"_id": network}, {"$set": changes})
+
+
+async def record_blocks(session: Session, network: str, chain_id: int, headers: Sequence[BlockHeader], now: datetime) -> None:
+    """A block that comes back after it was orphaned is canonical again."""
+    if headers:
+        writes = [_stored(network, chain_id, header, now) for header in headers[-BLOCKS_KEPT:]]
+        await ChainBlock.get_pymongo_collection().bulk_write(writes, session=session)
+
+
+async def orphan_block(session: Session, chain_id: int, block_hash: str) -> None:
+    await ChainBlock.get_pymongo_collection().update_one(
+        {"_id": block_id(chain_id, block_hash)}, {"$set": {"orphaned": True}}, session=session
+    )
+
+
+async def canonical_blocks(network: str, from_height: int) -> list[ChainBlock]:
+    """Processed and not orphaned, from that height on, highest first."""
+    return await ChainBlock.find({"network": network, "orphaned": False, "number": {"$gte": from_height}}).sort("-number").to_list()
+
+
+async def forget_blocks_below(network: str, height: int) -> None:
+    """Drops headers deeper than any reorganisation that is undone by itself."""
+    await ChainBlock.get_pymongo_collection().delete_many({"network": network, "number": {"$lt": height}})
+
+
+async def tokens(network: str, contracts: Iterable[str]) -> list[TokenContract]:
+    return await TokenContract.find({"network": network, "address": {"$in": list(contracts)}}).to_list()
+
+
+async def pin_token(row: TokenContract) -> None:
+    """The first facts read stay: a contract that changes its name later changes nothing here."""
+    fields = row.model_dump(by_alias=True)
+    key = fields.pop("_id")
+    await TokenContract.get_pymongo_collection().update_one({"_id": key}, {"$setOnInsert": fields}, upsert=True)
+
+
+def _stored(network: str, chain_id: int, header: BlockHeader, now: datetime) -> ReplaceOne[dict[str, Any]] | UpdateOne:
+    return ReplaceOne(
+        {"_id": block_id(chain_id, header.hash)},
+        {
+            "created_at": now,
+            "network": network,
+            "number": header.number,
+            "hash": header.hash,
+            "parent_hash": header.parent_hash,
+            "timestamp": datetime.fromtimestamp(header.timestamp, UTC),
+            "orphaned": False,
+        },
+        upsert=True,
+    )

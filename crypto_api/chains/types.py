@@ -1,0 +1,43 @@
+"""Ports and values of following a chain."""
+
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from crypto_api.kit.ethereum import BlockHeader, WireBlock, WireReceipt
+
+
+class ChainReader(Protocol):
+    """One network. Every method raises ChainUnavailable when it cannot answer; none of them ever answers "nothing" instead."""
+
+    async def block_number(self) -> int: ...
+
+    async def header(self, number: int) -> BlockHeader | None: ...
+
+    async def read_blocks(self, first: int, last: int, watched: Container[str]) -> list[WireBlock]: ...
+
+    async def read_receipts(self, hashes: Iterable[str]) -> dict[str, WireReceipt]: ...
+
+    async def balances(self, holdings: Sequence[tuple[str, str | None]], block_hash: str) -> list[int]: ...
+
+    async def call(self, to: str, data: str, block_hash: str | None = None) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """What is pinned about a token contract. `decimals` is None where it did not say, or said something outside 0..36."""
+
+    contract: str  # EIP-55
+    symbol: str
+    name: str
+    decimals: int | None
+    listed: bool
+    asset: str  # the symbol of a listed token, else its CAIP-19 id
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last block processed."""
+
+    height: int
+    hash: str

@@ -1,0 +1,163 @@
+"""Every query of the slice. Those of the follower span organisations, since a block does; they are named `…_of_network` or `…_in_block`."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from pymongo import InsertOne, UpdateOne
+
+from crypto_api.kit.paging import Page, PageRequest
+from crypto_api.transactions.documents import Transaction
+from crypto_api.transactions.types import Booking, Finality, Movement
+from mongodb_config import pages
+from mongodb_config.base_document import encoded
+from mongodb_config.unit_of_work import Session
+
+
+def transaction_id(org_id: str, chain_id: int, hash_: str) -> str:
+    return f"{org_id}:eip155:{chain_id}:{hash_}"
+
+
+# ---- reads of one organisation ---------------------------------------------------------------------------------------------------
+
+
+async def get(org_id: str, row_id: str) -> Transaction | None:
+    return await Transaction.find_one({"_id": row_id, "org_id": org_id})
+
+
+async def by_hash(org_id: str, hash_: str) -> list[Transaction]:
+    return await Transaction.find({"org_id": org_id, "hash": hash_.lower()}).to_list()
+
+
+async def page(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Transaction]:
+    """`where` holds conditions that an edge composed from typed filters; the organisation is added here."""
+    query = {"$and": [{"org_id": org_id}, where]} if where else {"org_id": org_id}
+    rows = await pages.fetch(
+        Transaction, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1
+    )
+    more = len(rows) > request.limit
+    rows = rows[: request.limit]
+    cursor = request.cursor_after(getattr(rows[-1], request.sort, rows[-1].id), rows[-1].id) if more else None
+    total = await Transaction.find(query).count() if request.count else None
+    return Page(rows, cursor, total)
+
+
+async def count(org_id: str, where: dict[str, Any] | None = None) -> int:
+    return await Transaction.find({"org_id": org_id, **(where or {})}).count()
+
+
+# ---- the follower ----------------------------------------------------------------------------------------------------------------
+
+
+async def stored_of_network(session: Session, ids: Sequence[str]) -> dict[str, Transaction]:
+    rows = await Transaction.find({"_id": {"$in": list(ids)}}, session=session).to_list()
+    return {row.id: row for row in rows}
+
+
+async def put_in_block(session: Session, new: Iterable[Transaction], returned: Iterable[tuple[Transaction, Transaction]]) -> None:
+    """Inserts `new`; moves each `returned` (as it stands, as it is now) into its new block. What a person decided about it stays."""
+    writes: list[InsertOne[dict[str, Any]] | UpdateOne] = [InsertOne(encoded(row)) for row in new]
+    for before, now in returned:
+        fields = encoded(now)
+        chain_facts = {name: fields[name] for name in _CHAIN_FACTS}
+        writes.append(
+            UpdateOne(
+                {"_id": before.id, "org_id": before.org_id, "finality": Finality.ORPHANED},
+                {"$set": {**chain_facts, "booking": Booking.DUE, "booked_at": None}, "$inc": {"version": 1}},
+            )
+        )
+    if writes:
+        await Transaction.get_pymongo_collection().bulk_write(writes, session=session)
+
+
+async def in_block(session: Session, network: str, number: int, block_hash: str) -> list[Transaction]:
+    query = {"network": network, "block_number": number, "block_hash": block_hash, "finality": {"$ne": Finality.ORPHANED}}
+    return await Transaction.find(query, session=session).to_list()
+
+
+async def orphan(session: Session, row: Transaction, now: datetime) -> None:
+    """Takes it out of its block. The row stays, and says where it stood."""
+    past = {"block_number": row.block_number, "block_hash": row.block_hash, "orphaned_at": now}
+    booking = Booking.REVERSED if row.booking is Booking.DONE else Booking.NONE
+    await Transaction.get_pymongo_collection().update_one(
+        {"_id": row.id, "org_id": row.org_id, "block_hash": row.block_hash},
+        {"$set": {"finality": Finality.ORPHANED, "booking": booking}, "$push": {"past_inclusions": past}, "$inc": {"version": 1}},
+        session=session,
+    )
+
+
+async def due_for_booking_of_network(network: str, limit: int) -> list[Transaction]:
+    """Stored and not yet booked, in the order of the chain."""
+    query = {"network": network, "booking": Booking.DUE}
+    return await Transaction.find(query, sort=[("block_number", 1), ("index", 1), ("_id", 1)], limit=limit).to_list()
+
+
+async def unconfirmed_of_network(network: str, up_to_height: int, limit: int) -> list[Transaction]:
+    query = {"network": network, "finality": Finality.PENDING, "block_number": {"$lte": up_to_height}}
+    return await Transaction.find(query, sort=[("block_number", 1), ("index", 1)], limit=limit).to_list()
+
+
+async def confirm(session: Session, row: Transaction) -> bool:
+    """False when it left its block meanwhile."""
+    done = await Transaction.get_pymongo_collection().update_one(
+        {"_id": row.id, "org_id": row.org_id, "block_hash": row.block_hash, "finality": Finality.PENDING},
+        {"$set": {"finality": Finality.CONFIRMED}, "$inc": {"version": 1}},
+        session=session,
+    )
+    return done.modified_count == 1
+
+
+# ---- booking ---------------------------------------------------------------------------------------------------------------------
+
+
+async def mark_booked(
+    session: Session,
+    row: Transaction,
+    *,
+    booking: Booking,
+    movements: Sequence[Movement],
+    decision: dict[str, Any],
+    entry_ids: Sequence[str],
+    unpriced: bool,
+    now: datetime,
+) -> bool:
+    """False when it is no longer due in that block: another run was first, or the block is gone. `decision` holds the category fields."""
+    done = await Transaction.get_pymongo_collection().update_one(
+        {"_id": row.id, "org_id": row.org_id, "block_hash": row.block_hash, "booking": Booking.DUE},
+        {
+            "$set": {
+                "booking": booking,
+                "booked_at": now,
+                "unpriced": unpriced,
+                "movements": [encoded(movement) for movement in movements],
+                **decision,
+            },
+            "$push": {"entry_ids": {"$each": list(entry_ids)}},
+            "$inc": {"version": 1},
+        },
+        session=session,
+    )
+    return done.modified_count == 1
+
+
+async def annotate(session: Session, org_id: str, row_id: str, version: int, changes: dict[str, Any]) -> bool:
+    """Sets category fields and note by compare-and-set on `version`; never what came from the chain."""
+    done = await Transaction.get_pymongo_collection().update_one(
+        {"_id": row_id, "org_id": org_id, "version": version}, {"$set": changes, "$inc": {"version": 1}}, session=session
+    )
+    return done.modified_count == 1
+
+
+_CHAIN_FACTS = (
+    "block_number",
+    "block_hash",
+    "index",
+    "timestamp",
+    "stored_at",
+    "succeeded",
+    "finality",
+    "gas_fee_raw",
+    "movements",
+    "wallet_ids",
+    "assets",
+)
