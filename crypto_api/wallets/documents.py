@@ -33,6 +33,7 @@ class Wallet(TenantDocument):
     opening: Opening = Opening.DUE
     opened_at_height: int | None = None  # movements count from the block after this one
     opened_at_hash: str | None = None
+    openings: int = 0  # how often it was opened: the opening block may be orphaned, and watching may pause
     updated_at: datetime
     version: int = 1  # grows with each change by a person; the ETag
 
@@ -41,5 +42,6 @@ class Wallet(TenantDocument):
         indexes = [
             IndexModel([("org_id", ASCENDING), ("network", ASCENDING), ("address", ASCENDING)], unique=True, partialFilterExpression={"active": True}, name="org_address"),
             IndexModel([("org_id", ASCENDING), ("created_by", ASCENDING)], name="org_creator"),
-            IndexModel([("network", ASCENDING), ("active", ASCENDING)], name="network_active"),
+            IndexModel([("network", ASCENDING), ("updated_at", ASCENDING)], name="network_updated"),
+            IndexModel([("network", ASCENDING), ("opening", ASCENDING)], name="network_opening"),
         ]
