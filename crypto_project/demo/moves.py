@@ -70,9 +70,20 @@ class ChainMoves:
     async def post_price(self, feed: str, answer: int) -> SentTransaction:
         return await self.actor.send(self._issuer, feed, data=_call("post(int256)", answer))
 
+    async def latest_price(self, feed: str) -> int:
+        answer = await self._read(feed, "latestRoundData()")
+        return int.from_bytes(answer[32:64], "big", signed=True)  # the second of five words
+
+    async def ether_balance(self, owner: str) -> int:
+        return int(await self.actor.rpc("eth_getBalance", owner, "latest"), 16)
+
     async def token_balance(self, token: str, owner: str) -> int:
-        data = "0x" + _call("balanceOf(address)", owner).hex()
-        return int(await self.actor.rpc("eth_call", {"to": token, "data": data}, "latest"), 16)
+        return int.from_bytes(await self._read(token, "balanceOf(address)", owner), "big")
+
+    async def _read(self, contract: str, signature: str, *arguments: Any) -> bytes:
+        data = "0x" + _call(signature, *arguments).hex()
+        answer: str = await self.actor.rpc("eth_call", {"to": contract, "data": data}, "latest")
+        return bytes.fromhex(answer.removeprefix("0x"))
 
 
 def _call(signature: str, *arguments: Any) -> bytes:

@@ -1,8 +1,5 @@
 """The demo's contracts on a real node behave like the ones they stand for."""
 
-import asyncio
-import shutil
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
@@ -12,10 +9,11 @@ import pytest
 import pytest_asyncio
 
 from crypto_project.demo.chain import ChainActor
-from crypto_project.demo.compile import PROJECT_ROOT, Artifact, compile_contracts
+from crypto_project.demo.compile import Artifact, compile_contracts
 from crypto_project.demo.deploy import LURE_SYMBOL, DemoContracts, contract_addresses, deploy_contracts
 from crypto_project.demo.keys import dev_account, look_alike
 from crypto_project.demo.moves import ChainMoves
+from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
 
 CHAIN_ID = 31337
 DEPOSIT = "0xe1fffcc4923d04b559f4d29a8bfc6cda04eb5b0d3c460751c2402c5c5cc9109c"
@@ -26,40 +24,19 @@ ONE = 10**18
 alice, bob, mallory = dev_account(1), dev_account(2), dev_account(3)
 
 
-def _package_root() -> Path:
-    return PROJECT_ROOT
-
-
 @pytest_asyncio.fixture
-async def rpc_url() -> AsyncIterator[str]:
-    binary = shutil.which("anvil") or next(_package_root().glob("node_modules/@foundry-rs/anvil-*/bin/anvil*"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = await asyncio.create_subprocess_exec(str(binary), "--port", str(port), "--silent")
+async def rpc_url(tmp_path: Path) -> AsyncIterator[str]:
+    node, port = chain_node(tmp_path, tmp_path, ChainNodeOptions(chain_id=CHAIN_ID, keep=False))
+    await node.start()
     try:
-        await _until_listening(port)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.kill()
-        await process.wait()
-
-
-async def _until_listening(port: int) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                return
+        await node.stop()
 
 
 @pytest_asyncio.fixture
 async def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return await compile_contracts(package_root=_package_root(), cache_dir=tmp_path_factory.getbasetemp() / "artifacts")
+    return await compile_contracts(cache_dir=tmp_path_factory.getbasetemp() / "artifacts")
 
 
 @pytest_asyncio.fixture
@@ -82,9 +59,9 @@ async def _receipt(moves: ChainMoves, transaction_hash: str) -> dict[str, Any]:
 
 
 async def test_compiling_again_reads_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = await compile_contracts(package_root=_package_root(), cache_dir=tmp_path)
+    first = await compile_contracts(cache_dir=tmp_path)
     monkeypatch.setattr("crypto_project.demo.compile._run_compiler", None)
-    assert await compile_contracts(package_root=_package_root(), cache_dir=tmp_path) == first
+    assert await compile_contracts(cache_dir=tmp_path) == first
     assert set(first) == {"DemoToken", "LureToken", "PriceFeed", "Reverter", "WrappedEther"}
 
 
@@ -128,9 +105,7 @@ async def test_feed_answers_as_an_aggregator(moves: ChainMoves, artifacts: dict[
     feed = moves.contracts.eth_usd
     await moves.post_price(feed, 3_333_00000000)
     await moves.actor.mine()
-    round_id, answer, started_at, updated_at, answered_in = await _read(
-        moves, artifacts, "PriceFeed", feed, "latestRoundData"
-    )
+    round_id, answer, started_at, updated_at, answered_in = await _read(moves, artifacts, "PriceFeed", feed, "latestRoundData")
     head = await moves.actor.w3.eth.get_block("latest")
     assert (round_id, answer, answered_in) == (2, 3_333_00000000, 2)
     assert started_at == updated_at == head["timestamp"]
