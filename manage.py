@@ -3,6 +3,7 @@
 
 Standard library only: nothing else is there yet.
 """
+
 import sys
 
 if sys.version_info < (3, 11):  # before anything that an older Python could not read
@@ -137,7 +138,7 @@ def run(command: list[str], show: bool = False) -> "str | None":
     """None if it went well, else the last line of what it said. `show`: on a terminal, with its own progress display."""
     env = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")}
     stderr = None if show and sys.stderr.isatty() else subprocess.PIPE
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True, env=env)
+    done = subprocess.run(command, check=False, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True, env=env)
     said = [line.strip() for line in (done.stdout + (done.stderr or "")).splitlines() if line.strip()]
     return None if done.returncode == 0 else (said or [f"exit code {done.returncode}"])[-1]
 

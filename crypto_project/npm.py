@@ -58,7 +58,7 @@ def _node_on_path() -> Node | None:
     if not node or not npm:
         return None
     npm_cli = Path(npm).resolve()  # npm on PATH is a link to its script
-    version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout.strip().removeprefix("v")
+    version = subprocess.run([node, "--version"], check=False, capture_output=True, text=True).stdout.strip().removeprefix("v")
     recent = version.split(".")[0].isdigit() and int(version.split(".")[0]) >= NODE_MAJOR_MIN
     return Node(Path(node), npm_cli) if recent and npm_cli.suffix == ".js" else None
 
@@ -74,7 +74,7 @@ def _node_of_wheel() -> Node:
 
 def _npm_ci(node: Node) -> None:
     env = os.environ | {"PATH": f"{node.node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    done = subprocess.run([node.node, node.npm_cli, "ci", *FLAGS], cwd=ROOT, env=env, capture_output=True, text=True)
+    done = subprocess.run([node.node, node.npm_cli, "ci", *FLAGS], check=False, cwd=ROOT, env=env, capture_output=True, text=True)
     if done.returncode:
         said = [line for line in (done.stderr + done.stdout).splitlines() if line.startswith(("npm error", "npm ERR!"))]
         raise NpmFailed(f"the npm parts could not be fetched; is the npm registry within reach? {said[0] if said else done.stderr.strip()}")

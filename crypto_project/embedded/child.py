@@ -76,7 +76,7 @@ class Child:
 
     async def wait_ready(self) -> None:
         deadline = time.monotonic() + self._start_timeout_s
-        while not await self._answers():
+        while not await self.answers():
             if self.pid is None:
                 raise ChildFailed(f"{self.name} ended at start (exit code {self._process and self._process.returncode}).{self._log_tail()}")
             if time.monotonic() > deadline:
@@ -89,10 +89,8 @@ class Child:
             return
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), self._stop_timeout_s)
-        except TimeoutError:
-            pass
         self.kill()
         await self.wait()
 
@@ -113,7 +111,7 @@ class Child:
         await self.stop()
         await self.start()
 
-    async def _answers(self) -> bool:
+    async def answers(self) -> bool:
         try:
             return self.pid is not None and await self._ready()
         except Exception:  # a client of a server that is not up yet fails in many ways; the time limit above decides

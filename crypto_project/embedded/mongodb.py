@@ -27,7 +27,7 @@ def mongodb(data_dir: Path, log_dir: Path, *, test_commands: bool) -> tuple[Chil
 def _secantusdb(storage: Path, log_dir: Path, port: int, test_commands: bool) -> tuple[Child, str]:
     # retryable writes slow this server down tenfold
     uri = f"mongodb://127.0.0.1:{port}/?{DURABLE}&retryWrites=false"
-    command = [
+    command: list[str | Path] = [
         *(sys.executable, "-m", "secantus", "--host", "127.0.0.1", "--port", str(port), "--storage-path", storage),
         "--sync-on-commit",  # without it acknowledged transactions were lost on SIGKILL
         *("--cache-size", "256M", "--log-level", "WARNING"),
@@ -43,7 +43,7 @@ def _secantusdb(storage: Path, log_dir: Path, port: int, test_commands: bool) ->
 
 def _mongod(mongod: str, storage: Path, log_dir: Path, port: int, test_commands: bool) -> tuple[Child, str]:
     uri = f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}&{DURABLE}&retryWrites=true"
-    command = [
+    command: list[str | Path] = [
         *(mongod, "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", storage, "--replSet", REPLICA_SET),
         *("--oplogSize", "256", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket"),
         *(["--setParameter", "enableTestCommands=1"] if test_commands else []),

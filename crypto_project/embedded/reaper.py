@@ -3,6 +3,7 @@
 The parent writes `+<group>` and `-<group>` lines; the end of the input is the parent's death, or its orderly end with nothing left.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -15,10 +16,8 @@ def main() -> None:
     for line in sys.stdin:
         (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
     for group in groups:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class Configured(BaseSettings):
     ganache_chain_id: int = 31337
 
     @classmethod
-    def nothing(cls) -> Self:
+    def nothing(cls) -> "Configured":
         return cls.model_construct()
 
 
@@ -51,9 +51,7 @@ class DataDirInUse(RuntimeError):
 class EmbeddedServers:
     """`async with EmbeddedServers(…) as servers:` then `servers.addresses`. `children` by name have `kill()` and `restart()`."""
 
-    def __init__(
-        self, data_dir: Path, log_dir: Path, *, configured: Configured, chain: ChainNodeOptions | None, test_commands: bool = False
-    ) -> None:
+    def __init__(self, data_dir: Path, log_dir: Path, *, configured: Configured, chain: ChainNodeOptions | None, test_commands: bool = False) -> None:
         self.data_dir = data_dir
         self.log_dir = log_dir
         self.children: dict[str, Child] = {}
@@ -73,7 +71,7 @@ class EmbeddedServers:
         return {name: child.pid for name, child in self.children.items() if child.pid is not None}
 
     async def start(self) -> Addresses:
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.log_dir.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self.data_dir)
         try:
@@ -131,7 +129,8 @@ def _lock(data_dir: Path) -> int:
     except BlockingIOError:
         holder = os.pread(handle, 32, 0).decode().strip()
         os.close(handle)
-        raise DataDirInUse(f"{data_dir} is in use by another run (process {holder or 'unknown'}). Stop it, or choose another --data-dir or --ephemeral.") from None
+        by = f"another run (process {holder})" if holder else "another run"
+        raise DataDirInUse(f"{data_dir} is in use by {by}. Stop it, or choose another --data-dir, or --ephemeral.") from None
     with contextlib.suppress(OSError):
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)

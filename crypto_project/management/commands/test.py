@@ -1,0 +1,24 @@
+"""`test`: the whole suite, by pytest, with whatever arguments pytest takes."""
+
+import sys
+
+from django.core.management.base import BaseCommand
+
+from crypto_project.npm import NpmFailed, ensure_npm_parts
+from crypto_project.vendor_assets import UnknownIcon, ensure_vendor_assets
+
+
+class Command(BaseCommand):
+    help = "Runs every test (pytest). All arguments are pytest's."
+    requires_system_checks: tuple[str, ...] = ()
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Django's parser would refuse pytest's options, so it is not asked."""
+        try:
+            ensure_npm_parts()
+            ensure_vendor_assets()
+        except (NpmFailed, UnknownIcon) as problem:
+            sys.exit(f"manage.py test: {problem}")
+        import pytest
+
+        sys.exit(pytest.main(argv[2:]))

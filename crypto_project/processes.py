@@ -1,0 +1,113 @@
+"""Our own processes as children of one: the API and the workers. One that dies is started again, with back-off."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from crypto_api.kit import log
+from crypto_project.embedded.child import Child
+from crypto_project.npm import ROOT
+
+HEALTH_PATH = "/api/system/health/"
+BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.2, 5.0
+STEADY_AFTER_S = 10.0  # a process that ran this long starts its back-off anew
+GRACEFUL_S = 5
+READY_FILE = "{ready_file}"  # in a command: where this process says that it has begun
+
+logger = log.get(__name__)
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    name: str
+    command: tuple[str, ...]
+    health_url: str | None = None  # None: it writes its process id to its ready file once it has begun
+
+
+def api_process(host: str, port: int) -> ProcessSpec:
+    uvicorn = (sys.executable, "-m", "uvicorn", "crypto_project.asgi:application", "--host", host, "--port", str(port))
+    options = ("--lifespan", "on", "--ws", "websockets", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header")
+    return ProcessSpec("api", (*uvicorn, *options, "--timeout-graceful-shutdown", str(GRACEFUL_S)), f"http://{host}:{port}{HEALTH_PATH}")
+
+
+def worker_process(name: str, *actors: str) -> ProcessSpec:
+    return ProcessSpec(name, (sys.executable, str(ROOT / "manage.py"), "worker", *actors, "--ready-file", READY_FILE))
+
+
+class Processes:
+    """`kill(name)` sends SIGKILL, after which the process comes back by itself, unless it was taken out by `stop_one`."""
+
+    def __init__(self, specs: Sequence[ProcessSpec], *, env: Mapping[str, str], log_dir: Path, run_dir: Path) -> None:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        self.children = {spec.name: _child(spec, env, log_dir, run_dir / spec.name) for spec in specs}
+        self.restarts = dict.fromkeys(self.children, 0)
+        self._keepers: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return {name: child.pid for name, child in self.children.items() if child.pid is not None}
+
+    async def start(self) -> None:
+        """All at once; returns when all answer. ChildFailed names the one that does not."""
+        try:
+            async with asyncio.TaskGroup() as starting:
+                for name in self.children:
+                    starting.create_task(self.start_one(name))
+        except BaseExceptionGroup as problems:
+            await self.stop()
+            raise problems.exceptions[0] from None
+
+    async def start_one(self, name: str) -> None:
+        await self.children[name].start()
+        self._keepers[name] = asyncio.create_task(self._keep(name), name=f"keep {name}")
+
+    async def stop_one(self, name: str) -> None:
+        await self._release(name)
+        await self.children[name].stop()
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(self.stop_one(name) for name in self.children))
+
+    def kill(self, name: str) -> None:
+        self.children[name].kill()
+
+    async def wait_ready(self, name: str, timeout_s: float = 10.0) -> None:
+        """Until it runs and answers, for instance after `kill`."""
+        async with asyncio.timeout(timeout_s):
+            while not await self.children[name].answers():
+                await asyncio.sleep(0.05)
+
+    async def _release(self, name: str) -> None:
+        if keeper := self._keepers.pop(name, None):
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+
+    async def _keep(self, name: str) -> None:
+        child, backoff_s, since = self.children[name], BACKOFF_FIRST_S, time.monotonic()
+        while True:
+            code = await child.wait()
+            if time.monotonic() - since > STEADY_AFTER_S:
+                backoff_s = BACKOFF_FIRST_S
+            logger.warning("process_ended", ended=name, exit_code=code, restart_in_s=backoff_s, log=str(child.log_file))
+            await asyncio.sleep(backoff_s)
+            backoff_s, since = min(backoff_s * 2, BACKOFF_MAX_S), time.monotonic()
+            await child.launch()
+            self.restarts[name] += 1
+
+
+def _child(spec: ProcessSpec, env: Mapping[str, str], log_dir: Path, ready_file: Path) -> Child:
+    async def answers() -> bool:
+        if spec.health_url is None:
+            return ready_file.read_text() == str(child.pid)  # noqa: ASYNC240  a few bytes; of this life, not of an earlier one
+        async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+            return (await client.get(spec.health_url)).status_code == httpx.codes.OK
+
+    command = [part.replace(READY_FILE, str(ready_file)) for part in spec.command]
+    log_file = log_dir / f"{spec.name}.log"
+    child = Child(spec.name, command, log_file=log_file, ready=answers, env=env, cwd=ROOT, start_timeout_s=60, stop_timeout_s=GRACEFUL_S + 5)
+    return child

@@ -1,0 +1,203 @@
+"""A whole installation as one context manager: servers, database, sample world, processes. `demo`, `serve` and the tests all use it."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from crypto_project.embedded.chain_node import ChainNodeOptions
+from crypto_project.embedded.ports import first_free_from, free_port
+from crypto_project.embedded.servers import Addresses, Configured, EmbeddedServers
+from crypto_project.installation_keys import installation_keys
+from crypto_project.networks_file import write_networks_file
+from crypto_project.npm import ROOT, ensure_npm_parts
+from crypto_project.processes import Processes, ProcessSpec, api_process, worker_process
+from crypto_project.vendor_assets import ensure_vendor_assets
+
+DEFAULT_DATA_DIR = ROOT / ".data"
+DEFAULT_LOG_DIR = ROOT / "logs"
+WORKERS = {"follower": "chains", "relay": "events", "jobs": "jobs"}
+
+
+class DemoWorld(Protocol):
+    """The sample organisation and its chain, as `crypto_project.demo.world.build` gives it."""
+
+    networks_file: Path
+    admin: dict[str, str]  # email, password
+    logins: list[tuple[str, str, str]]  # role, email, password
+
+
+@dataclass(frozen=True)
+class ShellOptions:
+    data_dir: Path | None = None  # None: a temporary one, removed at the end
+    log_dir: Path | None = None  # None: `logs` in the data directory
+    host: str = "127.0.0.1"
+    port: int = 0  # 0: any free one; else this one, or the next free one
+    configured: Configured = field(default_factory=Configured.nothing)
+    chain: ChainNodeOptions | None = field(default_factory=ChainNodeOptions)
+    sample_data: bool = True
+    activity: bool = False  # goes on with payments on the chain until the end
+    workers: Mapping[str, str] = field(default_factory=lambda: WORKERS)  # process name to the actor it runs
+    api: bool = True
+    env: Mapping[str, str] = field(default_factory=dict)  # goes before what the shell would set
+    test_commands: bool = False
+
+
+class Shell:
+    """`async with Shell(options) as shell`: everything answers inside, and nothing is left after."""
+
+    world: DemoWorld | None = None
+    servers: EmbeddedServers
+    processes: Processes
+    env: dict[str, str]
+
+    def __init__(self, options: ShellOptions) -> None:
+        self.options = options
+        self.ephemeral = options.data_dir is None
+        self.data_dir = options.data_dir or Path(tempfile.mkdtemp(prefix="coffer-"))
+        self.log_dir = options.log_dir or self.data_dir / "logs"
+        self.port = free_port() if options.port == 0 else first_free_from(options.port)
+        self.base_url = f"http://{options.host}:{self.port}"
+        self._stack = AsyncExitStack()
+
+    @property
+    def addresses(self) -> Addresses:
+        return self.servers.addresses
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return self.servers.pids | self.processes.pids
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()  # the temporary directory stays: it holds the logs that say why
+            raise
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._stack.aclose()
+        if self.ephemeral and (kind is None or kind is asyncio.CancelledError):
+            shutil.rmtree(self.data_dir, ignore_errors=True)
+
+    async def _start(self) -> None:
+        options = self.options
+        ensure_npm_parts()
+        ensure_vendor_assets()
+        self.servers = EmbeddedServers(
+            self.data_dir, self.log_dir, configured=options.configured, chain=options.chain, test_commands=options.test_commands
+        )
+        addresses = await self.servers.start()
+        self._stack.push_async_callback(self.servers.stop)
+        self.env = self._environment(addresses)
+        await deploy_database(self.env)
+        if options.sample_data:
+            self.world = await prepare_world(addresses, self.data_dir, self.env)
+        self.env["NETWORKS"] = str(await self._networks_file(addresses))
+        self.processes = Processes(self._specs(), env=self.env, log_dir=self.log_dir, run_dir=self.data_dir / "run")
+        self._stack.push_async_callback(self.processes.stop)
+        await self.processes.start()
+        if options.activity and self.world is not None:
+            self._start_activity(self.world)
+
+    async def _networks_file(self, addresses: Addresses) -> Path:
+        if self.world is not None:
+            return self.world.networks_file
+        if self.options.configured.networks is not None:
+            return self.options.configured.networks.resolve()
+        return await write_networks_file(self.data_dir / "networks.json", addresses, self.options.configured.infura_url)
+
+    def _environment(self, addresses: Addresses) -> dict[str, str]:
+        ours = {
+            "MONGODB_URI": addresses.mongodb_uri,
+            "REDIS_URL": addresses.redis_url,
+            "LOG_DIR": str(self.log_dir),
+            "FRONTEND_URL": self.base_url,
+            "BACKEND_URL": self.base_url,
+            "ALLOWED_HOSTS": f"{self.options.host},127.0.0.1,localhost",
+            **installation_keys(self.data_dir),
+        }
+        if self.options.sample_data:
+            ours |= {"EMAIL_MOCK_MODE": "true", "DEBUG": "false"}  # sample people have no mailboxes
+        return {**os.environ, **ours, **self.options.env}
+
+    def _specs(self) -> list[ProcessSpec]:
+        workers = [worker_process(name, actor) for name, actor in self.options.workers.items()]
+        return ([api_process(self.options.host, self.port)] if self.options.api else []) + workers
+
+    def _start_activity(self, world: DemoWorld) -> None:
+        from crypto_project.demo import activity
+
+        stop = asyncio.Event()
+        task = asyncio.create_task(activity.run(world, self.addresses, stop), name="activity")
+
+        async def end() -> None:
+            stop.set()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 3)
+
+        self._stack.push_async_callback(end)
+
+    def ready_document(self) -> dict[str, Any]:
+        addresses = self.addresses
+        return {
+            "base_url": self.base_url,
+            "mongodb_uri": addresses.mongodb_uri,
+            "redis_url": addresses.redis_url,
+            "rpc_url": addresses.rpc_url,
+            "chain_id": addresses.chain_id,
+            "admin": self.world.admin if self.world else None,
+            "log_dir": str(self.log_dir),
+            "pids": self.pids,
+        }
+
+
+async def deploy_database(env: Mapping[str, str]) -> None:
+    """Collections, indexes and validators, once, before any process starts."""
+    from mongodb_config import migrations
+
+    await migrations.deploy(env["MONGODB_URI"])
+
+
+async def prepare_world(addresses: Addresses, data_dir: Path, env: Mapping[str, str]) -> DemoWorld:
+    from crypto_project.demo import world
+
+    return await world.build(addresses, data_dir, env)
+
+
+async def until_signal() -> None:
+    """For ever; Ctrl-C and SIGTERM end it by cancelling the main task, see `run`."""
+    await asyncio.Event().wait()
+
+
+def run(main: Coroutine[Any, Any, int]) -> int:
+    """`asyncio.run` whose first Ctrl-C or SIGTERM cancels `main`, once, so that it can clean up; further ones do not disturb that."""
+
+    async def guarded() -> int:
+        task, loop = asyncio.ensure_future(main), asyncio.get_running_loop()
+        signalled = asyncio.Event()
+
+        def on_signal() -> None:
+            if not signalled.is_set():
+                signalled.set()
+                task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, on_signal)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if signalled.is_set():
+                return 0
+            raise
+
+    return asyncio.run(guarded())
