@@ -3,16 +3,16 @@
 import re
 from typing import Any, TypeVar
 
+from beanie import SortDirection
+
 from mongodb_config.base_document import BaseDocument
 
 Doc = TypeVar("Doc", bound=BaseDocument)
 
 
-async def fetch(
-    document: type[Doc], where: dict[str, Any], *, sort: str, descending: bool, after: tuple[Any, str] | None, limit: int
-) -> list[Doc]:
+async def fetch(document: type[Doc], where: dict[str, Any], *, sort: str, descending: bool, after: tuple[Any, str] | None, limit: int) -> list[Doc]:
     """Up to `limit` documents behind `after` = (value of `sort`, `_id`); ties are broken by `_id`."""
-    direction, beyond = (-1, "$lt") if descending else (1, "$gt")
+    direction, beyond = (SortDirection.DESCENDING, "$lt") if descending else (SortDirection.ASCENDING, "$gt")
     query: dict[str, Any] = dict(where)
     if after is not None:
         value, row_id = after
