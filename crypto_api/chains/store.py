@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pymongo import ReplaceOne, UpdateOne
+from pymongo import ReplaceOne
 
 from crypto_api.chains.documents import ChainBlock, ChainCursor, FollowState, TokenContract
 from crypto_api.chains.types import Position
@@ -40,16 +40,13 @@ async def start(network: str, chain_id: int, header: BlockHeader, now: datetime)
 
 
 async def move_cursor(
-    session: Session, network: str, *, expected: Position, to: Position, head: int, confirmed: int | None, now: datetime
+    session: Session, network: str, *, expected: Position, to: Position, head: int, now: datetime
 ) -> bool:
     """Compare-and-set: False when the cursor no longer stands at `expected`."""
     changes: dict[str, Any] = {"height": to.height, "hash": to.hash, "head": head, "processed_at": now, "reason": None}
     changes["state"] = FollowState.FOLLOWING if to.height >= head else FollowState.CATCHING_UP
-    update: dict[str, Any] = {"$set": changes}
-    if confirmed is not None:
-        update["$max"] = {"confirmed": confirmed}
     done = await ChainCursor.get_pymongo_collection().update_one(
-        {"_id": network, "height": expected.height, "hash": expected.hash}, update, session=session
+        {"_id": network, "height": expected.height, "hash": expected.hash}, {"$set": changes}, session=session
     )
     return done.matched_count == 1
 
@@ -80,6 +77,15 @@ async def canonical_blocks(network: str, from_height: int) -> list[ChainBlock]:
     return await ChainBlock.find({"network": network, "orphaned": False, "number": {"$gte": from_height}}).sort("-number").to_list()
 
 
+async def canonical_hash(network: str, number: int) -> str | None:
+    block = await ChainBlock.find_one({"network": network, "orphaned": False, "number": number})
+    return block.hash if block else None
+
+
+async def set_confirmed(network: str, height: int) -> None:
+    await ChainCursor.get_pymongo_collection().update_one({"_id": network}, {"$max": {"confirmed": height}})
+
+
 async def forget_blocks_below(network: str, height: int) -> None:
     """Drops headers deeper than any reorganisation that is undone by itself."""
     await ChainBlock.get_pymongo_collection().delete_many({"network": network, "number": {"$lt": height}})
@@ -96,7 +102,7 @@ async def pin_token(row: TokenContract) -> None:
     await TokenContract.get_pymongo_collection().update_one({"_id": key}, {"$setOnInsert": fields}, upsert=True)
 
 
-def _stored(network: str, chain_id: int, header: BlockHeader, now: datetime) -> ReplaceOne[dict[str, Any]] | UpdateOne:
+def _stored(network: str, chain_id: int, header: BlockHeader, now: datetime) -> ReplaceOne[dict[str, Any]]:
     return ReplaceOne(
         {"_id": block_id(chain_id, header.hash)},
         {

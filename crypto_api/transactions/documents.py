@@ -1,4 +1,5 @@
 from datetime import datetime
+from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
@@ -52,6 +53,18 @@ class Transaction(TenantDocument):
         if not self.succeeded:
             return Status.FAILED
         return Status.CONFIRMED if self.finality is Finality.CONFIRMED else Status.PENDING
+
+    def event_fields(self) -> dict[str, Any]:
+        """What every event about it says."""
+        return {
+            "transaction_id": self.id,
+            "hash": self.hash,
+            "network": self.network,
+            "block_number": self.block_number,
+            "block_at": self.timestamp,
+            "status": self.status.value,
+            "category": self.category,
+        }
 
     class Settings:
         name = "transactions"

@@ -72,7 +72,7 @@ async def put_in_block(session: Session, new: Iterable[Transaction], returned: I
 
 async def in_block(session: Session, network: str, number: int, block_hash: str) -> list[Transaction]:
     query = {"network": network, "block_number": number, "block_hash": block_hash, "finality": {"$ne": Finality.ORPHANED}}
-    return await Transaction.find(query, session=session).to_list()
+    return await Transaction.find(query, session=session, sort=[("index", 1)]).to_list()
 
 
 async def orphan(session: Session, row: Transaction, now: datetime) -> None:

@@ -17,6 +17,7 @@ class WatchList:
 
     network: str
     _wallets: dict[str, dict[str, str]] = field(default_factory=dict)
+    _addresses: dict[str, set[str]] = field(default_factory=dict)  # the same by organisation
     _changed_at: datetime | None = None
 
     def __contains__(self, address: object) -> bool:
@@ -34,7 +35,10 @@ class WatchList:
         return found
 
     def org_ids(self) -> set[str]:
-        return {org_id for owners in self._wallets.values() for org_id in owners}
+        return set(self._addresses)
+
+    def addresses_of(self, org_id: str) -> frozenset[str]:
+        return frozenset(self._addresses.get(org_id, ()))
 
     async def refresh(self) -> None:
         """Takes over what changed since the last time."""
@@ -48,8 +52,10 @@ class WatchList:
         owners = self._wallets.setdefault(address, {})
         if wallet.active and wallet.monitoring_enabled and wallet.opening is Opening.DONE:
             owners[wallet.org_id] = wallet.id
+            self._addresses.setdefault(wallet.org_id, set()).add(address)
         elif owners.get(wallet.org_id) == wallet.id:
             del owners[wallet.org_id]
+            self._addresses[wallet.org_id].discard(address)
         if not owners:
             del self._wallets[address]
 

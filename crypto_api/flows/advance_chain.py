@@ -1,0 +1,203 @@
+"""Follow a network one step: from the last block processed to the next ones.
+
+    read → link → store with the cursor (one unit of work); then `book_transaction` for each, and `confirm_transactions`
+
+The cursor is compare-and-set on (height, hash) in the unit of work that stores the blocks' transactions, so a crash at any step neither
+skips a block nor takes one twice, and a second follower, or one that slept past its lease, changes nothing. A block that does not
+link is a reorganisation: `rewind_chain` undoes ours back to the common ancestor, and the next step goes on from there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from crypto_api.chains import rules as chain_rules
+from crypto_api.chains import service as chains
+from crypto_api.chains import store as chain_store
+from crypto_api.chains.documents import ChainCursor
+from crypto_api.chains.types import ChainReader, Position
+from crypto_api.classification import store as counterparties
+from crypto_api.events import service as events
+from crypto_api.kit.clock import Clock
+from crypto_api.kit.ethereum import BlockHeader, InconsistentAnswer, WireBlock, WireLog, WireReceipt, WireTransaction, address_of_topic, checksummed
+from crypto_api.kit.faultpoint import faultpoint
+from crypto_api.kit.networks import NetworkConfig
+from crypto_api.transactions import rules as transaction_rules
+from crypto_api.transactions import store as transaction_store
+from crypto_api.transactions.documents import Transaction
+from crypto_api.transactions.events import TransactionRecorded
+from crypto_api.transactions.rules import Sight
+from crypto_api.transactions.types import MovementKind
+from crypto_api.wallets.watch_list import WatchList
+from mongodb_config.unit_of_work import Session, UnitOfWork
+
+BLOCKS_AT_ONCE = 50
+
+
+class NotLinked(Exception):
+    """The provider's blocks do not stand on ours: the chain was reorganised."""
+
+
+class CursorMoved(Exception):
+    """Another follower was here meanwhile: read the cursor again."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step did. `head` is the highest block the provider told of."""
+
+    height: int
+    head: int
+    blocks: int
+    transactions: int
+
+    @property
+    def caught_up(self) -> bool:
+        return self.height >= self.head
+
+
+async def start_following(network: NetworkConfig, chain: ChainReader, clock: Clock) -> ChainCursor:
+    """The network's cursor; made at the configured height, or at the head, where there is none yet."""
+    if (cursor := await chain_store.cursor(network.slug)) is not None:
+        return cursor
+    height = network.start_height if network.start_height is not None else await chain.block_number()
+    header = await chain.header(height)
+    if header is None:
+        raise InconsistentAnswer(f"the node has no block {height} to start from")
+    await chain_store.start(network.slug, network.chain_id, header, clock.now())
+    cursor = await chain_store.cursor(network.slug)
+    assert cursor is not None
+    return cursor
+
+
+async def advance_chain(uow: UnitOfWork, clock: Clock, network: NetworkConfig, chain: ChainReader, watched: WatchList, cursor: ChainCursor) -> Step:
+    """Processes up to BLOCKS_AT_ONCE blocks. Raises NotLinked on a reorganisation, ChainUnavailable when the provider cannot answer,
+    CursorMoved when somebody else moved the cursor; nothing is changed then."""
+    here = Position(cursor.height, cursor.hash)
+    head = await chain.block_number()
+    if head <= here.height:
+        await _still_stands(chain, network.slug, here, head)
+        return Step(here.height, head, 0, 0)
+    blocks = await chain.read_blocks(here.height + 1, min(head, here.height + BLOCKS_AT_ONCE), watched)
+    faultpoint("advance_chain.read")
+    headers = [block.header for block in blocks]
+    count = chain_rules.linked(here.hash, headers)
+    if blocks and count == 0:
+        raise NotLinked
+    blocks = blocks[:count]  # a break further on shows again at the next step, from its own parent
+    if not blocks:
+        return Step(here.height, head, 0, 0)
+    rows = await _transactions_of(network, chain, watched, blocks, clock.now())
+    await _store(uow, network, here, headers[:count], rows, head, clock.now())
+    faultpoint("advance_chain.committed")
+    return Step(headers[count - 1].number, head, count, len(rows))
+
+
+async def _still_stands(chain: ChainReader, network: str, here: Position, head: int) -> None:
+    """With nothing new, our last block must still be the chain's. A provider that merely lags is not a reorganisation: it is asked about
+    the highest block that both know."""
+    number = min(head, here.height)
+    ours = here.hash if number == here.height else await chain_store.canonical_hash(network, number)
+    theirs = await chain.header(number)
+    if ours is not None and theirs is not None and theirs.hash != ours:
+        raise NotLinked
+
+
+async def _store(
+    uow: UnitOfWork, network: NetworkConfig, here: Position, headers: Sequence[BlockHeader], rows: Sequence[Transaction], head: int, now: datetime
+) -> None:
+    to = Position(headers[-1].number, headers[-1].hash)
+
+    async def work(session: Session) -> None:
+        if not await chain_store.move_cursor(session, network.slug, expected=here, to=to, head=max(head, to.height), now=now):
+            raise CursorMoved
+        await chain_store.record_blocks(session, network.slug, network.chain_id, headers, now)
+        stored = await transaction_store.stored_of_network(session, [row.id for row in rows])
+        fresh = [row for row in rows if row.id not in stored]
+        back = [(stored[row.id], row) for row in rows if row.id in stored]
+        await transaction_store.put_in_block(session, fresh, back)
+        for row in rows:
+            await events.append(session, row.org_id, TransactionRecorded(**row.event_fields()), now)
+        faultpoint("advance_chain.before_commit")
+
+    await uow.run(work)
+
+
+# ---- from blocks to rows ---------------------------------------------------------------------------------------------------------
+
+
+async def _transactions_of(
+    network: NetworkConfig, chain: ChainReader, watched: WatchList, blocks: Sequence[WireBlock], now: datetime
+) -> list[Transaction]:
+    """A row for each organisation that a transaction touches."""
+    receipts = await _receipts(chain, watched, blocks)
+    contracts = {row.address for block in blocks for row in block.logs}
+    tokens = await chains.token_facts(network, contracts, chain, now) if contracts else {}
+    known: dict[str, frozenset[str]] = {}
+    rows: list[Transaction] = []
+    for block in blocks:
+        logs_by_hash: dict[str, list[WireLog]] = {}
+        for log in block.logs:
+            logs_by_hash.setdefault(log.transaction_hash, []).append(log)
+        for tx in block.transactions:
+            logs = logs_by_hash.get(tx.hash, [])
+            for org_id, own in watched.organizations(_addresses(tx, logs)).items():
+                if org_id not in known:
+                    known[org_id] = await _known_addresses(org_id, watched)
+                sight = Sight(own, network, tokens, known[org_id])
+                row = _row(org_id, sight, block.header, tx, logs, receipts.get(tx.hash), now)
+                if row is not None:
+                    rows.append(row)
+    return rows
+
+
+async def _receipts(chain: ChainReader, watched: WatchList, blocks: Sequence[WireBlock]) -> dict[str, WireReceipt]:
+    """Of the transactions that a watched wallet sent or was called by; for others a log already says that they succeeded."""
+    block_of = {tx.hash: block.header.hash for block in blocks for tx in block.transactions if tx.sender in watched or tx.recipient in watched}
+    receipts = await chain.read_receipts(block_of) if block_of else {}
+    if any(receipts[hash_].block_hash != block_hash for hash_, block_hash in block_of.items()):
+        raise InconsistentAnswer("a receipt belongs to another block than its transaction")
+    return receipts
+
+
+async def _known_addresses(org_id: str, watched: WatchList) -> frozenset[str]:
+    known = await counterparties.known(org_id)
+    return watched.addresses_of(org_id) | {address.lower() for address in known}
+
+
+def _addresses(tx: WireTransaction, logs: Sequence[WireLog]) -> set[str]:
+    found = {tx.sender, tx.recipient or ""}
+    for log in logs:
+        found.update(address_of_topic(topic) for topic in log.topics[1:3])
+    return found
+
+
+def _row(
+    org_id: str, sight: Sight, header: BlockHeader, tx: WireTransaction, logs: Sequence[WireLog], receipt: WireReceipt | None, now: datetime
+) -> Transaction | None:
+    """None when nothing of the organisation's moved: somebody else's failed call, a token transfer that is not an ERC-20's."""
+    movements = transaction_rules.movements_of(sight, tx, logs, receipt)
+    if not movements:
+        return None
+    gas = next((movement.raw_amount for movement in movements if movement.kind is MovementKind.GAS), None)
+    return Transaction(
+        id=transaction_store.transaction_id(org_id, sight.network.chain_id, tx.hash),
+        created_at=now,
+        org_id=org_id,
+        network=sight.network.slug,
+        chain_id=sight.network.chain_id,
+        hash=tx.hash,
+        block_number=header.number,
+        block_hash=header.hash,
+        index=tx.index,
+        timestamp=datetime.fromtimestamp(header.timestamp, UTC),
+        stored_at=now,
+        succeeded=receipt is None or receipt.succeeded,
+        from_address=checksummed(tx.sender),
+        to_address=checksummed(tx.recipient) if tx.recipient else None,
+        method=tx.input[:10],
+        gas_fee_raw=gas,
+        movements=movements,
+        wallet_ids=sorted({wallet for movement in movements for wallet in (movement.wallet_id, movement.counter_wallet_id) if wallet}),
+        assets=sorted({movement.asset for movement in movements}),
+    )

@@ -1,0 +1,32 @@
+"""A transaction is confirmed once it stands as deep as its network asks for. A reorganisation up to the depth limit still undoes it."""
+
+from crypto_api.chains import store as chain_store
+from crypto_api.events import service as events
+from crypto_api.kit.clock import Clock
+from crypto_api.kit.networks import NetworkConfig
+from crypto_api.transactions import store as transaction_store
+from crypto_api.transactions.documents import Transaction
+from crypto_api.transactions.events import TransactionConfirmed
+from crypto_api.transactions.types import Finality
+from mongodb_config.unit_of_work import Session, UnitOfWork
+
+ROWS_AT_ONCE = 200
+
+
+async def confirm_transactions(uow: UnitOfWork, clock: Clock, network: NetworkConfig, height: int) -> int:
+    """Confirms what stands at least `confirmations` blocks below `height`; returns how many."""
+    deep_enough = height - network.confirmations
+    confirmed = 0
+    while rows := await transaction_store.unconfirmed_of_network(network.slug, deep_enough, ROWS_AT_ONCE):
+        await uow.run(lambda session, rows=rows: _confirm(session, rows, clock))  # type: ignore[misc]
+        confirmed += len(rows)
+    await chain_store.set_confirmed(network.slug, deep_enough)
+    return confirmed
+
+
+async def _confirm(session: Session, rows: list[Transaction], clock: Clock) -> None:
+    now = clock.now()
+    for row in rows:
+        if await transaction_store.confirm(session, row):
+            row.finality = Finality.CONFIRMED
+            await events.append(session, row.org_id, TransactionConfirmed(**row.event_fields()), now)

@@ -1,0 +1,133 @@
+"""The follower: one leased lane a network. It hears of a head, takes steps until it is there, and books what it stored.
+
+The subscription only wakes it: the cursor in the database decides what is next, so a lost announcement costs one poll interval.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from dataclasses import dataclass, field
+
+from crypto_api.chains import store as chain_store
+from crypto_api.chains.documents import ChainCursor, FollowState
+from crypto_api.flows.advance_chain import CursorMoved, NotLinked, Step, advance_chain, start_following
+from crypto_api.flows.book_due import book_due
+from crypto_api.flows.confirm_transactions import confirm_transactions
+from crypto_api.flows.open_wallets import open_wallets
+from crypto_api.flows.rewind_chain import TooDeep, rewind_chain
+from crypto_api.kit import log
+from crypto_api.kit.ethereum import ChainUnavailable
+from crypto_api.kit.networks import NetworkConfig
+from crypto_api.adapters.price_feed import ChainFeedReader
+from crypto_api.runtime import Runtime
+from crypto_api.wallets.watch_list import WatchList
+from workers.lane import Lane
+
+logger = log.get(__name__)
+
+_PAUSE_S_MAX = 5.0
+_BLOCKS_FORGOTTEN_EVERY = 500
+
+
+def lanes(runtime: Runtime) -> list[Lane]:
+    return [Lane(f"chain:{slug}", Follower(runtime, network).run) for slug, network in runtime.networks.items()]
+
+
+@dataclass
+class Follower:
+    runtime: Runtime
+    network: NetworkConfig
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Follows while it holds the lease; returns when the lease is lost, to wait for it again."""
+        leases, name = self.runtime.leases, f"follow:{self.network.slug}"
+        lease = await leases.wait_for(name, f"{socket.gethostname()}:{os.getpid()}")
+        logger.info("following", network=self.network.slug, fence=lease.fence)
+        keeping, listening, stepping = (asyncio.create_task(work) for work in (leases.keep(lease), self._listen(), self._follow()))
+        try:
+            await asyncio.wait({keeping, stepping}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (stepping, keeping):
+                if task.done():
+                    task.result()
+        finally:
+            for task in (keeping, listening, stepping):
+                task.cancel()
+            await asyncio.gather(keeping, listening, stepping, return_exceptions=True)
+            with contextlib.suppress(Exception):  # a lease that cannot be given back runs out by itself
+                await leases.release(lease)
+
+    async def _listen(self) -> None:
+        """Wakes the lane at each announced head. A connection of its own each time, with growing pauses."""
+        pause_s = 0.25
+        while self.network.ws_url is not None:
+            try:
+                async for _ in self.runtime.rpc[self.network.slug].new_heads():
+                    pause_s = 0.25
+                    self.woken.set()
+            except ChainUnavailable as error:
+                logger.info("heads by polling for now", network=self.network.slug, reason=error.detail)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, _PAUSE_S_MAX)
+
+    async def _follow(self) -> None:
+        watched = WatchList(self.network.slug)
+        pause_s = 0.25
+        while True:
+            try:
+                await self._until_caught_up(watched)
+                pause_s = 0.25
+            except ChainUnavailable as error:
+                logger.warning("chain unavailable", network=self.network.slug, reason=error.detail)
+                await chain_store.set_state(self.network.slug, FollowState.UNREACHABLE, error.detail)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, _PAUSE_S_MAX)
+                continue
+            except TooDeep as error:
+                logger.error("follower stopped", network=self.network.slug, reason=str(error))
+                await asyncio.sleep(_PAUSE_S_MAX)
+                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.woken.wait(), self.network.poll_s)
+            self.woken.clear()
+
+    async def _until_caught_up(self, watched: WatchList) -> None:
+        runtime, network, chain = self.runtime, self.network, self.runtime.rpc[self.network.slug]
+        cursor = await start_following(network, chain, runtime.clock)
+        await self._book()  # what a crash may have left behind
+        while True:
+            await open_wallets(runtime.uow, runtime.clock, network, chain, self._feeds(), cursor)
+            await watched.refresh()
+            try:
+                step = await advance_chain(runtime.uow, runtime.clock, network, chain, watched, cursor)
+            except NotLinked:
+                await self._rewind(watched, cursor)
+                step = None
+            except CursorMoved:
+                step = None
+            if step is not None:
+                await self._settle(step)
+                if step.blocks == 0 or step.caught_up:
+                    return
+            cursor = await start_following(network, chain, runtime.clock)
+
+    async def _settle(self, step: Step) -> None:
+        if step.transactions:
+            await self._book()
+        if step.blocks == 0:
+            await chain_store.set_state(self.network.slug, FollowState.FOLLOWING, head=step.head)
+            return
+        await confirm_transactions(self.runtime.uow, self.runtime.clock, self.network, step.height)
+        if step.height % _BLOCKS_FORGOTTEN_EVERY < step.blocks:
+            await chain_store.forget_blocks_below(self.network.slug, step.height - chain_store.BLOCKS_KEPT)
+
+    async def _rewind(self, watched: WatchList, cursor: ChainCursor) -> None:
+        rewound = await rewind_chain(self.runtime.uow, self.runtime.clock, self.network, self.runtime.rpc[self.network.slug], watched.org_ids())
+        logger.warning("reorganisation undone", network=self.network.slug, from_height=cursor.height, to_height=rewound.ancestor_height, depth=rewound.depth)
+
+    async def _book(self) -> None:
+        await book_due(self.runtime.uow, self.runtime.clock, self.network, self._feeds(), self.runtime.queue)
+
+    def _feeds(self) -> ChainFeedReader:
+        return ChainFeedReader(self.runtime.rpc)
