@@ -15,12 +15,14 @@ class User(SharedDocument):
     last_name: str
     password_hash: str
     email_verified_at: datetime | None = None
+    verification_sent_at: datetime | None = None
 
     class Settings:
         name = "users"
         indexes = [
             IndexModel([("email", ASCENDING)], unique=True, name="email"),
             IndexModel([("username", ASCENDING)], unique=True, name="username"),
+            IndexModel([("created_at", ASCENDING)], partialFilterExpression={"verification_sent_at": None}, name="verification_due"),
         ]
 
 

@@ -1,5 +1,7 @@
 """Roles are named sets of permissions inside one organisation."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -40,3 +42,18 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.USER: frozenset({Permission.ORGANIZATION_READ}),
     Role.CLIENT: frozenset(),
 }
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who is asking: a person in one organisation through one session. Without an organisation there is no permission."""
+
+    user_id: str
+    org_id: str | None
+    role: Role | None
+    permissions: frozenset[Permission]
+    session_id: str
+    expires_at: datetime  # when what they showed (access token, cookie, session) runs out
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions

@@ -1,0 +1,57 @@
+"""Who is asking: from what they show (access token, cookie, ticket, session) to a `Principal`.
+
+Rights are read afresh every time, so that an ended session or a changed role counts from the next request on.
+"""
+
+from datetime import datetime
+
+from crypto_api.identity import service as identity
+from crypto_api.identity import store as identities
+from crypto_api.identity.access_tokens import AccessTokens
+from crypto_api.identity.documents import Session
+from crypto_api.identity.errors import InvalidToken
+from crypto_api.identity.rules import hash_token
+from crypto_api.organizations import store as organizations
+from crypto_api.organizations.types import PERMISSIONS, Principal
+from mongodb_config.unit_of_work import UnitOfWork
+
+
+async def authenticate_access(tokens: AccessTokens, token: str, now: datetime) -> Principal:
+    """InvalidToken when the token or its session is not valid (any more)."""
+    claims = tokens.read(token, now)
+    session = await identities.live_session(claims.session_id, now)
+    if session is None or session.user_id != claims.user_id:
+        raise InvalidToken
+    return await _principal(session, claims.expires_at)
+
+
+async def authenticate_dashboard(cookie: str, now: datetime) -> Principal | None:
+    """None when the cookie names no live session: the page then offers the log-in."""
+    session = await identities.live_session_by_dashboard(hash_token(cookie), now)
+    return await _principal(session, session.expires_at) if session else None
+
+
+async def authenticate_ticket(uow: UnitOfWork, ticket: str, now: datetime) -> Principal:
+    """Uses the ticket up. InvalidToken when it is not valid or its session has ended."""
+    taken = await identity.take_ticket(uow, ticket, now)
+    return await authenticate_session(taken.session_id or "", now)
+
+
+async def authenticate_session(session_id: str, now: datetime) -> Principal:
+    """For a connection that is open already: whether it still may be. InvalidToken when the session has ended."""
+    session = await identities.live_session(session_id, now)
+    if session is None:
+        raise InvalidToken
+    return await _principal(session, session.expires_at)
+
+
+async def _principal(session: Session, expires_at: datetime) -> Principal:
+    membership = await organizations.membership(session.org_id, session.user_id) if session.org_id else None
+    return Principal(
+        user_id=session.user_id,
+        org_id=membership.org_id if membership else None,
+        role=membership.role if membership else None,
+        permissions=PERMISSIONS[membership.role] if membership else frozenset(),
+        session_id=session.id,
+        expires_at=expires_at,
+    )

@@ -1,0 +1,46 @@
+"""Errors of the slice. What they say never tells whether an account exists."""
+
+from crypto_api.kit.errors import Conflict, PermissionDenied, Unauthenticated
+
+
+class InvalidCredentials(Unauthenticated):
+    code = "invalid_credentials"
+
+    def __init__(self) -> None:
+        super().__init__("The name or the password is wrong.")
+
+
+class InvalidToken(Unauthenticated):
+    code = "invalid_token"
+
+    def __init__(self) -> None:
+        super().__init__("The token is missing, wrong, used or no longer valid.")
+
+
+class EmailNotVerified(PermissionDenied):
+    code = "email_not_verified"
+
+    def __init__(self) -> None:
+        super().__init__("Open the link in the mail that was sent on registration first.")
+
+
+class EmailTaken(Conflict):
+    code = "email_taken"
+
+    def __init__(self) -> None:
+        super().__init__("There is an account with this e-mail address already.")
+
+
+class UsernameTaken(Conflict):
+    code = "username_taken"
+
+    def __init__(self) -> None:
+        super().__init__("There is an account with this user name already.")
+
+
+class ReusedToken(InvalidToken):
+    """Answers like any other invalid token; the log says more."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__()
+        self.session_id = session_id

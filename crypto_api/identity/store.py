@@ -1,0 +1,106 @@
+"""Every query of the slice. People and their sessions are shared by the organisations, so nothing here takes one."""
+
+from datetime import datetime
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from crypto_api.identity.documents import OneTimePurpose, OneTimeToken, Session, User
+from crypto_api.identity.errors import EmailTaken, UsernameTaken
+from mongodb_config import unit_of_work
+
+REFRESH_KEPT = 2_000  # more than a session can use in its life, at one every access token
+
+UnitSession = unit_of_work.Session
+
+
+async def user(user_id: str) -> User | None:
+    return await User.get(user_id)
+
+
+async def users(user_ids: list[str]) -> list[User]:
+    return await User.find({"_id": {"$in": user_ids}}).to_list()
+
+
+async def user_by_email(email: str) -> User | None:
+    return await User.find_one({"email": email})
+
+
+async def user_by_username(username: str) -> User | None:
+    return await User.find_one({"username": username})
+
+
+async def insert_user(session: UnitSession, row: User) -> None:
+    try:
+        await row.insert(session=session)
+    except DuplicateKeyError as error:
+        # the unique index decides, so that two registrations at the same moment cannot both succeed
+        raise (EmailTaken if "email" in str((error.details or {}).get("keyPattern") or error) else UsernameTaken)() from error
+
+
+async def mark_verified(session: UnitSession, user_id: str, now: datetime) -> None:
+    await User.get_pymongo_collection().update_one({"_id": user_id, "email_verified_at": None}, {"$set": {"email_verified_at": now}}, session=session)
+
+
+async def mark_verification_sent(session: UnitSession, user_id: str, now: datetime) -> None:
+    await User.get_pymongo_collection().update_one({"_id": user_id}, {"$set": {"verification_sent_at": now}}, session=session)
+
+
+async def users_without_verification_mail(registered_before: datetime, limit: int) -> list[str]:
+    """Registered, but their mail has not left: the job was lost or the mail server was down."""
+    where = {"email_verified_at": None, "verification_sent_at": None, "created_at": {"$lt": registered_before}}
+    return [row.id for row in await User.find(where, limit=limit).to_list()]
+
+
+async def insert_session(session: UnitSession, row: Session) -> None:
+    await row.insert(session=session)
+
+
+async def live_session(session_id: str, now: datetime) -> Session | None:
+    return await Session.find_one({"_id": session_id, "ended_at": None, "expires_at": {"$gt": now}})
+
+
+async def live_session_by_dashboard(dashboard_hash: str, now: datetime) -> Session | None:
+    return await Session.find_one({"dashboard_hash": dashboard_hash, "ended_at": None, "expires_at": {"$gt": now}})
+
+
+async def rotate_refresh(session: UnitSession, old_hash: str, new_hash: str, expires_at: datetime, now: datetime) -> Session | None:
+    """Compare-and-set: of two that show the same token at the same moment one gets the successor, the other None."""
+    row: dict[str, Any] | None = await Session.get_pymongo_collection().find_one_and_update(
+        {"refresh_hash": old_hash, "ended_at": None, "expires_at": {"$gt": now}},
+        {
+            "$set": {"refresh_hash": new_hash, "expires_at": expires_at},
+            "$push": {"refresh_used": {"$each": [old_hash], "$slice": -REFRESH_KEPT}},
+        },
+        return_document=ReturnDocument.AFTER,
+        session=session,
+    )
+    return Session.model_validate(row) if row else None
+
+
+async def end_family_of(session: UnitSession, used_hash: str, reason: str, now: datetime) -> str | None:
+    """Ends the session whose used refresh token this is; its id, or None when there is none alive."""
+    row = await Session.get_pymongo_collection().find_one_and_update(
+        {"refresh_used": used_hash, "ended_at": None}, {"$set": {"ended_at": now, "ended_reason": reason}}, session=session
+    )
+    return row["_id"] if row else None
+
+
+async def end_session(session: UnitSession, session_id: str, reason: str, now: datetime) -> bool:
+    done = await Session.get_pymongo_collection().update_one(
+        {"_id": session_id, "ended_at": None}, {"$set": {"ended_at": now, "ended_reason": reason}}, session=session
+    )
+    return done.modified_count == 1
+
+
+async def insert_one_time(session: UnitSession, row: OneTimeToken) -> None:
+    await row.insert(session=session)
+
+
+async def take_one_time(session: UnitSession, token_hash: str, purpose: OneTimePurpose, now: datetime) -> OneTimeToken | None:
+    """Used means deleted: only one of two that come at the same moment gets it."""
+    row = await OneTimeToken.get_pymongo_collection().find_one_and_delete(
+        {"_id": token_hash, "purpose": purpose, "expires_at": {"$gt": now}}, session=session
+    )
+    return OneTimeToken.model_validate(row) if row else None

@@ -1,0 +1,29 @@
+"""Every query of the slice."""
+
+from crypto_api.organizations.documents import Membership, Organization
+from mongodb_config.unit_of_work import Session
+
+
+async def get(org_id: str) -> Organization | None:
+    return await Organization.get(org_id)
+
+
+async def membership(org_id: str, user_id: str) -> Membership | None:
+    return await Membership.find_one({"org_id": org_id, "user_id": user_id})
+
+
+async def memberships_of(user_id: str) -> list[Membership]:
+    """Those of one person in every organisation, oldest first: the one read that crosses organisations, because it is what they may enter."""
+    return await Membership.find({"user_id": user_id}).sort("+_id").to_list()
+
+
+async def members(org_id: str) -> list[Membership]:
+    return await Membership.find({"org_id": org_id}).sort("+_id").to_list()
+
+
+async def insert(session: Session, organization: Organization) -> None:
+    await organization.insert(session=session)
+
+
+async def insert_membership(session: Session, membership: Membership) -> None:
+    await membership.insert(session=session)
