@@ -1,0 +1,110 @@
+"""What every test stands on: real servers, started once a session; a database of its own for each test; a chain of its own where one
+is asked for."""
+
+import os
+import secrets
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import pytest
+
+TEST_SECRET_KEY = "for tests only: " + "0123456789abcdef" * 3
+TEST_MASTER_KEY = b64encode(bytes(range(32))).decode()
+
+# Django reads its settings when it is first imported: they must be there before any test module is.
+os.environ.setdefault("SECRET_KEY", TEST_SECRET_KEY)
+os.environ.setdefault("MASTER_KEY", TEST_MASTER_KEY)
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crypto_project.settings")
+os.environ["BCRYPT_COST"] = "4"  # the cost is a setting; its smallest value keeps the suite fast
+
+from crypto_api.bootstrap import open_runtime  # noqa: E402
+from crypto_api.config import Config  # noqa: E402
+from crypto_api.documents import DOCUMENTS  # noqa: E402
+from crypto_api.runtime import Runtime  # noqa: E402
+from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node  # noqa: E402
+from crypto_project.embedded.servers import Addresses, Configured, EmbeddedServers  # noqa: E402
+from crypto_project.npm import ensure_npm_parts  # noqa: E402
+from mongodb_config.client import connect  # noqa: E402
+from mongodb_config.migrations import deploy  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedServers]:
+    """MongoDB and Valkey for the session; their `children` can be killed and restarted by tests of faults."""
+    ensure_npm_parts()
+    folder = tmp_path_factory.mktemp("servers")
+    embedded = EmbeddedServers(folder / "data", folder / "logs", configured=Configured.nothing(), chain=None, test_commands=True)
+    async with embedded:
+        yield embedded
+
+
+@pytest.fixture(scope="session")
+async def addresses(servers: EmbeddedServers) -> Addresses:
+    return servers.addresses
+
+
+@dataclass(frozen=True)
+class LocalChain:
+    rpc_url: str
+    ws_url: str
+    chain_id: int
+
+
+@pytest.fixture
+async def chain(tmp_path: Path) -> AsyncIterator[LocalChain]:
+    """A fresh node that mines only when told to."""
+    options = ChainNodeOptions(mining=False, keep=False)
+    child, port = chain_node(tmp_path / "node", tmp_path, options)
+    await child.start()
+    try:
+        yield LocalChain(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}", options.chain_id)
+    finally:
+        await child.stop()
+
+
+@pytest.fixture
+async def database_name(addresses: Addresses) -> AsyncIterator[str]:
+    """A database with every index, gone afterwards."""
+    name = f"test_{secrets.token_hex(8)}"
+    client = connect(addresses.mongodb_uri)
+    await deploy(client, name, DOCUMENTS)
+    try:
+        yield name
+    finally:
+        await client.drop_database(name)
+        await client.close()
+
+
+ConfigMaker = Callable[..., Config]
+
+
+@pytest.fixture
+def make_config(addresses: Addresses, database_name: str, tmp_path: Path) -> ConfigMaker:
+    """Settings of a process on this test's database; `networks` are rows of the networks file."""
+
+    def make(networks: list[dict[str, object]] | None = None, **settings: object) -> Config:
+        path = tmp_path / "networks.json"
+        path.write_bytes(orjson.dumps(networks or []))
+        values = {
+            "mongodb_uri": addresses.mongodb_uri,
+            "redis_url": addresses.redis_url,
+            "mongodb_database": database_name,
+            "networks": path,
+            "log_dir": tmp_path / "logs",
+            "secret_key": TEST_SECRET_KEY,
+            "master_key": TEST_MASTER_KEY,
+            "email_mock_mode": True,
+        }
+        return Config(_env_file=None, **{**values, **settings})  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+async def runtime(make_config: ConfigMaker) -> AsyncIterator[Runtime]:
+    """A runtime on an empty database and no network."""
+    async with open_runtime(make_config()) as opened:
+        yield opened
