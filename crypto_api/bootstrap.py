@@ -14,19 +14,27 @@ from crypto_api.adapters.queue import JobQueue
 from crypto_api.config import Config
 from crypto_api.documents import DOCUMENTS
 from crypto_api.kit.clock import Clock, SystemClock
+from crypto_api.migrations import MIGRATIONS
 from crypto_api.runtime import Runtime
 from mongodb_config.client import connect
 from mongodb_config.leases import Leases
+from mongodb_config.migrations import refuse_newer
+from mongodb_config.probe import inspect
 from mongodb_config.unit_of_work import UnitOfWork
 
 
 @asynccontextmanager
 async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIterator[Runtime]:
-    """Indexes and validators are not touched here: `mongodb_config.migrations.deploy` makes them, once, before processes start."""
+    """Indexes and validators are not touched here: `crypto_api.migrations.prepare_database` makes them, once, before processes start.
+
+    UnfitServer when the database server would lose acknowledged writes, NewerDatabase when a newer release has migrated it.
+    """
     async with AsyncExitStack() as stack:
         mongo = connect(config.mongodb_uri)
         stack.push_async_callback(mongo.close)
+        await inspect(mongo)
         database = mongo[config.mongodb_database]
+        await refuse_newer(database, MIGRATIONS)
         await init_beanie(database=database, document_models=DOCUMENTS, skip_indexes=True)
         networks = config.load_networks()
         rpc = {slug: await stack.enter_async_context(JsonRpcChain(network.rpc_urls, network.ws_url, network.chain_id)) for slug, network in networks.items()}

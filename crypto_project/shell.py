@@ -163,9 +163,10 @@ class Shell:
 
 async def deploy_database(env: Mapping[str, str]) -> None:
     """Collections, indexes and validators, once, before any process starts."""
-    from mongodb_config import migrations
+    from crypto_api.config import Config
+    from crypto_api.migrations import prepare_database
 
-    await migrations.deploy(env["MONGODB_URI"])
+    await prepare_database(env["MONGODB_URI"], env.get("MONGODB_DATABASE") or Config.model_fields["mongodb_database"].default)
 
 
 async def prepare_world(addresses: Addresses, data_dir: Path, env: Mapping[str, str]) -> DemoWorld:
