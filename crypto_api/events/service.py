@@ -1,0 +1,24 @@
+"""Writing facts into the log of an organisation."""
+
+from datetime import datetime
+
+from crypto_api.events import store
+from crypto_api.events.documents import Event
+from crypto_api.events.types import DomainEvent
+from crypto_api.kit.ids import next_id
+from mongodb_config.unit_of_work import Session
+
+
+async def append(session: Session, org_id: str, event: DomainEvent, now: datetime, *, event_id: str | None = None) -> Event:
+    """Writes the fact in the unit of work that made it true. It has no number yet: the relay gives it one after the commit, so that
+    writers of one organisation never queue behind a counter. With `event_id` of the caller's own, a second append is a duplicate key."""
+    row = Event(
+        id=event_id or next_id("evt"),
+        created_at=now,
+        org_id=org_id,
+        kind=event.kind,
+        permission=str(event.permission),
+        data=event.model_dump(mode="json"),
+    )
+    await store.insert(session, row)
+    return row

@@ -1,0 +1,64 @@
+"""The relay's journey: what was committed without a number gets one, then the doorbell rings.
+
+An event is written without a number, in the unit of work of the change. Were the number taken there, all writers of an organisation
+would meet at its counter and conflict with one another until each had committed; so writers only insert, and this one worker counts.
+Numbers follow the commits as this worker sees them: what one pass finds is numbered by id (the order in which it was written), and
+what a slow unit of work commits later gets a later number, although its id is older. Nothing is numbered before it is committed.
+
+Two relays beside each other, or one killed anywhere, do no harm: the counter and all numbers of a batch are one unit of work, in which
+each event goes from waiting to numbered once, or the whole batch is rolled back. What was numbered and not announced is found by the
+consoles, which also look at the heads by themselves.
+"""
+
+from collections import defaultdict
+from typing import Protocol
+
+from pymongo.errors import DuplicateKeyError
+
+from crypto_api.events import store
+from crypto_api.kit.clock import Clock
+from mongodb_config.unit_of_work import Session, UnitOfWork
+
+BATCH_MAX = 500
+
+
+class Doorbell(Protocol):
+    async def announce(self, org_id: str, head: int) -> None:
+        """Never raises: a bell that nobody hears costs a poll interval."""
+
+
+class _Contended(Exception):
+    """Another relay numbered some of these between our look and our write."""
+
+
+async def relay_pass(uow: UnitOfWork, clock: Clock, doorbell: Doorbell) -> int:
+    """Numbers what waits now, up to `BATCH_MAX` events over all organisations, and announces the new heads. Returns how many."""
+    waiting: dict[str, list[str]] = defaultdict(list)
+    for org_id, event_id in await store.pending(BATCH_MAX):
+        waiting[org_id].append(event_id)
+    numbered = 0
+    for org_id, event_ids in waiting.items():
+        count, head = await _number(uow, clock, org_id, event_ids)
+        if count:
+            await doorbell.announce(org_id, head)
+        numbered += count
+    return numbered
+
+
+async def _number(uow: UnitOfWork, clock: Clock, org_id: str, event_ids: list[str]) -> tuple[int, int]:
+    """Returns (how many, the new head); (0, 0) when another relay was faster."""
+
+    async def work(session: Session) -> tuple[int, int]:
+        ids = await store.still_pending(session, org_id, event_ids)
+        if not ids:
+            return 0, 0
+        now = clock.now()
+        first = await store.take_numbers(session, org_id, len(ids), now)
+        if await store.give_numbers(session, org_id, ids, first, now) != len(ids):
+            raise _Contended
+        return len(ids), first + len(ids) - 1
+
+    try:
+        return await uow.run(work)
+    except (_Contended, DuplicateKeyError):  # the next pass looks again
+        return 0, 0

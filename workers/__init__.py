@@ -1,0 +1,82 @@
+"""Edge 1, the workers: `manage.py worker chains|events|jobs|all`.
+
+A process has one event loop and one Runtime; what it does goes on in lanes beside each other. On SIGTERM or Ctrl-C the lanes are
+cancelled, which lets each give back its lease.
+"""
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+
+from crypto_api.bootstrap import open_runtime
+from crypto_api.config import Config, load_config
+from crypto_api.kit import log
+from crypto_api.runtime import Runtime
+from workers.lane import EXPECTED, PAUSE_S_MAX, PAUSE_S_MIN, Lane, supervise
+
+NAMES = ("chains", "events", "jobs")
+SHUTDOWN_S_MAX = 10.0
+_logger = log.get(__name__)
+__all__ = ["NAMES", "Lane", "run"]
+
+
+async def run(names: list[str]) -> None:
+    """Works until SIGTERM or SIGINT. ValueError for a name that is none of `NAMES` or "all"."""
+    if unknown := set(names) - {*NAMES, "all"}:
+        raise ValueError(f"unknown worker: {', '.join(sorted(unknown))}; known: {', '.join(NAMES)}, all")
+    chosen = [name for name in NAMES if name in names or "all" in names]
+    config = load_config()
+    log.configure(config.log_dir, process="worker-" + "-".join(chosen))
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    work = asyncio.create_task(_work(config, chosen))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    work.cancel()
+    await asyncio.wait({work}, timeout=SHUTDOWN_S_MAX)
+    if work.done() and not work.cancelled():
+        work.result()  # ended by itself: only a defect does that
+    _logger.info("workers_stopped", names=chosen)
+
+
+async def _work(config: Config, names: list[str]) -> None:
+    async with AsyncExitStack() as stack:
+        runtime = await _opened(stack, config)
+        lanes = [lane for name in names for lane in _lanes(name, runtime)]
+        _logger.info("workers_started", lanes=[lane.name for lane in lanes])
+        async with asyncio.TaskGroup() as group:
+            for lane in lanes:
+                group.create_task(supervise(lane), name=lane.name)
+
+
+async def _opened(stack: AsyncExitStack, config: Config) -> Runtime:
+    """The runtime, as soon as the database can be reached."""
+    pause_s = PAUSE_S_MIN
+    while True:
+        try:
+            return await stack.enter_async_context(open_runtime(config))
+        except EXPECTED as error:
+            _logger.warning("start_waits", error=str(error), retry_in_s=pause_s)
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 2, PAUSE_S_MAX)
+
+
+def _lanes(name: str, runtime: Runtime) -> list[Lane]:
+    """A subject's lanes. Its module is imported only where it runs, so that a relay does not load what reads chains."""
+    match name:
+        case "chains":
+            from workers import chains
+
+            return chains.lanes(runtime)
+        case "events":
+            from workers import events
+
+            return events.lanes(runtime)
+        case "jobs":
+            from workers import jobs
+
+            return jobs.lanes(runtime)
+        case _:
+            raise AssertionError(name)
