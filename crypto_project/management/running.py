@@ -10,12 +10,16 @@ from crypto_project.embedded.ports import NoFreePort
 from crypto_project.embedded.servers import DataDirInUse
 from crypto_project.npm import NpmFailed
 from crypto_project.vendor_assets import UnknownIcon
+from mongodb_config.migrations import DeployFailed
+from mongodb_config.probe import UnfitServer
 
 
 @contextmanager
 def plain_failures() -> Iterator[None]:
-    """Expected faults are told in words and end with code 1; anything else keeps its traceback."""
+    """Expected faults are told in words and end with code 1 (78 for a database that must not be used); anything else keeps its traceback."""
     try:
         yield
     except (ChildFailed, DataDirInUse, NoFreePort, NpmFailed, UnknownIcon) as problem:
         raise CommandError(str(problem)) from None
+    except (UnfitServer, DeployFailed) as problem:
+        raise CommandError(str(problem), returncode=problem.EXIT_CODE) from None
