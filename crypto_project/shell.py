@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from crypto_api.config import Config
+from crypto_api.migrations import prepare_database
 from crypto_project.embedded.chain_node import ChainNodeOptions
 from crypto_project.embedded.ports import first_free_from, free_port
 from crypto_project.embedded.servers import Addresses, Configured, EmbeddedServers
@@ -99,7 +101,7 @@ class Shell:
         addresses = await self.servers.start()
         self._stack.push_async_callback(self.servers.stop)
         self.env = self._environment(addresses)
-        await deploy_database(self.env)
+        await prepare_database(self.config.mongodb_uri, self.config.mongodb_database)
         if options.sample_data:
             self.world = await prepare_world(addresses, self.data_dir, self.env)
         self.env["NETWORKS"] = str(await self._networks_file(addresses))
@@ -147,6 +149,11 @@ class Shell:
 
         self._stack.push_async_callback(end)
 
+    @property
+    def config(self) -> Config:
+        """The settings that the processes have, for what happens in this one."""
+        return config_of(self.env)
+
     def ready_document(self) -> dict[str, Any]:
         addresses = self.addresses
         return {
@@ -161,12 +168,9 @@ class Shell:
         }
 
 
-async def deploy_database(env: Mapping[str, str]) -> None:
-    """Collections, indexes and validators, once, before any process starts."""
-    from crypto_api.config import Config
-    from crypto_api.migrations import prepare_database
-
-    await prepare_database(env["MONGODB_URI"], env.get("MONGODB_DATABASE") or Config.model_fields["mongodb_database"].default)
+def config_of(env: Mapping[str, str]) -> Config:
+    given: dict[str, Any] = {name: env[name.upper()] for name in Config.model_fields if name.upper() in env}
+    return Config(**given)
 
 
 async def prepare_world(addresses: Addresses, data_dir: Path, env: Mapping[str, str]) -> DemoWorld:

@@ -66,7 +66,7 @@ def parent(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def family_of(folder: Path) -> list[int]:
-    wait_until(lambda: (folder / "pids.json").exists(), "servers up", 40)
+    wait_until((folder / "pids.json").exists, "servers up", 40)
     pids: list[int] = json.loads((folder / "pids.json").read_text())
     return pids
 
