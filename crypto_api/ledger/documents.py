@@ -1,4 +1,5 @@
 from datetime import date, datetime
+from typing import Any, ClassVar
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
@@ -15,6 +16,7 @@ class Account(TenantDocument):
     account_type: AccountType
     parent_code: str | None = None
     active: bool = True
+    version: int = 1
 
     class Settings:
         name = "accounts"
@@ -43,10 +45,22 @@ class JournalEntry(TenantDocument):
     created_by: str | None = None  # None: posted by the system
     version: int = 1
 
+    VALIDATOR: ClassVar[dict[str, Any] | None] = {
+        "$jsonSchema": {
+            "required": ["lines", "total_debit", "total_credit"],
+            "properties": {"lines": {"bsonType": "array", "minItems": 2}},
+        },
+        "$expr": {"$eq": ["$total_debit", "$total_credit"]},
+    }
+
     class Settings:
         name = "journal_entries"
         indexes = [
-            IndexModel([("org_id", ASCENDING), ("source_kind", ASCENDING), ("source_id", ASCENDING), ("source_purpose", ASCENDING)], unique=True, name="org_source"),
+            IndexModel(
+                [("org_id", ASCENDING), ("source_kind", ASCENDING), ("source_id", ASCENDING), ("source_purpose", ASCENDING)],
+                unique=True,
+                name="org_source",
+            ),
             IndexModel([("org_id", ASCENDING), ("date", DESCENDING), ("_id", DESCENDING)], name="org_date"),
             IndexModel([("org_id", ASCENDING), ("lines.account_code", ASCENDING), ("date", DESCENDING)], name="org_account"),
             IndexModel([("org_id", ASCENDING), ("transaction_hash", ASCENDING)], name="org_transaction"),

@@ -1,5 +1,6 @@
 """Values of the books: accounts, lines, sources."""
 
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -66,3 +67,121 @@ class EntryDraft(BaseModel):
     transaction_id: str | None = None
     transaction_hash: str | None = None
     unpriced: bool = False
+
+
+class AccountCode(StrEnum):
+    """The accounts that postings of the system use. They exist in every chart and cannot be deactivated."""
+
+    CRYPTO = "1100"
+    CUSTODY = "1110"
+    RECEIVABLES = "1200"
+    SUSPENSE = "1900"
+    PAYABLES = "2100"
+    OPENING = "3100"
+    REVENUE = "4100"
+    GAINS = "4200"
+    REWARDS = "4300"
+    NETWORK_FEES = "5100"
+    SALARIES = "5200"
+    SUPPLIERS = "5300"
+    LOSSES = "5900"
+
+
+@dataclass(frozen=True, slots=True)
+class ChartAccount:
+    code: str
+    name: str
+    account_type: AccountType
+    parent_code: str | None = None
+
+
+DEFAULT_CHART = (
+    ChartAccount("1000", "Assets", AccountType.ASSET),
+    ChartAccount("1100", "Crypto assets", AccountType.ASSET, "1000"),
+    ChartAccount("1110", "Crypto assets held with exchanges", AccountType.ASSET, "1000"),
+    ChartAccount("1200", "Accounts receivable", AccountType.ASSET, "1000"),
+    ChartAccount("1900", "Suspense (unidentified movements)", AccountType.ASSET, "1000"),
+    ChartAccount("2000", "Liabilities", AccountType.LIABILITY),
+    ChartAccount("2100", "Payables", AccountType.LIABILITY, "2000"),
+    ChartAccount("2200", "Payroll payable", AccountType.LIABILITY, "2000"),
+    ChartAccount("3000", "Equity", AccountType.EQUITY),
+    ChartAccount("3100", "Opening balances", AccountType.EQUITY, "3000"),
+    ChartAccount("3200", "Retained earnings", AccountType.EQUITY, "3000"),
+    ChartAccount("4000", "Income", AccountType.INCOME),
+    ChartAccount("4100", "Revenue", AccountType.INCOME, "4000"),
+    ChartAccount("4200", "Realised gains on crypto assets", AccountType.INCOME, "4000"),
+    ChartAccount("4300", "Rewards", AccountType.INCOME, "4000"),
+    ChartAccount("4900", "Other income", AccountType.INCOME, "4000"),
+    ChartAccount("5000", "Expenses", AccountType.EXPENSE),
+    ChartAccount("5100", "Network fees", AccountType.EXPENSE, "5000"),
+    ChartAccount("5200", "Salaries", AccountType.EXPENSE, "5000"),
+    ChartAccount("5300", "Suppliers and services", AccountType.EXPENSE, "5000"),
+    ChartAccount("5900", "Realised losses on crypto assets", AccountType.EXPENSE, "5000"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an asset lies: in a wallet of account 1100, or with somebody else in 1110 (no wallet)."""
+
+    account_code: str
+    wallet_id: str | None
+    asset: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What lies in a place: quantity, and what it cost in the functional currency."""
+
+    quantity: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Acquisition:
+    """An asset comes in and is worth `value` (None: no price). `contra` is the account that says why."""
+
+    place: Place
+    quantity: Decimal
+    value: Decimal | None
+    contra: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Disposal:
+    """An asset goes out, worth `value` (None: no price): at its cost out of its place, the difference realised."""
+
+    place: Place
+    quantity: Decimal
+    value: Decimal | None
+    contra: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Relocation:
+    """The same thing in another place or another form (own transfer, wrap): quantity and cost move, nothing is realised. Where the source
+    holds less, `value` is what the thing is booked at from suspense, if it comes from custody."""
+
+    source: Place
+    target: Place
+    quantity: Decimal
+    value: Decimal | None = None
+    description: str = ""
+
+
+Change = Acquisition | Disposal | Relocation
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    lines: tuple[Line, ...]
+    unpriced: bool  # a price or a cost was missing: the entry is listed until a person completes it
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTotal:
+    account_code: str
+    debit: Decimal
+    credit: Decimal

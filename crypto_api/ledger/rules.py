@@ -1,0 +1,182 @@
+"""What a change of assets posts. Pure: the holdings come in, lines come out.
+
+Every entry balances by construction: a value appears once on either side, and what a disposal realises is the exact difference of two
+8-decimal amounts. A line of an asset carries its quantity, and so does its contra line, with the other sign: per asset, an entry without
+a change of form sums to zero in quantity as in value.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from crypto_api.kit.amounts import DECIMAL128_DIGITS, add_exactly, divide, is_exact, multiply, text, to_functional
+from crypto_api.kit.errors import FieldError, InvalidInput
+from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, Holding, Line, Place, Posting, Relocation
+
+ZERO = Decimal(0)
+LINES_MAX = 1000
+
+
+# ---- entries ---------------------------------------------------------------------------------------------------------------------
+
+
+def check_lines(lines: Sequence[Line], field: str = "line_items") -> None:
+    """InvalidInput unless the lines make an entry: at least two, each debit or credit and not negative, balanced to the last unit."""
+    errors = [FieldError(f"{field}.{i}", message, "invalid_line") for i, line in enumerate(lines) if (message := _line_problem(line))]
+    if not 2 <= len(lines) <= LINES_MAX:
+        errors.append(FieldError(field, f"an entry has 2 to {LINES_MAX} lines", "line_count"))
+    if errors:
+        raise InvalidInput(*errors)
+    debit, credit = totals(lines)
+    if debit != credit:
+        raise InvalidInput.of(field, f"debits are {text(debit)} and credits {text(credit)}: they must be equal", "unbalanced")
+    if not is_exact(debit):
+        raise InvalidInput.of(field, f"the total has more than {DECIMAL128_DIGITS} digits", "too_large")
+
+
+def _line_problem(line: Line) -> str | None:
+    amounts = (line.debit, line.credit, *(() if line.quantity is None else (line.quantity,)))
+    if not all(amount.is_finite() and is_exact(amount) for amount in amounts):
+        return f"has an amount of more than {DECIMAL128_DIGITS} digits"
+    if line.debit < 0 or line.credit < 0:
+        return "must not be negative"
+    if line.debit != to_functional(line.debit) or line.credit != to_functional(line.credit):
+        return "has more than 8 decimals"
+    if line.debit and line.credit:
+        return "is either debit or credit, not both"
+    if (line.quantity is None) != (line.asset is None):
+        return "carries an asset and its quantity, or neither"
+    if not line.debit and not line.credit and not line.quantity:
+        return "has neither an amount nor a quantity"
+    return None
+
+
+def totals(lines: Iterable[Line]) -> tuple[Decimal, Decimal]:
+    """(debit, credit)"""
+    rows = list(lines)
+    return add_exactly([line.debit for line in rows]), add_exactly([line.credit for line in rows])
+
+
+def mirror(lines: Iterable[Line]) -> list[Line]:
+    """The lines that undo these: debit and credit change sides, quantities change sign."""
+    return [
+        line.model_copy(
+            update={"debit": line.credit, "credit": line.debit, "quantity": None if line.quantity is None else line.quantity.copy_negate()}
+        )
+        for line in lines
+    ]
+
+
+# ---- postings --------------------------------------------------------------------------------------------------------------------
+
+
+def places(changes: Iterable[Change]) -> set[Place]:
+    """The holdings that `post` has to know."""
+    found: set[Place] = set()
+    for change in changes:
+        found |= {change.source, change.target} if isinstance(change, Relocation) else {change.place}
+    return found
+
+
+def value_of(quantity: Decimal, rate: Decimal) -> Decimal | None:
+    """In the functional currency with 8 decimals, half-even. None when 34 digits do not hold it: then it stays unpriced."""
+    value = to_functional(multiply(quantity, rate))
+    return value if is_exact(value) else None
+
+
+def post(changes: Iterable[Change], holdings: Mapping[Place, Holding]) -> Posting:
+    """The lines of the changes in their order. Disposals take the average cost of what their place holds at that moment."""
+    desk = _Desk(holdings)
+    for change in changes:
+        if isinstance(change, Acquisition):
+            desk.acquire(change)
+        elif isinstance(change, Disposal):
+            desk.dispose(change)
+        else:
+            desk.relocate(change)
+    return Posting(tuple(desk.lines), desk.unpriced)
+
+
+def average_cost(holding: Holding, quantity: Decimal) -> Decimal:
+    """What `quantity` of the holding cost, with 8 decimals; all of it when everything, or more than is there, goes."""
+    if holding.cost <= 0 or holding.quantity <= 0:
+        return ZERO
+    if quantity >= holding.quantity:
+        return holding.cost
+    return to_functional(divide(multiply(holding.cost, quantity), holding.quantity))
+
+
+def less(left: Decimal, right: Decimal) -> Decimal:
+    """left - right to the last digit: the operators round to 28."""
+    return add_exactly([left, right.copy_negate()])
+
+
+class _Desk:
+    """Works through the changes of one entry, keeping the holdings as they become."""
+
+    def __init__(self, holdings: Mapping[Place, Holding]) -> None:
+        self._holdings = dict(holdings)
+        self.lines: list[Line] = []
+        self.unpriced = False
+
+    def acquire(self, change: Acquisition) -> None:
+        value = ZERO if change.value is None else change.value
+        self.unpriced |= change.value is None
+        self._put(change.place, change.quantity, value, change.description)
+        self._contra(change.contra, change.place.asset, change.quantity.copy_negate(), credit=value, description=change.description)
+
+    def dispose(self, change: Disposal) -> None:
+        """Without a price it leaves at cost: nothing is realised until somebody says what it was worth."""
+        cost = self._take(change.place, change.quantity, change.description)
+        self.unpriced |= change.value is None
+        value = cost if change.value is None else change.value
+        self._contra(change.contra, change.place.asset, change.quantity, debit=value, description=change.description)
+        if value > cost:
+            self.lines.append(Line(account_code=AccountCode.GAINS, credit=less(value, cost), description=change.description))
+        elif value < cost:
+            self.lines.append(Line(account_code=AccountCode.LOSSES, debit=less(cost, value), description=change.description))
+
+    def relocate(self, change: Relocation) -> None:
+        if change.source == change.target:
+            return
+        if change.source.account_code == AccountCode.CUSTODY and self._held(change.source).quantity < change.quantity:
+            # More comes back than went there (it was bought there): what it cost is for a person to say.
+            self.acquire(Acquisition(change.target, change.quantity, change.value, AccountCode.SUSPENSE, change.description))
+            return
+        cost = self._take(change.source, change.quantity, change.description)
+        self._put(change.target, change.quantity, cost, change.description)
+
+    def _held(self, place: Place) -> Holding:
+        return self._holdings.get(place, Holding())
+
+    def _put(self, place: Place, quantity: Decimal, cost: Decimal, description: str) -> None:
+        held = self._held(place)
+        self._holdings[place] = Holding(add_exactly([held.quantity, quantity]), add_exactly([held.cost, cost]))
+        self._line(place, quantity, debit=cost, description=description)
+
+    def _take(self, place: Place, quantity: Decimal, description: str) -> Decimal:
+        held = self._held(place)
+        cost = average_cost(held, quantity)
+        missing = less(quantity, max(held.quantity, ZERO))
+        if missing > 0:
+            description = f"{description} (missing acquisition of {text(missing)} {place.asset})".strip()
+        # A holding that came in without a price has no cost to take: as incomplete as one that never came in.
+        self.unpriced |= missing > 0 or cost == 0 == held.cost
+        self._holdings[place] = Holding(less(held.quantity, quantity), less(held.cost, cost))
+        self._line(place, quantity.copy_negate(), credit=cost, description=description)
+        return cost
+
+    def _line(self, place: Place, quantity: Decimal, *, debit: Decimal = ZERO, credit: Decimal = ZERO, description: str) -> None:
+        self.lines.append(
+            Line(
+                account_code=place.account_code,
+                debit=debit,
+                credit=credit,
+                asset=place.asset,
+                quantity=quantity,
+                wallet_id=place.wallet_id,
+                description=description,
+            )
+        )
+
+    def _contra(self, account_code: str, asset: str, quantity: Decimal, *, debit: Decimal = ZERO, credit: Decimal = ZERO, description: str) -> None:
+        self.lines.append(Line(account_code=account_code, debit=debit, credit=credit, asset=asset, quantity=quantity, description=description))

@@ -1,0 +1,268 @@
+"""The verbs of the books. Each write runs inside the caller's unit of work: the entry, the balances and the event, or nothing."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from crypto_api.events import service as events
+from crypto_api.kit.amounts import text
+from crypto_api.kit.errors import FieldError, InvalidInput, NotFound
+from crypto_api.kit.ids import new_id
+from crypto_api.ledger import rules, store
+from crypto_api.ledger.documents import Account, JournalEntry
+from crypto_api.ledger.errors import AccountExists, AccountInUse, ChangedMeanwhile, NotADraft, NotPosted
+from crypto_api.ledger.events import JournalEntryPosted, JournalEntryReversed
+from crypto_api.ledger.types import DEFAULT_CHART, AccountCode, AccountType, EntryDraft, EntryStatus, Line, Source, SourceKind
+from mongodb_config.unit_of_work import Session
+
+# ---- posting ---------------------------------------------------------------------------------------------------------------------
+
+
+async def post(session: Session, org_id: str, draft: EntryDraft, now: datetime) -> JournalEntry:
+    """Posts exactly once per source: a second post of the same source gives the first entry and changes nothing. Two at the same moment
+    meet at the unique index; the one that loses is run again by its unit of work, and finds the other's."""
+    if (known := await store.entry_of_source(org_id, draft.source, session)) is not None:
+        return known
+    await _check(session, org_id, draft.lines)
+    entry = _entry(org_id, draft, EntryStatus.POSTED, now)
+    await store.insert_entry(session, entry)
+    await _count(session, entry, now)
+    return entry
+
+
+async def reverse(
+    session: Session, org_id: str, entry_id: str, now: datetime, reason: str, *, on: date | None = None, by: str | None = None
+) -> JournalEntry:
+    """The mirror entry, dated `on` (as the entry itself when left out: it never should have stood there). Reversing twice gives the first
+    mirror."""
+    entry = await store.entry(org_id, entry_id, session)
+    if entry is None:
+        raise NotFound
+    if entry.status is EntryStatus.REVERSED and entry.reversed_by is not None:
+        mirror = await store.entry(org_id, entry.reversed_by, session)
+        assert mirror is not None, f"{entry_id} names a mirror that does not exist"
+        return mirror
+    if entry.status is not EntryStatus.POSTED or entry.reverses is not None:
+        raise NotPosted
+    mirror = _mirror(entry, now, reason, on or entry.date, by)
+    changes = {"status": EntryStatus.REVERSED, "reversed_by": mirror.id}
+    if not await store.update_entry(session, org_id, entry_id, EntryStatus.POSTED, entry.version, changes):
+        raise ChangedMeanwhile
+    await store.insert_entry(session, mirror)
+    await store.add_to_balances(session, org_id, mirror.lines, now)
+    await events.append(session, org_id, JournalEntryReversed(**_facts(entry), reversed_by=mirror.id, reason=reason), now)
+    return mirror
+
+
+async def reverse_transaction(session: Session, org_id: str, transaction_id: str, now: datetime, reason: str) -> list[JournalEntry]:
+    """Takes back whatever stands in the books for a transaction."""
+    standing = await store.posted_of_transaction(org_id, transaction_id, session)
+    return [await reverse(session, org_id, entry.id, now, reason) for entry in standing]
+
+
+# ---- entries by hand -------------------------------------------------------------------------------------------------------------
+
+
+async def create_draft(session: Session, org_id: str, body: EntryDraft, user_id: str, now: datetime) -> JournalEntry:
+    """`body.source` is given anew: what a person writes is its own source."""
+    await _check(session, org_id, body.lines)
+    entry = _entry(org_id, body, EntryStatus.DRAFT, now, user_id)
+    entry.source_kind, entry.source_id, entry.source_purpose = SourceKind.MANUAL, entry.id, "manual"
+    await store.insert_entry(session, entry)
+    return entry
+
+
+async def edit_draft(session: Session, org_id: str, entry_id: str, version: int, body: EntryDraft) -> JournalEntry:
+    await _check(session, org_id, body.lines)
+    debit, credit = rules.totals(body.lines)
+    changes = {
+        "date": store.day_as_stored(body.date),
+        "description": body.description,
+        "reference": body.reference,
+        "transaction_hash": body.transaction_hash,
+        "lines": store.as_stored(body.lines),
+        **store.totals_as_stored(debit, credit),
+    }
+    return await _change_draft(session, org_id, entry_id, version, changes)
+
+
+async def post_draft(session: Session, org_id: str, entry_id: str, version: int, now: datetime) -> JournalEntry:
+    """From here on it counts and cannot be changed. Its accounts are checked again: one may have been deactivated meanwhile."""
+    entry = await _change_draft(session, org_id, entry_id, version, {"status": EntryStatus.POSTED, "posted_at": now})
+    await _check(session, org_id, entry.lines)
+    await _count(session, entry, now)
+    return entry
+
+
+async def _change_draft(session: Session, org_id: str, entry_id: str, version: int, changes: dict[str, Any]) -> JournalEntry:
+    if not await store.update_entry(session, org_id, entry_id, EntryStatus.DRAFT, version, changes):
+        entry = await store.entry(org_id, entry_id, session)
+        if entry is None:
+            raise NotFound
+        raise NotADraft if entry.status is not EntryStatus.DRAFT else ChangedMeanwhile
+    changed = await store.entry(org_id, entry_id, session)
+    assert changed is not None
+    return changed
+
+
+# ---- accounts --------------------------------------------------------------------------------------------------------------------
+
+
+async def create_chart(session: Session, org_id: str, now: datetime) -> None:
+    """The default chart, or what is missing of it."""
+    known = {account.code for account in await store.accounts(org_id, session=session)}
+    rows = [
+        Account(
+            id=store.account_id(org_id, row.code),
+            created_at=now,
+            org_id=org_id,
+            code=row.code,
+            name=row.name,
+            account_type=row.account_type,
+            parent_code=row.parent_code,
+        )
+        for row in DEFAULT_CHART
+        if row.code not in known
+    ]
+    if rows:
+        await store.insert_accounts(session, rows)
+
+
+async def create_account(
+    session: Session, org_id: str, *, code: str, name: str, account_type: AccountType, parent_code: str | None, now: datetime
+) -> Account:
+    known = {account.code: account for account in await store.accounts(org_id, {code, *([parent_code] if parent_code else [])}, session)}
+    if code in known:
+        raise AccountExists
+    _check_parent(known, code, account_type, parent_code)
+    account = Account(
+        id=store.account_id(org_id, code),
+        created_at=now,
+        org_id=org_id,
+        code=code,
+        name=name,
+        account_type=account_type,
+        parent_code=parent_code,
+    )
+    await store.insert_accounts(session, [account])
+    return account
+
+
+async def update_account(session: Session, org_id: str, account: Account, *, name: str, parent_code: str | None, active: bool) -> Account:
+    """Code and type stay: entries rest on them."""
+    if not active:
+        _refuse_system_account(account)
+    parents = {row.code: row for row in await store.accounts(org_id, session=session)}
+    _check_parent(parents, account.code, account.account_type, parent_code)
+    changes = {"name": name, "parent_code": parent_code, "active": active}
+    if not await store.update_account(session, org_id, account.id, account.version, changes):
+        raise ChangedMeanwhile
+    updated: Account = account.model_copy(update={**changes, "version": account.version + 1})
+    return updated
+
+
+async def remove_account(session: Session, org_id: str, account: Account) -> bool:
+    """Deletes it, or deactivates it when anything was ever booked on it; True when it is gone altogether."""
+    _refuse_system_account(account)
+    if not await store.account_is_used(session, org_id, account.code):
+        await store.delete_account(session, org_id, account.id)
+        return True
+    if not await store.update_account(session, org_id, account.id, account.version, {"active": False}):
+        raise ChangedMeanwhile
+    return False
+
+
+def _refuse_system_account(account: Account) -> None:
+    if account.code in set(AccountCode):
+        raise AccountInUse("Movements on the chain are booked on this account: it stays active.")
+
+
+def _check_parent(known: Mapping[str, Account], code: str, account_type: AccountType, parent_code: str | None) -> None:
+    above = parent_code
+    for _ in range(len(known) + 1):
+        if above is None:
+            return
+        parent = known.get(above)
+        if parent is None:
+            if above == parent_code:
+                raise InvalidInput.of("parent_code", "is not an account of this organisation", "unknown_account")
+            return
+        if parent.code == code:
+            raise InvalidInput.of("parent_code", "makes the account its own parent", "cycle")
+        if parent.account_type is not account_type:
+            raise InvalidInput.of("parent_code", f"is of another type ({parent.account_type})", "wrong_type")
+        above = parent.parent_code
+    raise InvalidInput.of("parent_code", "makes the account its own parent", "cycle")
+
+
+# ---- parts -----------------------------------------------------------------------------------------------------------------------
+
+
+async def _check(session: Session, org_id: str, lines: Sequence[Line]) -> None:
+    """InvalidInput unless the lines balance and name active accounts of the organisation."""
+    rules.check_lines(lines)
+    active = {account.code for account in await store.accounts(org_id, {line.account_code for line in lines}, session) if account.active}
+    errors = [
+        FieldError(f"line_items.{i}.account_code", "is not an active account of this organisation", "unknown_account")
+        for i, line in enumerate(lines)
+        if line.account_code not in active
+    ]
+    if errors:
+        raise InvalidInput(*errors)
+
+
+def _entry(org_id: str, draft: EntryDraft, status: EntryStatus, now: datetime, user_id: str | None = None) -> JournalEntry:
+    debit, credit = rules.totals(draft.lines)
+    return JournalEntry(
+        id=new_id("je"),
+        created_at=now,
+        org_id=org_id,
+        status=status,
+        date=draft.date,
+        description=draft.description,
+        reference=draft.reference,
+        source_kind=draft.source.kind,
+        source_id=draft.source.id,
+        source_purpose=draft.source.purpose,
+        lines=draft.lines,
+        total_debit=debit,
+        total_credit=credit,
+        transaction_id=draft.transaction_id,
+        transaction_hash=draft.transaction_hash,
+        unpriced=draft.unpriced,
+        posted_at=now if status is EntryStatus.POSTED else None,
+        created_by=user_id,
+    )
+
+
+def _mirror(entry: JournalEntry, now: datetime, reason: str, on: date, by: str | None) -> JournalEntry:
+    draft = EntryDraft(
+        date=on,
+        description=f"Reversal: {entry.description} ({reason})",
+        reference=entry.reference,
+        source=Source(kind=SourceKind.REVERSAL, id=entry.id, purpose="reversal"),
+        lines=rules.mirror(entry.lines),
+        transaction_id=entry.transaction_id,
+        transaction_hash=entry.transaction_hash,
+    )
+    mirror = _entry(entry.org_id, draft, EntryStatus.POSTED, now, by)
+    mirror.reverses = entry.id
+    return mirror
+
+
+async def _count(session: Session, entry: JournalEntry, now: datetime) -> None:
+    await store.add_to_balances(session, entry.org_id, entry.lines, now)
+    await events.append(session, entry.org_id, JournalEntryPosted(**_facts(entry)), now)
+
+
+def _facts(entry: JournalEntry) -> dict[str, Any]:
+    return {
+        "entry_id": entry.id,
+        "date": entry.date,
+        "description": entry.description,
+        "total": text(entry.total_debit),
+        "source_kind": entry.source_kind.value,
+        "transaction_id": entry.transaction_id,
+        "transaction_hash": entry.transaction_hash,
+        "unpriced": entry.unpriced,
+    }

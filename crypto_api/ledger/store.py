@@ -1,0 +1,215 @@
+"""Every query of the slice."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from bson.decimal128 import Decimal128
+from pymongo import UpdateOne
+
+from crypto_api.kit.amounts import add_exactly
+from crypto_api.kit.paging import Page, PageRequest
+from crypto_api.ledger.documents import Account, AccountBalance, JournalEntry
+from crypto_api.ledger.types import AccountCode, AccountTotal, EntryStatus, Holding, Line, Place, Source
+from mongodb_config import pages
+from mongodb_config.base_document import encoded
+from mongodb_config.unit_of_work import Session
+
+_COUNTED = [EntryStatus.POSTED, EntryStatus.REVERSED]  # a reversed entry stands; its mirror takes it back
+
+
+# ---- accounts --------------------------------------------------------------------------------------------------------------------
+
+
+def account_id(org_id: str, code: str) -> str:
+    return f"{org_id}:{code}"
+
+
+async def account(org_id: str, row_id: str) -> Account | None:
+    return await Account.find_one({"_id": row_id, "org_id": org_id})
+
+
+async def accounts(org_id: str, codes: Collection[str] | None = None, session: Session | None = None) -> list[Account]:
+    """By code."""
+    query: dict[str, Any] = {"org_id": org_id} if codes is None else {"org_id": org_id, "code": {"$in": sorted(codes)}}
+    return await Account.find(query, session=session).sort("+code").to_list()
+
+
+async def page_of_accounts(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Account]:
+    return await _page(Account, org_id, where, request)
+
+
+async def insert_accounts(session: Session, rows: Sequence[Account]) -> None:
+    await Account.insert_many(rows, session=session)
+
+
+async def update_account(session: Session, org_id: str, row_id: str, version: int, changes: dict[str, Any]) -> bool:
+    """Compare-and-set on `version`."""
+    done = await Account.get_pymongo_collection().update_one(
+        {"_id": row_id, "org_id": org_id, "version": version}, {"$set": changes, "$inc": {"version": 1}}, session=session
+    )
+    return done.modified_count == 1
+
+
+async def delete_account(session: Session, org_id: str, row_id: str) -> None:
+    await Account.get_pymongo_collection().delete_one({"_id": row_id, "org_id": org_id}, session=session)
+
+
+async def account_is_used(session: Session, org_id: str, code: str) -> bool:
+    """By any entry, drafts included, or as a parent."""
+    entry = await JournalEntry.find_one({"org_id": org_id, "lines.account_code": code}, session=session)
+    return entry is not None or await Account.find_one({"org_id": org_id, "parent_code": code}, session=session) is not None
+
+
+# ---- entries ---------------------------------------------------------------------------------------------------------------------
+
+
+async def entry(org_id: str, row_id: str, session: Session | None = None) -> JournalEntry | None:
+    return await JournalEntry.find_one({"_id": row_id, "org_id": org_id}, session=session)
+
+
+async def entry_of_source(org_id: str, source: Source, session: Session) -> JournalEntry | None:
+    query = {"org_id": org_id, "source_kind": source.kind, "source_id": source.id, "source_purpose": source.purpose}
+    return await JournalEntry.find_one(query, session=session)
+
+
+async def entries_of_source(org_id: str, kind: str, source_id: str, session: Session) -> list[JournalEntry]:
+    """Every purpose, oldest first."""
+    query = {"org_id": org_id, "source_kind": kind, "source_id": source_id}
+    return await JournalEntry.find(query, session=session).sort("+_id").to_list()
+
+
+async def posted_of_transaction(org_id: str, transaction_id: str, session: Session) -> list[JournalEntry]:
+    """What stands in the books for it: neither reversed nor a reversal."""
+    query = {"org_id": org_id, "transaction_id": transaction_id, "status": EntryStatus.POSTED, "reverses": None}
+    return await JournalEntry.find(query, session=session).sort("+_id").to_list()
+
+
+async def page_of_entries(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[JournalEntry]:
+    """`where` holds conditions that an edge composed from typed filters; the organisation is added here."""
+    return await _page(JournalEntry, org_id, where, request)
+
+
+async def insert_entry(session: Session, row: JournalEntry) -> None:
+    await row.insert(session=session)
+
+
+async def update_entry(session: Session, org_id: str, row_id: str, status: EntryStatus, version: int, changes: dict[str, Any]) -> bool:
+    """Compare-and-set on status and `version`. `changes` is as it goes into the database."""
+    done = await JournalEntry.get_pymongo_collection().update_one(
+        {"_id": row_id, "org_id": org_id, "status": status, "version": version}, {"$set": changes, "$inc": {"version": 1}}, session=session
+    )
+    return done.modified_count == 1
+
+
+def as_stored(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    return [encoded(line) for line in lines]
+
+
+def totals_as_stored(debit: Decimal, credit: Decimal) -> dict[str, Any]:
+    return {"total_debit": Decimal128(debit), "total_credit": Decimal128(credit)}
+
+
+# ---- balances --------------------------------------------------------------------------------------------------------------------
+
+
+def balance_id(org_id: str, line: Line | Place) -> str:
+    return f"{org_id}|{line.account_code}|{line.wallet_id or '-'}|{line.asset or '-'}"
+
+
+async def add_to_balances(session: Session, org_id: str, lines: Iterable[Line], now: datetime) -> None:
+    """One increment for each account, wallet and asset, in a fixed order, so that two postings of the same accounts meet at the first."""
+    by_id: dict[str, list[Line]] = {}
+    for line in lines:
+        by_id.setdefault(balance_id(org_id, line), []).append(line)
+    await AccountBalance.get_pymongo_collection().bulk_write(
+        [_increment(org_id, row_id, rows, now) for row_id, rows in sorted(by_id.items())], session=session
+    )
+
+
+def _increment(org_id: str, row_id: str, rows: Sequence[Line], now: datetime) -> UpdateOne:
+    first = rows[0]
+    sums = {
+        "debit": [line.debit for line in rows],
+        "credit": [line.credit for line in rows],
+        "quantity": [line.quantity or Decimal(0) for line in rows],
+    }
+    return UpdateOne(
+        {"_id": row_id, "org_id": org_id},
+        {
+            "$inc": {name: Decimal128(add_exactly(values)) for name, values in sums.items()},
+            "$setOnInsert": {"account_code": first.account_code, "wallet_id": first.wallet_id, "asset": first.asset, "created_at": now},
+        },
+        upsert=True,
+    )
+
+
+async def holdings(org_id: str) -> dict[tuple[str, str], tuple[Decimal, Decimal]]:
+    """(wallet, asset) → (quantity, cost) of what the wallets hold."""
+    rows = await AccountBalance.find({"org_id": org_id, "account_code": AccountCode.CRYPTO}).to_list()
+    return {(row.wallet_id, row.asset): (row.quantity, _balance(row)) for row in rows if row.wallet_id and row.asset}
+
+
+async def holdings_in(org_id: str, places: Collection[Place], session: Session) -> dict[Place, Holding]:
+    """Read in the unit of work that will change them: a posting beside it conflicts, and one of the two runs again."""
+    by_id = {balance_id(org_id, place): place for place in places}
+    rows = await AccountBalance.find({"_id": {"$in": sorted(by_id)}, "org_id": org_id}, session=session).to_list()
+    return {by_id[row.id]: Holding(row.quantity, _balance(row)) for row in rows}
+
+
+async def balances(org_id: str, session: Session | None = None) -> list[AccountBalance]:
+    return await AccountBalance.find({"org_id": org_id}, session=session).to_list()
+
+
+async def trial_balance(org_id: str, at: date | None = None) -> list[AccountTotal]:
+    """Debits and credits of every account that has any, by code: as they stand, or up to and including the day `at`."""
+    sums: dict[str, tuple[list[Decimal], list[Decimal]]] = {}
+    if at is None:
+        for row in await balances(org_id):
+            _collect(sums, row.account_code, row.debit, row.credit)
+    else:
+        async for entry_row in JournalEntry.find({"org_id": org_id, "status": {"$in": _COUNTED}, "date": {"$lte": day_as_stored(at)}}):
+            for line in entry_row.lines:
+                _collect(sums, line.account_code, line.debit, line.credit)
+    return [AccountTotal(code, add_exactly(debit), add_exactly(credit)) for code, (debit, credit) in sorted(sums.items())]
+
+
+async def counted_entries(org_id: str, session: Session | None = None) -> list[JournalEntry]:
+    """Every entry that counts, oldest first."""
+    return await JournalEntry.find({"org_id": org_id, "status": {"$in": _COUNTED}}, session=session).sort("+_id").to_list()
+
+
+def _collect(sums: dict[str, tuple[list[Decimal], list[Decimal]]], code: str, debit: Decimal, credit: Decimal) -> None:
+    column = sums.setdefault(code, ([], []))
+    column[0].append(debit)
+    column[1].append(credit)
+
+
+def _balance(row: AccountBalance) -> Decimal:
+    return add_exactly([row.debit, row.credit.copy_negate()])
+
+
+# ---- pages -----------------------------------------------------------------------------------------------------------------------
+
+Row = TypeVar("Row", Account, JournalEntry)
+
+
+async def _page(document: type[Row], org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Row]:
+    query = {"$and": [{"org_id": org_id}, where]} if where else {"org_id": org_id}
+    rows = await pages.fetch(document, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
+    more = len(rows) > request.limit
+    rows = rows[: request.limit]
+    cursor = request.cursor_after(_sort_value(rows[-1], request.sort), rows[-1].id) if more else None
+    total = await document.find(query).count() if request.count else None
+    return Page(rows, cursor, total)
+
+
+def _sort_value(row: Account | JournalEntry, field: str) -> Any:
+    value = row.id if field == "_id" else getattr(row, field)
+    return day_as_stored(value) if isinstance(value, date) and not isinstance(value, datetime) else value
+
+
+def day_as_stored(day: date) -> datetime:
+    """A date stands in MongoDB as its midnight in UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
