@@ -10,7 +10,9 @@ from django.core.management.commands.check import Command as DjangoCheck
 from httpx import AsyncClient
 from redis.asyncio import Redis
 
-from crypto_api.config import Config, NetworkConfig, load_config
+from crypto_api.config import Config, load_config
+from crypto_api.kit.networks import NetworkConfig
+from crypto_api.migrations import MIGRATIONS
 from crypto_project.management.running import plain_failures
 from mongodb_config.client import connect
 from mongodb_config.migrations import refuse_newer
@@ -53,14 +55,14 @@ async def _problem(check: Awaitable[None]) -> str | None:
     try:
         await asyncio.wait_for(check, 15)
     except Exception as error:  # a check that fails in whatever way is what this command is to tell
-        return (str(error) or type(error).__name__).splitlines()[0]
+        return (str(error) or type(error).__name__).splitlines()[0].split(" (configured timeouts")[0]
     return None
 
 
 async def _database(config: Config) -> None:
     async with connect(config.mongodb_uri) as client:
         await inspect(client)
-        await refuse_newer(client[config.mongodb_database], ())
+        await refuse_newer(client[config.mongodb_database], MIGRATIONS)
 
 
 async def _valkey(url: str) -> None:
