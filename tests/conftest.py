@@ -25,6 +25,7 @@ from crypto_api.config import Config  # noqa: E402
 from crypto_api.documents import DOCUMENTS  # noqa: E402
 from crypto_api.runtime import Runtime  # noqa: E402
 from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node  # noqa: E402
+from crypto_project.embedded.ports import free_port  # noqa: E402
 from crypto_project.embedded.servers import Addresses, Configured, EmbeddedServers  # noqa: E402
 from crypto_project.npm import ensure_npm_parts  # noqa: E402
 from mongodb_config.client import connect  # noqa: E402
@@ -108,3 +109,8 @@ async def runtime(make_config: ConfigMaker) -> AsyncIterator[Runtime]:
     """A runtime on an empty database and no network."""
     async with open_runtime(make_config()) as opened:
         yield opened
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    return free_port()

@@ -1,0 +1,193 @@
+"""How fast a chain is followed.
+
+    python -m benchmarks.chain [--blocks 2000] [--transfers 100] [--watched 10000] [--latency-blocks 200]
+
+1. Catch-up over a generated chain that a node serves from memory: full blocks and their logs read, decoded, matched against the
+   watched addresses, movements stored durably with the cursor and booked. Beside it, in the same run, a raw client that reads and
+   parses the same answers and stores nothing: the limit.
+2. Latency on a real node with the real processes: from the moment a block was mined to its movement in the database, and to the
+   frame at a console.
+"""
+
+import argparse
+import asyncio
+import json
+import resource
+import sys
+import tempfile
+import time
+from base64 import b64encode
+from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import orjson
+from eth_utils.address import to_checksum_address
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import replay_node
+from benchmarks.latency import measure_latency
+from crypto_api.bootstrap import open_runtime
+from crypto_api.config import Config
+from crypto_api.documents import DOCUMENTS
+from crypto_api.flows.advance_chain import advance_chain, start_following
+from crypto_api.kit.clock import SystemClock
+from crypto_api.runtime import Runtime
+from crypto_api.transactions.documents import Transaction
+from crypto_api.wallets.documents import Opening, Wallet, WalletType
+from crypto_api.wallets.watch_list import WatchList
+from crypto_project.embedded.ports import free_port
+from crypto_project.embedded.servers import Configured, EmbeddedServers
+from mongodb_config.client import connect
+from mongodb_config.migrations import deploy
+
+RAW_BATCH = 10
+RAW_CONNECTIONS = 2
+
+
+@dataclass(frozen=True)
+class CatchUp:
+    blocks_per_s: float
+    cpu_s: float
+    stored: int
+
+
+def _cpu_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+async def raw_client(url: str, blocks: int) -> CatchUp:
+    """Batches of ten on two connections, parsed by orjson and dropped."""
+    numbers = list(range(1, blocks + 1))
+    cpu, started = _cpu_s(), time.perf_counter()
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=RAW_CONNECTIONS)) as http:
+
+        async def post(calls: list[dict[str, object]]) -> list[dict[str, object]]:
+            async with http.post(url, data=orjson.dumps(calls)) as response:
+                return orjson.loads(await response.read())  # type: ignore[no-any-return]
+
+        async def lane(chunks: list[list[int]]) -> None:
+            for chunk in chunks:
+                answers = await post([{"jsonrpc": "2.0", "id": n, "method": "eth_getBlockByNumber", "params": [hex(n), True]} for n in chunk])
+                hashes = [answer["result"]["hash"] for answer in answers]  # type: ignore[index]
+                await post([{"jsonrpc": "2.0", "id": i, "method": "eth_getLogs", "params": [{"blockHash": h}]} for i, h in enumerate(hashes)])
+
+        chunks = [numbers[i : i + RAW_BATCH] for i in range(0, blocks, RAW_BATCH)]
+        await asyncio.gather(*(lane(chunks[start::RAW_CONNECTIONS]) for start in range(RAW_CONNECTIONS)))
+    elapsed = time.perf_counter() - started
+    return CatchUp(blocks / elapsed, _cpu_s() - cpu, 0)
+
+
+async def ours(runtime: Runtime, blocks: int, *, expected: int) -> CatchUp:
+    """`advance_chain` until it is at the head, then what the database holds."""
+    (network,) = runtime.networks.values()
+    chain, watched = runtime.rpc[network.slug], WatchList(network.slug)
+    await watched.refresh()
+    cursor = await start_following(network, chain, runtime.clock)
+    cpu, started = _cpu_s(), time.perf_counter()
+    while True:
+        step = await advance_chain(runtime.uow, runtime.clock, network, chain, watched, cursor)
+        if step.caught_up:
+            break
+        cursor = await start_following(network, chain, runtime.clock)
+    elapsed, spent = time.perf_counter() - started, _cpu_s() - cpu
+    stored = await Transaction.find_all().count()
+    if stored != expected or step.height != blocks:
+        raise SystemExit(f"wrong result: {stored} stored at height {step.height}, the chain has {expected} at {blocks}")
+    return CatchUp(blocks / elapsed, spent, stored)
+
+
+async def add_wallets(runtime: Runtime, count: int) -> None:
+    now = SystemClock().now()
+    rows = [
+        Wallet(
+            id=f"wal_{index}", created_at=now, updated_at=now, org_id="org_benchmark", name=f"Wallet {index}",
+            address=to_checksum_address(replay_node.address(index)), wallet_type=WalletType.WATCH, network="replay", created_by="usr_1",
+            opening=Opening.DONE, opened_at_height=0, opened_at_hash="0x00",
+        )
+        for index in range(count)
+    ]  # fmt: skip
+    for start in range(0, count, 1000):
+        await Wallet.insert_many(rows[start : start + 1000])
+
+
+@asynccontextmanager
+async def replay(blocks: int, transfers: int, watched: int) -> AsyncIterator[tuple[str, int]]:
+    """The node's URL, and how many transactions pay a watched address."""
+    port = free_port()
+    arguments = [sys.executable, "-m", "benchmarks.replay_node", *map(str, (port, blocks, transfers, watched))]
+    process = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    _, paid = (await process.stdout.readline()).decode().split()
+    try:
+        yield f"http://127.0.0.1:{port}/", int(paid)
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def catch_up(blocks: int, transfers: int, watched: int) -> dict[str, object]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        async with (
+            EmbeddedServers(path / "data", path / "logs", configured=Configured.nothing(), chain=None) as servers,
+            replay(blocks, transfers, watched) as (url, paid),
+        ):
+            token = {"symbol": "USDX", "address": replay_node.TOKEN, "decimals": 6}
+            row = {"slug": "replay", "name": "Replay", "chain_id": replay_node.CHAIN_ID, "rpc_urls": [url], "start_height": 0, "tokens": [token]}
+            (path / "networks.json").write_text(json.dumps([row]))
+            config = Config(
+                _env_file=None, mongodb_uri=servers.addresses.mongodb_uri, redis_url=servers.addresses.redis_url,
+                networks=path / "networks.json", secret_key="0" * 40, master_key=b64encode(bytes(32)).decode(),
+            )  # type: ignore[arg-type, call-arg]  # fmt: skip
+            client = connect(config.mongodb_uri)
+            await deploy(client, config.mongodb_database, DOCUMENTS)
+            await client.close()
+            async with open_runtime(config) as runtime:
+                await add_wallets(runtime, watched)
+                limit = await raw_client(url, blocks)
+                result = await ours(runtime, blocks, expected=paid)
+                again = await raw_client(url, blocks)
+    raw = max(limit.blocks_per_s, again.blocks_per_s)
+    return {
+        "blocks": blocks,
+        "transfers_per_block": transfers,
+        "watched": watched,
+        "stored": result.stored,
+        "raw_blocks_per_s": round(raw),
+        "blocks_per_s": round(result.blocks_per_s),
+        "share_of_raw": round(result.blocks_per_s / raw, 3),
+        "cpu_s": round(result.cpu_s, 2),
+        "raw_cpu_s": round(limit.cpu_s, 2),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+
+
+def show(title: str, figures: dict[str, object]) -> None:
+    table = Table(title=title, show_header=False)
+    for name, value in figures.items():
+        table.add_row(name.replace("_", " "), str(value))
+    Console(stderr=True).print(table)
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--blocks", type=int, default=2000)
+    parser.add_argument("--transfers", type=int, default=100)
+    parser.add_argument("--watched", type=int, default=10_000)
+    parser.add_argument("--latency-blocks", type=int, default=200, help="0 leaves the latency out")
+    options = parser.parse_args()
+    figures: dict[str, object] = {"catch_up": await catch_up(options.blocks, options.transfers, options.watched)}
+    show("Catch-up", figures["catch_up"])  # type: ignore[arg-type]
+    if options.latency_blocks:
+        figures["latency_ms"] = await measure_latency(options.latency_blocks)
+        show("Latency, ms", figures["latency_ms"])  # type: ignore[arg-type]
+    sys.stdout.write(json.dumps(figures) + "\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
