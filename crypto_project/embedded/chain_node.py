@@ -20,7 +20,8 @@ class ChainNodeOptions:
     epoch_slots: int | None = None  # `finalized` is two epochs behind the head; None: 32 slots
     hardfork: str | None = None
     keep: bool = True  # the chain survives a restart, as the database does
-    dump_every_s: int = 2  # how much of the chain SIGKILL may lose
+    keep_old_states: bool = False  # so that balances at blocks before a restart can be read after it: 190 kB a block, against 4
+    dump_every_s: int = 5  # how much of the chain SIGKILL may lose; each dump writes all of it
 
 
 def chain_node(data_dir: Path, log_dir: Path, options: ChainNodeOptions) -> tuple[Child, int]:
@@ -59,5 +60,7 @@ def _arguments(options: ChainNodeOptions, folder: Path) -> list[str]:
     if options.hardfork is not None:
         arguments += ["--hardfork", options.hardfork]
     if options.keep:
-        arguments += ["--state", str(folder / "state.json"), "--state-interval", str(options.dump_every_s), "--preserve-historical-states"]
+        arguments += ["--state", str(folder / "state.json"), "--state-interval", str(options.dump_every_s)]
+    if options.keep and options.keep_old_states:
+        arguments += ["--preserve-historical-states"]
     return arguments
