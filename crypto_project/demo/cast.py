@@ -78,7 +78,7 @@ SUPPLIERS = (
     Outsider("Nimbus Cloud Hosting", 3201, CounterpartyKind.SUPPLIER),
     Outsider("Hallberg Audit", 3202, CounterpartyKind.SUPPLIER),
 )
-FOUNDER_PURSE = Outsider("Mara Lindqvist, founder", 3301, CounterpartyKind.OTHER)
-COUNTERPARTIES = (*CLIENTS, *EMPLOYEES, *SUPPLIERS, FOUNDER_PURSE)
+EXCHANGE = Outsider("Kestrel Exchange", 3301, CounterpartyKind.EXCHANGE)
+COUNTERPARTIES = (*CLIENTS, *EMPLOYEES, *SUPPLIERS, EXCHANGE)
 STRANGER = Outsider("somebody", 3901, None)
 SPOOFER = Outsider("an address poisoner", 3902, None)

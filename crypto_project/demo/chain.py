@@ -113,6 +113,10 @@ class ChainActor:
     async def wait(self, sent: SentTransaction, timeout_s: float = 20.0) -> Mapping[str, Any]:
         return dict(await self.w3.eth.wait_for_transaction_receipt(HexStr(sent.hash), timeout=timeout_s, poll_latency=0.05))
 
+    def forget_nonces(self) -> None:
+        """Asks the node again: after a fault it may have lost what it had."""
+        self._nonces.clear()
+
     async def take_over_mining(self) -> None:
         await self.rpc("evm_setIntervalMining", 0)
         await self.rpc("evm_setAutomine", False)

@@ -8,7 +8,7 @@ from eth_account.signers.local import LocalAccount
 
 from crypto_api.classification.types import Category
 from crypto_project.demo import cast
-from crypto_project.demo.chain import SentTransaction
+from crypto_project.demo.chain import MinedBlock, SentTransaction
 from crypto_project.demo.keys import look_alike
 from crypto_project.demo.moves import ChainMoves
 
@@ -16,7 +16,9 @@ ETHER = 10**18
 KEPT_FOR_GAS = ETHER // 50
 OUTSIDER_WEI = 5_000 * ETHER
 OUTSIDER_TOKENS = 20_000_000
-FEED_STEP = 0.004  # a price moves by at most this share at a time
+ETHER_PRICE_STEP = 40  # at most so many hundredths of a percent at a time
+ONE_DOLLAR = 10**8
+STABLE_PRICE_SPREAD = 40_000  # 0.0004 dollars
 SPENDING_WALLETS = (cast.OPERATIONS, cast.PAYROLL, cast.RECEIVABLES, cast.COLD_RESERVE)
 
 Play = Callable[[], Awaitable[None]]
@@ -29,13 +31,17 @@ class Plays:
         self.moves = moves
         self.random = random
         self.meant: dict[str, Category] = {}
+        self.mined_at: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
         self._promised: defaultdict[tuple[str, str], int] = defaultdict(int)
         tokens = moves.contracts
         self._decimals = {tokens.usdc: 6, tokens.dai: 18}
 
-    def block_mined(self) -> None:
+    def block_mined(self, *blocks: MinedBlock) -> None:
         """What was sent is now part of the balances."""
         self._promised.clear()
+        for block in blocks:
+            for transaction in block.transactions:
+                self.mined_at[transaction, block.number].append(block.mined_at)
 
     def day(self) -> list[tuple[Play, int]]:
         """The plays with how often they happen, relative to one another."""
@@ -54,6 +60,11 @@ class Plays:
             (self.price_moves, 8),
         ]
 
+    def forget(self) -> None:
+        """Lets go of what only a check of the outcome would read."""
+        self.meant.clear()
+        self.mined_at.clear()
+
     async def fund_outsiders(self) -> None:
         """Gives those around the company something to pay with. Repeating it tops up."""
         for outsider in (*cast.COUNTERPARTIES, cast.STRANGER, cast.SPOOFER):
@@ -63,17 +74,23 @@ class Plays:
                 held = await self.moves.token_balance(token, outsider.account.address)
                 if held < wanted // 4:
                     await self.moves.mint(token, outsider.account.address, wanted - held)
-        await self.moves.actor.mine()
 
-    async def founder_pays_in(self) -> None:
-        """The company's start: capital from the founder. Only when the treasury is bare."""
-        purse, treasury = cast.FOUNDER_PURSE.account, cast.TREASURY.account.address
+    async def repeat_prices(self) -> None:
+        """The feeds' heartbeat, without which a price grows too old to be used."""
+        contracts = self.moves.contracts
+        for feed in (contracts.eth_usd, contracts.usdc_usd, contracts.dai_usd):
+            await self.moves.post_price(feed, await self.moves.latest_price(feed))
+
+    async def bring_in_capital(self) -> bool:
+        """The company's start: what it bought at an exchange. False, and nothing sent, when the treasury has something already."""
+        exchange, treasury = cast.EXCHANGE.account, cast.TREASURY.account.address
         if await self._spendable(None, cast.TREASURY.account) > 5 * ETHER:
-            return
-        self._mean(await self.moves.pay_ether(purse, treasury, 90 * ETHER), Category.TRANSFER_IN)
+            return False
+        self._mean(await self.moves.pay_ether(exchange, treasury, 90 * ETHER), Category.TRANSFER_IN)
         for token, amount in ((self.moves.contracts.usdc, 260_000), (self.moves.contracts.dai, 85_000)):
-            sent = await self.moves.pay_token(purse, token, treasury, amount * 10 ** self._decimals[token])
+            sent = await self.moves.pay_token(exchange, token, treasury, amount * 10 ** self._decimals[token])
             self._mean(sent, Category.TRANSFER_IN)
+        return True
 
     async def hand_out_working_capital(self) -> None:
         """From the treasury: gas for every wallet that sends, and the budgets of payroll and operations."""
@@ -153,16 +170,23 @@ class Plays:
         victim = self.random.choice(cast.WALLETS).account.address
         model = self.random.choice(cast.COUNTERPARTIES).account.address
         imitation = look_alike(model, salt=str(self.random.random()))
-        if self.random.random() < 0.7:
+        way = self.random.random()
+        if way < 0.2:
+            sent = await self.moves.pay_ether(cast.SPOOFER.account, victim, 0)
+        elif way < 0.75:
             sent = await self.moves.poison(cast.SPOOFER.account, self._some_token(), victim, imitation)
         else:
             sent = await self.moves.forge(victim, imitation, self.random.randint(100, 9_000) * 10**6)
         self._mean(sent, Category.SPAM)
 
     async def price_moves(self) -> None:
-        feed = self.moves.contracts.eth_usd
-        share = self.random.uniform(-FEED_STEP, FEED_STEP)
-        await self.moves.post_price(feed, round(await self.moves.latest_price(feed) * (1 + share)))
+        contracts = self.moves.contracts
+        if self.random.random() < 0.8:
+            step = self.random.randint(-ETHER_PRICE_STEP, ETHER_PRICE_STEP)
+            await self.moves.post_price(contracts.eth_usd, await self.moves.latest_price(contracts.eth_usd) * (10_000 + step) // 10_000)
+        else:
+            feed = self.random.choice((contracts.usdc_usd, contracts.dai_usd))
+            await self.moves.post_price(feed, ONE_DOLLAR + self.random.randint(-STABLE_PRICE_SPREAD, STABLE_PRICE_SPREAD))
 
     def _mean(self, sent: SentTransaction, category: Category) -> None:
         self.meant[sent.hash] = category
@@ -172,7 +196,7 @@ class Plays:
 
     def _amount(self, token: str, dollars_min: int, dollars_max: int) -> int:
         cents = self.random.randint(dollars_min * 100, dollars_max * 100)
-        return cents * 10 ** (self._decimals[token] - 2)
+        return int(cents * 10 ** (self._decimals[token] - 2))
 
     async def _own_token(self, token: str, sender: LocalAccount, to: str, units: int) -> None:
         if units > 0:

@@ -1,0 +1,83 @@
+"""The sample organisation, through the product's own services. Each step looks first, so an interrupted start is gone on with."""
+
+from crypto_api.classification import service as classification
+from crypto_api.flows.register_account import register_account
+from crypto_api.identity import store as identity
+from crypto_api.identity.documents import User
+from crypto_api.identity.types import NewUser
+from crypto_api.organizations import service as organizations
+from crypto_api.runtime import Runtime
+from crypto_api.wallets import service as wallets
+from crypto_api.wallets import store as wallet_store
+from crypto_api.wallets.documents import WalletType
+from crypto_api.wallets.types import NewWallet
+from crypto_project.demo import cast
+from mongodb_config.unit_of_work import Session
+
+
+async def seed_organization(runtime: Runtime, network: str) -> str:
+    """Returns the organisation's id."""
+    founder, org_id = await _founder(runtime)
+    for person in cast.STAFF:
+        await _join(runtime, org_id, person)
+    await _make_wallets(runtime, org_id, founder.id, network)
+    await _make_counterparties(runtime, org_id)
+    return org_id
+
+
+async def _founder(runtime: Runtime) -> tuple[User, str]:
+    user = await identity.user_by_email(cast.FOUNDER.email) or await _register(runtime, cast.FOUNDER, founds=cast.ORGANIZATION)
+    org_id = await organizations.home_of(user.id)
+    if org_id is None:
+        raise RuntimeError(f"{cast.FOUNDER.email} has no organisation: this database was not made by the demo.")
+    return user, org_id
+
+
+async def _join(runtime: Runtime, org_id: str, person: cast.Person) -> None:
+    user = await identity.user_by_email(person.email) or await _register(runtime, person)
+    if await organizations.role_of(org_id, user.id) is not None:
+        return
+
+    async def work(session: Session) -> None:
+        await organizations.add_member(session, org_id, user.id, person.role, runtime.clock.now())
+
+    await runtime.uow.run(work)
+
+
+async def _register(runtime: Runtime, person: cast.Person, *, founds: str | None = None) -> User:
+    user, _ = await register_account(
+        runtime.uow,
+        runtime.clock,
+        NewUser(person.username, person.email, person.first_name, person.last_name),
+        person.password,
+        organization_name=founds,
+        bcrypt_cost=runtime.config.bcrypt_cost,
+        verified=True,
+    )
+    return user
+
+
+async def _make_wallets(runtime: Runtime, org_id: str, user_id: str, network: str) -> None:
+    present = {wallet.address for wallet in await wallet_store.active(org_id)}
+    for plan in cast.WALLETS:
+        if plan.account.address in present:
+            continue
+        stored = plan.wallet_type is WalletType.PRIVATE_KEY
+        new = NewWallet(
+            name=plan.name,
+            wallet_type=plan.wallet_type.value,
+            network=network,
+            address=plan.account.address,
+            private_key=f"0x{plan.account.key.hex().removeprefix('0x')}" if stored else None,
+        )
+        await wallets.create(runtime.uow, runtime.clock, runtime.sealer, runtime.networks.keys(), org_id, user_id, new)
+
+
+async def _make_counterparties(runtime: Runtime, org_id: str) -> None:
+    async def work(session: Session) -> None:
+        for outsider in cast.COUNTERPARTIES:
+            assert outsider.kind is not None
+            address, now = outsider.account.address, runtime.clock.now()
+            await classification.add_counterparty(session, org_id, address=address, name=outsider.name, kind=outsider.kind, now=now)
+
+    await runtime.uow.run(work)
