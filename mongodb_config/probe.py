@@ -115,6 +115,8 @@ async def _embedded_is_durable(client: MongoClient) -> None:
             "machine only; use a MongoDB replica set."
         )
     command = await asyncio.to_thread(command_line_of, int(status["pid"]))
+    if ":memory:" in command or not status["storageEngine"].get("persistent"):
+        raise UnfitServer(f"{await _name(client)} keeps its data in memory: give it a --storage-path.")
     if not proves_sync_on_commit(command, address[1]):
         raise UnfitServer(
             f"{await _name(client)} is SecantusDB and was not shown to run with --sync-on-commit, without which it loses acknowledged transactions "
