@@ -54,6 +54,17 @@ async def reverse(
     return mirror
 
 
+async def open_purpose(session: Session, org_id: str, kind: SourceKind, source_id: str, purpose: str) -> str:
+    """The purpose under which the source posts now: `purpose` itself, or, where every entry of it was reversed (its block was orphaned and
+    came back), the next one, `purpose:2`, `purpose:3` …"""
+    earlier = await store.entries_of_source(org_id, kind, source_id, session)
+    same = [entry for entry in earlier if entry.source_purpose.partition(":")[0] == purpose]
+    standing = next((entry for entry in same if entry.status is EntryStatus.POSTED), None)
+    if standing is not None:
+        return standing.source_purpose
+    return purpose if not same else f"{purpose}:{len(same) + 1}"
+
+
 async def reverse_transaction(session: Session, org_id: str, transaction_id: str, now: datetime, reason: str) -> list[JournalEntry]:
     """Takes back whatever stands in the books for a transaction."""
     standing = await store.posted_of_transaction(org_id, transaction_id, session)

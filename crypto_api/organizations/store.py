@@ -4,8 +4,8 @@ from crypto_api.organizations.documents import Membership, Organization
 from mongodb_config.unit_of_work import Session
 
 
-async def get(org_id: str) -> Organization | None:
-    return await Organization.get(org_id)
+async def get(org_id: str, session: Session | None = None) -> Organization | None:
+    return await Organization.get(org_id, session=session)
 
 
 async def membership(org_id: str, user_id: str) -> Membership | None:

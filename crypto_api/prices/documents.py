@@ -1,15 +1,10 @@
 from datetime import datetime
-from enum import StrEnum
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from crypto_api.kit.amounts import StoredDecimal
+from crypto_api.prices.types import PriceSource as PriceSource
 from mongodb_config.base_document import SharedDocument, TenantDocument
-
-
-class PriceSource(StrEnum):
-    MANUAL = "manual"
-    ORACLE = "oracle"
 
 
 class ManualPrice(TenantDocument):

@@ -1,0 +1,277 @@
+"""Book one stored transaction: decide what it means, value it, post it, mark it, tell it.
+
+    facts → decide → prices ┐ before the unit of work: chain and price reads may be slow, and a unit of work may run several times
+                            └ in it: holdings → lines → entry → the row (compare-and-set) → event
+
+Exactly once per transaction and block, whoever runs it and however often: the entry's source is unique, and the row is only marked while it
+is due in that very block.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from crypto_api.classification import rules as classification
+from crypto_api.classification import store as counterparties
+from crypto_api.classification.types import Category, Decision, DecisionSource, Facts, Leg
+from crypto_api.events import service as events
+from crypto_api.kit.amounts import add_exactly
+from crypto_api.kit.clock import Clock
+from crypto_api.kit.networks import NetworkConfig
+from crypto_api.ledger import rules as ledger_rules
+from crypto_api.ledger import service as ledger
+from crypto_api.ledger import store as ledger_store
+from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, EntryDraft, Place, Posting, Relocation, Source, SourceKind
+from crypto_api.organizations import store as organizations
+from crypto_api.prices import service as prices
+from crypto_api.prices.types import FeedReader, Moment, Quote
+from crypto_api.transactions import store as transactions
+from crypto_api.transactions.documents import Transaction
+from crypto_api.transactions.events import TransactionBooked
+from crypto_api.transactions.types import Booking, Direction, Movement, MovementKind
+from mongodb_config.unit_of_work import Session, UnitOfWork
+
+PURPOSE = "movements"
+
+
+class _NoLongerDue(Exception):
+    """Another run booked it, or its block is gone: this one leaves nothing behind."""
+
+
+@dataclass(frozen=True)
+class BookingResult:
+    """`booked` is False when there was nothing to do: it was no longer due in its block."""
+
+    booked: bool
+    category: Category
+    entry_id: str | None = None
+    unpriced: bool = False
+
+
+@dataclass(frozen=True)
+class Valued:
+    """What is known before the unit of work begins."""
+
+    transaction: Transaction
+    decision: Decision
+    movements: tuple[Movement, ...]
+    changes: tuple[Change, ...]
+    time_zone: str
+
+
+async def book_transaction(uow: UnitOfWork, clock: Clock, transaction: Transaction, network: NetworkConfig, feeds: FeedReader) -> BookingResult:
+    """Raises ChainUnavailable when a price has to be read and no node answers; nothing is changed then."""
+    now = clock.now()
+    decision = await decide(transaction, network)
+    valued = await value(transaction, decision, network, feeds, now)
+    try:
+        return await uow.run(lambda session: _book(session, valued, now))
+    except _NoLongerDue:
+        return BookingResult(False, decision.category)
+
+
+async def reverse_bookings(session: Session, transaction: Transaction, now: datetime) -> None:
+    """For a transaction whose block is no longer part of the chain: mirror entries for whatever stands in the books."""
+    await ledger.reverse_transaction(session, transaction.org_id, transaction.id, now, f"block {transaction.block_number} was reorganised away")
+
+
+async def _book(session: Session, valued: Valued, now: datetime) -> BookingResult:
+    transaction, decision = valued.transaction, valued.decision
+    posting = await draw_up(session, transaction.org_id, valued.changes)
+    entry_ids = []
+    if posting.lines:
+        source_id = source_of(transaction)
+        purpose = await ledger.open_purpose(session, transaction.org_id, SourceKind.TRANSACTION, source_id, PURPOSE)
+        entry = await ledger.post(session, transaction.org_id, draft(valued, posting, purpose), now)
+        entry_ids = [entry.id]
+    marked = await transactions.mark_booked(
+        session,
+        transaction,
+        booking=Booking.DONE if posting.lines else Booking.NONE,
+        movements=valued.movements,
+        decision=as_fields(decision),
+        entry_ids=entry_ids,
+        unpriced=posting.unpriced,
+        now=now,
+    )
+    if not marked:
+        raise _NoLongerDue
+    told = transaction.event_fields() | {"category": decision.category.value}
+    await events.append(session, transaction.org_id, TransactionBooked(**told), now)
+    return BookingResult(True, decision.category, entry_ids[0] if entry_ids else None, posting.unpriced)
+
+
+# ---- parts that other flows of the books use as well -----------------------------------------------------------------------------
+
+
+def source_of(transaction: Transaction) -> str:
+    return f"{transaction.id}@{transaction.block_hash}"
+
+
+async def draw_up(session: Session, org_id: str, changes: Sequence[Change]) -> Posting:
+    """Lines from the holdings as they are in this unit of work."""
+    return ledger_rules.post(changes, await ledger_store.holdings_in(org_id, ledger_rules.places(changes), session))
+
+
+def draft(valued: Valued, posting: Posting, purpose: str) -> EntryDraft:
+    """Dated by the block, in the organisation's time zone."""
+    transaction, decision = valued.transaction, valued.decision
+    title = decision.category.value.replace("_", " ").capitalize()
+    return EntryDraft(
+        date=transaction.timestamp.astimezone(ZoneInfo(valued.time_zone)).date(),
+        description=f"{title}: {decision.counterparty}" if decision.counterparty else title,
+        source=Source(kind=SourceKind.TRANSACTION, id=source_of(transaction), purpose=purpose),
+        lines=list(posting.lines),
+        transaction_id=transaction.id,
+        transaction_hash=transaction.hash,
+        unpriced=posting.unpriced,
+    )
+
+
+def as_fields(decision: Decision) -> dict[str, object]:
+    """The category fields of a transaction's row."""
+    return {
+        "category": decision.category.value,
+        "subcategory": decision.subcategory,
+        "counterparty": decision.counterparty,
+        "confidence": decision.confidence,
+        "category_source": decision.source.value,
+        "explanation": decision.explanation,
+        "evidence": decision.evidence,
+        "model": decision.model,
+    }
+
+
+async def decide(transaction: Transaction, network: NetworkConfig) -> Decision:
+    """What a person said of it stands; the rules decide the rest."""
+    if transaction.category_source == DecisionSource.PERSON:
+        return Decision(
+            category=Category(transaction.category),
+            subcategory=transaction.subcategory,
+            counterparty=transaction.counterparty,
+            confidence=1,
+            source=DecisionSource.PERSON,
+            explanation=transaction.explanation,
+            evidence=transaction.evidence,
+        )
+    return classification.decide(await facts_of(transaction, network))
+
+
+async def facts_of(transaction: Transaction, network: NetworkConfig) -> Facts:
+    return Facts(
+        succeeded=transaction.succeeded,
+        method=transaction.method,
+        sender_is_own=transaction.gas_fee_raw is not None,
+        legs=tuple(_leg(movement) for movement in transaction.movements),
+        known=await counterparties.known(transaction.org_id),
+        wrapped_native=network.wrapped_native.address if network.wrapped_native else None,
+    )
+
+
+def _leg(movement: Movement) -> Leg:
+    return Leg(
+        key=movement.key,
+        kind=movement.kind,
+        asset=movement.asset,
+        symbol=movement.symbol,
+        amount=movement.amount,
+        direction=movement.direction,
+        from_address=movement.from_address,
+        to_address=movement.to_address,
+        spam_reason=movement.spam_reason,
+    )
+
+
+async def value(transaction: Transaction, decision: Decision, network: NetworkConfig, feeds: FeedReader, now: datetime) -> Valued:
+    """Prices at the transaction's block, one reading for each asset."""
+    organization = await organizations.get(transaction.org_id)
+    assert organization is not None, f"transaction {transaction.id} of an organisation that does not exist"
+    moment = Moment(network, transaction.block_number, transaction.block_hash, transaction.timestamp)
+    quotes: dict[str, Quote | None] = {}
+    for asset in sorted({movement.asset for movement in transaction.movements if _counts(movement)}):
+        quotes[asset] = await prices.rate_at(transaction.org_id, asset, organization.functional_currency, moment, feeds, now)
+    movements = tuple(_priced(movement, quotes) for movement in transaction.movements)
+    return Valued(transaction, decision, movements, tuple(changes_of(movements, decision.category)), organization.time_zone)
+
+
+def _counts(movement: Movement) -> bool:
+    """Whether it belongs into the books: no spam, not zero, and an amount that 34 digits hold."""
+    return not movement.spam and movement.amount is not None and movement.amount > 0
+
+
+def _priced(movement: Movement, quotes: Mapping[str, Quote | None]) -> Movement:
+    quote = quotes.get(movement.asset) if _counts(movement) else None
+    worth = ledger_rules.value_of(movement.amount, quote.rate) if quote is not None and movement.amount is not None else None
+    if quote is None or worth is None:
+        return movement.model_copy(update={"value": None, "rate": None, "price_source": None, "price_at": None})
+    return movement.model_copy(update={"value": worth, "rate": quote.rate, "price_source": quote.source.value, "price_at": quote.at})
+
+
+# ---- what a category posts -------------------------------------------------------------------------------------------------------
+
+_CONTRA = {
+    (Category.INCOME, Direction.IN): AccountCode.REVENUE,
+    (Category.REWARD, Direction.IN): AccountCode.REWARDS,
+    (Category.INVOICE_PAYMENT, Direction.IN): AccountCode.RECEIVABLES,
+    (Category.INVOICE_PAYMENT, Direction.OUT): AccountCode.PAYABLES,
+    (Category.EXPENSE, Direction.OUT): AccountCode.SUPPLIERS,
+    (Category.PAYROLL, Direction.OUT): AccountCode.SALARIES,
+    (Category.GAS, Direction.OUT): AccountCode.NETWORK_FEES,
+    (Category.OPENING_BALANCE, Direction.IN): AccountCode.OPENING,
+}
+"""A category that does not fit a movement's direction leaves it in suspense."""
+
+_CUSTODY = frozenset({Category.TRANSFER_IN, Category.TRANSFER_OUT})
+
+
+def changes_of(movements: Sequence[Movement], category: Category) -> list[Change]:
+    """The fee first: it is paid before anything moves."""
+    counted = [movement for movement in movements if _counts(movement)]
+    fees = [movement for movement in counted if movement.kind is MovementKind.GAS]
+    moved = [movement for movement in counted if movement.kind is not MovementKind.GAS]
+    changes: list[Change] = [_disposal(movement, AccountCode.NETWORK_FEES) for movement in fees]
+    if category is Category.WRAP and (wrapped := _wrap(moved)) is not None:
+        return [*changes, *wrapped]
+    return [*changes, *(_change(movement, category) for movement in moved)]
+
+
+def _change(movement: Movement, category: Category) -> Change:
+    assert movement.amount is not None
+    here = _place(movement, movement.wallet_id)
+    if movement.direction is Direction.INTERNAL:
+        assert movement.counter_wallet_id is not None
+        return Relocation(here, _place(movement, movement.counter_wallet_id), movement.amount, description="Own transfer")
+    if category in _CUSTODY:
+        there = Place(AccountCode.CUSTODY, None, movement.asset)
+        source, target = (there, here) if movement.direction is Direction.IN else (here, there)
+        return Relocation(source, target, movement.amount, movement.value, "Exchange")
+    contra = _CONTRA.get((category, movement.direction), AccountCode.SUSPENSE)
+    if movement.direction is Direction.IN:
+        return Acquisition(here, movement.amount, movement.value, contra)
+    return _disposal(movement, contra)
+
+
+def _disposal(movement: Movement, contra: AccountCode) -> Disposal:
+    assert movement.amount is not None
+    description = "Network fee" if movement.kind is MovementKind.GAS else ""
+    return Disposal(_place(movement, movement.wallet_id), movement.amount, movement.value, contra, description)
+
+
+def _wrap(moved: Sequence[Movement]) -> list[Change] | None:
+    """The coin into its wrapped form, or back, within one wallet; None when it is anything else, which a person may have called a wrap."""
+    gone = [movement for movement in moved if movement.direction is Direction.OUT]
+    come = [movement for movement in moved if movement.direction is Direction.IN]
+    if len(gone) + len(come) != len(moved) or len({movement.wallet_id for movement in moved}) != 1:
+        return None
+    sources, targets = ({movement.asset for movement in side} for side in (gone, come))
+    quantities = [add_exactly([movement.amount or Decimal(0) for movement in side]) for side in (gone, come)]
+    if len(sources) != 1 or len(targets) != 1 or sources == targets or quantities[0] != quantities[1]:
+        return None
+    source, target = (_place(side[0], side[0].wallet_id) for side in (gone, come))
+    return [Relocation(source, target, quantities[0], description="Change of form")]
+
+
+def _place(movement: Movement, wallet_id: str) -> Place:
+    return Place(AccountCode.CRYPTO, wallet_id, movement.asset)

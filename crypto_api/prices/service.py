@@ -1,0 +1,76 @@
+"""What an asset was worth. A price is a fact with a source and a time, or it is None: never zero, never older than its source allows."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from crypto_api.kit.errors import InvalidInput
+from crypto_api.kit.ids import new_id
+from crypto_api.kit.networks import PriceFeed
+from crypto_api.prices import rules, store
+from crypto_api.prices.documents import ManualPrice, OraclePrice
+from crypto_api.prices.types import FeedReader, Moment, PriceSource, Quote
+from mongodb_config.unit_of_work import Session
+
+
+async def rate_at(org_id: str, asset: str, quote: str, moment: Moment, feeds: FeedReader, now: datetime) -> Quote | None:
+    """The price of one `asset` in `quote`: by hand before the network's feeds, directly or through the currency that a feed quotes in."""
+    if asset == quote:
+        return Quote(Decimal(1), PriceSource.IDENTITY, moment.at)
+    priced = rules.priced_as(asset, moment.network)
+    for name in dict.fromkeys((asset, priced)):
+        if (manual := await store.manual_at(org_id, name, quote, moment.at)) is not None:
+            return Quote(manual.rate, PriceSource.MANUAL, manual.at)
+    for feed in rules.feeds_of(moment.network, priced):
+        answered = await _read(feed, moment, feeds, now)
+        if answered is None:
+            continue
+        onward = await _currency(org_id, feed.quote, quote, moment, feeds, now)
+        if onward is not None:
+            return answered if onward.source is PriceSource.IDENTITY else rules.chain(answered, onward)
+    return None
+
+
+async def set_manual(
+    session: Session, org_id: str, *, asset: str, quote: str, at: datetime, rate: Decimal, reason: str, user_id: str, now: datetime
+) -> ManualPrice:
+    """In force from `at` until another takes over. Both stay: what was booked on the first names it."""
+    if rate <= 0:
+        raise InvalidInput.of("rate", "must be more than zero", "not_positive")
+    row = ManualPrice(id=new_id("prc"), created_at=now, org_id=org_id, asset=asset, quote=quote, at=at, rate=rate, set_by=user_id, reason=reason)
+    await store.insert_manual(session, row)
+    return row
+
+
+async def _currency(org_id: str, currency: str, quote: str, moment: Moment, feeds: FeedReader, now: datetime) -> Quote | None:
+    """One step from a feed's currency to the wanted one; no further, so that two feeds can never send each other around."""
+    if currency == quote:
+        return Quote(Decimal(1), PriceSource.IDENTITY, moment.at)
+    if (manual := await store.manual_at(org_id, currency, quote, moment.at)) is not None:
+        return Quote(manual.rate, PriceSource.MANUAL, manual.at)
+    for feed in rules.feeds_of(moment.network, currency):
+        if feed.quote == quote and (answered := await _read(feed, moment, feeds, now)) is not None:
+            return answered
+    return None
+
+
+async def _read(feed: PriceFeed, moment: Moment, feeds: FeedReader, now: datetime) -> Quote | None:
+    """What the feed says at that block; asked once, then kept."""
+    row_id = f"eip155:{moment.network.chain_id}:{moment.block_hash}:{feed.address}"
+    if (kept := await store.oracle(row_id)) is not None:
+        return Quote(kept.rate, PriceSource.ORACLE, kept.updated_at)
+    answer = await feeds.read_feed(moment.network.slug, feed.address, moment.block_hash)
+    found = rules.read_answer(*answer, moment.at, feed.age_max_s) if answer is not None else None
+    if found is not None:
+        row = OraclePrice(
+            id=row_id,
+            created_at=now,
+            network=moment.network.slug,
+            feed=feed.address,
+            asset=feed.asset,
+            quote=feed.quote,
+            block_number=moment.block_number,
+            rate=found.rate,
+            updated_at=found.at,
+        )
+        await store.keep_oracle(row)
+    return found
