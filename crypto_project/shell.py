@@ -99,7 +99,7 @@ class Shell:
             self.data_dir, self.log_dir, configured=options.configured, chain=options.chain, test_commands=options.test_commands
         )
         addresses = await self.servers.start()
-        self._stack.push_async_callback(self.servers.stop)
+        self._stack.push_async_callback(self.servers.stop, discard=self.ephemeral)
         self.env = self._environment(addresses)
         await prepare_database(self.config.mongodb_uri, self.config.mongodb_database)
         if options.sample_data:

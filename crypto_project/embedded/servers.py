@@ -89,7 +89,10 @@ class EmbeddedServers:
             log.get(__name__).warning("embedded_server_started", server=name, note="for one machine, trying out and tests; not for production")
         return self._addresses
 
-    async def stop(self) -> None:
+    async def stop(self, *, discard: bool = False) -> None:
+        """`discard`: without the time that an orderly end takes, where the data is thrown away anyway."""
+        for child in self.children.values() if discard else ():
+            child.kill()
         await asyncio.gather(*(child.stop() for child in self.children.values()))
         if self._lock is not None:
             os.close(self._lock)
