@@ -6,16 +6,14 @@ from random import Random
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from crypto_project.demo.chain import ChainActor
 from crypto_project.demo.compile import Artifact, compile_contracts
 from crypto_project.demo.deploy import LURE_SYMBOL, DemoContracts, contract_addresses, deploy_contracts
 from crypto_project.demo.keys import dev_account, look_alike
 from crypto_project.demo.moves import ChainMoves
-from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
+from tests.conftest import LocalChain
 
-CHAIN_ID = 31337
 DEPOSIT = "0xe1fffcc4923d04b559f4d29a8bfc6cda04eb5b0d3c460751c2402c5c5cc9109c"
 WITHDRAWAL = "0x7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268a95bf5081b65"
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
@@ -24,25 +22,14 @@ ONE = 10**18
 alice, bob, mallory = dev_account(1), dev_account(2), dev_account(3)
 
 
-@pytest_asyncio.fixture
-async def rpc_url(tmp_path: Path) -> AsyncIterator[str]:
-    node, port = chain_node(tmp_path, tmp_path, ChainNodeOptions(chain_id=CHAIN_ID, keep=False))
-    await node.start()
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        await node.stop()
-
-
-@pytest_asyncio.fixture
+@pytest.fixture
 async def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return await compile_contracts(cache_dir=tmp_path_factory.getbasetemp() / "artifacts")
 
 
-@pytest_asyncio.fixture
-async def moves(rpc_url: str, artifacts: dict[str, Artifact]) -> AsyncIterator[ChainMoves]:
-    actor = ChainActor(rpc_url, CHAIN_ID)
-    await actor.take_over_mining()
+@pytest.fixture
+async def moves(chain: LocalChain, artifacts: dict[str, Artifact]) -> AsyncIterator[ChainMoves]:
+    actor = ChainActor(chain.rpc_url, chain.chain_id)
     contracts = await deploy_contracts(actor, artifacts)
     yield ChainMoves(actor, contracts)
     await actor.close()
@@ -165,9 +152,9 @@ async def test_reorganisation_replaces_blocks_and_leaves_every_sender_usable(mov
         assert (await _receipt(moves, returned))["status"] == "0x1"
 
 
-async def test_same_keys_in_a_new_actor_go_on_where_the_last_one_stopped(moves: ChainMoves, rpc_url: str) -> None:
+async def test_same_keys_in_a_new_actor_go_on_where_the_last_one_stopped(moves: ChainMoves, chain: LocalChain) -> None:
     await moves.pay_ether(alice, bob.address, 1)
-    second = ChainActor(rpc_url, CHAIN_ID)
+    second = ChainActor(chain.rpc_url, chain.chain_id)
     sent = await second.send(alice, bob.address, value=2)
     assert sent.hash in (await moves.actor.mine()).transactions
     await second.close()
