@@ -4,15 +4,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 
 from crypto_project.demo.activity import open_business
 from crypto_project.demo.chain import ChainActor
 from crypto_project.demo.database_census import DatabaseCensus
 from crypto_project.demo.moves import ChainMoves
 from crypto_project.demo.plays import Plays
+from crypto_project.demo.story import Story
 from crypto_project.demo.world import CONFIRMATIONS, DemoWorld
 
 SEED = 4217
@@ -26,18 +25,6 @@ POLL_S = 0.1
 
 class NotReached(RuntimeError):
     """The system did not come to a state within its time."""
-
-
-@dataclass
-class Story:
-    """What was done to the chain and to the system, for those who check what came of it."""
-
-    plays: Plays
-    first_block: int = 0
-    faults: list[dict[str, Any]] = field(default_factory=list)
-    dropped: set[str] = field(default_factory=set)
-    outages: list[tuple[float, float]] = field(default_factory=list)
-    """From the kill to the recovery: blocks mined then wait for a follower, and tell nothing about its usual latency."""
 
 
 class Scenario:

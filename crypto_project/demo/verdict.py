@@ -11,7 +11,7 @@ from crypto_api.classification.types import Category
 from crypto_project.demo.chain_census import ChainCensus, Counted
 from crypto_project.demo.database_census import EventFacts, LedgerFacts, MovementFacts
 from crypto_project.demo.event_listener import Heard
-from crypto_project.demo.scenario import Story
+from crypto_project.demo.story import Story
 
 MOVEMENTS_MIN, FAILED_MIN, SPAM_MIN, REORGANISATIONS_MIN = 300, 20, 20, 3
 SHOWN_PER_PROBLEM = 5
