@@ -6,11 +6,11 @@ from base64 import b64encode
 from pathlib import Path
 
 
-def installation_keys(data_dir: Path) -> dict[str, str]:
-    """The two as environment variables; what the environment already has goes first."""
+def installation_keys(data_dir: Path, *, secret_key: str | None = None, master_key: str | None = None) -> dict[str, str]:
+    """The two as environment variables; a configured one goes first."""
     return {
-        "SECRET_KEY": os.environ.get("SECRET_KEY") or _kept(data_dir / "secret_key", secrets.token_urlsafe(48)),
-        "MASTER_KEY": os.environ.get("MASTER_KEY") or _kept(data_dir / "master_key", b64encode(secrets.token_bytes(32)).decode()),
+        "SECRET_KEY": secret_key or _kept(data_dir / "secret_key", secrets.token_urlsafe(48)),
+        "MASTER_KEY": master_key or _kept(data_dir / "master_key", b64encode(secrets.token_bytes(32)).decode()),
     }
 
 

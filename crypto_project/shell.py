@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from crypto_api.config import Config
 from crypto_api.migrations import prepare_database
@@ -24,17 +24,12 @@ from crypto_project.npm import ROOT, ensure_npm_parts
 from crypto_project.processes import Processes, ProcessSpec, api_process, worker_process
 from crypto_project.vendor_assets import ensure_vendor_assets
 
-DEFAULT_DATA_DIR = ROOT / ".data"
+if TYPE_CHECKING:  # it stands on a chain client, which `serve` has no need of
+    from crypto_project.demo.world import DemoWorld
+
+DEFAULT_DATA_DIR = ROOT / ".data" / "demo"
 DEFAULT_LOG_DIR = ROOT / "logs"
 WORKERS = {"follower": "chains", "relay": "events", "jobs": "jobs"}
-
-
-class DemoWorld(Protocol):
-    """The sample organisation and its chain, as `crypto_project.demo.world.build` gives it."""
-
-    networks_file: Path
-    admin: dict[str, str]  # email, password
-    logins: list[tuple[str, str, str]]  # role, email, password
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ class ShellOptions:
 class Shell:
     """`async with Shell(options) as shell`: everything answers inside, and nothing is left after."""
 
-    world: DemoWorld | None = None
+    world: "DemoWorld | None" = None
     servers: EmbeddedServers
     processes: Processes
     env: dict[str, str]
@@ -119,14 +114,15 @@ class Shell:
         return await write_networks_file(self.data_dir / "networks.json", addresses, self.options.configured.infura_url)
 
     def _environment(self, addresses: Addresses) -> dict[str, str]:
+        configured = Configured.nothing() if self.options.sample_data else self.options.configured  # a demo is found where it says it is
         ours = {
             "MONGODB_URI": addresses.mongodb_uri,
             "REDIS_URL": addresses.redis_url,
             "LOG_DIR": str(self.log_dir),
-            "FRONTEND_URL": self.base_url,
-            "BACKEND_URL": self.base_url,
-            "ALLOWED_HOSTS": f"{self.options.host},127.0.0.1,localhost",
-            **installation_keys(self.data_dir),
+            "FRONTEND_URL": configured.frontend_url or self.base_url,
+            "BACKEND_URL": configured.backend_url or self.base_url,
+            "ALLOWED_HOSTS": configured.allowed_hosts or f"{self.options.host},127.0.0.1,localhost",
+            **installation_keys(self.data_dir, secret_key=self.options.configured.secret_key, master_key=self.options.configured.master_key),
         }
         if self.options.sample_data:
             ours |= {"EMAIL_MOCK_MODE": "true", "DEBUG": "false"}  # sample people have no mailboxes
@@ -136,7 +132,7 @@ class Shell:
         workers = [worker_process(name, actor) for name, actor in self.options.workers.items()]
         return ([api_process(self.options.host, self.port)] if self.options.api else []) + workers
 
-    def _start_activity(self, world: DemoWorld) -> None:
+    def _start_activity(self, world: "DemoWorld") -> None:
         from crypto_project.demo import activity
 
         stop = asyncio.Event()
@@ -173,7 +169,7 @@ def config_of(env: Mapping[str, str]) -> Config:
     return Config(**given)
 
 
-async def prepare_world(addresses: Addresses, data_dir: Path, env: Mapping[str, str]) -> DemoWorld:
+async def prepare_world(addresses: Addresses, data_dir: Path, env: Mapping[str, str]) -> "DemoWorld":
     from crypto_project.demo import world
 
     return await world.build(addresses, data_dir, env)

@@ -19,7 +19,7 @@ from crypto_project.embedded.valkey import valkey
 
 
 class Configured(BaseSettings):
-    """What the environment or `.env` says of servers; None is embedded. `Configured.nothing()` embeds everything."""
+    """What the environment or `.env` says; None is for the shell to bring along. `Configured.nothing()` brings everything."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
@@ -29,6 +29,11 @@ class Configured(BaseSettings):
     infura_url: str | None = None
     ganache_url: str | None = None
     ganache_chain_id: int = 31337
+    secret_key: str | None = None
+    master_key: str | None = None
+    allowed_hosts: str | None = None
+    frontend_url: str | None = None
+    backend_url: str | None = None
 
     @classmethod
     def nothing(cls) -> "Configured":

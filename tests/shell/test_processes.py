@@ -57,9 +57,9 @@ async def test_one_that_cannot_start_says_why_and_takes_the_others_down(tmp_path
     assert processes.pids == {}
 
 
-def test_keys_are_made_once_for_their_owner_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SECRET_KEY", "MASTER_KEY"):
-        monkeypatch.delenv(name, raising=False)
+def test_keys_are_made_once_for_their_owner_only(tmp_path: Path) -> None:
+    assert installation_keys(tmp_path / "own", secret_key="s", master_key="m") == {"SECRET_KEY": "s", "MASTER_KEY": "m"}
+    assert not (tmp_path / "own").exists()
     keys = installation_keys(tmp_path)
     assert len(b64decode(keys["MASTER_KEY"], validate=True)) == 32
     assert len(keys["SECRET_KEY"]) >= 32

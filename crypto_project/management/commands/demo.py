@@ -27,7 +27,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="of the API and the dashboard; the next free one if taken")
         where = parser.add_mutually_exclusive_group()
-        where.add_argument("--data-dir", type=Path, default=None, help="where everything is kept (default: .data)")
+        where.add_argument("--data-dir", type=Path, default=None, help="where everything is kept (default: .data/demo)")
         where.add_argument("--ephemeral", action="store_true", help="keep nothing")
         parser.add_argument("--ready-file", type=Path, help="write addresses, log-in and process ids there once everything answers")
         parser.add_argument("--no-activity", action="store_true", help="no continuous payments on the chain")
