@@ -23,7 +23,8 @@ from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger import rules as ledger_rules
 from crypto_api.ledger import service as ledger
 from crypto_api.ledger import store as ledger_store
-from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, EntryDraft, Place, Posting, Relocation, Source, SourceKind
+from crypto_api.ledger.documents import JournalEntry
+from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, EntryDraft, Line, Place, Posting, Relocation, Source, SourceKind
 from crypto_api.organizations import store as organizations
 from crypto_api.prices import service as prices
 from crypto_api.prices.types import FeedReader, Moment, Quote
@@ -48,6 +49,10 @@ class BookingResult:
     category: Category
     entry_id: str | None = None
     unpriced: bool = False
+
+    @property
+    def unclassified(self) -> bool:
+        return self.booked and self.category is Category.UNCLASSIFIED
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,24 @@ async def book_transaction(uow: UnitOfWork, clock: Clock, transaction: Transacti
 async def reverse_bookings(session: Session, transaction: Transaction, now: datetime) -> None:
     """For a transaction whose block is no longer part of the chain: mirror entries for whatever stands in the books."""
     await ledger.reverse_transaction(session, transaction.org_id, transaction.id, now, f"block {transaction.block_number} was reorganised away")
+
+
+async def rebook(session: Session, transaction: Transaction, decision: Decision, time_zone: str, now: datetime) -> JournalEntry | None:
+    """Takes back what stands in the books for it and posts it anew as `decision` has it. None when nothing stood there. Where only the
+    reason changes, values and costs stay what they were."""
+    org_id, movements = transaction.org_id, tuple(transaction.movements)
+    standing = await ledger_store.posted_of_transaction(org_id, transaction.id, session)
+    if not standing:
+        return None
+    await ledger.reverse_transaction(session, org_id, transaction.id, now, f"reclassified as {decision.category}")
+    lines = relabelled([line for entry in standing for line in entry.lines], decision.category)
+    valued = Valued(transaction, decision, movements, tuple(changes_of(movements, decision.category)), time_zone)
+    if lines is not None:
+        posting = Posting(tuple(lines), any(entry.unpriced for entry in standing))
+    else:
+        posting = await draw_up(session, org_id, valued.changes)
+    earlier = await ledger_store.entries_of_source(org_id, SourceKind.TRANSACTION, source_of(transaction), session)
+    return await ledger.post(session, org_id, draft(valued, posting, f"reclassified:{len(earlier)}"), now)
 
 
 async def _book(session: Session, valued: Valued, now: datetime) -> BookingResult:
@@ -223,6 +246,7 @@ _CONTRA = {
 }
 """A category that does not fit a movement's direction leaves it in suspense."""
 
+_CONTRAS = frozenset({*_CONTRA.values(), AccountCode.SUSPENSE}) - {AccountCode.NETWORK_FEES}
 _CUSTODY = frozenset({Category.TRANSFER_IN, Category.TRANSFER_OUT})
 
 
@@ -235,6 +259,20 @@ def changes_of(movements: Sequence[Movement], category: Category) -> list[Change
     if category is Category.WRAP and (wrapped := _wrap(moved)) is not None:
         return [*changes, *wrapped]
     return [*changes, *(_change(movement, category) for movement in moved)]
+
+
+def relabelled(lines: Sequence[Line], category: Category) -> list[Line] | None:
+    """The same lines with the account that says why exchanged; None where the category (or the one before) moves cost elsewhere."""
+    if category in _CUSTODY or category is Category.WRAP or any(line.account_code == AccountCode.CUSTODY for line in lines):
+        return None
+    return [_relabelled(line, category) for line in lines]
+
+
+def _relabelled(line: Line, category: Category) -> Line:
+    if line.account_code not in _CONTRAS or line.quantity is None or line.wallet_id is not None:
+        return line
+    direction = Direction.IN if line.quantity < 0 else Direction.OUT  # a contra line carries the quantity with the other sign
+    return line.model_copy(update={"account_code": _CONTRA.get((category, direction), AccountCode.SUSPENSE)})
 
 
 def _change(movement: Movement, category: Category) -> Change:

@@ -1,0 +1,88 @@
+"""Ask the local model about a transaction that no rule decided.
+
+    still undecided? → ask (outside of any unit of work) → sure enough: book from suspense to what it said │ else: keep it as a suggestion
+
+The model chooses a label and nothing else: amounts, quantities, wallets and dates come from the chain. What a person said is never
+touched, and the model is asked once: an answer, used or not, stays on the row.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from crypto_api.classification import service as classification
+from crypto_api.classification.rules import CONFIDENCE_MIN
+from crypto_api.classification.types import Category, Decision, DecisionSource, LanguageModel
+from crypto_api.events import service as events
+from crypto_api.flows.book_transaction import as_fields, facts_of, rebook
+from crypto_api.kit.clock import Clock
+from crypto_api.kit.networks import NetworkConfig
+from crypto_api.organizations import store as organizations
+from crypto_api.transactions import store as transactions
+from crypto_api.transactions.documents import Transaction
+from crypto_api.transactions.events import TransactionBooked
+from crypto_api.transactions.types import Booking
+from mongodb_config.unit_of_work import Session, UnitOfWork
+
+
+class _Overtaken(Exception):
+    """The row changed meanwhile: nothing of this unit of work may stay."""
+
+
+class Outcome(StrEnum):
+    NOT_ASKED = "not_asked"  # decided already, not booked (yet), or there is no model
+    NO_ANSWER = "no_answer"
+    SUGGESTED = "suggested"
+    RECLASSIFIED = "reclassified"
+    OVERTAKEN = "overtaken"  # somebody changed it meanwhile: their word stands
+
+
+async def classify_transaction(
+    uow: UnitOfWork,
+    clock: Clock,
+    org_id: str,
+    transaction_id: str,
+    network: NetworkConfig,
+    model: LanguageModel | None,
+    *,
+    confidence_min: float | None = CONFIDENCE_MIN,
+) -> Outcome:
+    """With `confidence_min` None the model only ever suggests."""
+    row = await transactions.get(org_id, transaction_id)
+    if model is None or row is None or not _undecided(row):
+        return Outcome.NOT_ASKED
+    suggestion = await classification.suggest(model, await facts_of(row, network))
+    if suggestion is None:
+        return Outcome.NO_ANSWER
+    sure = confidence_min is not None and suggestion.confidence >= confidence_min and suggestion.category is not Category.UNCLASSIFIED
+    organization = await organizations.get(org_id)
+    assert organization is not None
+    now = clock.now()
+    if sure:
+        try:
+            return await uow.run(lambda session: _reclassify(session, row, suggestion, organization.time_zone, now))
+        except _Overtaken:
+            return Outcome.OVERTAKEN
+    return await uow.run(lambda session: _keep(session, row, suggestion))
+
+
+def _undecided(row: Transaction) -> bool:
+    return row.booking is Booking.DONE and row.category == Category.UNCLASSIFIED and row.category_source == DecisionSource.NONE and row.model is None
+
+
+async def _reclassify(session: Session, row: Transaction, decision: Decision, time_zone: str, now: datetime) -> Outcome:
+    entry = await rebook(session, row, decision, time_zone, now)
+    changes = as_fields(decision)
+    if entry is not None:
+        changes |= {"entry_ids": [*row.entry_ids, entry.id], "unpriced": entry.unpriced}
+    if not await transactions.annotate(session, row.org_id, row.id, row.version, changes):
+        raise _Overtaken
+    told = row.event_fields() | {"category": decision.category.value}
+    await events.append(session, row.org_id, TransactionBooked(**told), now)
+    return Outcome.RECLASSIFIED
+
+
+async def _keep(session: Session, row: Transaction, suggestion: Decision) -> Outcome:
+    """It stays in suspense; the row says what the model thought of it."""
+    told = f"{suggestion.model} suggests {suggestion.category} ({suggestion.confidence:.0%}): {suggestion.explanation}"
+    changes = {"model": suggestion.model, "explanation": f"{row.explanation} {told}".strip()}
+    return Outcome.SUGGESTED if await transactions.annotate(session, row.org_id, row.id, row.version, changes) else Outcome.OVERTAKEN
