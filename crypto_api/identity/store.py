@@ -1,5 +1,6 @@
 """Every query of the slice. People and their sessions are shared by the organisations, so nothing here takes one."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -59,6 +60,10 @@ async def insert_session(session: UnitSession, row: Session) -> None:
 
 async def live_session(session_id: str, now: datetime) -> Session | None:
     return await Session.find_one({"_id": session_id, "ended_at": None, "expires_at": {"$gt": now}})
+
+
+async def live_sessions(session_ids: Collection[str], now: datetime) -> list[Session]:
+    return await Session.find({"_id": {"$in": list(session_ids)}, "ended_at": None, "expires_at": {"$gt": now}}).to_list()
 
 
 async def live_session_by_dashboard(dashboard_hash: str, now: datetime) -> Session | None:

@@ -8,6 +8,7 @@ REFRESH_LIFETIME = timedelta(days=14)
 DASHBOARD_LIFETIME = timedelta(days=14)
 TICKET_LIFETIME = timedelta(seconds=30)
 VERIFICATION_LIFETIME = timedelta(days=2)
+DASHBOARD_COOKIE = "coffer_session"  # the pages set it, the sockets read it
 
 
 @dataclass(frozen=True)

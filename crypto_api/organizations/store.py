@@ -1,5 +1,7 @@
 """Every query of the slice."""
 
+from collections.abc import Collection
+
 from crypto_api.organizations.documents import Membership, Organization
 from mongodb_config.unit_of_work import Session
 
@@ -15,6 +17,11 @@ async def membership(org_id: str, user_id: str) -> Membership | None:
 async def memberships_of(user_id: str) -> list[Membership]:
     """Those of one person in every organisation, oldest first: the one read that crosses organisations, because it is what they may enter."""
     return await Membership.find({"user_id": user_id}).sort("+_id").to_list()
+
+
+async def memberships_of_people(user_ids: Collection[str]) -> list[Membership]:
+    """Those of several people in every organisation: for the check of open sockets, which belong to many organisations."""
+    return await Membership.find({"user_id": {"$in": list(user_ids)}}).to_list()
 
 
 async def members(org_id: str) -> list[Membership]:

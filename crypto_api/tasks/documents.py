@@ -1,17 +1,10 @@
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from crypto_api.tasks.types import TaskStatus
 from mongodb_config.base_document import TenantDocument
-
-
-class TaskStatus(StrEnum):
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
 
 
 class Task(TenantDocument):
@@ -28,4 +21,7 @@ class Task(TenantDocument):
 
     class Settings:
         name = "tasks"
-        indexes = [IndexModel([("org_id", ASCENDING), ("_id", DESCENDING)], name="org_latest")]
+        indexes = [
+            IndexModel([("org_id", ASCENDING), ("_id", DESCENDING)], name="org_latest"),
+            IndexModel([("status", ASCENDING), ("started_at", ASCENDING)], partialFilterExpression={"status": "running"}, name="running"),
+        ]

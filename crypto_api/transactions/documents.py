@@ -3,7 +3,7 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from crypto_api.transactions.types import Booking, Finality, Inclusion, Movement, Status
+from crypto_api.transactions.types import Booking, Finality, Inclusion, Movement, Status, status_of
 from mongodb_config.base_document import TenantDocument
 
 
@@ -48,11 +48,7 @@ class Transaction(TenantDocument):
 
     @property
     def status(self) -> Status:
-        if self.finality is Finality.ORPHANED:
-            return Status.ORPHANED
-        if not self.succeeded:
-            return Status.FAILED
-        return Status.CONFIRMED if self.finality is Finality.CONFIRMED else Status.PENDING
+        return status_of(self.finality, succeeded=self.succeeded)
 
     def event_fields(self) -> dict[str, Any]:
         """What every event about it says."""

@@ -1,5 +1,6 @@
 """Every query of the slice. Those of the follower span organisations, since a block does; they are named `…_of_network` or `…_in_block`."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -8,7 +9,7 @@ from pymongo import InsertOne, UpdateOne
 
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.transactions.documents import Transaction
-from crypto_api.transactions.types import Booking, Finality, Movement
+from crypto_api.transactions.types import Booking, Finality, Movement, Status, status_of
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
@@ -32,9 +33,7 @@ async def by_hash(org_id: str, hash_: str) -> list[Transaction]:
 async def page(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Transaction]:
     """`where` holds conditions that an edge composed from typed filters; the organisation is added here."""
     query = {"$and": [{"org_id": org_id}, where]} if where else {"org_id": org_id}
-    rows = await pages.fetch(
-        Transaction, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1
-    )
+    rows = await pages.fetch(Transaction, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
     more = len(rows) > request.limit
     rows = rows[: request.limit]
     cursor = request.cursor_after(getattr(rows[-1], request.sort, rows[-1].id), rows[-1].id) if more else None
@@ -44,6 +43,16 @@ async def page(org_id: str, where: dict[str, Any], request: PageRequest) -> Page
 
 async def count(org_id: str, where: dict[str, Any] | None = None) -> int:
     return await Transaction.find({"org_id": org_id, **(where or {})}).count()
+
+
+async def count_by_status(org_id: str) -> dict[Status, int]:
+    """How many show each status, those without any left out."""
+    group = {"$group": {"_id": {"finality": "$finality", "succeeded": "$succeeded"}, "count": {"$sum": 1}}}
+    rows = await Transaction.get_pymongo_collection().aggregate([{"$match": {"org_id": org_id}}, group])
+    counts: Counter[Status] = Counter()
+    async for row in rows:
+        counts[status_of(Finality(row["_id"]["finality"]), succeeded=row["_id"]["succeeded"])] += row["count"]
+    return dict(counts)
 
 
 # ---- the follower ----------------------------------------------------------------------------------------------------------------

@@ -42,6 +42,14 @@ class Status(StrEnum):
     ORPHANED = "ORPHANED"
 
 
+def status_of(finality: Finality, *, succeeded: bool) -> Status:
+    if finality is Finality.ORPHANED:
+        return Status.ORPHANED
+    if not succeeded:
+        return Status.FAILED
+    return Status.CONFIRMED if finality is Finality.CONFIRMED else Status.PENDING
+
+
 class Movement(BaseModel):
     """One asset going one way. `key` is its place in the transaction (`value`, `gas`, `log:7`, `log:7:native`): with the transaction it
     names the movement for ever."""

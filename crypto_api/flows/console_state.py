@@ -1,0 +1,56 @@
+"""What a console shows before its first event: read across the books, changing nothing."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from crypto_api.chains import store as chains
+from crypto_api.events import store as events
+from crypto_api.organizations.types import Permission
+from crypto_api.tasks import store as tasks
+from crypto_api.tasks.documents import Task
+from crypto_api.transactions import store as transactions
+
+TASKS_SHOWN = 50
+
+
+async def events_state(org_id: str, permissions: frozenset[Permission]) -> dict[str, Any]:
+    """Counts of what the reader may see."""
+    counts: dict[str, Any] = {}
+    if Permission.TRANSACTIONS_READ in permissions:
+        counts["transactions"] = await transactions.count_by_status(org_id)
+    if Permission.TASKS_READ in permissions:
+        counts["tasks"] = await tasks.count_by_status(org_id)
+    return {"counts": counts}
+
+
+async def task_log_state(org_id: str) -> dict[str, Any]:
+    """The latest tasks, newest first."""
+    return {"tasks": [_task(row) for row in await tasks.latest(org_id, TASKS_SHOWN)]}
+
+
+async def dashboard_stats(org_id: str, queue_depth: Callable[[], Awaitable[int | None]], consoles_online: int) -> dict[str, Any]:
+    """How things stand. `queue_depth` is None while the queue is away; `consoles_online` counts this process."""
+    return {
+        "transactions": await transactions.count_by_status(org_id),
+        "tasks": await tasks.count_by_status(org_id),
+        "events_written": await events.head(org_id),
+        "networks": [
+            {"network": row.id, "state": row.state, "head": row.head, "processed": row.height, "lag_blocks": max(row.head - row.height, 0)}
+            for row in await chains.cursors()
+        ],
+        "queue_depth": await queue_depth(),
+        "consoles_online": consoles_online,
+    }
+
+
+def _task(row: Task) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "status": row.status,
+        "progress": row.progress,
+        "summary": row.summary,
+        "error": row.error,
+        "started_at": row.started_at,
+        "finished_at": row.finished_at,
+    }

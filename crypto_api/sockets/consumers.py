@@ -1,0 +1,218 @@
+"""The consoles: admission, hello, the state they begin with, and from then on what the hub hands them."""
+
+import asyncio
+import contextlib
+import time
+from typing import Any, ClassVar
+
+from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
+from pymongo.errors import PyMongoError
+
+from crypto_api.flows import console_state
+from crypto_api.kit import log
+from crypto_api.organizations.types import Permission, Principal, Role
+from crypto_api.runtime import Runtime, runtime_of
+from crypto_api.sockets import frames
+from crypto_api.sockets.admission import Refused, admit
+from crypto_api.sockets.console import BAD_FRAME, TRY_LATER, Closing, Console, View
+from crypto_api.sockets.hub import EventHub
+from crypto_api.sockets.timing import CLOSE_S_MAX, FRAMES_AT_ONCE, FRAMES_PER_S, HEARTBEAT_S, REPLAY_MAX, RESUME_GRACE_S
+from crypto_api.tasks.events import KIND_PREFIX
+
+_logger = log.get(__name__)
+
+
+class ConsoleConsumer(AsyncConsumer):
+    """One socket. Channels calls the `websocket_…` methods one after another; `_write` runs beside them and is the only one that sends."""
+
+    permission: ClassVar[Permission | None] = None
+    follows_state: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self._console: Console | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._given_up = False
+        self._allowance, self._counted_at = float(FRAMES_AT_ONCE), time.monotonic()
+
+    # ---- what differs from console to console
+
+    def view(self, principal: Principal) -> View:
+        raise NotImplementedError
+
+    async def state(self, console: Console) -> dict[str, Any]:
+        raise NotImplementedError
+
+    # ---- the connection
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        self._runtime: Runtime = runtime_of(scope)
+        self._hub: EventHub = scope["state"]["hub"]
+        self._task = asyncio.current_task()
+        try:
+            await super().__call__(scope, receive, send)
+        except asyncio.CancelledError:
+            if not self._given_up:
+                raise
+        finally:
+            if self._console is not None:
+                self._hub.leave(self._console)
+            if self._writer is not None:
+                self._writer.cancel()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        # Channels' own dispatch first closes connections of Django's ORM, in a thread, for every frame: here is no ORM.
+        match message["type"]:
+            case "websocket.connect":
+                await self._connect()
+            case "websocket.receive":
+                self._receive(message.get("text"))
+            case _:
+                raise StopConsumer
+
+    async def _connect(self) -> None:
+        try:
+            principal = await admit(self.scope, self._runtime, self.permission)
+            console = await self._hub.join(principal, self.view(principal), follow=self.state if self.follows_state else None)
+        except Refused as refused:
+            await self._refuse(refused.code, refused.reason)
+        except PyMongoError as error:
+            _logger.warning("socket_waits_for_database", error=str(error))
+            await self._refuse(TRY_LATER, "try again in a moment")
+        else:
+            self._console = console
+            await self.base_send({"type": "websocket.accept"})
+            self._writer = asyncio.create_task(self._write(console))
+
+    async def _refuse(self, code: int, reason: str) -> None:
+        # Accepted first: a handshake that is refused carries no close code, so the client could not tell why.
+        await self.base_send({"type": "websocket.accept"})
+        await self.base_send({"type": "websocket.close", "code": code, "reason": reason})
+
+    def _receive(self, text: str | None) -> None:
+        console = self._console
+        if console is None or console.closing is not None:
+            return
+        try:
+            self._count_frame()
+            if text is None:
+                raise frames.BadFrame("frames are text")
+            frame = frames.decode(text)
+        except frames.BadFrame as error:
+            console.offer(frames.encode("error", self._runtime.clock.now(), {"code": "bad_frame", "message": str(error)}))
+            console.close(BAD_FRAME, "bad frame")
+            return
+        console.heard(time.monotonic())
+        if isinstance(frame, frames.Resume):
+            console.resume(frame.after)
+        elif isinstance(frame, frames.Ping):
+            console.offer(frames.pong(frame))
+
+    def _count_frame(self) -> None:
+        now = time.monotonic()
+        self._allowance = min(FRAMES_AT_ONCE, self._allowance + (now - self._counted_at) * FRAMES_PER_S) - 1
+        self._counted_at = now
+        if self._allowance < 0:
+            raise frames.BadFrame("too many frames")
+
+    # ---- the writer
+
+    async def _write(self, console: Console) -> None:
+        try:
+            await self._send(frames.encode("hello", self._runtime.clock.now(), {"seq": console.sent, "heartbeat": HEARTBEAT_S}))
+            await self._send(await self._snapshot(console, console.sent))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RESUME_GRACE_S):
+                    await console.first_word()
+            closing = await self._serve(console)
+        except PyMongoError as error:
+            _logger.warning("socket_waits_for_database", error=str(error))
+            closing = Closing(TRY_LATER, "come back and resume")
+        except OSError:  # the client is gone; Channels hears of it too
+            return
+        except Exception:
+            _logger.exception("socket_failed", path=self.scope["path"])
+            closing = Closing(1011, "internal error")
+        await self._close(console, closing)
+
+    async def _serve(self, console: Console) -> Closing:
+        """Sends what is due until the console is to be closed."""
+        while console.closing is None:
+            if console.asked is not None:
+                after, console.asked = console.asked, None
+                await self._begin_resume(console, after)
+            elif (frame := console.take()) is not None:
+                await self._send(frame)
+            elif not console.live:
+                for frame in await self._hub.missed(console):
+                    await self._send(frame)
+            else:
+                await console.woken()
+        while (frame := console.take()) is not None:  # an error frame explains the close
+            await self._send(frame)
+        return console.closing
+
+    async def _begin_resume(self, console: Console, after: int) -> None:
+        head = await self._hub.head(console, after)
+        if self.follows_state or not head - REPLAY_MAX <= after <= head:
+            console.begin_resume(head)
+            await self._send(await self._snapshot(console, head))
+        else:
+            console.begin_resume(after)
+
+    async def _snapshot(self, console: Console, head: int) -> str:
+        data = await self._hub.state(console, type(self).__name__, head, self.state)
+        return frames.encode("snapshot", self._runtime.clock.now(), data, seq=head)
+
+    async def _send(self, frame: str) -> None:
+        await self.base_send({"type": "websocket.send", "text": frame})
+
+    async def _close(self, console: Console, closing: Closing) -> None:
+        console.close(closing.code, closing.reason)
+        try:
+            async with asyncio.timeout(CLOSE_S_MAX):
+                await self.base_send({"type": "websocket.close", "code": closing.code, "reason": closing.reason})
+        except TimeoutError:  # it reads nothing, not even this
+            self._given_up = True
+            if self._task is not None:
+                self._task.cancel()
+        except OSError:
+            return
+
+
+class EventsConsole(ConsoleConsumer):
+    """Every event that the member may see; an ADMIN sees every number."""
+
+    def view(self, principal: Principal) -> View:
+        return View(None if principal.role is Role.ADMIN else frozenset(principal.permissions))
+
+    async def state(self, console: Console) -> dict[str, Any]:
+        return await console_state.events_state(console.org_id, console.principal.permissions)
+
+
+class TaskLogConsole(ConsoleConsumer):
+    """What works by itself for the organisation."""
+
+    permission = Permission.CONSOLES_READ
+
+    def view(self, principal: Principal) -> View:
+        return View(frozenset(principal.permissions), KIND_PREFIX)
+
+    async def state(self, console: Console) -> dict[str, Any]:
+        return await console_state.task_log_state(console.org_id)
+
+
+class DashboardStatsConsole(ConsoleConsumer):
+    """How things stand, told anew when it changes. Each of its frames is the whole state, so a resume is answered by one more."""
+
+    permission = Permission.CONSOLES_READ
+    follows_state = True
+
+    def view(self, principal: Principal) -> View:
+        return View(frozenset())
+
+    async def state(self, console: Console) -> dict[str, Any]:
+        return await console_state.dashboard_stats(console.org_id, self._runtime.queue.depth, self._hub.online(console.org_id))
+
+
+CONSOLES: tuple[type[ConsoleConsumer], ...] = (EventsConsole, TaskLogConsole, DashboardStatsConsole)

@@ -1,0 +1,213 @@
+"""The hub: one per API process, between the doorbell and the open sockets.
+
+Upon a doorbell it pages the new events of that organisation from MongoDB, once for all its consoles. Every second it looks at the heads
+of the organisations that have consoles, so that a doorbell that stayed silent (Valkey down or flushed, a relay killed after its commit)
+costs a second and nothing else.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+from pymongo.errors import PyMongoError
+
+from crypto_api.events import store
+from crypto_api.flows.recheck_principals import Lost, recheck_principals
+from crypto_api.kit import log
+from crypto_api.kit.clock import Clock, SystemClock
+from crypto_api.organizations.types import Principal
+from crypto_api.sockets import frames
+from crypto_api.sockets.channel import Channel
+from crypto_api.sockets.console import AWAY, FORBIDDEN, OVERFLOW, UNAUTHENTICATED, Console, State, View
+from crypto_api.sockets.shared_states import SharedStates
+from crypto_api.sockets.timing import HEAD_S, HEARTBEAT_S, POLL_S, RECHECK_S, RETRY_S, SILENT_S_MAX, STATE_S
+
+SLICE = 200  # sockets that are told something before others get their turn
+_logger = log.get(__name__)
+
+
+class Bell(Protocol):
+    def subscribe(self) -> AsyncIterator[tuple[str, int]]:
+        """(organisation, head) as they are announced, without end."""
+
+
+class EventHub:
+    """`async with EventHub(runtime.frames, runtime.clock) as hub:`"""
+
+    def __init__(self, bell: Bell, clock: Clock | None = None) -> None:
+        self._bell = bell
+        self._clock = clock or SystemClock()
+        self._channels: dict[str, Channel] = {}
+        self._channel_of: dict[Console, Channel] = {}
+        self._pumps: dict[str, asyncio.Task[None]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._states = SharedStates()
+        self._told: dict[str, tuple[int, float, dict[str, Any]]] = {}
+        self._beats = 0
+
+    async def __aenter__(self) -> "EventHub":
+        steps = ((self._poll, POLL_S), (self._beat, HEAD_S), (self._recheck, RECHECK_S), (self._tell_states, STATE_S), (self._listen, RETRY_S))
+        self._tasks = [asyncio.create_task(_repeat(step, pause_s), name=f"hub {step.__name__}") for step, pause_s in steps]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for console in self._consoles():
+            console.close(AWAY, "come back and resume")
+        tasks = [*self._tasks, *self._pumps.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ---- what a socket asks for
+
+    async def join(self, principal: Principal, view: View, *, follow: State | None = None) -> Console:
+        """A console of the member's organisation, not yet live: its writer first catches up."""
+        assert principal.org_id is not None, "only members are admitted"
+        console = Console(principal, principal.org_id, view, heard_at=time.monotonic(), follow=follow)
+        channel = self._channels.get(console.org_id)
+        if channel is None:
+            channel = self._channels[console.org_id] = Channel(console.org_id)
+            self._pumps[console.org_id] = asyncio.create_task(_pump(channel), name=f"hub pump {console.org_id}")
+        channel.users += 1
+        try:
+            await channel.join(console)
+        except BaseException:
+            channel.users -= 1
+            raise
+        self._channel_of[console] = channel
+        if self._channels.get(channel.org_id) is not channel:  # dropped meanwhile
+            console.close(AWAY, "come back and resume")
+        return console
+
+    def leave(self, console: Console) -> None:
+        channel = self._channel_of.pop(console, None)
+        if channel is not None:
+            channel.consoles.discard(console)
+            channel.users -= 1
+
+    async def missed(self, console: Console) -> list[str]:
+        return await self._channel_of[console].missed(console)
+
+    async def head(self, console: Console, at_least: int) -> int:
+        """The last number of the console's organisation. Another process may have served more of the log than this one."""
+        last = self._channel_of[console].last
+        return last if at_least <= last else max(last, await store.head(console.org_id))
+
+    async def state(self, console: Console, kind: str, head: int, read: State) -> dict[str, Any]:
+        """What the console begins with, as of `head` or later; read once for all that ask at the same time."""
+        key = (console.org_id, kind, console.principal.permissions, head)
+        return await self._states.get(key, lambda: read(console))
+
+    def online(self, org_id: str) -> int:
+        channel = self._channels.get(org_id)
+        return len(channel.consoles) if channel else 0
+
+    # ---- what goes on by itself
+
+    async def _listen(self) -> None:
+        async for org_id, head in self._bell.subscribe():
+            channel = self._channels.get(org_id)
+            if channel is not None and head > channel.last:
+                channel.ring.set()
+
+    async def _poll(self) -> None:
+        if not self._channels:
+            return
+        heads = await store.heads(self._channels.keys())
+        for org_id, channel in list(self._channels.items()):
+            head = heads.get(org_id, 0)
+            if head > channel.last:
+                channel.ring.set()
+            elif head < channel.last:
+                self._forget_future(channel)
+            elif not channel.users:
+                self._drop(channel)
+
+    def _forget_future(self, channel: Channel) -> None:
+        """The log ends before what was served: the database was restored from a backup. Everybody begins anew."""
+        _logger.error("log_went_back", org_id=channel.org_id, served=channel.last)
+        for console in channel.consoles:
+            console.close(AWAY, "come back and resume")
+        self._drop(channel)
+
+    def _drop(self, channel: Channel) -> None:
+        self._told.pop(channel.org_id, None)
+        if self._channels.pop(channel.org_id, None) is not None:
+            self._pumps.pop(channel.org_id).cancel()
+
+    async def _beat(self) -> None:
+        """The head for everybody, a ping now and then, and the end of those who went silent."""
+        self._beats += 1
+        ping = frames.ping(self._beats) if self._beats % round(HEARTBEAT_S / HEAD_S) == 0 else None
+        served = 0
+        for channel in list(self._channels.values()):
+            head = frames.encode("heartbeat", self._clock.now(), {}, seq=channel.last)
+            for console in list(channel.consoles):
+                if time.monotonic() - console.heard_at > SILENT_S_MAX:
+                    console.close(OVERFLOW, "silent for too long")
+                console.offer(head)
+                if ping is not None:
+                    console.offer(ping)
+                served += 1
+                if served % SLICE == 0:
+                    await asyncio.sleep(0)
+
+    async def _recheck(self) -> None:
+        """Closes what should not be open any more: the session ended, the role changed."""
+        consoles = self._consoles()
+        if not consoles:
+            return
+        lost = await recheck_principals({console.principal for console in consoles}, self._clock.now())
+        for console in consoles:
+            if why := lost.get(console.principal):
+                log.security.info("socket_closed", session_id=console.principal.session_id, reason=why.value)
+                console.close(FORBIDDEN if why is Lost.MEMBERSHIP else UNAUTHENTICATED, why.value)
+
+    async def _tell_states(self) -> None:
+        """A new snapshot to consoles that follow a state: upon events at once, else every few seconds if it has changed."""
+        for channel in list(self._channels.values()):
+            followers = [(console, console.follow) for console in channel.consoles if console.follow is not None]
+            told_head, told_at, told = self._told.get(channel.org_id, (-1, 0.0, {}))
+            now, head = time.monotonic(), channel.last
+            if not followers or (head == told_head and now - told_at < HEAD_S):
+                continue
+            reader, read = followers[0]
+            data = await read(reader)
+            self._told[channel.org_id] = (head, now, data)
+            if data != told:
+                frame = frames.encode("snapshot", self._clock.now(), data, seq=head)
+                for console, _ in followers:
+                    console.offer(frame)
+
+    def _consoles(self) -> list[Console]:
+        return list(self._channel_of)
+
+
+async def _pump(channel: Channel) -> None:
+    """Serves the channel whenever its bell was rung. While MongoDB is away it tries on: nothing is lost, since the log is there."""
+    while True:
+        await channel.ring.wait()
+        channel.ring.clear()
+        try:
+            await channel.advance()
+        except PyMongoError as error:
+            _logger.warning("hub_waits_for_database", org_id=channel.org_id, error=str(error))
+            channel.ring.set()
+            await asyncio.sleep(RETRY_S)
+        except Exception:
+            _logger.exception("hub_pump_failed", org_id=channel.org_id)
+            channel.ring.set()
+            await asyncio.sleep(RETRY_S)
+
+
+async def _repeat(step: Callable[[], Awaitable[None]], pause_s: float) -> None:
+    """One of the hub's rounds, for ever: a database that is away is warned about, any other failure is loud, and neither ends it."""
+    while True:
+        try:
+            await step()
+        except PyMongoError as error:
+            _logger.warning("hub_waits_for_database", error=str(error))
+        except Exception:
+            _logger.exception("hub_round_failed")
+        await asyncio.sleep(pause_s)

@@ -1,0 +1,34 @@
+"""Where each console is found."""
+
+from typing import Any
+
+from channels.routing import URLRouter
+from django.urls import path, re_path
+
+from crypto_api.sockets.admission import ticket_of
+from crypto_api.sockets.consumers import DashboardStatsConsole, EventsConsole, TaskLogConsole
+
+
+async def unknown(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Refuses the handshake: there is no such console."""
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+URLS = [
+    path("api/ws/events/", EventsConsole.as_asgi()),
+    path("api/ws/admin/task-logs/", TaskLogConsole.as_asgi()),
+    path("api/ws/admin/dashboard-stats/", DashboardStatsConsole.as_asgi()),
+    re_path(r"", unknown),
+]
+_router = URLRouter(URLS)
+
+
+async def websocket_application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """The ASGI application of every WebSocket. The ticket is taken out of the address before anybody can write that into a log."""
+    try:
+        scope["ticket"] = ticket_of(scope["query_string"])
+    except ValueError:
+        scope["ticket"] = None
+    scope["query_string"] = b""
+    await _router(scope, receive, send)

@@ -1,0 +1,16 @@
+"""How long and how much: the figures of the sockets in one place."""
+
+HEARTBEAT_S = 20  # a ping this often
+SILENT_S_MAX = 3.0 * HEARTBEAT_S  # a client that says nothing for so long is dropped
+HEAD_S = 5.0  # how often a console is told the head, so that a silent loss shows
+POLL_S = 1.0  # how often the hub looks at the heads by itself
+RECHECK_S = 2.0  # how often sessions and roles behind the sockets are looked at
+STATE_S = 1.0  # how often at most a state that is followed is told again
+RETRY_S = 0.5  # pause after a read that failed
+
+RESUME_GRACE_S = 1.0
+"""How long live frames are held back for a client that may be about to say where it stopped. Whatever it says ends the wait."""
+
+REPLAY_MAX = 10_000  # a client that is further behind gets a fresh snapshot instead
+CLOSE_S_MAX = 60.0  # how long a client that reads nothing may keep its socket after we closed it
+FRAMES_PER_S, FRAMES_AT_ONCE = 20, 100  # what a client may send
