@@ -58,6 +58,7 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
                 password=config.email_host_password.get_secret_value(),
                 sender=config.email_from,
                 mock=config.email_mock_mode,
+                mock_dir=config.log_dir / "mail",
             ),
             llm=_language_model(config),
             sealer=KeySealer(config.master_key.get_secret_value(), config.master_key_id),

@@ -3,6 +3,7 @@
 from crypto_api.chains.documents import ChainBlock, ChainCursor, TokenContract
 from crypto_api.classification.documents import Counterparty
 from crypto_api.events.documents import Event, EventHead
+from crypto_api.idempotency.documents import IdempotentRequest
 from crypto_api.identity.documents import OneTimeToken, Session, User
 from crypto_api.ledger.documents import Account, AccountBalance, JournalEntry
 from crypto_api.organizations.documents import Membership, Organization
@@ -18,6 +19,7 @@ DOCUMENTS: list[type[BaseDocument]] = [
     User,
     Session,
     OneTimeToken,
+    IdempotentRequest,
     Event,
     EventHead,
     ChainCursor,

@@ -55,6 +55,12 @@ async def pending(limit: int) -> list[tuple[str, str]]:
     return [(row["org_id"], row["_id"]) async for row in rows]
 
 
+async def oldest_pending() -> datetime | None:
+    """Since when an event waits for its number, over all organisations: whether the relay works."""
+    row = await Event.get_pymongo_collection().find_one({"pending": True}, {"created_at": 1}, sort=[("_id", 1)])
+    return row["created_at"] if row else None
+
+
 async def still_pending(session: Session, org_id: str, event_ids: list[str]) -> list[str]:
     """Which of these have no number in this snapshot, in the order of their ids."""
     query = {"_id": {"$in": event_ids}, "org_id": org_id, "pending": True}

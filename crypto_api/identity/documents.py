@@ -46,7 +46,9 @@ class Session(SharedDocument):
             IndexModel([("user_id", ASCENDING)], name="user"),
             IndexModel([("refresh_hash", ASCENDING)], unique=True, name="refresh"),
             IndexModel([("refresh_used", ASCENDING)], name="refresh_used"),
-            IndexModel([("dashboard_hash", ASCENDING)], unique=True, partialFilterExpression={"dashboard_hash": {"$type": "string"}}, name="dashboard"),
+            IndexModel(
+                [("dashboard_hash", ASCENDING)], unique=True, partialFilterExpression={"dashboard_hash": {"$type": "string"}}, name="dashboard"
+            ),
             IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=86_400 * 30, name="expiry"),
         ]
 

@@ -2,13 +2,11 @@
 
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from crypto_api.kit.jobs import Job
 
 
-class SendVerificationMail(BaseModel):
+class SendVerificationMail(Job):
     """The job makes the token itself, so that no secret ever stands on the queue."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: ClassVar[str] = "send_verification_mail"
 

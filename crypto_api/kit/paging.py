@@ -47,3 +47,10 @@ class PageRequest:
         kind = "t" if isinstance(value, datetime) else "v"
         packed = orjson.dumps([self.sort, kind, value.isoformat() if kind == "t" else value, row_id])
         return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+    def page(self, rows: Sequence[Any], total: int | None = None) -> "Page[Any]":
+        """The page of rows that were read with a limit of one more than this page holds."""
+        shown = rows[: self.limit]
+        last = shown[-1] if len(rows) > self.limit else None
+        value = getattr(last, self.sort, None) if self.sort != "_id" else getattr(last, "id", None)
+        return Page(shown, self.cursor_after(value, last.id) if last is not None else None, total)

@@ -29,6 +29,7 @@ class Wallet(TenantDocument):
     monitoring_enabled: bool = True
     sealed_key: dict[str, Any] | None = None  # envelope of `adapters/key_sealing.py`; never in an answer, log or event
     created_by: str
+    slot: int | None = None  # 0..9 among the active wallets of its creator: the unique index keeps anyone from having more than ten
     active: bool = True  # False: deleted by a person; kept for its history
     opening: Opening = Opening.DUE
     opened_at_height: int | None = None  # movements count from the block after this one
@@ -40,8 +41,18 @@ class Wallet(TenantDocument):
     class Settings:
         name = "wallets"
         indexes = [
-            IndexModel([("org_id", ASCENDING), ("network", ASCENDING), ("address", ASCENDING)], unique=True, partialFilterExpression={"active": True}, name="org_address"),
-            IndexModel([("org_id", ASCENDING), ("created_by", ASCENDING)], name="org_creator"),
+            IndexModel(
+                [("org_id", ASCENDING), ("network", ASCENDING), ("address", ASCENDING)],
+                unique=True,
+                partialFilterExpression={"active": True},
+                name="org_address",
+            ),
+            IndexModel(
+                [("org_id", ASCENDING), ("created_by", ASCENDING), ("slot", ASCENDING)],
+                unique=True,
+                partialFilterExpression={"active": True, "slot": {"$type": "int"}},
+                name="org_creator_slot",
+            ),
             IndexModel([("network", ASCENDING), ("updated_at", ASCENDING)], name="network_updated"),
             IndexModel([("network", ASCENDING), ("opening", ASCENDING)], name="network_opening"),
         ]

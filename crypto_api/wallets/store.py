@@ -1,8 +1,16 @@
 """Every query of the slice. Those of the follower span organisations, since a chain does; they are named `…_on_network`."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.wallets.documents import Opening, Wallet
+from crypto_api.wallets.errors import WalletExists
+from mongodb_config import pages
 from mongodb_config.unit_of_work import Session
 
 # ---- the follower ----------------------------------------------------------------------------------------------------------------
@@ -43,3 +51,61 @@ async def mark_due_again(session: Session, wallet: Wallet, now: datetime) -> Non
         {"$set": {"opening": Opening.DUE, "opened_at_height": None, "opened_at_hash": None, "updated_at": now}},
         session=session,
     )
+
+
+# ---- one organisation ------------------------------------------------------------------------------------------------------------
+
+
+async def get(org_id: str, wallet_id: str) -> Wallet | None:
+    """An active wallet."""
+    return await Wallet.find_one({"_id": wallet_id, "org_id": org_id, "active": True})
+
+
+async def by_ids(org_id: str, wallet_ids: Sequence[str]) -> list[Wallet]:
+    """Also deleted ones: their history still names them."""
+    return await Wallet.find({"_id": {"$in": list(wallet_ids)}, "org_id": org_id}).to_list()
+
+
+async def active(org_id: str) -> list[Wallet]:
+    return await Wallet.find({"org_id": org_id, "active": True}).sort("+_id").to_list()
+
+
+async def page(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Wallet]:
+    """Active wallets. `where` holds conditions that an edge composed from typed filters; the organisation is added here."""
+    query = {"$and": [{"org_id": org_id, "active": True}, where]} if where else {"org_id": org_id, "active": True}
+    rows = await pages.fetch(Wallet, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
+    return request.page(rows, await Wallet.find(query).count() if request.count else None)
+
+
+async def taken_slots(session: Session, org_id: str, user_id: str) -> list[int]:
+    query = {"org_id": org_id, "created_by": user_id, "active": True, "slot": {"$type": "int"}}
+    rows = Wallet.get_pymongo_collection().find(query, {"slot": 1}, session=session)
+    return [row["slot"] async for row in rows]
+
+
+async def insert(session: Session, wallet: Wallet) -> None:
+    """WalletExists when the address is taken, SlotTaken when another wallet of the same person was first: both decided by unique indexes."""
+    try:
+        await wallet.insert(session=session)
+    except DuplicateKeyError as error:
+        raise (SlotTaken if "slot" in str((error.details or {}).get("keyPattern") or error) else WalletExists)() from error
+
+
+class SlotTaken(Exception):
+    """Look again for a free one."""
+
+
+async def change(session: Session, org_id: str, wallet_id: str, versions: Collection[int] | None, changes: dict[str, Any]) -> Wallet | None:
+    """The changed wallet; None when it is not there (any more), or stands at none of `versions`."""
+    query: dict[str, Any] = {"_id": wallet_id, "org_id": org_id, "active": True}
+    if versions is not None:
+        query["version"] = {"$in": list(versions)}
+    row: dict[str, Any] | None = await Wallet.get_pymongo_collection().find_one_and_update(
+        query, {"$set": changes, "$inc": {"version": 1}}, return_document=ReturnDocument.AFTER, session=session
+    )
+    return Wallet.model_validate(row) if row else None
+
+
+async def exists(session: Session, org_id: str, wallet_id: str) -> bool:
+    query = {"_id": wallet_id, "org_id": org_id, "active": True}
+    return await Wallet.get_pymongo_collection().find_one(query, {"_id": 1}, session=session) is not None

@@ -58,5 +58,3 @@ class WatchList:
             self._addresses[wallet.org_id].discard(address)
         if not owners:
             del self._wallets[address]
-
-

@@ -1,0 +1,46 @@
+"""The one API object. Whoever adds an `http/<noun>.py` adds its router to the list here."""
+
+from ninja import NinjaAPI, Router
+
+from crypto_api.http import auth_routes, blockchain, organizations, problems, system, tasks, transactions, wallets
+from crypto_api.http.auth import AccessToken
+from crypto_api.http.body import StrictParser
+from crypto_api.http.openapi import CofferAPI
+from crypto_api.http.permissions import OPEN
+
+ROUTERS: list[Router] = [
+    auth_routes.router,
+    organizations.router,
+    wallets.router,
+    transactions.router,
+    blockchain.router,
+    tasks.router,
+    system.router,
+]
+
+
+def build_api() -> NinjaAPI:
+    """Nothing is reachable by accident: an operation without a permission, or open without saying so, stops the start."""
+    api = CofferAPI(
+        title="Coffer",
+        version="1",
+        description="Treasury and books of organisations that hold and pay with crypto assets.",
+        urls_namespace="api",
+        auth=AccessToken(),
+        parser=StrictParser(),
+    )
+    problems.install(api)
+    for router in ROUTERS:
+        api.add_router("", router)
+    for bound in api._get_bound_routers():
+        for view in bound.path_operations.values():
+            for operation in view.operations:
+                name, permission = operation.view_func.__name__, getattr(operation.view_func, "permission", None)
+                if permission is None:
+                    raise RuntimeError(f"operation {name} names no permission: put @requires, @signed_in or @open_to_all on it")
+                if (permission == OPEN) != (not operation.auth_callbacks):
+                    raise RuntimeError(f"operation {name}: auth=None goes with @open_to_all, and only with it")
+    return api
+
+
+api = build_api()

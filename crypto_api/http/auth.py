@@ -1,0 +1,56 @@
+"""Who is asking, for every operation that does not say that it is open."""
+
+from functools import lru_cache
+
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from crypto_api.flows.authenticate import authenticate_access
+from crypto_api.identity.access_tokens import AccessTokens
+from crypto_api.identity.types import Device
+from crypto_api.kit.errors import PermissionDenied
+from crypto_api.organizations.types import Principal
+from crypto_api.runtime import Runtime, runtime_of
+
+
+class AccessToken(HttpBearer):  # type: ignore[misc]
+    """The access token of a log-in, in `Authorization: Bearer`."""
+
+    openapi_bearerFormat = "JWT"  # noqa: N815  # the name that OpenAPI gives it
+
+    async def authenticate(self, request: HttpRequest, token: str) -> Principal:
+        runtime = runtime_of(request.scope)
+        return await authenticate_access(tokens_of(runtime), token, runtime.clock.now())
+
+    async def __call__(self, request: HttpRequest) -> Principal | None:
+        scheme, _, token = request.headers.get(self.header, "").partition(" ")
+        if scheme.lower() != self.openapi_scheme:
+            return None
+        return await self.authenticate(request, token)
+
+
+@lru_cache(maxsize=4)
+def _tokens(secret_key: str) -> AccessTokens:
+    return AccessTokens(secret_key)
+
+
+def tokens_of(runtime: Runtime) -> AccessTokens:
+    return _tokens(runtime.config.secret_key.get_secret_value())
+
+
+def principal_of(request: HttpRequest) -> Principal:
+    principal: Principal = request.auth
+    return principal
+
+
+def org_of(request: HttpRequest) -> str:
+    """The organisation that the request acts in: the one that goes into every query. PermissionDenied for a person without one."""
+    org_id = principal_of(request).org_id
+    if org_id is None:
+        raise PermissionDenied("You belong to no organisation yet.")
+    return org_id
+
+
+def device_of(request: HttpRequest) -> Device:
+    client = request.scope.get("client")
+    return Device(client[0] if client else None, request.headers.get("User-Agent", "")[:300] or None)

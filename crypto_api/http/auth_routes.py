@@ -1,0 +1,138 @@
+"""/api/auth/: registration, log-in, tokens, the person themselves."""
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from crypto_api.flows.register_account import register_account
+from crypto_api.flows.sign_in import Credentials, SignedIn, refresh_session, sign_in, sign_out
+from crypto_api.http.answers import answer, no_content
+from crypto_api.http.auth import device_of, principal_of, tokens_of
+from crypto_api.http.idempotency import idempotent
+from crypto_api.http.permissions import open_to_all, signed_in
+from crypto_api.http.schemas.auth import (
+    LoggedInRead,
+    LogIn,
+    MessageRead,
+    ProfileRead,
+    RefreshTokens,
+    RegisterAccount,
+    TicketRead,
+    UserRead,
+    VerifyEmail,
+)
+from crypto_api.identity import service as identity
+from crypto_api.identity import store as identities
+from crypto_api.identity.documents import User
+from crypto_api.identity.jobs import SendVerificationMail
+from crypto_api.identity.types import ACCESS_LIFETIME, TICKET_LIFETIME, NewUser
+from crypto_api.kit.errors import Unauthenticated
+from crypto_api.kit.log import security
+from crypto_api.organizations import service as organizations
+from crypto_api.organizations.types import Role
+from crypto_api.runtime import runtime_of
+
+router = Router(tags=["auth"])
+
+
+@router.post("/auth/register/", auth=None, response={201: UserRead}, summary="Register, and found an organisation")
+@open_to_all
+@idempotent
+async def register(request: HttpRequest, body: RegisterAccount) -> HttpResponse:
+    """The founder of an organisation is its ADMIN. A mail with a link to verify the address follows."""
+    runtime = runtime_of(request.scope)
+    user, organization = await register_account(
+        runtime.uow,
+        runtime.clock,
+        NewUser(body.username, body.email, body.first_name, body.last_name),
+        body.password,
+        organization_name=body.organization_name,
+        bcrypt_cost=runtime.config.bcrypt_cost,
+    )
+    await runtime.queue.put(SendVerificationMail(user_id=user.id))
+    return answer(_user(user, organization.id if organization else None, Role.ADMIN if organization else None), status=201)
+
+
+@router.post("/auth/verify-email/", auth=None, response=MessageRead, summary="Verify the address with the token from the mail")
+@open_to_all
+async def verify_email(request: HttpRequest, body: VerifyEmail) -> HttpResponse:
+    runtime = runtime_of(request.scope)
+    user_id = await identity.verify_email(runtime.uow, body.token, runtime.clock.now())
+    security.info("email_verified", user_id=user_id)
+    return answer(MessageRead(detail="The address is verified."))
+
+
+@router.post("/auth/login/", auth=None, response=LoggedInRead, summary="Log in")
+@open_to_all
+async def log_in(request: HttpRequest, body: LogIn) -> HttpResponse:
+    """An unknown name and a wrong password answer alike."""
+    runtime = runtime_of(request.scope)
+    signed = await sign_in(
+        runtime.uow,
+        runtime.clock,
+        tokens_of(runtime),
+        Credentials(body.email, body.username, body.password),
+        device_of(request),
+        runtime.config.bcrypt_cost,
+    )
+    return answer(await _logged_in(signed))
+
+
+@router.post("/auth/refresh/", auth=None, response=LoggedInRead, summary="Exchange a refresh token for new tokens")
+@open_to_all
+async def refresh(request: HttpRequest, body: RefreshTokens) -> HttpResponse:
+    """A refresh token works once. One that comes a second time ends its session."""
+    runtime = runtime_of(request.scope)
+    return answer(await _logged_in(await refresh_session(runtime.uow, runtime.clock, tokens_of(runtime), body.refresh)))
+
+
+@router.post("/auth/logout/", response={204: None}, summary="End this session")
+@signed_in
+async def log_out(request: HttpRequest) -> HttpResponse:
+    runtime = runtime_of(request.scope)
+    await sign_out(runtime.uow, runtime.clock, principal_of(request).session_id)
+    return no_content()
+
+
+@router.post("/auth/ws-ticket/", response=TicketRead, summary="Get a ticket that opens one WebSocket")
+@signed_in
+async def issue_ws_ticket(request: HttpRequest) -> HttpResponse:
+    runtime, principal = runtime_of(request.scope), principal_of(request)
+    now = runtime.clock.now()
+    ticket = await runtime.uow.run(lambda session: identity.issue_ticket(session, principal.user_id, principal.session_id, now))
+    return answer(TicketRead(ticket=ticket, expires_in=int(TICKET_LIFETIME.total_seconds())))
+
+
+@router.get("/auth/profile/", response=ProfileRead, summary="Who I am and what I may do")
+@signed_in
+async def get_profile(request: HttpRequest) -> HttpResponse:
+    principal = principal_of(request)
+    user = await identities.user(principal.user_id)
+    if user is None:
+        raise Unauthenticated("There is no such account any more.")
+    read = _user(user, principal.org_id, principal.role)
+    return answer(ProfileRead(**read.model_dump(), permissions=sorted(principal.permissions)))
+
+
+async def _logged_in(signed: SignedIn) -> LoggedInRead:
+    role = await organizations.role_of(signed.org_id, signed.user.id) if signed.org_id else None
+    return LoggedInRead(
+        access=signed.access,
+        refresh=signed.refresh,
+        expires_in=int(ACCESS_LIFETIME.total_seconds()),
+        session_approved=False,
+        user=_user(signed.user, signed.org_id, role),
+    )
+
+
+def _user(user: User, org_id: str | None, role: Role | None) -> UserRead:
+    return UserRead(
+        id=user.id,
+        username=user.username,
+        email=user.email,
+        first_name=user.first_name,
+        last_name=user.last_name,
+        email_verified=user.email_verified_at is not None,
+        organization_id=org_id,
+        role=role,
+        created_at=user.created_at,
+    )

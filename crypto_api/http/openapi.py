@@ -1,0 +1,73 @@
+"""The schema of the API: what every operation has, so that none has to repeat it."""
+
+from http import HTTPStatus
+from typing import Any
+
+from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
+
+from crypto_api.http.permissions import OPEN, SAFE, SIGNED_IN
+from crypto_api.http.problems import CONTENT_TYPE, Problem
+
+_IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "required": False,
+    "schema": {"type": "string", "maxLength": 200},
+    "description": "The same key and body gives the first answer again.",
+}
+_IF_MATCH = {"in": "header", "name": "If-Match", "required": False, "schema": {"type": "string"}, "description": "The ETag that was read."}
+
+
+class CofferAPI(NinjaAPI):  # type: ignore[misc]
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        return str(operation.view_func.__name__)
+
+    def get_openapi_schema(self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None) -> "CofferSchema":
+        return CofferSchema(self, self.get_root_path(path_params or {}) if path_prefix is None else path_prefix)
+
+
+class CofferSchema(OpenAPISchema):  # type: ignore[misc]
+    def __init__(self, api: NinjaAPI, path_prefix: str) -> None:
+        super().__init__(api, path_prefix)
+        self["components"]["schemas"]["Problem"] = self._problem()
+
+    def _problem(self) -> dict[str, Any]:
+        schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        self["components"]["schemas"] |= schema.pop("$defs", {})
+        return schema
+
+    def operation_details(self, operation: Operation) -> dict[str, Any]:
+        details: dict[str, Any] = super().operation_details(operation)
+        permission = operation.view_func.permission
+        details["x-permission"] = permission
+        writes = operation.methods[0] not in SAFE
+        if getattr(operation.view_func, "idempotent", False):
+            details["parameters"].append(_IDEMPOTENCY_KEY)
+        if operation.methods[0] in ("PUT", "DELETE"):
+            details["parameters"].append(_IF_MATCH)
+        for status in self._errors(operation, permission, writes):
+            details["responses"].setdefault(status, _problem_answer(status))
+        return details
+
+    def _errors(self, operation: Operation, permission: str, writes: bool) -> list[int]:
+        has_body = any(model.__ninja_param_source__ == "body" for model in operation.models)
+        has_values = bool(operation.models)
+        found = {503: True, 401: permission != OPEN, 403: permission not in (OPEN, SIGNED_IN), 404: "{" in operation.path}
+        found |= {400: has_body, 413: has_body, 415: has_body, 422: has_values, 409: writes, 412: operation.methods[0] in ("PUT", "DELETE")}
+        return sorted(status for status, applies in found.items() if applies)
+
+
+def _problem_answer(status: int) -> dict[str, Any]:
+    phrase = HTTPStatus(status).phrase
+    code = phrase.lower().replace(" ", "_")
+    example = {
+        "type": f"urn:coffer:problem:{code}",
+        "title": phrase,
+        "status": status,
+        "detail": HTTPStatus(status).description or phrase,
+        "code": code,
+        "request_id": "req_01k9x5r3v8",
+    }
+    return {"description": phrase, "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}}

@@ -1,0 +1,69 @@
+"""What an operation needs. Every operation names its permission or says that it is open: without either the API does not start.
+
+@router.post("/wallets/", response={201: WalletRead}, summary="Add a wallet")
+@requires(Permission.WALLETS_WRITE)
+@idempotent
+async def create_wallet(request, body: WalletCreate): ...
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest
+
+from crypto_api.http import in_flight
+from crypto_api.http.auth import principal_of
+from crypto_api.kit.errors import PermissionDenied
+from crypto_api.organizations.types import Permission
+
+Operation = Callable[..., Awaitable[Any]]
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+OPEN = "open"
+"""Needs no log-in."""
+SIGNED_IN = "signed_in"
+"""Needs a log-in and nothing more: it is about the person themselves."""
+
+
+def requires(permission: Permission) -> Callable[[Operation], Operation]:
+    """For whoever has `permission` in the organisation they act in."""
+
+    def decorate(operation: Operation) -> Operation:
+        @wraps(operation)
+        async def guarded(request: HttpRequest, *args: Any, **values: Any) -> Any:
+            principal = principal_of(request)
+            if principal.org_id is None or not principal.may(permission):
+                raise PermissionDenied(f"This needs the permission {permission}.")
+            return await _run(operation, request, *args, **values)
+
+        guarded.permission = str(permission)  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def signed_in(operation: Operation) -> Operation:
+    return _marked(operation, SIGNED_IN)
+
+
+def open_to_all(operation: Operation) -> Operation:
+    """Give `auth=None` to the router as well: the two must agree."""
+    return _marked(operation, OPEN)
+
+
+def _marked(operation: Operation, permission: str) -> Operation:
+    @wraps(operation)
+    async def marked(request: HttpRequest, *args: Any, **values: Any) -> Any:
+        return await _run(operation, request, *args, **values)
+
+    marked.permission = permission  # type: ignore[attr-defined]
+    return marked
+
+
+async def _run(operation: Operation, request: HttpRequest, *args: Any, **values: Any) -> Any:
+    """What changes something runs to its end also when the client goes away in the middle."""
+    if request.method in SAFE:
+        return await operation(request, *args, **values)
+    return await asyncio.shield(in_flight.start(operation(request, *args, **values)))

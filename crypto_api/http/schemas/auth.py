@@ -1,0 +1,80 @@
+from typing import Annotated
+
+from pydantic import AfterValidator, EmailStr, Field, StringConstraints, model_validator
+
+from crypto_api.http.schemas.base import Line, ReadSchema, RequestSchema, Secret, Time, Word
+from crypto_api.identity.rules import is_username
+from crypto_api.organizations.types import Permission, Role
+
+Email = Annotated[EmailStr, StringConstraints(max_length=254)]
+
+
+def _username(value: str) -> str:
+    if not is_username(value.strip().casefold()):
+        raise ValueError("must be 3 to 40 characters of a-z, 0-9, dot, dash and underscore")
+    return value
+
+
+class RegisterAccount(RequestSchema):
+    username: Annotated[str, StringConstraints(max_length=100), AfterValidator(_username)] = Field(examples=["ada"])
+    email: Email = Field(examples=["ada@example.com"])
+    password: Secret = Field(examples=["a-river-of-9-stones"])
+    first_name: Line = Field(examples=["Ada"])
+    last_name: Line = Field(examples=["Byron"])
+    organization_name: Line | None = Field(default=None, examples=["Byron Treasury"])
+
+
+class VerifyEmail(RequestSchema):
+    token: Word = Field(examples=["4f0c…"])
+
+
+class LogIn(RequestSchema):
+    """One of `email` and `username`."""
+
+    email: Annotated[str, StringConstraints(min_length=1, max_length=254)] | None = Field(default=None, examples=["ada@example.com"])
+    username: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    password: Secret = Field(examples=["a-river-of-9-stones"])
+    otp: Word | None = Field(default=None, description="The second factor, where one is set up.")
+
+    @model_validator(mode="after")
+    def _one_name(self) -> "LogIn":
+        if (self.email is None) == (self.username is None):
+            raise ValueError("give either email or username")
+        return self
+
+
+class RefreshTokens(RequestSchema):
+    refresh: Secret = Field(examples=["eW91ciByZWZyZXNoIHRva2Vu"])
+
+
+class UserRead(ReadSchema):
+    id: str = Field(examples=["usr_01k9x5r3v8"])
+    username: str = Field(examples=["ada"])
+    email: str = Field(examples=["ada@example.com"])
+    first_name: str = Field(examples=["Ada"])
+    last_name: str = Field(examples=["Byron"])
+    email_verified: bool
+    organization_id: str | None = Field(examples=["org_01k9x5r3v8"])
+    role: Role | None
+    created_at: Time
+
+
+class ProfileRead(UserRead):
+    permissions: list[Permission]
+
+
+class LoggedInRead(ReadSchema):
+    access: str = Field(examples=["eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9…"])
+    refresh: str = Field(examples=["eW91ciByZWZyZXNoIHRva2Vu"])
+    expires_in: int = Field(description="Seconds until the access token runs out.", examples=[900])
+    session_approved: bool = Field(description="Whether keys may be used without confirming the password again.")
+    user: UserRead
+
+
+class TicketRead(ReadSchema):
+    ticket: str = Field(examples=["b25lIHdlYiBzb2NrZXQ"])
+    expires_in: int = Field(examples=[30])
+
+
+class MessageRead(ReadSchema):
+    detail: str = Field(examples=["Done."])

@@ -1,0 +1,14 @@
+from pydantic import Field
+
+from crypto_api.http.schemas.base import ReadSchema, Time
+from crypto_api.organizations.types import Role
+
+
+class OrganizationRead(ReadSchema):
+    id: str = Field(examples=["org_01k9x5r3v8"])
+    name: str = Field(examples=["Byron Treasury"])
+    functional_currency: str = Field(examples=["USD"])
+    time_zone: str = Field(examples=["UTC"])
+    role: Role = Field(description="Mine in it.")
+    current: bool = Field(description="Whether this session acts in it.")
+    created_at: Time

@@ -1,0 +1,151 @@
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from pydantic import Field
+
+from crypto_api.classification.types import Category, DecisionSource
+from crypto_api.http.paging import PageQuery
+from crypto_api.http.schemas.base import Choice, Date, Line, Prose, ReadSchema, RequestSchema, Time, Word
+from crypto_api.kit.amounts import SignedMoney, to_units
+from crypto_api.transactions.documents import Transaction
+from crypto_api.transactions.types import Booking, Direction, Movement, MovementKind, Status
+
+NATIVE_DECIMALS = 18
+
+
+class TransactionQuery(PageQuery):
+    network: Word | None = None
+    wallet_id: Word | None = None
+    asset: Word | None = None
+    status: Status | None = None
+    category: Category | None = None
+    direction: Direction | None = None
+    date_from: Date | None = Field(default=None, description="First day, UTC.")
+    date_to: Date | None = Field(default=None, description="Last day, UTC.")
+    q: Word | None = Field(default=None, description="Part of a hash or of an address.")
+
+
+class TransactionAnnotate(RequestSchema):
+    """What a person may say about a transaction. What the chain said is not theirs to change."""
+
+    category: Choice[Category] | None = Field(default=None, examples=["payroll"])
+    subcategory: Line | None = Field(default=None, examples=["November"])
+    counterparty: Line | None = Field(default=None, examples=["Grace Hopper"])
+    explanation: Prose | None = Field(default=None, examples=["Bonus agreed by mail"])
+    note: Prose | None = Field(default=None, examples=["See contract 17"])
+
+
+class MovementRead(ReadSchema):
+    key: str = Field(examples=["log:7"])
+    kind: MovementKind
+    asset: str = Field(examples=["USDC"])
+    symbol: str
+    contract: str | None
+    decimals: int | None
+    raw_amount: str = Field(examples=["500000000"])
+    amount: SignedMoney | None = Field(examples=["500"], description="None where decimals are unknown or 34 digits do not hold it.")
+    direction: Direction
+    wallet_id: str
+    counter_wallet_id: str | None
+    from_address: str
+    to_address: str
+    log_index: int | None
+    spam: bool
+    spam_reason: str | None
+    value: SignedMoney | None
+    rate: SignedMoney | None
+    price_source: str | None
+    price_at: Time | None
+
+    @classmethod
+    def of(cls, movement: Movement) -> "MovementRead":
+        return cls(**movement.model_dump(), spam=movement.spam)
+
+
+class TransactionRead(ReadSchema):
+    """One transaction as it concerns the organisation. The fields from `wallet_id` to `rate` are those of its main movement."""
+
+    id: str
+    hash: str
+    network: str = Field(examples=["ethereum"])
+    chain_id: int = Field(examples=[1])
+    block_number: int
+    block_hash: str
+    timestamp: Time
+    status: Status
+    transaction_type: str = Field(examples=["receive"], description="send, receive, internal or call.")
+    wallet_id: str | None
+    wallet_ids: list[str]
+    asset: str | None = Field(examples=["ETH"])
+    amount: SignedMoney | None = Field(examples=["0.25"])
+    raw_amount: str | None = Field(examples=["250000000000000000"])
+    direction: Direction | None
+    from_address: str
+    to_address: str | None
+    gas_fee: SignedMoney | None = Field(description="Whole units of the native coin, where a wallet of the organisation paid it.")
+    gas_fee_raw: str | None
+    fee: SignedMoney | None = Field(description="The gas fee in the functional currency.")
+    movements: list[MovementRead]
+    category: str
+    subcategory: str
+    counterparty: str
+    confidence: str = Field(examples=["1"], description="A probability as a decimal string.")
+    category_source: DecisionSource
+    explanation: str
+    evidence: list[str]
+    note: str
+    usd_value: SignedMoney | None = Field(description="In the functional currency.")
+    rate: SignedMoney | None
+    unpriced: bool
+    booking: Booking
+    entry_ids: list[str]
+
+    @classmethod
+    def of(cls, row: Transaction) -> "TransactionRead":
+        main, gas = main_movement(row), next((movement for movement in row.movements if movement.kind is MovementKind.GAS), None)
+        return cls(
+            **{name: getattr(row, name) for name in _AS_STORED},
+            transaction_type=_type(main),
+            wallet_id=main.wallet_id if main else (gas.wallet_id if gas else None),
+            asset=main.asset if main else None,
+            amount=main.amount if main else None,
+            raw_amount=main.raw_amount if main else None,
+            direction=main.direction if main else None,
+            gas_fee=to_units(int(row.gas_fee_raw), NATIVE_DECIMALS) if row.gas_fee_raw else None,
+            fee=gas.value if gas else None,
+            movements=[MovementRead.of(movement) for movement in row.movements],
+            confidence=f"{row.confidence:.4f}".rstrip("0").rstrip("."),
+            category_source=DecisionSource(row.category_source),
+            usd_value=main.value if main else None,
+            rate=main.rate if main else None,
+        )
+
+
+_AS_STORED = (
+    *("id", "hash", "network", "chain_id", "block_number", "block_hash", "timestamp", "status", "wallet_ids"),
+    *("from_address", "to_address", "gas_fee_raw", "category", "subcategory", "counterparty", "explanation", "evidence", "note"),
+    *("unpriced", "booking", "entry_ids"),
+)
+
+
+def main_movement(row: Transaction) -> Movement | None:
+    """The one that a list shows: of what is not gas and not spam the most valuable, else the first; spam where there is nothing else."""
+    moved = [movement for movement in row.movements if movement.kind is not MovementKind.GAS]
+    honest = [movement for movement in moved if not movement.spam] or moved
+    return max(honest, key=lambda movement: movement.value or 0, default=None)
+
+
+def _type(main: Movement | None) -> str:
+    if main is None:
+        return "call"
+    return {Direction.IN: "receive", Direction.OUT: "send", Direction.INTERNAL: "internal"}[main.direction]
+
+
+def day_bounds(query: TransactionQuery) -> dict[str, Any]:
+    """The filter on `timestamp` for whole days in UTC."""
+    bounds: dict[str, Any] = {}
+    if query.date_from:
+        bounds["$gte"] = datetime.combine(query.date_from, time.min, UTC)
+    if query.date_to:
+        bounds["$lt"] = datetime.combine(query.date_to, time.min, UTC) + timedelta(days=1)
+    return {"timestamp": bounds} if bounds else {}

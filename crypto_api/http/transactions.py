@@ -1,0 +1,113 @@
+"""/api/transactions/: what happened on the chain, and what it meant."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router
+
+from crypto_api.classification.types import Category
+from crypto_api.flows.annotate_transaction import Annotation, annotate_transaction
+from crypto_api.http.answers import answer
+from crypto_api.http.auth import org_of
+from crypto_api.http.etag import expected_versions
+from crypto_api.http.paging import page_read, page_request
+from crypto_api.http.permissions import requires
+from crypto_api.http.schemas.base import PageRead
+from crypto_api.http.schemas.transactions import TransactionAnnotate, TransactionQuery, TransactionRead, day_bounds
+from crypto_api.kit.errors import Conflict, NotFound
+from crypto_api.organizations.types import Permission
+from crypto_api.runtime import runtime_of
+from crypto_api.transactions import store
+from crypto_api.transactions.types import Finality, Status
+from mongodb_config.pages import contains
+
+router = Router(tags=["transactions"])
+
+SEARCHED = ("hash", "from_address", "to_address", "movements.from_address", "movements.to_address")
+SORTS = {"timestamp": "timestamp", "block_number": "block_number", "category": "category"}
+
+
+@router.get("/transactions/", response=PageRead[TransactionRead], summary="List transactions")
+@requires(Permission.TRANSACTIONS_READ)
+async def list_transactions(request: HttpRequest, query: Query[TransactionQuery]) -> HttpResponse:
+    return await _page(request, query)
+
+
+@router.get("/transactions/history/", response=PageRead[TransactionRead], summary="Transactions from the latest to the first")
+@requires(Permission.TRANSACTIONS_READ)
+async def list_transaction_history(request: HttpRequest, query: Query[TransactionQuery]) -> HttpResponse:
+    return await _page(request, query)
+
+
+@router.get("/transactions/category/{category}/", response=PageRead[TransactionRead], summary="Transactions of one category")
+@requires(Permission.TRANSACTIONS_READ)
+async def list_transactions_of_category(request: HttpRequest, category: str, query: Query[TransactionQuery]) -> HttpResponse:
+    """404 for a category that does not exist."""
+    if category not in list(Category):
+        raise NotFound
+    return await _page(request, query, {"category": category})
+
+
+@router.get("/transactions/{transaction_id}/", response=TransactionRead, summary="Get a transaction")
+@requires(Permission.TRANSACTIONS_READ)
+async def get_transaction(request: HttpRequest, transaction_id: str) -> HttpResponse:
+    row = await store.get(org_of(request), transaction_id)
+    if row is None:
+        raise NotFound
+    return answer(TransactionRead.of(row), version=row.version)
+
+
+@router.put("/transactions/{transaction_id}/", response=TransactionRead, summary="Say what a transaction is, or note something")
+@requires(Permission.TRANSACTIONS_WRITE)
+async def annotate(request: HttpRequest, transaction_id: str, body: TransactionAnnotate) -> HttpResponse:
+    """What is left out stays as it is. A category set here is a person's word: nothing overrides it."""
+    runtime = runtime_of(request.scope)
+    row = await annotate_transaction(
+        runtime.uow, runtime.clock, org_of(request), transaction_id, Annotation(**body.model_dump()), expected_versions(request)
+    )
+    return answer(TransactionRead.of(row), version=row.version)
+
+
+@router.delete("/transactions/{transaction_id}/", response={204: None}, summary="Refused for what came from a chain")
+@requires(Permission.TRANSACTIONS_WRITE)
+async def delete_transaction(request: HttpRequest, transaction_id: str) -> HttpResponse:
+    """A row that came from the chain can be annotated, never deleted: 409."""
+    if await store.get(org_of(request), transaction_id) is None:
+        raise NotFound
+    raise Conflict("It came from the chain and stays.", code="chain_fact")
+
+
+async def _page(request: HttpRequest, query: TransactionQuery, where: dict[str, Any] | None = None) -> HttpResponse:
+    conditions = [condition for condition in (where or {}, _filter(query)) if condition]
+    page = await store.page(org_of(request), {"$and": conditions} if conditions else {}, page_request(query, SORTS, "-timestamp"))
+    return answer(page_read(page, TransactionRead.of))
+
+
+def _filter(query: TransactionQuery) -> dict[str, Any]:
+    where: dict[str, Any] = day_bounds(query) | _of_status(query.status)
+    asked = {
+        "network": query.network,
+        "wallet_ids": query.wallet_id,
+        "assets": query.asset,
+        "category": query.category,
+        "movements.direction": query.direction,
+    }
+    where |= {field: value for field, value in asked.items() if value is not None}
+    if query.q is not None:
+        where["$or"] = [{field: contains(query.q)} for field in SEARCHED]
+    return where
+
+
+def _of_status(status: Status | None) -> dict[str, Any]:
+    """Status is derived, so the filter is too."""
+    match status:
+        case None:
+            return {}
+        case Status.ORPHANED:
+            return {"finality": Finality.ORPHANED}
+        case Status.FAILED:
+            return {"succeeded": False, "finality": {"$ne": Finality.ORPHANED}}
+        case Status.CONFIRMED:
+            return {"succeeded": True, "finality": Finality.CONFIRMED}
+        case Status.PENDING:
+            return {"succeeded": True, "finality": Finality.PENDING}

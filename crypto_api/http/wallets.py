@@ -1,0 +1,132 @@
+"""/api/wallets/."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router
+
+from crypto_api.flows.wallet_balance import wallet_balance
+from crypto_api.http.answers import answer, no_content
+from crypto_api.http.auth import org_of, principal_of
+from crypto_api.http.etag import expected_versions
+from crypto_api.http.idempotency import idempotent
+from crypto_api.http.paging import page_read, page_request
+from crypto_api.http.permissions import requires
+from crypto_api.http.schemas.base import PageRead
+from crypto_api.http.schemas.wallets import (
+    AssetBalanceRead,
+    WalletBalanceRead,
+    WalletCreate,
+    WalletMonitor,
+    WalletQuery,
+    WalletRead,
+    WalletUpdate,
+)
+from crypto_api.kit.errors import NotFound, Unavailable
+from crypto_api.organizations.types import Permission
+from crypto_api.runtime import runtime_of
+from crypto_api.wallets import service, store
+from crypto_api.wallets.types import NewWallet, WalletChanges
+from mongodb_config.pages import contains
+
+router = Router(tags=["wallets"])
+
+SORTS = {"created_at": "_id", "name": "name", "updated_at": "updated_at"}
+
+
+@router.get("/wallets/", response=PageRead[WalletRead], summary="List wallets")
+@requires(Permission.WALLETS_READ)
+async def list_wallets(request: HttpRequest, query: Query[WalletQuery]) -> HttpResponse:
+    where: dict[str, Any] = {
+        name: value
+        for name, value in (("network", query.network), ("wallet_type", query.wallet_type), ("monitoring_enabled", query.monitoring_enabled))
+        if value is not None
+    }
+    if query.q is not None:
+        where["$or"] = [{"name": contains(query.q)}, {"address": contains(query.q)}]
+    page = await store.page(org_of(request), where, page_request(query, SORTS, "-created_at"))
+    return answer(page_read(page, WalletRead.of))
+
+
+@router.post("/wallets/", response={201: WalletRead}, summary="Add a wallet")
+@requires(Permission.WALLETS_WRITE)
+@idempotent
+async def create_wallet(request: HttpRequest, body: WalletCreate) -> HttpResponse:
+    """To be watched by its address, or with a key that is sealed at once. At most ten active ones a person; an address once in an organisation."""
+    runtime = runtime_of(request.scope)
+    new = NewWallet(**body.model_dump())
+    wallet = await service.create(runtime.uow, runtime.clock, runtime.sealer, runtime.networks, org_of(request), principal_of(request).user_id, new)
+    return answer(WalletRead.of(wallet), status=201, version=wallet.version)
+
+
+@router.get("/wallets/{wallet_id}/", response=WalletRead, summary="Get a wallet")
+@requires(Permission.WALLETS_READ)
+async def get_wallet(request: HttpRequest, wallet_id: str) -> HttpResponse:
+    wallet = await store.get(org_of(request), wallet_id)
+    if wallet is None:
+        raise NotFound
+    return answer(WalletRead.of(wallet), version=wallet.version)
+
+
+@router.put("/wallets/{wallet_id}/", response=WalletRead, summary="Rename a wallet, or watch it or not")
+@requires(Permission.WALLETS_WRITE)
+async def update_wallet(request: HttpRequest, wallet_id: str, body: WalletUpdate) -> HttpResponse:
+    """What is left out stays as it is."""
+    return await _update(request, wallet_id, WalletChanges(body.name, body.monitoring_enabled))
+
+
+@router.delete("/wallets/{wallet_id}/", response={204: None}, summary="Delete a wallet")
+@requires(Permission.WALLETS_WRITE)
+async def delete_wallet(request: HttpRequest, wallet_id: str) -> HttpResponse:
+    """It is no longer watched or shown. Its history stays in the books."""
+    runtime = runtime_of(request.scope)
+    await service.delete(runtime.uow, runtime.clock, org_of(request), wallet_id, expected_versions(request))
+    return no_content()
+
+
+@router.get("/wallets/{wallet_id}/balance/", response=WalletBalanceRead, summary="What a wallet holds on the chain, and in the books")
+@requires(Permission.WALLETS_READ)
+async def get_wallet_balance(request: HttpRequest, wallet_id: str) -> HttpResponse:
+    """Every listed asset at the head of the chain, all at one block. 503 when no node answers."""
+    runtime = runtime_of(request.scope)
+    wallet = await store.get(org_of(request), wallet_id)
+    if wallet is None:
+        raise NotFound
+    network = runtime.networks.get(wallet.network)
+    if network is None:
+        raise Unavailable("The network of this wallet is not configured any more.", code="network_unavailable")
+    found = await wallet_balance(runtime.rpc[wallet.network], network, wallet)
+    balances = [
+        AssetBalanceRead(
+            asset=row.asset,
+            contract=row.contract,
+            decimals=row.decimals,
+            raw_amount=str(row.raw),
+            amount=row.units,
+            ledger_quantity=row.ledger_units,
+        )
+        for row in found.assets
+    ]
+    return answer(
+        WalletBalanceRead(
+            wallet_id=wallet.id,
+            network=wallet.network,
+            address=wallet.address,
+            block_number=found.header.number,
+            block_hash=found.header.hash,
+            block_at=found.at,
+            balances=balances,
+        )
+    )
+
+
+@router.post("/wallets/{wallet_id}/monitor/", response=WalletRead, summary="Watch a wallet, or stop watching it")
+@requires(Permission.WALLETS_WRITE)
+async def monitor_wallet(request: HttpRequest, wallet_id: str, body: WalletMonitor) -> HttpResponse:
+    return await _update(request, wallet_id, WalletChanges(monitoring_enabled=body.monitoring_enabled))
+
+
+async def _update(request: HttpRequest, wallet_id: str, changes: WalletChanges) -> HttpResponse:
+    runtime = runtime_of(request.scope)
+    wallet = await service.update(runtime.uow, runtime.clock, org_of(request), wallet_id, changes, expected_versions(request))
+    return answer(WalletRead.of(wallet), version=wallet.version)

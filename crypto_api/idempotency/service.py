@@ -1,0 +1,74 @@
+"""The same key and request have one effect and one answer, also when two arrive at the same moment.
+
+The unique index decides who works; the twin waits for the answer. An error leaves nothing behind, so the key may be used again. A
+process that dies between effect and answer leaves the key in progress: after a while a repeat works on it anew, and meets the natural
+keys of what was done.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from crypto_api.idempotency import store
+from crypto_api.idempotency.documents import IdempotentRequest
+from crypto_api.idempotency.errors import KeyReused, StillInProgress
+from crypto_api.kit.clock import Clock
+from crypto_api.kit.ids import new_id
+
+WAIT_S, POLL_S = 10.0, 0.05
+STALE_AFTER = timedelta(seconds=60)  # longer than any request may take
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: str
+    headers: dict[str, str]
+
+
+class _Ours:
+    """The key is ours to work on."""
+
+
+async def once(clock: Clock, org_id: str, key: str, fingerprint: str, work: Callable[[], Awaitable[Answer]]) -> tuple[Answer, bool]:
+    """The answer, and whether it is the first one given again. KeyReused for another request, StillInProgress after waiting in vain."""
+    claim, now = new_id("clm"), clock.now()
+    row = IdempotentRequest(id=new_id("idm"), created_at=now, org_id=org_id, key=key, fingerprint=fingerprint, claim=claim, claimed_at=now)
+    if not await store.insert(org_id, row):
+        earlier = await _answer_of_twin(clock, row)
+        if earlier is not None:
+            return earlier, True
+    try:
+        answer = await work()
+    except BaseException:
+        await asyncio.shield(store.release(org_id, key, claim))
+        raise
+    await store.finish(org_id, key, claim, answer.status, answer.body, answer.headers)
+    return answer, False
+
+
+async def _answer_of_twin(clock: Clock, ours: IdempotentRequest) -> Answer | None:
+    """None when the work is ours after all: the twin failed, or it died and its claim is stale."""
+    try:
+        async with asyncio.timeout(WAIT_S):
+            while (settled := await _look(clock, ours)) is None:
+                await asyncio.sleep(POLL_S)
+    except TimeoutError as error:
+        raise StillInProgress from error
+    return settled if isinstance(settled, Answer) else None
+
+
+async def _look(clock: Clock, ours: IdempotentRequest) -> Answer | _Ours | None:
+    """The twin's answer, or that the work is ours, or None: still in progress."""
+    theirs = await store.get(ours.org_id, ours.key)
+    if theirs is None:
+        return _Ours() if await store.insert(ours.org_id, ours) else None
+    if theirs.fingerprint != ours.fingerprint:
+        raise KeyReused
+    if theirs.status is not None:
+        return Answer(theirs.status, theirs.body or "", theirs.headers)
+    stale = clock.now() - theirs.claimed_at > STALE_AFTER
+    if stale and await store.take_over(ours.org_id, ours.key, theirs.claim, ours.claim, clock.now()):
+        return _Ours()
+    return None

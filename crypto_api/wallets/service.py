@@ -1,0 +1,96 @@
+"""The verbs of wallets. Keys come in once, are sealed at once, and never go anywhere else."""
+
+from collections.abc import Collection
+from typing import Any
+
+from crypto_api.events import service as events
+from crypto_api.kit.clock import Clock
+from crypto_api.kit.errors import NotFound, PreconditionFailed
+from crypto_api.kit.ids import new_id
+from crypto_api.wallets import store
+from crypto_api.wallets.documents import Wallet, WalletType
+from crypto_api.wallets.errors import WalletLimitReached
+from crypto_api.wallets.events import WalletCreated, WalletDeleted, WalletUpdated
+from crypto_api.wallets.rules import address_and_secret, free_slot
+from crypto_api.wallets.types import ACTIVE_MAX, NewWallet, Sealer, WalletChanges
+from mongodb_config.unit_of_work import Session, UnitOfWork
+
+
+async def create(uow: UnitOfWork, clock: Clock, sealer: Sealer, networks: Collection[str], org_id: str, user_id: str, new: NewWallet) -> Wallet:
+    """InvalidInput naming the fields, WalletExists, or WalletLimitReached. `networks` are the slugs of this installation."""
+    address, secret = address_and_secret(new, networks)
+    now, wallet_id = clock.now(), new_id("wal")
+    wallet = Wallet(
+        id=wallet_id,
+        created_at=now,
+        updated_at=now,
+        org_id=org_id,
+        name=new.name,
+        address=address,
+        wallet_type=WalletType(new.wallet_type),
+        network=new.network,
+        monitoring_enabled=new.monitoring_enabled,
+        sealed_key=sealer.seal(secret, org_id=org_id, wallet_id=wallet_id, address=address) if secret else None,
+        created_by=user_id,
+    )
+
+    async def work(session: Session) -> None:
+        slot = free_slot(await store.taken_slots(session, org_id, user_id))
+        if slot is None:
+            raise WalletLimitReached(ACTIVE_MAX)
+        wallet.slot = slot
+        await store.insert(session, wallet)
+        await events.append(session, org_id, WalletCreated(**_told(wallet)), now)
+
+    while True:  # at most ACTIVE_MAX times: each time round another wallet of this person has taken a place
+        try:
+            await uow.run(work)
+            return wallet
+        except store.SlotTaken:
+            continue
+
+
+async def update(
+    uow: UnitOfWork, clock: Clock, org_id: str, wallet_id: str, changes: WalletChanges, versions: Collection[int] | None = None
+) -> Wallet:
+    """NotFound, or PreconditionFailed when it stands at none of `versions`."""
+    now = clock.now()
+    given = {name: value for name, value in vars(changes).items() if value is not None}
+
+    async def work(session: Session) -> Wallet:
+        wallet = await _changed(session, org_id, wallet_id, versions, {**given, "updated_at": now})
+        await events.append(session, org_id, WalletUpdated(**_told(wallet)), now)
+        return wallet
+
+    return await uow.run(work)
+
+
+async def delete(uow: UnitOfWork, clock: Clock, org_id: str, wallet_id: str, versions: Collection[int] | None = None) -> None:
+    """No longer watched or shown. Its history stays, and so does a sealed key, without which what the address holds would be lost.
+    NotFound or PreconditionFailed as in `update`."""
+    now = clock.now()
+
+    async def work(session: Session) -> None:
+        wallet = await _changed(session, org_id, wallet_id, versions, {"active": False, "slot": None, "updated_at": now})
+        await events.append(session, org_id, WalletDeleted(**_told(wallet)), now)
+
+    await uow.run(work)
+
+
+async def _changed(session: Session, org_id: str, wallet_id: str, versions: Collection[int] | None, changes: dict[str, Any]) -> Wallet:
+    wallet = await store.change(session, org_id, wallet_id, versions, changes)
+    if wallet is None:
+        if versions is None or not await store.exists(session, org_id, wallet_id):
+            raise NotFound
+        raise PreconditionFailed("It was changed since it was read.")
+    return wallet
+
+
+def _told(wallet: Wallet) -> dict[str, Any]:
+    return {
+        "wallet_id": wallet.id,
+        "network": wallet.network,
+        "address": wallet.address,
+        "name": wallet.name,
+        "monitoring_enabled": wallet.monitoring_enabled,
+    }

@@ -1,0 +1,102 @@
+"""The life of the API process, in front of Django and Channels, which know none: one runtime, put into the ASGI state for every request."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from pymongo.errors import PyMongoError
+
+from crypto_api.bootstrap import open_runtime
+from crypto_api.config import Config, load_config
+from crypto_api.http import in_flight
+from crypto_api.kit import log
+from crypto_api.migrations import MIGRATIONS
+from crypto_api.runtime import Runtime
+from crypto_api.sockets.hub import EventHub
+from crypto_project.body_guard import App, Message, Receive, Scope, Send
+from mongodb_config.migrations import DeployFailed, refuse_newer
+from mongodb_config.probe import UnfitServer, inspect
+
+logger = log.get(__name__)
+
+DRAIN_S = 4.0
+PAUSE_S_MIN, PAUSE_S_MAX = 0.25, 4.0
+State = dict[str, Any]
+
+
+@asynccontextmanager
+async def api_state() -> AsyncIterator[State]:
+    """What a request finds in `scope["state"]`: the runtime, and the hub that feeds the consoles."""
+    config = load_config()
+    log.configure(config.log_dir, process="api")
+    async with AsyncExitStack() as stack:
+        runtime = await _opened(stack, config)
+        hub = await stack.enter_async_context(EventHub(runtime.frames, runtime.clock))
+        logger.info("api started", networks=list(runtime.networks))
+        yield {"runtime": runtime, "hub": hub}
+        if late := await in_flight.drain(DRAIN_S):
+            logger.warning("requests were cut off on shutdown", count=late)
+
+
+async def _opened(stack: AsyncExitStack, config: Config) -> Runtime:
+    """The runtime, as soon as the database can be reached. UnfitServer or DeployFailed when it must not be used."""
+    pause_s = PAUSE_S_MIN
+    while True:
+        attempt = AsyncExitStack()
+        try:
+            runtime = await attempt.enter_async_context(open_runtime(config))
+            await inspect(runtime.mongo)
+            await refuse_newer(runtime.database, MIGRATIONS)
+        except PyMongoError as error:
+            await attempt.aclose()
+            logger.warning("the start waits for the database", error=str(error)[:200], retry_in_s=pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, PAUSE_S_MAX)
+        except BaseException:
+            await attempt.aclose()
+            raise
+        else:
+            stack.push_async_exit(attempt)
+            return runtime
+
+
+class Lifespan:
+    """Answers the server's lifespan messages; everything else goes on to the application, with the state that this made."""
+
+    def __init__(self, app: App, open_state: Callable[[], AbstractAsyncContextManager[State]] = api_state) -> None:
+        self._app, self._open_state = app, open_state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # lifespan.startup
+        stack = AsyncExitStack()
+        try:
+            scope["state"].update(await stack.enter_async_context(self._open_state()))
+        except Exception as error:
+            await send(_failed("startup", error))
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()  # lifespan.shutdown
+        try:
+            await stack.aclose()
+        except Exception as error:
+            logger.exception("shutdown failed")
+            await send(_failed("shutdown", error))
+            return
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _failed(step: str, error: Exception) -> Message:
+    expected = isinstance(error, UnfitServer | DeployFailed | ValueError)
+    if not expected:
+        logger.error("lifespan failed", step=step, exc_info=error)
+    message = str(error) if expected else f"{type(error).__name__}: {error}"
+    sys.stderr.write(f"api: {message}\n")
+    return {"type": f"lifespan.{step}.failed", "message": message}

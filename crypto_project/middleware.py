@@ -1,0 +1,102 @@
+"""What every answer has in common: a request id, a line in the log, security headers; and CSRF protection for the forms of the dashboard."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import markcoroutinefunction
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+
+from crypto_api.http import problems
+from crypto_api.kit import log
+from crypto_api.kit.ids import new_id
+
+logger = log.get(__name__)
+
+GetResponse = Callable[[HttpRequest], Awaitable[HttpResponse]]
+
+REQUEST_ID = "X-Request-Id"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+API = "/api/"
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+HSTS = "max-age=31536000; includeSubDomains"
+
+
+class _Middleware:
+    async_capable, sync_capable = True, False
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        markcoroutinefunction(self)
+
+
+class RequestContext(_Middleware):
+    """Takes over a request id that looks like one, else makes one; binds it to every log line and gives it back. Errors of the framework
+    itself under /api/ become problem answers here."""
+
+    async def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get(REQUEST_ID, "")
+        request.request_id = given if _REQUEST_ID.fullmatch(given) else new_id("req")
+        client = request.scope.get("client")
+        started = time.perf_counter()
+        with log.bound(request_id=request.request_id, ip=client[0] if client else None):
+            response = await self._answer(request)
+            response[REQUEST_ID] = request.request_id
+            logger.info(
+                "request", method=request.method, path=request.path, status=response.status_code, ms=round((time.perf_counter() - started) * 1000, 1)
+            )
+            return response
+
+    async def _answer(self, request: HttpRequest) -> HttpResponse:
+        try:
+            request.get_host()
+        except DisallowedHost:
+            return problems.problem(request, 400, "unknown_host", "Bad request", "This installation does not answer to that host name.")
+        response = await self.get_response(request)
+        foreign = response.status_code >= 400 and not response.get("Content-Type", "").startswith((problems.CONTENT_TYPE, "application/json"))
+        if foreign and request.path.startswith(API):
+            ours = problems.of_status(request, response.status_code)
+            if "Allow" in response:
+                ours["Allow"] = response["Allow"]
+            return ours
+        return response
+
+
+class SecurityHeaders(_Middleware):
+    async def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = await self.get_response(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if request.is_secure():
+            response.headers.setdefault("Strict-Transport-Security", HSTS)
+        if request.path.startswith(API):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+class AsyncCsrf(CsrfViewMiddleware):  # type: ignore[misc]
+    """Django's own check, called on the event loop: it computes and reads a body that is in memory, which needs no thread."""
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponse:
+        self.process_request(request)
+        return self.process_response(request, await self.get_response(request))
+
+    async def process_view(self, request: HttpRequest, view: Any, args: Any, values: Any) -> HttpResponse | None:
+        refused: HttpResponse | None = super().process_view(request, view, args, values)
+        return refused

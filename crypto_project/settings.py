@@ -1,0 +1,87 @@
+"""Django's settings, all of them derived from `crypto_api.config`. There is no database here: people, sessions and documents live in MongoDB."""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from crypto_api.config import Config, load_config
+
+
+def _config() -> Config:
+    """A process that serves refuses to start on a missing or unsafe setting, in one line. The other commands of manage.py need none of these
+    settings, or read them themselves: they start with keys that are worth nothing."""
+    try:
+        return load_config()
+    except ValidationError as error:
+        command = sys.argv[1] if Path(sys.argv[0]).name == "manage.py" and len(sys.argv) > 1 else None
+        if command is None or command == "worker":
+            wrong = "; ".join(f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg'].removeprefix('Value error, ')}" for fault in error.errors())
+            sys.stderr.write(f"settings: {wrong} (in the environment or in .env; .env.example explains each)\n")
+            raise SystemExit(os.EX_CONFIG) from None
+    return Config.model_construct(secret_key=None, debug=False)
+
+
+_loaded = _config()
+
+SECRET_KEY = _loaded.secret_key.get_secret_value() if _loaded.secret_key else secrets.token_urlsafe(48)
+DEBUG = _loaded.debug
+ALLOWED_HOSTS = list(_loaded.allowed_hosts)
+
+INSTALLED_APPS = [
+    "crypto_project",
+    "crypto_api.dashboard",
+    "channels",
+    "ninja",  # the scripts and styles of /api/docs
+    "servestatic",
+    "django.contrib.staticfiles",
+]
+
+# Every one of them runs on the event loop: a synchronous one would cost a thread for each request.
+MIDDLEWARE = [
+    "crypto_project.middleware.RequestContext",
+    "crypto_project.middleware.SecurityHeaders",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "crypto_project.middleware.AsyncCsrf",
+]
+
+ROOT_URLCONF = "crypto_project.urls"
+ASGI_APPLICATION = "crypto_project.asgi.application"
+APPEND_SLASH = False
+
+DATABASES: dict[str, dict[str, str]] = {}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.csrf", "django.template.context_processors.request"]},
+    }
+]
+
+_https = _loaded.frontend_url.startswith("https://")
+CSRF_COOKIE_SECURE = _https
+CSRF_COOKIE_HTTPONLY = True  # the page carries the token; no script reads the cookie
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = [_loaded.frontend_url.rstrip("/")]
+SESSION_COOKIE_SECURE = _https  # for the dashboard's own cookie; Django's sessions are not used
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "/static/"
+SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_AUTOREFRESH = DEBUG
+SERVESTATIC_ALLOW_ALL_ORIGINS = False
+SERVESTATIC_MAX_AGE = 0 if DEBUG else 3_600
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = None  # bodies are capped in front of Django, before anything is read
+FILE_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
+
+LOGGING_CONFIG = None  # crypto_api.kit.log sets it up
