@@ -1,0 +1,76 @@
+"""What the documents point at exists: links, paths, modules, functions, commands."""
+
+import ast
+import re
+from pathlib import Path
+
+from tests.architecture.reading import PRODUCT, ROOT, python_files, where
+
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)|!\[[^\]]*\]\(([^)\s]+)\)")
+CODE = re.compile(r"`([^`\n]+)`")
+PATH = re.compile(r"(?:[\w.-]+/)+[\w.*-]*|[\w-]+\.(?:py|md|toml|lock|json|conf|js|sh|yml)")
+MANAGE = re.compile(r"manage\.py (\w+)")
+FUNCTION = re.compile(r"(?:[\w]+\.)*(\w+)\(\)?.*")
+FOLDERS = (*PRODUCT, "tests", "benchmarks", "docs", "scripts")
+MADE_AT_RUN_TIME = ("logs", ".venv", ".data", ".cache", "node_modules", "staticfiles")
+
+
+def faults_of(document: Path, text: str) -> list[str]:
+    targets = [link for pair in LINK.findall(text) for link in pair if link and "://" not in link]
+    faults = [f"{where(document)}: link to {target}" for target in targets if not (document.parent / target).exists()]
+    for code in CODE.findall(text):
+        if (path := _path_in(code)) and not list(ROOT.glob(path.rstrip("/"))):
+            faults.append(f"{where(document)}: path {code}")
+    known = {path.stem for path in python_files("crypto_project/management/commands")} | {"collectstatic"}
+    faults += [f"{where(document)}: command {name}" for name in MANAGE.findall(text) if name not in known]
+    return faults
+
+
+def _path_in(code: str) -> str | None:
+    """The path that a piece of code names, if it names one of this tree."""
+    first = code.split(" ")[0].split(":")[0]
+    if not PATH.fullmatch(first) or first.startswith(MADE_AT_RUN_TIME):
+        return None
+    return (
+        first
+        if first.split("/")[0] in FOLDERS or first.startswith((".ci/", ".env")) or ("/" not in first and (ROOT / first).suffix == ".toml")
+        else None
+    )
+
+
+def defined_names() -> set[str]:
+    return {
+        node.name
+        for path in python_files()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
+
+
+def unknown_functions(document: Path, text: str, known: set[str]) -> list[str]:
+    """`name()` or `module.name()` in a walk through the code that no longer exists."""
+    called = [match[1] for code in CODE.findall(text) if (match := re.fullmatch(r"(?:\w+\.)*(\w+)\(\)", code))]
+    return [f"{where(document)}: function {name}" for name in called if name not in known]
+
+
+def documents() -> list[Path]:
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_what_documents_name_exists() -> None:
+    assert [fault for path in documents() for fault in faults_of(path, path.read_text())] == []
+
+
+def test_functions_that_the_walk_names_exist() -> None:
+    known = defined_names()
+    assert [fault for path in documents() for fault in unknown_functions(path, path.read_text(), known)] == []
+
+
+def test_the_checks_find_dead_references() -> None:
+    text = "[a](docs/absent.md) `crypto_api/absent.py` `manage.py vanish` and `ledger.absent_function()`, but `docs/decisions/` is there"
+    assert faults_of(ROOT / "README.md", text) == [
+        "README.md: link to docs/absent.md",
+        "README.md: path crypto_api/absent.py",
+        "README.md: command vanish",
+    ]
+    assert unknown_functions(ROOT / "README.md", text, {"other"}) == ["README.md: function absent_function"]

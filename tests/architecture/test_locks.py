@@ -1,0 +1,42 @@
+"""Lock files pin every package by hash and hold no address: whoever installs chooses where from."""
+
+import json
+import re
+from typing import Any
+
+from tests.architecture.reading import ROOT
+
+PYTHON_LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-bootstrap.lock")
+
+
+def faults_of_python_lock(text: str) -> list[str]:
+    faults = ["an address"] if "://" in text or "--index-url" in text or "--find-links" in text or " @ " in text else []
+    pins = re.split(r"\n(?=[A-Za-z0-9])", "\n".join(line for line in text.splitlines() if not line.startswith("#")).strip())
+    faults += [f"{pin.split()[0]} is not pinned" for pin in pins if "==" not in pin.split()[0]]
+    return faults + [f"{pin.split()[0]} has no hash" for pin in pins if "--hash=sha256:" not in pin]
+
+
+def faults_of_npm_lock(lock: dict[str, Any]) -> list[str]:
+    rows = {name: row for name, row in lock["packages"].items() if name}
+    faults = [f"{name} has an address" for name, row in rows.items() if "resolved" in row or "://" in row.get("version", "")]
+    return faults + [f"{name} has no hash" for name, row in rows.items() if not row.get("integrity", "").startswith("sha512-")]
+
+
+def test_python_locks() -> None:
+    assert {name: faults_of_python_lock((ROOT / name).read_text()) for name in PYTHON_LOCKS} == {name: [] for name in PYTHON_LOCKS}
+
+
+def test_npm_lock() -> None:
+    assert faults_of_npm_lock(json.loads((ROOT / "package-lock.json").read_text())) == []
+
+
+def test_the_checks_find_bad_locks() -> None:
+    assert faults_of_python_lock("--index-url x://y\nloose>=1\nbare==1 \\\n    --hash=sha256:00") == [
+        "an address",
+        "--index-url is not pinned",
+        "loose>=1 is not pinned",
+        "--index-url has no hash",
+        "loose>=1 has no hash",
+    ]
+    row = {"version": "1.0.0", "resolved": "x://y/a.tgz"}
+    assert faults_of_npm_lock({"packages": {"": {}, "a": row}}) == ["a has an address", "a has no hash"]

@@ -1,0 +1,123 @@
+"""Queries stand in stores; those of an organisation's rows name the organisation; writes take part in the caller's unit of work."""
+
+import ast
+from pathlib import Path
+
+from crypto_api.documents import DOCUMENTS
+from tests.architecture.reading import Function, arguments, called_methods, functions, python_files, where
+
+WRITES = {
+    "bulk_write", "create", "delete_many", "delete_one", "find_one_and_delete", "find_one_and_replace", "find_one_and_update", "insert",
+    "insert_many", "insert_one", "replace_one", "update_many", "update_one",
+}  # fmt: skip
+QUERIES = (WRITES - {"create", "insert"}) | {"aggregate", "count_documents", "find_one", "get_pymongo_collection"}
+
+# Reads of organisations' rows that do not name one. Each runs for the installation, never for a person.
+READS_ACROSS = {
+    "events.heads": "the hub polls the heads of the organisations whose consoles are open here",
+    "events.pending": "the relay numbers what is due, whoever's it is",
+    "organizations.memberships_of": "at log-in: which organisations is this person in?",
+    "organizations.memberships_of_people": "open consoles check again what their people may see",
+    "prices.oracle": "an OraclePrice is shared: what a feed answered at a block",
+    "tasks.running_since_before": "the sweeper ends tasks whose worker died",
+    "transactions.due_for_booking_of_network": "the follower books what its network stored",
+    "transactions.unconfirmed_of_network": "the follower confirms by depth",
+    "wallets.changed_on_network": "the follower refreshes its watch list",
+    "wallets.due_for_opening_on_network": "the follower opens the books of new wallets",
+}
+
+# Writes outside a unit of work: one document each, safe to repeat, with nothing that must become true together with it.
+WRITES_ALONE = {
+    "chains.forget_blocks_below": "old headers, deleted by height",
+    "chains.pin_token": "a fact of a contract, read once",
+    "chains.set_confirmed": "a mark that only grows",
+    "chains.set_state": "what the follower shows of itself",
+    "chains.start": "the first cursor; the second of two finds it there",
+    "idempotency.finish": "the answer kept for a repeat; the request's own work is committed by then",
+    "idempotency.insert": "claims the key before the work begins: the unique key decides between two",
+    "idempotency.release": "gives the key back after a failure",
+    "idempotency.take_over": "claims what a dead process left",
+    "prices.keep_oracle": "what a feed answered at a block, under its natural key",
+}
+
+SHARED_SLICES = {document.__module__.split(".")[1] for document in DOCUMENTS} - {
+    document.__module__.split(".")[1] for document in DOCUMENTS if document.TENANT
+}
+
+
+def public_coroutines(tree: ast.Module) -> list[Function]:
+    return [node for node in tree.body if isinstance(node, ast.AsyncFunctionDef) and not node.name.startswith("_")]
+
+
+def unscoped_reads(slice_name: str, source: str) -> set[str]:
+    """Public coroutines of a store that take neither a session (then they are part of a caller's unit of work) nor org_id first."""
+    found = set()
+    for function in public_coroutines(ast.parse(source)):
+        names = [argument.arg for argument in arguments(function)]
+        if names[:1] != ["org_id"] and names[:1] != ["session"]:
+            found.add(f"{slice_name}.{function.name}")
+    return found
+
+
+def writes_without_session(slice_name: str, source: str) -> set[str]:
+    found = set()
+    for function in functions(ast.parse(source)):
+        for name, call in called_methods(function):
+            if name in WRITES and not _is_of_a_list(name, call) and not any(keyword.arg in ("session", None) for keyword in call.keywords):
+                found.add(f"{slice_name}.{function.name}")
+    return found
+
+
+def _is_of_a_list(name: str, call: ast.Call) -> bool:
+    return name == "insert" and len(call.args) == 2
+
+
+def saves(path: Path, source: str) -> list[str]:
+    return [f"{where(path)}:{call.lineno}" for name, call in called_methods(ast.parse(source)) if name in ("save", "save_changes")]
+
+
+def queries(path: Path, source: str) -> list[str]:
+    return [f"{where(path)}:{call.lineno} {name}" for name, call in called_methods(ast.parse(source)) if name in QUERIES]
+
+
+def stores() -> list[tuple[str, str]]:
+    return [(path.parent.name, path.read_text()) for path in python_files("crypto_api") if path.name == "store.py"]
+
+
+def test_reads_of_an_organisations_rows_name_it_first() -> None:
+    readers = [(f"reports.{path.stem}", path.read_text()) for path in python_files("crypto_api/reports")]
+    sources = [(name, source) for name, source in stores() if name not in SHARED_SLICES] + readers
+    found = {name for slice_name, source in sources for name in unscoped_reads(slice_name, source)}
+    assert found - READS_ACROSS.keys() - WRITES_ALONE.keys() == set()
+    assert READS_ACROSS.keys() - found == set(), "no longer needed on the list"
+
+
+def test_writes_are_part_of_a_unit_of_work() -> None:
+    found = {name for slice_name, source in stores() for name in writes_without_session(slice_name, source)}
+    assert found - WRITES_ALONE.keys() == set()
+    assert WRITES_ALONE.keys() - found == set(), "no longer needed on the list"
+
+
+def test_rows_are_changed_by_compare_and_set_and_never_saved() -> None:
+    assert [place for path in python_files("crypto_api", "workers", "mongodb_config") for place in saves(path, path.read_text())] == []
+
+
+def test_queries_stand_in_stores_and_reports() -> None:
+    others = [path for path in python_files("crypto_api", "workers") if path.name != "store.py" and path.parent.name != "reports"]
+    assert [place for path in others for place in queries(path, path.read_text())] == []
+
+
+def test_the_checks_find_bad_stores() -> None:
+    source = """
+async def everything(): return await Wallet.find({}).to_list()
+async def mine(org_id): return await Wallet.find({"org_id": org_id}).to_list()
+async def insert(session, wallet): await wallet.insert(session=session)
+async def forgets(session, wallet): await wallet.insert()
+async def also_forgets(session): await Wallet.get_pymongo_collection().update_one({}, {})
+async def sorts(session, rows): rows.insert(0, None)
+async def writes_back(session, wallet): await wallet.save(session=session)
+"""
+    assert unscoped_reads("wallets", source) == {"wallets.everything"}
+    assert writes_without_session("wallets", source) == {"wallets.forgets", "wallets.also_forgets"}
+    assert saves(Path("store.py"), source) == ["store.py:8"]
+    assert queries(Path("service.py"), source) == ["service.py:6 update_one", "service.py:6 get_pymongo_collection"]
