@@ -10,7 +10,9 @@ from crypto_project.shell import Shell
 
 def demo_panel(shell: Shell) -> Panel:
     facts = _facts(shell)
-    logins = Table("role", "e-mail", "password", box=None, padding=(0, 3, 0, 0), header_style="dim")
+    logins = Table("role", "e-mail", "password", box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in logins.columns:
+        column.no_wrap, column.overflow = True, "fold"
     for role, email, password in shell.world.logins if shell.world else []:
         logins.add_row(role, email, password)
     hint = Text("Log in with any of these. Ctrl-C stops everything.", style="dim")
