@@ -1,0 +1,208 @@
+"""Recompute everything from the entries, and compare with what is kept and with the chain.
+
+    entries balance │ reversals mirror │ kept balances = sums of the lines │ quantities = balances on chain at the last block processed
+
+The books and the cursor are read so that they belong together: no booking is due before, one snapshot, and the cursor has not moved after.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from crypto_api.chains import rules as chain_rules
+from crypto_api.chains import store as chain_store
+from crypto_api.chains.types import ChainReader, Position
+from crypto_api.kit.amounts import add_exactly, is_exact, text, to_units
+from crypto_api.kit.errors import InvalidInput
+from crypto_api.kit.networks import NetworkConfig
+from crypto_api.ledger import rules as ledger_rules
+from crypto_api.ledger import store as ledger_store
+from crypto_api.ledger.documents import AccountBalance, JournalEntry
+from crypto_api.ledger.types import AccountCode, EntryStatus, Line
+from crypto_api.transactions import store as transactions
+from crypto_api.transactions.rules import NATIVE_DECIMALS
+from crypto_api.transactions.types import Booking
+from crypto_api.wallets import store as wallet_store
+from crypto_api.wallets.documents import Opening, Wallet
+from mongodb_config.unit_of_work import Session, UnitOfWork
+
+_ATTEMPTS_MAX = 60
+_PAUSE_S = 0.05
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The first thing that does not agree."""
+
+    check: str
+    subject: str
+    detail: str
+    expected: str = ""
+    found: str = ""
+
+
+@dataclass
+class VerifyReport:
+    checked: dict[str, Any] = field(default_factory=lambda: {"entries": 0, "lines": 0, "balances": 0, "wallets": 0, "quantities": 0, "blocks": {}})
+    first_failure: Failure | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.first_failure is None
+
+
+@dataclass(frozen=True)
+class _Books:
+    """Read so that they belong together."""
+
+    entries: list[JournalEntry]
+    balances: list[AccountBalance]
+    wallets: list[Wallet]
+    positions: dict[str, Position]
+
+
+class _Unsettled(Exception):
+    """The chain never stood still long enough, or something is not booked."""
+
+
+async def verify_ledger(uow: UnitOfWork, org_id: str, networks: Mapping[str, NetworkConfig], chains: Mapping[str, ChainReader]) -> VerifyReport:
+    """Stops at the first failure. Raises ChainUnavailable when a balance cannot be read: nothing is verified then."""
+    report = VerifyReport()
+    try:
+        books = await _read(uow, org_id, networks)
+    except _Unsettled as error:
+        report.first_failure = Failure("bookings", org_id, str(error))
+        return report
+    report.first_failure = _entries(books.entries, report) or _kept_balances(books, report)
+    if report.first_failure is None:
+        report.first_failure = await _chain(books, networks, chains, report)
+    return report
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------------------------
+
+
+async def _read(uow: UnitOfWork, org_id: str, networks: Mapping[str, NetworkConfig]) -> _Books:
+    due = 0
+    for _ in range(_ATTEMPTS_MAX):
+        before = await _positions(networks)
+        due = await transactions.count(org_id, {"booking": Booking.DUE, "network": {"$in": sorted(networks)}})
+        if due == 0:
+            wallets = await wallet_store.active(org_id)
+            entries, balances = await uow.run(lambda session: _snapshot(session, org_id))
+            if await _positions(networks) == before:
+                return _Books(entries, balances, wallets, before)
+        await asyncio.sleep(_PAUSE_S)
+    raise _Unsettled(f"{due} transactions wait to be booked" if due else "new blocks came in all the time")
+
+
+async def _positions(networks: Mapping[str, NetworkConfig]) -> dict[str, Position]:
+    return {row.id: Position(row.height, row.hash) for row in await chain_store.cursors() if row.id in networks}
+
+
+async def _snapshot(session: Session, org_id: str) -> tuple[list[JournalEntry], list[AccountBalance]]:
+    return await ledger_store.counted_entries(org_id, session), await ledger_store.balances(org_id, session)
+
+
+# ---- entries ---------------------------------------------------------------------------------------------------------------------
+
+
+def _entries(entries: Sequence[JournalEntry], report: VerifyReport) -> Failure | None:
+    by_id = {entry.id: entry for entry in entries}
+    for entry in entries:
+        report.checked["entries"] += 1
+        report.checked["lines"] += len(entry.lines)
+        if (failure := _entry(entry) or _reversal(entry, by_id)) is not None:
+            return failure
+    return None
+
+
+def _entry(entry: JournalEntry) -> Failure | None:
+    try:
+        ledger_rules.check_lines(entry.lines)
+    except InvalidInput as error:
+        return Failure("entry", entry.id, "; ".join(row.message for row in error.errors))
+    debit, credit = ledger_rules.totals(entry.lines)
+    if (debit, credit) != (entry.total_debit, entry.total_credit):
+        return Failure("entry_totals", entry.id, "The totals are not the sums of the lines.", text(debit), text(entry.total_debit))
+    return None
+
+
+def _reversal(entry: JournalEntry, by_id: Mapping[str, JournalEntry]) -> Failure | None:
+    if entry.status is EntryStatus.REVERSED:
+        mirror = by_id.get(entry.reversed_by or "")
+        if mirror is None or mirror.reverses != entry.id or _sums(mirror.lines) != _sums(ledger_rules.mirror(entry.lines)):
+            return Failure("reversal", entry.id, "It is reversed, but no entry mirrors it.")
+    if entry.reverses is not None:
+        reversed_entry = by_id.get(entry.reverses)
+        if reversed_entry is None or reversed_entry.reversed_by != entry.id:
+            return Failure("reversal", entry.id, "It reverses an entry that does not say so.")
+    return None
+
+
+_Sums = dict[tuple[str, str | None, str | None], tuple[Decimal, Decimal, Decimal]]
+
+
+def _sums(lines: Iterable[Line]) -> _Sums:
+    """(account, wallet, asset) → debit, credit, quantity"""
+    found: _Sums = {}
+    for line in lines:
+        key = (line.account_code, line.wallet_id, line.asset)
+        debit, credit, quantity = found.get(key, (Decimal(0), Decimal(0), Decimal(0)))
+        found[key] = add_exactly([debit, line.debit]), add_exactly([credit, line.credit]), add_exactly([quantity, line.quantity or Decimal(0)])
+    return found
+
+
+def _kept_balances(books: _Books, report: VerifyReport) -> Failure | None:
+    kept = {(row.account_code, row.wallet_id, row.asset): (row.debit, row.credit, row.quantity) for row in books.balances}
+    rebuilt = _sums(line for entry in books.entries for line in entry.lines)
+    zero = (Decimal(0), Decimal(0), Decimal(0))
+    for key in sorted(rebuilt.keys() | kept.keys(), key=str):
+        report.checked["balances"] += 1
+        expected, found = rebuilt.get(key, zero), kept.get(key, zero)
+        if expected != found:
+            subject = " ".join(part for part in key if part)
+            return Failure("balance", subject, "The kept balance is not the sum of the entries.", _shown(expected), _shown(found))
+    return None
+
+
+def _shown(sums: tuple[Decimal, Decimal, Decimal]) -> str:
+    return f"debit {text(sums[0])}, credit {text(sums[1])}, quantity {text(sums[2])}"
+
+
+# ---- chain -----------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Asset:
+    name: str
+    contract: str | None
+    decimals: int
+
+
+async def _chain(books: _Books, networks: Mapping[str, NetworkConfig], chains: Mapping[str, ChainReader], report: VerifyReport) -> Failure | None:
+    held = {(row.wallet_id, row.asset): row.quantity for row in books.balances if row.account_code == AccountCode.CRYPTO and row.wallet_id}
+    for slug, position in sorted(books.positions.items()):
+        report.checked["blocks"][slug] = position.height
+        watched = [row for row in books.wallets if row.network == slug and row.monitoring_enabled and row.opening is Opening.DONE]
+        for wallet in watched:
+            report.checked["wallets"] += 1
+            assets = await _assets(networks[slug], {asset for wallet_id, asset in held if wallet_id == wallet.id and asset is not None})
+            raws = await chains[slug].balances([(wallet.address, asset.contract) for asset in assets], position.hash)
+            for asset, raw in zip(assets, raws, strict=True):
+                report.checked["quantities"] += 1
+                on_chain, booked = to_units(raw, asset.decimals), held.get((wallet.id, asset.name), Decimal(0))
+                if on_chain != booked and is_exact(on_chain):
+                    detail = f"Wallet {wallet.name} at block {position.height} of {slug}: the books do not hold what the chain does."
+                    return Failure("quantity", f"{wallet.id} {asset.name}", detail, text(on_chain), text(booked))
+    return None
+
+
+async def _assets(network: NetworkConfig, held: set[str]) -> list[_Asset]:
+    """The coin, every listed token, and whatever else the books hold."""
+    listed = [_Asset(network.native_asset, None, NATIVE_DECIMALS), *(_Asset(row.symbol, row.address, row.decimals) for row in network.listed())]
+    others = {asset for asset in held - {row.name for row in listed} if asset.startswith(chain_rules.asset_id(network.chain_id, ""))}
+    pinned = await chain_store.tokens_by_id(network.slug, others) if others else []
+    return listed + [_Asset(row.id, row.address, row.decimals) for row in pinned if row.decimals is not None]
