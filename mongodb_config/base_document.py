@@ -45,5 +45,5 @@ class SharedDocument(BaseDocument):
 
 def encoded(value: BaseModel) -> dict[str, Any]:
     """As it goes into MongoDB (Decimal128, aware datetimes), for writes that are not a whole document's."""
-    result: dict[str, Any] = Encoder(by_alias=True).encode(value)
+    result: dict[str, Any] = Encoder(to_db=True).encode(value)
     return result
