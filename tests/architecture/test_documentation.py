@@ -18,9 +18,8 @@ MADE_AT_RUN_TIME = ("logs", ".venv", ".data", ".cache", "node_modules", "staticf
 def faults_of(document: Path, text: str) -> list[str]:
     targets = [link for pair in LINK.findall(text) for link in pair if link and "://" not in link]
     faults = [f"{where(document)}: link to {target}" for target in targets if not (document.parent / target).exists()]
-    for code in CODE.findall(text):
-        if (path := _path_in(code)) and not list(ROOT.glob(path.rstrip("/"))):
-            faults.append(f"{where(document)}: path {code}")
+    named = [(code, path) for code in CODE.findall(text) if (path := _path_in(code))]
+    faults += [f"{where(document)}: path {code}" for code, path in named if not list(ROOT.glob(path.rstrip("/")))]
     known = {path.stem for path in python_files("crypto_project/management/commands")} | {"collectstatic"}
     faults += [f"{where(document)}: command {name}" for name in MANAGE.findall(text) if name not in known]
     return faults
@@ -31,11 +30,7 @@ def _path_in(code: str) -> str | None:
     first = code.split(" ")[0].split(":")[0]
     if not PATH.fullmatch(first) or first.startswith(MADE_AT_RUN_TIME):
         return None
-    return (
-        first
-        if first.split("/")[0] in FOLDERS or first.startswith((".ci/", ".env")) or ("/" not in first and (ROOT / first).suffix == ".toml")
-        else None
-    )
+    return first if first.split("/")[0] in FOLDERS or first.startswith((".ci/", ".env")) else None
 
 
 def defined_names() -> set[str]:

@@ -9,7 +9,6 @@ from crypto_api.organizations.types import Permission
 # Reachable without a log-in: how one gets in, and whether the service is up.
 OPEN_OPERATIONS = {"register", "verify_email", "log_in", "refresh", "get_health"}
 OPEN, SIGNED_IN = "open", "signed_in"
-PROBLEM = "application/problem+json"
 
 
 def faults_of(schema: dict[str, Any]) -> list[str]:
@@ -29,7 +28,7 @@ def _faults_of_operation(operation: dict[str, Any], schemas: dict[str, Any]) -> 
     if (permission == OPEN) != (name in OPEN_OPERATIONS):
         faults.append("is open and not on the list, or the other way round")
     answers = operation.get("responses", {})
-    if not any(PROBLEM in answer.get("content", {}) for status, answer in answers.items() if int(status) >= 400):
+    if not any(answer.get("content") for status, answer in answers.items() if int(status) >= 400):
         faults.append("says nothing of its errors")
     if permission != OPEN and "401" not in {str(status) for status in answers}:
         faults.append("no answer 401")
@@ -42,10 +41,11 @@ def _faults_of_operation(operation: dict[str, Any], schemas: dict[str, Any]) -> 
 def _has_example(body: dict[str, Any], schemas: dict[str, Any]) -> bool:
     schema = body["schema"]
     schema = schemas[schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
-    fields = [schema["properties"][name] for name in schema.get("required", [])]
-    return any(key in thing for thing in (body, schema) for key in ("example", "examples")) or (
-        bool(fields) and all(_shows(field) for field in fields)
-    )
+    if any(key in thing for thing in (body, schema) for key in ("example", "examples")):
+        return True
+    properties = schema.get("properties", {})
+    fields = [properties[name] for name in schema.get("required") or properties]
+    return bool(fields) and all(_shows(field) for field in fields)
 
 
 def _shows(field: dict[str, Any]) -> bool:

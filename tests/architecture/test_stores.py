@@ -15,6 +15,7 @@ QUERIES = (WRITES - {"create", "insert"}) | {"aggregate", "count_documents", "fi
 # Reads of organisations' rows that do not name one. Each runs for the installation, never for a person.
 READS_ACROSS = {
     "events.heads": "the hub polls the heads of the organisations whose consoles are open here",
+    "events.oldest_pending": "the health check asks whether the relay works",
     "events.pending": "the relay numbers what is due, whoever's it is",
     "organizations.memberships_of": "at log-in: which organisations is this person in?",
     "organizations.memberships_of_people": "open consoles check again what their people may see",

@@ -9,9 +9,9 @@ from typing import Any, get_args
 import django
 from pydantic import BaseModel
 
-from tests.architecture.reading import functions, python_files, where
+from tests.architecture.reading import arguments, functions, python_files, where
 
-NOT_MONEY = {"confidence", "share", "heard_at", "now"}  # a probability, a part of a whole, readings of a monotonic clock
+NOT_MONEY = {"confidence", "confidence_min", "share", "heard_at", "now"}  # a probability, a part of a whole, readings of a monotonic clock
 NOT_MONEY_ENDINGS = ("_s", "_ms", "_s_max", "_s_min")
 
 
@@ -50,9 +50,8 @@ def floats(path: Path, source: str) -> list[str]:
     """Annotated names that are a float without being known to be no amount."""
     tree = ast.parse(source)
     named = [(node.target.id, node.annotation) for node in ast.walk(tree) if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
-    named += [
-        (arg.arg, arg.annotation) for function in functions(tree) for arg in ast.walk(function.args) if isinstance(arg, ast.arg) and arg.annotation
-    ]
+    given = [argument for function in functions(tree) for argument in arguments(function)]
+    named += [(argument.arg, argument.annotation) for argument in given if argument.annotation]
     return [
         f"{where(path)}: {name}"
         for name, annotation in named
