@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import os
 import shutil
-import signal
 import tempfile
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,32 +172,3 @@ async def prepare_world(addresses: Addresses, data_dir: Path, env: Mapping[str, 
     from crypto_project.demo import world
 
     return await world.build(addresses, data_dir, env)
-
-
-async def until_signal() -> None:
-    """For ever; Ctrl-C and SIGTERM end it by cancelling the main task, see `run`."""
-    await asyncio.Event().wait()
-
-
-def run(main: Coroutine[Any, Any, int]) -> int:
-    """`asyncio.run` whose first Ctrl-C or SIGTERM cancels `main`, once, so that it can clean up; further ones do not disturb that."""
-
-    async def guarded() -> int:
-        task, loop = asyncio.ensure_future(main), asyncio.get_running_loop()
-        signalled = asyncio.Event()
-
-        def on_signal() -> None:
-            if not signalled.is_set():
-                signalled.set()
-                task.cancel()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, on_signal)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if signalled.is_set():
-                return 0
-            raise
-
-    return asyncio.run(guarded())

@@ -29,7 +29,7 @@ sys.path.insert(0, sys.argv[1])
 from crypto_project.embedded.chain_node import ChainNodeOptions
 from crypto_project.embedded.child import Child
 from crypto_project.embedded.servers import Configured, EmbeddedServers
-from crypto_project.shell import run, until_signal
+from crypto_project.main_task import run, until_signal
 
 async def up(): return (Path(sys.argv[2]) / "grandchild").exists()
 

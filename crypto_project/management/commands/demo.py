@@ -12,9 +12,10 @@ from crypto_api.kit import log
 from crypto_project.banner import demo_panel
 from crypto_project.embedded.chain_node import ChainNodeOptions
 from crypto_project.embedded.servers import Configured
+from crypto_project.main_task import run, until_signal
 from crypto_project.management.running import plain_failures
 from crypto_project.ready_file import write_ready_file
-from crypto_project.shell import DEFAULT_DATA_DIR, DEFAULT_LOG_DIR, Shell, ShellOptions, run, until_signal
+from crypto_project.shell import DEFAULT_DATA_DIR, DEFAULT_LOG_DIR, Shell, ShellOptions
 
 LIVE_CHAIN = ChainNodeOptions(block_time_s=1.0)
 ONCE_CHAIN = ChainNodeOptions(mining=False, keep=False)  # the scenario says when a block comes

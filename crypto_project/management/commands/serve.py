@@ -13,10 +13,11 @@ from crypto_api.kit import log
 from crypto_project.banner import serve_panel
 from crypto_project.embedded.chain_node import ChainNodeOptions
 from crypto_project.embedded.servers import Configured
+from crypto_project.main_task import run, until_signal
 from crypto_project.management.running import plain_failures
 from crypto_project.npm import ROOT
 from crypto_project.ready_file import write_ready_file
-from crypto_project.shell import DEFAULT_LOG_DIR, Shell, ShellOptions, run, until_signal
+from crypto_project.shell import DEFAULT_LOG_DIR, Shell, ShellOptions
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from crypto_project.shell import run
+from crypto_project.main_task import run
 
 
 class Command(BaseCommand):
