@@ -17,6 +17,7 @@ HEALTH_PATH = "/api/system/health/"
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.2, 5.0
 STEADY_AFTER_S = 10.0  # a process that ran this long starts its back-off anew
 GRACEFUL_S = 5
+FRAME_BYTES_MAX = 65_536  # consoles send a few words; uvicorn's own limit is 16 MB
 READY_FILE = "{ready_file}"  # in a command: where this process says that it has begun
 
 logger = log.get(__name__)
@@ -31,7 +32,8 @@ class ProcessSpec:
 
 def api_process(host: str, port: int) -> ProcessSpec:
     uvicorn = (sys.executable, "-m", "uvicorn", "crypto_project.asgi:application", "--host", host, "--port", str(port))
-    options = ("--lifespan", "on", "--ws", "websockets", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header")
+    loop = ("--lifespan", "on", "--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio")
+    options = (*loop, "--ws-max-size", str(FRAME_BYTES_MAX), "--no-access-log", "--no-server-header")
     return ProcessSpec("api", (*uvicorn, *options, "--timeout-graceful-shutdown", str(GRACEFUL_S)), f"http://{host}:{port}{HEALTH_PATH}")
 
 
