@@ -161,7 +161,7 @@ async def _make_indexes(database: Database, document: type[BaseDocument], report
             if model.document.get("unique"):
                 raise DeployFailed(f"unique index {name}.{key} differs from the code's: drop it, then deploy again.")
             report.drift.append(f"{name}.{key} differs from the code's")
-    report.drift += [f"{name}.{key} is not in the code" for key in present if key not in wanted and key != "_id_"]
+    report.drift += [f"{name}.{key} is not in the code" for key, index in present.items() if key not in wanted and not _is_the_servers(key, index)]
 
 
 async def _make_index(database: Database, collection: str, model: IndexModel) -> None:
@@ -172,6 +172,11 @@ async def _make_index(database: Database, collection: str, model: IndexModel) ->
             raise
         reason = "the data holds duplicates" if error.code == 11000 else "another index has its keys or its name"
         raise DeployFailed(f"index {collection}.{model.document['name']} cannot be made: {reason}.") from error
+
+
+def _is_the_servers(name: str, index: dict[str, Any]) -> bool:
+    """The one on `_id`, and that of the shard key (scripts/shard.js)."""
+    return name == "_id_" or "hashed" in dict(index["key"]).values()
 
 
 def _collection_of(document: type[BaseDocument]) -> str:

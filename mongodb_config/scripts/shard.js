@@ -1,0 +1,44 @@
+// Spreads the organisations over shards, for an installation that one replica set no longer holds.
+//
+//   mongosh --host mongos:27017 --file shard.js          (MONGODB_DATABASE=coffer)
+//
+// Run it once through a mongos, after `manage.py migrate_database` and before the data grows. Repeating it changes nothing.
+//
+// The key of every collection of an organisation is { org_id: 'hashed' }:
+//   - all rows of an organisation are on one shard, so that its units of work stay transactions of one shard, and every query of a
+//     person, which has org_id in its filter, is answered by one shard;
+//   - every unique index begins with org_id, which a sharded collection requires of it; a longer key would forbid those indexes;
+//   - natural `_id` keys hold the organisation's id, so that one `_id` can only ever be on one shard;
+//   - hashing spreads organisations evenly, although their ids grow with time.
+// What it costs: an organisation cannot be larger than a shard, and what the followers and the relay read across organisations
+// (by network, by `pending`) asks all shards.
+//
+// Left whole on the primary shard, because they belong to no organisation and are small: organizations, users, sessions,
+// one_time_tokens, chain_cursors, chain_blocks, token_contracts, oracle_prices, leases, schema_state. A block that is stored with the
+// transactions of several organisations is one transaction over several shards: slower, as safe.
+
+const name = process.env.MONGODB_DATABASE || 'coffer';
+const collections = [
+  'account_balances',
+  'accounts',
+  'counterparties',
+  'event_heads',
+  'events',
+  'idempotent_requests',
+  'journal_entries',
+  'manual_prices',
+  'memberships',
+  'tasks',
+  'transactions',
+  'wallets',
+];
+
+if (db.hello().msg !== 'isdbgrid') throw new Error('this is no mongos: sharding is set up through one');
+
+sh.enableSharding(name);
+for (const collection of collections) {
+  const namespace = `${name}.${collection}`;
+  db.getSiblingDB(name)[collection].createIndex({ org_id: 'hashed' }, { name: 'shard_key' });
+  sh.shardCollection(namespace, { org_id: 'hashed' });
+  print(`${namespace} is spread by organisation`);
+}
