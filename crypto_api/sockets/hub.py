@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 from crypto_api.events import store
 from crypto_api.flows.recheck_principals import Lost, recheck_principals
 from crypto_api.kit import log
-from crypto_api.kit.clock import Clock, SystemClock
+from crypto_api.kit.clock import Clock
 from crypto_api.organizations.types import Principal
 from crypto_api.sockets import frames
 from crypto_api.sockets.channel import Channel
@@ -35,9 +35,9 @@ class Bell(Protocol):
 class EventHub:
     """`async with EventHub(runtime.frames, runtime.clock) as hub:`"""
 
-    def __init__(self, bell: Bell, clock: Clock | None = None) -> None:
+    def __init__(self, bell: Bell, clock: Clock) -> None:
         self._bell = bell
-        self._clock = clock or SystemClock()
+        self._clock = clock
         self._channels: dict[str, Channel] = {}
         self._channel_of: dict[Console, Channel] = {}
         self._pumps: dict[str, asyncio.Task[None]] = {}
