@@ -1,0 +1,183 @@
+"""What a row of a list says: documents shaped for reading. No queries, no HTML."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from crypto_api.kit.networks import NetworkConfig
+from crypto_api.ledger.documents import JournalEntry
+from crypto_api.ledger.types import Line
+from crypto_api.transactions.documents import Transaction
+from crypto_api.transactions.types import Booking, Direction, Movement, MovementKind, Status
+
+LEGS_SHOWN = 2
+SOURCES = {
+    "fact": "Certain: follows from the chain and from what is known",
+    "rule": "Decided by a rule",
+    "memory": "As a person decided before",
+    "model": "Suggested by the language model",
+    "person": "Decided by a person",
+    "none": "Nobody and nothing has decided yet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MovementRow:
+    movement: Movement
+    sign: str
+    tone: str  # in | out | own | spam
+    wallet: str
+    counter_wallet: str
+
+    @property
+    def asset(self) -> str:
+        return self.movement.asset
+
+    @property
+    def other_address(self) -> str:
+        return self.movement.from_address if self.movement.direction is Direction.IN else self.movement.to_address
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRow:
+    transaction: Transaction
+    legs: list[MovementRow]
+    more_legs: int
+    tone: str
+    party: str  # a name, or "" where only an address is known
+    party_address: str
+    value: Decimal | None
+    status: Status
+    source_says: str
+
+    @property
+    def key(self) -> str:
+        return self.transaction.id
+
+    @property
+    def is_booked(self) -> bool:
+        return self.transaction.booking is Booking.DONE
+
+
+def movement_row(movement: Movement, wallets: Mapping[str, str]) -> MovementRow:
+    tone = "spam" if movement.spam else {Direction.IN: "in", Direction.OUT: "out", Direction.INTERNAL: "own"}[movement.direction]
+    sign = {Direction.IN: "+", Direction.OUT: "\N{MINUS SIGN}", Direction.INTERNAL: ""}[movement.direction]
+    return MovementRow(movement, sign, tone, wallets.get(movement.wallet_id, ""), wallets.get(movement.counter_wallet_id or "", ""))
+
+
+def transaction_row(transaction: Transaction, wallets: Mapping[str, str]) -> TransactionRow:
+    """Leads with what moved value; gas only where nothing else moved, spam only where all of it is."""
+    value_legs = [row for row in transaction.movements if row.kind is not MovementKind.GAS]
+    honest = [row for row in value_legs if not row.spam]
+    shown = honest or value_legs or transaction.movements
+    legs = [movement_row(row, wallets) for row in shown]
+    party, address = _party(transaction, legs)
+    return TransactionRow(
+        transaction=transaction,
+        legs=legs[:LEGS_SHOWN],
+        more_legs=max(len(legs) - LEGS_SHOWN, 0),
+        tone=_tone(transaction, legs),
+        party=party,
+        party_address=address,
+        value=_value(shown),
+        status=transaction.status,
+        source_says=SOURCES.get(transaction.category_source, ""),
+    )
+
+
+def transaction_rows(transactions: Sequence[Transaction], wallets: Mapping[str, str]) -> list[TransactionRow]:
+    return [transaction_row(transaction, wallets) for transaction in transactions]
+
+
+def _tone(transaction: Transaction, legs: Sequence[MovementRow]) -> str:
+    if not transaction.succeeded:
+        return "failed"
+    tones = {leg.tone for leg in legs}
+    return tones.pop() if len(tones) == 1 else "own"
+
+
+def _party(transaction: Transaction, legs: Sequence[MovementRow]) -> tuple[str, str]:
+    if not legs:
+        return transaction.counterparty, transaction.to_address or ""
+    lead = legs[0]
+    if lead.movement.direction is Direction.INTERNAL:
+        return lead.counter_wallet or lead.wallet, lead.movement.to_address
+    if lead.movement.kind is MovementKind.GAS:
+        return transaction.counterparty, transaction.to_address or ""
+    return transaction.counterparty, lead.other_address
+
+
+def _value(movements: Sequence[Movement]) -> Decimal | None:
+    """What moved, in the functional currency. A swap has two sides of one value: the greater one stands for both. None: some of it has no price."""
+    sides: dict[Direction, Decimal] = {}
+    for movement in movements:
+        if movement.value is None:
+            return None
+        sides[movement.direction] = sides.get(movement.direction, Decimal(0)) + abs(movement.value)
+    return max(sides.values(), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where a block explorer shows a thing; empty where none is configured for the network."""
+
+    base: str
+
+    def transaction(self, hash_: str) -> str:
+        return f"{self.base}/tx/{hash_}" if self.base else ""
+
+    def address(self, address: str) -> str:
+        return f"{self.base}/address/{address}" if self.base and address else ""
+
+    def block(self, number: int) -> str:
+        return f"{self.base}/block/{number}" if self.base else ""
+
+
+def links_of(networks: Mapping[str, NetworkConfig], slug: str) -> Links:
+    network = networks.get(slug)
+    return Links((network.explorer_url or "").rstrip("/") if network else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened to a transaction, for its history."""
+
+    at: datetime
+    text: str
+    detail: str
+    tone: str
+
+
+def history(transaction: Transaction, entries: Sequence[JournalEntry]) -> list[Step]:
+    """What is known to have happened, oldest first."""
+    steps = [Step(transaction.timestamp, f"In block {transaction.block_number:,}", transaction.block_hash, "chain")]
+    steps.append(Step(transaction.stored_at, "Seen and stored", "", "seen"))
+    for past in transaction.past_inclusions:
+        steps.append(Step(past.orphaned_at, f"Block {past.block_number:,} left the chain", past.block_hash, "orphaned"))
+    for entry in entries:
+        if entry.posted_at is not None:
+            text = f"Entry reversed: {entry.description}" if entry.reverses else f"Booked: {entry.description}"
+            steps.append(Step(entry.posted_at, text, "", "orphaned" if entry.reverses else "booked"))
+    return sorted(steps, key=lambda step: step.at)
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    line: Line
+    account: str
+    wallet: str
+
+
+def line_rows(entry: JournalEntry, accounts: Mapping[str, str], wallets: Mapping[str, str]) -> list[LineRow]:
+    return [LineRow(line, accounts.get(line.account_code, ""), wallets.get(line.wallet_id or "", "")) for line in entry.lines]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryCard:
+    entry: JournalEntry
+    lines: list[LineRow]
+
+
+def entry_card(entry: JournalEntry, accounts: Mapping[str, str], wallets: Mapping[str, str]) -> EntryCard:
+    return EntryCard(entry, line_rows(entry, accounts, wallets))

@@ -1,0 +1,143 @@
+"""How figures, times and identifiers stand on a page. Amounts stay `Decimal` until they are text; nothing here ever makes a float."""
+
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.templatetags.static import static
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from crypto_api.kit import amounts
+
+register = template.Library()
+
+MINUS, NARROW_SPACE = "\N{MINUS SIGN}", "\N{NARROW NO-BREAK SPACE}"
+NO_VALUE = "\N{EM DASH}"
+SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+QUANTITY_PLACES = 6
+NAME_LENGTH_MAX = 28
+_WIDE = Context(prec=120)
+
+
+def _grouped(value: Decimal, places: int) -> str:
+    rounded = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN, context=_WIDE)
+    return str(number_format(abs(rounded), decimal_pos=places, force_grouping=True))
+
+
+def money(value: Decimal | None, currency: str) -> str:
+    """`$1,234.50`. A small amount keeps the digits that make it not zero: a fee of $0.0003 stands as such."""
+    if value is None:
+        return NO_VALUE
+    places = 2 if value == 0 or abs(value) >= Decimal("0.01") else min(-value.adjusted() + 1, 8)
+    digits = _grouped(value, places)
+    sign = MINUS if value < 0 else ""
+    return f"{sign}{SIGNS[currency]}{digits}" if currency in SIGNS else f"{sign}{digits}{NARROW_SPACE}{currency}"
+
+
+def figure(value: Decimal | None) -> str:
+    """Two decimals, no sign of a currency: for columns that name it in their head. Nothing stands for zero."""
+    if value is None or value == 0:
+        return ""
+    return money(value, "USD").replace("$", "")
+
+
+def quantity(value: Decimal | None) -> str:
+    """At most six decimals, without trailing zeros; `exact` has them all."""
+    if value is None:
+        return "unknown amount"
+    if value == 0:
+        return "0"
+    smallest = Decimal(1).scaleb(-QUANTITY_PLACES)
+    if abs(value) < smallest:
+        return f"{MINUS if value < 0 else ''}<{NARROW_SPACE}0.000001"
+    rounded = amounts.plain(value.quantize(smallest, ROUND_HALF_EVEN, context=_WIDE))
+    places = max(-int(rounded.as_tuple().exponent), 0)
+    return (MINUS if value < 0 else "") + _grouped(rounded, places)
+
+
+def exact(value: Decimal | None) -> str:
+    """Every digit there is."""
+    if value is None:
+        return ""
+    plain = amounts.plain(value)
+    return (MINUS if value < 0 else "") + _grouped(plain, max(-int(plain.as_tuple().exponent), 0))
+
+
+def percent(value: Decimal | None) -> str:
+    """A share 0..1 as `12.3 %`."""
+    return NO_VALUE if value is None else f"{_grouped(value * 100, 1)}{NARROW_SPACE}%"
+
+
+def share_value(value: Decimal) -> str:
+    """The same for a machine: `0.1234`."""
+    return format(value.quantize(Decimal("0.0001"), ROUND_HALF_EVEN, context=_WIDE), "f")
+
+
+def count(value: int) -> str:
+    return str(number_format(value, force_grouping=True))
+
+
+def short(value: str) -> str:
+    """A hash, address or asset id cut in its middle; whatever stands before a colon or slash is left out."""
+    bare = value.rsplit(":", 1)[-1].rsplit("/", 1)[-1]
+    return bare if len(bare) <= 14 else f"{bare[:6]}…{bare[-4:]}"
+
+
+def asset_name(value: str) -> str:
+    """A listed asset by its symbol; an unlisted one, whose id is CAIP-19, by its shortened contract."""
+    return short(value) if ":" in value else capped(value)
+
+
+def unlisted(value: str) -> bool:
+    return ":" in value
+
+
+def capped(value: str, length: int = NAME_LENGTH_MAX) -> str:
+    """Untrusted text: on one line, without control and direction characters, bounded."""
+    clean = " ".join("".join(mark for mark in value if mark.isprintable()).split())
+    return clean if len(clean) <= length else clean[: length - 1] + "…"
+
+
+def when(moment: datetime | None, zone: ZoneInfo) -> SafeString | str:
+    """`21 Nov 14:03:07` in the reader's zone, the full UTC time behind it."""
+    return _time(moment, zone, "%-d %b %H:%M:%S")
+
+
+def when_long(moment: datetime | None, zone: ZoneInfo) -> SafeString | str:
+    return _time(moment, zone, "%-d %B %Y, %H:%M:%S %Z")
+
+
+def _time(moment: datetime | None, zone: ZoneInfo, form: str) -> SafeString | str:
+    if moment is None:
+        return NO_VALUE
+    in_utc = moment.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        in_utc.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        f"{in_utc:%Y-%m-%d %H:%M:%S} UTC",
+        f"{moment.astimezone(zone):{form}}",
+    )
+
+
+def words(value: object) -> str:
+    """An identifier as words: `own_transfer` is `Own transfer`."""
+    text = str(value).replace("_", " ").strip()
+    return text[:1].upper() + text[1:].lower()
+
+
+def entry_of(mapping: dict[str, object], key: str) -> object:
+    """What a mapping has under a key that is itself a variable; nothing for one it does not have."""
+    return mapping.get(key, "")
+
+
+def icon(name: str, css: str = "") -> SafeString:
+    """Written `{% icon "#tabler-wallet" %}`: the sprite is cut down to the names that stand in templates that way."""
+    return format_html('<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}{}"></use></svg>', css, static("vendor/icons.svg"), name)
+
+
+for _filter in (money, figure, quantity, exact, percent, share_value, count, short, asset_name, unlisted, capped, when, when_long, words, entry_of):
+    register.filter(_filter.__name__, _filter)
+register.simple_tag(icon, name="icon")

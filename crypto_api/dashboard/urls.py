@@ -1,0 +1,31 @@
+"""Every page and fragment of the dashboard. Pages are for people; fragments are parts of pages that fetch themselves again."""
+
+from django.urls import path
+
+from crypto_api.dashboard import views_journal, views_overview, views_session, views_transactions, views_wallets
+
+urlpatterns = [
+    path("", views_overview.overview_page, name="overview"),
+    path("login/", views_session.log_in_page, name="log-in"),
+    path("logout/", views_session.log_out, name="log-out"),
+    path("wallets/", views_wallets.list_page, name="wallets"),
+    path("wallets/add/", views_wallets.add_page, name="wallet-add"),
+    path("wallets/<str:wallet_id>/", views_wallets.edit_page, name="wallet"),
+    path("wallets/<str:wallet_id>/monitor/", views_wallets.monitor, name="wallet-monitor"),
+    path("wallets/<str:wallet_id>/remove/", views_wallets.remove, name="wallet-remove"),
+    path("transactions/", views_transactions.list_page, name="transactions"),
+    path("transactions/<str:transaction_id>/", views_transactions.detail_page, name="transaction"),
+    path("journal/", views_journal.list_page, name="journal"),
+    path("journal/<str:entry_id>/", views_journal.detail_page, name="journal-entry"),
+    path("trial-balance/", views_journal.trial_balance_page, name="trial-balance"),
+    path("fragments/overview/figures/", views_overview.figures_fragment, name="figures-fragment"),
+    path("fragments/overview/balances/", views_overview.balances_fragment, name="balances-fragment"),
+    path("fragments/overview/movements/", views_overview.movements_fragment, name="movements-fragment"),
+    path("fragments/overview/networks/", views_overview.networks_fragment, name="networks-fragment"),
+    path("fragments/overview/value/", views_overview.value_series, name="value-series"),
+    path("fragments/wallets/", views_wallets.rows_fragment, name="wallets-fragment"),
+    path("fragments/transactions/", views_transactions.rows_fragment, name="transactions-fragment"),
+    path("fragments/transactions/<str:transaction_id>/", views_transactions.detail_fragment, name="transaction-fragment"),
+    path("fragments/journal/", views_journal.rows_fragment, name="journal-fragment"),
+    path("fragments/trial-balance/", views_journal.trial_balance_fragment, name="trial-balance-fragment"),
+]

@@ -1,0 +1,152 @@
+"""Value over time, from bookings: quantities walked back from today's balances through the entries, valued at the rate known at each moment.
+
+Nothing is guessed: before its first rate an asset has no value and the point names it as unpriced; before the first booking there is no point.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from crypto_api.kit.amounts import add_exactly, multiply
+from crypto_api.ledger.documents import JournalEntry
+from crypto_api.ledger.store import day_as_stored
+from crypto_api.ledger.types import EntryStatus, SourceKind
+from crypto_api.prices.documents import ManualPrice, OraclePrice
+from crypto_api.reports.overview import HOLDING_ACCOUNTS, Pricing, holdings
+from crypto_api.transactions.documents import Transaction
+
+ENTRIES_MAX = 20_000  # a longer period is cut at its older end, and the history says so
+RATES_MAX = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class ValuePoint:
+    at: datetime
+    value: Decimal
+    unpriced: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ValueHistory:
+    points: list[ValuePoint]
+    since: datetime
+    cut: bool  # older bookings exist than were read
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    at: datetime
+    asset: str
+    quantity: Decimal
+
+
+Rates = dict[str, list[tuple[datetime, Decimal]]]
+
+
+async def first_booking_at(org_id: str) -> datetime | None:
+    """When the books begin: the time of the oldest entry."""
+    oldest = await JournalEntry.find(_posted(org_id), sort=[("date", 1), ("_id", 1)], limit=1).to_list()
+    if not oldest:
+        return None
+    return (await _moments(org_id, oldest))[oldest[0].id]
+
+
+async def value_history(org_id: str, quote: str, since: datetime, now: datetime, pricing: Pricing, *, points: int = 120) -> ValueHistory:
+    entries = await JournalEntry.find(
+        {**_posted(org_id), "date": {"$gte": day_as_stored(since.date() - timedelta(days=1))}},
+        sort=[("date", -1), ("_id", -1)],
+        limit=ENTRIES_MAX + 1,
+    ).to_list()
+    moments = await _moments(org_id, entries)
+    cut = len(entries) > ENTRIES_MAX
+    if cut:
+        since = max(since, moments[entries[-1].id])
+    changes = sorted(_changes(entries, moments), key=lambda change: change.at, reverse=True)
+    held = await _held_now(org_id)
+    rates = await _rates(org_id, set(held) | {change.asset for change in changes}, quote, pricing)
+    begin = await first_booking_at(org_id)
+    if begin is None:
+        return ValueHistory([], since, cut)
+    since = min(max(since, begin), now)
+    times = [since + (now - since) * step / (points - 1) for step in range(points)]
+    return ValueHistory(_walk_back(times, held, changes, rates), since, cut)
+
+
+def _walk_back(times: Sequence[datetime], held: dict[str, Decimal], changes: Sequence[_Change], rates: Rates) -> list[ValuePoint]:
+    found, position = [], 0
+    for at in reversed(times):
+        while position < len(changes) and changes[position].at > at:
+            change = changes[position]
+            held[change.asset] = add_exactly([held.get(change.asset, Decimal(0)), change.quantity.copy_negate()])
+            position += 1
+        found.append(_valued(at, held, rates))
+    return found[::-1]
+
+
+def _valued(at: datetime, held: dict[str, Decimal], rates: Rates) -> ValuePoint:
+    total, unpriced = Decimal(0), []
+    for asset, quantity in held.items():
+        if quantity == 0:
+            continue
+        known = rates.get(asset, [])
+        index = bisect_right(known, at, key=lambda row: row[0])
+        if index == 0:
+            unpriced.append(asset)
+        else:
+            total = add_exactly([total, multiply(quantity, known[index - 1][1])])
+    return ValuePoint(at, total, tuple(sorted(unpriced)))
+
+
+def _posted(org_id: str) -> dict[str, Any]:
+    return {"org_id": org_id, "status": {"$in": [EntryStatus.POSTED, EntryStatus.REVERSED]}}
+
+
+async def _moments(org_id: str, entries: Sequence[JournalEntry]) -> dict[str, datetime]:
+    """When each entry counts from: its transaction's time on chain; for openings, reversals and entries by hand, when it was posted."""
+    wanted = [entry.transaction_id for entry in entries if entry.transaction_id and entry.source_kind is SourceKind.TRANSACTION]
+    rows = Transaction.get_pymongo_collection().find({"org_id": org_id, "_id": {"$in": wanted}}, {"timestamp": 1})
+    on_chain = {row["_id"]: row["timestamp"] async for row in rows}
+    moments = {}
+    for entry in entries:
+        posted = entry.posted_at or entry.created_at
+        of_source = on_chain.get(entry.transaction_id) if entry.source_kind is SourceKind.TRANSACTION else None
+        moments[entry.id] = of_source or posted
+    return moments
+
+
+def _changes(entries: Sequence[JournalEntry], moments: dict[str, datetime]) -> list[_Change]:
+    return [
+        _Change(moments[entry.id], line.asset, line.quantity)
+        for entry in entries
+        for line in entry.lines
+        if line.account_code in HOLDING_ACCOUNTS and line.asset is not None and line.quantity is not None
+    ]
+
+
+async def _held_now(org_id: str) -> dict[str, Decimal]:
+    held: dict[str, Decimal] = defaultdict(Decimal)
+    for holding in await holdings(org_id):
+        held[holding.asset] = add_exactly([held[holding.asset], holding.quantity])
+    return held
+
+
+async def _rates(org_id: str, assets: set[str], quote: str, pricing: Pricing) -> Rates:
+    """Per asset the known rates in time order. From the moment a person sets a price on, it goes before the feeds."""
+    priced = {asset: pricing.priced_as.get(asset, asset) for asset in assets}
+    wanted = {"asset": {"$in": sorted(set(priced.values()) | assets)}, "quote": quote}
+    by_hand: Rates = defaultdict(list)
+    for manual in await ManualPrice.find({"org_id": org_id, **wanted}, sort=[("at", 1)], limit=RATES_MAX).to_list():
+        by_hand[manual.asset].append((manual.at, manual.rate))
+    by_feed: Rates = defaultdict(list)
+    for kept in await OraclePrice.find(wanted, sort=[("block_number", -1)], limit=RATES_MAX).to_list():
+        by_feed[kept.asset].append((kept.updated_at, kept.rate))
+    return {asset: _in_force(by_hand.get(asset) or by_hand.get(name, []), by_feed.get(name, [])) for asset, name in priced.items()}
+
+
+def _in_force(by_hand: list[tuple[datetime, Decimal]], by_feed: list[tuple[datetime, Decimal]]) -> list[tuple[datetime, Decimal]]:
+    until = by_hand[0][0] if by_hand else None
+    return sorted([row for row in by_feed if until is None or row[0] < until] + by_hand, key=lambda row: row[0])
