@@ -14,6 +14,7 @@ from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, 
 
 ZERO = Decimal(0)
 LINES_MAX = 1000
+VALUE_MAX = Decimal(10) ** 24  # with 8 decimals 32 of the 34 digits: sums of a hundred such still are exact
 
 
 # ---- entries ---------------------------------------------------------------------------------------------------------------------
@@ -78,9 +79,9 @@ def places(changes: Iterable[Change]) -> set[Place]:
 
 
 def value_of(quantity: Decimal, rate: Decimal) -> Decimal | None:
-    """In the functional currency with 8 decimals, half-even. None when 34 digits do not hold it: then it stays unpriced."""
+    """In the functional currency with 8 decimals, half-even. None beyond VALUE_MAX: a token with such a value has no price."""
     value = to_functional(multiply(quantity, rate))
-    return value if is_exact(value) else None
+    return value if value <= VALUE_MAX else None
 
 
 def post(changes: Iterable[Change], holdings: Mapping[Place, Holding]) -> Posting:
