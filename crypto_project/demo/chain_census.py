@@ -31,6 +31,9 @@ class Counted:
     recipient: str
     raw: int
 
+    def __str__(self) -> str:
+        return f"{self.raw} of {self.contract or 'the coin'} ({self.kind}) from {self.sender} to {self.recipient} in {self.transaction}"
+
 
 @dataclass(frozen=True, slots=True)
 class ChainCensus:

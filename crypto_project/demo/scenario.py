@@ -15,8 +15,9 @@ from crypto_project.demo.story import Story
 from crypto_project.demo.world import CONFIRMATIONS, DemoWorld
 
 SEED = 4217
-BLOCK_S = 0.25
+BLOCK_S = 0.5
 PLAYS_PER_BLOCK = 5
+DROP_SHARE = 0.5  # of the senders in the blocks that a reorganisation replaces
 OPENING_TIMEOUT_S = 20.0
 RECOVERY_TIMEOUT_S = 30.0
 CATCH_UP_TIMEOUT_S = 60.0
@@ -39,13 +40,13 @@ class Scenario:
     async def play(self) -> Story:
         self.story.first_block = await self._wallets_open() + 1
         await open_business(self.story.plays)
-        await self._days(20)
-        await self._reorganise(3)
-        await self._days(14)
+        await self._days(18)
+        await self._reorganise_what_was_seen(3)
+        await self._days(12)
         await self._outage()
-        await self._days(14)
-        await self._reorganise(1)
-        await self._days(6)
+        await self._days(12)
+        await self._reorganise_what_was_seen(1)
+        await self._days(5)
         await self._actor.mine_many(CONFIRMATIONS + 1)
         return self.story
 
@@ -74,8 +75,14 @@ class Scenario:
         self._day += 1
         plays.block_mined(await self._actor.mine())
 
+    async def _reorganise_what_was_seen(self, depth: int) -> None:
+        """Replaced blocks that were never processed would leave nothing to undo."""
+        async with _within(CATCH_UP_TIMEOUT_S, "catch up before a reorganisation"):
+            await self.caught_up()
+        await self._reorganise(depth)
+
     async def _reorganise(self, depth: int) -> None:
-        result = await self._actor.reorg(depth, self._random)
+        result = await self._actor.reorg(depth, self._random, drop_share=DROP_SHARE)
         self.story.plays.block_mined(*result.blocks)
         self.story.dropped |= set(result.dropped)
         fault = {"kind": "reorganisation", "depth": depth, "first_block": result.first_block}

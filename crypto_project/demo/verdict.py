@@ -69,6 +69,7 @@ def _few(evidence: Evidence) -> list[str]:
         "spam movements": (evidence.chain.spam.total(), SPAM_MIN),
         "reorganisations": (sum(fault["kind"] == "reorganisation" for fault in evidence.story.faults), REORGANISATIONS_MIN),
         "kills of the follower": (len(evidence.story.outages), 1),
+        "orphaned transactions": (len(evidence.database.orphaned_transactions), 1),
     }
     return [f"only {count} {what}, {least} are needed" for what, (count, least) in counted.items() if count < least]
 
