@@ -66,6 +66,7 @@ _https = _loaded.frontend_url.startswith("https://")
 CSRF_COOKIE_SECURE = _https
 CSRF_COOKIE_HTTPONLY = True  # the page carries the token; no script reads the cookie
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "crypto_api.dashboard.views_errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [_loaded.frontend_url.rstrip("/")]
 SESSION_COOKIE_SECURE = _https  # for the dashboard's own cookie; Django's sessions are not used
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None

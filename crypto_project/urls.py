@@ -16,3 +16,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path("^api/", unknown_api_path),
     path("", include("crypto_api.dashboard.urls")),
 ]
+
+handler400 = "crypto_api.dashboard.views_errors.bad_request"
+handler403 = "crypto_api.dashboard.views_errors.forbidden"
+handler404 = "crypto_api.dashboard.views_errors.not_found"
+handler500 = "crypto_api.dashboard.views_errors.server_error"

@@ -62,7 +62,7 @@ class TransactionRow:
 
 def movement_row(movement: Movement, wallets: Mapping[str, str]) -> MovementRow:
     tone = "spam" if movement.spam else {Direction.IN: "in", Direction.OUT: "out", Direction.INTERNAL: "own"}[movement.direction]
-    sign = {Direction.IN: "+", Direction.OUT: "\N{MINUS SIGN}", Direction.INTERNAL: ""}[movement.direction]
+    sign = "" if movement.amount is None else {Direction.IN: "+", Direction.OUT: "\N{MINUS SIGN}", Direction.INTERNAL: ""}[movement.direction]
     return MovementRow(movement, sign, tone, wallets.get(movement.wallet_id, ""), wallets.get(movement.counter_wallet_id or "", ""))
 
 
