@@ -2,25 +2,20 @@
 
 import asyncio
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
-from crypto_api.kit import log
 from crypto_project.embedded.child import Child
+from crypto_project.embedded.keeper import Keeper
 from crypto_project.npm import ROOT
 
 HEALTH_PATH = "/api/system/health/"
-BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.2, 5.0
-STEADY_AFTER_S = 10.0  # a process that ran this long starts its back-off anew
 GRACEFUL_S = 5
 FRAME_BYTES_MAX = 65_536  # consoles send a few words; uvicorn's own limit is 16 MB
 READY_FILE = "{ready_file}"  # in a command: where this process says that it has begun
-
-logger = log.get(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,12 +42,15 @@ class Processes:
     def __init__(self, specs: Sequence[ProcessSpec], *, env: Mapping[str, str], log_dir: Path, run_dir: Path) -> None:
         run_dir.mkdir(parents=True, exist_ok=True)
         self.children = {spec.name: _child(spec, env, log_dir, run_dir / spec.name) for spec in specs}
-        self.restarts = dict.fromkeys(self.children, 0)
-        self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._keepers: dict[str, Keeper] = {}
 
     @property
     def pids(self) -> dict[str, int]:
         return {name: child.pid for name, child in self.children.items() if child.pid is not None}
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        return {name: keeper.restarts for name, keeper in self._keepers.items()}
 
     async def start(self) -> None:
         """All at once; returns when all answer. ChildFailed names the one that does not."""
@@ -66,10 +64,11 @@ class Processes:
 
     async def start_one(self, name: str) -> None:
         await self.children[name].start()
-        self._keepers[name] = asyncio.create_task(self._keep(name), name=f"keep {name}")
+        self._keepers[name] = Keeper(self.children[name])
 
     async def stop_one(self, name: str) -> None:
-        await self._release(name)
+        if keeper := self._keepers.pop(name, None):
+            await keeper.release()
         await self.children[name].stop()
 
     async def stop(self) -> None:
@@ -83,23 +82,6 @@ class Processes:
         async with asyncio.timeout(timeout_s):
             while not await self.children[name].answers():
                 await asyncio.sleep(0.05)
-
-    async def _release(self, name: str) -> None:
-        if keeper := self._keepers.pop(name, None):
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
-
-    async def _keep(self, name: str) -> None:
-        child, backoff_s, since = self.children[name], BACKOFF_FIRST_S, time.monotonic()
-        while True:
-            code = await child.wait()
-            if time.monotonic() - since > STEADY_AFTER_S:
-                backoff_s = BACKOFF_FIRST_S
-            logger.warning("process_ended", ended=name, exit_code=code, restart_in_s=backoff_s, log=str(child.log_file))
-            await asyncio.sleep(backoff_s)
-            backoff_s, since = min(backoff_s * 2, BACKOFF_MAX_S), time.monotonic()
-            await child.launch()
-            self.restarts[name] += 1
 
 
 def _child(spec: ProcessSpec, env: Mapping[str, str], log_dir: Path, ready_file: Path) -> Child:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from crypto_api.config import Config
+from crypto_api.kit import log
 from crypto_api.migrations import prepare_database
 from crypto_project.embedded.chain_node import ChainNodeOptions
 from crypto_project.embedded.ports import first_free_from, free_port
@@ -25,6 +26,8 @@ from crypto_project.vendor_assets import ensure_vendor_assets
 
 if TYPE_CHECKING:  # it stands on a chain client, which `serve` has no need of
     from crypto_project.demo.world import DemoWorld
+
+logger = log.get(__name__)
 
 DEFAULT_DATA_DIR = ROOT / ".data" / "demo"
 DEFAULT_LOG_DIR = ROOT / "logs"
@@ -45,6 +48,7 @@ class ShellOptions:
     api: bool = True
     env: Mapping[str, str] = field(default_factory=dict)  # goes before what the shell would set
     test_commands: bool = False
+    keep_servers: bool = False  # start an embedded server again that ends by itself
 
 
 class Shell:
@@ -58,7 +62,7 @@ class Shell:
     def __init__(self, options: ShellOptions) -> None:
         self.options = options
         self.ephemeral = options.data_dir is None
-        self.data_dir = options.data_dir or Path(tempfile.mkdtemp(prefix="coffer-"))
+        self.data_dir = (options.data_dir or Path(tempfile.mkdtemp(prefix="coffer-"))).resolve()
         self.log_dir = options.log_dir or self.data_dir / "logs"
         self.port = free_port() if options.port == 0 else first_free_from(options.port)
         self.base_url = f"http://{options.host}:{self.port}"
@@ -90,7 +94,12 @@ class Shell:
         ensure_npm_parts()
         ensure_vendor_assets()
         self.servers = EmbeddedServers(
-            self.data_dir, self.log_dir, configured=options.configured, chain=options.chain, test_commands=options.test_commands
+            self.data_dir,
+            self.log_dir,
+            configured=options.configured,
+            chain=options.chain,
+            test_commands=options.test_commands,
+            keep=options.keep_servers,
         )
         addresses = await self.servers.start()
         self._stack.push_async_callback(self.servers.stop, discard=self.ephemeral)
@@ -137,6 +146,8 @@ class Shell:
         stop = asyncio.Event()
         task = asyncio.create_task(activity.run(world, self.addresses, stop), name="activity")
 
+        task.add_done_callback(_tell_of_failure)
+
         async def end() -> None:
             stop.set()
             with contextlib.suppress(TimeoutError):
@@ -161,6 +172,11 @@ class Shell:
             "log_dir": str(self.log_dir),
             "pids": self.pids,
         }
+
+
+def _tell_of_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("activity_failed", exc_info=error)
 
 
 def config_of(env: Mapping[str, str]) -> Config:

@@ -45,6 +45,7 @@ class Child:
         self._start_timeout_s = start_timeout_s
         self._stop_timeout_s = stop_timeout_s
         self._process: asyncio.subprocess.Process | None = None
+        self._group_lives = False
 
     @property
     def pid(self) -> int | None:
@@ -61,6 +62,7 @@ class Child:
             raise
 
     async def launch(self) -> None:
+        await self.wait()  # for an earlier life, which has been killed
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -72,6 +74,7 @@ class Child:
                 cwd=self._cwd,
                 start_new_session=True,  # Ctrl-C reaches only the parent, which stops everything in order; and a group to kill
             )
+        self._group_lives = True
         _reaper.add(self._process.pid)
 
     async def wait_ready(self) -> None:
@@ -96,15 +99,19 @@ class Child:
 
     def kill(self) -> None:
         """SIGKILL to it and to whatever it started."""
-        if self._process is not None:
+        if self._group_lives and self._process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     async def wait(self) -> int | None:
         if self._process is None:
             return None
-        code = await self._process.wait()
-        _reaper.remove(self._process.pid)
+        process = self._process
+        code = await process.wait()
+        if process is self._process and self._group_lives:
+            self.kill()  # what it has left behind
+            self._group_lives = False  # from here on its number may be another's
+            _reaper.remove(process.pid)
         return code
 
     async def restart(self) -> None:

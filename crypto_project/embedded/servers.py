@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from crypto_api.kit import log
 from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
 from crypto_project.embedded.child import Child
+from crypto_project.embedded.keeper import Keeper
 from crypto_project.embedded.mongodb import mongodb
 from crypto_project.embedded.valkey import valkey
 
@@ -56,13 +57,24 @@ class DataDirInUse(RuntimeError):
 class EmbeddedServers:
     """`async with EmbeddedServers(…) as servers:` then `servers.addresses`. `children` by name have `kill()` and `restart()`."""
 
-    def __init__(self, data_dir: Path, log_dir: Path, *, configured: Configured, chain: ChainNodeOptions | None, test_commands: bool = False) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        log_dir: Path,
+        *,
+        configured: Configured,
+        chain: ChainNodeOptions | None,
+        test_commands: bool = False,
+        keep: bool = False,
+    ) -> None:
         self.data_dir = data_dir
         self.log_dir = log_dir
         self.children: dict[str, Child] = {}
         self._configured = configured
         self._chain = chain
         self._test_commands = test_commands
+        self._keep = keep  # start one again that ends by itself; a test that kills and restarts them does not want that
+        self._keepers: list[Keeper] = []
         self._addresses: Addresses | None = None
         self._lock: int | None = None
 
@@ -92,10 +104,13 @@ class EmbeddedServers:
             raise
         for name in self.children:
             log.get(__name__).warning("embedded_server_started", server=name, note="for one machine, trying out and tests; not for production")
+        self._keepers = [Keeper(child) for child in self.children.values()] if self._keep else []
         return self._addresses
 
     async def stop(self, *, discard: bool = False) -> None:
         """`discard`: without the time that an orderly end takes, where the data is thrown away anyway."""
+        for keeper in self._keepers:
+            await keeper.release()
         for child in self.children.values() if discard else ():
             child.kill()
         await asyncio.gather(*(child.stop() for child in self.children.values()))

@@ -146,6 +146,18 @@ async def test_what_is_configured_is_not_embedded(tmp_path: Path) -> None:
         assert (addresses.rpc_url, addresses.rpc_ws_url, addresses.chain_id) == ("https://node", "wss://node", 5)
 
 
+async def test_a_kept_server_comes_back_on_its_port(tmp_path: Path) -> None:
+    configured = Configured.model_construct(mongodb_uri="mongodb://db", ganache_url="https://node")
+    async with EmbeddedServers(tmp_path, tmp_path, configured=configured, chain=None, keep=True) as servers:
+        valkey = servers.children["valkey"]
+        before = valkey.pid
+        valkey.kill()
+        async with asyncio.timeout(5):
+            while valkey.pid == before or not await valkey.answers():
+                await asyncio.sleep(0.02)
+    assert servers.pids == {}
+
+
 async def test_two_runs_on_one_directory_get_one_clear_message(tmp_path: Path) -> None:
     nothing = Configured.model_construct(mongodb_uri="mongodb://db", redis_url="redis://cache")
     async with EmbeddedServers(tmp_path, tmp_path, configured=nothing, chain=None):
@@ -180,6 +192,19 @@ async def test_a_child_that_will_not_end_is_killed(tmp_path: Path) -> None:
     await deaf.start()
     await asyncio.wait_for(deaf.stop(), 5)
     assert deaf.pid is None
+
+
+async def test_what_a_dead_child_has_left_behind_goes_too(tmp_path: Path) -> None:
+    async def up() -> bool:
+        return (tmp_path / "grandchild").exists()
+
+    child = Child("family", ["sh", "-c", "sleep 600 & echo $! > grandchild; wait"], log_file=tmp_path / "log", ready=up, cwd=tmp_path)
+    await child.start()
+    grandchild = int((tmp_path / "grandchild").read_text())
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)  # by somebody else
+    await child.wait()
+    wait_until(lambda: not runs(grandchild), "grandchild gone")
 
 
 def test_a_taken_port_is_passed_over() -> None:

@@ -36,6 +36,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="with --once: print the outcome as JSON")
 
     def handle(self, **options: Any) -> None:
+        if options["ready_file"]:
+            options["ready_file"].unlink(missing_ok=True)  # of an earlier run
         main = self._once(options) if options["once"] else self._live(options)
         with plain_failures():
             sys.exit(run(main))
@@ -79,4 +81,5 @@ def _live_options(options: dict[str, Any]) -> ShellOptions:
         configured=configured,
         chain=LIVE_CHAIN,
         activity=not options["no_activity"],
+        keep_servers=True,
     )

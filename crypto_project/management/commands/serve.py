@@ -61,4 +61,5 @@ def _shell_options(options: dict[str, Any]) -> ShellOptions:
         configured=configured,
         chain=None if chain_elsewhere else ChainNodeOptions(block_time_s=1.0),
         sample_data=False,
+        keep_servers=True,
     )
