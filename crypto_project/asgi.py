@@ -17,4 +17,5 @@ from crypto_project.signals import without_database_signals  # noqa: E402
 
 without_database_signals()
 
-application = Lifespan(BodyGuard(ProtocolTypeRouter({"http": django_application, "websocket": websocket_application})))
+inner = BodyGuard(ProtocolTypeRouter({"http": django_application, "websocket": websocket_application}))
+application = Lifespan(inner)

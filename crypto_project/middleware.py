@@ -73,7 +73,7 @@ class RequestContext(_Middleware):
         if foreign and request.path.startswith(API):
             ours = problems.of_status(request, response.status_code)
             if "Allow" in response:
-                ours["Allow"] = response["Allow"]
+                ours["Allow"] = ", ".join(sorted(response["Allow"].split(", ")))
             return ours
         return response
 

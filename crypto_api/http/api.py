@@ -2,7 +2,20 @@
 
 from ninja import NinjaAPI, Router
 
-from crypto_api.http import auth_routes, blockchain, organizations, problems, system, tasks, transactions, wallets
+from crypto_api.http import (
+    accounts,
+    auth_routes,
+    blockchain,
+    exchange_rates,
+    journal_entries,
+    ledger,
+    organizations,
+    problems,
+    system,
+    tasks,
+    transactions,
+    wallets,
+)
 from crypto_api.http.auth import AccessToken
 from crypto_api.http.body import StrictParser
 from crypto_api.http.openapi import CofferAPI
@@ -14,6 +27,10 @@ ROUTERS: list[Router] = [
     wallets.router,
     transactions.router,
     blockchain.router,
+    accounts.router,
+    journal_entries.router,
+    ledger.router,
+    exchange_rates.router,
     tasks.router,
     system.router,
 ]

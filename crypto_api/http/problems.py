@@ -116,6 +116,11 @@ def _of_missing_token(request: HttpRequest, _: AuthenticationError) -> HttpRespo
     return of_core_error(request, Unauthenticated("Send an access token: Authorization: Bearer …"))
 
 
+def _of_database(request: HttpRequest, error: PyMongoError) -> HttpResponse:
+    """A conflict that lasted through every retry is passing trouble too; anything else is a defect."""
+    return _of_database_down(request, error) if error.has_error_label("TransientTransactionError") else of_fault(request, error)
+
+
 def _of_database_down(request: HttpRequest, error: PyMongoError) -> HttpResponse:
     logger.warning("the database does not answer", error=type(error).__name__, path=request.path)
     return of_core_error(request, Unavailable("The database does not answer.", retry_after_s=RETRY_AFTER_S, code="database_unavailable"))
@@ -138,6 +143,7 @@ def install(api: NinjaAPI) -> None:
     api.add_exception_handler(HttpError, _of_http_error)
     api.add_exception_handler(AuthenticationError, _of_missing_token)
     api.add_exception_handler(ChainUnavailable, _of_chain_down)
+    api.add_exception_handler(PyMongoError, _of_database)
     api.add_exception_handler(Exception, of_fault)
     for down in DATABASE_DOWN:
         api.add_exception_handler(down, _of_database_down)

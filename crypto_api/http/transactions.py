@@ -6,7 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from crypto_api.classification.types import Category
-from crypto_api.flows.annotate_transaction import Annotation, annotate_transaction
+from crypto_api.flows.annotate_transaction import Annotation
+from crypto_api.flows.annotate_transaction import annotate_transaction as annotate
 from crypto_api.http.answers import answer
 from crypto_api.http.auth import org_of
 from crypto_api.http.etag import expected_versions
@@ -59,10 +60,10 @@ async def get_transaction(request: HttpRequest, transaction_id: str) -> HttpResp
 
 @router.put("/transactions/{transaction_id}/", response=TransactionRead, summary="Say what a transaction is, or note something")
 @requires(Permission.TRANSACTIONS_WRITE)
-async def annotate(request: HttpRequest, transaction_id: str, body: TransactionAnnotate) -> HttpResponse:
+async def annotate_transaction(request: HttpRequest, transaction_id: str, body: TransactionAnnotate) -> HttpResponse:
     """What is left out stays as it is. A category set here is a person's word: nothing overrides it."""
     runtime = runtime_of(request.scope)
-    row = await annotate_transaction(
+    row = await annotate(
         runtime.uow, runtime.clock, org_of(request), transaction_id, Annotation(**body.model_dump()), expected_versions(request)
     )
     return answer(TransactionRead.of(row), version=row.version)

@@ -1,0 +1,153 @@
+"""The API over real HTTP: uvicorn in this process, on the test's own database, with two organisations in it where a test asks for them."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from crypto_api.flows.send_verification_mail import send_verification_mail
+from crypto_api.http import in_flight
+from crypto_api.organizations import service as organizations
+from crypto_api.organizations.types import Role
+from crypto_api.runtime import Runtime
+from crypto_project.asgi import inner
+from crypto_project.embedded.ports import free_port
+from crypto_project.lifespan import Lifespan
+from tests.tenant_guard import guard
+
+PASSWORD = "a-river-of-9-stones"
+NETWORK = {"slug": "testnet", "name": "Test network", "chain_id": 31337, "rpc_urls": ["http://127.0.0.1:9"], "confirmations": 2}
+ADDRESS = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # Ctrl-C belongs to pytest
+
+
+@contextlib.asynccontextmanager
+async def serve(runtime: Runtime) -> AsyncIterator[str]:
+    """The API on `runtime`, as `uvicorn crypto_project.asgi:application` serves it; its address."""
+
+    @contextlib.asynccontextmanager
+    async def state() -> AsyncIterator[dict[str, Any]]:
+        yield {"runtime": runtime, "hub": None}
+
+    port = free_port()
+    config = uvicorn.Config(Lifespan(inner, state), port=port, lifespan="on", log_config=None, access_log=False, server_header=False)
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        assert not serving.done(), "the server did not start"
+        await asyncio.sleep(0.005)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        await serving
+        await in_flight.drain(5)
+
+
+@pytest.fixture(autouse=True)
+def every_query_names_the_organisation() -> Iterator[None]:
+    guard.violations.clear()
+    yield
+    assert guard.violations == []
+
+
+@pytest.fixture
+def networks() -> list[dict[str, object]]:
+    """Rows of the networks file: override to have others."""
+    return [dict(NETWORK)]
+
+
+@pytest.fixture
+async def runtime(make_config: Any, networks: list[dict[str, object]]) -> AsyncIterator[Runtime]:
+    from crypto_api.bootstrap import open_runtime
+
+    async with open_runtime(make_config(networks)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def api(runtime: Runtime) -> AsyncIterator[str]:
+    async with serve(runtime) as base_url:
+        yield base_url
+
+
+@pytest.fixture
+async def client(api: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody who is not logged in."""
+    async with httpx.AsyncClient(base_url=api, timeout=20) as opened:
+        yield opened
+
+
+@dataclass
+class Person:
+    user: dict[str, Any]
+    http: httpx.AsyncClient
+    tokens: dict[str, Any]
+
+    @property
+    def org_id(self) -> str:
+        org_id: str = self.user["organization_id"]
+        return org_id
+
+
+Join = Callable[..., Awaitable[Person]]
+
+
+@pytest.fixture
+async def join(api: str, runtime: Runtime) -> AsyncIterator[Join]:
+    """`await join("ada", founds="Byron Treasury")` or `await join("bob", org_id=…, role=Role.AUDITOR)`: registered, verified, logged in."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def make(name: str, *, founds: str | None = None, org_id: str | None = None, role: Role = Role.ADMIN) -> Person:
+            http = await stack.enter_async_context(httpx.AsyncClient(base_url=api, timeout=20))
+            body = registration(name) | ({"organization_name": founds} if founds else {})
+            registered = await http.post("/api/auth/register/", json=body)
+            assert registered.status_code == 201, registered.text
+            user_id = registered.json()["id"]
+            verified = await http.post("/api/auth/verify-email/", json={"token": await verification_token(runtime, user_id)})
+            assert verified.status_code == 200, verified.text
+            if org_id is not None:
+                await runtime.uow.run(lambda session: organizations.add_member(session, org_id, user_id, role, runtime.clock.now()))
+            tokens = (await http.post("/api/auth/login/", json={"username": name, "password": PASSWORD})).json()
+            http.headers["Authorization"] = f"Bearer {tokens['access']}"
+            return Person(tokens["user"], http, tokens)
+
+        yield make
+
+
+def registration(name: str, **changes: Any) -> dict[str, Any]:
+    body = {"username": name, "email": f"{name}@example.com", "password": PASSWORD, "first_name": name.title(), "last_name": "Byron"}
+    return body | changes
+
+
+async def verification_token(runtime: Runtime, user_id: str) -> str:
+    """Sends the mail as the worker does, and reads the token out of the letter."""
+    assert await send_verification_mail(runtime.uow, runtime.clock, runtime.mail, runtime.config.frontend_url, user_id)
+    letter = message_from_bytes(newest_letter(runtime).read_bytes(), policy=policy.default)
+    (link,) = [word for word in letter.get_content().split() if "verify-email/?token=" in word]
+    return str(link.split("token=")[1])
+
+
+def newest_letter(runtime: Runtime) -> Path:
+    return max((runtime.config.log_dir / "mail").glob("*.eml"))
+
+
+def wallet_body(**changes: Any) -> dict[str, Any]:
+    return {"name": "Operations", "wallet_type": "watch", "network": "testnet", "address": ADDRESS} | changes
+
+
+def random_address() -> str:
+    return "0x" + secrets.token_hex(20)
