@@ -98,6 +98,13 @@ async def page_of_entries(org_id: str, where: dict[str, Any], request: PageReque
     return await _page(JournalEntry, org_id, where, request)
 
 
+async def page_of_lines(org_id: str, account_code: str, wallet_id: str | None, days: dict[str, datetime], request: PageRequest) -> Page[JournalEntry]:
+    """Entries that count and touch the account (and the wallet)."""
+    line = {"account_code": account_code} | ({"wallet_id": wallet_id} if wallet_id is not None else {})
+    where: dict[str, Any] = {"status": {"$in": _COUNTED}, "lines": {"$elemMatch": line}, "lines.account_code": account_code}
+    return await _page(JournalEntry, org_id, where | ({"date": days} if days else {}), request)
+
+
 async def insert_entry(session: Session, row: JournalEntry) -> None:
     await row.insert(session=session)
 

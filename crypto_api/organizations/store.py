@@ -10,6 +10,11 @@ async def get(org_id: str, session: Session | None = None) -> Organization | Non
     return await Organization.get(org_id, session=session)
 
 
+async def everyone() -> list[Organization]:
+    """Every organisation of the installation: for checks that its operator runs."""
+    return await Organization.find_all().sort("+_id").to_list()
+
+
 async def membership(org_id: str, user_id: str) -> Membership | None:
     return await Membership.find_one({"org_id": org_id, "user_id": user_id})
 

@@ -35,4 +35,7 @@ class OraclePrice(SharedDocument):
 
     class Settings:
         name = "oracle_prices"
-        indexes = [IndexModel([("network", ASCENDING), ("asset", ASCENDING), ("block_number", DESCENDING)], name="asset_block")]
+        indexes = [
+            IndexModel([("network", ASCENDING), ("asset", ASCENDING), ("block_number", DESCENDING)], name="asset_block"),
+            IndexModel([("feed", ASCENDING), ("updated_at", DESCENDING)], name="feed_updated"),
+        ]

@@ -1,11 +1,11 @@
 """What an asset was worth. A price is a fact with a source and a time, or it is None: never zero, never older than its source allows."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.ids import new_id
-from crypto_api.kit.networks import PriceFeed
+from crypto_api.kit.networks import NetworkConfig, PriceFeed
 from crypto_api.prices import rules, store
 from crypto_api.prices.documents import ManualPrice, OraclePrice
 from crypto_api.prices.types import FeedReader, Moment, PriceSource, Quote
@@ -27,6 +27,26 @@ async def rate_at(org_id: str, asset: str, quote: str, moment: Moment, feeds: Fe
         onward = await _currency(org_id, feed.quote, quote, moment, feeds, now)
         if onward is not None:
             return answered if onward.source is PriceSource.IDENTITY else rules.chain(answered, onward)
+    return None
+
+
+async def past_rate(org_id: str, asset: str, quote: str, network: NetworkConfig, at: datetime) -> Quote | None:
+    """The price at a time whose block is not at hand: by hand, or what a feed was last read to say, as fresh as the feed has to be."""
+    if asset == quote:
+        return Quote(Decimal(1), PriceSource.IDENTITY, at)
+    priced = rules.priced_as(asset, network)
+    for name in dict.fromkeys((asset, priced)):
+        if (manual := await store.manual_at(org_id, name, quote, at)) is not None:
+            return Quote(manual.rate, PriceSource.MANUAL, manual.at)
+    for feed in rules.feeds_of(network, priced):
+        kept = await store.kept_oracle(feed.address, at)
+        if kept is None or at - kept.updated_at > timedelta(seconds=feed.age_max_s):
+            continue
+        found = Quote(kept.rate, PriceSource.ORACLE, kept.updated_at)
+        if feed.quote == quote:
+            return found
+        if (onward := await store.manual_at(org_id, feed.quote, quote, at)) is not None:
+            return rules.chain(found, Quote(onward.rate, PriceSource.MANUAL, onward.at))
     return None
 
 

@@ -1,0 +1,99 @@
+"""What something is, or was, worth: for people who ask. Bookings ask `prices` for the price at their own block."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from crypto_api.chains import store as chain_store
+from crypto_api.kit.amounts import add_exactly, multiply, to_functional
+from crypto_api.kit.networks import NetworkConfig
+from crypto_api.ledger import store as ledger_store
+from crypto_api.organizations import store as organizations
+from crypto_api.prices import rules, service
+from crypto_api.prices.types import FeedReader, Moment, PriceSource, Quote
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Where prices come from in this installation."""
+
+    networks: Mapping[str, NetworkConfig]
+    feeds: FeedReader
+
+
+@dataclass(frozen=True)
+class Position:
+    asset: str
+    quantity: Decimal
+    cost: Decimal
+    quote: Quote | None
+    value: Decimal | None  # None: unpriced, and in no total
+
+
+@dataclass(frozen=True)
+class PortfolioValue:
+    currency: str
+    at: datetime
+    total: Decimal  # of what is priced
+    positions: list[Position]
+
+
+async def price_at(org_id: str, base: str, quote: str, at: datetime | None, prices: Prices, now: datetime) -> Quote | None:
+    """Directly where there is a source, else through the functional currency. `at` None: at the last block processed."""
+    if base == quote:
+        return Quote(Decimal(1), PriceSource.IDENTITY, at or now)
+    if (direct := await _direct(org_id, base, quote, at, prices, now)) is not None:
+        return direct
+    organization = await organizations.get(org_id)
+    currency = organization.functional_currency if organization is not None else quote
+    left = await _direct(org_id, base, currency, at, prices, now)
+    right = await _direct(org_id, quote, currency, at, prices, now)
+    return rules.ratio(left, right) if left is not None and right is not None else None
+
+
+async def portfolio_value(org_id: str, prices: Prices, now: datetime) -> PortfolioValue:
+    """What the books hold, at the prices of the last block processed. What has no price is listed and in no total."""
+    organization = await organizations.get(org_id)
+    assert organization is not None
+    currency = organization.functional_currency
+    held: dict[str, list[tuple[Decimal, Decimal]]] = {}
+    for (_, asset), (quantity, cost) in (await ledger_store.holdings(org_id)).items():
+        held.setdefault(asset, []).append((quantity, cost))
+    positions = []
+    for asset, rows in sorted(held.items()):
+        quantity, cost = add_exactly([row[0] for row in rows]), add_exactly([row[1] for row in rows])
+        if quantity == 0:
+            continue
+        quote = await price_at(org_id, asset, currency, None, prices, now)
+        worth = to_functional(multiply(quantity, quote.rate)) if quote is not None else None
+        positions.append(Position(asset, quantity, cost, quote, worth))
+    return PortfolioValue(currency, now, add_exactly([row.value for row in positions if row.value is not None]), positions)
+
+
+async def _direct(org_id: str, asset: str, quote: str, at: datetime | None, prices: Prices, now: datetime) -> Quote | None:
+    for slug, network in prices.networks.items():
+        moment = await _last_block(slug, network) if at is None else None
+        if moment is not None:
+            # What a person entered counts from its own time on, also between the last block and now
+            found = await service.past_rate(org_id, asset, quote, _without_feeds(network), now) or await service.rate_at(
+                org_id, asset, quote, moment, prices.feeds, now
+            )
+        else:
+            found = await service.past_rate(org_id, asset, quote, network, at or now)
+        if found is not None:
+            return found
+    return None
+
+
+def _without_feeds(network: NetworkConfig) -> NetworkConfig:
+    return network.model_copy(update={"price_feeds": []})
+
+
+async def _last_block(slug: str, network: NetworkConfig) -> Moment | None:
+    cursor = await chain_store.cursor(slug)
+    if cursor is None:
+        return None
+    blocks = await chain_store.canonical_blocks(slug, cursor.height)
+    block = next((block for block in blocks if block.hash == cursor.hash), None)
+    return Moment(network, block.number, block.hash, block.timestamp) if block is not None else None
