@@ -21,10 +21,13 @@ READS_ACROSS = {
     "organizations.memberships_of": "at log-in: which organisations is this person in?",
     "organizations.memberships_of_people": "open consoles check again what their people may see",
     "tasks.running_since_before": "the sweeper ends tasks whose worker died",
+    "transactions.in_block": "a reorganisation takes a block from everybody who had something in it",
+    "transactions.stored_of_network": "the follower finds rows of all organisations by their natural keys, which hold the organisation",
     "transactions.due_for_booking_of_network": "the follower books what its network stored",
     "transactions.unconfirmed_of_network": "the follower confirms by depth",
     "wallets.changed_on_network": "the follower refreshes its watch list",
     "wallets.due_for_opening_on_network": "the follower opens the books of new wallets",
+    "wallets.opened_at_on_network": "a reorganisation takes back openings at a block",
 }
 
 # Writes outside a unit of work: one document each, safe to repeat, with nothing that must become true together with it.
