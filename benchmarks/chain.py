@@ -17,8 +17,8 @@ import sys
 import tempfile
 import time
 from base64 import b64encode
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 

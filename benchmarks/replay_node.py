@@ -79,7 +79,7 @@ class Chain:
 
     def _transfer(self, number: int, block_hash: str, index: int, transfers: int) -> tuple[dict[str, Any], dict[str, Any] | None]:
         random, hash_ = self.random, _hash("tx", number, index)
-        sender, somebody = "0x%040x" % random.getrandbits(160), "0x%040x" % random.getrandbits(160)
+        sender, somebody = f"0x{random.getrandbits(160):040x}", f"0x{random.getrandbits(160):040x}"
         to_us = (number * transfers + index) % WATCHED_EVERY == 0
         recipient = address(random.randrange(self.watched)) if to_us else somebody
         self.paid += to_us
@@ -108,7 +108,14 @@ class Chain:
         if not token:
             return transaction, None
         topics = [TRANSFER, "0x" + sender[2:].rjust(64, "0"), "0x" + recipient[2:].rjust(64, "0")]
-        log = {"address": TOKEN, "topics": topics, "data": _word(random.randrange(1, 10**9)), "transactionHash": hash_, "logIndex": hex(index), "removed": False}
+        log = {
+            "address": TOKEN,
+            "topics": topics,
+            "data": _word(random.randrange(1, 10**9)),
+            "transactionHash": hash_,
+            "logIndex": hex(index),
+            "removed": False,
+        }
         return transaction, {**log, **place}
 
     def answer(self, call: dict[str, Any]) -> bytes:

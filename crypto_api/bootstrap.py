@@ -20,6 +20,7 @@ from mongodb_config.client import connect
 from mongodb_config.leases import Leases
 from mongodb_config.migrations import refuse_newer
 from mongodb_config.probe import inspect
+from mongodb_config.presence import Presence
 from mongodb_config.unit_of_work import UnitOfWork
 
 
@@ -46,7 +47,7 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
             networks=networks,
             mongo=mongo,
             database=database,
-            uow=UnitOfWork(mongo),
+            uow=UnitOfWork(mongo, await stack.enter_async_context(Presence(database))),
             leases=Leases(database),
             rpc=rpc,
             queue=await stack.enter_async_context(JobQueue(config.redis_url)),

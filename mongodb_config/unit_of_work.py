@@ -16,6 +16,7 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from mongodb_config.client import MongoClient
+from mongodb_config.presence import Presence
 
 Session = AsyncClientSession
 Result = TypeVar("Result")
@@ -25,8 +26,10 @@ _BACKOFF_S_MAX = 0.25
 
 
 class UnitOfWork:
-    def __init__(self, client: MongoClient) -> None:
+    def __init__(self, client: MongoClient, presence: Presence | None = None) -> None:
+        """With `presence`, locks of this process are freed soon after it is killed; without, when the server's time limit ends them."""
         self._client = client
+        self._presence = presence
 
     async def run(self, work: Callable[[Session], Awaitable[Result]]) -> Result:
         """Runs `work` in a transaction with snapshot reads and commits it. A transient conflict runs it again, a bounded number of
@@ -42,6 +45,8 @@ class UnitOfWork:
 
     async def _once(self, work: Callable[[Session], Awaitable[Result]]) -> Result:
         async with self._client.start_session() as session:
+            if self._presence is not None:
+                await self._presence.note(session)
             await session.start_transaction(
                 read_concern=ReadConcern("snapshot"),
                 write_concern=WriteConcern("majority", j=True),

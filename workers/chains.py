@@ -9,6 +9,7 @@ import os
 import socket
 from dataclasses import dataclass, field
 
+from crypto_api.adapters.price_feed import ChainFeedReader
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import ChainCursor, FollowState
 from crypto_api.flows.advance_chain import CursorMoved, NotLinked, Step, advance_chain, start_following
@@ -19,7 +20,6 @@ from crypto_api.flows.rewind_chain import TooDeep, rewind_chain
 from crypto_api.kit import log
 from crypto_api.kit.ethereum import ChainUnavailable
 from crypto_api.kit.networks import NetworkConfig
-from crypto_api.adapters.price_feed import ChainFeedReader
 from crypto_api.runtime import Runtime
 from crypto_api.wallets.watch_list import WatchList
 from workers.lane import Lane
@@ -39,6 +39,9 @@ class Follower:
     runtime: Runtime
     network: NetworkConfig
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.feeds = ChainFeedReader(self.runtime.rpc)
 
     async def run(self) -> None:
         """Follows while it holds the lease; returns when the lease is lost, to wait for it again."""
@@ -85,7 +88,7 @@ class Follower:
                 pause_s = min(pause_s * 2, _PAUSE_S_MAX)
                 continue
             except TooDeep as error:
-                logger.error("follower stopped", network=self.network.slug, reason=str(error))
+                logger.critical("follower stopped", network=self.network.slug, reason=str(error))
                 await asyncio.sleep(_PAUSE_S_MAX)
                 continue
             with contextlib.suppress(TimeoutError):
@@ -94,23 +97,28 @@ class Follower:
 
     async def _until_caught_up(self, watched: WatchList) -> None:
         runtime, network, chain = self.runtime, self.network, self.runtime.rpc[self.network.slug]
-        cursor = await start_following(network, chain, runtime.clock)
         await self._book()  # what a crash may have left behind
         while True:
-            await open_wallets(runtime.uow, runtime.clock, network, chain, self._feeds(), cursor)
+            cursor = await start_following(network, chain, runtime.clock)
+            await self._open_wallets(cursor)
             await watched.refresh()
             try:
                 step = await advance_chain(runtime.uow, runtime.clock, network, chain, watched, cursor)
             except NotLinked:
                 await self._rewind(watched, cursor)
-                step = None
+                continue
             except CursorMoved:
-                step = None
-            if step is not None:
-                await self._settle(step)
-                if step.blocks == 0 or step.caught_up:
-                    return
-            cursor = await start_following(network, chain, runtime.clock)
+                continue
+            await self._settle(step)
+            if step.blocks == 0 or step.caught_up:
+                return
+
+    async def _open_wallets(self, cursor: ChainCursor) -> None:
+        runtime, network = self.runtime, self.network
+        try:
+            await open_wallets(runtime.uow, runtime.clock, network, runtime.rpc[network.slug], self.feeds, cursor)
+        except ChainUnavailable as error:  # the cursor's block may be gone, which the next step finds out
+            logger.warning("opening of wallets waits for the node", network=network.slug, reason=error.detail)
 
     async def _settle(self, step: Step) -> None:
         if step.transactions:
@@ -124,10 +132,9 @@ class Follower:
 
     async def _rewind(self, watched: WatchList, cursor: ChainCursor) -> None:
         rewound = await rewind_chain(self.runtime.uow, self.runtime.clock, self.network, self.runtime.rpc[self.network.slug], watched.org_ids())
-        logger.warning("reorganisation undone", network=self.network.slug, from_height=cursor.height, to_height=rewound.ancestor_height, depth=rewound.depth)
+        logger.warning(
+            "reorganisation undone", network=self.network.slug, from_height=cursor.height, to_height=rewound.ancestor_height, depth=rewound.depth
+        )
 
     async def _book(self) -> None:
-        await book_due(self.runtime.uow, self.runtime.clock, self.network, self._feeds(), self.runtime.queue)
-
-    def _feeds(self) -> ChainFeedReader:
-        return ChainFeedReader(self.runtime.rpc)
+        await book_due(self.runtime.uow, self.runtime.clock, self.network, self.feeds, self.runtime.queue)

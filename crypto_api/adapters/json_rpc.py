@@ -7,9 +7,9 @@ lagging node then errs instead of answering "none".
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Container, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
 import msgspec
@@ -98,12 +98,27 @@ class _Answer(msgspec.Struct):
     error: dict[str, Any] | None = None
 
 
-_decode_answers = msgspec.json.Decoder(list[_Answer]).decode
-_decode_block = msgspec.json.Decoder(_Block | None).decode
-_decode_header = msgspec.json.Decoder(_Header | None).decode
-_decode_logs = msgspec.json.Decoder(list[_Log]).decode
-_decode_receipt = msgspec.json.Decoder(_Receipt | None).decode
-_decode_text = msgspec.json.Decoder(str).decode
+T = TypeVar("T")
+
+
+def _decoder(kind: type[T]) -> Callable[[bytes | msgspec.Raw], T]:
+    decode = msgspec.json.Decoder(kind).decode
+
+    def read(raw: bytes | msgspec.Raw) -> T:
+        try:
+            return decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InconsistentAnswer(f"the node's answer is malformed: {error}"[:200]) from error
+
+    return read
+
+
+_decode_answers = _decoder(list[_Answer])
+_decode_block: Callable[[bytes | msgspec.Raw], _Block | None] = _decoder(_Block | None)  # type: ignore[arg-type]
+_decode_header: Callable[[bytes | msgspec.Raw], _Header | None] = _decoder(_Header | None)  # type: ignore[arg-type]
+_decode_logs = _decoder(list[_Log])
+_decode_receipt: Callable[[bytes | msgspec.Raw], _Receipt | None] = _decoder(_Receipt | None)  # type: ignore[arg-type]
+_decode_text = _decoder(str)
 
 Call = tuple[str, list[Any]]
 
@@ -304,7 +319,9 @@ def _reduce(block: _Block, logs: list[_Log], watched: Container[str]) -> WireBlo
     return WireBlock(
         _header(block),
         tuple(
-            WireTransaction(tx.hash, int(tx.index, 16), tx.sender.lower(), tx.to.lower() if tx.to else None, int(tx.value, 16), int(tx.nonce, 16), tx.input)
+            WireTransaction(
+                tx.hash, int(tx.index, 16), tx.sender.lower(), tx.to.lower() if tx.to else None, int(tx.value, 16), int(tx.nonce, 16), tx.input
+            )
             for tx in kept
         ),
         tuple(WireLog(row.address.lower(), tuple(row.topics), row.data, row.transaction_hash, int(row.log_index, 16)) for row in kept_logs),

@@ -25,6 +25,7 @@ class ChainCursor(SharedDocument):
     state: FollowState = FollowState.STARTING
     reason: str | None = None
     processed_at: datetime
+    held: int = 0  # counts units of work that rest on this position
 
     class Settings:
         name = "chain_cursors"

@@ -29,7 +29,14 @@ async def cursor(network: str) -> ChainCursor | None:
 async def start(network: str, chain_id: int, header: BlockHeader, now: datetime) -> None:
     """Makes the cursor and its block unless the network has one; harmless when done twice."""
     row = ChainCursor(
-        id=network, created_at=now, chain_id=chain_id, height=header.number, hash=header.hash, head=header.number, confirmed=header.number, processed_at=now
+        id=network,
+        created_at=now,
+        chain_id=chain_id,
+        height=header.number,
+        hash=header.hash,
+        head=header.number,
+        confirmed=header.number,
+        processed_at=now,
     )
     blocks = ChainBlock.get_pymongo_collection()
     await blocks.bulk_write([_stored(network, chain_id, header, now)])
@@ -39,14 +46,20 @@ async def start(network: str, chain_id: int, header: BlockHeader, now: datetime)
     await rows.update_one({"_id": network}, {"$setOnInsert": fields}, upsert=True)
 
 
-async def move_cursor(
-    session: Session, network: str, *, expected: Position, to: Position, head: int, now: datetime
-) -> bool:
+async def move_cursor(session: Session, network: str, *, expected: Position, to: Position, head: int, now: datetime) -> bool:
     """Compare-and-set: False when the cursor no longer stands at `expected`."""
     changes: dict[str, Any] = {"height": to.height, "hash": to.hash, "head": head, "processed_at": now, "reason": None}
     changes["state"] = FollowState.FOLLOWING if to.height >= head else FollowState.CATCHING_UP
     done = await ChainCursor.get_pymongo_collection().update_one(
         {"_id": network, "height": expected.height, "hash": expected.hash}, {"$set": changes}, session=session
+    )
+    return done.matched_count == 1
+
+
+async def hold_cursor(session: Session, network: str, position: Position) -> bool:
+    """Makes this unit of work conflict with any that moves the cursor; False when it already stands elsewhere."""
+    done = await ChainCursor.get_pymongo_collection().update_one(
+        {"_id": network, "height": position.height, "hash": position.hash}, {"$inc": {"held": 1}}, session=session
     )
     return done.matched_count == 1
 
@@ -67,9 +80,7 @@ async def record_blocks(session: Session, network: str, chain_id: int, headers: 
 
 
 async def orphan_block(session: Session, chain_id: int, block_hash: str) -> None:
-    await ChainBlock.get_pymongo_collection().update_one(
-        {"_id": block_id(chain_id, block_hash)}, {"$set": {"orphaned": True}}, session=session
-    )
+    await ChainBlock.get_pymongo_collection().update_one({"_id": block_id(chain_id, block_hash)}, {"$set": {"orphaned": True}}, session=session)
 
 
 async def canonical_blocks(network: str, from_height: int) -> list[ChainBlock]:
@@ -93,6 +104,10 @@ async def forget_blocks_below(network: str, height: int) -> None:
 
 async def tokens(network: str, contracts: Iterable[str]) -> list[TokenContract]:
     return await TokenContract.find({"network": network, "address": {"$in": list(contracts)}}).to_list()
+
+
+async def tokens_by_id(network: str, ids: Iterable[str]) -> list[TokenContract]:
+    return await TokenContract.find({"network": network, "_id": {"$in": sorted(ids)}}).to_list()
 
 
 async def pin_token(row: TokenContract) -> None:

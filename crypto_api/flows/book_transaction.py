@@ -19,6 +19,7 @@ from crypto_api.classification.types import Category, Decision, DecisionSource, 
 from crypto_api.events import service as events
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.clock import Clock
+from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger import rules as ledger_rules
 from crypto_api.ledger import service as ledger
@@ -123,6 +124,7 @@ async def _book(session: Session, valued: Valued, now: datetime) -> BookingResul
         raise _NoLongerDue
     told = transaction.event_fields() | {"category": decision.category.value}
     await events.append(session, transaction.org_id, TransactionBooked(**told), now)
+    faultpoint("book_transaction.before_commit")
     return BookingResult(True, decision.category, entry_ids[0] if entry_ids else None, posting.unpriced)
 
 

@@ -15,7 +15,7 @@ from crypto_api.chains.types import ChainReader, Position
 from crypto_api.events import service as events
 from crypto_api.flows.advance_chain import CursorMoved
 from crypto_api.flows.book_transaction import reverse_bookings
-from crypto_api.flows.open_wallet_books import reverse_opening
+from crypto_api.flows.open_wallets import reverse_opening
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.networks import NetworkConfig

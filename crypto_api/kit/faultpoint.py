@@ -6,24 +6,21 @@
 import os
 import signal
 
-_armed_name = ""
-_passes_left = 0
+_armed: list[str] = []
+"""The name, once for each pass that is left."""
 
 
 def arm(setting: str) -> None:
     """`name` or `name:pass`; empty disarms."""
-    global _armed_name, _passes_left
-    _armed_name, _, passes = setting.partition(":")
-    _passes_left = int(passes or 1)
+    name, _, passes = setting.partition(":")
+    _armed[:] = [name] * int(passes or 1) if name else []
 
 
 def faultpoint(name: str) -> None:
-    global _passes_left
-    if name != _armed_name:
-        return
-    _passes_left -= 1
-    if _passes_left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+    if _armed and _armed[0] == name:
+        _armed.pop()
+        if not _armed:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 arm(os.environ.get("COFFER_FAULTPOINT", ""))

@@ -1,6 +1,6 @@
 """What a job is. Each slice declares its own in `jobs.py`; `workers/` binds an actor to each."""
 
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,3 +12,9 @@ class Job(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: ClassVar[str]
+
+
+class Jobs(Protocol):
+    """Where a flow leaves a nudge after its commit. False when the queue is away: the sweep finds the work."""
+
+    async def put(self, job: Job, *, in_s: float = 0) -> bool: ...

@@ -14,7 +14,9 @@ import orjson
 import structlog
 from structlog.contextvars import bound_contextvars, merge_contextvars
 
-SECRET_NAMES = frozenset({"password", "new_password", "current_password", "private_key", "token", "access", "refresh", "ticket", "secret", "authorization", "key"})
+SECRET_NAMES = frozenset(
+    {"password", "new_password", "current_password", "private_key", "token", "access", "refresh", "ticket", "secret", "authorization", "key"}
+)
 
 bound = bound_contextvars
 """`with bound(request_id=…):` every line inside carries it."""

@@ -31,7 +31,9 @@ async def test_only_what_touches_a_watched_address_is_read(chain: LocalChain, ac
         (read,) = await reader.read_blocks(block.number, block.number, {bob.address.lower()})
         receipts = await reader.read_receipts([to_bob.hash])
     assert (read.header.number, read.header.hash) == (block.number, block.hash)
-    assert [(tx.hash, tx.sender, tx.recipient, tx.value) for tx in read.transactions] == [(to_bob.hash, alice.address.lower(), bob.address.lower(), 7)]
+    assert [(tx.hash, tx.sender, tx.recipient, tx.value) for tx in read.transactions] == [
+        (to_bob.hash, alice.address.lower(), bob.address.lower(), 7)
+    ]
     assert receipts[to_bob.hash].block_hash == block.hash
     assert receipts[to_bob.hash].gas_used == 21_000
 

@@ -172,7 +172,6 @@ class Run:
                 self.process.join()
                 await census.close()
         finally:
-            await client.drop_database(self.database)
             await client.close()
         return self.outcome
 
@@ -340,7 +339,9 @@ async def main() -> int:
     async for outcome in crash_runs(range(options.seed, options.seed + options.runs)):
         failed += bool(outcome.problems)
         steps[outcome.plan.step] += outcome.killed
-        sys.stdout.write(f"{outcome.plan} killed={outcome.killed} movements={outcome.movements} orphaned={outcome.orphaned} {outcome.problems or 'ok'}\n")
+        sys.stdout.write(
+            f"{outcome.plan} killed={outcome.killed} movements={outcome.movements} orphaned={outcome.orphaned} {outcome.problems or 'ok'}\n"
+        )
         sys.stdout.flush()
     figures = {"runs": options.runs, "failed": failed, "kills": dict(steps), "seconds": round(time.monotonic() - started)}
     sys.stdout.write(json.dumps(figures) + "\n")

@@ -1,0 +1,45 @@
+"""Book what was stored and is not in the books yet, in the order of the chain.
+
+Storing and booking are units of work of their own: the chain is followed even when one organisation's books refuse an entry, and a
+crash in between leaves rows marked as due, which the next pass takes up.
+"""
+
+from pymongo.errors import PyMongoError
+
+from crypto_api.classification.jobs import ClassifyTransaction
+from crypto_api.classification.types import Category
+from crypto_api.flows.book_transaction import book_transaction
+from crypto_api.kit import log
+from crypto_api.kit.clock import Clock
+from crypto_api.kit.ethereum import ChainUnavailable
+from crypto_api.kit.jobs import Jobs
+from crypto_api.kit.networks import NetworkConfig
+from crypto_api.prices.types import FeedReader
+from crypto_api.transactions import store as transactions
+from mongodb_config.unit_of_work import UnitOfWork
+
+ROWS_AT_ONCE = 500
+logger = log.get(__name__)
+
+
+async def book_due(uow: UnitOfWork, clock: Clock, network: NetworkConfig, feeds: FeedReader, queue: Jobs) -> int:
+    """Returns how many were booked. Stops early where the node cannot answer for a price: its block may be gone, and following finds out."""
+    done, failed = 0, set[str]()
+    while rows := [row for row in await transactions.due_for_booking_of_network(network.slug, ROWS_AT_ONCE + len(failed)) if row.id not in failed]:
+        for row in rows:
+            try:
+                result = await book_transaction(uow, clock, row, network, feeds)
+            except ChainUnavailable as error:
+                logger.warning("booking waits for the node", transaction=row.id, reason=error.detail)
+                return done
+            except PyMongoError:
+                raise
+            except Exception:
+                # One organisation's entry must not hold up every other's: it stays due, and loud.
+                logger.exception("booking failed", transaction=row.id, org_id=row.org_id)
+                failed.add(row.id)
+                continue
+            done += 1
+            if result.booked and result.category is Category.UNCLASSIFIED:
+                await queue.put(ClassifyTransaction(org_id=row.org_id, transaction_id=row.id))
+    return done

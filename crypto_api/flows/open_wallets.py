@@ -1,0 +1,155 @@
+"""Open the books of wallets that begin to be watched: what each holds at the last block processed comes in as an opening entry, and its
+movements count from the next block on.
+
+The follower itself does it between two blocks, under compare-and-set on the cursor, so that no block lies between the opening and the
+first movement. A wallet whose watching paused is opened again the same way: what changed meanwhile comes in as one difference.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from crypto_api.chains import rules as chain_rules
+from crypto_api.chains import store as chain_store
+from crypto_api.chains.documents import ChainCursor
+from crypto_api.chains.types import ChainReader, Position
+from crypto_api.events import service as events
+from crypto_api.kit.amounts import add_exactly, is_exact, to_units
+from crypto_api.kit.clock import Clock
+from crypto_api.kit.networks import NetworkConfig
+from crypto_api.ledger import rules as ledger_rules
+from crypto_api.ledger import service as ledger
+from crypto_api.ledger import store as ledger_store
+from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, EntryDraft, EntryStatus, Place, Source, SourceKind
+from crypto_api.organizations import store as organizations
+from crypto_api.prices import service as prices
+from crypto_api.prices.types import FeedReader, Moment
+from crypto_api.transactions.rules import NATIVE_DECIMALS
+from crypto_api.wallets import store as wallet_store
+from crypto_api.wallets.documents import Wallet
+from crypto_api.wallets.events import WalletOpened
+from mongodb_config.unit_of_work import Session, UnitOfWork
+
+
+@dataclass(frozen=True)
+class _Asset:
+    name: str
+    contract: str | None
+    decimals: int
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """What the chain holds more (or less) than the books, worth `value` in the functional currency (None: unpriced)."""
+
+    asset: str
+    quantity: Decimal
+    value: Decimal | None
+
+
+async def open_wallets(uow: UnitOfWork, clock: Clock, network: NetworkConfig, chain: ChainReader, feeds: FeedReader, cursor: ChainCursor) -> int:
+    """Opens every wallet that is due, at the cursor's block; returns how many. ChainUnavailable when the node cannot tell the balances."""
+    due = await wallet_store.due_for_opening_on_network(network.slug)
+    opened = 0
+    for wallet in due:
+        header = await chain.header(cursor.height)
+        if header is None or header.hash != cursor.hash:
+            return opened  # reorganised: the next step finds out, and this is tried again
+        moment = Moment(network, cursor.height, cursor.hash, datetime.fromtimestamp(header.timestamp, UTC))
+        differences = await _differences(wallet, network, chain, feeds, moment, clock.now())
+        opened += await _open(uow, clock, wallet, differences, moment)
+    return opened
+
+
+async def reverse_opening(session: Session, wallet: Wallet, now: datetime) -> None:
+    """Takes the opening entry back, in the unit of work that orphans its block."""
+    assert wallet.opened_at_hash is not None
+    for entry in await ledger_store.entries_of_source(wallet.org_id, SourceKind.OPENING, _source_id(wallet, wallet.opened_at_hash), session):
+        if entry.status is EntryStatus.POSTED:
+            await ledger.reverse(session, wallet.org_id, entry.id, now, "The block of the opening is no longer part of the chain")
+
+
+async def _open(uow: UnitOfWork, clock: Clock, wallet: Wallet, differences: list[_Difference], moment: Moment) -> bool:
+    here = Position(moment.block_number, moment.block_hash)
+    organization = await organizations.get(wallet.org_id)
+    assert organization is not None, f"wallet {wallet.id} of an organisation that does not exist"
+    day = moment.at.astimezone(ZoneInfo(organization.time_zone)).date()
+
+    async def work(session: Session) -> bool:
+        now = clock.now()
+        if not await chain_store.hold_cursor(session, moment.network.slug, here) or not await wallet_store.mark_opened(
+            session, wallet, here.height, here.hash, now
+        ):
+            return False
+        if differences:
+            source_id = _source_id(wallet, here.hash)
+            purpose = await ledger.open_purpose(session, wallet.org_id, SourceKind.OPENING, source_id, "opening")
+            places = {Place(AccountCode.CRYPTO, wallet.id, row.asset) for row in differences}
+            held = await ledger_store.holdings_in(wallet.org_id, places, session)
+            posting = ledger_rules.post([_change(wallet, row) for row in differences], held)
+            draft = EntryDraft(
+                date=day,
+                description=f"Opening balance of {wallet.name}",
+                source=Source(kind=SourceKind.OPENING, id=source_id, purpose=purpose),
+                reference=f"block {here.height}",
+                lines=list(posting.lines),
+                unpriced=posting.unpriced,
+            )
+            await ledger.post(session, wallet.org_id, draft, now)
+        await events.append(
+            session,
+            wallet.org_id,
+            WalletOpened(
+                wallet_id=wallet.id,
+                network=wallet.network,
+                address=wallet.address,
+                name=wallet.name,
+                monitoring_enabled=True,
+                block_number=here.height,
+            ),
+            now,
+        )
+        return True
+
+    return await uow.run(work)
+
+
+def _source_id(wallet: Wallet, block_hash: str) -> str:
+    return f"{wallet.id}@{block_hash}"
+
+
+def _change(wallet: Wallet, row: _Difference) -> Change:
+    place = Place(AccountCode.CRYPTO, wallet.id, row.asset)
+    if row.quantity > 0:
+        return Acquisition(place, row.quantity, row.value, AccountCode.OPENING, "Held when watching began")
+    return Disposal(place, -row.quantity, row.value, AccountCode.OPENING, "Gone while not watched")
+
+
+async def _differences(
+    wallet: Wallet, network: NetworkConfig, chain: ChainReader, feeds: FeedReader, moment: Moment, now: datetime
+) -> list[_Difference]:
+    held = {asset: quantity for (wallet_id, asset), (quantity, _) in (await ledger_store.holdings(wallet.org_id)).items() if wallet_id == wallet.id}
+    assets = await _assets(network, set(held))
+    raws = await chain.balances([(wallet.address, asset.contract) for asset in assets], moment.block_hash)
+    organization = await organizations.get(wallet.org_id)
+    assert organization is not None, f"wallet {wallet.id} of an organisation that does not exist"
+    found = []
+    for asset, raw in zip(assets, raws, strict=True):
+        on_chain = to_units(raw, asset.decimals)
+        if not is_exact(on_chain):
+            continue  # 34 digits do not hold it: kept out of the books
+        quantity = add_exactly([on_chain, -held.get(asset.name, Decimal(0))])
+        if quantity != 0:
+            quote = await prices.rate_at(wallet.org_id, asset.name, organization.functional_currency, moment, feeds, now)
+            value = ledger_rules.value_of(abs(quantity), quote.rate) if quote else None
+            found.append(_Difference(asset.name, quantity, value))
+    return found
+
+
+async def _assets(network: NetworkConfig, held: set[str]) -> list[_Asset]:
+    """The coin, every listed token, and whatever else the books hold of this wallet."""
+    listed = [_Asset(network.native_asset, None, NATIVE_DECIMALS), *(_Asset(t.symbol, t.address, t.decimals) for t in network.listed())]
+    others = held - {asset.name for asset in listed}
+    pinned = await chain_store.tokens_by_id(network.slug, {other for other in others if other.startswith(chain_rules.asset_id(network.chain_id, ""))})
+    return listed + [_Asset(row.id, row.address, row.decimals) for row in pinned if row.decimals is not None]

@@ -1,0 +1,81 @@
+"""Free what a killed process left locked.
+
+A transaction outlives the process that began it: the server keeps its locks until `transactionLifetimeLimitSeconds`, 60 by default, since
+a driver may go on with it over another connection. So each process keeps a row with the ids of its server sessions and a heartbeat,
+and whoever finds a heartbeat that stopped kills those sessions, which aborts what was open. A process that only slept loses a transaction
+that way and runs it again, as after any transient conflict.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import socket
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+from bson.binary import Binary
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import PyMongoError
+
+from mongodb_config.client import Database
+
+COLLECTION = "process_presence"
+HEARTBEAT_S = 1.0
+DEAD_AFTER_S = 5.0
+_logger = logging.getLogger(__name__)
+
+
+class Presence:
+    """`async with Presence(database) as presence:` beats inside, and looks after the others."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._rows = database[COLLECTION]
+        self._id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._known: set[bytes] = set()
+        self._beating: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._beating = asyncio.create_task(self._beat(), name="presence")
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        assert self._beating is not None
+        self._beating.cancel()
+        await asyncio.gather(self._beating, return_exceptions=True)
+        with contextlib.suppress(PyMongoError):  # a row that stays is taken for that of a dead process, which by then is true
+            await self._rows.delete_one({"_id": self._id})
+
+    async def note(self, session: AsyncClientSession) -> None:
+        """Before the first transaction of a server session. The driver reuses sessions, so this writes a few times in a process's life."""
+        session_id = session.session_id["id"]
+        if bytes(session_id) not in self._known:
+            await self._rows.update_one(
+                {"_id": self._id}, {"$addToSet": {"sessions": session_id}, "$set": {"beat_at": datetime.now(UTC)}}, upsert=True
+            )
+            self._known.add(bytes(session_id))
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self._rows.update_one({"_id": self._id}, {"$set": {"beat_at": datetime.now(UTC)}}, upsert=True)
+                await self.bury_the_dead()
+            except PyMongoError as error:
+                _logger.warning("presence: %s", error)
+            await asyncio.sleep(HEARTBEAT_S)
+
+    async def bury_the_dead(self) -> int:
+        """Kills the sessions of every process whose heartbeat stopped; returns how many processes that were. Several may do it at once."""
+        silent_since = datetime.now(UTC) - timedelta(seconds=DEAD_AFTER_S)
+        dead: list[dict[str, Any]] = await self._rows.find({"_id": {"$ne": self._id}, "beat_at": {"$lt": silent_since}}).to_list()
+        for row in dead:
+            sessions: list[UUID] = row.get("sessions", [])
+            if sessions:
+                await self._database.client.admin.command("killSessions", [{"id": Binary.from_uuid(session_id)} for session_id in sessions])
+            await self._rows.delete_one({"_id": row["_id"], "beat_at": row["beat_at"]})
+            _logger.warning("presence: %s stopped without a word; its %d sessions are ended", row["_id"], len(sessions))
+        return len(dead)
