@@ -1,8 +1,8 @@
 """What a killed process left locked is free again within seconds, not when the server's minute is over."""
 
-import multiprocessing
-import os
+import asyncio
 import signal
+import sys
 import time
 from typing import Any
 
@@ -13,21 +13,23 @@ from mongodb_config.client import connect
 from mongodb_config.presence import COLLECTION, DEAD_AFTER_S, Presence
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
+DIES_HOLDING_A_LOCK = """
+import asyncio, os, signal, sys
+from mongodb_config.client import connect
+from mongodb_config.presence import Presence
+from mongodb_config.unit_of_work import UnitOfWork
 
-def _dies_holding_a_lock(uri: str, database: str) -> None:
-    import asyncio
+async def main():
+    client = connect(sys.argv[1])
+    database = client[sys.argv[2]]
+    async with Presence(database) as presence:
+        async def work(session):
+            await database["rows"].update_one({"_id": 1}, {"$inc": {"n": 100}}, session=session)
+            os.kill(os.getpid(), signal.SIGKILL)
+        await UnitOfWork(client, presence).run(work)
 
-    async def main() -> None:
-        client = connect(uri)
-        async with Presence(client[database]) as presence:
-
-            async def work(session: Session) -> None:
-                await client[database]["rows"].update_one({"_id": 1}, {"$inc": {"n": 100}}, session=session)
-                os.kill(os.getpid(), signal.SIGKILL)
-
-            await UnitOfWork(client, presence).run(work)
-
-    asyncio.run(main())
+asyncio.run(main())
+"""
 
 
 @pytest.mark.slow
@@ -35,18 +37,18 @@ async def test_the_locks_of_a_killed_process_are_freed(addresses: Addresses, dat
     client = connect(addresses.mongodb_uri)
     database = client[database_name]
     await database["rows"].insert_one({"_id": 1, "n": 0})
-    process = multiprocessing.get_context("forkserver").Process(target=_dies_holding_a_lock, args=(addresses.mongodb_uri, database_name))
-    process.start()
-    process.join(30)
-    assert process.exitcode == -signal.SIGKILL
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", DIES_HOLDING_A_LOCK, addresses.mongodb_uri, database_name)
+    assert await process.wait() == -signal.SIGKILL
     died_at = time.monotonic()
 
     async def work(session: Session) -> None:
         await database["rows"].update_one({"_id": 1}, {"$inc": {"n": 1}}, session=session)
 
+    dead = await database[COLLECTION].find_one({})
+    assert dead is not None
     async with Presence(database) as presence:
-        while await database[COLLECTION].count_documents({}) != 1 and time.monotonic() < died_at + 20:
-            await _pause()
+        while await database[COLLECTION].find_one({"_id": dead["_id"]}) and time.monotonic() < died_at + 20:
+            await asyncio.sleep(0.1)
         await UnitOfWork(client, presence).run(work)
         row: dict[str, Any] | None = await database["rows"].find_one({"_id": 1})
     assert row == {"_id": 1, "n": 1}, "the dead process's increment must not be there, ours must"
@@ -54,8 +56,3 @@ async def test_the_locks_of_a_killed_process_are_freed(addresses: Addresses, dat
     assert await database[COLLECTION].count_documents({}) == 0, "a process that ends by itself leaves no row"
     await client.close()
 
-
-async def _pause() -> None:
-    import asyncio
-
-    await asyncio.sleep(0.1)
