@@ -5,12 +5,14 @@ cancelled, which lets each give back its lease.
 """
 
 import asyncio
+import contextlib
 import signal
 from contextlib import AsyncExitStack
 
 from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config, load_config
 from crypto_api.kit import log
+from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.runtime import Runtime
 from workers.lane import EXPECTED, PAUSE_S_MAX, PAUSE_S_MIN, Lane, supervise
 
@@ -33,11 +35,11 @@ async def run(names: list[str]) -> None:
     work = asyncio.create_task(_work(config, chosen))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    work.cancel()
-    await asyncio.wait({work}, timeout=SHUTDOWN_S_MAX)
-    if work.done() and not work.cancelled():
-        work.result()  # ended by itself: only a defect does that
+    if work.done():
+        work.result()  # only a defect ends it
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SHUTDOWN_S_MAX):
+            await cancel_and_wait(stopped, work)
     _logger.info("workers_stopped", names=chosen)
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from crypto_api.flows.relay_events import relay_pass
 from crypto_api.kit import log
+from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.ids import new_id
 from crypto_api.runtime import Runtime
 from workers.lane import Lane
@@ -34,9 +35,7 @@ async def relay(runtime: Runtime) -> None:
                 task.result()
         _logger.warning("relay_lease_lost", fence=lease.fence)
     finally:
-        for task in (keep, passes):
-            task.cancel()
-        await asyncio.gather(keep, passes, return_exceptions=True)
+        await cancel_and_wait(keep, passes)
         with suppress(Exception):  # a database that is away lets the lease run out
             await runtime.leases.release(lease)
 

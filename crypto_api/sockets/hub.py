@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 from crypto_api.events import store
 from crypto_api.flows.recheck_principals import Lost, recheck_principals
 from crypto_api.kit import log
+from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.clock import Clock
 from crypto_api.organizations.types import Principal
 from crypto_api.sockets import frames
@@ -54,10 +55,7 @@ class EventHub:
     async def __aexit__(self, *_: object) -> None:
         for console in self._consoles():
             console.close(AWAY, "come back and resume")
-        tasks = [*self._tasks, *self._pumps.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(*self._tasks, *self._pumps.values())
 
     # ---- what a socket asks for
 
