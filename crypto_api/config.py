@@ -19,8 +19,8 @@ class Config(BaseSettings):
     mongodb_uri: str = "mongodb://127.0.0.1:27017/?replicaSet=rs0"
     mongodb_database: str = "coffer"
     redis_url: str = "redis://127.0.0.1:6379/0"
-    secret_key: SecretStr = SecretStr("")
-    master_key: SecretStr = SecretStr("")
+    secret_key: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    master_key: SecretStr = Field(default=SecretStr(""), validate_default=True)
     master_key_id: str = "k1"
     debug: bool = False
     allowed_hosts: CommaList = ["127.0.0.1", "localhost"]

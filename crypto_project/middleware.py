@@ -43,7 +43,7 @@ class _Middleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
-        markcoroutinefunction(self)
+        markcoroutinefunction(self)  # type: ignore[type-var]  # Django asks for the mark on the instance
 
 
 class RequestContext(_Middleware):

@@ -6,29 +6,35 @@ import sys
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from crypto_api.config import Config, load_config
 
+SERVING = {None, "worker"}  # None: not through manage.py, so uvicorn or the like
 
-def _config() -> Config:
+
+def _config() -> Config | None:
     """A process that serves refuses to start on a missing or unsafe setting, in one line. The other commands of manage.py need none of these
-    settings, or read them themselves: they start with keys that are worth nothing."""
+    settings, or read them themselves: they go on without."""
     try:
         return load_config()
     except ValidationError as error:
-        command = sys.argv[1] if Path(sys.argv[0]).name == "manage.py" and len(sys.argv) > 1 else None
-        if command is None or command == "worker":
-            wrong = "; ".join(f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg'].removeprefix('Value error, ')}" for fault in error.errors())
-            sys.stderr.write(f"settings: {wrong} (in the environment or in .env; .env.example explains each)\n")
-            raise SystemExit(os.EX_CONFIG) from None
-    return Config.model_construct(secret_key=None, debug=False)
+        command = [*sys.argv, "help"][1] if Path(sys.argv[0]).name == "manage.py" else None
+        if command not in SERVING:
+            return None
+        sys.stderr.write(f"settings: {'; '.join(map(_told, error.errors(include_input=False)))} (environment or .env; see .env.example)\n")
+        raise SystemExit(os.EX_CONFIG) from None
+
+
+def _told(fault: ErrorDetails) -> str:
+    return f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 _loaded = _config()
 
-SECRET_KEY = _loaded.secret_key.get_secret_value() if _loaded.secret_key else secrets.token_urlsafe(48)
-DEBUG = _loaded.debug
-ALLOWED_HOSTS = list(_loaded.allowed_hosts)
+SECRET_KEY = _loaded.secret_key.get_secret_value() if _loaded else secrets.token_urlsafe(48)
+DEBUG = _loaded.debug if _loaded else False
+ALLOWED_HOSTS = list(_loaded.allowed_hosts) if _loaded else []
 
 INSTALLED_APPS = [
     "crypto_project",
@@ -62,12 +68,13 @@ TEMPLATES = [
     }
 ]
 
-_https = _loaded.frontend_url.startswith("https://")
+_front = _loaded.frontend_url.rstrip("/") if _loaded else "http://127.0.0.1"
+_https = _front.startswith("https://")
 CSRF_COOKIE_SECURE = _https
 CSRF_COOKIE_HTTPONLY = True  # the page carries the token; no script reads the cookie
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "crypto_api.dashboard.views_errors.csrf_failure"
-CSRF_TRUSTED_ORIGINS = [_loaded.frontend_url.rstrip("/")]
+CSRF_TRUSTED_ORIGINS = [_front]
 SESSION_COOKIE_SECURE = _https  # for the dashboard's own cookie; Django's sessions are not used
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 

@@ -13,7 +13,7 @@ from crypto_api.organizations.types import Principal
 from crypto_api.runtime import Runtime, runtime_of
 
 
-class AccessToken(HttpBearer):  # type: ignore[misc]
+class AccessToken(HttpBearer):
     """The access token of a log-in, in `Authorization: Bearer`."""
 
     openapi_bearerFormat = "JWT"  # noqa: N815  # the name that OpenAPI gives it

@@ -18,7 +18,7 @@ class UnsupportedMediaType(CoreError):
         super().__init__("Send application/json.")
 
 
-class StrictParser(Parser):  # type: ignore[misc]
+class StrictParser(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
         if request.content_type != "application/json":
             raise UnsupportedMediaType

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
 
@@ -19,7 +19,7 @@ HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 _KEY = re.compile(r"[\x21-\x7e]{1,200}", re.ASCII)
 _KEPT_HEADERS = ("ETag", "Location")
 
-Operation = Callable[..., Awaitable[Any]]
+Operation = Callable[..., Coroutine[Any, Any, Any]]
 
 
 def idempotent(operation: Operation) -> Operation:

@@ -7,7 +7,7 @@ async def create_wallet(request, body: WalletCreate): ...
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
 
@@ -18,7 +18,7 @@ from crypto_api.http.auth import principal_of
 from crypto_api.kit.errors import PermissionDenied
 from crypto_api.organizations.types import Permission
 
-Operation = Callable[..., Awaitable[Any]]
+Operation = Callable[..., Coroutine[Any, Any, Any]]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 OPEN = "open"

@@ -1,6 +1,6 @@
 """Problem answers (RFC 9457). One place where an error becomes bytes, so that equal errors are equal bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -137,13 +137,19 @@ def of_fault(request: HttpRequest, error: Exception) -> HttpResponse:
     return problem(request, 500, "internal_error", "Internal error", "Something went wrong here. The log has the details under this request id.")
 
 
+HANDLERS: list[tuple[type[Exception], Callable[..., HttpResponse]]] = [
+    (CoreError, of_core_error),
+    (ValidationError, _of_validation),
+    (HttpError, _of_http_error),
+    (AuthenticationError, _of_missing_token),
+    (ChainUnavailable, _of_chain_down),
+    (PyMongoError, _of_database),
+    *((down, _of_database_down) for down in DATABASE_DOWN),
+    (Exception, of_fault),
+]
+
+
 def install(api: NinjaAPI) -> None:
-    api.add_exception_handler(CoreError, of_core_error)
-    api.add_exception_handler(ValidationError, _of_validation)
-    api.add_exception_handler(HttpError, _of_http_error)
-    api.add_exception_handler(AuthenticationError, _of_missing_token)
-    api.add_exception_handler(ChainUnavailable, _of_chain_down)
-    api.add_exception_handler(PyMongoError, _of_database)
-    api.add_exception_handler(Exception, of_fault)
-    for down in DATABASE_DOWN:
-        api.add_exception_handler(down, _of_database_down)
+    """The nearest class in an error's ancestry decides."""
+    for kind, handler in HANDLERS:
+        api.add_exception_handler(kind, handler)

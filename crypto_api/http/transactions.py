@@ -63,9 +63,7 @@ async def get_transaction(request: HttpRequest, transaction_id: str) -> HttpResp
 async def annotate_transaction(request: HttpRequest, transaction_id: str, body: TransactionAnnotate) -> HttpResponse:
     """What is left out stays as it is. A category set here is a person's word: nothing overrides it."""
     runtime = runtime_of(request.scope)
-    row = await annotate(
-        runtime.uow, runtime.clock, org_of(request), transaction_id, Annotation(**body.model_dump()), expected_versions(request)
-    )
+    row = await annotate(runtime.uow, runtime.clock, org_of(request), transaction_id, Annotation(**body.model_dump()), expected_versions(request))
     return answer(TransactionRead.of(row), version=row.version)
 
 

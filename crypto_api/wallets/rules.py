@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 
 from eth_account import Account
-from eth_keys.exceptions import ValidationError as BadKey
+from eth_utils.exceptions import ValidationError as BadKey
 
 from crypto_api.kit.errors import FieldError, InvalidInput
 from crypto_api.kit.ethereum import ZERO_ADDRESS, parse_address

@@ -64,7 +64,7 @@ async def test_registration_keeps_no_password_and_the_letter_alone_holds_the_tok
         ({"email": "nobody"}, "email", "invalid"),
         ({"email": "a\x00b@example.com"}, "email", "invalid"),
         ({"username": "a b"}, "username", "invalid"),
-        ({"username": "аda"}, "username", "invalid"),  # noqa: RUF001  # a Cyrillic letter
+        ({"username": "аda"}, "username", "invalid"),  # a Cyrillic letter
         ({"first_name": ""}, "first_name", "string_too_short"),
         ({"first_name": "A\u202eda"}, "first_name", "invalid"),
         ({"first_name": None}, "first_name", "string_type"),

@@ -83,7 +83,13 @@ async def snapshot() -> list[Any]:
 async def test_lists_hold_what_is_ones_own(join: Join, runtime: Runtime) -> None:
     ada, eve = await join("ada", founds="Byron Treasury"), await join("eve", founds="Other")
     ids = await owned_by(ada, runtime)
-    for path in ("/api/wallets/", "/api/transactions/", "/api/transactions/history/", "/api/transactions/category/unclassified/", "/api/system/tasks/"):
+    for path in (
+        "/api/wallets/",
+        "/api/transactions/",
+        "/api/transactions/history/",
+        "/api/transactions/category/unclassified/",
+        "/api/system/tasks/",
+    ):
         assert len((await ada.http.get(path)).json()["items"]) == 1, path
         answer = await eve.http.get(path, params={"count": "true", "wallet_id": ids["wallet"], "org_id": ada.org_id})
         assert answer.json() == {"items": [], "next_cursor": None, "total": 0}, path
@@ -118,12 +124,12 @@ async def test_the_guard_sees_a_query_without_organisation(join: Join, monkeypat
     seen = guard.seen
     wallet = (await ada.http.post("/api/wallets/", json=wallet_body())).json()["id"]
     assert guard.seen > seen
-    source = compile("async def get(org_id, wallet_id):\n    return await Wallet.find_one({'_id': wallet_id, 'active': True})", store.__file__, "exec")
+    source = compile(
+        "async def get(org_id, wallet_id):\n    return await Wallet.find_one({'_id': wallet_id, 'active': True})", store.__file__, "exec"
+    )
     planted: dict[str, Any] = {"Wallet": Wallet}
     exec(source, planted)  # noqa: S102
     monkeypatch.setattr(store, "get", planted["get"])
     assert (await ada.http.get(f"/api/wallets/{wallet}/")).status_code == 200
     assert [violation.split(":")[0] for violation in guard.violations] == ["wallets/store.py"]
     guard.violations.clear()
-
-

@@ -1,9 +1,7 @@
 """Wallets: added, found, changed, deleted, and everything that is refused."""
 
 import asyncio
-from pathlib import Path
 
-import httpx
 import pytest
 from eth_account import Account
 

@@ -13,9 +13,7 @@ from pydantic import (
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
-    model_serializer,
 )
-from pydantic.functional_serializers import SerializerFunctionWrapHandler
 
 Value = TypeVar("Value")
 Row = TypeVar("Row")
@@ -104,11 +102,4 @@ class PageRead(ReadSchema, Generic[Row]):
 
     items: list[Row]
     next_cursor: str | None
-    total: int | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_absent_total(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        shown: dict[str, Any] = handler(self)
-        if self.total is None:
-            shown.pop("total", None)
-        return shown
+    total: int | None = Field(default=None, exclude_if=lambda total: total is None)

@@ -4,7 +4,8 @@ from pydantic import Field
 
 from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.base import ReadSchema, Time, Word
-from crypto_api.tasks.documents import Task, TaskStatus
+from crypto_api.tasks.documents import Task
+from crypto_api.tasks.types import TaskStatus
 
 
 class PartRead(ReadSchema):

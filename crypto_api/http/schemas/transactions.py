@@ -1,12 +1,13 @@
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from crypto_api.classification.types import Category, DecisionSource
 from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.base import Choice, Date, Line, Prose, ReadSchema, RequestSchema, Time, Word
 from crypto_api.kit.amounts import SignedMoney, to_units
+from crypto_api.kit.errors import Conflict
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Booking, Direction, Movement, MovementKind, Status
 
@@ -33,6 +34,22 @@ class TransactionAnnotate(RequestSchema):
     counterparty: Line | None = Field(default=None, examples=["Grace Hopper"])
     explanation: Prose | None = Field(default=None, examples=["Bonus agreed by mail"])
     note: Prose | None = Field(default=None, examples=["See contract 17"])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _chain_facts_stay(cls, given: Any) -> Any:
+        """A field that an answer shows and nobody may change is a conflict, not a misspelling."""
+        facts = sorted(TransactionRead.model_fields.keys() - cls.model_fields.keys() & given.keys()) if isinstance(given, dict) else []
+        if facts:
+            raise ChainFactStays(facts)
+        return given
+
+
+class ChainFactStays(Conflict):
+    code = "chain_fact"
+
+    def __init__(self, fields: list[str]) -> None:
+        super().__init__(f"It came from the chain and stays as it is: {', '.join(fields)}.")
 
 
 class MovementRead(ReadSchema):

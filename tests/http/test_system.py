@@ -1,0 +1,136 @@
+"""Health, networks, tasks, live balances: what depends on parts that may be away."""
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from crypto_api.chains.documents import ChainCursor, FollowState
+from crypto_api.events.documents import Event
+from crypto_api.organizations.types import Role
+from crypto_api.runtime import Runtime
+from crypto_api.tasks.documents import Task
+from crypto_api.tasks.types import TaskStatus
+from crypto_project.embedded.servers import EmbeddedServers
+from tests.conftest import LocalChain
+from tests.http.conftest import Join, wallet_body
+from tests.http.test_wallets import KEY_ADDRESS
+
+
+def cursor(runtime: Runtime, **changes: Any) -> ChainCursor:
+    values: dict[str, Any] = {
+        "id": "testnet",
+        "created_at": runtime.clock.now(),
+        "chain_id": 31337,
+        "height": 90,
+        "hash": "0x1",
+        "head": 93,
+        "state": FollowState.FOLLOWING,
+        "processed_at": runtime.clock.now(),
+    }
+    return ChainCursor(**{**values, **changes})
+
+
+async def test_health_names_what_is_not_ready(client: httpx.AsyncClient, runtime: Runtime) -> None:
+    answer = await client.get("/api/system/health/")
+    assert answer.status_code == 200
+    health = answer.json()
+    assert (health["status"], health["degraded"]) == ("degraded", ["node:testnet", "follower:testnet"])
+    assert health["parts"]["mongodb"]["ready"] is health["parts"]["valkey"]["ready"] is health["parts"]["relay"]["ready"] is True
+    assert health["parts"]["follower:testnet"]["detail"] == "has not begun"
+
+    await cursor(runtime, height=50).insert()
+    assert (await client.get("/api/system/health/")).json()["parts"]["follower:testnet"]["detail"] == "43 blocks behind"
+    await ChainCursor.find_all().update({"$set": {"height": 92}})
+    assert "follower:testnet" not in (await client.get("/api/system/health/")).json()["degraded"]
+    await ChainCursor.find_all().update({"$set": {"state": "stopped", "reason": "a reorganisation of 70 blocks"}})
+    assert "70 blocks" in (await client.get("/api/system/health/")).json()["parts"]["follower:testnet"]["detail"]
+
+
+async def test_health_tells_when_events_are_not_numbered(client: httpx.AsyncClient, runtime: Runtime) -> None:
+    waiting = runtime.clock.now() - timedelta(seconds=60)
+    await Event(id="evt_1", created_at=waiting, org_id="org", kind="x.y", permission="wallets.read", data={}).insert()
+    health = (await client.get("/api/system/health/")).json()
+    assert "relay" in health["degraded"]
+    assert "has waited 60 s" in health["parts"]["relay"]["detail"]
+
+
+async def test_health_without_database_and_valkey_is_quick_and_comes_back(client: httpx.AsyncClient, join: Join, servers: EmbeddedServers) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    for name, part in (("valkey", "valkey"), ("mongodb", "mongodb")):
+        child = servers.children[name]
+        await child.stop()
+        try:
+            answer = await asyncio.wait_for(client.get("/api/system/health/"), 5)
+            assert part in answer.json()["degraded"]
+            assert answer.status_code == (503 if name == "mongodb" else 200)
+            if name == "mongodb":
+                assert answer.json()["status"] == "unavailable"
+                blocked = await asyncio.wait_for(ada.http.get("/api/wallets/"), 15)
+                assert (blocked.status_code, blocked.json()["code"]) == (503, "database_unavailable")
+                assert int(blocked.headers["retry-after"]) > 0
+            else:
+                assert (await ada.http.post("/api/wallets/", json=wallet_body())).status_code == 201  # nothing rests on it
+        finally:
+            await child.start()
+    async with asyncio.timeout(10):
+        while (await client.get("/api/system/health/")).status_code != 200 or (await ada.http.get("/api/wallets/")).status_code != 200:
+            await asyncio.sleep(0.05)
+    assert len((await ada.http.get("/api/wallets/")).json()["items"]) == 1
+
+
+async def test_networks_show_how_far_they_are_followed_and_no_secret(join: Join, runtime: Runtime) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    (network,) = (await ada.http.get("/api/blockchain/networks/")).json()["items"]
+    assert (network["slug"], network["head"], network["processed"], network["lag_blocks"], network["state"]) == (
+        "testnet",
+        None,
+        None,
+        None,
+        "starting",
+    )
+    await cursor(runtime).insert()
+    (network,) = (await ada.http.get("/api/blockchain/networks/")).json()["items"]
+    assert (network["head"], network["processed"], network["lag_blocks"], network["state"]) == (93, 90, 3, "following")
+    assert network["providers"] == [{"host": "127.0.0.1", "kind": "http"}]
+    client = await join("carl", org_id=ada.org_id, role=Role.CLIENT)
+    assert (await client.http.get("/api/blockchain/networks/")).status_code == 403
+
+
+class TestWithNode:
+    @pytest.fixture
+    def networks(self, chain: LocalChain) -> list[dict[str, object]]:
+        token = {"symbol": "USDC", "address": "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "decimals": 6}
+        return [{"slug": "testnet", "name": "Test", "chain_id": chain.chain_id, "rpc_urls": [chain.rpc_url], "tokens": [token]}]
+
+    async def test_a_balance_is_that_of_the_chain_at_its_head(self, join: Join, chain: LocalChain) -> None:
+        ada = await join("ada", founds="Byron Treasury")
+        wallet = (await ada.http.post("/api/wallets/", json=wallet_body(address=KEY_ADDRESS))).json()
+        wei = 10**18 // 3 + 7
+        async with httpx.AsyncClient() as node:
+            for method, params in (("anvil_setBalance", [KEY_ADDRESS, hex(wei)]), ("anvil_mine", ["0x3"])):
+                await node.post(chain.rpc_url, json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        answer = await ada.http.get(f"/api/wallets/{wallet['id']}/balance/")
+        assert answer.status_code == 200, answer.text
+        balance = answer.json()
+        assert balance["block_number"] == 3
+        assert [(row["asset"], row["amount"], row["raw_amount"], row["ledger_quantity"]) for row in balance["balances"]] == [
+            ("ETH", "0.33333333333333334", str(wei), "0"),
+            ("USDC", "0", "0", "0"),
+        ]
+
+
+async def test_tasks_are_listed_and_read(join: Join, runtime: Runtime) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    for number, status in enumerate((TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.RUNNING)):
+        result = {"quantity": str(Decimal("1.5"))} if status is TaskStatus.SUCCEEDED else None
+        await Task(id=f"tsk_{number}", created_at=runtime.clock.now(), org_id=ada.org_id, kind="backfill", status=status, result=result).insert()
+    assert [row["id"] for row in (await ada.http.get("/api/system/tasks/")).json()["items"]] == ["tsk_2", "tsk_1", "tsk_0"]
+    assert [row["id"] for row in (await ada.http.get("/api/system/tasks/", params={"status": "failed"})).json()["items"]] == ["tsk_1"]
+    assert (await ada.http.get("/api/system/tasks/tsk_0/")).json()["result"] == {"quantity": "1.5"}
+    assert (await ada.http.get("/api/system/tasks/tsk_9/")).status_code == 404
+    user = await join("uma", org_id=ada.org_id, role=Role.USER)
+    assert (await user.http.get("/api/system/tasks/")).status_code == 403

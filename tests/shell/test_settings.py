@@ -1,0 +1,63 @@
+"""A missing or unsafe setting stops a process that serves, with one line that says what and how."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TEST_MASTER_KEY, TEST_SECRET_KEY
+
+ROOT = Path(__file__).resolve().parents[2]
+SOUND = {"SECRET_KEY": TEST_SECRET_KEY, "MASTER_KEY": TEST_MASTER_KEY}
+
+
+def start(
+    env: dict[str, str], cwd: Path, code: str = "import crypto_project.settings as s; print(s.DATABASES, s.MIDDLEWARE)"
+) -> subprocess.CompletedProcess[str]:
+    bare = {name: value for name, value in os.environ.items() if name not in SOUND}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=bare | env | {"PYTHONPATH": str(ROOT)}, cwd=cwd, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"SECRET_KEY": ""}, "SECRET_KEY"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY"),
+        ({"MASTER_KEY": ""}, "MASTER_KEY"),
+        ({"MASTER_KEY": "bm90IDMyIGJ5dGVz"}, "MASTER_KEY"),
+        ({"BCRYPT_COST": "3"}, "BCRYPT_COST"),
+        ({"DEBUG": "perhaps"}, "DEBUG"),
+    ],
+)
+def test_one_line_and_code_78(changes: dict[str, str], told: str, tmp_path: Path) -> None:
+    done = start(SOUND | changes, tmp_path)
+    assert done.returncode == 78
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("settings: ")
+    assert told in done.stderr
+    assert all(value not in done.stderr for value in changes.values() if len(value) > 4)
+
+
+def test_keys_that_are_not_given_at_all_are_missed(tmp_path: Path) -> None:
+    done = start({}, tmp_path)
+    assert done.returncode == 78
+    assert "SECRET_KEY" in done.stderr
+    assert "MASTER_KEY" in done.stderr
+
+
+def test_there_is_no_database_and_no_app_that_wants_one(tmp_path: Path) -> None:
+    code = (
+        "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'crypto_project.settings'; django.setup();"
+        "from django.apps import apps; from django.conf import settings;"
+        "print(settings.DATABASES, [m for m in apps.get_models()], sorted(a.name for a in apps.get_app_configs()))"
+    )
+    done = start(SOUND, tmp_path, code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("{} [] ")
+    assert "django.contrib.auth" not in done.stdout
+    assert "sessions" not in done.stdout
