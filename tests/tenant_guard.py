@@ -23,6 +23,7 @@ CROSSING = {
     "pending": "the relay numbers the events of all",
     "oldest_pending": "whether the relay works",
     "running_since_before": "the sweep of tasks that hang",
+    "head": "asks by the organisation's own id",
     "heads": "asks by the organisations' own ids",
     "stored_of_network": "ids that begin with the organisation",
     "in_block": "a block concerns everybody in it",
@@ -37,7 +38,7 @@ class TenantGuard(monitoring.CommandListener):
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         command = event.command
-        collection = command.get("getMore") and command.get("collection") or command.get(event.command_name)
+        collection = (command.get("getMore") and command.get("collection")) or command.get(event.command_name)
         if collection not in TENANT_COLLECTIONS or event.command_name in ("getMore", "createIndexes", "listIndexes", "drop", "create", "collMod"):
             return
         asked_by = _asked_by()
