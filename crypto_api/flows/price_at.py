@@ -72,22 +72,17 @@ async def portfolio_value(org_id: str, prices: Prices, now: datetime) -> Portfol
 
 
 async def _direct(org_id: str, asset: str, quote: str, at: datetime | None, prices: Prices, now: datetime) -> Quote | None:
+    if (known := await service.manual_rate(org_id, asset, quote, at or now)) is not None:
+        return known
     for slug, network in prices.networks.items():
         moment = await _last_block(slug, network) if at is None else None
-        if moment is not None:
-            # What a person entered counts from its own time on, also between the last block and now
-            found = await service.past_rate(org_id, asset, quote, _without_feeds(network), now) or await service.rate_at(
-                org_id, asset, quote, moment, prices.feeds, now
-            )
-        else:
+        if moment is None:
             found = await service.past_rate(org_id, asset, quote, network, at or now)
+        else:
+            found = await service.rate_at(org_id, asset, quote, moment, prices.feeds, now)
         if found is not None:
             return found
     return None
-
-
-def _without_feeds(network: NetworkConfig) -> NetworkConfig:
-    return network.model_copy(update={"price_feeds": []})
 
 
 async def _last_block(slug: str, network: NetworkConfig) -> Moment | None:

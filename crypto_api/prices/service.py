@@ -14,12 +14,9 @@ from mongodb_config.unit_of_work import Session
 
 async def rate_at(org_id: str, asset: str, quote: str, moment: Moment, feeds: FeedReader, now: datetime) -> Quote | None:
     """The price of one `asset` in `quote`: by hand before the network's feeds, directly or through the currency that a feed quotes in."""
-    if asset == quote:
-        return Quote(Decimal(1), PriceSource.IDENTITY, moment.at)
     priced = rules.priced_as(asset, moment.network)
-    for name in dict.fromkeys((asset, priced)):
-        if (manual := await store.manual_at(org_id, name, quote, moment.at)) is not None:
-            return Quote(manual.rate, PriceSource.MANUAL, manual.at)
+    if (known := await manual_rate(org_id, asset, quote, moment.at) or await manual_rate(org_id, priced, quote, moment.at)) is not None:
+        return known
     for feed in rules.feeds_of(moment.network, priced):
         answered = await _read(feed, moment, feeds, now)
         if answered is None:
@@ -30,23 +27,26 @@ async def rate_at(org_id: str, asset: str, quote: str, moment: Moment, feeds: Fe
     return None
 
 
-async def past_rate(org_id: str, asset: str, quote: str, network: NetworkConfig, at: datetime) -> Quote | None:
-    """The price at a time whose block is not at hand: by hand, or what a feed was last read to say, as fresh as the feed has to be."""
+async def manual_rate(org_id: str, asset: str, quote: str, at: datetime) -> Quote | None:
+    """What a person entered, in force at that time; 1 for a currency in itself."""
     if asset == quote:
         return Quote(Decimal(1), PriceSource.IDENTITY, at)
+    manual = await store.manual_at(org_id, asset, quote, at)
+    return Quote(manual.rate, PriceSource.MANUAL, manual.at) if manual is not None else None
+
+
+async def past_rate(org_id: str, asset: str, quote: str, network: NetworkConfig, at: datetime) -> Quote | None:
+    """The price at a time whose block is not at hand: by hand, or what a feed was last read to say, as fresh as the feed has to be."""
     priced = rules.priced_as(asset, network)
-    for name in dict.fromkeys((asset, priced)):
-        if (manual := await store.manual_at(org_id, name, quote, at)) is not None:
-            return Quote(manual.rate, PriceSource.MANUAL, manual.at)
+    if (known := await manual_rate(org_id, asset, quote, at) or await manual_rate(org_id, priced, quote, at)) is not None:
+        return known
     for feed in rules.feeds_of(network, priced):
         kept = await store.kept_oracle(feed.address, at)
         if kept is None or at - kept.updated_at > timedelta(seconds=feed.age_max_s):
             continue
         found = Quote(kept.rate, PriceSource.ORACLE, kept.updated_at)
-        if feed.quote == quote:
-            return found
-        if (onward := await store.manual_at(org_id, feed.quote, quote, at)) is not None:
-            return rules.chain(found, Quote(onward.rate, PriceSource.MANUAL, onward.at))
+        if (onward := await manual_rate(org_id, feed.quote, quote, at)) is not None:
+            return found if onward.source is PriceSource.IDENTITY else rules.chain(found, onward)
     return None
 
 
@@ -63,10 +63,8 @@ async def set_manual(
 
 async def _currency(org_id: str, currency: str, quote: str, moment: Moment, feeds: FeedReader, now: datetime) -> Quote | None:
     """One step from a feed's currency to the wanted one; no further, so that two feeds can never send each other around."""
-    if currency == quote:
-        return Quote(Decimal(1), PriceSource.IDENTITY, moment.at)
-    if (manual := await store.manual_at(org_id, currency, quote, moment.at)) is not None:
-        return Quote(manual.rate, PriceSource.MANUAL, manual.at)
+    if (known := await manual_rate(org_id, currency, quote, moment.at)) is not None:
+        return known
     for feed in rules.feeds_of(moment.network, currency):
         if feed.quote == quote and (answered := await _read(feed, moment, feeds, now)) is not None:
             return answered
