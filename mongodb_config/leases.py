@@ -12,10 +12,12 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from mongodb_config.client import Database
+from mongodb_config.process_name import surely_dead
 
 COLLECTION = "leases"
 DURATION_S = 6.0  # a dead holder is replaced within this time
 RENEWAL_S = 2.0
+_LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,17 @@ class Leases:
         self._rows = database[COLLECTION]
 
     async def acquire(self, name: str, holder: str) -> Lease | None:
-        """The lease, or None while another holds it. The same holder may acquire again."""
+        """The lease, or None while another holds it. The same holder may acquire again. `holder` is a `process_name()`: a holder that is
+        surely dead loses it at once, any other when its time runs out."""
+        if (lease := await self._try(name, holder)) is not None:
+            return lease
+        row = await self._rows.find_one({"_id": name})
+        if row is None or not surely_dead(row["holder"]):
+            return None
+        await self._rows.update_one({"_id": name, "holder": row["holder"], "fence": row["fence"]}, {"$set": {"expires_at": _LONG_AGO}})
+        return await self._try(name, holder)
+
+    async def _try(self, name: str, holder: str) -> Lease | None:
         now = datetime.now(UTC)
         try:
             row = await self._rows.find_one_and_update(
@@ -41,7 +53,6 @@ class Leases:
             )
         except DuplicateKeyError:  # the row exists and is held: the upsert could not insert a second one
             return None
-        assert row is not None  # an upsert answers the row
         return Lease(name, holder, row["fence"])
 
     async def renew(self, lease: Lease) -> bool:
@@ -55,7 +66,7 @@ class Leases:
     async def release(self, lease: Lease) -> None:
         await self._rows.update_one(
             {"_id": lease.name, "holder": lease.holder, "fence": lease.fence},
-            {"$set": {"expires_at": datetime.fromtimestamp(0, UTC)}},
+            {"$set": {"expires_at": _LONG_AGO}},
         )
 
     async def wait_for(self, name: str, holder: str, *, poll_s: float = 0.5) -> Lease:

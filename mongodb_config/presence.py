@@ -9,9 +9,7 @@ that way and runs it again, as after any transient conflict.
 import asyncio
 import contextlib
 import logging
-import os
 import secrets
-import socket
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +20,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
 from mongodb_config.client import Database
+from mongodb_config.process_name import process_name, surely_dead
 
 COLLECTION = "process_presence"
 HEARTBEAT_S = 1.0
@@ -35,7 +34,7 @@ class Presence:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._rows = database[COLLECTION]
-        self._id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._id = f"{process_name()}|{secrets.token_hex(4)}"
         self._known: set[bytes] = set()
         self._beating: asyncio.Task[None] | None = None
 
@@ -69,9 +68,11 @@ class Presence:
             await asyncio.sleep(HEARTBEAT_S)
 
     async def bury_the_dead(self) -> int:
-        """Kills the sessions of every process whose heartbeat stopped; returns how many processes that were. Several may do it at once."""
+        """Kills the sessions of every process that is surely dead or whose heartbeat stopped; returns how many that were. Several processes
+        may do it at once."""
         silent_since = datetime.now(UTC) - timedelta(seconds=DEAD_AFTER_S)
-        dead: list[dict[str, Any]] = await self._rows.find({"_id": {"$ne": self._id}, "beat_at": {"$lt": silent_since}}).to_list()
+        others: list[dict[str, Any]] = await self._rows.find({"_id": {"$ne": self._id}}).to_list()
+        dead = [row for row in others if row["beat_at"] < silent_since or surely_dead(row["_id"])]
         for row in dead:
             sessions: list[UUID] = row.get("sessions", [])
             if sessions:

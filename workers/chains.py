@@ -5,8 +5,6 @@ The subscription only wakes it: the cursor in the database decides what is next,
 
 import asyncio
 import contextlib
-import os
-import socket
 from dataclasses import dataclass, field
 
 from crypto_api.adapters.price_feed import ChainFeedReader
@@ -21,7 +19,9 @@ from crypto_api.kit import log
 from crypto_api.kit.ethereum import ChainUnavailable
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.runtime import Runtime
+from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.watch_list import WatchList
+from mongodb_config.process_name import process_name
 from workers.lane import Lane
 
 logger = log.get(__name__)
@@ -39,6 +39,8 @@ class Follower:
     runtime: Runtime
     network: NetworkConfig
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    stored: asyncio.Event = field(default_factory=asyncio.Event)
+    booking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.feeds = ChainFeedReader(self.runtime.rpc)
@@ -46,25 +48,26 @@ class Follower:
     async def run(self) -> None:
         """Follows while it holds the lease; returns when the lease is lost, to wait for it again."""
         leases, name = self.runtime.leases, f"follow:{self.network.slug}"
-        lease = await leases.wait_for(name, f"{socket.gethostname()}:{os.getpid()}")
+        lease = await leases.wait_for(name, process_name())
         logger.info("following", network=self.network.slug, fence=lease.fence)
-        keeping, listening, stepping = (asyncio.create_task(work) for work in (leases.keep(lease), self._listen(), self._follow()))
+        tasks = [asyncio.create_task(work) for work in (leases.keep(lease), self._follow(), self._keep_booking(), self._listen())]
         try:
-            await asyncio.wait({keeping, stepping}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (stepping, keeping):
-                if task.done():
-                    task.result()
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            for task in (keeping, listening, stepping):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(keeping, listening, stepping, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             with contextlib.suppress(Exception):  # a lease that cannot be given back runs out by itself
                 await leases.release(lease)
 
     async def _listen(self) -> None:
         """Wakes the lane at each announced head. A connection of its own each time, with growing pauses."""
         pause_s = 0.25
-        while self.network.ws_url is not None:
+        if self.network.ws_url is None:
+            await asyncio.Event().wait()  # polling alone
+        while True:
             try:
                 async for _ in self.runtime.rpc[self.network.slug].new_heads():
                     pause_s = 0.25
@@ -97,7 +100,6 @@ class Follower:
 
     async def _until_caught_up(self, watched: WatchList) -> None:
         runtime, network, chain = self.runtime, self.network, self.runtime.rpc[self.network.slug]
-        await self._book()  # what a crash may have left behind
         while True:
             cursor = await start_following(network, chain, runtime.clock)
             await self._open_wallets(cursor)
@@ -109,22 +111,26 @@ class Follower:
                 continue
             except CursorMoved:
                 continue
-            await self._settle(step)
+            await self._settle(step, cursor)
             if step.blocks == 0 or step.caught_up:
                 return
 
     async def _open_wallets(self, cursor: ChainCursor) -> None:
         runtime, network = self.runtime, self.network
+        if not await wallet_store.due_for_opening_on_network(network.slug):
+            return
         try:
+            await self._book()  # an opening takes the difference between chain and books: nothing may be on its way into them
             await open_wallets(runtime.uow, runtime.clock, network, runtime.rpc[network.slug], self.feeds, cursor)
         except ChainUnavailable as error:  # the cursor's block may be gone, which the next step finds out
             logger.warning("opening of wallets waits for the node", network=network.slug, reason=error.detail)
 
-    async def _settle(self, step: Step) -> None:
+    async def _settle(self, step: Step, cursor: ChainCursor) -> None:
         if step.transactions:
-            await self._book()
+            self.stored.set()
         if step.blocks == 0:
-            await chain_store.set_state(self.network.slug, FollowState.FOLLOWING, head=step.head)
+            if (cursor.state, cursor.head) != (FollowState.FOLLOWING, step.head):
+                await chain_store.set_state(self.network.slug, FollowState.FOLLOWING, head=step.head)
             return
         await confirm_transactions(self.runtime.uow, self.runtime.clock, self.network, step.height)
         if step.height % _BLOCKS_FORGOTTEN_EVERY < step.blocks:
@@ -136,5 +142,14 @@ class Follower:
             "reorganisation undone", network=self.network.slug, from_height=cursor.height, to_height=rewound.ancestor_height, depth=rewound.depth
         )
 
+    async def _keep_booking(self) -> None:
+        """Beside the following, so that the next block need not wait for the books of the last one."""
+        while True:
+            self.stored.clear()
+            await self._book()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stored.wait(), self.network.poll_s)
+
     async def _book(self) -> None:
-        await book_due(self.runtime.uow, self.runtime.clock, self.network, self.feeds, self.runtime.queue)
+        async with self.booking:
+            await book_due(self.runtime.uow, self.runtime.clock, self.network, self.feeds, self.runtime.queue)

@@ -257,17 +257,18 @@ class Run:
         while True:
             await self._revive(client)
             head = await self.rig.actor.rpc("eth_getBlockByNumber", "latest", False)
-            progress = await census.progress()
-            if progress.hash == head["hash"] and progress.due == 0 and self.outcome.killed:
+            _, hash_ = await census.position()
+            settled = hash_ == head["hash"] and not await census.any_due()
+            if settled and self.outcome.killed:
                 return
             if time.monotonic() > deadline:
-                self.outcome.problems.append(f"not settled: {progress}, head {int(head['number'], 16)}, killed {self.outcome.killed}")
+                self.outcome.problems.append(f"not settled: at {await census.position()}, head {int(head['number'], 16)}, killed {self.outcome.killed}")
                 return
-            if progress.hash == head["hash"] and progress.due == 0:  # the step was not passed often enough yet
+            if settled:  # the step was not passed often enough yet
                 await self._move()
                 await self.rig.actor.mine()
                 if self.plan.step.startswith("rewind"):
-                    await asyncio.sleep(0.3)
+                    await self._stored(client)
                     await self.rig.actor.reorg(1, self.random)
             await asyncio.sleep(0.05)
 
