@@ -9,7 +9,7 @@ from crypto_api.identity.jobs import SendVerificationMail
 from crypto_api.kit import log
 from crypto_api.kit.errors import Unavailable
 from crypto_api.runtime import Runtime
-from workers.jobs import Actor
+from workers.actor import Actor
 from workers.lane import Lane
 
 SWEEP_S = 15.0

@@ -1,32 +1,31 @@
-"""The queue's edge: every actor, and the lane that runs what is put on the queue."""
+"""The queue's edge: every actor, the lane that runs what is put on the queue, and the sweeps that find what a lost nudge left."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import asyncio
+from datetime import timedelta
 from typing import Any
 
-from crypto_api.adapters.queue import Handler
+from crypto_api.adapters.queue import JOB_TIMEOUT_S, Handler
+from crypto_api.flows.end_abandoned_tasks import end_abandoned_tasks
 from crypto_api.kit import log
-from crypto_api.kit.jobs import Job
 from crypto_api.runtime import Runtime
+from workers import classification, identity
+from workers.actor import Actor
 from workers.lane import Lane
 
+SWEEP_S = 30.0
+ABANDONED_AFTER = timedelta(seconds=2 * JOB_TIMEOUT_S)
 _logger = log.get(__name__)
 
-
-@dataclass(frozen=True)
-class Actor:
-    """What is done when a job of this kind comes off the queue. It is safe to run twice and reads from the database what is due."""
-
-    job: type[Job]
-    run: Callable[[Runtime, Any], Awaitable[None]]
-
-
-ACTORS: list[Actor] = []
+ACTORS: list[Actor] = [*classification.ACTORS, *identity.ACTORS]
 
 
 def lanes(runtime: Runtime) -> list[Lane]:
     handlers = {actor.job.name: _handler(runtime, actor) for actor in ACTORS}
-    return [Lane("queue", lambda: runtime.queue.serve(handlers))]
+    return [
+        Lane("queue", lambda: runtime.queue.serve(handlers)),
+        Lane("abandoned_tasks", lambda: _sweep_tasks(runtime)),
+        *identity.lanes(runtime),
+    ]
 
 
 def _handler(runtime: Runtime, actor: Actor) -> Handler:
@@ -41,3 +40,10 @@ def _handler(runtime: Runtime, actor: Actor) -> Handler:
             _logger.info("job_done")
 
     return handle
+
+
+async def _sweep_tasks(runtime: Runtime) -> None:
+    while True:
+        if ended := await end_abandoned_tasks(runtime.uow, runtime.clock, ABANDONED_AFTER):
+            _logger.warning("tasks_were_abandoned", count=ended)
+        await asyncio.sleep(SWEEP_S)

@@ -204,18 +204,22 @@ async def test_ping_pong_and_the_heartbeat_that_carries_the_head(
     monkeypatch.setattr(hub_module, "HEAD_S", 0.2)
     monkeypatch.setattr(hub_module, "HEARTBEAT_S", 0.4)
     monkeypatch.setattr(hub_module, "SILENT_S_MAX", 2.0)
-    async with EventHub(runtime.frames, runtime.clock) as hub, serving(runtime, hub) as address:
-        async with console(address, await admin.ticket()) as talks, console(address, await admin.ticket()) as silent:
-            await talks.send(type="ping", id=7)
-            assert await talks.next("pong") == {"type": "pong", "id": 7}
-            await say(runtime, org_id, 1)
-            await talks.next(lambda frame: frame["type"] == "heartbeat" and frame["seq"] == 1)
-            ended = asyncio.create_task(silent.closed())
-            while not ended.done():
-                asked = await talks.next("ping")
-                await talks.send(type="pong", id=asked["id"])
-            assert await ended == 4408
-            await talks.next("ping")  # who answers stays
+    async with (
+        EventHub(runtime.frames, runtime.clock) as hub,
+        serving(runtime, hub) as address,
+        console(address, await admin.ticket()) as talks,
+        console(address, await admin.ticket()) as silent,
+    ):
+        await talks.send(type="ping", id=7)
+        assert await talks.next("pong") == {"type": "pong", "id": 7}
+        await say(runtime, org_id, 1)
+        await talks.next(lambda frame: frame["type"] == "heartbeat" and frame["seq"] == 1)
+        ended = asyncio.create_task(silent.closed())
+        while not ended.done():
+            asked = await talks.next("ping")
+            await talks.send(type="pong", id=asked["id"])
+        assert await ended == 4408
+        await talks.next("ping")  # who answers stays
 
 
 async def test_the_end_of_the_session_ends_the_socket(runtime: Runtime, api: str, org_id: str, admin: Member) -> None:
