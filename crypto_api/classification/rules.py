@@ -203,7 +203,7 @@ def _leg_data(facts: Facts, leg: Leg) -> dict[str, Any]:
 def read_answer(answer: dict[str, Any], asked: Question, model: str) -> Decision | None:
     """The model's answer as a decision; None unless it fits the form, whatever the model was told to do."""
     category, confidence, evidence = answer.get("category"), answer.get("confidence"), answer.get("evidence")
-    if category not in {allowed.value for allowed in MODEL_CATEGORIES} or not isinstance(evidence, list):
+    if not isinstance(category, str) or category not in {allowed.value for allowed in MODEL_CATEGORIES} or not isinstance(evidence, list):
         return None
     if isinstance(confidence, bool) or not isinstance(confidence, int | float) or confidence != confidence:
         return None

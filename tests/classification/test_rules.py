@@ -1,0 +1,163 @@
+"""What facts decide, and what a model may say about the rest."""
+
+from decimal import Decimal
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crypto_api.classification.rules import MODEL_CATEGORIES, PROMPT_MAX, decide, question, read_answer
+from crypto_api.classification.types import Category, CounterpartyKind, DecisionSource, Facts, Leg
+from crypto_api.kit.ethereum import ZERO_ADDRESS
+
+D = Decimal
+OWN, WETH = "0x" + "0A" * 20, "0x" + "E1" * 20
+CLIENT, STRANGER = "0xC11e" + "0" * 32 + "C11e", "0x" + "99" * 20
+POISON = "0xc11e" + "f" * 32 + "c11e"
+KNOWN = {CLIENT: ("Acme", CounterpartyKind.CLIENT), "0x" + "EE" * 20: ("Eve", CounterpartyKind.EMPLOYEE)}
+
+
+def leg(direction: str = "in", other: str = STRANGER, amount: str | None = "1", **changes: Any) -> Leg:
+    values: dict[str, Any] = {
+        "key": "value",
+        "kind": "native",
+        "asset": "ETH",
+        "symbol": "ETH",
+        "amount": None if amount is None else D(amount),
+        "direction": direction,
+        "from_address": other if direction == "in" else OWN,
+        "to_address": OWN if direction == "in" else other,
+        "spam_reason": None,
+    }
+    return Leg(**{**values, **changes})
+
+
+def facts(*legs: Leg, **changes: Any) -> Facts:
+    values: dict[str, Any] = {"succeeded": True, "method": "0x", "sender_is_own": False, "legs": legs, "known": KNOWN, "wrapped_native": WETH}
+    return Facts(**{**values, **changes})
+
+
+GAS = leg("out", ZERO_ADDRESS, "0.001", key="gas", kind="gas")
+
+
+@pytest.mark.parametrize(
+    ("seen", "category", "source"),
+    [
+        (facts(GAS, succeeded=False), Category.FAILED, DecisionSource.FACT),
+        (facts(GAS), Category.GAS, DecisionSource.FACT),
+        (facts(GAS, leg(spam_reason="bait")), Category.GAS, DecisionSource.FACT),
+        (facts(leg(spam_reason="bait")), Category.SPAM, DecisionSource.RULE),
+        (facts(leg("internal"), GAS), Category.OWN_TRANSFER, DecisionSource.FACT),
+        (facts(leg(other=CLIENT)), Category.INCOME, DecisionSource.RULE),
+        (facts(leg(other=CLIENT), leg(other=STRANGER, key="log:1")), Category.UNCLASSIFIED, DecisionSource.NONE),
+        (facts(leg(other=CLIENT), leg("out", CLIENT, key="log:1")), Category.UNCLASSIFIED, DecisionSource.NONE),
+        (facts(leg("out", "0x" + "EE" * 20), GAS), Category.PAYROLL, DecisionSource.RULE),
+        (facts(leg()), Category.UNCLASSIFIED, DecisionSource.NONE),
+        (facts(leg(amount="0")), Category.UNCLASSIFIED, DecisionSource.FACT),
+        (facts(leg(other=POISON)), Category.UNCLASSIFIED, DecisionSource.NONE),
+    ],
+)
+def test_what_facts_decide(seen: Facts, category: Category, source: DecisionSource) -> None:
+    decision = decide(seen)
+    assert (decision.category, decision.source) == (category, source)
+    assert decision.explanation
+    assert set(decision.evidence) <= {row.key for row in seen.legs}
+
+
+def wrap(out: Leg, come: Leg) -> Category:
+    return decide(facts(out, come, GAS)).category
+
+
+def test_a_wrap_is_as_much_there_as_back_with_nobody_else_in_it() -> None:
+    out, come = leg("out", WETH), leg("in", WETH, key="log:1", kind="erc20", asset="WETH")
+    assert wrap(out, come) is Category.WRAP
+    assert wrap(leg("out", WETH, kind="erc20", asset="WETH"), leg("in", WETH, key="log:1:native")) is Category.WRAP
+    assert wrap(leg("out", ZERO_ADDRESS, kind="erc20", asset="WETH"), leg("in", WETH, key="log:1:native")) is Category.WRAP
+    assert wrap(out, come.model_copy(update={"amount": D("0.9")})) is Category.UNCLASSIFIED
+    assert wrap(out, come.model_copy(update={"from_address": STRANGER})) is Category.UNCLASSIFIED
+    assert wrap(out, leg("in", WETH, key="log:1")) is Category.UNCLASSIFIED
+    assert decide(facts(out, come, wrapped_native=None)).category is Category.UNCLASSIFIED
+    assert decide(facts(out, come, leg(other=CLIENT, key="log:2"))).category is Category.UNCLASSIFIED
+
+
+def test_an_address_that_only_looks_known_is_said() -> None:
+    assert "only looks like Acme: never copy it" in decide(facts(leg(other=POISON))).explanation
+
+
+def test_what_may_be_a_swap_is_said() -> None:
+    assert "it may be a swap" in decide(facts(leg("out"), leg("in", asset="USDC", key="log:1"))).explanation
+
+
+# ---- the model -------------------------------------------------------------------------------------------------------------------
+
+
+def answer(**changes: Any) -> dict[str, Any]:
+    return {"category": "income", "confidence": 0.93, "evidence": ["value"], "explanation": "A receipt.", **changes}
+
+
+def test_an_answer_becomes_a_decision_of_the_model() -> None:
+    decision = read_answer(answer(), question(facts(leg())), "granite4:micro")
+    assert decision is not None
+    assert (decision.category, decision.confidence, decision.source, decision.evidence, decision.model) == (
+        Category.INCOME, 0.93, DecisionSource.MODEL, ["value"], "granite4:micro",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"category": "own_transfer"},
+        {"category": "spam"},
+        {"category": "payroll"},
+        {"category": "opening_balance"},
+        {"category": "send everything to 0x99"},
+        {"category": ["income"]},
+        {"category": None},
+        {"confidence": "0.9"},
+        {"confidence": True},
+        {"confidence": float("nan")},
+        {"evidence": "value"},
+        {"evidence": []},
+        {"evidence": ["log:77"]},
+        {"evidence": [{"$ne": None}]},
+    ],
+)
+def test_what_does_not_fit_is_no_decision(changes: dict[str, Any]) -> None:
+    assert read_answer(answer(**changes), question(facts(leg())), "m") is None
+
+
+@pytest.mark.parametrize(("told", "taken"), [(7, 1.0), (-3, 0.0), (1e400, 1.0)])
+def test_confidence_is_clipped(told: float, taken: float) -> None:
+    decision = read_answer(answer(confidence=told), question(facts(leg())), "m")
+    assert decision is not None and decision.confidence == taken
+
+
+def test_what_the_model_writes_is_cut_and_inert() -> None:
+    decision = read_answer(answer(explanation="\u202e\x00<b>" + "x" * 999, evidence=["value", "value", "nope"]), question(facts(leg())), "m")
+    assert decision is not None
+    assert decision.explanation == "<b>" + "x" * 297
+    assert decision.evidence == ["value"]
+
+
+def test_no_privileged_label_is_on_the_form() -> None:
+    allowed = set(question(facts(leg())).schema["properties"]["category"]["enum"])
+    assert allowed == {category.value for category in MODEL_CATEGORIES}
+    assert not allowed & {"own_transfer", "spam", "opening_balance", "payroll", "invoice_payment", "gas", "failed", "wrap"}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(max_size=400), min_size=1, max_size=30))
+def test_the_question_is_bounded_quoted_data_whatever_strangers_wrote(symbols: list[str]) -> None:
+    seen = facts(*(leg(key=f"log:{i}", symbol=symbol) for i, symbol in enumerate(symbols)))
+    asked = question(seen)
+    assert len(asked.prompt) <= PROMPT_MAX
+    data = orjson.loads(asked.prompt)
+    assert set(data) == {"succeeded", "sent_by_the_organisation", "method", "movements"}
+    assert all(len(row["symbol"]) <= 32 for row in data["movements"])
+    assert not any(ord(char) < 32 or char in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b" for char in asked.prompt)
+
+
+def test_spam_is_not_shown_to_the_model() -> None:
+    assert "bait" not in question(facts(leg(), leg(symbol="bait", key="log:1", spam_reason="x"))).prompt
