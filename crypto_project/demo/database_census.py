@@ -44,16 +44,6 @@ class EventFacts:
     contiguous: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    height: int
-    hash: str
-    due: int
-    unconfirmed: int
-    unnumbered: int
-    head_seq: int
-
-
 class DatabaseCensus:
     def __init__(self, mongodb_uri: str, database: str, org_id: str, network: str) -> None:
         self._client: AsyncMongoClient[Row] = AsyncMongoClient(mongodb_uri, tz_aware=True, tzinfo=UTC)
@@ -65,16 +55,29 @@ class DatabaseCensus:
     async def close(self) -> None:
         await self._client.close()
 
-    async def progress(self) -> Progress:
-        cursor = await self._database["chain_cursors"].find_one({"_id": self._network}) or {"height": -1, "hash": ""}
-        due = await self._database["transactions"].count_documents({**self._org, "booking": "due"})
-        unconfirmed = await self._database["transactions"].count_documents({**self._org, "finality": "pending"})
-        unnumbered = await self._database["events"].count_documents({**self._org, "pending": True})
-        head = await self._database["event_heads"].find_one({"_id": self._org_id}) or {"seq": 0}
-        return Progress(cursor["height"], cursor["hash"], due, unconfirmed, unnumbered, head["seq"])
+    async def position(self) -> tuple[int, str]:
+        """(height, hash) of the last block processed."""
+        cursor = await self._database["chain_cursors"].find_one({"_id": self._network})
+        return (cursor["height"], cursor["hash"]) if cursor else (-1, "")
+
+    async def any_due(self) -> bool:
+        return await self._any("transactions", {"network": self._network, "booking": "due"})
+
+    async def any_unconfirmed(self) -> bool:
+        return await self._any("transactions", {"network": self._network, "finality": "pending"})
+
+    async def any_unnumbered(self) -> bool:
+        return await self._any("events", {"pending": True})
+
+    async def head_seq(self) -> int:
+        head = await self._database["event_heads"].find_one({"_id": self._org_id})
+        return head["seq"] if head else 0
 
     async def wallets(self) -> list[Row]:
         return await self._database["wallets"].find({**self._org, "network": self._network, "active": True}).to_list()
+
+    async def _any(self, collection: str, query: Row) -> bool:
+        return await self._database[collection].find_one({**query, **self._org}, {"_id": 1}) is not None
 
     async def movements(self) -> MovementFacts:
         rows = await self._database["transactions"].find(self._org).to_list()

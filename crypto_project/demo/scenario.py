@@ -16,7 +16,7 @@ from crypto_project.demo.world import CONFIRMATIONS, DemoWorld
 
 SEED = 4217
 BLOCK_S = 0.5
-PLAYS_PER_BLOCK = 5
+PLAYS_PER_BLOCK = 3
 DROP_SHARE = 0.5  # of the senders in the blocks that a reorganisation replaces
 OPENING_TIMEOUT_S = 20.0
 RECOVERY_TIMEOUT_S = 30.0
@@ -35,6 +35,7 @@ class Scenario:
         self._kill_follower = kill_follower
         self._random = Random(SEED)
         self._day = 0
+        self._mined_at: dict[int, float] = {}
         self.story = Story(Plays(ChainMoves(actor, world.contracts), self._random))
 
     async def play(self) -> Story:
@@ -73,7 +74,9 @@ class Scenario:
             if self._day % every == 0:
                 await play()
         self._day += 1
-        plays.block_mined(await self._actor.mine())
+        block = await self._actor.mine()
+        self._mined_at[block.number] = block.mined_at
+        plays.block_mined(block)
 
     async def _reorganise_what_was_seen(self, depth: int) -> None:
         """Replaced blocks that were never processed would leave nothing to undo."""
@@ -90,35 +93,33 @@ class Scenario:
 
     async def _outage(self) -> None:
         """The follower dies; blocks keep coming, and blocks that it had processed are replaced, before another is up."""
-        killed_at, height = time.time(), await self._actor.w3.eth.block_number
+        height, _ = await self._census.position()
         self._kill_follower()
+        killed_at = time.time()
         await self._days(6)
         await self._reorganise(6)
         await self._days(6)
         async with _within(RECOVERY_TIMEOUT_S, "catch up after its follower was killed"):
             await self.caught_up()
-        self.story.outages.append((killed_at, time.time()))
+        self.story.outages.append((self._mined_at.get(height + 1, killed_at), time.time()))
         recovered_s = round(time.time() - killed_at, 2)
-        self.story.faults.append({"kind": "follower_killed", "at_block": height, "caught_up_after_s": recovered_s})
+        self.story.faults.append({"kind": "follower_killed", "processed_up_to": height, "caught_up_after_s": recovered_s})
 
     async def finish(self, heard_up_to: Callable[[], int]) -> None:
         """Until everything of the chain is stored, booked and confirmed, and every event was heard."""
         async with _within(CATCH_UP_TIMEOUT_S, "store, book, confirm and tell everything"):
             await self.caught_up()
-            while True:
-                progress = await self._census.progress()
-                if not (progress.due or progress.unconfirmed or progress.unnumbered) and heard_up_to() >= progress.head_seq:
-                    return
+            while await self._census.any_unconfirmed() or await self._census.any_unnumbered() or heard_up_to() < await self._census.head_seq():
                 await asyncio.sleep(POLL_S)
 
     async def caught_up(self) -> None:
         """Until the cursor stands on the node's head and everything up to it is booked."""
-        while True:
-            progress = await self._census.progress()
-            head = await self._actor.rpc("eth_getBlockByNumber", "latest", False)
-            if (progress.height, progress.hash) == (int(head["number"], 16), head["hash"]) and not progress.due:
-                return
+        while await self._census.position() != await self._head() or await self._census.any_due():
             await asyncio.sleep(POLL_S)
+
+    async def _head(self) -> tuple[int, str]:
+        block = await self._actor.rpc("eth_getBlockByNumber", "latest", False)
+        return int(block["number"], 16), block["hash"]
 
 
 @asynccontextmanager

@@ -13,4 +13,4 @@ class Story:
     faults: list[dict[str, Any]] = field(default_factory=list)
     dropped: set[str] = field(default_factory=set)
     outages: list[tuple[float, float]] = field(default_factory=list)
-    """From the kill to the recovery: blocks mined then wait for a follower, and tell nothing about its usual latency."""
+    """From the first block that the killed follower left undone to the recovery: these wait for another, and tell nothing about its usual latency."""
