@@ -17,7 +17,6 @@ READS_ACROSS = {
     "events.heads": "the hub polls the heads of the organisations whose consoles are open here",
     "events.oldest_pending": "the health check asks whether the relay works",
     "events.pending": "the relay numbers what is due, whoever's it is",
-    "organizations.everyone": "the operator verifies the books of every organisation",
     "organizations.memberships_of": "at log-in: which organisations is this person in?",
     "organizations.memberships_of_people": "open consoles check again what their people may see",
     "tasks.running_since_before": "the sweeper ends tasks whose worker died",
