@@ -47,7 +47,9 @@ def _as_text(org_id: str, report: VerifyReport) -> str:
     if report.first_failure is None:
         return f"{org_id}: in order ({checked})"
     failure = report.first_failure
-    return f"{org_id}: {failure.check} {failure.subject}: {failure.detail} Expected {failure.expected or '-'}, found {failure.found or '-'}. ({checked})"
+    return (
+        f"{org_id}: {failure.check} {failure.subject}: {failure.detail} Expected {failure.expected or '-'}, found {failure.found or '-'}. ({checked})"
+    )
 
 
 def _as_json(reports: dict[str, VerifyReport]) -> str:
