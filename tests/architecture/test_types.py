@@ -75,7 +75,7 @@ def test_the_checks_find_bad_types() -> None:
     class Loose(BaseModel):
         anything: Any
         filters: dict[str, Any] | None
-        rows: list
+        rows: list  # type: ignore[type-arg]
         amount: float
         name: str
 

@@ -55,4 +55,3 @@ async def test_the_locks_of_a_killed_process_are_freed(addresses: Addresses, dat
     assert time.monotonic() - died_at < DEAD_AFTER_S + 10
     assert await database[COLLECTION].count_documents({}) == 0, "a process that ends by itself leaves no row"
     await client.close()
-

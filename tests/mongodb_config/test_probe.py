@@ -25,7 +25,7 @@ from mongodb_config.probe import UnfitServer, inspect, probe, proves_sync_on_com
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 ROOT = Path(__file__).resolve().parents[2]
-KILL_RUNS, WRITERS, KILLED_WITHIN = 5, 4, (40, 120)
+KILL_RUNS, WRITERS, KILLED_WITHIN = 5, 4, (30, 90)
 
 
 @asynccontextmanager
@@ -175,7 +175,7 @@ async def write_until_killed(uri: str, acknowledged: list[str]) -> None:
             acknowledged.append(key)
             count += 1
 
-    async with connect(uri) as client:
+    async with connect(uri, server_selection_timeout_ms=300) as client:
         await asyncio.gather(*(writer(number) for number in range(WRITERS)))
 
 
@@ -197,8 +197,9 @@ async def test_no_acknowledged_transaction_is_lost_or_torn_by_sigkill(tmp_path: 
                 await client["kill"].create_collection("right")
             writing = asyncio.create_task(write_until_killed(uri, acknowledged))
             enough = chance.randint(*KILLED_WITHIN)
-            while len(acknowledged) < enough and not writing.done():
-                await asyncio.sleep(0.002)
+            async with asyncio.timeout(20):
+                while len(acknowledged) < enough and not writing.done():
+                    await asyncio.sleep(0.002)
             server.kill()
             await server.wait()
             writing.cancel()  # what it was told by now is what counts

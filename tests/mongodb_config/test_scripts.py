@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from crypto_api.documents import DOCUMENTS
 from crypto_project.npm import find_node
