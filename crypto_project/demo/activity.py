@@ -9,7 +9,7 @@ from aiohttp import ClientError
 from web3.exceptions import Web3Exception
 
 from crypto_api.kit import log
-from crypto_project.demo.chain import ChainActor, ChainError
+from crypto_project.demo.chain import ChainActor, ChainError, MinedBlock
 from crypto_project.demo.moves import ChainMoves
 from crypto_project.demo.plays import Plays
 from crypto_project.demo.world import DemoWorld
@@ -49,14 +49,26 @@ async def _live(plays: Plays, actor: ChainActor, random: Random, stop: asyncio.E
     await open_business(plays)
     blocks_to_reorg = random.randint(*BLOCKS_BETWEEN_REORGS)
     while not stop.is_set():
-        await one_block(plays, random.randint(1, PLAYS_PER_BLOCK_MAX))
+        block = await one_block(plays, random.randint(1, PLAYS_PER_BLOCK_MAX))
         plays.forget()
         blocks_to_reorg -= 1
         if blocks_to_reorg == 0:
             result = await actor.reorg(random.randint(1, REORG_DEPTH_MAX), random)
             logger.info("demo_reorganisation", depth=result.depth, dropped=len(result.dropped), resent=len(result.resent))
+            block = result.blocks[-1]
             blocks_to_reorg = random.randint(*BLOCKS_BETWEEN_REORGS)
         await _pause(stop, BLOCK_S)
+        await _notice_restart(actor, block)
+
+
+async def _notice_restart(actor: ChainActor, last: MinedBlock) -> None:
+    """A node that was restarted mines by itself again and has lost its latest transactions: those sent since wait for them for ever."""
+    head = await actor.w3.eth.block_number
+    queued = int((await actor.rpc("txpool_status"))["queued"], 16)
+    if head != last.number or queued:
+        await actor.rpc("anvil_dropAllTransactions")
+        actor.forget_nonces()
+        await actor.take_over_mining()
 
 
 async def open_business(plays: Plays) -> None:
@@ -67,11 +79,13 @@ async def open_business(plays: Plays) -> None:
         plays.block_mined(await plays.moves.actor.mine())
 
 
-async def one_block(plays: Plays, count: int) -> None:
+async def one_block(plays: Plays, count: int) -> MinedBlock:
     names, weights = zip(*plays.day(), strict=True)
     for play in plays.random.choices(names, weights, k=count):
         await play()
-    plays.block_mined(await plays.moves.actor.mine())
+    block = await plays.moves.actor.mine()
+    plays.block_mined(block)
+    return block
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
