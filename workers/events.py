@@ -1,8 +1,6 @@
 """The relay: one leased lane that numbers events and rings the doorbell."""
 
 import asyncio
-import os
-import socket
 from contextlib import suppress
 
 from crypto_api.flows.relay_events import relay_pass
@@ -10,6 +8,7 @@ from crypto_api.kit import log
 from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.ids import new_id
 from crypto_api.runtime import Runtime
+from mongodb_config.process_name import process_name
 from workers.lane import Lane
 
 LEASE = "relay"
@@ -23,7 +22,7 @@ def lanes(runtime: Runtime) -> list[Lane]:
 
 async def relay(runtime: Runtime) -> None:
     """Holds the lease and relays; returns when the lease is lost."""
-    holder = f"{socket.gethostname()}:{os.getpid()}:{new_id('relay')}"
+    holder = f"{process_name()}|{new_id('relay')}"  # two relays of one process are two
     lease = await runtime.leases.wait_for(LEASE, holder)
     _logger.info("relay_leads", fence=lease.fence)
     keep = asyncio.create_task(runtime.leases.keep(lease))
