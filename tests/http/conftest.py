@@ -12,7 +12,10 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from pymongo.asynchronous.database import AsyncDatabase
 
+from crypto_api.bootstrap import open_runtime
+from crypto_api.documents import DOCUMENTS
 from crypto_api.flows.send_verification_mail import send_verification_mail
 from crypto_api.http import in_flight
 from crypto_api.organizations import service as organizations
@@ -20,7 +23,10 @@ from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_project.asgi import inner
 from crypto_project.embedded.ports import free_port
+from crypto_project.embedded.servers import Addresses
 from crypto_project.lifespan import Lifespan
+from mongodb_config.client import connect
+from mongodb_config.migrations import deploy
 from tests.tenant_guard import guard
 
 PASSWORD = "a-river-of-9-stones"
@@ -64,6 +70,25 @@ def every_query_names_the_organisation() -> Iterator[None]:
     assert guard.violations == []
 
 
+@pytest.fixture(scope="session")
+async def http_database(addresses: Addresses) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
+    """One database with every index for all tests of this folder: making one takes longer than most of them."""
+    client = connect(addresses.mongodb_uri)
+    name = f"test_http_{secrets.token_hex(8)}"
+    await deploy(client, name, DOCUMENTS)
+    yield client[name]
+    await client.drop_database(name)
+    await client.close()
+
+
+@pytest.fixture
+async def database_name(http_database: AsyncDatabase[dict[str, Any]]) -> AsyncIterator[str]:
+    """It, emptied after each test."""
+    yield http_database.name
+    for document in DOCUMENTS:
+        await http_database[document.Settings.name].delete_many({})  # type: ignore[attr-defined]
+
+
 @pytest.fixture
 def networks() -> list[dict[str, object]]:
     """Rows of the networks file: override to have others."""
@@ -72,8 +97,6 @@ def networks() -> list[dict[str, object]]:
 
 @pytest.fixture
 async def runtime(make_config: Any, networks: list[dict[str, object]]) -> AsyncIterator[Runtime]:
-    from crypto_api.bootstrap import open_runtime
-
     async with open_runtime(make_config(networks)) as opened:
         yield opened
 

@@ -1,0 +1,107 @@
+"""What the API does not show by itself: the mail's job and its sweep, equal times, the security log."""
+
+import asyncio
+import contextlib
+import time
+from datetime import timedelta
+
+import pytest
+import structlog
+
+from crypto_api.flows.register_account import register_account
+from crypto_api.flows.sign_in import Credentials, refresh_session, sign_in, sign_out
+from crypto_api.identity import passwords
+from crypto_api.identity.access_tokens import AccessTokens
+from crypto_api.identity.documents import User
+from crypto_api.identity.errors import InvalidCredentials, InvalidToken
+from crypto_api.identity.jobs import SendVerificationMail
+from crypto_api.identity.types import Device, NewUser
+from crypto_api.runtime import Runtime
+from workers import identity as worker
+from workers.jobs import ACTORS
+
+PASSWORD = "a-river-of-9-stones"
+ADA = NewUser("Ada", "Ada@Example.com", "Ada", "Byron")
+
+
+async def registered(runtime: Runtime, *, verified: bool = False) -> User:
+    user, _ = await register_account(runtime.uow, runtime.clock, ADA, PASSWORD, organization_name=None, bcrypt_cost=4, verified=verified)
+    return user
+
+
+def letters(runtime: Runtime) -> int:
+    return len(list((runtime.config.log_dir / "mail").glob("*.eml")))
+
+
+async def test_the_job_sends_until_there_is_nothing_to_verify(runtime: Runtime) -> None:
+    user = await registered(runtime)
+    (actor,) = [actor for actor in ACTORS if actor.job is SendVerificationMail]
+    await actor.run(runtime, SendVerificationMail(user_id=user.id))
+    await actor.run(runtime, SendVerificationMail(user_id=user.id))  # a job may come twice
+    assert letters(runtime) == 2
+    await User.find_all().update({"$set": {"email_verified_at": runtime.clock.now()}})
+    await actor.run(runtime, SendVerificationMail(user_id=user.id))
+    await actor.run(runtime, SendVerificationMail(user_id="usr_gone"))
+    assert letters(runtime) == 2
+
+
+async def test_a_lost_job_is_made_up_for(runtime: Runtime) -> None:
+    late, fresh = await registered(runtime), NewUser("bob", "bob@example.com", "Bob", "B")
+    await register_account(runtime.uow, runtime.clock, fresh, PASSWORD, organization_name=None, bcrypt_cost=4)
+    await User.find_one(User.id == late.id).update({"$set": {"created_at": runtime.clock.now() - timedelta(minutes=5)}})
+    sweeping = asyncio.create_task(worker.sweep(runtime))
+    async with asyncio.timeout(5):
+        while letters(runtime) < 1:
+            await asyncio.sleep(0.01)
+    sweeping.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await sweeping
+    assert letters(runtime) == 1  # the other one's job is still on its way
+    row = await User.get(late.id)
+    assert row is not None
+    async with asyncio.timeout(5):
+        while row is not None and row.verification_sent_at is None:
+            row = await User.get(late.id)
+
+
+async def test_an_unknown_name_takes_as_long_as_a_wrong_password() -> None:
+    cost = 8
+    known = await passwords.hash_password(PASSWORD, cost)
+
+    async def cpu_s(password_hash: str | None) -> float:
+        """Of all threads, since bcrypt runs in one: other processes on this machine do not count."""
+        started = time.process_time()
+        for _ in range(10):
+            assert not await passwords.matches("wrong", password_hash, cost)
+        return time.process_time() - started
+
+    await cpu_s(None)
+    unknown, wrong = await cpu_s(None), await cpu_s(known)
+    assert 0.7 < unknown / wrong < 1.4
+
+
+@pytest.mark.parametrize("password", ["", "\x00", "x" * 500, "é" * 100, PASSWORD + "x", PASSWORD[:-1]])
+async def test_only_the_password_matches(password: str) -> None:
+    known = await passwords.hash_password(PASSWORD, 4)
+    assert not await passwords.matches(password, known, 4)
+    assert not await passwords.matches(password, None, 4)
+    assert await passwords.matches(PASSWORD, known, 4)
+
+
+async def test_every_security_event_is_told_without_a_secret(runtime: Runtime) -> None:
+    tokens = AccessTokens("s" * 40)
+    with structlog.testing.capture_logs() as told:
+        await registered(runtime, verified=True)
+        with contextlib.suppress(InvalidCredentials):
+            await sign_in(runtime.uow, runtime.clock, tokens, Credentials(None, "ada", "wrong-password"), Device(None, None), 4)
+        signed = await sign_in(runtime.uow, runtime.clock, tokens, Credentials("ada@example.com", None, PASSWORD), Device("127.0.0.1", "x"), 4)
+        refreshed = await refresh_session(runtime.uow, runtime.clock, tokens, signed.refresh)
+        with contextlib.suppress(InvalidToken):
+            await refresh_session(runtime.uow, runtime.clock, tokens, signed.refresh)
+        again = await sign_in(runtime.uow, runtime.clock, tokens, Credentials("ada@example.com", None, PASSWORD), Device(None, None), 4)
+        await sign_out(runtime.uow, runtime.clock, again.session_id)
+    names = [entry["event"] for entry in told]
+    assert names == ["registered", "log_in_refused", "logged_in", "refreshed", "refresh_reused", "logged_in", "logged_out"]
+    everything = str(told)
+    for secret in (PASSWORD, "wrong-password", signed.refresh, refreshed.refresh, signed.access, refreshed.access):
+        assert secret not in everything
