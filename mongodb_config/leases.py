@@ -53,6 +53,7 @@ class Leases:
             )
         except DuplicateKeyError:  # the row exists and is held: the upsert could not insert a second one
             return None
+        assert row is not None  # an upsert answers the row
         return Lease(name, holder, row["fence"])
 
     async def renew(self, lease: Lease) -> bool:

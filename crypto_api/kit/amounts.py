@@ -70,7 +70,7 @@ def text(value: Decimal) -> str:
     return format(plain(value), "f")
 
 
-def parse(value: str) -> Decimal:
+def parse(value: object) -> Decimal:
     """A decimal string of the API. ValueError for a sign, an exponent, NaN, underscores, full-width digits or leading zeros."""
     if not isinstance(value, str) or not _DECIMAL_TEXT.fullmatch(value):
         raise ValueError('must be a decimal string such as "1234.50"')

@@ -74,7 +74,7 @@ def configure(log_dir: Path, *, process: str, console: bool = False) -> None:
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:
-    return structlog.stdlib.get_logger(name)  # type: ignore[no-any-return]
+    return structlog.stdlib.get_logger(name)
 
 
 security: structlog.stdlib.BoundLogger = get("security")

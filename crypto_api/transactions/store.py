@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from beanie import SortDirection
 from pymongo import InsertOne, UpdateOne
 
 from crypto_api.kit.paging import Page, PageRequest
@@ -13,6 +14,8 @@ from crypto_api.transactions.types import Booking, Finality, Movement, Status, s
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
+
+_CHAIN_ORDER = [(field, SortDirection.ASCENDING) for field in ("block_number", "index", "_id")]
 
 
 def transaction_id(org_id: str, chain_id: int, hash_: str) -> str:
@@ -81,7 +84,7 @@ async def put_in_block(session: Session, new: Iterable[Transaction], returned: I
 
 async def in_block(session: Session, network: str, number: int, block_hash: str) -> list[Transaction]:
     query = {"network": network, "block_number": number, "block_hash": block_hash, "finality": {"$ne": Finality.ORPHANED}}
-    return await Transaction.find(query, session=session, sort=[("index", 1)]).to_list()
+    return await Transaction.find(query, session=session, sort=[("index", SortDirection.ASCENDING)]).to_list()
 
 
 async def orphan(session: Session, row: Transaction, now: datetime) -> None:
@@ -98,12 +101,12 @@ async def orphan(session: Session, row: Transaction, now: datetime) -> None:
 async def due_for_booking_of_network(network: str, limit: int) -> list[Transaction]:
     """Stored and not yet booked, in the order of the chain."""
     query = {"network": network, "booking": Booking.DUE}
-    return await Transaction.find(query, sort=[("block_number", 1), ("index", 1), ("_id", 1)], limit=limit).to_list()
+    return await Transaction.find(query, sort=_CHAIN_ORDER, limit=limit).to_list()
 
 
 async def unconfirmed_of_network(network: str, up_to_height: int, limit: int) -> list[Transaction]:
     query = {"network": network, "finality": Finality.PENDING, "block_number": {"$lte": up_to_height}}
-    return await Transaction.find(query, sort=[("block_number", 1), ("index", 1)], limit=limit).to_list()
+    return await Transaction.find(query, sort=_CHAIN_ORDER, limit=limit).to_list()
 
 
 async def confirm(session: Session, row: Transaction) -> bool:
@@ -114,6 +117,13 @@ async def confirm(session: Session, row: Transaction) -> bool:
         session=session,
     )
     return done.modified_count == 1
+
+
+async def undecided_of_network(network: str, booked_before: datetime, limit: int) -> list[Transaction]:
+    """Booked in suspense, and no model was heard about it; latest first."""
+    query = {"network": network, "category": "unclassified", "category_source": "none", "model": None, "booking": Booking.DONE}
+    where = query | {"booked_at": {"$lt": booked_before}}
+    return await Transaction.find(where, sort=[("block_number", SortDirection.DESCENDING)], limit=limit).to_list()
 
 
 # ---- booking ---------------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+from beanie import SortDirection
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
@@ -19,7 +20,7 @@ from mongodb_config.unit_of_work import Session
 async def changed_on_network(network: str, since: datetime | None) -> list[Wallet]:
     """Every wallet of the network, or those changed at or after `since`."""
     query = {"network": network} if since is None else {"network": network, "updated_at": {"$gte": since}}
-    return await Wallet.find(query, sort=[("updated_at", 1)]).to_list()
+    return await Wallet.find(query, sort=[("updated_at", SortDirection.ASCENDING)]).to_list()
 
 
 async def due_for_opening_on_network(network: str) -> list[Wallet]:
