@@ -1,6 +1,6 @@
 """Who is looking: the log-in behind the cookie, what they may see, and how a page sends away whoever may not."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from urllib.parse import urlencode
@@ -46,8 +46,8 @@ class Visit:
     def may(self, permission: Permission) -> bool:
         return self.principal.may(permission)
 
-    def render(self, template: str, values: dict[str, object] | None = None, *, status: int = 200) -> HttpResponse:
-        return render(self.request, f"dashboard/{template}", context.of_visit(self) | (values or {}), status=status)
+    def render(self, template: str, values: Mapping[str, object] | None = None, *, status: int = 200) -> HttpResponse:
+        return render(self.request, f"dashboard/{template}", {**context.of_visit(self), **(values or {})}, status=status)
 
 
 View = Callable[..., Awaitable[HttpResponse]]

@@ -61,7 +61,9 @@ def of_visit(visit: "Visit") -> dict[str, object]:
         "zone": visit.zone,
         "event_head": visit.event_head,
         "navigation": [
-            NavItem(label, link, icon, path == "/" if link == "/" else path.startswith(link)) for label, link, icon, needed in _PAGES if visit.may(needed)
+            NavItem(label, link, icon, path == "/" if link == "/" else path.startswith(link))
+            for label, link, icon, needed in _PAGES
+            if visit.may(needed)
         ],
         "may_write_wallets": visit.may(Permission.WALLETS_WRITE),
     }

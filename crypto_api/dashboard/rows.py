@@ -153,8 +153,9 @@ def history(transaction: Transaction, entries: Sequence[JournalEntry]) -> list[S
     """What is known to have happened, oldest first."""
     steps = [Step(transaction.timestamp, f"In block {transaction.block_number:,}", transaction.block_hash, "chain")]
     steps.append(Step(transaction.stored_at, "Seen and stored", "", "seen"))
-    for past in transaction.past_inclusions:
-        steps.append(Step(past.orphaned_at, f"Block {past.block_number:,} left the chain", past.block_hash, "orphaned"))
+    steps.extend(
+        Step(past.orphaned_at, f"Block {past.block_number:,} left the chain", past.block_hash, "orphaned") for past in transaction.past_inclusions
+    )
     for entry in entries:
         if entry.posted_at is not None:
             text = f"Entry reversed: {entry.description}" if entry.reverses else f"Booked: {entry.description}"

@@ -8,6 +8,7 @@ urlpatterns = [
     path("", views_overview.overview_page, name="overview"),
     path("login/", views_session.log_in_page, name="log-in"),
     path("logout/", views_session.log_out, name="log-out"),
+    path("verify-email/", views_session.verify_email_page, name="verify-email"),
     path("wallets/", views_wallets.list_page, name="wallets"),
     path("wallets/add/", views_wallets.add_page, name="wallet-add"),
     path("wallets/<str:wallet_id>/", views_wallets.edit_page, name="wallet"),

@@ -5,7 +5,9 @@ from django.shortcuts import render
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return render(request, "dashboard/error.html", {"code": 400, "title": "That request could not be read", "text": "Go back and try it again."}, status=400)
+    return render(
+        request, "dashboard/error.html", {"code": 400, "title": "That request could not be read", "text": "Go back and try it again."}, status=400
+    )
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

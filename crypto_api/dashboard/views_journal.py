@@ -29,7 +29,12 @@ async def _rows(visit: Visit) -> dict[str, object]:
         found = await ledger.page_of_entries(visit.org_id, {}, request)
     except InvalidInput as error:  # a cursor that somebody changed by hand
         raise Http404 from error
-    return {"entries": found.items, "next_cursor": found.next_cursor, "accounts": await activity.account_names(visit.org_id), "first_page": request.cursor is None}
+    return {
+        "entries": found.items,
+        "next_cursor": found.next_cursor,
+        "accounts": await activity.account_names(visit.org_id),
+        "first_page": request.cursor is None,
+    }
 
 
 @page(Permission.LEDGER_READ)

@@ -9,6 +9,7 @@ from crypto_api.chains import store as chains
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.rows import transaction_rows
 from crypto_api.dashboard.templatetags.coffer import asset_name, money
+from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity, overview, value_history
@@ -75,7 +76,11 @@ async def value_series(visit: Visit) -> HttpResponse:
 async def _figures(visit: Visit) -> dict[str, object]:
     now = visit.runtime.clock.now()
     valuation = await overview.valuation(visit.org_id, visit.organization.functional_currency, now, visit.pricing)
-    return {"valuation": valuation, "counts": await overview.counts(visit.org_id), "gain": valuation.total - valuation.cost}
+    return {
+        "valuation": valuation,
+        "counts": await overview.counts(visit.org_id),
+        "gain": add_exactly([valuation.total, valuation.cost.copy_negate()]),
+    }
 
 
 async def _movements(visit: Visit) -> dict[str, object]:

@@ -7,12 +7,15 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from crypto_api.dashboard.access import safe_next, visit_of
 from crypto_api.flows.sign_in import Credentials, sign_in_to_dashboard, sign_out
+from crypto_api.identity import service as identity
 from crypto_api.identity.errors import EmailNotVerified, InvalidCredentials
 from crypto_api.identity.types import DASHBOARD_COOKIE, DASHBOARD_LIFETIME, Device
+from crypto_api.kit.errors import InvalidInput
 from crypto_api.runtime import runtime_of
 
 NAME_MAX = 254
 PASSWORD_MAX = 1024
+TOKEN_MAX = 200
 _USER_AGENT_MAX = 400
 
 
@@ -28,7 +31,11 @@ async def log_in_page(request: HttpRequest) -> HttpResponse:
 
 async def _log_in(request: HttpRequest, wanted: str) -> HttpResponse:
     name, password = request.POST.get("name", "").strip()[:NAME_MAX], request.POST.get("password", "")[:PASSWORD_MAX]
-    missing = {field: text for field, given, text in (("name", name, "Enter your e-mail address or user name."), ("password", password, "Enter your password.")) if not given}
+    missing = {
+        field: text
+        for field, given, text in (("name", name, "Enter your e-mail address or user name."), ("password", password, "Enter your password."))
+        if not given
+    }
     if missing:
         return _form(request, wanted, name=name, errors=missing, status=422)
     runtime = runtime_of(request.scope)
@@ -42,7 +49,13 @@ async def _log_in(request: HttpRequest, wanted: str) -> HttpResponse:
         return _form(request, wanted, name=name, problem=error.detail, status=403)
     response = redirect(wanted)
     response.set_cookie(
-        DASHBOARD_COOKIE, cookie, max_age=int(DASHBOARD_LIFETIME.total_seconds()), httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE, path="/"
+        DASHBOARD_COOKIE,
+        cookie,
+        max_age=int(DASHBOARD_LIFETIME.total_seconds()),
+        httponly=True,
+        samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
+        path="/",
     )
     return response
 
@@ -70,3 +83,17 @@ async def log_out(request: HttpRequest) -> HttpResponse:
 def _device(request: HttpRequest) -> Device:
     agent = request.headers.get("User-Agent")
     return Device(ip=request.META.get("REMOTE_ADDR"), user_agent=agent[:_USER_AGENT_MAX] if agent else None)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+async def verify_email_page(request: HttpRequest) -> HttpResponse:
+    """The link of the mail leads here. Only the button uses the token up: mail scanners open links."""
+    if request.method != "POST":
+        return render(request, "dashboard/verify_email.html", {"token": request.GET.get("token", "")[:TOKEN_MAX]})
+    runtime = runtime_of(request.scope)
+    try:
+        await identity.verify_email(runtime.uow, request.POST.get("token", "")[:TOKEN_MAX], runtime.clock.now())
+    except InvalidInput:
+        problem = "This link is wrong, was used already, or is older than two days."
+        return render(request, "dashboard/verify_email.html", {"problem": problem}, status=422)
+    return render(request, "dashboard/verify_email.html", {"done": True})

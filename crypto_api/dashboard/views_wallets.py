@@ -1,5 +1,6 @@
 """Wallets: list, add, rename, watch or not, remove; through the same services as the API."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +18,7 @@ from crypto_api.reports import activity, overview
 from crypto_api.wallets import service as wallets
 from crypto_api.wallets import store
 from crypto_api.wallets.documents import Opening, Wallet, WalletType
+from crypto_api.wallets.rules import address_and_secret
 from crypto_api.wallets.types import ACTIVE_MAX, NewWallet, WalletChanges
 
 NAME_MAX = 80
@@ -27,7 +29,12 @@ TYPE_NAMES = {
     WalletType.HARDWARE: "Hardware wallet",
 }
 OFFERED = (WalletType.WATCH, WalletType.PRIVATE_KEY)
-FLASHES = {"added": "The wallet was added.", "saved": "Saved.", "removed": "The wallet was removed. Its history stays in the books.", "watching": "Watching changed."}
+FLASHES = {
+    "added": "The wallet was added.",
+    "saved": "Saved.",
+    "removed": "The wallet was removed. Its history stays in the books.",
+    "watching": "Watching changed.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +106,9 @@ async def add_page(visit: Visit) -> HttpResponse:
     if visit.request.method != "POST":
         first = next(iter(visit.runtime.networks), "")
         return _add_form(visit, {"wallet_type": WalletType.WATCH.value, "network": first, "monitoring_enabled": "on"})
-    given = {name: visit.request.POST.get(name, "").strip() for name in ("name", "wallet_type", "network", "address", "private_key", "monitoring_enabled")}
-    errors = _missing(given)
-    if errors:
-        return _add_form(visit, given, errors)
+    given = {
+        name: visit.request.POST.get(name, "").strip() for name in ("name", "wallet_type", "network", "address", "private_key", "monitoring_enabled")
+    }
     new = NewWallet(
         name=given["name"],
         wallet_type=given["wallet_type"],
@@ -111,6 +117,9 @@ async def add_page(visit: Visit) -> HttpResponse:
         private_key=given["private_key"] or None if given["wallet_type"] == WalletType.PRIVATE_KEY else None,
         monitoring_enabled=bool(given["monitoring_enabled"]),
     )
+    errors = _problems(given, new, visit.runtime.networks.keys())
+    if errors:
+        return _add_form(visit, given, errors)
     try:
         await wallets.create(
             visit.runtime.uow, visit.runtime.clock, visit.runtime.sealer, visit.runtime.networks.keys(), visit.org_id, visit.principal.user_id, new
@@ -122,9 +131,20 @@ async def add_page(visit: Visit) -> HttpResponse:
     return _to_list("added")
 
 
-def _missing(given: dict[str, str]) -> dict[str, str]:
-    errors = {} if given["wallet_type"] in OFFERED else {"wallet_type": "is not one of the offered kinds"}
-    return errors | _name_problem(given["name"])
+def _problems(given: dict[str, str], new: NewWallet, networks: Collection[str]) -> dict[str, str]:
+    """Everything that is wrong, at once: what a form leaves out, then what the slice itself says."""
+    errors = _name_problem(given["name"])
+    if given["wallet_type"] not in OFFERED:
+        return errors | {"wallet_type": "is not one of those offered"}
+    if new.wallet_type == WalletType.WATCH and new.address is None:
+        errors["address"] = "is needed"
+    if new.wallet_type == WalletType.PRIVATE_KEY and new.private_key is None:
+        errors["private_key"] = "is needed"
+    try:
+        address_and_secret(new, networks)
+    except InvalidInput as error:
+        return {row.field: row.message for row in error.errors} | errors
+    return errors
 
 
 def _name_problem(name: str) -> dict[str, str]:
@@ -156,7 +176,8 @@ async def edit_page(visit: Visit, wallet_id: str) -> HttpResponse:
             await _change(visit, wallet_id, WalletChanges(name=name))
             return _to_list("saved")
     row = _row(visit, wallet, [], {}, None)
-    return visit.render("wallets/edit.html", {"row": row, "name": name, "errors": errors}, status=422 if errors else 200)
+    values: dict[str, object] = {"row": row, "name": name, "errors": errors}
+    return visit.render("wallets/edit.html", values, status=422 if errors else 200)
 
 
 @page(Permission.WALLETS_WRITE)

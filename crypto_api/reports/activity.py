@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from beanie import SortDirection
+from pymongo import DESCENDING
+
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import Account, AccountBalance, JournalEntry
@@ -22,7 +25,7 @@ async def assets_seen(org_id: str) -> list[str]:
 
 async def entries_of(org_id: str, transaction_id: str) -> list[JournalEntry]:
     """Every entry that a transaction ever caused, oldest first: bookings and their reversals."""
-    return await JournalEntry.find({"org_id": org_id, "transaction_id": transaction_id}, sort=[("_id", 1)]).to_list()
+    return await JournalEntry.find({"org_id": org_id, "transaction_id": transaction_id}, sort=[("_id", SortDirection.ASCENDING)]).to_list()
 
 
 async def account_names(org_id: str) -> dict[str, str]:
@@ -40,7 +43,7 @@ async def last_activity(org_id: str, wallet_ids: Iterable[str]) -> dict[str, dat
     found = {}
     for wallet_id in wallet_ids:
         query = {"org_id": org_id, "wallet_ids": wallet_id, "category": {"$ne": SPAM}}
-        rows = await Transaction.get_pymongo_collection().find(query, {"timestamp": 1}).sort("timestamp", -1).limit(1).to_list()
+        rows = await Transaction.get_pymongo_collection().find(query, {"timestamp": 1}).sort("timestamp", DESCENDING).limit(1).to_list()
         if rows:
             found[wallet_id] = rows[0]["timestamp"]
     return found

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from beanie import SortDirection
+
 from crypto_api.kit.amounts import add_exactly, divide, multiply
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger import store as ledger
@@ -92,7 +94,8 @@ class Pricing:
 
     @classmethod
     def of(cls, networks: Iterable[NetworkConfig]) -> "Pricing":
-        aliases, ages = {}, {}
+        aliases: dict[str, str] = {}
+        ages: dict[str, timedelta] = {}
         for network in networks:
             if network.wrapped_native is not None:
                 aliases[network.wrapped_native.symbol] = network.native_asset
@@ -117,7 +120,7 @@ async def _latest_rate(org_id: str, asset: str, quote: str, now: datetime, prici
     for name in dict.fromkeys((asset, priced)):
         if (manual := await prices.manual_at(org_id, name, quote, now)) is not None:
             return Rate(manual.rate, PriceSource.MANUAL, manual.at)
-    kept = await OraclePrice.find_one({"asset": priced, "quote": quote}, sort=[("block_number", -1)])
+    kept = await OraclePrice.find_one({"asset": priced, "quote": quote}, sort=[("block_number", SortDirection.DESCENDING)])
     if kept is None or now - kept.updated_at > pricing.age_max.get(priced, timedelta(0)):
         return None
     return Rate(kept.rate, PriceSource.ORACLE, kept.updated_at)

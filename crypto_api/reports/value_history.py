@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from beanie import SortDirection
+
 from crypto_api.kit.amounts import add_exactly, multiply
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.store import day_as_stored
@@ -49,7 +51,7 @@ Rates = dict[str, list[tuple[datetime, Decimal]]]
 
 async def first_booking_at(org_id: str) -> datetime | None:
     """When the books begin: the time of the oldest entry."""
-    oldest = await JournalEntry.find(_posted(org_id), sort=[("date", 1), ("_id", 1)], limit=1).to_list()
+    oldest = await JournalEntry.find(_posted(org_id), sort=[("date", SortDirection.ASCENDING), ("_id", SortDirection.ASCENDING)], limit=1).to_list()
     if not oldest:
         return None
     return (await _moments(org_id, oldest))[oldest[0].id]
@@ -58,7 +60,7 @@ async def first_booking_at(org_id: str) -> datetime | None:
 async def value_history(org_id: str, quote: str, since: datetime, now: datetime, pricing: Pricing, *, points: int = 120) -> ValueHistory:
     entries = await JournalEntry.find(
         {**_posted(org_id), "date": {"$gte": day_as_stored(since.date() - timedelta(days=1))}},
-        sort=[("date", -1), ("_id", -1)],
+        sort=[("date", SortDirection.DESCENDING), ("_id", SortDirection.DESCENDING)],
         limit=ENTRIES_MAX + 1,
     ).to_list()
     moments = await _moments(org_id, entries)
@@ -139,10 +141,10 @@ async def _rates(org_id: str, assets: set[str], quote: str, pricing: Pricing) ->
     priced = {asset: pricing.priced_as.get(asset, asset) for asset in assets}
     wanted = {"asset": {"$in": sorted(set(priced.values()) | assets)}, "quote": quote}
     by_hand: Rates = defaultdict(list)
-    for manual in await ManualPrice.find({"org_id": org_id, **wanted}, sort=[("at", 1)], limit=RATES_MAX).to_list():
+    for manual in await ManualPrice.find({"org_id": org_id, **wanted}, sort=[("at", SortDirection.ASCENDING)], limit=RATES_MAX).to_list():
         by_hand[manual.asset].append((manual.at, manual.rate))
     by_feed: Rates = defaultdict(list)
-    for kept in await OraclePrice.find(wanted, sort=[("block_number", -1)], limit=RATES_MAX).to_list():
+    for kept in await OraclePrice.find(wanted, sort=[("block_number", SortDirection.DESCENDING)], limit=RATES_MAX).to_list():
         by_feed[kept.asset].append((kept.updated_at, kept.rate))
     return {asset: _in_force(by_hand.get(asset) or by_hand.get(name, []), by_feed.get(name, [])) for asset, name in priced.items()}
 

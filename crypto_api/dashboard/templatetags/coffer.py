@@ -24,7 +24,7 @@ _WIDE = Context(prec=120)
 
 def _grouped(value: Decimal, places: int) -> str:
     rounded = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN, context=_WIDE)
-    return str(number_format(abs(rounded), decimal_pos=places, force_grouping=True))
+    return str(number_format(rounded.copy_abs(), decimal_pos=places, force_grouping=True))
 
 
 def money(value: Decimal | None, currency: str) -> str:
@@ -68,7 +68,7 @@ def exact(value: Decimal | None) -> str:
 
 def percent(value: Decimal | None) -> str:
     """A share 0..1 as `12.3 %`."""
-    return NO_VALUE if value is None else f"{_grouped(value * 100, 1)}{NARROW_SPACE}%"
+    return NO_VALUE if value is None else f"{_grouped(amounts.multiply(value, Decimal(100)), 1)}{NARROW_SPACE}%"
 
 
 def share_value(value: Decimal) -> str:
@@ -135,7 +135,9 @@ def entry_of(mapping: dict[str, object], key: str) -> object:
 
 def icon(name: str, css: str = "") -> SafeString:
     """Written `{% icon "#tabler-wallet" %}`: the sprite is cut down to the names that stand in templates that way."""
-    return format_html('<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}{}"></use></svg>', css, static("vendor/icons.svg"), name)
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}{}"></use></svg>', css, static("vendor/icons.svg"), name
+    )
 
 
 for _filter in (money, figure, quantity, exact, percent, share_value, count, short, asset_name, unlisted, capped, when, when_long, words, entry_of):

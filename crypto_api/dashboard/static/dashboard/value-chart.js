@@ -5,15 +5,15 @@
   const rows = document.getElementById("value-table");
   if (!box) return;
   const chart = echarts.init(box, null, { renderer: "canvas" });
-  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim() || "gray";
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let points = [];
 
   const tooltip = (index) => {
     const point = points[index];
     if (!point) return "";
-    const gaps = point.unpriced.length ? `\n{gap|without ${point.unpriced.slice(0, 4).join(", ")}}` : "";
-    return `{value|${point.text}}\n{time|${point.time}}${gaps}`;
+    const gaps = point.unpriced.length ? `\nwithout ${point.unpriced.slice(0, 4).join(", ")}` : "";
+    return `${point.text}\n${point.time}${gaps}`;
   };
 
   const draw = () => {
@@ -34,14 +34,7 @@
         borderWidth: 1,
         padding: [8, 10],
         axisPointer: { lineStyle: { color: style("--c-line"), type: "solid" } },
-        textStyle: {
-          color: style("--c-ink"),
-          rich: {
-            value: { fontSize: 14, fontWeight: 600, color: style("--c-ink"), lineHeight: 20 },
-            time: { fontSize: 11, color: muted, lineHeight: 16 },
-            gap: { fontSize: 11, color: style("--c-warn"), lineHeight: 16 },
-          },
-        },
+        textStyle: { color: style("--c-ink"), fontFamily: style("--tblr-font-sans-serif"), fontSize: 12, lineHeight: 18 },
         formatter: (items) => tooltip(items[0].dataIndex),
       },
       xAxis: {

@@ -1,0 +1,223 @@
+"""The dashboard as people get it: the whole ASGI application under uvicorn on the test's own database, and Chromium in front of it."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+
+from crypto_api.bootstrap import open_runtime
+from crypto_api.flows.relay_events import relay_pass
+from crypto_api.runtime import Runtime
+from crypto_api.sockets.hub import EventHub
+from crypto_project.asgi import inner
+from crypto_project.embedded.ports import free_port
+from crypto_project.lifespan import Lifespan
+from crypto_project.vendor_assets import ensure_vendor_assets
+from tests.factories.treasury import NETWORKS, PASSWORD, Treasury, new_treasury
+from tests.tenant_guard import guard
+
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+
+
+PAGES_READ_THROUGH = ("dashboard/", "reports/", "transactions/", "ledger/", "wallets/", "prices/")
+
+
+@pytest.fixture(autouse=True)
+def every_query_names_the_organisation() -> Iterator[None]:
+    """Of what the pages ask for; sockets and relay, which run in this process too, have tests of their own."""
+    guard.violations.clear()
+    yield
+    assert [found for found in guard.violations if found.startswith(PAGES_READ_THROUGH)] == []
+
+
+@pytest.fixture
+async def runtime(make_config: Any) -> AsyncIterator[Runtime]:
+    port = free_port()
+    async with open_runtime(make_config(NETWORKS, frontend_url=f"http://127.0.0.1:{port}")) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def treasury(runtime: Runtime) -> Treasury:
+    return await new_treasury(runtime.uow, now=runtime.clock.now())
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # Ctrl-C belongs to pytest
+
+
+class Site:
+    """The application on one port; it can go away and come back."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime, self._port = runtime, int(runtime.config.frontend_url.rsplit(":", 1)[1])
+        self.url = runtime.config.frontend_url
+        self._server: _Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        runtime = self._runtime
+
+        @contextlib.asynccontextmanager
+        async def state() -> AsyncIterator[dict[str, Any]]:
+            async with EventHub(runtime.frames, runtime.clock) as hub:
+                yield {"runtime": runtime, "hub": hub}
+
+        config = uvicorn.Config(
+            Lifespan(inner, state),
+            port=self._port,
+            lifespan="on",
+            ws="websockets-sansio",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=2,
+        )
+        self._server = _Server(config)
+        self._serving = asyncio.create_task(self._server.serve())
+        while not self._server.started:
+            assert not self._serving.done(), "the server did not start"
+            await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        assert self._server is not None and self._serving is not None
+        self._server.should_exit = True
+        await self._serving
+
+
+@pytest.fixture
+async def site(runtime: Runtime, treasury: Treasury) -> AsyncIterator[Site]:
+    ensure_vendor_assets()
+    opened = Site(runtime)
+    await opened.start()
+    try:
+        yield opened
+    finally:
+        await opened.stop()
+
+
+@pytest.fixture
+async def relay(runtime: Runtime) -> AsyncIterator[None]:
+    """The relay at work beside the test."""
+
+    async def work() -> None:
+        while True:
+            if not await relay_pass(runtime.clock, runtime.frames):
+                await asyncio.sleep(0.02)
+
+    task = asyncio.create_task(work())
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+@pytest.fixture
+async def visitor(site: Site) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser without eyes, not logged in."""
+    async with httpx.AsyncClient(base_url=site.url, timeout=20, headers={"Origin": site.url}) as client:
+        yield client
+
+
+async def token(client: httpx.AsyncClient, path: str = "/login/") -> str:
+    """The CSRF token in a form of a page."""
+    text = (await client.get(path)).text
+    return text.split('name="csrfmiddlewaretoken" value="', 1)[1].split('"', 1)[0]
+
+
+async def log_in(client: httpx.AsyncClient, name: str = "ada.okafor", **fields: str) -> httpx.Response:
+    body = {"csrfmiddlewaretoken": await token(client), "name": name, "password": PASSWORD} | fields
+    return await client.post("/login/", data=body)
+
+
+# ---- Chromium ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        if os.environ.get("COFFER_REQUIRE_BROWSER") == "1":
+            pytest.fail("COFFER_REQUIRE_BROWSER=1, but there is no chromium on PATH")
+        pytest.skip("there is no chromium on PATH: the pages were not driven in a browser")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield browser
+        await browser.close()
+
+
+@dataclass
+class Faults:
+    """What must not happen on any page."""
+
+    found: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.found.append(f"error: {error}"))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error" or "Content Security Policy" in message.text:
+            self.found.append(f"console: {message.text} at {message.location.get('url')}")
+
+
+_REPORT_VIOLATIONS = "addEventListener('securitypolicyviolation', e => console.error('violation: ' + e.violatedDirective + ' ' + e.blockedURI));"
+
+
+@pytest.fixture
+def faults() -> Iterator[Faults]:
+    """Empty at the end, unless the test itself cleared what it provoked."""
+    watched = Faults()
+    yield watched
+    assert watched.found == []
+
+
+class Window:
+    """One browser window of one person."""
+
+    def __init__(self, context: BrowserContext, page: Page, site: Site, faults: Faults) -> None:
+        self.context, self.page, self.site, self.faults = context, page, site, faults
+
+    async def go(self, path: str) -> None:
+        await self.page.goto(self.site.url + path)
+
+    async def log_in(self, name: str = "ada.okafor", path: str = "/") -> None:
+        await self.go(path)
+        await self.page.fill("#name", name)
+        await self.page.fill("#password", PASSWORD)
+        await self.page.click("form button[type=submit]")
+        await self.page.wait_for_selector("nav[aria-label=Pages]", state="attached")
+
+    async def is_live(self) -> None:
+        await self.page.wait_for_selector("[data-live][data-state=live]")
+
+    async def sideways_scroll(self) -> int:
+        excess: int = await self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        return excess
+
+
+@pytest.fixture
+async def window(chromium: Browser, site: Site, faults: Faults, request: pytest.FixtureRequest) -> AsyncIterator[Window]:
+    """Parametrise indirectly with `{"width": 390}` or `{"theme": "dark"}`."""
+    wanted = getattr(request, "param", {})
+    context = await chromium.new_context(
+        viewport={"width": wanted.get("width", 1360), "height": 844},
+        color_scheme=wanted.get("theme", "light"),
+        timezone_id="Europe/Berlin",
+        locale="en-GB",
+    )
+    await context.add_init_script(_REPORT_VIOLATIONS)
+    page = await context.new_page()
+    page.set_default_timeout(15_000)
+    faults.watch(page)
+    yield Window(context, page, site, faults)
+    await context.close()

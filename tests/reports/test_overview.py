@@ -1,0 +1,108 @@
+"""What the overview says: exact sums over the books, at rates that are named, and nothing guessed."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from crypto_api.kit.networks import NetworkConfig
+from crypto_api.ledger.types import AccountCode, Line
+from crypto_api.prices.types import PriceSource
+from crypto_api.reports import overview, value_history
+from crypto_api.runtime import Runtime
+from crypto_api.transactions.types import Direction
+from tests.factories.treasury import NETWORKS, Treasury, new_treasury
+
+PRICING = overview.Pricing.of([NetworkConfig.model_validate(row) for row in NETWORKS])
+
+
+@pytest.fixture
+async def treasury(runtime: Runtime) -> Treasury:
+    return await new_treasury(runtime.uow, now=runtime.clock.now())
+
+
+async def test_value_is_quantity_times_rate_to_the_last_digit(treasury: Treasury) -> None:
+    now = treasury.now
+    one, two = await treasury.wallet("One"), await treasury.wallet("Two")
+    await treasury.rate("ETH", "3120.45", now - timedelta(hours=2), 10)
+    await treasury.rate("ETH", "3000.000000000000000001", now - timedelta(hours=1), 11)
+    await treasury.opening(one, "ETH", "1.000000000000000001", "3120.45", now)
+    await treasury.opening(two, "ETH", "2", "6240.90", now)
+    await treasury.opening(two, "WETH", "1", "3120.45", now)
+    await treasury.opening(two, "eip155:31337/erc20:0xabc", "500", "0", now)
+
+    found = await overview.valuation(treasury.org_id, "USD", now, PRICING)
+
+    ether, wrapped, unlisted = found.positions
+    assert (ether.asset, ether.quantity, ether.wallets) == ("ETH", Decimal("3.000000000000000001"), 2)
+    assert ether.value == Decimal("9000.000000000000003003000000000000000001")
+    assert ether.rate is not None and (ether.rate.source, ether.rate.at) == (PriceSource.ORACLE, now - timedelta(hours=1))
+    assert wrapped.value == Decimal("3000.000000000000000001")  # priced as the coin it wraps
+    assert (unlisted.value, unlisted.share, found.unpriced) == (None, None, [unlisted])
+    assert found.total == Decimal("12000.000000000000003004000000000000000001")
+    assert found.cost == Decimal("12481.80")
+    assert found.oldest_rate_at == now - timedelta(hours=1)
+
+
+async def test_a_price_that_is_too_old_is_no_price(treasury: Treasury) -> None:
+    wallet = await treasury.wallet("One")
+    await treasury.rate("ETH", "3000", treasury.now - timedelta(days=1, seconds=1), 10)
+    await treasury.opening(wallet, "ETH", "1", "3000", treasury.now)
+    found = await overview.valuation(treasury.org_id, "USD", treasury.now, PRICING)
+    assert (found.total, [position.asset for position in found.unpriced]) == (Decimal(0), ["ETH"])
+
+
+async def test_another_organisation_is_not_counted(treasury: Treasury, runtime: Runtime) -> None:
+    other = await new_treasury(runtime.uow, name="Other", first="Bo", last="Lind")
+    await other.rate("ETH", "3000", other.now, 10)
+    await other.opening(await other.wallet("Theirs"), "ETH", "1", "3000", other.now)
+    found = await overview.valuation(treasury.org_id, "USD", treasury.now, PRICING)
+    assert (found.positions, found.total) == ([], Decimal(0))
+    counts = await overview.counts(treasury.org_id)
+    assert (counts.wallets, counts.entries, counts.transactions) == (0, 0, 0)
+
+
+async def test_history_walks_back_through_the_bookings(treasury: Treasury) -> None:
+    """Half an hour before now 3 ETH came in, a quarter of an hour before now the price rose: each shows at its time and not before."""
+    now = treasury.now
+    wallet = await treasury.wallet("One")
+    await treasury.rate("ETH", "3000", now - timedelta(hours=3), 10)
+    await treasury.rate("ETH", "3100", now - timedelta(minutes=15), 11)
+    await treasury.opening(wallet, "ETH", "10", "30000", now - timedelta(hours=2))
+    at = now - timedelta(minutes=30)
+    row = await treasury.record(treasury.transaction([treasury.movement(wallet, Direction.IN, "3", "ETH", other="x", value="9000")], at))
+    lines = [
+        Line(account_code=AccountCode.CRYPTO, debit=Decimal(9000), asset="ETH", quantity=Decimal(3), wallet_id=wallet.id),
+        Line(account_code=AccountCode.REVENUE, credit=Decimal(9000), asset="ETH", quantity=Decimal(-3)),
+    ]
+    await treasury.post("Receipt", lines, now, transaction=row)  # booked late: it counts from its block on
+
+    history = await value_history.value_history(treasury.org_id, "USD", now - timedelta(hours=1), now, PRICING, points=61)
+
+    values = {round((now - point.at).total_seconds() / 60): point.value for point in history.points}
+    assert len(history.points) == 61 and not history.cut
+    assert (values[60], values[31], values[30], values[16]) == (Decimal(30000), Decimal(30000), Decimal(39000), Decimal(39000))
+    assert (values[15], values[0]) == (Decimal(40300), Decimal(40300))
+
+
+async def test_history_begins_with_the_books_and_names_what_has_no_price(treasury: Treasury) -> None:
+    now = treasury.now
+    wallet = await treasury.wallet("One")
+    await treasury.opening(wallet, "ETH", "10", "0", now - timedelta(hours=2))
+    await treasury.rate("ETH", "3000", now - timedelta(hours=1), 10)
+
+    history = await value_history.value_history(treasury.org_id, "USD", now - timedelta(days=7), now, PRICING, points=5)
+
+    assert history.points[0].at == now - timedelta(hours=2)
+    assert [(point.value, point.unpriced) for point in history.points] == [
+        (Decimal(0), ("ETH",)),
+        (Decimal(0), ("ETH",)),
+        (Decimal(30000), ()),
+        (Decimal(30000), ()),
+        (Decimal(30000), ()),
+    ]
+
+
+async def test_history_of_nothing_is_empty(treasury: Treasury) -> None:
+    history = await value_history.value_history(treasury.org_id, "USD", treasury.now - timedelta(days=1), treasury.now, PRICING)
+    assert history.points == []
