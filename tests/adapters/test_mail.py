@@ -51,6 +51,6 @@ async def test_a_server_that_is_away_or_refuses_is_told(unused_tcp_port: int) ->
 async def test_a_line_break_in_a_header_is_refused(tmp_path: Path) -> None:
     mailer = Mailer("127.0.0.1", 1, sender="a@example.com", mock=True, mock_dir=tmp_path)
     for to, subject in (("b@example.com\nBcc: c@example.com", "x"), ("b@example.com", "x\r\nBcc: c@example.com")):
-        with pytest.raises(ValueError, match="linefeed|newline|header"):
+        with pytest.raises(ValueError, match=r"linefeed|newline|header"):
             await mailer.send(to, subject, "y")
     assert list(tmp_path.iterdir()) == []
