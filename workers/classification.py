@@ -1,13 +1,21 @@
 """Actors of understanding."""
 
+import asyncio
+import random
+from datetime import timedelta
+
 from crypto_api.classification.jobs import ClassifyTransaction
-from crypto_api.flows.classify_transaction import classify_transaction
+from crypto_api.flows.classify_transaction import Outcome, classify_transaction
 from crypto_api.kit import log
 from crypto_api.runtime import Runtime
 from crypto_api.transactions import store as transactions
 from workers.actor import Actor
+from workers.lane import Lane
 from workers.running import running
 
+SWEEP_S = 30.0
+_LATE = timedelta(seconds=60)  # by then the job would have asked
+_LOOKED_AT, _BATCH = 200, 10
 _logger = log.get(__name__)
 
 
@@ -20,6 +28,23 @@ async def _classify(runtime: Runtime, job: ClassifyTransaction) -> None:
         outcome = await classify_transaction(runtime.uow, runtime.clock, job.org_id, job.transaction_id, network, runtime.llm)
         task.summary = f"The model was asked about a transaction: {outcome.value.replace('_', ' ')}"
     _logger.info("classified", transaction=job.transaction_id, outcome=outcome.value)
+
+
+async def sweep(runtime: Runtime) -> None:
+    """What a lost nudge, or a model that was away, left undecided. A few at random, so that one that the model cannot answer holds up none."""
+    while runtime.llm is not None:
+        for slug, network in runtime.networks.items():
+            rows = await transactions.undecided_of_network(slug, runtime.clock.now() - _LATE, _LOOKED_AT)
+            for row in random.sample(rows, min(len(rows), _BATCH)):
+                outcome = await classify_transaction(runtime.uow, runtime.clock, row.org_id, row.id, network, runtime.llm)
+                if outcome is Outcome.NO_ANSWER:
+                    break
+        await asyncio.sleep(SWEEP_S)
+    await asyncio.Event().wait()  # without a model there is nothing to do, ever
+
+
+def lanes(runtime: Runtime) -> list[Lane]:
+    return [Lane("undecided", lambda: sweep(runtime))]
 
 
 ACTORS = [Actor(ClassifyTransaction, _classify)]

@@ -25,6 +25,7 @@ def lanes(runtime: Runtime) -> list[Lane]:
         Lane("queue", lambda: runtime.queue.serve(handlers)),
         Lane("abandoned_tasks", lambda: _sweep_tasks(runtime)),
         *identity.lanes(runtime),
+        *classification.lanes(runtime),
     ]
 
 

@@ -2,15 +2,19 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from crypto_api.classification.types import Category, DecisionSource
 from crypto_api.events import service as events
+from crypto_api.flows.book_transaction import rebook, said_by_person
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import NotFound, PreconditionFailed
+from crypto_api.organizations import store as organizations
 from crypto_api.transactions import store
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.events import TransactionAnnotated
+from crypto_api.transactions.types import Booking
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 
@@ -39,6 +43,8 @@ async def annotate_transaction(
             raise PreconditionFailed("It was changed since it was read.")
         if not await store.annotate(session, org_id, row.id, row.version, changes):
             return False
+        if annotation.category is not None:
+            await _rebook(session, row.model_copy(update=changes), row.version + 1, now)
         await events.append(session, org_id, _told(row, annotation), now)
         return True
 
@@ -48,6 +54,18 @@ async def annotate_transaction(
     if row is None:
         raise NotFound
     return row
+
+
+async def _rebook(session: Session, row: Transaction, version: int, now: datetime) -> None:
+    """The books follow the person's word. What is not booked yet will be booked as they said."""
+    if row.booking is not Booking.DONE:
+        return
+    organization = await organizations.get(row.org_id, session)
+    assert organization is not None
+    entry = await rebook(session, row, said_by_person(row), organization.time_zone, now)
+    if entry is not None:
+        changed = await store.annotate(session, row.org_id, row.id, version, {"entry_ids": [*row.entry_ids, entry.id], "unpriced": entry.unpriced})
+        assert changed, "nobody else can have changed it within this unit of work"
 
 
 def _changes(annotation: Annotation) -> dict[str, Any]:

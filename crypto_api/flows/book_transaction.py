@@ -172,16 +172,20 @@ def as_fields(decision: Decision) -> dict[str, object]:
 async def decide(transaction: Transaction, network: NetworkConfig) -> Decision:
     """What a person said of it stands; the rules decide the rest."""
     if transaction.category_source == DecisionSource.PERSON:
-        return Decision(
-            category=Category(transaction.category),
-            subcategory=transaction.subcategory,
-            counterparty=transaction.counterparty,
-            confidence=1,
-            source=DecisionSource.PERSON,
-            explanation=transaction.explanation,
-            evidence=transaction.evidence,
-        )
+        return said_by_person(transaction)
     return classification.decide(await facts_of(transaction, network))
+
+
+def said_by_person(transaction: Transaction) -> Decision:
+    return Decision(
+        category=Category(transaction.category),
+        subcategory=transaction.subcategory,
+        counterparty=transaction.counterparty,
+        confidence=1,
+        source=DecisionSource.PERSON,
+        explanation=transaction.explanation,
+        evidence=transaction.evidence,
+    )
 
 
 async def facts_of(transaction: Transaction, network: NetworkConfig) -> Facts:

@@ -72,4 +72,9 @@ class Transaction(TenantDocument):
             IndexModel([("network", ASCENDING), ("block_number", ASCENDING), ("index", ASCENDING)], name="network_block"),
             IndexModel([("network", ASCENDING), ("booking", ASCENDING), ("block_number", ASCENDING), ("index", ASCENDING)], name="network_booking"),
             IndexModel([("network", ASCENDING), ("finality", ASCENDING), ("block_number", ASCENDING)], name="network_finality"),
+            IndexModel(
+                [("network", ASCENDING), ("block_number", DESCENDING)],
+                partialFilterExpression={"category": "unclassified", "category_source": "none", "model": None},
+                name="network_undecided",
+            ),
         ]

@@ -140,9 +140,10 @@ async def mark_booked(
     unpriced: bool,
     now: datetime,
 ) -> bool:
-    """False when it is no longer due in that block: another run was first, or the block is gone. `decision` holds the category fields."""
+    """False when it is no longer due in that block: another run was first, the block is gone, or a
+    person said something about it meanwhile. `decision` holds the category fields."""
     done = await Transaction.get_pymongo_collection().update_one(
-        {"_id": row.id, "org_id": row.org_id, "block_hash": row.block_hash, "booking": Booking.DUE},
+        {"_id": row.id, "org_id": row.org_id, "block_hash": row.block_hash, "booking": Booking.DUE, "version": row.version},
         {
             "$set": {
                 "booking": booking,

@@ -23,6 +23,7 @@ READS_ACROSS = {
     "transactions.in_block": "a reorganisation takes a block from everybody who had something in it",
     "transactions.stored_of_network": "the follower finds rows of all organisations by their natural keys, which hold the organisation",
     "transactions.due_for_booking_of_network": "the follower books what its network stored",
+    "transactions.undecided_of_network": "the sweep asks the model about what a lost nudge left",
     "transactions.unconfirmed_of_network": "the follower confirms by depth",
     "wallets.changed_on_network": "the follower refreshes its watch list",
     "wallets.due_for_opening_on_network": "the follower opens the books of new wallets",
