@@ -20,7 +20,7 @@ def demo_panel(shell: Shell) -> Panel:
 
 
 def serve_panel(shell: Shell) -> Panel:
-    hint = Text("First person: manage.py create_admin. Ctrl-C stops everything.", style="dim")
+    hint = Text("The first person registers through the API (/api/auth/register/). Ctrl-C stops everything.", style="dim")
     return Panel(Group(_facts(shell), "", hint), title="Coffer", expand=False, padding=(1, 2))
 
 

@@ -6,6 +6,7 @@ the commit or, better, follows from an event written in it.
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ Session = AsyncClientSession
 Result = TypeVar("Result")
 
 ATTEMPTS_MAX = 40
+RETRY_S_MAX = 8.0  # a server that is away lets each attempt wait for it: the caller should hear of it sooner
 _BACKOFF_S_MAX = 0.25
 
 
@@ -32,13 +34,15 @@ class UnitOfWork:
         self._presence = presence
 
     async def run(self, work: Callable[[Session], Awaitable[Result]]) -> Result:
-        """Runs `work` in a transaction with snapshot reads and commits it. A transient conflict runs it again, a bounded number of
-        times with growing jittered pauses; anything else rolls back and is raised."""
+        """Runs `work` in a transaction with snapshot reads and commits it. A transient conflict runs it again with growing jittered
+        pauses, within bounds of number and time; anything else rolls back and is raised."""
+        deadline = time.monotonic() + RETRY_S_MAX
         for attempt in range(ATTEMPTS_MAX):
             try:
                 return await self._once(work)
             except PyMongoError as error:
-                if not error.has_error_label("TransientTransactionError") or attempt == ATTEMPTS_MAX - 1:
+                last = attempt == ATTEMPTS_MAX - 1 or time.monotonic() > deadline
+                if last or not error.has_error_label("TransientTransactionError"):
                     raise
             await asyncio.sleep(random.uniform(0, min(0.002 * 2**attempt, _BACKOFF_S_MAX)))
         raise AssertionError("unreachable")
@@ -62,11 +66,13 @@ class UnitOfWork:
 
     async def _commit(self, session: Session) -> None:
         # An unknown outcome is settled by committing again: MongoDB answers the same transaction number once only.
+        deadline = time.monotonic() + RETRY_S_MAX
         for attempt in range(ATTEMPTS_MAX):
             try:
                 await session.commit_transaction()
                 return
             except PyMongoError as error:
-                if not error.has_error_label("UnknownTransactionCommitResult") or attempt == ATTEMPTS_MAX - 1:
+                last = attempt == ATTEMPTS_MAX - 1 or time.monotonic() > deadline
+                if last or not error.has_error_label("UnknownTransactionCommitResult"):
                     raise
             await asyncio.sleep(random.uniform(0, min(0.01 * 2**attempt, 1)))

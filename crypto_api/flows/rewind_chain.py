@@ -27,7 +27,7 @@ from mongodb_config.unit_of_work import Session, UnitOfWork
 
 
 class TooDeep(Exception):
-    """The reorganisation reaches deeper than is undone by itself. A person has to decide (`manage.py reindex`)."""
+    """The reorganisation reaches deeper than is undone by itself. Following waits for a person."""
 
 
 @dataclass(frozen=True)
