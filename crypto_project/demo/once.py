@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from crypto_project.demo.chain import ChainActor
@@ -91,5 +92,5 @@ def _print(summary: dict[str, Any]) -> None:
     table.add_row("time", "seconds", str(summary["seconds"]))
     console.print(table)
     for problem in summary["problems"]:
-        console.print(f"[red]wrong:[/red] {problem}", highlight=False)
+        console.print(f"[red]wrong:[/red] {escape(problem)}", highlight=False)
     console.print("[green]Everything agrees.[/green]" if summary["ok"] else "[red]Not everything agrees.[/red]")
