@@ -123,7 +123,7 @@ def _change(wallet: Wallet, row: _Difference) -> Change:
     place = Place(AccountCode.CRYPTO, wallet.id, row.asset)
     if row.quantity > 0:
         return Acquisition(place, row.quantity, row.value, AccountCode.OPENING, "Held when watching began")
-    return Disposal(place, -row.quantity, row.value, AccountCode.OPENING, "Gone while not watched")
+    return Disposal(place, row.quantity.copy_abs(), row.value, AccountCode.OPENING, "Gone while not watched")
 
 
 async def _differences(
@@ -139,10 +139,10 @@ async def _differences(
         on_chain = to_units(raw, asset.decimals)
         if not is_exact(on_chain):
             continue  # 34 digits do not hold it: kept out of the books
-        quantity = add_exactly([on_chain, -held.get(asset.name, Decimal(0))])
+        quantity = add_exactly([on_chain, held.get(asset.name, Decimal(0)).copy_negate()])
         if quantity != 0:
             quote = await prices.rate_at(wallet.org_id, asset.name, organization.functional_currency, moment, feeds, now)
-            value = ledger_rules.value_of(abs(quantity), quote.rate) if quote else None
+            value = ledger_rules.value_of(quantity.copy_abs(), quote.rate) if quote else None
             found.append(_Difference(asset.name, quantity, value))
     return found
 
