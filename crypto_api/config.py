@@ -35,6 +35,7 @@ class Config(BaseSettings):
     llm_api_key: SecretStr = SecretStr("")
     llm_model_name: str = "granite4:micro"
     llm_timeout_s: float = 20.0
+    llm_confidence_min: float | None = Field(default=None, ge=0, le=1)  # None: the model only suggests, a person decides
     frontend_url: str = "http://127.0.0.1:8000"
     backend_url: str = "http://127.0.0.1:8000"
     bcrypt_cost: int = Field(default=12, ge=4, le=16)

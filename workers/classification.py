@@ -6,7 +6,9 @@ from datetime import timedelta
 
 from crypto_api.classification.jobs import ClassifyTransaction
 from crypto_api.flows.classify_transaction import Outcome, classify_transaction
+from crypto_api.classification.types import LanguageModel
 from crypto_api.kit import log
+from crypto_api.kit.networks import NetworkConfig
 from crypto_api.runtime import Runtime
 from crypto_api.transactions import store as transactions
 from workers.actor import Actor
@@ -25,9 +27,14 @@ async def _classify(runtime: Runtime, job: ClassifyTransaction) -> None:
     if network is None or runtime.llm is None:
         return
     async with running(runtime.uow, runtime.clock, job.org_id, job.name, f"Asking {runtime.config.llm_model_name} about a transaction") as task:
-        outcome = await classify_transaction(runtime.uow, runtime.clock, job.org_id, job.transaction_id, network, runtime.llm)
+        outcome = await _ask(runtime, job.org_id, job.transaction_id, network, runtime.llm)
         task.summary = f"The model was asked about a transaction: {outcome.value.replace('_', ' ')}"
     _logger.info("classified", transaction=job.transaction_id, outcome=outcome.value)
+
+
+async def _ask(runtime: Runtime, org_id: str, transaction_id: str, network: NetworkConfig, model: LanguageModel) -> Outcome:
+    sure = runtime.config.llm_confidence_min
+    return await classify_transaction(runtime.uow, runtime.clock, org_id, transaction_id, network, model, confidence_min=sure)
 
 
 async def sweep(runtime: Runtime) -> None:
@@ -36,7 +43,7 @@ async def sweep(runtime: Runtime) -> None:
         for slug, network in runtime.networks.items():
             rows = await transactions.undecided_of_network(slug, runtime.clock.now() - _LATE, _LOOKED_AT)
             for row in random.sample(rows, min(len(rows), _BATCH)):
-                outcome = await classify_transaction(runtime.uow, runtime.clock, row.org_id, row.id, network, runtime.llm)
+                outcome = await _ask(runtime, row.org_id, row.id, network, runtime.llm)
                 if outcome is Outcome.NO_ANSWER:
                     break
         await asyncio.sleep(SWEEP_S)

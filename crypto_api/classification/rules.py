@@ -140,7 +140,6 @@ MODEL_CATEGORIES = (
     Category.TRANSFER_OUT,
     Category.UNCLASSIFIED,
 )
-CONFIDENCE_MIN = 0.8  # below it, its answer is shown as a suggestion and nothing is booked on it
 PROMPT_MAX = 6_000
 _LEGS_MAX = 20
 _EXPLANATION_MAX = 300

@@ -10,7 +10,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from crypto_api.classification import service as classification
-from crypto_api.classification.rules import CONFIDENCE_MIN
 from crypto_api.classification.types import Category, Decision, DecisionSource, LanguageModel
 from crypto_api.events import service as events
 from crypto_api.flows.book_transaction import as_fields, facts_of, rebook
@@ -44,9 +43,9 @@ async def classify_transaction(
     network: NetworkConfig,
     model: LanguageModel | None,
     *,
-    confidence_min: float | None = CONFIDENCE_MIN,
+    confidence_min: float | None = None,
 ) -> Outcome:
-    """With `confidence_min` None the model only ever suggests."""
+    """With `confidence_min` None the model only ever suggests; with a number, what it is that sure of is booked."""
     row = await transactions.get(org_id, transaction_id)
     if model is None or row is None or not _undecided(row):
         return Outcome.NOT_ASKED
