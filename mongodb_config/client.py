@@ -5,6 +5,8 @@ from typing import Any
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
+from mongodb_config.cancellation import keep_cancellations
+
 MongoClient = AsyncMongoClient[dict[str, Any]]
 Database = AsyncDatabase[dict[str, Any]]
 
@@ -14,6 +16,7 @@ DURABLE = {"w": "majority", "journal": True, "readConcernLevel": "majority"}
 
 def connect(uri: str, *, server_selection_timeout_ms: int = 5_000) -> MongoClient:
     """A client whose every write is durable and whose datetimes are aware UTC. Opens no connection yet."""
+    keep_cancellations()
     return AsyncMongoClient(
         uri,
         tz_aware=True,
