@@ -79,8 +79,9 @@ async def _person(credentials: Credentials, bcrypt_cost: int) -> User:
         user = await identity.check_credentials(
             email=credentials.email, username=credentials.username, password=credentials.password, bcrypt_cost=bcrypt_cost
         )
-    except InvalidCredentials:
-        security.warning("log_in_refused", reason="credentials", name=credentials.email or credentials.username)
+    except InvalidCredentials as error:
+        # not the name that was typed: now and then it is a password in the wrong field
+        security.warning("log_in_refused", reason="credentials", user_id=error.user_id)
         raise
     if user.email_verified_at is None:
         security.warning("log_in_refused", reason="email_not_verified", user_id=user.id)

@@ -6,8 +6,10 @@ from crypto_api.kit.errors import Conflict, PermissionDenied, Unauthenticated
 class InvalidCredentials(Unauthenticated):
     code = "invalid_credentials"
 
-    def __init__(self) -> None:
+    def __init__(self, user_id: str | None = None) -> None:
+        """`user_id` is for the log: the answer never tells whether there is such an account."""
         super().__init__("The name or the password is wrong.")
+        self.user_id = user_id
 
 
 class InvalidToken(Unauthenticated):

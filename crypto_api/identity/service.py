@@ -48,7 +48,7 @@ async def check_credentials(*, email: str | None, username: str | None, password
     """The person. InvalidCredentials, alike in words and in time, for an unknown name and for a wrong password."""
     user = await store.user_by_email(fold(email)) if email is not None else await store.user_by_username(fold(username or ""))
     if not await passwords.matches(password, user.password_hash if user else None, bcrypt_cost) or user is None:
-        raise InvalidCredentials
+        raise InvalidCredentials(user.id if user else None)
     return user
 
 

@@ -1,0 +1,97 @@
+"""The API as it runs: a process of its own under uvicorn, with its own start, logs and end."""
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import orjson
+
+from crypto_project.embedded.ports import free_port
+from crypto_project.embedded.servers import Addresses, EmbeddedServers
+from crypto_project.processes import api_process
+from tests.conftest import TEST_MASTER_KEY, TEST_SECRET_KEY
+from tests.http.conftest import registration
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@asynccontextmanager
+async def process(addresses: Addresses, database: str, log_dir: Path, **env: str) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    port = free_port()
+    settings = {
+        "MONGODB_URI": addresses.mongodb_uri,
+        "MONGODB_DATABASE": database,
+        "REDIS_URL": addresses.redis_url,
+        "LOG_DIR": str(log_dir),
+        "SECRET_KEY": TEST_SECRET_KEY,
+        "MASTER_KEY": TEST_MASTER_KEY,
+        "EMAIL_MOCK_MODE": "true",
+    }
+    child = await asyncio.create_subprocess_exec(
+        *api_process("127.0.0.1", port).command, env={**os.environ, **settings, **env}, cwd=ROOT, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield f"http://127.0.0.1:{port}", child
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.wait()
+
+
+async def answering(base_url: str) -> None:
+    async with asyncio.timeout(30), httpx.AsyncClient() as client:
+        while True:
+            try:
+                if (await client.get(f"{base_url}/api/system/health/")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.05)
+
+
+async def test_it_starts_logs_each_request_with_its_id_and_ends_when_told(addresses: Addresses, database_name: str, tmp_path: Path) -> None:
+    async with process(addresses, database_name, tmp_path) as (base_url, child):
+        await answering(base_url)
+        async with httpx.AsyncClient(base_url=base_url) as client:
+            body = registration("ada", organization_name="Byron Treasury")
+            assert (await client.post("/api/auth/register/", json=body, headers={"X-Request-Id": "trace-me"})).status_code == 201
+            assert (await client.get("/api/wallets/", headers={"X-Request-Id": "refuse-me"})).status_code == 401
+        child.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(child.wait(), 10) in (0, -signal.SIGTERM)
+    lines = [orjson.loads(line) for line in (tmp_path / "crypto_accounting.log").read_bytes().splitlines()]
+    assert [(line["path"], line["status"]) for line in lines if line.get("request_id") == "trace-me" and line["event"] == "request"] == [
+        ("/api/auth/register/", 201)
+    ]
+    security = [orjson.loads(line) for line in (tmp_path / "security.log").read_bytes().splitlines()]
+    assert [(line["event"], line["request_id"]) for line in security] == [("registered", "trace-me"), ("refused", "refuse-me")]
+    assert b"a-river-of-9-stones" not in (tmp_path / "crypto_accounting.log").read_bytes()
+
+
+async def test_an_unsafe_setting_stops_it_in_one_line(addresses: Addresses, database_name: str, tmp_path: Path) -> None:
+    async with process(addresses, database_name, tmp_path, SECRET_KEY="short") as (_, child):
+        _, errors = await asyncio.wait_for(child.communicate(), 30)
+    assert child.returncode == 78
+    assert re.fullmatch(rb"settings: SECRET_KEY: [^\n]+\n", errors), errors
+
+
+async def test_it_waits_for_a_database_that_is_not_there_yet(
+    servers: EmbeddedServers, addresses: Addresses, database_name: str, tmp_path: Path
+) -> None:
+    await servers.children["mongodb"].stop()
+    try:
+        async with process(addresses, database_name, tmp_path) as (base_url, child):
+            log = tmp_path / "crypto_accounting.log"
+            async with asyncio.timeout(30):
+                while not (log.exists() and b"the start waits for the database" in log.read_bytes()):
+                    assert child.returncode is None
+                    await asyncio.sleep(0.05)
+            await servers.children["mongodb"].start()
+            await answering(base_url)
+    finally:
+        if servers.children["mongodb"].pid is None:
+            await servers.children["mongodb"].start()
