@@ -102,7 +102,7 @@ def _party(transaction: Transaction, legs: Sequence[MovementRow]) -> tuple[str, 
         return transaction.counterparty, transaction.to_address or ""
     lead = legs[0]
     if lead.movement.direction is Direction.INTERNAL:
-        return lead.counter_wallet or lead.wallet, lead.movement.to_address
+        return f"{lead.wallet} \N{RIGHTWARDS ARROW} {lead.counter_wallet or lead.wallet}", lead.movement.to_address
     if lead.movement.kind is MovementKind.GAS:
         return transaction.counterparty, transaction.to_address or ""
     return transaction.counterparty, lead.other_address

@@ -1,5 +1,6 @@
 """How figures, times and identifiers stand on a page. Amounts stay `Decimal` until they are text; nothing here ever makes a float."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from crypto_api.kit import amounts
+from crypto_api.ledger.types import Line
 
 register = template.Library()
 
@@ -133,6 +135,11 @@ def entry_of(mapping: dict[str, object], key: str) -> object:
     return mapping.get(key, "")
 
 
+def codes_of(lines: Iterable[Line]) -> list[str]:
+    """Each account once, in the order of the lines."""
+    return list(dict.fromkeys(line.account_code for line in lines))
+
+
 def icon(name: str, css: str = "") -> SafeString:
     """Written `{% icon "#tabler-wallet" %}`: the sprite is cut down to the names that stand in templates that way."""
     return format_html(
@@ -140,6 +147,23 @@ def icon(name: str, css: str = "") -> SafeString:
     )
 
 
-for _filter in (money, figure, quantity, exact, percent, share_value, count, short, asset_name, unlisted, capped, when, when_long, words, entry_of):
+for _filter in (
+    money,
+    figure,
+    quantity,
+    exact,
+    percent,
+    share_value,
+    count,
+    short,
+    asset_name,
+    unlisted,
+    capped,
+    when,
+    when_long,
+    words,
+    entry_of,
+    codes_of,
+):
     register.filter(_filter.__name__, _filter)
 register.simple_tag(icon, name="icon")
