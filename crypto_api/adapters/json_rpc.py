@@ -7,6 +7,7 @@ lagging node then errs instead of answering "none".
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator, Callable, Container, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -148,8 +149,14 @@ class JsonRpcChain:
 
     async def header(self, number: int) -> BlockHeader | None:
         """None when the node has no such block (yet, or any more)."""
-        header = _decode_header((await self._batch([("eth_getBlockByNumber", [hex(number), False])]))[0])
-        return _header(header) if header else None
+        found = await self.headers(number, number)
+        return found[0] if found else None
+
+    async def headers(self, first: int, last: int) -> list[BlockHeader]:
+        """Of blocks first..last, as far as the node has them without a gap."""
+        answers = await self._batch([("eth_getBlockByNumber", [hex(number), False]) for number in range(first, last + 1)])
+        found = itertools.takewhile(lambda header: header is not None, map(_decode_header, answers))
+        return [_header(header) for header in found if header]
 
     async def read_blocks(self, first: int, last: int, watched: Container[str]) -> list[WireBlock]:
         """Blocks first..last in order, as far as the node has them without a gap, reduced to what touches `watched` (lower case)."""

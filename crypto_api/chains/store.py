@@ -9,6 +9,7 @@ from pymongo import ReplaceOne
 from crypto_api.chains.documents import ChainBlock, ChainCursor, FollowState, TokenContract
 from crypto_api.chains.types import Position
 from crypto_api.kit.ethereum import BlockHeader
+from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
 
 BLOCKS_KEPT = 256
@@ -26,24 +27,17 @@ async def cursor(network: str) -> ChainCursor | None:
     return await ChainCursor.get(network)
 
 
-async def start(network: str, chain_id: int, header: BlockHeader, now: datetime) -> None:
-    """Makes the cursor and its block unless the network has one; harmless when done twice."""
+async def start(network: str, chain_id: int, headers: Sequence[BlockHeader], now: datetime) -> None:
+    """Makes the cursor at the last of `headers` unless the network has one; the others are what a reorganisation may go back to.
+    Harmless when done twice."""
+    await ChainBlock.get_pymongo_collection().bulk_write([_stored(network, chain_id, header, now) for header in headers])
+    last = headers[-1]
     row = ChainCursor(
-        id=network,
-        created_at=now,
-        chain_id=chain_id,
-        height=header.number,
-        hash=header.hash,
-        head=header.number,
-        confirmed=header.number,
-        processed_at=now,
+        id=network, created_at=now, chain_id=chain_id, height=last.number, hash=last.hash, head=last.number, confirmed=last.number, processed_at=now
     )
-    blocks = ChainBlock.get_pymongo_collection()
-    await blocks.bulk_write([_stored(network, chain_id, header, now)])
-    rows = ChainCursor.get_pymongo_collection()
-    fields = row.model_dump(by_alias=True)
+    fields = encoded(row)
     fields.pop("_id")
-    await rows.update_one({"_id": network}, {"$setOnInsert": fields}, upsert=True)
+    await ChainCursor.get_pymongo_collection().update_one({"_id": network}, {"$setOnInsert": fields}, upsert=True)
 
 
 async def move_cursor(session: Session, network: str, *, expected: Position, to: Position, head: int, now: datetime) -> bool:

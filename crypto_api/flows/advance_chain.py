@@ -61,10 +61,10 @@ async def start_following(network: NetworkConfig, chain: ChainReader, clock: Clo
     if (cursor := await chain_store.cursor(network.slug)) is not None:
         return cursor
     height = network.start_height if network.start_height is not None else await chain.block_number()
-    header = await chain.header(height)
-    if header is None:
+    headers = await chain.headers(max(height - network.reorg_depth_max, 0), height)
+    if not headers or headers[-1].number != height:
         raise InconsistentAnswer(f"the node has no block {height} to start from")
-    await chain_store.start(network.slug, network.chain_id, header, clock.now())
+    await chain_store.start(network.slug, network.chain_id, headers, clock.now())
     cursor = await chain_store.cursor(network.slug)
     assert cursor is not None
     return cursor

@@ -8,7 +8,7 @@ from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import NotFound, PreconditionFailed
 from crypto_api.kit.ids import new_id
 from crypto_api.wallets import store
-from crypto_api.wallets.documents import Wallet, WalletType
+from crypto_api.wallets.documents import Opening, Wallet, WalletType
 from crypto_api.wallets.errors import WalletLimitReached
 from crypto_api.wallets.events import WalletCreated, WalletDeleted, WalletUpdated
 from crypto_api.wallets.rules import address_and_secret, free_slot
@@ -56,6 +56,8 @@ async def update(
     """NotFound, or PreconditionFailed when it stands at none of `versions`."""
     now = clock.now()
     given = {name: value for name, value in vars(changes).items() if value is not None}
+    if given.get("monitoring_enabled") is False:
+        given["opening"] = Opening.DUE  # what moves while nobody watches comes in as a difference when watching goes on
 
     async def work(session: Session) -> Wallet:
         wallet = await _changed(session, org_id, wallet_id, versions, {**given, "updated_at": now})

@@ -28,7 +28,7 @@ async def due_for_opening_on_network(network: str) -> list[Wallet]:
 
 
 async def opened_at_on_network(session: Session, network: str, block_hash: str) -> list[Wallet]:
-    query = {"network": network, "opening": Opening.DONE, "opened_at_hash": block_hash}
+    query = {"network": network, "opened_at_hash": block_hash}
     return await Wallet.find(query, session=session).to_list()
 
 

@@ -1,0 +1,245 @@
+"""Following on a real node, one step at a time: what is stored and booked, and what happens when the chain, the node or another
+follower does the unexpected."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from decimal import Decimal
+from random import Random
+
+import pytest
+
+from crypto_api.adapters.price_feed import ChainFeedReader
+from crypto_api.bootstrap import open_runtime
+from crypto_api.chains import store as chain_store
+from crypto_api.chains.documents import FollowState
+from crypto_api.flows.advance_chain import CursorMoved, NotLinked, Step, advance_chain, start_following
+from crypto_api.flows.book_due import book_due
+from crypto_api.flows.confirm_transactions import confirm_transactions
+from crypto_api.flows.open_wallets import open_wallets
+from crypto_api.flows.rewind_chain import TooDeep, rewind_chain
+from crypto_api.kit.networks import NetworkConfig
+from crypto_api.ledger import service as ledger
+from crypto_api.ledger import store as ledger_store
+from crypto_api.ledger.documents import JournalEntry
+from crypto_api.organizations import service as organizations
+from crypto_api.runtime import Runtime
+from crypto_api.transactions.documents import Transaction
+from crypto_api.transactions.types import Booking, Status
+from crypto_api.wallets import service as wallets
+from crypto_api.wallets.documents import Opening, Wallet
+from crypto_api.wallets.types import NewWallet, WalletChanges
+from crypto_api.wallets.watch_list import WatchList
+from crypto_project.demo.chain import ChainActor
+from crypto_project.demo.keys import dev_account
+from mongodb_config.unit_of_work import Session
+from tests.conftest import ConfigMaker, LocalChain
+
+treasury, operations, client = dev_account(1), dev_account(2), dev_account(3)
+WEI = Decimal(10) ** 18
+
+
+@dataclass
+class Desk:
+    runtime: Runtime
+    actor: ChainActor
+    network: NetworkConfig
+    org_id: str
+    watched: WatchList
+
+    @property
+    def chain(self):  # type: ignore[no-untyped-def]
+        return self.runtime.rpc[self.network.slug]
+
+    async def step(self) -> Step:
+        """What the follower does once; raises what it would have to deal with."""
+        runtime, feeds = self.runtime, ChainFeedReader(self.runtime.rpc)
+        cursor = await start_following(self.network, self.chain, runtime.clock)
+        await open_wallets(runtime.uow, runtime.clock, self.network, self.chain, feeds, cursor)
+        await self.watched.refresh()
+        step = await advance_chain(runtime.uow, runtime.clock, self.network, self.chain, self.watched, cursor)
+        await book_due(runtime.uow, runtime.clock, self.network, feeds, runtime.queue)
+        await confirm_transactions(runtime.uow, runtime.clock, self.network, step.height)
+        return step
+
+    async def follow(self) -> None:
+        while True:
+            try:
+                if (await self.step()).caught_up:
+                    return
+            except NotLinked:
+                await rewind_chain(self.runtime.uow, self.runtime.clock, self.network, self.chain, {self.org_id})
+
+    async def add(self, address: str, name: str) -> Wallet:
+        new = NewWallet(name=name, address=address, wallet_type="watch", private_key=None, network=self.network.slug, monitoring_enabled=True)
+        return await wallets.create(self.runtime.uow, self.runtime.clock, self.runtime.sealer, [self.network.slug], self.org_id, "usr_1", new)
+
+    async def holding(self, wallet: Wallet) -> Decimal:
+        return (await ledger_store.holdings(self.org_id)).get((wallet.id, "ETH"), (Decimal(0), Decimal(0)))[0]
+
+    async def balance(self, address: str) -> Decimal:
+        return Decimal(int(await self.actor.rpc("eth_getBalance", address, "latest"), 16)) / WEI
+
+
+@pytest.fixture
+async def desk(chain: LocalChain, make_config: ConfigMaker) -> AsyncIterator[Desk]:
+    row = {"slug": "local", "name": "Local", "chain_id": chain.chain_id, "rpc_urls": [chain.rpc_url], "confirmations": 3, "reorg_depth_max": 5}
+    actor = ChainActor(chain.rpc_url, chain.chain_id)
+    await actor.mine_many(10)
+    async with open_runtime(make_config([row])) as runtime:
+
+        async def found(session: Session) -> str:
+            organization = await organizations.create(session, "Acme", runtime.clock.now())
+            await ledger.create_chart(session, organization.id, runtime.clock.now())
+            return organization.id
+
+        org_id = await runtime.uow.run(found)
+        yield Desk(runtime, actor, runtime.networks["local"], org_id, WatchList("local"))
+    await actor.close()
+
+
+async def test_a_wallet_opens_with_its_balance_and_follows_from_there(desk: Desk) -> None:
+    wallet = await desk.add(treasury.address, "Treasury")
+    await desk.follow()
+    assert await desk.holding(wallet) == 10_000
+    sent = await desk.actor.send(client, treasury.address, value=5)
+    await desk.actor.mine()
+    await desk.follow()
+    assert await desk.holding(wallet) == Decimal("10000.000000000000000005")
+    (row,) = await Transaction.find_all().to_list()
+    assert (row.hash, row.status, row.booking, len(row.movements)) == (sent.hash, Status.PENDING, Booking.DONE, 1)
+    assert row.movements[0].raw_amount == "5"
+    await desk.actor.mine_many(3)
+    await desk.follow()
+    (row,) = await Transaction.find_all().to_list()
+    assert row.status is Status.CONFIRMED
+
+
+async def test_an_own_transfer_is_one_movement_and_its_gas_another(desk: Desk) -> None:
+    one, two = await desk.add(treasury.address, "Treasury"), await desk.add(operations.address, "Operations")
+    await desk.follow()
+    await desk.actor.send(treasury, operations.address, value=10**18)
+    await desk.actor.mine()
+    await desk.follow()
+    (row,) = await Transaction.find_all().to_list()
+    assert [(movement.key, movement.direction, movement.wallet_id, movement.counter_wallet_id) for movement in row.movements] == [
+        ("value", "internal", one.id, two.id),
+        ("gas", "out", one.id, None),
+    ]
+    assert row.category == "own_transfer"
+    assert await desk.holding(two) == 10_001
+    assert await desk.holding(one) == await desk.balance(treasury.address)
+
+
+async def test_two_organisations_may_watch_one_address(desk: Desk) -> None:
+    mine = await desk.add(treasury.address, "Treasury")
+
+    async def found(session: Session) -> str:
+        other = await organizations.create(session, "Other", desk.runtime.clock.now())
+        await ledger.create_chart(session, other.id, desk.runtime.clock.now())
+        return other.id
+
+    other_id = await desk.runtime.uow.run(found)
+    new = NewWallet(name="Theirs", address=treasury.address, wallet_type="watch", private_key=None, network="local", monitoring_enabled=True)
+    theirs = await wallets.create(desk.runtime.uow, desk.runtime.clock, desk.runtime.sealer, ["local"], other_id, "usr_2", new)
+    await desk.follow()
+    await desk.actor.send(client, treasury.address, value=7)
+    await desk.actor.mine()
+    await desk.follow()
+    rows = await Transaction.find_all().to_list()
+    assert sorted((row.org_id, row.wallet_ids[0]) for row in rows) == sorted([(desk.org_id, mine.id), (other_id, theirs.id)])
+
+
+async def test_what_moved_while_watching_paused_comes_in_as_a_difference(desk: Desk) -> None:
+    wallet = await desk.add(treasury.address, "Treasury")
+    await desk.follow()
+    uow, clock = desk.runtime.uow, desk.runtime.clock
+    await wallets.update(uow, clock, desk.org_id, wallet.id, WalletChanges(monitoring_enabled=False))
+    await desk.follow()
+    await desk.actor.send(treasury, client.address, value=3 * 10**18)
+    await desk.actor.mine()
+    await desk.follow()
+    assert await Transaction.find_all().count() == 0
+    assert await desk.holding(wallet) == 10_000, "nobody watched: the books stand as they were"
+    await wallets.update(uow, clock, desk.org_id, wallet.id, WalletChanges(monitoring_enabled=True))
+    await desk.follow()
+    assert await desk.holding(wallet) == await desk.balance(treasury.address) < 9_997
+    assert await JournalEntry.find({"source_kind": "opening"}).count() == 2
+
+
+async def test_a_reorganisation_takes_the_opening_with_it(desk: Desk) -> None:
+    await desk.follow()
+    await desk.actor.send(client, treasury.address, value=9)
+    await desk.actor.mine()
+    await desk.follow()
+    wallet = await desk.add(treasury.address, "Treasury")
+    await desk.follow()
+    opened = await Wallet.get(wallet.id)
+    assert opened is not None and opened.opening is Opening.DONE
+    await desk.actor.reorg(2, Random(1), drop_share=1.0)
+    await desk.follow()
+    assert await desk.holding(wallet) == await desk.balance(treasury.address)
+    again = await Wallet.get(wallet.id)
+    assert again is not None and again.opened_at_hash != opened.opened_at_hash
+    assert await JournalEntry.find({"source_kind": "opening", "status": "reversed"}).count() == 1
+
+
+async def test_a_transaction_that_comes_back_in_another_block_is_booked_anew(desk: Desk) -> None:
+    wallet = await desk.add(treasury.address, "Treasury")
+    await desk.follow()
+    sent = await desk.actor.send(client, treasury.address, value=11)
+    await desk.actor.mine()
+    await desk.follow()
+    (before,) = await Transaction.find_all().to_list()
+    await desk.actor.reorg(1, Random(2), drop_share=0.0)
+    await desk.follow()
+    (after,) = await Transaction.find_all().to_list()
+    assert after.id == before.id and after.block_hash != before.block_hash
+    assert [past.block_hash for past in after.past_inclusions] == [before.block_hash]
+    entries = await JournalEntry.find({"transaction_hash": sent.hash}).to_list()
+    assert sorted((entry.status, entry.reverses is not None) for entry in entries) == [("posted", False), ("posted", True), ("reversed", False)]
+    assert await desk.holding(wallet) == Decimal("10000.000000000000000011")
+
+
+async def test_deeper_than_the_limit_stops_and_undoes_nothing(desk: Desk) -> None:
+    wallet = await desk.add(treasury.address, "Treasury")
+    await desk.follow()
+    await desk.actor.send(client, treasury.address, value=13)
+    await desk.actor.mine()
+    await desk.actor.mine_many(7)
+    await desk.follow()
+    before = await chain_store.cursor("local")
+    await desk.actor.reorg(7, Random(3))
+    with pytest.raises(TooDeep):
+        await desk.follow()
+    after = await chain_store.cursor("local")
+    assert before is not None and after is not None
+    assert (after.height, after.hash) == (before.height, before.hash)
+    assert after.state is FollowState.STOPPED and "deeper than 5" in (after.reason or "")
+    assert await desk.holding(wallet) == Decimal("10000.000000000000000013")
+    assert await JournalEntry.find({"status": "reversed"}).count() == 0
+
+
+async def test_a_node_that_lags_is_not_a_reorganisation(desk: Desk) -> None:
+    await desk.follow()
+    snapshot = await desk.actor.rpc("evm_snapshot")
+    await desk.actor.mine_many(3)
+    await desk.follow()
+    await desk.actor.rpc("evm_revert", snapshot)  # the node is back where it was three blocks ago
+    step = await desk.step()
+    assert (step.blocks, step.height - step.head) == (0, 3)
+    cursor = await chain_store.cursor("local")
+    assert cursor is not None and cursor.height == step.height, "nothing was undone"
+
+
+async def test_a_follower_that_slept_past_its_lease_changes_nothing(desk: Desk) -> None:
+    await desk.add(treasury.address, "Treasury")
+    await desk.follow()
+    runtime = desk.runtime
+    stale = await start_following(desk.network, desk.chain, runtime.clock)
+    await desk.actor.send(client, treasury.address, value=17)
+    await desk.actor.mine()
+    await desk.follow()
+    with pytest.raises(CursorMoved):
+        await advance_chain(runtime.uow, runtime.clock, desk.network, desk.chain, desk.watched, stale)
+    assert await Transaction.find_all().count() == 1
+    assert await JournalEntry.find({"source_kind": "transaction"}).count() == 1
