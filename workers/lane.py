@@ -23,6 +23,11 @@ class Lane:
     run: Callable[[], Awaitable[None]]
 
 
+def _cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def supervise(lane: Lane) -> None:
     """Runs the lane until cancelled, starting it again with growing pauses whenever it stops."""
     pause_s = PAUSE_S_MIN
@@ -32,6 +37,10 @@ async def supervise(lane: Lane) -> None:
             try:
                 await lane.run()
                 _logger.info("lane_ended")
+            except asyncio.CancelledError:
+                if _cancelled():
+                    raise
+                _logger.exception("lane_failed", retry_in_s=pause_s)  # something inside was cancelled, not we
             except EXPECTED as error:
                 _logger.warning("lane_interrupted", error=str(error), kind=type(error).__name__, retry_in_s=pause_s)
             except Exception:

@@ -4,12 +4,14 @@ A job is a nudge. Losing all of them (Valkey killed, flushed) costs the interval
 nothing here raises into a caller for a dead Valkey.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any
 
 import orjson
 from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix
 from arq.worker import Retry, Worker, func
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
@@ -81,8 +83,15 @@ class JobQueue:
         try:
             await worker.async_run()
         finally:
-            with suppress(RedisError, OSError):  # nothing to tidy up in a Valkey that is away
-                await worker.close()
+            # In a task of its own: closing cancels the jobs that run, and what they raise then must not look like our own cancellation.
+            await asyncio.gather(asyncio.create_task(worker.close()), return_exceptions=True)
+            await self._release(worker.tasks)
+
+    async def _release(self, job_ids: Iterable[str]) -> None:
+        """Lets go of jobs that were cut off, which arq itself forgets where one had not begun: else they would wait for its time limit."""
+        with suppress(RedisError, OSError):  # a Valkey that is away forgets by itself
+            for job_id in list(job_ids):
+                await self._redis.delete(in_progress_key_prefix + job_id)
 
 
 def _bound(handler: Handler) -> Callable[..., Coroutine[Any, Any, None]]:

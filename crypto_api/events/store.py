@@ -5,13 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from beanie import SortDirection
-from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
+from pymongo import ReturnDocument, UpdateOne
 
 from crypto_api.events.documents import Event, EventHead
 from mongodb_config.unit_of_work import Session
-
-DUPLICATE_KEY = 11000
 
 
 async def insert(session: Session, event: Event) -> None:
@@ -64,29 +61,27 @@ async def oldest_pending() -> datetime | None:
     return row["created_at"] if row else None
 
 
-async def still_pending(org_id: str, event_ids: list[str]) -> list[str]:
-    """Which of these have no number yet, in the order of their ids."""
+async def still_pending(session: Session, org_id: str, event_ids: list[str]) -> list[str]:
+    """Which of these have no number in this snapshot, in the order of their ids."""
     query = {"_id": {"$in": event_ids}, "org_id": org_id, "pending": True}
-    rows = Event.get_pymongo_collection().find(query, {"_id": 1}).sort("_id", 1)
+    rows = Event.get_pymongo_collection().find(query, {"_id": 1}, session=session).sort("_id", 1)
     return [row["_id"] async for row in rows]
 
 
-async def last_number(org_id: str) -> int:
-    """The greatest number in the log itself; 0 before the first."""
-    found = await latest(org_id, 1)
-    return found[0].seq or 0 if found else 0
-
-
-async def raise_head(org_id: str, seq: int, now: datetime) -> None:
-    """The head is now `seq` or more: what is committed and waits will have these numbers."""
-    await EventHead.get_pymongo_collection().update_one(
-        {"_id": org_id}, {"$max": {"seq": seq}, "$setOnInsert": {"org_id": org_id, "created_at": now}}, upsert=True
+async def take_numbers(session: Session, org_id: str, count: int, now: datetime) -> int:
+    """Reserves `count` consecutive numbers and returns the first of them."""
+    row: Any = await EventHead.get_pymongo_collection().find_one_and_update(
+        {"_id": org_id},
+        {"$inc": {"seq": count}, "$setOnInsert": {"org_id": org_id, "created_at": now}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+        session=session,
     )
+    return int(row["seq"]) - count + 1
 
 
-async def give_numbers(org_id: str, event_ids: list[str], first: int, now: datetime) -> int:
-    """Numbers these events one after another from `first`, in that order, and returns how many this call numbered. An event that has
-    a number keeps it; at a number that is taken by another event it stops, because the unique index refuses."""
+async def give_numbers(session: Session, org_id: str, event_ids: list[str], first: int, now: datetime) -> int:
+    """Numbers these events one after another from `first`. Returns how many were still waiting for a number."""
     changes = [
         UpdateOne(
             {"_id": event_id, "org_id": org_id, "pending": True},
@@ -94,10 +89,5 @@ async def give_numbers(org_id: str, event_ids: list[str], first: int, now: datet
         )
         for seq, event_id in enumerate(event_ids, first)
     ]
-    try:
-        done = await Event.get_pymongo_collection().bulk_write(changes, ordered=True)
-    except BulkWriteError as error:
-        if any(fault["code"] != DUPLICATE_KEY for fault in error.details["writeErrors"]):
-            raise
-        return int(error.details["nModified"])
+    done = await Event.get_pymongo_collection().bulk_write(changes, ordered=True, session=session)
     return done.modified_count

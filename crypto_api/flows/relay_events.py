@@ -5,23 +5,20 @@ would meet at its counter and conflict with one another until each had committed
 Numbers follow the commits as this worker sees them: what one pass finds is numbered by id (the order in which it was written), and
 what a slow unit of work commits later gets a later number, although its id is older. Nothing is numbered before it is committed.
 
-Why numbers have no gap and none is given twice, even with two relays beside each other, or one killed anywhere:
-
-- An event goes from waiting to numbered once (compare-and-set), and the unique index gives a number to one event only.
-- Numbers are given one after another behind the last one in the log, and the giving stops where a number is taken. An event that
-  another relay numbered meanwhile is passed over; the last number was read before the list of what waits, so that other relay has
-  by then given at least as many numbers behind it, and none is left out.
-- There is no transaction, hence nothing that a killed relay would keep locked until the server's limit; its successor goes on at once.
-
-The head is raised before the numbers are given: it is a hint for whoever polls, and what it promises is committed and will be numbered.
+Two relays beside each other, or one killed anywhere, do no harm: the counter and all numbers of a batch are one unit of work, in which
+each event goes from waiting to numbered once, or the whole batch is rolled back. What was numbered and not announced is found by the
+consoles, which also look at the heads by themselves.
 """
 
 from collections import defaultdict
 from typing import Protocol
 
+from pymongo.errors import DuplicateKeyError
+
 from crypto_api.events import store
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.faultpoint import faultpoint
+from mongodb_config.unit_of_work import Session, UnitOfWork
 
 BATCH_MAX = 500
 
@@ -31,23 +28,41 @@ class Doorbell(Protocol):
         """Never raises: a bell that nobody hears costs a poll interval."""
 
 
-async def relay_pass(clock: Clock, doorbell: Doorbell) -> int:
+class _Contended(Exception):
+    """Another relay numbered some of these between our look and our write."""
+
+
+async def relay_pass(uow: UnitOfWork, clock: Clock, doorbell: Doorbell) -> int:
     """Numbers what waits now, up to `BATCH_MAX` events over all organisations, and announces the new heads. Returns how many."""
     found: dict[str, list[str]] = defaultdict(list)
     for org_id, event_id in await store.pending(BATCH_MAX):
         found[org_id].append(event_id)
-    return sum([await _number(clock, doorbell, org_id, event_ids) for org_id, event_ids in found.items()])
+    numbered = 0
+    for org_id, event_ids in found.items():
+        count, head = await _number(uow, clock, org_id, event_ids)
+        faultpoint("relay.committed")
+        if count:
+            await doorbell.announce(org_id, head)
+        numbered += count
+    return numbered
 
 
-async def _number(clock: Clock, doorbell: Doorbell, org_id: str, found: list[str]) -> int:
-    last = await store.last_number(org_id)
-    waiting = await store.still_pending(org_id, found)  # after `last` was read, see above
-    if not waiting:
-        return 0
-    now, head = clock.now(), last + len(waiting)
-    await store.raise_head(org_id, head, now)
-    faultpoint("relay.counted")
-    count = await store.give_numbers(org_id, waiting, last + 1, now)
-    faultpoint("relay.numbered")
-    await doorbell.announce(org_id, head)
-    return count
+async def _number(uow: UnitOfWork, clock: Clock, org_id: str, event_ids: list[str]) -> tuple[int, int]:
+    """Returns (how many, the new head); (0, 0) when another relay was faster."""
+
+    async def work(session: Session) -> tuple[int, int]:
+        waiting = await store.still_pending(session, org_id, event_ids)
+        if not waiting:
+            return 0, 0
+        now = clock.now()
+        first = await store.take_numbers(session, org_id, len(waiting), now)
+        faultpoint("relay.counted")
+        if await store.give_numbers(session, org_id, waiting, first, now) != len(waiting):
+            raise _Contended
+        faultpoint("relay.numbered")
+        return len(waiting), first + len(waiting) - 1
+
+    try:
+        return await uow.run(work)
+    except (_Contended, DuplicateKeyError):  # the next pass looks again
+        return 0, 0

@@ -17,7 +17,7 @@ from crypto_api.sockets import frames
 from crypto_api.sockets.admission import Refused, admit
 from crypto_api.sockets.console import BAD_FRAME, TRY_LATER, Closing, Console, View
 from crypto_api.sockets.hub import EventHub
-from crypto_api.sockets.timing import CLOSE_S_MAX, FRAMES_AT_ONCE, FRAMES_PER_S, HEARTBEAT_S, REPLAY_MAX, RESUME_GRACE_S
+from crypto_api.sockets.timing import ADMISSION_S_MAX, CLOSE_S_MAX, FRAMES_AT_ONCE, FRAMES_PER_S, HEARTBEAT_S, REPLAY_MAX, RESUME_GRACE_S
 from crypto_api.tasks.events import KIND_PREFIX
 
 _logger = log.get(__name__)
@@ -72,11 +72,12 @@ class ConsoleConsumer(AsyncConsumer):
 
     async def _connect(self) -> None:
         try:
-            principal = await admit(self.scope, self._runtime, self.permission)
-            console = await self._hub.join(principal, self.view(principal), follow=self.state if self.follows_state else None)
+            async with asyncio.timeout(ADMISSION_S_MAX):
+                principal = await admit(self.scope, self._runtime, self.permission)
+                console = await self._hub.join(principal, self.view(principal), follow=self.state if self.follows_state else None)
         except Refused as refused:
             await self._refuse(refused.code, refused.reason)
-        except PyMongoError as error:
+        except (PyMongoError, TimeoutError) as error:
             _logger.warning("socket_waits_for_database", error=str(error))
             await self._refuse(TRY_LATER, "try again in a moment")
         else:

@@ -37,8 +37,6 @@ WRITES_ALONE = {
     "chains.set_confirmed": "a mark that only grows",
     "chains.set_state": "what the follower shows of itself",
     "chains.start": "the first cursor; the second of two finds it there",
-    "events.give_numbers": "the relay's compare-and-set on committed events; the unique index decides",
-    "events.raise_head": "a mark that only grows",
     "idempotency.finish": "the answer kept for a repeat; the request's own work is committed by then",
     "idempotency.insert": "claims the key before the work begins: the unique key decides between two",
     "idempotency.release": "gives the key back after a failure",

@@ -111,7 +111,7 @@ async def relay(runtime: Runtime) -> AsyncIterator[None]:
 
     async def work() -> None:
         while True:
-            if not await relay_pass(runtime.clock, runtime.frames):
+            if not await relay_pass(runtime.uow, runtime.clock, runtime.frames):
                 await asyncio.sleep(0.02)
 
     task = asyncio.create_task(work())

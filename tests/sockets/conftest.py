@@ -59,7 +59,7 @@ async def say(runtime: Runtime, org_id: str, *numbers: int) -> None:
 async def numbered(org_id: str, head: int) -> None:
     """Returns when the relay has numbered so many."""
     async with asyncio.timeout(20):
-        while await store.last_number(org_id) < head:
+        while await store.head(org_id) < head:
             await asyncio.sleep(0.01)
 
 
@@ -149,7 +149,7 @@ async def serving(runtime: Runtime, hub: EventHub) -> AsyncIterator[str]:
 async def relay(runtime: Runtime) -> AsyncIterator[None]:
     async def go_on() -> None:
         while True:
-            if not await relay_pass(runtime.clock, runtime.frames):
+            if not await relay_pass(runtime.uow, runtime.clock, runtime.frames):
                 await asyncio.sleep(0.02)
 
     task = asyncio.create_task(go_on())

@@ -183,7 +183,7 @@ async def own_servers(make_config: ConfigMaker, tmp_path: Path) -> AsyncIterator
 async def relay_for(runtime: Runtime) -> None:
     while True:
         with contextlib.suppress(Exception):  # the lane's supervisor does this in the product
-            if await relay_pass(runtime.clock, runtime.frames):
+            if await relay_pass(runtime.uow, runtime.clock, runtime.frames):
                 continue
         await asyncio.sleep(0.02)
 
@@ -240,6 +240,6 @@ async def test_a_restarted_database_costs_open_consoles_nothing(make_config: Con
                 await numbered(admin.org_id, 3)
                 await client.until_seq(3, timeout_s=10)
                 assert [frame["seq"] for frame in client.numbered] == [1, 2, 3]
-                async with console(address, ticket) as late:  # not used up by the attempt that failed
+                async with console(address, await admin.ticket()) as late:
                     await late.next("hello")
         await cancel_and_wait(relay)
