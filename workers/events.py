@@ -41,5 +41,5 @@ async def relay(runtime: Runtime) -> None:
 
 async def _passes(runtime: Runtime) -> None:
     while True:
-        if not await relay_pass(runtime.clock, runtime.frames):
+        if not await relay_pass(runtime.uow, runtime.clock, runtime.frames):
             await asyncio.sleep(IDLE_S)
