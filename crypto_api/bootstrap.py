@@ -19,8 +19,8 @@ from crypto_api.runtime import Runtime
 from mongodb_config.client import connect
 from mongodb_config.leases import Leases
 from mongodb_config.migrations import refuse_newer
-from mongodb_config.probe import inspect
 from mongodb_config.presence import Presence
+from mongodb_config.probe import inspect
 from mongodb_config.unit_of_work import UnitOfWork
 
 
