@@ -1,26 +1,36 @@
 """Cancellation that reaches the caller on Python 3.11.
 
-PyMongo sends through `asyncio.wait_for`, which before Python 3.12 swallows a cancellation that arrives just when the bytes are out
-(python/cpython#86296). Measured: 17 of 150 cancelled tasks went on as if nothing had happened; a worker then neither stops nor lets go of
-what it does. `asyncio.timeout` has no such gap.
+PyMongo sends and connects through `asyncio.wait_for`, which before Python 3.12 swallows a cancellation that arrives just when what it waits
+for is done (python/cpython#86296). Measured: 17 of 150 cancelled tasks went on as if nothing had happened; a worker then neither stops nor
+lets go of what it does. The driver's modules get the `wait_for` of Python 3.12 instead.
 """
 
 import asyncio
 import sys
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
-from pymongo.asynchronous import pool
+from pymongo import lock, network_layer, pool_shared
+
+Result = TypeVar("Result")
 
 
-async def _send(connection: Any, data: bytes) -> None:
-    try:
-        async with asyncio.timeout(connection.gettimeout):
-            await connection.write(data)
-    except TimeoutError as error:
-        raise TimeoutError("timed out") from error
+async def _wait_for(awaitable: Awaitable[Result], timeout: float | None) -> Result:
+    async with asyncio.timeout(timeout):
+        return await awaitable
+
+
+class _Asyncio:
+    """`asyncio` as those modules see it."""
+
+    wait_for = staticmethod(_wait_for)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
 
 
 def keep_cancellations() -> None:
-    """Makes the driver send through `asyncio.timeout`. Harmless when called again."""
+    """Harmless when called again."""
     if sys.version_info < (3, 12):
-        pool.async_sendall = _send  # type: ignore[attr-defined]
+        for module, name, value in ((network_layer, "asyncio", _Asyncio()), (pool_shared, "asyncio", _Asyncio()), (lock, "wait_for", _wait_for)):
+            setattr(module, name, value)

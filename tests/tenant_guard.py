@@ -31,6 +31,9 @@ CROSSING = {
 CROSSING_SUFFIXES = ("_on_network", "_of_network", "_in_block")  # the follower's, since a chain is the same for all
 
 
+WATCHED = {"find", "count", "distinct", "findAndModify", "update", "delete", "insert", "aggregate"}
+
+
 class TenantGuard(monitoring.CommandListener):
     def __init__(self) -> None:
         self.violations: list[str] = []
@@ -38,9 +41,9 @@ class TenantGuard(monitoring.CommandListener):
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         command = event.command
-        collection = (command.get("getMore") and command.get("collection")) or command.get(event.command_name)
-        if collection not in TENANT_COLLECTIONS or event.command_name in ("getMore", "createIndexes", "listIndexes", "drop", "create", "collMod"):
+        if event.command_name not in WATCHED or command[event.command_name] not in TENANT_COLLECTIONS:
             return
+        collection = command[event.command_name]
         asked_by = _asked_by()
         if asked_by is None:
             return  # a test looks by itself
