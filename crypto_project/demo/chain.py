@@ -158,6 +158,7 @@ class ChainActor:
             dropped = [item for item in included if item.hash not in kept]
             resent = await self._give_back(dropped, returning)
             blocks = [await self._block(number, mined_at) for number in range(first, head + 1)]
+            await self._set_clock()
             blocks.append(await self._mine())
         return Reorganisation(depth, first, tuple(sorted(kept)), tuple(item.hash for item in dropped), resent, tuple(blocks))
 
@@ -180,6 +181,11 @@ class ChainActor:
         self._sent[sent.hash] = sent
         while len(self._sent) > REMEMBERED_TRANSACTIONS:
             self._sent.popitem(last=False)
+
+    async def _set_clock(self) -> None:
+        """A reorganisation sets the node's clock back by the time that the replaced blocks took."""
+        latest = await self.rpc("eth_getBlockByNumber", "latest", False)
+        await self.rpc("evm_setNextBlockTimestamp", max(int(time.time()), int(latest["timestamp"], 16) + 1))
 
     async def _mine(self) -> MinedBlock:
         mined_at = time.time()
