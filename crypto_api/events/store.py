@@ -1,6 +1,6 @@
 """Every query of the event log."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,10 @@ from mongodb_config.unit_of_work import Session
 
 async def insert(session: Session, event: Event) -> None:
     await event.insert(session=session)
+
+
+async def insert_many(session: Session, events: Sequence[Event]) -> None:
+    await Event.insert_many(events, session=session)
 
 
 async def after(org_id: str, seq: int, limit: int) -> list[Event]:

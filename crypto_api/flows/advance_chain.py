@@ -116,8 +116,7 @@ async def _store(
         fresh = [row for row in rows if row.id not in stored]
         back = [(stored[row.id], row) for row in rows if row.id in stored]
         await transaction_store.put_in_block(session, fresh, back)
-        for row in rows:
-            await events.append(session, row.org_id, TransactionRecorded(**row.event_fields()), now)
+        await events.append_all(session, [(row.org_id, TransactionRecorded(**row.event_fields())) for row in rows], now)
         faultpoint("advance_chain.before_commit")
 
     await uow.run(work)

@@ -25,8 +25,7 @@ async def confirm_transactions(uow: UnitOfWork, clock: Clock, network: NetworkCo
 
 
 async def _confirm(session: Session, rows: list[Transaction], clock: Clock) -> None:
-    now = clock.now()
-    for row in rows:
-        if await transaction_store.confirm(session, row):
-            row.finality = Finality.CONFIRMED
-            await events.append(session, row.org_id, TransactionConfirmed(**row.event_fields()), now)
+    confirmed = [row for row in rows if await transaction_store.confirm(session, row)]
+    for row in confirmed:
+        row.finality = Finality.CONFIRMED
+    await events.append_all(session, [(row.org_id, TransactionConfirmed(**row.event_fields())) for row in confirmed], clock.now())
