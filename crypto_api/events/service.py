@@ -21,7 +21,7 @@ async def append(session: Session, org_id: str, event: DomainEvent, now: datetim
 async def append_all(session: Session, facts: Iterable[tuple[str, DomainEvent]], now: datetime) -> None:
     """Many at once, each with its organisation, in their order."""
     if rows := [_row(org_id, event, now, next_id("evt")) for org_id, event in facts]:
-        await store.insert_many(session, rows)
+        await store.insert_all(session, rows)
 
 
 def _row(org_id: str, event: DomainEvent, now: datetime, event_id: str) -> Event:

@@ -15,7 +15,7 @@ async def insert(session: Session, event: Event) -> None:
     await event.insert(session=session)
 
 
-async def insert_many(session: Session, events: Sequence[Event]) -> None:
+async def insert_all(session: Session, events: Sequence[Event]) -> None:
     await Event.insert_many(events, session=session)
 
 
