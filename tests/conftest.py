@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from redis.asyncio import Redis
 
 TEST_SECRET_KEY = "for tests only: " + "0123456789abcdef" * 3
 TEST_MASTER_KEY = b64encode(bytes(range(32))).decode()
@@ -68,7 +69,10 @@ async def chain(tmp_path: Path) -> AsyncIterator[LocalChain]:
 
 @pytest.fixture
 async def database_name(addresses: Addresses) -> AsyncIterator[str]:
-    """A database with every index, gone afterwards."""
+    """A database with every index, gone afterwards; and an empty Valkey, which may be emptied at any time."""
+    redis = Redis.from_url(addresses.redis_url)
+    await redis.flushall()
+    await redis.aclose()
     name = f"test_{secrets.token_hex(8)}"
     client = connect(addresses.mongodb_uri)
     await deploy(client, name, DOCUMENTS)

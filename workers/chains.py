@@ -13,7 +13,7 @@ from crypto_api.chains.documents import ChainCursor, FollowState
 from crypto_api.flows.advance_chain import CursorMoved, NotLinked, Step, advance_chain, start_following
 from crypto_api.flows.book_due import book_due
 from crypto_api.flows.confirm_transactions import confirm_transactions
-from crypto_api.flows.open_wallets import open_wallets
+from crypto_api.flows.open_wallets import open_wallet, opening_moment
 from crypto_api.flows.rewind_chain import TooDeep, rewind_chain
 from crypto_api.kit import log
 from crypto_api.kit.ethereum import ChainUnavailable
@@ -23,6 +23,7 @@ from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.watch_list import WatchList
 from mongodb_config.process_name import process_name
 from workers.lane import Lane
+from workers.running import running
 
 logger = log.get(__name__)
 
@@ -116,12 +117,18 @@ class Follower:
                 return
 
     async def _open_wallets(self, cursor: ChainCursor) -> None:
-        runtime, network = self.runtime, self.network
-        if not await wallet_store.due_for_opening_on_network(network.slug):
+        runtime, network, chain = self.runtime, self.network, self.runtime.rpc[self.network.slug]
+        due = await wallet_store.due_for_opening_on_network(network.slug)
+        if not due:
             return
         try:
             await self._book()  # an opening takes the difference between chain and books: nothing may be on its way into them
-            await open_wallets(runtime.uow, runtime.clock, network, runtime.rpc[network.slug], self.feeds, cursor)
+            if (moment := await opening_moment(network, chain, cursor)) is None:
+                return  # reorganised: the next step finds out
+            for wallet in due:
+                async with running(runtime.uow, runtime.clock, wallet.org_id, "open_wallet", f"Opening the books of {wallet.name}") as task:
+                    opened = await open_wallet(runtime.uow, runtime.clock, wallet, chain, self.feeds, moment)
+                    task.summary = f"{wallet.name}: " + (f"in the books since block {cursor.height}" if opened else "put off to the next block")
         except ChainUnavailable as error:  # the cursor's block may be gone, which the next step finds out
             logger.warning("opening of wallets waits for the node", network=network.slug, reason=error.detail)
 

@@ -5,8 +5,8 @@ import random
 from datetime import timedelta
 
 from crypto_api.classification.jobs import ClassifyTransaction
-from crypto_api.flows.classify_transaction import Outcome, classify_transaction
 from crypto_api.classification.types import LanguageModel
+from crypto_api.flows.classify_transaction import Outcome, classify_transaction
 from crypto_api.kit import log
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.runtime import Runtime

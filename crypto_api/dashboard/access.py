@@ -47,7 +47,14 @@ class Visit:
         return self.principal.may(permission)
 
     def render(self, template: str, values: Mapping[str, object] | None = None, *, status: int = 200) -> HttpResponse:
-        return render(self.request, f"dashboard/{template}", {**context.of_visit(self), **(values or {})}, status=status)
+        around = {
+            **context.of_reader(self.request.path, self.principal, self.user),
+            "organization": self.organization,
+            "currency": self.organization.functional_currency,
+            "zone": self.zone,
+            "event_head": self.event_head,
+        }
+        return render(self.request, f"dashboard/{template}", {**around, **(values or {})}, status=status)
 
 
 View = Callable[..., Awaitable[HttpResponse]]

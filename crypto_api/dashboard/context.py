@@ -1,14 +1,11 @@
 """What every page of somebody logged in needs around its content."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
 
-from crypto_api.organizations.types import Permission, Role
-
-if TYPE_CHECKING:
-    from crypto_api.dashboard.access import Visit
+from crypto_api.identity.documents import User
+from crypto_api.organizations.types import Permission, Principal, Role
 
 ROLE_NAMES = {
     Role.ADMIN: "Administrator",
@@ -48,22 +45,18 @@ _PAGES = (
 )
 
 
-def of_visit(visit: "Visit") -> dict[str, object]:
-    path = visit.request.path
-    person = f"{visit.user.first_name} {visit.user.last_name}".strip() or visit.user.username
+def of_reader(path: str, principal: Principal, user: User) -> dict[str, object]:
+    """Who reads, and where they may go from the page at `path`."""
+    person = f"{user.first_name} {user.last_name}".strip() or user.username
     return {
-        "organization": visit.organization,
-        "currency": visit.organization.functional_currency,
         "person": person,
         "initials": "".join(word[0] for word in person.split()[:2]).upper(),
-        "email": visit.user.email,
-        "role_name": ROLE_NAMES[visit.principal.role] if visit.principal.role else "",
-        "zone": visit.zone,
-        "event_head": visit.event_head,
+        "email": user.email,
+        "role_name": ROLE_NAMES[principal.role] if principal.role else "",
         "navigation": [
             NavItem(label, link, icon, path == "/" if link == "/" else path.startswith(link))
             for label, link, icon, needed in _PAGES
-            if visit.may(needed)
+            if principal.may(needed)
         ],
-        "may_write_wallets": visit.may(Permission.WALLETS_WRITE),
+        "may_write_wallets": principal.may(Permission.WALLETS_WRITE),
     }

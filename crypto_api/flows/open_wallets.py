@@ -48,18 +48,19 @@ class _Difference:
     value: Decimal | None
 
 
-async def open_wallets(uow: UnitOfWork, clock: Clock, network: NetworkConfig, chain: ChainReader, feeds: FeedReader, cursor: ChainCursor) -> int:
-    """Opens every wallet that is due, at the cursor's block; returns how many. ChainUnavailable when the node cannot tell the balances."""
-    due = await wallet_store.due_for_opening_on_network(network.slug)
-    opened = 0
-    for wallet in due:
-        header = await chain.header(cursor.height)
-        if header is None or header.hash != cursor.hash:
-            return opened  # reorganised: the next step finds out, and this is tried again
-        moment = Moment(network, cursor.height, cursor.hash, datetime.fromtimestamp(header.timestamp, UTC))
-        differences = await _differences(wallet, network, chain, feeds, moment, clock.now())
-        opened += await _open(uow, clock, wallet, differences, moment)
-    return opened
+async def opening_moment(network: NetworkConfig, chain: ChainReader, cursor: ChainCursor) -> Moment | None:
+    """The cursor's block as the point in time at which wallets open; None when the chain no longer has it. Raises ChainUnavailable."""
+    header = await chain.header(cursor.height)
+    if header is None or header.hash != cursor.hash:
+        return None
+    return Moment(network, cursor.height, cursor.hash, datetime.fromtimestamp(header.timestamp, UTC))
+
+
+async def open_wallet(uow: UnitOfWork, clock: Clock, wallet: Wallet, chain: ChainReader, feeds: FeedReader, moment: Moment) -> bool:
+    """False when the cursor has moved on or somebody else was first: nothing is changed then. ChainUnavailable when the node cannot tell the
+    balances at that block. Nothing of the wallet may be waiting to be booked: its opening is what the chain holds more than the books."""
+    differences = await _differences(wallet, moment.network, chain, feeds, moment, clock.now())
+    return await _open(uow, clock, wallet, differences, moment)
 
 
 async def reverse_opening(session: Session, wallet: Wallet, now: datetime) -> None:

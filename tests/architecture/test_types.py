@@ -11,7 +11,14 @@ from pydantic import BaseModel
 
 from tests.architecture.reading import arguments, functions, python_files, where
 
-NOT_MONEY = {"confidence", "confidence_min", "llm_confidence_min", "share", "heard_at", "now"}  # a probability, a part of a whole, readings of a monotonic clock
+NOT_MONEY = {
+    "confidence",
+    "confidence_min",
+    "llm_confidence_min",
+    "share",
+    "heard_at",
+    "now",
+}  # a probability, a part of a whole, readings of a monotonic clock
 NOT_MONEY_ENDINGS = ("_s", "_ms", "_s_max", "_s_min")
 
 

@@ -262,7 +262,9 @@ class Run:
             if settled and self.outcome.killed:
                 return
             if time.monotonic() > deadline:
-                self.outcome.problems.append(f"not settled: at {await census.position()}, head {int(head['number'], 16)}, killed {self.outcome.killed}")
+                self.outcome.problems.append(
+                    f"not settled: at {await census.position()}, head {int(head['number'], 16)}, killed {self.outcome.killed}"
+                )
                 return
             if settled:  # the step was not passed often enough yet
                 await self._move()

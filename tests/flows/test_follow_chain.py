@@ -15,7 +15,7 @@ from crypto_api.chains.documents import FollowState
 from crypto_api.flows.advance_chain import CursorMoved, NotLinked, Step, advance_chain, start_following
 from crypto_api.flows.book_due import book_due
 from crypto_api.flows.confirm_transactions import confirm_transactions
-from crypto_api.flows.open_wallets import open_wallets
+from crypto_api.flows.open_wallets import open_wallet, opening_moment
 from crypto_api.flows.rewind_chain import TooDeep, rewind_chain
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger import service as ledger
@@ -26,6 +26,7 @@ from crypto_api.runtime import Runtime
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Booking, Status
 from crypto_api.wallets import service as wallets
+from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.documents import Opening, Wallet
 from crypto_api.wallets.types import NewWallet, WalletChanges
 from crypto_api.wallets.watch_list import WatchList
@@ -54,7 +55,9 @@ class Desk:
         """What the follower does once; raises what it would have to deal with."""
         runtime, feeds = self.runtime, ChainFeedReader(self.runtime.rpc)
         cursor = await start_following(self.network, self.chain, runtime.clock)
-        await open_wallets(runtime.uow, runtime.clock, self.network, self.chain, feeds, cursor)
+        if (moment := await opening_moment(self.network, self.chain, cursor)) is not None:
+            for wallet in await wallet_store.due_for_opening_on_network(self.network.slug):
+                await open_wallet(runtime.uow, runtime.clock, wallet, self.chain, feeds, moment)
         await self.watched.refresh()
         step = await advance_chain(runtime.uow, runtime.clock, self.network, self.chain, self.watched, cursor)
         await book_due(runtime.uow, runtime.clock, self.network, feeds, runtime.queue)

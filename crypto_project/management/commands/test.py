@@ -21,4 +21,4 @@ class Command(BaseCommand):
         except (NpmFailed, UnknownIcon) as problem:
             sys.exit(f"manage.py test: {problem}")
         # A process of its own: this one has read its settings, and the tests bring theirs.
-        os.execv(sys.executable, [sys.executable, "-m", "pytest", *argv[2:]])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", "pytest", *argv[2:]])
