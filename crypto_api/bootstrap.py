@@ -38,10 +38,7 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
         await refuse_newer(database, MIGRATIONS)
         await init_beanie(database=database, document_models=DOCUMENTS, skip_indexes=True)
         networks = config.load_networks()
-        rpc = {
-            slug: await stack.enter_async_context(JsonRpcChain(network.rpc_urls, network.ws_url, network.chain_id))
-            for slug, network in networks.items()
-        }
+        rpc = {slug: await stack.enter_async_context(JsonRpcChain(network.rpc_urls, network.chain_id)) for slug, network in networks.items()}
         yield Runtime(
             config=config,
             networks=networks,

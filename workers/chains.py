@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, field
 
+from crypto_api.adapters.head_subscription import new_heads
 from crypto_api.adapters.price_feed import ChainFeedReader
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import ChainCursor, FollowState
@@ -66,17 +67,16 @@ class Follower:
     async def _listen(self) -> None:
         """Wakes the lane at each announced head. A connection of its own each time, with growing pauses."""
         pause_s = 0.25
-        if self.network.ws_url is None:
-            await asyncio.Event().wait()  # polling alone
-        while True:
+        while self.network.ws_url is not None:
             try:
-                async for _ in self.runtime.rpc[self.network.slug].new_heads():
+                async for _ in new_heads(self.network.ws_url):
                     pause_s = 0.25
                     self.woken.set()
             except ChainUnavailable as error:
                 logger.info("heads by polling for now", network=self.network.slug, reason=error.detail)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _PAUSE_S_MAX)
+        await asyncio.Event().wait()  # polling alone
 
     async def _follow(self) -> None:
         watched = WatchList(self.network.slug)

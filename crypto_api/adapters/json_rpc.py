@@ -1,4 +1,4 @@
-"""Reading a chain over JSON-RPC: bulk reads by a fast reader of our own, heads by web3's subscription.
+"""Reading a chain over JSON-RPC by a fast reader of our own; heads come by web3's subscription (`head_subscription.py`).
 
 web3's result formatters cost 0.14 ms a transaction, twenty times the rest of the work on a full block, so blocks and logs are
 decoded straight into typed structs and only what touches a watched address is converted. Logs are asked for by block hash: a
@@ -6,17 +6,14 @@ lagging node then errs instead of answering "none".
 """
 
 import asyncio
-import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import aiohttp
 import msgspec
 import orjson
-from web3 import AsyncWeb3, WebSocketProvider
-from web3.utils.subscriptions import NewHeadsSubscription
 
 from crypto_api.kit import log
 from crypto_api.kit.ethereum import (
@@ -127,9 +124,8 @@ Call = tuple[str, list[Any]]
 class JsonRpcChain:
     """One network through its endpoints, in order of preference. Every method raises ChainUnavailable when none of them answers."""
 
-    def __init__(self, rpc_urls: Sequence[str], ws_url: str | None, chain_id: int, *, timeout_s: float = 10.0) -> None:
+    def __init__(self, rpc_urls: Sequence[str], chain_id: int, *, timeout_s: float = 10.0) -> None:
         self._urls = list(rpc_urls)
-        self._ws_url = ws_url
         self._chain_id = chain_id
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=3)
         self._checked: set[str] = set()
@@ -264,39 +260,6 @@ class JsonRpcChain:
         if len(answers) != len(calls):
             raise InconsistentAnswer(f"{len(calls)} calls, {len(answers)} answers")
         return [_result(answers[i], tolerate_reverts) for i in range(len(calls))]
-
-    # ---- heads ---------------------------------------------------------------------------------------------------------------
-
-    async def new_heads(self) -> AsyncIterator[int]:
-        """Block numbers as the node announces them, until the connection ends; then ChainUnavailable. Open it anew with a pause of your
-        own: web3's reconnect spins when labelled subscriptions are re-registered."""
-        if self._ws_url is None:
-            raise ChainUnavailable("no WebSocket endpoint")
-        heads: asyncio.Queue[int | None] = asyncio.Queue()
-        listening = asyncio.create_task(self._listen(self._ws_url, heads))
-        listening.add_done_callback(lambda _: heads.put_nowait(None))
-        try:
-            while (head := await heads.get()) is not None:
-                yield head
-        finally:
-            listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await listening
-        raise ChainUnavailable("the subscription ended")
-
-    async def _listen(self, url: str, heads: asyncio.Queue[int | None]) -> None:
-        async def on_head(context: Any) -> None:
-            heads.put_nowait(int(context.result["number"]))
-
-        try:
-            provider = WebSocketProvider(url, max_connection_retries=1, websocket_kwargs={"ping_interval": 5, "ping_timeout": 5})
-            async with AsyncWeb3(provider) as w3:
-                await w3.subscription_manager.subscribe([NewHeadsSubscription(label="heads", handler=on_head)])
-                await w3.subscription_manager.handle_subscriptions()
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:  # websockets and web3 raise a dozen types here, and each means the same: the line is down
-            logger.warning("head subscription ended", chain_id=self._chain_id, reason=f"{type(error).__name__}: {error}"[:200])
 
 
 def _result(answer: _Answer, tolerate_reverts: bool) -> msgspec.Raw:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
+from crypto_api.adapters.head_subscription import new_heads
 from crypto_api.adapters.json_rpc import JsonRpcChain
 from crypto_api.kit.ethereum import ChainUnavailable, InconsistentAnswer
 from crypto_project.demo.chain import ChainActor
@@ -27,7 +28,7 @@ async def test_only_what_touches_a_watched_address_is_read(chain: LocalChain, ac
     to_bob = await actor.send(alice, bob.address, value=7)
     await actor.send(alice, carol.address, value=8)
     block = await actor.mine()
-    async with JsonRpcChain([chain.rpc_url], None, chain.chain_id) as reader:
+    async with JsonRpcChain([chain.rpc_url], chain.chain_id) as reader:
         (read,) = await reader.read_blocks(block.number, block.number, {bob.address.lower()})
         receipts = await reader.read_receipts([to_bob.hash])
     assert (read.header.number, read.header.hash) == (block.number, block.hash)
@@ -40,7 +41,7 @@ async def test_only_what_touches_a_watched_address_is_read(chain: LocalChain, ac
 
 async def test_a_block_that_is_not_there_ends_the_read_without_a_gap(chain: LocalChain, actor: ChainActor) -> None:
     await actor.mine_many(3)
-    async with JsonRpcChain([chain.rpc_url], None, chain.chain_id) as reader:
+    async with JsonRpcChain([chain.rpc_url], chain.chain_id) as reader:
         assert await reader.block_number() == 3
         assert [block.header.number for block in await reader.read_blocks(2, 9, set())] == [2, 3]
         assert await reader.header(4) is None
@@ -50,7 +51,7 @@ async def test_balances_are_those_of_that_block_and_a_vanished_block_is_not_zero
     before = await actor.mine()
     await actor.send(alice, bob.address, value=5)
     after = await actor.mine()
-    async with JsonRpcChain([chain.rpc_url], None, chain.chain_id) as reader:
+    async with JsonRpcChain([chain.rpc_url], chain.chain_id) as reader:
         assert await reader.balance(bob.address, after.hash) - await reader.balance(bob.address, before.hash) == 5
         with pytest.raises(ChainUnavailable):
             await reader.balance(bob.address, "0x" + "11" * 32)
@@ -58,31 +59,29 @@ async def test_balances_are_those_of_that_block_and_a_vanished_block_is_not_zero
 
 
 async def test_a_node_of_another_chain_is_refused(chain: LocalChain) -> None:
-    async with JsonRpcChain([chain.rpc_url], None, 1) as reader:
+    async with JsonRpcChain([chain.rpc_url], 1) as reader:
         with pytest.raises(ChainUnavailable, match="chain 31337, not 1"):
             await reader.block_number()
 
 
 async def test_the_next_endpoint_answers_when_the_first_does_not(chain: LocalChain) -> None:
-    async with JsonRpcChain(["http://127.0.0.1:1", chain.rpc_url], None, chain.chain_id) as reader:
+    async with JsonRpcChain(["http://127.0.0.1:1", chain.rpc_url], chain.chain_id) as reader:
         assert await reader.block_number() == 0
-    async with JsonRpcChain(["http://127.0.0.1:1"], None, chain.chain_id) as reader:
+    async with JsonRpcChain(["http://127.0.0.1:1"], chain.chain_id) as reader:
         with pytest.raises(ChainUnavailable):
             await reader.block_number()
 
 
 async def test_heads_arrive_and_the_end_of_the_line_is_told(chain: LocalChain, actor: ChainActor) -> None:
-    async with JsonRpcChain([chain.rpc_url], chain.ws_url, chain.chain_id) as reader:
-        heads = reader.new_heads()
-        first = asyncio.ensure_future(anext(heads))
-        while not first.done():  # the subscription takes a moment: mine until it has heard of one
-            await actor.mine()
-            await asyncio.wait({first}, timeout=0.1)
-        assert first.result() >= 1
-        await heads.aclose()
-    async with JsonRpcChain([chain.rpc_url], "ws://127.0.0.1:1", chain.chain_id) as reader:
-        with pytest.raises(ChainUnavailable):
-            await anext(reader.new_heads())
+    heads = new_heads(chain.ws_url)
+    first = asyncio.ensure_future(anext(heads))
+    while not first.done():  # the subscription takes a moment: mine until it has heard of one
+        await actor.mine()
+        await asyncio.wait({first}, timeout=0.1)
+    assert first.result() >= 1
+    await heads.aclose()
+    with pytest.raises(ChainUnavailable):
+        await anext(new_heads("ws://127.0.0.1:1"))
 
 
 @pytest.fixture
@@ -117,13 +116,13 @@ _FOREIGN_LOG = {"address": "0x1", "topics": [], "data": "0x", "blockHash": "0xcc
     indirect=True,
 )
 async def test_answers_that_do_not_fit_are_not_used(lying_node: str) -> None:
-    async with JsonRpcChain([lying_node], None, 1) as reader:
+    async with JsonRpcChain([lying_node], 1) as reader:
         with pytest.raises(InconsistentAnswer):
             await reader.read_blocks(7, 7, set())
 
 
 @pytest.mark.parametrize("lying_node", [{"eth_getBlockByNumber": {"number": 3}}, {"eth_getBlockByNumber": "soon"}, {"rows": 0}], indirect=True)
 async def test_malformed_answers_mean_unavailable(lying_node: str) -> None:
-    async with JsonRpcChain([lying_node], None, 1) as reader:
+    async with JsonRpcChain([lying_node], 1) as reader:
         with pytest.raises(ChainUnavailable):
             await reader.header(3)

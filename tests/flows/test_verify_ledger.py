@@ -86,7 +86,7 @@ async def house(runtime: Runtime, chain: LocalChain, tmp_path_factory: pytest.Te
     treasury = await new_treasury(runtime.uow, now=NOW)
     address = dev_account(1).address
     await treasury.wallet("main", address=address)
-    async with JsonRpcChain([chain.rpc_url], None, chain.chain_id) as rpc:
+    async with JsonRpcChain([chain.rpc_url], chain.chain_id) as rpc:
         made = House(runtime, treasury, ChainMoves(actor, contracts), rpc, NetworkConfig.model_validate(row))
         await made.moves.mint(contracts.usdc, address, 1_500_000_001)
         await actor.set_balance(address, 7 * 10**18 + 1)
@@ -165,7 +165,7 @@ async def test_what_waits_to_be_booked_is_said(house: House, monkeypatch: pytest
 
 
 async def test_without_a_node_nothing_is_said_to_be_in_order(house: House, unused_tcp_port: int) -> None:
-    async with JsonRpcChain([f"http://127.0.0.1:{unused_tcp_port}"], None, house.network.chain_id) as dead:
+    async with JsonRpcChain([f"http://127.0.0.1:{unused_tcp_port}"], house.network.chain_id) as dead:
         with pytest.raises(ChainUnavailable):
             await verify_ledger(house.runtime.uow, house.org_id, {NETWORK: house.network}, {NETWORK: dead})
 
