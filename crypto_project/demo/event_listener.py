@@ -79,10 +79,11 @@ class EventListener:
         address = f"{self._base_url.replace('http', 'ws', 1)}/api/ws/events/?ticket={await self._ticket()}"
         async with connect(address, origin=self._base_url, max_size=2**22, proxy=None) as socket:  # type: ignore[arg-type]
             self.heard.connections += 1
-            if self.heard.start is not None:
-                await socket.send(json.dumps({"type": "resume", "after": self.heard.last}))
-            async for message in socket:
-                self._take(json.loads(message), time.time())
+            async for text in socket:
+                message = json.loads(text)
+                self._take(message, time.time())
+                if message["type"] == "hello":  # also the first time: live frames then begin at once
+                    await socket.send(json.dumps({"type": "resume", "after": self.heard.last}))
 
     async def _ticket(self) -> str:
         async with httpx.AsyncClient(base_url=self._base_url, trust_env=False, timeout=10) as client:
