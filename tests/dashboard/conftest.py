@@ -2,16 +2,13 @@
 
 import asyncio
 import contextlib
-import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
 import uvicorn
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page
 
 from crypto_api.bootstrap import open_runtime
 from crypto_api.flows.relay_events import relay_pass
@@ -21,12 +18,11 @@ from crypto_project.asgi import inner
 from crypto_project.embedded.ports import free_port
 from crypto_project.lifespan import Lifespan
 from crypto_project.vendor_assets import ensure_vendor_assets
+from tests.browser import REPORT_VIOLATIONS, Faults, chromium, faults
 from tests.factories.treasury import NETWORKS, PASSWORD, Treasury, new_treasury
 from tests.tenant_guard import guard
 
-CHROMIUM_FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-
-
+__all__ = ["chromium", "faults"]
 PAGES_READ_THROUGH = ("dashboard/", "reports/", "transactions/", "ledger/", "wallets/", "prices/")
 
 
@@ -142,45 +138,6 @@ async def log_in(client: httpx.AsyncClient, name: str = "ada.okafor", **fields: 
 # ---- Chromium ----------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
-async def chromium() -> AsyncIterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        if os.environ.get("COFFER_REQUIRE_BROWSER") == "1":
-            pytest.fail("COFFER_REQUIRE_BROWSER=1, but there is no chromium on PATH")
-        pytest.skip("there is no chromium on PATH: the pages were not driven in a browser")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-        yield browser
-        await browser.close()
-
-
-@dataclass
-class Faults:
-    """What must not happen on any page."""
-
-    found: list[str] = field(default_factory=list)
-
-    def watch(self, page: Page) -> None:
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.found.append(f"error: {error}"))
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type == "error" or "Content Security Policy" in message.text:
-            self.found.append(f"console: {message.text} at {message.location.get('url')}")
-
-
-_REPORT_VIOLATIONS = "addEventListener('securitypolicyviolation', e => console.error('violation: ' + e.violatedDirective + ' ' + e.blockedURI));"
-
-
-@pytest.fixture
-def faults() -> Iterator[Faults]:
-    """Empty at the end, unless the test itself cleared what it provoked."""
-    watched = Faults()
-    yield watched
-    assert watched.found == []
-
-
 class Window:
     """One browser window of one person."""
 
@@ -215,7 +172,7 @@ async def window(chromium: Browser, site: Site, faults: Faults, request: pytest.
         timezone_id="Europe/Berlin",
         locale="en-GB",
     )
-    await context.add_init_script(_REPORT_VIOLATIONS)
+    await context.add_init_script(REPORT_VIOLATIONS)
     page = await context.new_page()
     page.set_default_timeout(15_000)
     faults.watch(page)

@@ -1,0 +1,50 @@
+"""Chromium for the tests of pages, and what must not happen on any of them."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        if os.environ.get("COFFER_REQUIRE_BROWSER") == "1":
+            pytest.fail("COFFER_REQUIRE_BROWSER=1, but there is no chromium on PATH")
+        pytest.skip("there is no chromium on PATH: the pages were not driven in a browser")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield browser
+        await browser.close()
+
+
+@dataclass
+class Faults:
+    """What must not happen on any page."""
+
+    found: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.found.append(f"error: {error}"))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error" or "Content Security Policy" in message.text:
+            self.found.append(f"console: {message.text} at {message.location.get('url')}")
+
+
+REPORT_VIOLATIONS = "addEventListener('securitypolicyviolation', e => console.error('violation: ' + e.violatedDirective + ' ' + e.blockedURI));"
+
+
+@pytest.fixture
+def faults() -> Iterator[Faults]:
+    """Empty at the end, unless the test itself cleared what it provoked."""
+    watched = Faults()
+    yield watched
+    assert watched.found == []
