@@ -91,7 +91,7 @@ def _decide_by_counterparty(facts: Facts, moved: Sequence[Leg]) -> Decision | No
         counterparty=names,
         confidence=1,
         source=DecisionSource.RULE,
-        explanation=meaning[1].format(names),
+        explanation=meaning[1].format(names.removesuffix(".")),  # "Inc." ends the sentence by itself
         evidence=[leg.key for leg in moved],
     )
 
