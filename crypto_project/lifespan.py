@@ -12,12 +12,11 @@ from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config, load_config
 from crypto_api.http import in_flight
 from crypto_api.kit import log
-from crypto_api.migrations import MIGRATIONS
 from crypto_api.runtime import Runtime
 from crypto_api.sockets.hub import EventHub
 from crypto_project.body_guard import App, Message, Receive, Scope, Send
-from mongodb_config.migrations import DeployFailed, refuse_newer
-from mongodb_config.probe import UnfitServer, inspect
+from mongodb_config.migrations import DeployFailed
+from mongodb_config.probe import UnfitServer
 
 logger = log.get(__name__)
 
@@ -47,8 +46,6 @@ async def _opened(stack: AsyncExitStack, config: Config) -> Runtime:
         attempt = AsyncExitStack()
         try:
             runtime = await attempt.enter_async_context(open_runtime(config))
-            await inspect(runtime.mongo)
-            await refuse_newer(runtime.database, MIGRATIONS)
         except PyMongoError as error:
             await attempt.aclose()
             logger.warning("the start waits for the database", error=str(error)[:200], retry_in_s=pause_s)
