@@ -7,8 +7,6 @@ and new processes overlap; what only the old release needs is removed by a migra
 
 import asyncio
 import hashlib
-import os
-import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from pymongo.errors import CollectionInvalid, DuplicateKeyError, OperationFailur
 from mongodb_config.base_document import BaseDocument
 from mongodb_config.client import Database, MongoClient
 from mongodb_config.leases import Leases
+from mongodb_config.process_name import process_name
 
 COLLECTION = "schema_state"
 _STATE_ID = "schema"
@@ -209,7 +208,7 @@ def _check_numbers(migrations: Sequence[Migration]) -> None:
 
 async def _under_lease(leases: Leases, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
     """Runs `work` while holding the lease, and stops it when the lease is lost."""
-    lease = await leases.wait_for(_LEASE, f"{socket.gethostname()}:{os.getpid()}:{id(work)}")
+    lease = await leases.wait_for(_LEASE, f"{process_name()}|{id(work)}")
     working, keeping = asyncio.create_task(work()), asyncio.create_task(leases.keep(lease))
     try:
         await asyncio.wait({working, keeping}, return_when=asyncio.FIRST_COMPLETED)
