@@ -1,12 +1,12 @@
-"""Facts of token contracts: read once, pinned, never believed."""
+"""Assets of a chain. Facts of token contracts are read once, pinned, and never believed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from datetime import datetime
 
 from crypto_api.chains import rules, store
 from crypto_api.chains.documents import TokenContract
-from crypto_api.chains.types import ChainReader, TokenFacts
-from crypto_api.kit.ethereum import checksummed
+from crypto_api.chains.types import ChainAsset, ChainReader, TokenFacts
+from crypto_api.kit.ethereum import NATIVE_DECIMALS, checksummed
 from crypto_api.kit.networks import NetworkConfig
 
 _SYMBOL, _NAME, _DECIMALS = "0x95d89b41", "0x06fdde03", "0x313ce567"  # EIP-20 symbol(), name(), decimals()
@@ -22,6 +22,22 @@ async def token_facts(network: NetworkConfig, contracts: Iterable[str], chain: C
         row = pinned.get(address) or await _pin(network, address, chain, now)
         facts[address] = TokenFacts(address, row.symbol, row.name, row.decimals, False, row.id)
     return {address.lower(): fact for address, fact in facts.items()}
+
+
+def listed_assets(network: NetworkConfig) -> list[ChainAsset]:
+    """The coin, and every token that the installation lists."""
+    return [
+        ChainAsset(network.native_asset, None, NATIVE_DECIMALS),
+        *(ChainAsset(token.symbol, token.address, token.decimals) for token in network.listed()),
+    ]
+
+
+async def assets_with(network: NetworkConfig, held: Set[str]) -> list[ChainAsset]:
+    """What a wallet's books and its balances are compared in: the listed assets, and what else of this network is `held`."""
+    listed = listed_assets(network)
+    others = {name for name in held - {asset.name for asset in listed} if name.startswith(rules.asset_id(network.chain_id, ""))}
+    pinned = await store.tokens_by_id(network.slug, others) if others else []
+    return listed + [ChainAsset(row.id, row.address, row.decimals) for row in pinned if row.decimals is not None]
 
 
 async def _pin(network: NetworkConfig, address: str, chain: ChainReader, now: datetime) -> TokenContract:

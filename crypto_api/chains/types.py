@@ -38,6 +38,15 @@ class TokenFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainAsset:
+    """Something whose balance a node can be asked for; `contract` is None for the native coin."""
+
+    name: str
+    contract: str | None
+    decimals: int
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """The last block processed."""
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from crypto_api.chains import rules as chain_rules
+from crypto_api.chains import service as chain_service
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import ChainCursor
 from crypto_api.chains.types import ChainReader, Position
@@ -25,18 +25,10 @@ from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, 
 from crypto_api.organizations import store as organizations
 from crypto_api.prices import service as prices
 from crypto_api.prices.types import FeedReader, Moment
-from crypto_api.transactions.rules import NATIVE_DECIMALS
 from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.documents import Wallet
 from crypto_api.wallets.events import WalletOpened
 from mongodb_config.unit_of_work import Session, UnitOfWork
-
-
-@dataclass(frozen=True)
-class _Asset:
-    name: str
-    contract: str | None
-    decimals: int
 
 
 @dataclass(frozen=True)
@@ -131,7 +123,7 @@ async def _differences(
     wallet: Wallet, network: NetworkConfig, chain: ChainReader, feeds: FeedReader, moment: Moment, now: datetime
 ) -> list[_Difference]:
     held = {asset: quantity for (wallet_id, asset), (quantity, _) in (await ledger_store.holdings(wallet.org_id)).items() if wallet_id == wallet.id}
-    assets = await _assets(network, set(held))
+    assets = await chain_service.assets_with(network, set(held))
     raws = await chain.balances([(wallet.address, asset.contract) for asset in assets], moment.block_hash)
     organization = await organizations.get(wallet.org_id)
     assert organization is not None, f"wallet {wallet.id} of an organisation that does not exist"
@@ -146,11 +138,3 @@ async def _differences(
             value = ledger_rules.value_of(quantity.copy_abs(), quote.rate) if quote else None
             found.append(_Difference(asset.name, quantity, value))
     return found
-
-
-async def _assets(network: NetworkConfig, held: set[str]) -> list[_Asset]:
-    """The coin, every listed token, and whatever else the books hold of this wallet."""
-    listed = [_Asset(network.native_asset, None, NATIVE_DECIMALS), *(_Asset(t.symbol, t.address, t.decimals) for t in network.listed())]
-    others = held - {asset.name for asset in listed}
-    pinned = await chain_store.tokens_by_id(network.slug, {other for other in others if other.startswith(chain_rules.asset_id(network.chain_id, ""))})
-    return listed + [_Asset(row.id, row.address, row.decimals) for row in pinned if row.decimals is not None]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from crypto_api.chains import rules as chain_rules
+from crypto_api.chains import service as chain_service
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.types import ChainReader, Position
 from crypto_api.kit.amounts import add_exactly, is_exact, text, to_units
@@ -22,7 +22,6 @@ from crypto_api.ledger import store as ledger_store
 from crypto_api.ledger.documents import AccountBalance, JournalEntry
 from crypto_api.ledger.types import AccountCode, EntryStatus, Line
 from crypto_api.transactions import store as transactions
-from crypto_api.transactions.rules import NATIVE_DECIMALS
 from crypto_api.transactions.types import Booking
 from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.documents import Opening, Wallet
@@ -175,13 +174,6 @@ def _shown(sums: tuple[Decimal, Decimal, Decimal]) -> str:
 # ---- chain -----------------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Asset:
-    name: str
-    contract: str | None
-    decimals: int
-
-
 async def _chain(books: _Books, networks: Mapping[str, NetworkConfig], chains: Mapping[str, ChainReader], report: VerifyReport) -> Failure | None:
     held = {(row.wallet_id, row.asset): row.quantity for row in books.balances if row.account_code == AccountCode.CRYPTO and row.wallet_id}
     for slug, position in sorted(books.positions.items()):
@@ -189,7 +181,9 @@ async def _chain(books: _Books, networks: Mapping[str, NetworkConfig], chains: M
         watched = [row for row in books.wallets if row.network == slug and row.monitoring_enabled and row.opening is Opening.DONE]
         for wallet in watched:
             report.checked["wallets"] += 1
-            assets = await _assets(networks[slug], {asset for wallet_id, asset in held if wallet_id == wallet.id and asset is not None})
+            assets = await chain_service.assets_with(
+                networks[slug], {asset for wallet_id, asset in held if wallet_id == wallet.id and asset is not None}
+            )
             raws = await chains[slug].balances([(wallet.address, asset.contract) for asset in assets], position.hash)
             for asset, raw in zip(assets, raws, strict=True):
                 report.checked["quantities"] += 1
@@ -198,11 +192,3 @@ async def _chain(books: _Books, networks: Mapping[str, NetworkConfig], chains: M
                     detail = f"Wallet {wallet.name} at block {position.height} of {slug}: the books do not hold what the chain does."
                     return Failure("quantity", f"{wallet.id} {asset.name}", detail, text(on_chain), text(booked))
     return None
-
-
-async def _assets(network: NetworkConfig, held: set[str]) -> list[_Asset]:
-    """The coin, every listed token, and whatever else the books hold."""
-    listed = [_Asset(network.native_asset, None, NATIVE_DECIMALS), *(_Asset(row.symbol, row.address, row.decimals) for row in network.listed())]
-    others = {asset for asset in held - {row.name for row in listed} if asset.startswith(chain_rules.asset_id(network.chain_id, ""))}
-    pinned = await chain_store.tokens_by_id(network.slug, others) if others else []
-    return listed + [_Asset(row.id, row.address, row.decimals) for row in pinned if row.decimals is not None]

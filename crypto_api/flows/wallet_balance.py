@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol
 
+from crypto_api.chains import service as chain_service
 from crypto_api.kit.amounts import to_units
 from crypto_api.kit.ethereum import BlockHeader, ChainUnavailable
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger import store as ledger
 from crypto_api.wallets.documents import Wallet
-
-NATIVE_DECIMALS = 18
 
 
 class BalancePort(Protocol):
@@ -45,12 +44,13 @@ async def wallet_balance(chain: BalancePort, network: NetworkConfig, wallet: Wal
     header = await chain.header(await chain.block_number())
     if header is None:
         raise ChainUnavailable("the node does not know the block that it told of")
-    assets: list[tuple[str, str | None, int]] = [(network.native_asset, None, NATIVE_DECIMALS)]
-    assets += [(token.symbol, token.address, token.decimals) for token in network.listed()]
-    found = await chain.balances([(wallet.address, contract) for _, contract, _ in assets], header.hash)
+    assets = chain_service.listed_assets(network)
+    found = await chain.balances([(wallet.address, asset.contract) for asset in assets], header.hash)
     booked = await ledger.holdings(wallet.org_id)
     balances = [
-        AssetBalance(asset, contract, decimals, raw, to_units(raw, decimals), booked.get((wallet.id, asset), (Decimal(0), Decimal(0)))[0])
-        for (asset, contract, decimals), raw in zip(assets, found, strict=True)
+        AssetBalance(
+            row.name, row.contract, row.decimals, raw, to_units(raw, row.decimals), booked.get((wallet.id, row.name), (Decimal(0), Decimal(0)))[0]
+        )
+        for row, raw in zip(assets, found, strict=True)
     ]
     return WalletBalance(header, datetime.fromtimestamp(header.timestamp, UTC), balances)

@@ -7,6 +7,7 @@ from eth_utils.address import is_checksum_address, to_checksum_address
 
 from crypto_api.kit.errors import Unavailable
 
+NATIVE_DECIMALS = 18  # a wei is 10^-18 of the coin, on every EVM network
 ZERO_ADDRESS = "0x0000000000000000000000000000000000000000"
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 

@@ -1,6 +1,5 @@
 """Every query of the slice."""
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -12,7 +11,7 @@ from pymongo import UpdateOne
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.ledger.documents import Account, AccountBalance, JournalEntry
-from crypto_api.ledger.types import AccountCode, AccountTotal, EntryStatus, Holding, Line, Place, Source, SourceKind
+from crypto_api.ledger.types import AccountCode, AccountTotal, EntryStatus, Holding, Line, Place, Source
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
@@ -79,12 +78,6 @@ async def entries_of_source(org_id: str, kind: str, source_id: str, session: Ses
     """Every purpose, oldest first."""
     query = {"org_id": org_id, "source_kind": kind, "source_id": source_id}
     return await JournalEntry.find(query, session=session).sort("+_id").to_list()
-
-
-async def has_opening(org_id: str, wallet_id: str, session: Session) -> bool:
-    """Whether an opening balance of the wallet stands."""
-    query = {"org_id": org_id, "source_kind": SourceKind.OPENING, "source_id": {"$regex": f"^{re.escape(wallet_id)}@"}, "status": EntryStatus.POSTED}
-    return await JournalEntry.find_one(query, session=session) is not None
 
 
 async def posted_of_transaction(org_id: str, transaction_id: str, session: Session) -> list[JournalEntry]:

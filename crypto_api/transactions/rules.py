@@ -8,6 +8,7 @@ from crypto_api.chains.types import TokenFacts
 from crypto_api.kit.amounts import is_exact, to_units
 from crypto_api.kit.ethereum import (
     DEPOSIT_TOPIC,
+    NATIVE_DECIMALS,
     TRANSFER_TOPIC,
     WITHDRAWAL_TOPIC,
     ZERO_ADDRESS,
@@ -19,8 +20,6 @@ from crypto_api.kit.ethereum import (
 )
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.transactions.types import Direction, Movement, MovementKind
-
-NATIVE_DECIMALS = 18
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.base import Choice, Date, Line, Prose, ReadSchema, RequestSchema, Time, Word
 from crypto_api.kit.amounts import SignedMoney, to_units
 from crypto_api.kit.errors import Conflict
+from crypto_api.kit.ethereum import NATIVE_DECIMALS
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Booking, Direction, Movement, MovementKind, Status
-
-NATIVE_DECIMALS = 18
 
 
 class TransactionQuery(PageQuery):
