@@ -36,6 +36,15 @@ class Installation:
     def rows(self) -> Callable[[dict[str, object]], Awaitable[int]]:
         return self.client[self.shell.config.mongodb_database]["transactions"].count_documents
 
+    async def opened(self) -> None:
+        """Until the follower has begun and every wallet's books are open: what is paid before belongs to the opening balance."""
+        wallets = self.client[self.shell.config.mongodb_database]["wallets"]
+        followed = {"org_id": self.shell.world.org_id, "active": True, "monitoring_enabled": True}
+        deadline = time.monotonic() + BACK_WITHIN_S * LOADED_MACHINE
+        while await wallets.count_documents(followed | {"opening": {"$ne": "done"}}):
+            assert time.monotonic() < deadline, "the follower has opened no books"
+            await asyncio.sleep(0.05)
+
     async def pay(self) -> str:
         """A payment from outside, in a block of its own."""
         sent = await self.actor.send(PAYER, self.wallet, value=10**12 + len(self.paid))
@@ -68,6 +77,7 @@ async def installation() -> AsyncIterator[Installation]:
         actor = ChainActor(shell.addresses.rpc_url, shell.addresses.chain_id)
         async with EventListener(shell.base_url, shell.world.admin["email"], shell.world.admin["password"]) as listener:
             made = Installation(shell, listener, actor, client, str(wallet["address"]))
+            await made.opened()
             await made.booked_and_heard(await made.pay())
             yield made
         await actor.close()
