@@ -11,6 +11,7 @@ from crypto_api.adapters.key_sealing import KeySealer
 from crypto_api.adapters.mail import Mailer
 from crypto_api.adapters.ollama import OllamaModel
 from crypto_api.adapters.queue import JobQueue
+from crypto_api.adapters.secret_box import SecretBox
 from crypto_api.config import Config
 from crypto_api.documents import DOCUMENTS
 from crypto_api.kit.clock import Clock, SystemClock
@@ -60,8 +61,13 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
             ),
             llm=_language_model(config),
             sealer=KeySealer(config.master_key.get_secret_value(), config.master_key_id),
+            box=SecretBox(*_secret_keys(config)),
             clock=clock or SystemClock(),
         )
+
+
+def _secret_keys(config: Config) -> list[str]:
+    return [key for key in (config.secret_key.get_secret_value(), config.secret_key_previous.get_secret_value()) if key]
 
 
 def _language_model(config: Config) -> OllamaModel | None:

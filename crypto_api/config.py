@@ -20,10 +20,13 @@ class Config(BaseSettings):
     mongodb_database: str = "coffer"
     redis_url: str = "redis://127.0.0.1:6379/0"
     secret_key: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    secret_key_previous: SecretStr = SecretStr("")
     master_key: SecretStr = Field(default=SecretStr(""), validate_default=True)
     master_key_id: str = "k1"
     debug: bool = False
     allowed_hosts: CommaList = ["127.0.0.1", "localhost"]
+    cors_origins: CommaList = []
+    trusted_proxies: CommaList = []
     networks: Path | None = None
     email_host: str = "127.0.0.1"
     email_port: int = 25

@@ -1,12 +1,14 @@
 """Every document of the product: the one place where they are listed."""
 
+from crypto_api.audit.documents import AuditRecord
 from crypto_api.chains.documents import ChainBlock, ChainCursor, TokenContract
 from crypto_api.classification.documents import Counterparty
+from crypto_api.employees.documents import Employee
 from crypto_api.events.documents import Event, EventHead
 from crypto_api.idempotency.documents import IdempotentRequest
-from crypto_api.identity.documents import OneTimeToken, Session, User
+from crypto_api.identity.documents import Attempts, EthereumAccount, KnownDevice, OneTimeToken, Passkey, Session, SigningKey, User
 from crypto_api.ledger.documents import Account, AccountBalance, JournalEntry
-from crypto_api.organizations.documents import Membership, Organization
+from crypto_api.organizations.documents import Company, CustomRole, Invitation, Membership, Organization
 from crypto_api.prices.documents import ManualPrice, OraclePrice
 from crypto_api.tasks.documents import Task
 from crypto_api.transactions.documents import Transaction
@@ -16,9 +18,19 @@ from mongodb_config.base_document import BaseDocument
 DOCUMENTS: list[type[BaseDocument]] = [
     Organization,
     Membership,
+    CustomRole,
+    Invitation,
+    Company,
+    Employee,
     User,
     Session,
     OneTimeToken,
+    Passkey,
+    EthereumAccount,
+    Attempts,
+    KnownDevice,
+    SigningKey,
+    AuditRecord,
     IdempotentRequest,
     Event,
     EventHead,

@@ -10,6 +10,7 @@ from crypto_api.adapters.key_sealing import KeySealer
 from crypto_api.adapters.mail import Mailer
 from crypto_api.adapters.ollama import OllamaModel
 from crypto_api.adapters.queue import JobQueue
+from crypto_api.adapters.secret_box import SecretBox
 from crypto_api.config import Config
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.networks import NetworkConfig
@@ -32,6 +33,7 @@ class Runtime:
     mail: Mailer
     llm: OllamaModel | None
     sealer: KeySealer
+    box: SecretBox
     clock: Clock
 
 

@@ -11,8 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from crypto_api.http import problems
-from crypto_api.kit import log
+from crypto_api.kit import log, origin
 from crypto_api.kit.ids import new_id
+from crypto_api.kit.origin import Origin
 
 logger = log.get(__name__)
 
@@ -55,7 +56,8 @@ class RequestContext(_Middleware):
         request.request_id = given if _REQUEST_ID.fullmatch(given) else new_id("req")
         client = request.scope.get("client")
         started = time.perf_counter()
-        with log.bound(request_id=request.request_id, ip=client[0] if client else None):
+        ip, device = client[0] if client else None, request.headers.get("User-Agent", "")[:300] or None
+        with log.bound(request_id=request.request_id, ip=ip), origin.of(Origin(request.request_id, ip, device)):
             response = await self._answer(request)
             response[REQUEST_ID] = request.request_id
             logger.info(

@@ -16,6 +16,7 @@ from crypto_api.flows.authenticate import authenticate_dashboard
 from crypto_api.identity import store as identity
 from crypto_api.identity.documents import User
 from crypto_api.identity.types import DASHBOARD_COOKIE
+from crypto_api.kit import origin
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Organization
 from crypto_api.organizations.types import Permission, Principal
@@ -87,6 +88,7 @@ async def visit_of(request: HttpRequest) -> Visit | None:
     principal = await authenticate_dashboard(cookie, now=runtime.clock.now()) if cookie else None
     if principal is None or principal.org_id is None:
         return None
+    origin.identified(principal.user_id, principal.session_id)
     head = await events.head(principal.org_id)  # before anything else is read: what comes later is told by the socket
     user, organization = await identity.user(principal.user_id), await organizations.get(principal.org_id)
     if user is None or organization is None:

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from crypto_api.identity.documents import User
 from crypto_api.organizations.types import Permission, Principal, Role
 
-ROLE_NAMES = {
+ROLE_NAMES: dict[str, str] = {
     Role.ADMIN: "Administrator",
     Role.MANAGER: "Manager",
     Role.ACCOUNTANT: "Accountant",
@@ -15,6 +15,7 @@ ROLE_NAMES = {
     Role.AUDITOR: "Auditor",
     Role.USER: "Employee",
     Role.CLIENT: "Client",
+    Role.PLATFORM_ADMIN: "Platform administrator",
 }
 
 
@@ -52,7 +53,7 @@ def of_reader(path: str, principal: Principal, user: User) -> dict[str, object]:
         "person": person,
         "initials": "".join(word[0] for word in person.split()[:2]).upper(),
         "email": user.email,
-        "role_name": ROLE_NAMES[principal.role] if principal.role else "",
+        "role_name": ROLE_NAMES.get(principal.role or "", ""),
         "navigation": [
             NavItem(label, link, icon, path == "/" if link == "/" else path.startswith(link))
             for label, link, icon, needed in _PAGES

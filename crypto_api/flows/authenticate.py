@@ -11,8 +11,10 @@ from crypto_api.identity.access_tokens import AccessTokens
 from crypto_api.identity.documents import Session
 from crypto_api.identity.errors import InvalidToken
 from crypto_api.identity.rules import hash_token
+from crypto_api.identity.types import STRONG
 from crypto_api.organizations import store as organizations
-from crypto_api.organizations.types import PERMISSIONS, Principal
+from crypto_api.organizations.documents import Membership
+from crypto_api.organizations.types import GRANTABLE, PERMISSIONS, Denied, Permission, Principal, Role
 from mongodb_config.unit_of_work import UnitOfWork
 
 
@@ -46,12 +48,34 @@ async def authenticate_session(session_id: str, now: datetime) -> Principal:
 
 
 async def _principal(session: Session, expires_at: datetime) -> Principal:
-    membership = await organizations.membership(session.org_id, session.user_id) if session.org_id else None
-    return Principal(
-        user_id=session.user_id,
-        org_id=membership.org_id if membership else None,
-        role=membership.role if membership else None,
-        permissions=PERMISSIONS[membership.role] if membership else frozenset(),
-        session_id=session.id,
-        expires_at=expires_at,
-    )
+    if session.org_id is None:
+        return await _without_organization(session, expires_at)
+    membership = await organizations.membership(session.org_id, session.user_id)
+    if membership is None:
+        return Principal(session.user_id, None, None, frozenset(), session.id, expires_at)
+    denied = await _denied(session, membership)
+    permissions = frozenset() if denied else await permissions_of(membership.org_id, membership.role)
+    return Principal(session.user_id, membership.org_id, membership.role, permissions, session.id, expires_at, denied)
+
+
+async def permissions_of(org_id: str, role: str) -> frozenset[Permission]:
+    """What a role may in this organisation; nothing, when it is neither built in nor one of its own."""
+    if role in PERMISSIONS:
+        return PERMISSIONS[role]
+    own = await organizations.custom_role(org_id, role)
+    return frozenset(own.permissions) & GRANTABLE if own else frozenset()
+
+
+async def _without_organization(session: Session, expires_at: datetime) -> Principal:
+    user = await identities.user(session.user_id)
+    role = Role.PLATFORM_ADMIN if user is not None and user.platform_admin else None
+    return Principal(session.user_id, None, role, PERMISSIONS[role] if role else frozenset(), session.id, expires_at)
+
+
+async def _denied(session: Session, membership: Membership) -> Denied | None:
+    organization = await organizations.get(membership.org_id)
+    if organization is None or organization.suspended_at is not None or membership.suspended_at is not None:
+        return Denied.SUSPENDED
+    if membership.role in organization.second_factor_roles and not STRONG & set(session.factors):
+        return Denied.SECOND_FACTOR_REQUIRED
+    return None

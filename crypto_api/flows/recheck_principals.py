@@ -29,6 +29,6 @@ async def recheck_principals(principals: Collection[Principal], now: datetime) -
             lost[principal] = Lost.SESSION
         elif role is None:
             lost[principal] = Lost.MEMBERSHIP
-        elif role is not principal.role:
+        elif role != principal.role:
             lost[principal] = Lost.ROLE
     return lost

@@ -8,6 +8,7 @@ from ninja.security import HttpBearer
 from crypto_api.flows.authenticate import authenticate_access
 from crypto_api.identity.access_tokens import AccessTokens
 from crypto_api.identity.types import Device
+from crypto_api.kit import origin
 from crypto_api.kit.errors import PermissionDenied
 from crypto_api.organizations.types import Principal
 from crypto_api.runtime import Runtime, runtime_of
@@ -20,7 +21,9 @@ class AccessToken(HttpBearer):
 
     async def authenticate(self, request: HttpRequest, token: str) -> Principal:
         runtime = runtime_of(request.scope)
-        return await authenticate_access(tokens_of(runtime), token, runtime.clock.now())
+        principal = await authenticate_access(tokens_of(runtime), token, runtime.clock.now())
+        origin.identified(principal.user_id, principal.session_id)
+        return principal
 
     async def __call__(self, request: HttpRequest) -> Principal | None:
         scheme, _, token = request.headers.get(self.header, "").partition(" ")

@@ -124,7 +124,7 @@ async def _logged_in(signed: SignedIn) -> LoggedInRead:
     )
 
 
-def _user(user: User, org_id: str | None, role: Role | None) -> UserRead:
+def _user(user: User, org_id: str | None, role: str | None) -> UserRead:
     return UserRead(
         id=user.id,
         username=user.username,

@@ -13,10 +13,13 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from crypto_api.flows.step_up import require_approval
 from crypto_api.http import in_flight
 from crypto_api.http.auth import principal_of
+from crypto_api.identity.types import Purpose
 from crypto_api.kit.errors import PermissionDenied
-from crypto_api.organizations.types import Permission
+from crypto_api.organizations.types import PLATFORM, Denied, Permission, Principal
+from crypto_api.runtime import runtime_of
 
 Operation = Callable[..., Coroutine[Any, Any, Any]]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -34,11 +37,39 @@ def requires(permission: Permission) -> Callable[[Operation], Operation]:
         @wraps(operation)
         async def guarded(request: HttpRequest, *args: Any, **values: Any) -> Any:
             principal = principal_of(request)
-            if principal.org_id is None or not principal.may(permission):
-                raise PermissionDenied(f"This needs the permission {permission}.")
+            _check(principal, permission)
             return await _run(operation, request, *args, **values)
 
         guarded.permission = str(permission)  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+_WHY = {
+    Denied.SECOND_FACTOR_REQUIRED: "Your organisation asks your role for a second factor: set one up, or log in with it.",
+    Denied.SUSPENDED: "Your place in this organisation is suspended.",
+}
+
+
+def _check(principal: Principal, permission: Permission) -> None:
+    if principal.denied is not None:
+        raise PermissionDenied(_WHY[principal.denied], code=principal.denied)
+    if not principal.may(permission) or (principal.org_id is None and permission not in PLATFORM):
+        raise PermissionDenied(f"This needs the permission {permission}.")
+
+
+def approved(purpose: Purpose) -> Callable[[Operation], Operation]:
+    """For what needs a step-up ("session approval") of that purpose. Put it below `requires` or `signed_in`, above `idempotent`."""
+
+    def decorate(operation: Operation) -> Operation:
+        @wraps(operation)
+        async def guarded(request: HttpRequest, *args: Any, **values: Any) -> Any:
+            principal = principal_of(request)
+            await require_approval(principal.session_id, principal.org_id, purpose, runtime_of(request.scope).clock.now())
+            return await operation(request, *args, **values)
+
+        guarded.approval = str(purpose)  # type: ignore[attr-defined]
         return guarded
 
     return decorate

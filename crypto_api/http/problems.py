@@ -14,7 +14,7 @@ from pymongo.errors import AutoReconnect, NetworkTimeout, PyMongoError, ServerSe
 from crypto_api.http.schemas.base import ReadSchema
 from crypto_api.idempotency.errors import StillInProgress
 from crypto_api.kit import log
-from crypto_api.kit.errors import CoreError, FieldError, InvalidInput, PermissionDenied, Unauthenticated, Unavailable
+from crypto_api.kit.errors import CoreError, FieldError, InvalidInput, PermissionDenied, TooManyRequests, Unauthenticated, Unavailable
 from crypto_api.kit.ethereum import ChainUnavailable
 
 logger = log.get(__name__)
@@ -78,8 +78,8 @@ def of_status(request: HttpRequest, status: int, detail: str | None = None) -> H
 
 def of_core_error(request: HttpRequest, error: CoreError) -> HttpResponse:
     errors = error.errors if isinstance(error, InvalidInput) else None
-    retry_after_s = error.retry_after_s if isinstance(error, Unavailable) else 1 if isinstance(error, StillInProgress) else None
-    if isinstance(error, PermissionDenied | Unauthenticated):
+    retry_after_s = error.retry_after_s if isinstance(error, Unavailable | TooManyRequests) else 1 if isinstance(error, StillInProgress) else None
+    if isinstance(error, PermissionDenied | Unauthenticated | TooManyRequests):
         log.security.warning("refused", code=error.code, method=request.method, path=request.path)
     return problem(request, error.status, error.code, error.title, error.detail, errors=errors, retry_after_s=retry_after_s)
 

@@ -1,9 +1,20 @@
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
+from pydantic import BaseModel
 from pymongo import ASCENDING, IndexModel
 
+from crypto_api.identity.types import Factor, Purpose
 from mongodb_config.base_document import SharedDocument
+
+
+class Totp(BaseModel):
+    """RFC 6238. The secret is sealed; `last_step` is the newest time step that was used, since a code counts once."""
+
+    sealed_secret: str
+    confirmed_at: datetime | None = None
+    last_step: int = 0
 
 
 class User(SharedDocument):
@@ -13,9 +24,15 @@ class User(SharedDocument):
     email: str
     first_name: str
     last_name: str
-    password_hash: str
+    password_hash: str | None  # None: invited, and has not chosen one yet
+    password_changed_at: datetime | None = None
     email_verified_at: datetime | None = None
     verification_sent_at: datetime | None = None
+    platform_admin: bool = False  # then a member of no organisation
+    suspended_at: datetime | None = None  # by the platform
+    totp: Totp | None = None
+    recovery_hashes: list[str] = []  # SHA-256 of the recovery codes not used yet
+    version: int = 1
 
     class Settings:
         name = "users"
@@ -23,7 +40,17 @@ class User(SharedDocument):
             IndexModel([("email", ASCENDING)], unique=True, name="email"),
             IndexModel([("username", ASCENDING)], unique=True, name="username"),
             IndexModel([("created_at", ASCENDING)], partialFilterExpression={"verification_sent_at": None}, name="verification_due"),
+            IndexModel([("platform_admin", ASCENDING)], partialFilterExpression={"platform_admin": True}, name="platform_admins"),
         ]
+
+
+class Approval(BaseModel):
+    """A step-up ("session approval"): for one purpose, in the organisation in which the session acted then."""
+
+    purpose: Purpose
+    org_id: str | None
+    granted_at: datetime
+    until: datetime
 
 
 class Session(SharedDocument):
@@ -39,11 +66,16 @@ class Session(SharedDocument):
     ended_reason: str | None = None
     ip: str | None = None
     user_agent: str | None = None
+    factors: list[Factor] = [Factor.PASSWORD]  # what was shown to open it
+    authenticated_at: datetime | None = None  # when the person last showed it; None in sessions from before this was kept
+    last_seen_at: datetime | None = None  # to the minute
+    approvals: list[Approval] = []
 
     class Settings:
         name = "sessions"
         indexes = [
             IndexModel([("user_id", ASCENDING)], name="user"),
+            IndexModel([("org_id", ASCENDING), ("user_id", ASCENDING)], name="org_user"),
             IndexModel([("refresh_hash", ASCENDING)], unique=True, name="refresh"),
             IndexModel([("refresh_used", ASCENDING)], name="refresh_used"),
             IndexModel(
@@ -55,17 +87,98 @@ class Session(SharedDocument):
 
 class OneTimePurpose(StrEnum):
     VERIFY_EMAIL = "verify_email"
+    RESET_PASSWORD = "reset_password"  # noqa: S105  a name
+    SET_PASSWORD = "set_password"  # noqa: S105  the first one, of somebody who was added by others
     WEBSOCKET = "websocket"
+    PASSKEY_REGISTER = "passkey_register"
+    PASSKEY_LOG_IN = "passkey_log_in"
+    PASSKEY_APPROVE = "passkey_approve"
+    ETHEREUM_LOG_IN = "ethereum_log_in"
+    ETHEREUM_LINK = "ethereum_link"
 
 
 class OneTimeToken(SharedDocument):
-    """Shared: a secret for one use, kept as its SHA-256; `_id` is that hash. Used means deleted."""
+    """Shared: a secret or nonce for one use, kept as its SHA-256; `_id` is that hash. Used means deleted."""
 
     purpose: OneTimePurpose
-    user_id: str
+    user_id: str | None = None  # None: not known yet who it is, as when logging in
     session_id: str | None = None
+    data: dict[str, Any] = {}  # what was asked, to be compared with what comes back
     expires_at: datetime
 
     class Settings:
         name = "one_time_tokens"
+        indexes = [
+            IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="expiry"),
+            IndexModel([("user_id", ASCENDING), ("purpose", ASCENDING)], name="user_purpose"),
+        ]
+
+
+class Passkey(SharedDocument):
+    """Shared: as the person is. a WebAuthn credential. `_id` is the credential id in base64url."""
+
+    user_id: str
+    name: str
+    public_key: bytes  # COSE
+    sign_count: int
+    transports: list[str] = []
+    backed_up: bool = False
+    aaguid: str = ""
+    last_used_at: datetime | None = None
+
+    class Settings:
+        name = "passkeys"
+        indexes = [IndexModel([("user_id", ASCENDING)], name="user")]
+
+
+class EthereumAccount(SharedDocument):
+    """Shared: as the person is. an address that signs its owner in (EIP-4361). `_id` is `eip155:<chain id>:<address in lower case>`."""
+
+    user_id: str
+    address: str  # EIP-55
+    chain_id: int
+    is_contract: bool = False  # checked by EIP-1271
+    last_used_at: datetime | None = None
+
+    class Settings:
+        name = "ethereum_accounts"
+        indexes = [IndexModel([("user_id", ASCENDING)], name="user")]
+
+
+class Attempts(SharedDocument):
+    """Shared: failed tries at one door (`_id`: what is tried and from where, hashed), so that the next must wait. In the database, since a
+    flushed cache must not open it."""
+
+    failures: int
+    blocked_until: datetime | None = None
+    expires_at: datetime
+
+    class Settings:
+        name = "attempts"
         indexes = [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="expiry")]
+
+
+class KnownDevice(SharedDocument):
+    """Shared: as the person is. a device on which they have logged in before; `_id` is the SHA-256 of the secret in its cookie. A lock-out of
+    the account by strangers does not concern it."""
+
+    user_id: str
+    last_used_at: datetime
+    expires_at: datetime
+
+    class Settings:
+        name = "known_devices"
+        indexes = [
+            IndexModel([("user_id", ASCENDING)], name="user"),
+            IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="expiry"),
+        ]
+
+
+class SigningKey(SharedDocument):
+    """Shared: a key that signs access tokens; `_id` is the `kid`. The newest signs, the others verify until `retired_at`."""
+
+    sealed_key: str
+    retired_at: datetime | None = None  # None: it signs
+
+    class Settings:
+        name = "signing_keys"

@@ -1,5 +1,6 @@
 """Errors of the slice. What they say never tells whether an account exists."""
 
+from crypto_api.identity.types import Purpose
 from crypto_api.kit.errors import Conflict, PermissionDenied, Unauthenticated
 
 
@@ -46,3 +47,10 @@ class ReusedToken(InvalidToken):
     def __init__(self, session_id: str) -> None:
         super().__init__()
         self.session_id = session_id
+
+
+class SessionNotApproved(PermissionDenied):
+    code = "session_not_approved"
+
+    def __init__(self, purpose: Purpose) -> None:
+        super().__init__(f"Confirm that it is you first (POST /api/auth/confirm-password/ with the purpose {purpose}).")

@@ -147,7 +147,7 @@ async def verify_email(uow: UnitOfWork, token: str, now: datetime) -> str:
 
     async def work(session: UnitSession) -> str | None:
         taken = await store.take_one_time(session, hash_token(token), OneTimePurpose.VERIFY_EMAIL, now)
-        if taken is not None:
+        if taken is not None and taken.user_id is not None:
             await store.mark_verified(session, taken.user_id, now)
         return taken.user_id if taken else None
 

@@ -2,13 +2,42 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 ACCESS_LIFETIME = timedelta(minutes=15)
 REFRESH_LIFETIME = timedelta(days=14)
 DASHBOARD_LIFETIME = timedelta(days=14)
 TICKET_LIFETIME = timedelta(seconds=30)
 VERIFICATION_LIFETIME = timedelta(days=2)
+RESET_LIFETIME = timedelta(hours=1)
+SET_PASSWORD_LIFETIME = timedelta(days=7)
+CHALLENGE_LIFETIME = timedelta(minutes=5)
+APPROVAL_LIFETIME = timedelta(minutes=5)
+DEVICE_LIFETIME = timedelta(days=180)
+DEVICE_COOKIE = "coffer_device"
 DASHBOARD_COOKIE = "coffer_session"  # the pages set it, the sockets read it
+
+
+class Factor(StrEnum):
+    """What somebody showed to open a session."""
+
+    PASSWORD = "password"  # noqa: S105  a name
+    OTP = "otp"  # a TOTP or a recovery code
+    PASSKEY = "passkey"  # with user verification: two factors in one
+    ETHEREUM = "ethereum"
+
+
+STRONG = frozenset({Factor.OTP, Factor.PASSKEY})
+"""A session that was opened with one of these has a second factor."""
+
+
+class Purpose(StrEnum):
+    """What a step-up is for."""
+
+    KEYS = "keys"
+    """The use of a wallet's key."""
+    SECURITY = "security"
+    """A change of how this person gets in. A log-in of the last five minutes counts as well."""
 
 
 @dataclass(frozen=True)

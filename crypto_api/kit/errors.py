@@ -7,6 +7,7 @@ CoreError
 ├── PreconditionFailed  412
 ├── PermissionDenied    403
 ├── Unauthenticated     401
+├── TooManyRequests     429, with `retry_after_s`
 └── Unavailable         503, with `retry_after_s`
 """
 
@@ -67,6 +68,14 @@ class Unauthenticated(CoreError):
 
 class PermissionDenied(CoreError):
     status, code, title = 403, "permission_denied", "Permission denied"
+
+
+class TooManyRequests(CoreError):
+    status, code, title = 429, "too_many_requests", "Too many requests"
+
+    def __init__(self, detail: str, *, retry_after_s: int, code: str | None = None) -> None:
+        super().__init__(detail, code=code)
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(CoreError):

@@ -1,6 +1,9 @@
+from datetime import datetime
+from enum import StrEnum
+
 from pymongo import ASCENDING, IndexModel
 
-from crypto_api.organizations.types import Role
+from crypto_api.organizations.types import Permission
 from mongodb_config.base_document import SharedDocument, TenantDocument
 
 
@@ -8,8 +11,14 @@ class Organization(SharedDocument):
     """Shared: it is the tenant itself; it is read by its own id, which the session names."""
 
     name: str
-    functional_currency: str = "USD"
-    time_zone: str = "UTC"
+    functional_currency: str = "USD"  # ISO 4217
+    time_zone: str = "UTC"  # IANA
+    fiscal_year_start: str = "01-01"  # MM-DD
+    second_factor_roles: list[str] = []  # whoever has one of these acts only in a session with a second factor
+    single_session: bool = False  # a new session in it ends the person's others in it
+    suspended_at: datetime | None = None  # by the platform: nobody acts in it
+    admins_changed: int = 0  # grows whenever its ADMINs may change, so that two such changes at once conflict: the last ADMIN stays
+    version: int = 1
 
     class Settings:
         name = "organizations"
@@ -17,11 +26,80 @@ class Organization(SharedDocument):
 
 class Membership(TenantDocument):
     user_id: str
-    role: Role
+    role: str  # a `Role`, or the id of one of the organisation's own
+    suspended_at: datetime | None = None
+    version: int = 1
 
     class Settings:
         name = "memberships"
         indexes = [
             IndexModel([("org_id", ASCENDING), ("user_id", ASCENDING)], unique=True, name="org_user"),
+            IndexModel([("org_id", ASCENDING), ("role", ASCENDING)], name="org_role"),
             IndexModel([("user_id", ASCENDING)], name="user"),
+        ]
+
+
+class CustomRole(TenantDocument):
+    name: str
+    name_folded: str
+    description: str = ""
+    permissions: list[Permission]
+    updated_at: datetime
+    version: int = 1
+
+    class Settings:
+        name = "custom_roles"
+        indexes = [IndexModel([("org_id", ASCENDING), ("name_folded", ASCENDING)], unique=True, name="org_name")]
+
+
+class InvitationState(StrEnum):
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    REVOKED = "revoked"
+
+
+class Invitation(TenantDocument):
+    """To join with a role; whoever shows the token from the mail and owns that address may accept it."""
+
+    email: str  # folded
+    role: str
+    token_hash: str  # SHA-256
+    invited_by: str
+    employee_id: str | None = None  # the employee who becomes a member by it
+    state: InvitationState = InvitationState.OPEN
+    expires_at: datetime
+    sent_at: datetime | None = None
+    answered_at: datetime | None = None
+    version: int = 1
+
+    class Settings:
+        name = "invitations"
+        indexes = [
+            IndexModel([("org_id", ASCENDING), ("email", ASCENDING)], unique=True, partialFilterExpression={"state": "open"}, name="org_open_email"),
+            IndexModel([("token_hash", ASCENDING)], name="token"),
+            IndexModel([("email", ASCENDING), ("state", ASCENDING)], name="email_state"),
+            IndexModel([("created_at", ASCENDING)], partialFilterExpression={"sent_at": None, "state": "open"}, name="mail_due"),
+        ]
+
+
+class Company(TenantDocument):
+    """A legal entity of the organisation."""
+
+    legal_name: str
+    name_folded: str
+    tax_id: str = ""
+    address: str = ""
+    country: str = ""  # ISO 3166-1 alpha-2
+    functional_currency: str
+    time_zone: str
+    fiscal_year_start: str  # MM-DD
+    active: bool = True
+    updated_at: datetime
+    version: int = 1
+
+    class Settings:
+        name = "companies"
+        indexes = [
+            IndexModel([("org_id", ASCENDING), ("name_folded", ASCENDING)], unique=True, partialFilterExpression={"active": True}, name="org_name"),
         ]

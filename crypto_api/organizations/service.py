@@ -5,7 +5,6 @@ from datetime import datetime
 from crypto_api.kit.ids import new_id
 from crypto_api.organizations import store
 from crypto_api.organizations.documents import Membership, Organization
-from crypto_api.organizations.types import Role
 from mongodb_config.unit_of_work import Session
 
 
@@ -15,13 +14,13 @@ async def create(session: Session, name: str, now: datetime, *, functional_curre
     return organization
 
 
-async def add_member(session: Session, org_id: str, user_id: str, role: Role, now: datetime) -> Membership:
+async def add_member(session: Session, org_id: str, user_id: str, role: str, now: datetime) -> Membership:
     membership = Membership(id=new_id("mem"), created_at=now, org_id=org_id, user_id=user_id, role=role)
     await store.insert_membership(session, membership)
     return membership
 
 
-async def role_of(org_id: str, user_id: str) -> Role | None:
+async def role_of(org_id: str, user_id: str) -> str | None:
     membership = await store.membership(org_id, user_id)
     return membership.role if membership else None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from crypto_api.organizations.documents import Membership, Organization
+from crypto_api.organizations.documents import CustomRole, Membership, Organization
 from mongodb_config.unit_of_work import Session
 
 
@@ -31,6 +31,10 @@ async def memberships_of_people(user_ids: Collection[str]) -> list[Membership]:
 
 async def members(org_id: str) -> list[Membership]:
     return await Membership.find({"org_id": org_id}).sort("+_id").to_list()
+
+
+async def custom_role(org_id: str, role_id: str) -> CustomRole | None:
+    return await CustomRole.find_one({"_id": role_id, "org_id": org_id})
 
 
 async def insert(session: Session, organization: Organization) -> None:

@@ -1,5 +1,6 @@
-"""Roles are named sets of permissions inside one organisation."""
+"""Roles are named sets of permissions inside one organisation: some built in, others made by the organisation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -7,6 +8,15 @@ from enum import StrEnum
 
 class Permission(StrEnum):
     ORGANIZATION_READ = "organization.read"
+    ORGANIZATION_WRITE = "organization.write"
+    MEMBERS_READ = "members.read"
+    MEMBERS_WRITE = "members.write"
+    ROLES_READ = "roles.read"
+    ROLES_WRITE = "roles.write"
+    EMPLOYEES_READ = "employees.read"
+    EMPLOYEES_WRITE = "employees.write"
+    EMPLOYEES_VERIFY = "employees.verify"
+    AUDIT_READ = "audit.read"
     WALLETS_READ = "wallets.read"
     WALLETS_WRITE = "wallets.write"
     TRANSACTIONS_READ = "transactions.read"
@@ -19,9 +29,20 @@ class Permission(StrEnum):
     DASHBOARD_READ = "dashboard.read"
     TASKS_READ = "tasks.read"
     CONSOLES_READ = "consoles.read"
+    PLATFORM_READ = "platform.read"
+    PLATFORM_WRITE = "platform.write"
+
+
+PLATFORM = frozenset({Permission.PLATFORM_READ, Permission.PLATFORM_WRITE})
+"""Of the installation, not of an organisation: no role of an organisation can hold them."""
+
+GRANTABLE = frozenset(Permission) - PLATFORM
+"""What a role of an organisation can be made of."""
 
 
 class Role(StrEnum):
+    """The built-in ones. An organisation's own role goes by its id."""
+
     ADMIN = "ADMIN"
     MANAGER = "MANAGER"
     ACCOUNTANT = "ACCOUNTANT"
@@ -29,31 +50,46 @@ class Role(StrEnum):
     AUDITOR = "AUDITOR"
     USER = "USER"
     CLIENT = "CLIENT"
+    PLATFORM_ADMIN = "PLATFORM_ADMIN"
 
 
-_READS = frozenset(permission for permission in Permission if permission.endswith(".read") and permission != Permission.CONSOLES_READ)
+MEMBER_ROLES = tuple(role for role in Role if role is not Role.PLATFORM_ADMIN)
 
-PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.ADMIN: frozenset(Permission),
-    Role.MANAGER: _READS | {Permission.CONSOLES_READ, Permission.WALLETS_WRITE},
+_READS = frozenset(
+    permission for permission in GRANTABLE if permission.endswith(".read") and permission not in (Permission.CONSOLES_READ, Permission.AUDIT_READ)
+)
+
+PERMISSIONS: Mapping[str, frozenset[Permission]] = {
+    Role.ADMIN: GRANTABLE,
+    Role.MANAGER: _READS | {Permission.CONSOLES_READ, Permission.WALLETS_WRITE, Permission.EMPLOYEES_VERIFY},
     Role.ACCOUNTANT: _READS | {Permission.TRANSACTIONS_WRITE, Permission.LEDGER_WRITE, Permission.PRICES_WRITE, Permission.WALLETS_WRITE},
     Role.APPROVER: _READS,
-    Role.AUDITOR: _READS,
+    Role.AUDITOR: _READS | {Permission.AUDIT_READ},
     Role.USER: frozenset({Permission.ORGANIZATION_READ}),
     Role.CLIENT: frozenset(),
+    Role.PLATFORM_ADMIN: PLATFORM,
 }
+
+
+class Denied(StrEnum):
+    """Why a member has no permission at the moment, although their role has some. The value is the `code` of the 403."""
+
+    SECOND_FACTOR_REQUIRED = "second_factor_required"
+    SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Who is asking: a person in one organisation through one session. Without an organisation there is no permission."""
+    """Who is asking: a person in one organisation through one session. Without an organisation there is no permission, but for a
+    PLATFORM_ADMIN, who is a member of none."""
 
     user_id: str
     org_id: str | None
-    role: Role | None
+    role: str | None  # a `Role`, or the id of the organisation's own
     permissions: frozenset[Permission]
     session_id: str
     expires_at: datetime  # when what they showed (access token, cookie, session) runs out
+    denied: Denied | None = None  # then `permissions` is empty
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions

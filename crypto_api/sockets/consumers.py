@@ -185,7 +185,7 @@ class EventsConsole(ConsoleConsumer):
     """Every event that the member may see; an ADMIN sees every number."""
 
     def view(self, principal: Principal) -> View:
-        return View(None if principal.role is Role.ADMIN else frozenset(principal.permissions))
+        return View(None if principal.role == Role.ADMIN else frozenset(principal.permissions))
 
     async def state(self, console: Console) -> dict[str, Any]:
         return await console_state.events_state(console.org_id, console.principal.permissions)

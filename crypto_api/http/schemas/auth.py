@@ -4,7 +4,7 @@ from pydantic import AfterValidator, EmailStr, Field, StringConstraints, model_v
 
 from crypto_api.http.schemas.base import Line, ReadSchema, RequestSchema, Secret, Time, Word
 from crypto_api.identity.rules import is_username
-from crypto_api.organizations.types import Permission, Role
+from crypto_api.organizations.types import Permission
 
 Email = Annotated[EmailStr, StringConstraints(max_length=254)]
 
@@ -55,7 +55,7 @@ class UserRead(ReadSchema):
     last_name: str = Field(examples=["Byron"])
     email_verified: bool
     organization_id: str | None = Field(examples=["org_01k9x5r3v8"])
-    role: Role | None
+    role: str | None
     created_at: Time
 
 

@@ -1,7 +1,6 @@
 from pydantic import Field
 
 from crypto_api.http.schemas.base import ReadSchema, Time
-from crypto_api.organizations.types import Role
 
 
 class OrganizationRead(ReadSchema):
@@ -9,6 +8,6 @@ class OrganizationRead(ReadSchema):
     name: str = Field(examples=["Byron Treasury"])
     functional_currency: str = Field(examples=["USD"])
     time_zone: str = Field(examples=["UTC"])
-    role: Role = Field(description="Mine in it.")
+    role: str = Field(description="Mine in it.")
     current: bool = Field(description="Whether this session acts in it.")
     created_at: Time

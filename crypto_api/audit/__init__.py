@@ -1,0 +1,1 @@
+"""Who did what, when and from where: written with the change itself, never altered."""

@@ -1,0 +1,50 @@
+"""Writing into the audit log. A change is recorded in its own unit of work: both are there, or neither."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from crypto_api.audit import rules, store
+from crypto_api.audit.documents import AuditRecord
+from crypto_api.audit.types import INSTALLATION, Outcome
+from crypto_api.kit import origin
+from crypto_api.kit.ids import next_id
+from mongodb_config.unit_of_work import Session
+
+
+async def record(
+    session: Session,
+    org_id: str | None,
+    action: str,
+    summary: str,
+    now: datetime,
+    *,
+    subject: tuple[str, str] = ("", ""),
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    outcome: Outcome = Outcome.DONE,
+    actor_id: str | None = None,
+) -> AuditRecord:
+    """`action` is dotted and in the past tense, `subject` its kind and id. `before` and `after` may be whole objects: what did not change is left
+    out, secrets are blanked. `actor_id` where the origin of the request does not tell, as when logging in."""
+    here = origin.current()
+    was, became = rules.difference(before, after)
+    row = AuditRecord(
+        id=next_id("aud"),
+        created_at=now,
+        org_id=org_id or INSTALLATION,
+        action=action,
+        outcome=outcome,
+        actor_id=actor_id or here.user_id,
+        session_id=here.session_id,
+        ip=here.ip,
+        device=here.device,
+        request_id=here.request_id,
+        subject_kind=subject[0],
+        subject_id=subject[1],
+        summary=summary,
+        before=was,
+        after=became,
+    )
+    await store.insert(session, row)
+    return row

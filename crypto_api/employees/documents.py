@@ -1,0 +1,43 @@
+from datetime import date, datetime
+
+from pymongo import ASCENDING, IndexModel
+
+from crypto_api.employees.types import EmployeeStatus
+from mongodb_config.base_document import TenantDocument
+
+
+class Employee(TenantDocument):
+    email: str  # folded
+    first_name: str
+    last_name: str
+    job_title: str = ""
+    department: str = ""
+    start_date: str | None = None  # YYYY-MM-DD
+    user_id: str | None = None  # once there is an account behind it
+    manager_id: str | None = None  # another employee
+    status: EmployeeStatus
+    present: bool = True  # False with REMOVED: the address is free again
+    verified_by: str | None = None
+    verified_at: datetime | None = None
+    verification_note: str = ""
+    removed_at: datetime | None = None
+    updated_at: datetime
+    version: int = 1
+
+    @property
+    def starts_on(self) -> date | None:
+        return date.fromisoformat(self.start_date) if self.start_date else None
+
+    class Settings:
+        name = "employees"
+        indexes = [
+            IndexModel(
+                [("org_id", ASCENDING), ("email", ASCENDING)],
+                unique=True,
+                partialFilterExpression={"present": True},
+                name="org_email",
+            ),
+            IndexModel([("org_id", ASCENDING), ("manager_id", ASCENDING)], name="org_manager"),
+            IndexModel([("org_id", ASCENDING), ("user_id", ASCENDING)], name="org_user"),
+            IndexModel([("org_id", ASCENDING), ("status", ASCENDING), ("_id", ASCENDING)], name="org_status"),
+        ]
