@@ -4,9 +4,12 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+
+from crypto_project.npm import NODE_MODULES
 
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 
@@ -48,3 +51,27 @@ def faults() -> Iterator[Faults]:
     watched = Faults()
     yield watched
     assert watched.found == []
+
+
+# ---- accessibility -------------------------------------------------------------------------------------------------------------------
+
+GRAVE = ("serious", "critical")
+_RUN_AXE = "axe.run(document, { resultTypes: ['violations'] }).then(found => found.violations)"
+
+
+async def axe(page: Page) -> list[str]:
+    """What axe-core finds serious or critical on the page as it stands: `rule (impact): selector`, one for each element. Empty is good."""
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(_axe_source())
+    violations = await page.evaluate(_RUN_AXE)
+    return [
+        f"{found['id']} ({found['impact']}): {' '.join(map(str, node['target']))}"
+        for found in violations
+        if found["impact"] in GRAVE
+        for node in found["nodes"]
+    ]
+
+
+@cache
+def _axe_source() -> str:
+    return (NODE_MODULES / "axe-core" / "axe.min.js").read_text() + "; undefined"

@@ -18,7 +18,7 @@ from crypto_project.asgi import inner
 from crypto_project.embedded.ports import free_port
 from crypto_project.lifespan import Lifespan
 from crypto_project.vendor_assets import ensure_vendor_assets
-from tests.browser import REPORT_VIOLATIONS, Faults, chromium, faults
+from tests.browser import REPORT_VIOLATIONS, Faults, axe, chromium, faults
 from tests.factories.treasury import NETWORKS, PASSWORD, Treasury, new_treasury
 from tests.tenant_guard import guard
 
@@ -35,9 +35,14 @@ def every_query_names_the_organisation() -> Iterator[None]:
 
 
 @pytest.fixture
-async def runtime(make_config: Any) -> AsyncIterator[Runtime]:
-    port = free_port()
-    async with open_runtime(make_config(NETWORKS, frontend_url=f"http://127.0.0.1:{port}")) as opened:
+def host() -> str:
+    """Parametrise with `localhost` where an address will not do: browsers make passkeys for names only."""
+    return "127.0.0.1"
+
+
+@pytest.fixture
+async def runtime(make_config: Any, host: str) -> AsyncIterator[Runtime]:
+    async with open_runtime(make_config(NETWORKS, frontend_url=f"http://{host}:{free_port()}")) as opened:
         yield opened
 
 
@@ -160,6 +165,10 @@ class Window:
     async def sideways_scroll(self) -> int:
         excess: int = await self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         return excess
+
+    async def grave_findings(self) -> list[str]:
+        """Of axe-core, on the page as it stands."""
+        return await axe(self.page)
 
 
 @pytest.fixture
