@@ -54,3 +54,17 @@ class SessionNotApproved(PermissionDenied):
 
     def __init__(self, purpose: Purpose) -> None:
         super().__init__(f"Confirm that it is you first (POST /api/auth/confirm-password/ with the purpose {purpose}).")
+
+
+class OtpRequired(Unauthenticated):
+    code = "otp_required"
+
+    def __init__(self) -> None:
+        super().__init__("Give the code of your authenticator app, or a recovery code, as `otp`.")
+
+
+class InvalidOtp(Unauthenticated):
+    code = "invalid_otp"
+
+    def __init__(self) -> None:
+        super().__init__("The code is wrong, too old or was used before.")

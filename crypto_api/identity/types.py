@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
 ACCESS_LIFETIME = timedelta(minutes=15)
 REFRESH_LIFETIME = timedelta(days=14)
@@ -61,3 +62,11 @@ class AccessClaims:
     user_id: str
     session_id: str
     expires_at: datetime
+
+
+class SecretBoxPort(Protocol):
+    """Seals small secrets at rest, each bound to where it belongs."""
+
+    def seal(self, secret: bytes, bound_to: str) -> str: ...
+
+    def open(self, envelope: str, bound_to: str) -> bytes: ...

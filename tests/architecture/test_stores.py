@@ -95,7 +95,7 @@ def queries(path: Path, source: str) -> list[str]:
 
 
 def stores() -> list[tuple[str, str]]:
-    return [(path.parent.name, path.read_text()) for path in python_files("crypto_api") if path.name == "store.py"]
+    return [(path.parent.name, path.read_text()) for path in python_files("crypto_api") if path.name.endswith("store.py")]
 
 
 def test_reads_of_an_organisations_rows_name_it_first() -> None:
@@ -116,7 +116,7 @@ def test_rows_are_changed_by_compare_and_set_and_never_saved() -> None:
 
 
 def test_queries_stand_in_stores_and_reports() -> None:
-    others = [path for path in python_files("crypto_api", "workers") if path.name != "store.py" and path.parent.name != "reports"]
+    others = [path for path in python_files("crypto_api", "workers") if not path.name.endswith("store.py") and path.parent.name != "reports"]
     assert [place for path in others for place in queries(path, path.read_text())] == []
 
 

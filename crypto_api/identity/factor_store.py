@@ -1,0 +1,81 @@
+"""Every query about second factors, passkeys, Ethereum accounts and step-ups. They belong to people, whom the organisations share."""
+
+from datetime import datetime
+
+from crypto_api.identity.documents import Session, User
+from mongodb_config import unit_of_work
+
+UnitSession = unit_of_work.Session
+
+
+# ---- codes of an authenticator app -----------------------------------------------------------------------------------------
+
+
+async def put_unconfirmed_totp(session: UnitSession, user_id: str, sealed_secret: str) -> bool:
+    """False when one is confirmed already: that one stays."""
+    done = await User.get_pymongo_collection().update_one(
+        {"_id": user_id, "totp.confirmed_at": None},
+        {"$set": {"totp": {"sealed_secret": sealed_secret, "confirmed_at": None, "last_step": 0}}},
+        session=session,
+    )
+    return done.matched_count == 1
+
+
+async def confirm_totp(session: UnitSession, user_id: str, sealed_secret: str, step: int, recovery_hashes: list[str], now: datetime) -> bool:
+    """False when it is not this secret any more, or confirmed already."""
+    done = await User.get_pymongo_collection().update_one(
+        {"_id": user_id, "totp.sealed_secret": sealed_secret, "totp.confirmed_at": None},
+        {"$set": {"totp.confirmed_at": now, "totp.last_step": step, "recovery_hashes": recovery_hashes}, "$inc": {"version": 1}},
+        session=session,
+    )
+    return done.matched_count == 1
+
+
+async def use_totp_step(session: UnitSession, user_id: str, sealed_secret: str, step: int) -> bool:
+    """A code counts once, and none that is older than one that was used: of two that come at the same moment one gets True."""
+    done = await User.get_pymongo_collection().update_one(
+        {"_id": user_id, "totp.sealed_secret": sealed_secret, "totp.confirmed_at": {"$ne": None}, "totp.last_step": {"$lt": step}},
+        {"$set": {"totp.last_step": step}},
+        session=session,
+    )
+    return done.matched_count == 1
+
+
+async def use_recovery_code(session: UnitSession, user_id: str, recovery_hash: str) -> bool:
+    """Used means gone."""
+    done = await User.get_pymongo_collection().update_one(
+        {"_id": user_id, "totp.confirmed_at": {"$ne": None}, "recovery_hashes": recovery_hash},
+        {"$pull": {"recovery_hashes": recovery_hash}},
+        session=session,
+    )
+    return done.matched_count == 1
+
+
+async def put_recovery_codes(session: UnitSession, user_id: str, recovery_hashes: list[str]) -> bool:
+    """False when there is no second factor that they could stand in for."""
+    done = await User.get_pymongo_collection().update_one(
+        {"_id": user_id, "totp.confirmed_at": {"$ne": None}}, {"$set": {"recovery_hashes": recovery_hashes}, "$inc": {"version": 1}}, session=session
+    )
+    return done.matched_count == 1
+
+
+async def remove_totp(session: UnitSession, user_id: str) -> bool:
+    done = await User.get_pymongo_collection().update_one(
+        {"_id": user_id, "totp.confirmed_at": {"$ne": None}}, {"$set": {"totp": None, "recovery_hashes": []}, "$inc": {"version": 1}}, session=session
+    )
+    return done.matched_count == 1
+
+
+# ---- what a session has shown ----------------------------------------------------------------------------------------------
+
+
+async def add_factor(session: UnitSession, session_id: str, factor: str, now: datetime) -> None:
+    """From now on this session has shown it as well."""
+    await Session.get_pymongo_collection().update_one(
+        {"_id": session_id, "ended_at": None, "expires_at": {"$gt": now}}, {"$addToSet": {"factors": factor}}, session=session
+    )
+
+
+async def withdraw_factor(session: UnitSession, user_id: str, factor: str) -> None:
+    """The person has no such factor any more: no session of theirs counts as opened with it."""
+    await Session.get_pymongo_collection().update_many({"user_id": user_id, "ended_at": None}, {"$pull": {"factors": factor}}, session=session)

@@ -1,0 +1,70 @@
+"""Codes of an authenticator app (RFC 6238, by pyotp) and the recovery codes for the day on which it is lost."""
+
+import hashlib
+import secrets
+from datetime import datetime
+from hmac import compare_digest
+
+import pyotp
+import segno
+
+ISSUER = "Coffer"
+STEP_S = 30
+WINDOW = 1  # steps before and after the present one: clocks differ, and typing takes time
+DIGITS = 6
+RECOVERY_CODES = 10
+_GROUPS, _GROUP = 4, 4
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u to misread
+_MISREAD = str.maketrans({"o": "0", "i": "1", "l": "1"})
+
+
+def new_secret() -> str:
+    """160 random bits in base 32, as RFC 4226 advises."""
+    return pyotp.random_base32(32)
+
+
+def otpauth_uri(secret: str, account: str) -> str:
+    """What an authenticator app reads out of the QR code."""
+    return pyotp.TOTP(secret, digits=DIGITS, interval=STEP_S).provisioning_uri(account, issuer_name=ISSUER)
+
+
+def qr_svg(uri: str) -> str:
+    """A picture of it as a `data:` address, so that a page needs neither script nor a second request. Dark on white in any theme."""
+    return str(segno.make(uri, error="m").svg_data_uri(scale=4, border=4, dark="#000", light="#fff"))
+
+
+def step_at(moment: datetime) -> int:
+    return int(moment.timestamp()) // STEP_S
+
+
+def matching_step(secret: str, code: str, now: datetime) -> int | None:
+    """The time step whose code it is; None when it is none of those that count now. Compares with all of them, in constant time."""
+    totp, present, found = pyotp.TOTP(secret, digits=DIGITS, interval=STEP_S), step_at(now), None
+    for step in range(present - WINDOW, present + WINDOW + 1):
+        if compare_digest(totp.generate_otp(step).encode(), code.encode()):
+            found = step
+    return found
+
+
+def is_code(otp: str) -> bool:
+    return len(otp) == DIGITS and otp.isascii() and otp.isdigit()
+
+
+def is_recovery_code(otp: str) -> bool:
+    return len(otp) == _GROUPS * _GROUP and all(letter in _ALPHABET for letter in otp)
+
+
+def folded(typed: str) -> str:
+    """Without the spaces and dashes that people see, and what they misread put right. A code of digits stays what it is."""
+    return "".join(typed.split()).replace("-", "").casefold().translate(_MISREAD)
+
+
+def new_recovery_codes() -> list[str]:
+    """`7h2k-9qsv-…`: 80 random bits each."""
+    letters = [[secrets.choice(_ALPHABET) for _ in range(_GROUPS * _GROUP)] for _ in range(RECOVERY_CODES)]
+    return ["-".join("".join(code[start : start + _GROUP]) for start in range(0, len(code), _GROUP)) for code in letters]
+
+
+def hash_recovery_code(user_id: str, code: str) -> str:
+    """What is stored of it. 80 random bits withstand guessing as they are; bound to the person, so that equal codes are not equal rows."""
+    return hashlib.sha256(f"recovery|{user_id}|{folded(code)}".encode()).hexdigest()
