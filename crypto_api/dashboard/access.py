@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from crypto_api.dashboard import context
+from crypto_api.dashboard.context import Enterable
 from crypto_api.events import store as events
 from crypto_api.flows.authenticate import authenticate_dashboard
 from crypto_api.identity import store as identity
@@ -19,7 +20,7 @@ from crypto_api.identity.types import DASHBOARD_COOKIE
 from crypto_api.kit import origin
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Organization
-from crypto_api.organizations.types import Permission, Principal
+from crypto_api.organizations.types import Denied, Permission, Principal, Role
 from crypto_api.reports.overview import Pricing
 from crypto_api.runtime import Runtime, runtime_of
 
@@ -27,22 +28,18 @@ TIME_ZONE_COOKIE = "coffer_tz"  # told by the browser, so that times stand in th
 _TIME_ZONES = available_timezones()
 
 
-@dataclass(frozen=True)
-class Visit:
-    """One request of somebody who is logged in and may see what they asked for."""
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """One request of somebody who is logged in, wherever they stand: without an organisation, suspended in it, or in good standing."""
 
     request: HttpRequest
     runtime: Runtime
     principal: Principal
-    org_id: str
     user: User
-    organization: Organization
     zone: ZoneInfo
-    event_head: int  # the last event that what this page shows may rest on: its socket resumes from there
-
-    @property
-    def pricing(self) -> Pricing:
-        return Pricing.of(self.runtime.networks.values())
+    organization: Organization | None = None
+    event_head: int | None = None  # the last event that what this page shows may rest on: its socket resumes from there
+    enterable: list[Enterable]  # the organisations between which they can switch; not read for a fragment
 
     def may(self, permission: Permission) -> bool:
         return self.principal.may(permission)
@@ -51,30 +48,47 @@ class Visit:
         around = {
             **context.of_reader(self.request.path, self.principal, self.user),
             "organization": self.organization,
-            "currency": self.organization.functional_currency,
+            "enterable": self.enterable,
             "zone": self.zone,
-            "event_head": self.event_head,
+            "event_head": None if self.principal.denied else self.event_head,
         }
-        return render(self.request, f"dashboard/{template}", {**around, **(values or {})}, status=status)
+        if self.organization is not None:
+            around["currency"] = self.organization.functional_currency
+        response = render(self.request, f"dashboard/{template}", {**around, **(values or {})}, status=status)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit(Visitor):
+    """A visitor inside an organisation."""
+
+    org_id: str
+    organization: Organization
+    event_head: int
+
+    @property
+    def pricing(self) -> Pricing:
+        return Pricing.of(self.runtime.networks.values())
 
 
 View = Callable[..., Awaitable[HttpResponse]]
 
 
 def page(permission: Permission) -> Callable[[View], View]:
-    """For whom a page is. Nobody logged in: to the log-in and back afterwards. Logged in without the permission: a page that says so."""
+    """A page of the organisation. Nobody logged in: to the log-in and back afterwards. Without an organisation, suspended, or without the
+    permission: a page that says so and shows the ways out."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         async def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-            visit = await visit_of(request)
-            if visit is None:
+            visitor = await visitor_of(request)
+            if visitor is None:
                 return to_log_in(request)
-            if not visit.may(permission):
-                return visit.render("403.html", {"permission": permission.value}, status=403)
-            response = await view(visit, *args, **kwargs)
-            response.headers.setdefault("Cache-Control", "no-store")
-            return response
+            refusal = _refusal(visitor, permission)
+            if refusal is not None:
+                return refusal
+            return _private(await view(visitor, *args, **kwargs))
 
         guarded.permission = permission  # type: ignore[attr-defined]  # every page names its permission: a test reads it
         return guarded
@@ -82,33 +96,123 @@ def page(permission: Permission) -> Callable[[View], View]:
     return decorate
 
 
-async def visit_of(request: HttpRequest) -> Visit | None:
+def platform_page(permission: Permission) -> Callable[[View], View]:
+    """A page of the installation, for its operators, who belong to no organisation."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        async def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+            visitor = await visitor_of(request)
+            if visitor is None:
+                return to_log_in(request)
+            if not visitor.may(permission):
+                return visitor.render("403.html", {"permission": permission.value}, status=403)
+            return _private(await view(visitor, *args, **kwargs))
+
+        guarded.permission = permission  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def personal(view: View) -> View:
+    """A page of the person: for everybody who is logged in, also without an organisation or while they may not act in theirs. The view is
+    handed a `Visitor`."""
+
+    @wraps(view)
+    async def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        visitor = await visitor_of(request)
+        return to_log_in(request) if visitor is None else _private(await view(visitor, *args, **kwargs))
+
+    guarded.permission = None  # type: ignore[attr-defined]
+    return guarded
+
+
+def _refusal(visitor: Visitor, permission: Permission) -> HttpResponse | None:
+    if not isinstance(visitor, Visit):
+        return _go(visitor.request, "/platform/" if visitor.principal.role == Role.PLATFORM_ADMIN else "/welcome/")
+    if visitor.principal.denied is Denied.SECOND_FACTOR_REQUIRED:
+        return _go(visitor.request, "/security/")
+    if visitor.principal.denied is Denied.SUSPENDED:
+        return visitor.render("suspended.html", {"whole": visitor.organization.suspended_at is not None}, status=403)
+    if not visitor.may(permission):
+        if visitor.request.path == "/":
+            return visitor.render("home.html")  # somebody who sees no figures is greeted, not refused
+        return visitor.render("403.html", {"permission": permission.value}, status=403)
+    return None
+
+
+def _private(response: HttpResponse) -> HttpResponse:
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+async def visitor_of(request: HttpRequest) -> Visitor | None:
+    """Who is logged in with this request; a `Visit` where they act in an organisation."""
     runtime = runtime_of(request.scope)
     cookie = request.COOKIES.get(DASHBOARD_COOKIE)
     principal = await authenticate_dashboard(cookie, now=runtime.clock.now()) if cookie else None
-    if principal is None or principal.org_id is None:
+    if principal is None:
         return None
     origin.identified(principal.user_id, principal.session_id)
-    head = await events.head(principal.org_id)  # before anything else is read: what comes later is told by the socket
-    user, organization = await identity.user(principal.user_id), await organizations.get(principal.org_id)
-    if user is None or organization is None:
+    org_id = principal.org_id
+    head = await events.head(org_id) if org_id else 0  # before anything else is read: what comes later is told by the socket
+    user = await identity.user(principal.user_id)
+    if user is None:
         return None
-    return Visit(request, runtime, principal, principal.org_id, user, organization, _zone(request, organization), head)
+    organization = await organizations.get(org_id) if org_id else None
+    enterable = [] if is_fragment(request) else await _enterable(principal)
+    zone = _zone(request, organization)
+    if org_id is None or organization is None:
+        return Visitor(request=request, runtime=runtime, principal=principal, user=user, zone=zone, enterable=enterable)
+    return Visit(
+        request=request,
+        runtime=runtime,
+        principal=principal,
+        user=user,
+        zone=zone,
+        enterable=enterable,
+        org_id=org_id,
+        organization=organization,
+        event_head=head,
+    )
 
 
-def _zone(request: HttpRequest, organization: Organization) -> ZoneInfo:
+async def _enterable(principal: Principal) -> list[Enterable]:
+    rows = []
+    for membership in await organizations.memberships_of(principal.user_id):
+        organization = await organizations.get(membership.org_id)
+        if organization is not None:
+            suspended = membership.suspended_at is not None or organization.suspended_at is not None
+            rows.append(Enterable(organization.id, organization.name, organization.id == principal.org_id, suspended))
+    return rows
+
+
+def _zone(request: HttpRequest, organization: Organization | None) -> ZoneInfo:
     told = request.COOKIES.get(TIME_ZONE_COOKIE, "").replace("%2F", "/")
-    return ZoneInfo(told if told in _TIME_ZONES else organization.time_zone)
+    return ZoneInfo(told if told in _TIME_ZONES else organization.time_zone if organization else "UTC")
+
+
+def is_fragment(request: HttpRequest) -> bool:
+    """Whether a part of a page asks for itself."""
+    return bool(request.headers.get("HX-Request") == "true")
 
 
 def to_log_in(request: HttpRequest) -> HttpResponse:
-    """A fragment makes the whole page go there; a page comes back to where it was."""
-    if request.headers.get("HX-Request") == "true":
-        response = HttpResponse(status=401)
-        response.headers["HX-Redirect"] = "/login/"
-        return response
+    """A page comes back to where it was."""
+    if is_fragment(request):
+        return _go(request, "/login/")
     wanted = request.get_full_path() if request.method == "GET" else "/"
     return redirect("/login/" if wanted == "/" else f"/login/?{urlencode({'next': wanted})}")
+
+
+def _go(request: HttpRequest, path: str) -> HttpResponse:
+    """A fragment makes the whole page go there."""
+    if not is_fragment(request):
+        return redirect(path)
+    response = HttpResponse(status=401)
+    response.headers["HX-Redirect"] = path
+    return response
 
 
 def safe_next(request: HttpRequest, wanted: str) -> str:

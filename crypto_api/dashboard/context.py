@@ -30,6 +30,16 @@ def rows_wanted(request: HttpRequest) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Enterable:
+    """An organisation that the person belongs to, in the switcher."""
+
+    id: str
+    name: str
+    current: bool
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NavItem:
     label: str
     path: str
@@ -37,13 +47,20 @@ class NavItem:
     active: bool
 
 
+@dataclass(frozen=True, slots=True)
+class NavGroup:
+    label: str
+    items: list[NavItem]
+
+
 _PAGES = (
-    ("Overview", "/", "overview", Permission.DASHBOARD_READ),
-    ("Transactions", "/transactions/", "transactions", Permission.TRANSACTIONS_READ),
-    ("Wallets", "/wallets/", "wallets", Permission.WALLETS_READ),
-    ("Journal", "/journal/", "journal", Permission.LEDGER_READ),
-    ("Trial balance", "/trial-balance/", "trial-balance", Permission.LEDGER_READ),
+    ("Treasury", "Overview", "/", "overview", Permission.DASHBOARD_READ),
+    ("Treasury", "Transactions", "/transactions/", "transactions", Permission.TRANSACTIONS_READ),
+    ("Treasury", "Wallets", "/wallets/", "wallets", Permission.WALLETS_READ),
+    ("Books", "Journal", "/journal/", "journal", Permission.LEDGER_READ),
+    ("Books", "Trial balance", "/trial-balance/", "trial-balance", Permission.LEDGER_READ),
 )
+"""Group, label, path, icon, and the permission without which it is not offered."""
 
 
 def of_reader(path: str, principal: Principal, user: User) -> dict[str, object]:
@@ -54,10 +71,16 @@ def of_reader(path: str, principal: Principal, user: User) -> dict[str, object]:
         "initials": "".join(word[0] for word in person.split()[:2]).upper(),
         "email": user.email,
         "role_name": ROLE_NAMES.get(principal.role or "", ""),
-        "navigation": [
-            NavItem(label, link, icon, path == "/" if link == "/" else path.startswith(link))
-            for label, link, icon, needed in _PAGES
-            if principal.may(needed)
-        ],
+        "navigation": navigation(path, principal),
         "may_write_wallets": principal.may(Permission.WALLETS_WRITE),
     }
+
+
+def navigation(path: str, principal: Principal) -> list[NavGroup]:
+    """The groups in which there is anything for this person. The longest path that the address begins with is where they are."""
+    offered = [row for row in _PAGES if principal.may(row[4])]
+    here = max((row[2] for row in offered if row[2] == path or (row[2] != "/" and path.startswith(row[2]))), key=len, default="")
+    return [
+        NavGroup(group, [NavItem(label, link, icon, link == here) for owner, label, link, icon, _ in offered if owner == group])
+        for group in dict.fromkeys(row[0] for row in offered)
+    ]

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from crypto_api.dashboard.access import safe_next, visit_of
+from crypto_api.dashboard.access import safe_next, visitor_of
 from crypto_api.flows.sign_in import Credentials, sign_in_to_dashboard, sign_out
 from crypto_api.identity import service as identity
 from crypto_api.identity.errors import EmailNotVerified, InvalidCredentials
@@ -24,7 +24,7 @@ async def log_in_page(request: HttpRequest) -> HttpResponse:
     wanted = safe_next(request, request.POST.get("next") or request.GET.get("next") or "/")
     if request.method == "POST":
         return await _log_in(request, wanted)
-    if await visit_of(request) is not None:
+    if await visitor_of(request) is not None:
         return redirect(wanted)
     return _form(request, wanted)
 
@@ -72,7 +72,7 @@ def _form(
 @require_POST
 async def log_out(request: HttpRequest) -> HttpResponse:
     """Ends the session itself, not only this browser's memory of it: open consoles close too."""
-    visit = await visit_of(request)
+    visit = await visitor_of(request)
     if visit is not None:
         await sign_out(visit.runtime.uow, visit.runtime.clock, visit.principal.session_id)
     response = redirect("/login/")

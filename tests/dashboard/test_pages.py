@@ -105,9 +105,11 @@ async def test_an_employee_sees_what_is_missing_and_nothing_else(visitor: httpx.
     await treasury.member("Eve", "Berg", Role.USER)
     await treasury.wallet("Operations")
     await log_in(visitor, "eve.berg")
-    for path in PAGES:
+    for path in PAGES[1:]:
         answer = await visitor.get(path)
         assert answer.status_code == 403 and "Not for your role" in answer.text and "Operations" not in answer.text
+    home = await visitor.get("/")
+    assert home.status_code == 200 and "You are Employee of Northwind Digital" in home.text and "Operations" not in home.text
 
 
 async def test_an_auditor_reads_and_changes_nothing(visitor: httpx.AsyncClient, treasury: Treasury) -> None:

@@ -2,6 +2,7 @@
 // the subject alone (`coffer:transaction`, `coffer:journal-entry`). A burst becomes one event at once and one when it has calmed down.
 (() => {
   "use strict";
+  if (!document.body.dataset.liveUrl) return; // a page outside every organisation
   const THROTTLE_MS = 350;
   const POLL_MS = 15000;
   const BACKOFF_MS = [400, 800, 1500, 3000, 6000, 12000];
