@@ -7,13 +7,14 @@ from mongodb_config.base_document import TenantDocument
 
 
 class Employee(TenantDocument):
-    email: str  # folded
+    email: str  # folded; `@` and a user name while somebody named by that has not agreed yet
     first_name: str
     last_name: str
+    name_folded: str = ""  # last and first name, to sort by
     job_title: str = ""
     department: str = ""
     start_date: str | None = None  # YYYY-MM-DD
-    user_id: str | None = None  # once there is an account behind it
+    user_id: str | None = None  # once there is an account behind it, and its person agreed
     manager_id: str | None = None  # another employee
     status: EmployeeStatus
     present: bool = True  # False with REMOVED: the address is free again
@@ -38,6 +39,12 @@ class Employee(TenantDocument):
                 name="org_email",
             ),
             IndexModel([("org_id", ASCENDING), ("manager_id", ASCENDING)], name="org_manager"),
-            IndexModel([("org_id", ASCENDING), ("user_id", ASCENDING)], name="org_user"),
+            IndexModel(
+                [("org_id", ASCENDING), ("user_id", ASCENDING)],
+                unique=True,
+                partialFilterExpression={"present": True, "user_id": {"$type": "string"}},
+                name="org_present_user",
+            ),
             IndexModel([("org_id", ASCENDING), ("status", ASCENDING), ("_id", ASCENDING)], name="org_status"),
+            IndexModel([("org_id", ASCENDING), ("name_folded", ASCENDING), ("_id", ASCENDING)], name="org_name"),
         ]

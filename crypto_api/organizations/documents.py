@@ -18,6 +18,7 @@ class Organization(SharedDocument):
     single_session: bool = False  # a new session in it ends the person's others in it
     suspended_at: datetime | None = None  # by the platform: nobody acts in it
     admins_changed: int = 0  # grows whenever its ADMINs may change, so that two such changes at once conflict: the last ADMIN stays
+    teams_changed: int = 0  # grows whenever somebody gets another manager, so that two such changes at once conflict: no circle
     version: int = 1
 
     class Settings:
@@ -45,6 +46,7 @@ class CustomRole(TenantDocument):
     description: str = ""
     permissions: list[Permission]
     updated_at: datetime
+    grants: int = 0  # grows whenever it is given to somebody, so that giving it and deleting it at once conflict
     version: int = 1
 
     class Settings:

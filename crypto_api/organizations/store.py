@@ -43,3 +43,8 @@ async def insert(session: Session, organization: Organization) -> None:
 
 async def insert_membership(session: Session, membership: Membership) -> None:
     await membership.insert(session=session)
+
+
+async def touch_teams(session: Session, org_id: str) -> None:
+    """Whoever else changes the organisation's hierarchy at the same moment conflicts with this unit of work."""
+    await Organization.get_pymongo_collection().update_one({"_id": org_id}, {"$inc": {"teams_changed": 1}}, session=session)
