@@ -3,9 +3,10 @@
 import asyncio
 from datetime import timedelta
 
+from crypto_api.flows.send_security_notice import send_security_notice
 from crypto_api.flows.send_verification_mail import send_verification_mail
 from crypto_api.identity import store
-from crypto_api.identity.jobs import SendVerificationMail
+from crypto_api.identity.jobs import SendSecurityNotice, SendVerificationMail
 from crypto_api.kit import log
 from crypto_api.kit.errors import Unavailable
 from crypto_api.runtime import Runtime
@@ -20,6 +21,10 @@ _logger = log.get(__name__)
 
 async def _send(runtime: Runtime, job: SendVerificationMail) -> None:
     await send_verification_mail(runtime.uow, runtime.clock, runtime.mail, runtime.config.frontend_url, job.user_id)
+
+
+async def _send_notice(runtime: Runtime, job: SendSecurityNotice) -> None:
+    await send_security_notice(runtime.clock, runtime.mail, runtime.config.frontend_url, job.user_id, job.what)
 
 
 async def sweep(runtime: Runtime) -> None:
@@ -38,4 +43,4 @@ def lanes(runtime: Runtime) -> list[Lane]:
     return [Lane("verification_mails", lambda: sweep(runtime))]
 
 
-ACTORS = [Actor(SendVerificationMail, _send)]
+ACTORS = [Actor(SendVerificationMail, _send), Actor(SendSecurityNotice, _send_notice)]

@@ -11,3 +11,12 @@ class SendVerificationMail(Job):
     name: ClassVar[str] = "send_verification_mail"
 
     user_id: str
+
+
+class SendSecurityNotice(Job):
+    """Tells a person of a change in how one gets into their account. Best effort."""
+
+    name: ClassVar[str] = "send_security_notice"
+
+    user_id: str
+    what: str  # a `Notice`

@@ -25,7 +25,7 @@ def new_secret() -> str:
 
 def otpauth_uri(secret: str, account: str) -> str:
     """What an authenticator app reads out of the QR code."""
-    return pyotp.TOTP(secret, digits=DIGITS, interval=STEP_S).provisioning_uri(account, issuer_name=ISSUER)
+    return pyotp.TOTP(secret, digits=DIGITS, interval=STEP_S).provisioning_uri(name=account, issuer_name=ISSUER)
 
 
 def qr_svg(uri: str) -> str:

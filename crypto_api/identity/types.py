@@ -41,6 +41,18 @@ class Purpose(StrEnum):
     """A change of how this person gets in. A log-in of the last five minutes counts as well."""
 
 
+class Notice(StrEnum):
+    """What a person is told by mail, because it changes how one gets into their account."""
+
+    TOTP_ENABLED = "totp_enabled"
+    TOTP_DISABLED = "totp_disabled"
+    RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_REMOVED = "passkey_removed"
+    ETHEREUM_ACCOUNT_ADDED = "ethereum_account_added"
+    ETHEREUM_ACCOUNT_REMOVED = "ethereum_account_removed"
+
+
 @dataclass(frozen=True)
 class NewUser:
     username: str
