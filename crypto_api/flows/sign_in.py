@@ -1,16 +1,22 @@
 """The ways into a session and out of it: by password from a program or the dashboard, by refresh token, and the log-out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from crypto_api.audit import service as audit
 from crypto_api.identity import service as identity
 from crypto_api.identity import store as identities
 from crypto_api.identity.access_tokens import AccessTokens
-from crypto_api.identity.documents import User
+from crypto_api.identity.documents import Session, User
 from crypto_api.identity.errors import EmailNotVerified, InvalidCredentials, InvalidToken, ReusedToken
-from crypto_api.identity.types import Device
+from crypto_api.identity.types import Device, Factor, Way
 from crypto_api.kit.clock import Clock
+from crypto_api.kit.errors import NotFound
 from crypto_api.kit.log import security
 from crypto_api.organizations import service as organizations
+from crypto_api.organizations import store as organization_store
+from mongodb_config.unit_of_work import Session as UnitSession
 from mongodb_config.unit_of_work import UnitOfWork
 
 
@@ -32,22 +38,69 @@ class SignedIn:
     refresh: str
 
 
+@dataclass(frozen=True)
+class OpenedSession:
+    row: Session
+    refresh: str | None  # with way "api"
+    cookie: str | None  # with way "dashboard": the value of DASHBOARD_COOKIE
+    device: str  # the value of DEVICE_COOKIE: give it to the device (identity.rules.device_cookie)
+
+
+async def open_session(
+    session: UnitSession, user: User, device: Device, factors: Sequence[Factor], now: datetime, *, way: Way, org_id: str | None = None
+) -> OpenedSession:
+    """The one way a session is made, once somebody has shown who they are. It acts in `org_id`, or where the person came to first. Where that
+    organisation wants a single session for each person, their others in it end. NotFound when they are no member of `org_id`; AccountSuspended."""
+    home = org_id or await organizations.home_of(user.id)
+    if org_id is not None and await organizations.role_of(org_id, user.id) is None:
+        raise NotFound
+    row, secret = await identity.open_session(session, user, home, device, factors, now, way=way)
+    await audit.record(
+        session,
+        home,
+        "session.opened",
+        f"{user.username} logged in.",
+        now,
+        subject=("session", row.id),
+        after={"way": way, "factors": list(factors)},
+        actor_id=user.id,
+    )
+    organization = await organization_store.get(home, session) if home else None
+    if organization is not None and organization.single_session:
+        await _end_others(session, user, organization.id, row.id, now)
+    known = await identity.remember_device(session, user.id, device.token, now)
+    return OpenedSession(row, secret if way == "api" else None, secret if way == "dashboard" else None, known)
+
+
+async def _end_others(session: UnitSession, user: User, org_id: str, kept: str, now: datetime) -> None:
+    """Of two log-ins at the same moment the later one finds the earlier: both write the person's row."""
+    ended = await identities.end_sessions(session, user.id, "single_session", now, org_id=org_id, but=kept)
+    if ended:
+        summary = f"{ended} other session(s) of {user.username} ended: this organisation wants one at a time."
+        await audit.record(
+            session, org_id, "session.ended", summary, now, subject=("user", user.id), after={"reason": "single_session"}, actor_id=user.id
+        )
+
+
 async def sign_in(uow: UnitOfWork, clock: Clock, tokens: AccessTokens, credentials: Credentials, device: Device, bcrypt_cost: int) -> SignedIn:
     """InvalidCredentials, or EmailNotVerified for the right password of an account whose address is not verified yet."""
     user = await _person(credentials, bcrypt_cost)
-    org_id, now = await organizations.home_of(user.id), clock.now()
-    row, refresh = await uow.run(lambda session: identity.log_in(session, user.id, org_id, device, now))
-    security.info("logged_in", user_id=user.id, session_id=row.id, org_id=org_id, way="api")
-    return SignedIn(user, row.id, org_id, tokens.issue(user.id, row.id, now), refresh)
+    now = clock.now()
+    opened = await uow.run(lambda session: open_session(session, user, device, [Factor.PASSWORD], now, way="api"))
+    row = opened.row
+    security.info("logged_in", user_id=user.id, session_id=row.id, org_id=row.org_id, way="api")
+    assert opened.refresh is not None
+    return SignedIn(user, row.id, row.org_id, tokens.issue(user.id, row.id, now), opened.refresh)
 
 
 async def sign_in_to_dashboard(uow: UnitOfWork, clock: Clock, credentials: Credentials, device: Device, bcrypt_cost: int) -> tuple[User, str]:
     """The person and the value of the cookie. Refuses as `sign_in` does."""
     user = await _person(credentials, bcrypt_cost)
-    org_id, now = await organizations.home_of(user.id), clock.now()
-    row, cookie = await uow.run(lambda session: identity.open_dashboard_session(session, user.id, org_id, device, now))
-    security.info("logged_in", user_id=user.id, session_id=row.id, org_id=org_id, way="dashboard")
-    return user, cookie
+    now = clock.now()
+    opened = await uow.run(lambda session: open_session(session, user, device, [Factor.PASSWORD], now, way="dashboard"))
+    security.info("logged_in", user_id=user.id, session_id=opened.row.id, org_id=opened.row.org_id, way="dashboard")
+    assert opened.cookie is not None
+    return user, opened.cookie
 
 
 async def refresh_session(uow: UnitOfWork, clock: Clock, tokens: AccessTokens, token: str) -> SignedIn:

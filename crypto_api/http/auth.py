@@ -7,7 +7,7 @@ from ninja.security import HttpBearer
 
 from crypto_api.flows.authenticate import authenticate_access
 from crypto_api.identity.access_tokens import AccessTokens
-from crypto_api.identity.types import Device
+from crypto_api.identity.types import DEVICE_COOKIE, Device
 from crypto_api.kit import origin
 from crypto_api.kit.errors import PermissionDenied
 from crypto_api.organizations.types import Principal
@@ -56,4 +56,5 @@ def org_of(request: HttpRequest) -> str:
 
 def device_of(request: HttpRequest) -> Device:
     client = request.scope.get("client")
-    return Device(client[0] if client else None, request.headers.get("User-Agent", "")[:300] or None)
+    token = request.COOKIES.get(DEVICE_COOKIE, "")
+    return Device(client[0] if client else None, request.headers.get("User-Agent", "")[:300] or None, token if 0 < len(token) <= 100 else None)

@@ -28,6 +28,8 @@ class User(SharedDocument):
     password_changed_at: datetime | None = None
     email_verified_at: datetime | None = None
     verification_sent_at: datetime | None = None
+    pending_email: str | None = None  # folded; becomes `email` when the link in the mail to it is opened
+    last_log_in_at: datetime | None = None  # written by every log-in, so that it conflicts with a suspension or a new password at that moment
     platform_admin: bool = False  # then a member of no organisation
     suspended_at: datetime | None = None  # by the platform
     totp: Totp | None = None

@@ -27,6 +27,13 @@ class EmailNotVerified(PermissionDenied):
         super().__init__("Open the link in the mail that was sent on registration first.")
 
 
+class AccountSuspended(PermissionDenied):
+    code = "suspended"
+
+    def __init__(self) -> None:
+        super().__init__("This account is suspended. Ask the operator of this installation.")
+
+
 class EmailTaken(Conflict):
     code = "email_taken"
 

@@ -1,18 +1,22 @@
 """People, their sessions and their one-time secrets. Which organisation a session acts in is the caller's business."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from crypto_api.identity import passwords, store
-from crypto_api.identity.documents import OneTimePurpose, OneTimeToken, Session, User
-from crypto_api.identity.errors import InvalidCredentials, InvalidToken, ReusedToken
+from crypto_api.identity.documents import KnownDevice, OneTimePurpose, OneTimeToken, Session, User
+from crypto_api.identity.errors import AccountSuspended, InvalidCredentials, InvalidToken, ReusedToken
 from crypto_api.identity.rules import fold, hash_token, is_username
 from crypto_api.identity.types import (
     DASHBOARD_LIFETIME,
+    DEVICE_LIFETIME,
     REFRESH_LIFETIME,
     TICKET_LIFETIME,
     VERIFICATION_LIFETIME,
     Device,
+    Factor,
     NewUser,
+    Way,
 )
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.ids import new_id, new_token
@@ -52,39 +56,41 @@ async def check_credentials(*, email: str | None, username: str | None, password
     return user
 
 
-async def log_in(session: UnitSession, user_id: str, org_id: str | None, device: Device, now: datetime) -> tuple[Session, str]:
-    """A new session and its first refresh token."""
-    refresh = new_token()
+async def open_session(
+    session: UnitSession, user: User, org_id: str | None, device: Device, factors: Sequence[Factor], now: datetime, *, way: Way
+) -> tuple[Session, str]:
+    """A new session and the secret that goes on with it: a refresh token for a program, the value of the cookie for the dashboard. AccountSuspended
+    or InvalidCredentials when the account was suspended or got a new password while its owner was logging in."""
+    if not await store.mark_logged_in(session, user.id, user.password_changed_at, now):
+        there = await store.user(user.id, session)
+        raise AccountSuspended if there is not None and there.suspended_at is not None else InvalidCredentials(user.id)
+    secret, by_program = new_token(), way == "api"
     row = Session(
         id=new_id("ses"),
         created_at=now,
-        user_id=user_id,
+        user_id=user.id,
         org_id=org_id,
-        refresh_hash=hash_token(refresh),
-        expires_at=now + REFRESH_LIFETIME,
+        refresh_hash=hash_token(secret if by_program else new_token()),
+        dashboard_hash=None if by_program else hash_token(secret),
+        expires_at=now + (REFRESH_LIFETIME if by_program else DASHBOARD_LIFETIME),
         ip=device.ip,
         user_agent=device.user_agent,
+        factors=list(factors),
+        authenticated_at=now,
+        last_seen_at=now,
     )
     await store.insert_session(session, row)
-    return row, refresh
+    return row, secret
 
 
-async def open_dashboard_session(session: UnitSession, user_id: str, org_id: str | None, device: Device, now: datetime) -> tuple[Session, str]:
-    """A new session of the dashboard and the value of its cookie. Nobody has its refresh token."""
-    cookie = new_token()
-    row = Session(
-        id=new_id("ses"),
-        created_at=now,
-        user_id=user_id,
-        org_id=org_id,
-        refresh_hash=hash_token(new_token()),
-        dashboard_hash=hash_token(cookie),
-        expires_at=now + DASHBOARD_LIFETIME,
-        ip=device.ip,
-        user_agent=device.user_agent,
-    )
-    await store.insert_session(session, row)
-    return row, cookie
+async def remember_device(session: UnitSession, user_id: str, token: str | None, now: datetime) -> str:
+    """The secret for the cookie of a device on which this person has shown who they are: the one that it has, or a new one."""
+    until = now + DEVICE_LIFETIME
+    if token is not None and await store.extend_device(session, hash_token(token), user_id, until, now):
+        return token
+    fresh = new_token()
+    await store.insert_device(session, KnownDevice(id=hash_token(fresh), created_at=now, user_id=user_id, last_used_at=now, expires_at=until))
+    return fresh
 
 
 async def refresh(uow: UnitOfWork, token: str, now: datetime) -> tuple[Session, str]:

@@ -7,7 +7,7 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from crypto_api.identity.documents import OneTimePurpose, OneTimeToken, Session, User
+from crypto_api.identity.documents import KnownDevice, OneTimePurpose, OneTimeToken, Session, User
 from crypto_api.identity.errors import EmailTaken, UsernameTaken
 from mongodb_config import unit_of_work
 
@@ -16,8 +16,8 @@ REFRESH_KEPT = 2_000  # more than a session can use in its life, at one every ac
 UnitSession = unit_of_work.Session
 
 
-async def user(user_id: str) -> User | None:
-    return await User.get(user_id)
+async def user(user_id: str, session: UnitSession | None = None) -> User | None:
+    return await User.get(user_id, session=session)
 
 
 async def users(user_ids: list[str]) -> list[User]:
@@ -97,6 +97,39 @@ async def end_session(session: UnitSession, session_id: str, reason: str, now: d
         {"_id": session_id, "ended_at": None}, {"$set": {"ended_at": now, "ended_reason": reason}}, session=session
     )
     return done.modified_count == 1
+
+
+async def end_sessions(session: UnitSession, user_id: str, reason: str, now: datetime, *, org_id: str | None = None, but: str | None = None) -> int:
+    """Every live session of the person, or those that act in `org_id`, but for the one named; how many there were."""
+    where: dict[str, Any] = {"user_id": user_id, "ended_at": None, "expires_at": {"$gt": now}}
+    if org_id is not None:
+        where["org_id"] = org_id
+    if but is not None:
+        where["_id"] = {"$ne": but}
+    done = await Session.get_pymongo_collection().update_many(where, {"$set": {"ended_at": now, "ended_reason": reason}}, session=session)
+    return done.modified_count
+
+
+async def mark_logged_in(session: UnitSession, user_id: str, password_changed_at: datetime | None, now: datetime) -> bool:
+    """False when the account was suspended, or its password changed, since it was looked at."""
+    done = await User.get_pymongo_collection().update_one(
+        {"_id": user_id, "suspended_at": None, "password_changed_at": password_changed_at}, {"$set": {"last_log_in_at": now}}, session=session
+    )
+    return done.matched_count == 1
+
+
+async def insert_device(session: UnitSession, row: KnownDevice) -> None:
+    await row.insert(session=session)
+
+
+async def extend_device(session: UnitSession, device_hash: str, user_id: str, until: datetime, now: datetime) -> bool:
+    """False when it is not known as a device of this person (any more)."""
+    done = await KnownDevice.get_pymongo_collection().update_one(
+        {"_id": device_hash, "user_id": user_id, "expires_at": {"$gt": now}},
+        {"$set": {"last_used_at": now, "expires_at": until}},
+        session=session,
+    )
+    return done.matched_count == 1
 
 
 async def insert_one_time(session: UnitSession, row: OneTimeToken) -> None:

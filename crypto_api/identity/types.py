@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 ACCESS_LIFETIME = timedelta(minutes=15)
 REFRESH_LIFETIME = timedelta(days=14)
@@ -53,6 +53,10 @@ class Notice(StrEnum):
     ETHEREUM_ACCOUNT_REMOVED = "ethereum_account_removed"
 
 
+Way = Literal["api", "dashboard"]
+"""How a session goes on: by refresh tokens or by the dashboard's cookie."""
+
+
 @dataclass(frozen=True)
 class NewUser:
     username: str
@@ -67,6 +71,7 @@ class Device:
 
     ip: str | None
     user_agent: str | None
+    token: str | None = None  # the secret in its DEVICE_COOKIE, if it brought one
 
 
 @dataclass(frozen=True)

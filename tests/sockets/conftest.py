@@ -18,7 +18,7 @@ from crypto_api.events.types import DomainEvent
 from crypto_api.flows.relay_events import relay_pass
 from crypto_api.identity import service as identity
 from crypto_api.identity.documents import User
-from crypto_api.identity.types import Device
+from crypto_api.identity.types import Device, Factor
 from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.ids import new_id
 from crypto_api.organizations import service as organizations
@@ -97,7 +97,9 @@ async def new_member(runtime: Runtime, org_id: str, role: Role | None) -> Member
         await identity.register(session, user)
         if role is not None:
             await organizations.add_member(session, org_id, user.id, role, now)
-        row, cookie = await identity.open_dashboard_session(session, user.id, org_id if role else None, Device(None, None), now)
+        row, cookie = await identity.open_session(
+            session, user, org_id if role else None, Device(None, None), [Factor.PASSWORD], now, way="dashboard"
+        )
         return row.id, cookie
 
     session_id, cookie = await runtime.uow.run(work)
