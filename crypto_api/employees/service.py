@@ -23,7 +23,6 @@ from crypto_api.events.types import DomainEvent
 from crypto_api.identity import store as identities
 from crypto_api.kit.errors import InvalidInput, NotFound, PreconditionFailed
 from crypto_api.kit.ids import new_id
-from crypto_api.organizations import store as organizations
 from mongodb_config.unit_of_work import Session
 
 SUBJECT = "employee"
@@ -147,7 +146,7 @@ async def remove(session: Session, org_id: str, employee_id: str, versions: Coll
     """Their reports get the manager above, the address is free again, the history stays. NotFound, EmployeeRemoved, PreconditionFailed as in
     `change`."""
     before = await present(session, org_id, employee_id, versions)
-    await organizations.touch_teams(session, org_id)
+    await store.touch_teams(session, org_id)
     for report in await store.reports_of(org_id, employee_id, session):
         moved = await _put(session, report, {"manager_id": before.manager_id, "updated_at": now})
         await _record(session, moved, "employee.changed", f"{_named(moved)} has another manager: {_named(before)} left", now, report, EmployeeChanged)
@@ -170,7 +169,7 @@ async def present(session: Session, org_id: str, employee_id: str, versions: Col
 
 async def _check_manager(session: Session, org_id: str, employee_id: str, manager_id: str) -> None:
     # Two changes of the hierarchy at once conflict on this, and the second sees the first: otherwise both could close a circle.
-    await organizations.touch_teams(session, org_id)
+    await store.touch_teams(session, org_id)
     if refusal := rules.refusal_of_manager(await store.managers(org_id, session), employee_id, manager_id):
         raise InvalidInput.of("manager_id", *refusal)
 

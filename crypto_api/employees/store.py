@@ -10,6 +10,7 @@ from crypto_api.employees.documents import Employee
 from crypto_api.employees.errors import EmployeeExists
 from crypto_api.employees.types import EmployeeStatus
 from crypto_api.kit.paging import Page, PageRequest
+from crypto_api.organizations.documents import Organization
 from mongodb_config import pages
 from mongodb_config.unit_of_work import Session
 
@@ -79,3 +80,8 @@ async def change(session: Session, org_id: str, employee_id: str, expected: Row,
 async def reports_of(org_id: str, manager_id: str, session: Session | None = None) -> list[Employee]:
     """The direct ones, present."""
     return await Employee.find({"org_id": org_id, "manager_id": manager_id, "present": True}, session=session).sort("+_id").to_list()
+
+
+async def touch_teams(session: Session, org_id: str) -> None:
+    """Whoever else changes the organisation's hierarchy at the same moment conflicts with this unit of work."""
+    await Organization.get_pymongo_collection().update_one({"_id": org_id}, {"$inc": {"teams_changed": 1}}, session=session)
