@@ -9,7 +9,8 @@ from pymongo.errors import DuplicateKeyError
 
 from crypto_api.identity.documents import KnownDevice, OneTimePurpose, OneTimeToken, Session, User
 from crypto_api.identity.errors import EmailTaken, UsernameTaken
-from mongodb_config import unit_of_work
+from crypto_api.kit.paging import Page, PageRequest
+from mongodb_config import pages, unit_of_work
 
 REFRESH_KEPT = 2_000  # more than a session can use in its life, at one every access token
 
@@ -142,3 +143,68 @@ async def take_one_time(session: UnitSession, token_hash: str, purpose: OneTimeP
         {"_id": token_hash, "purpose": purpose, "expires_at": {"$gt": now}}, session=session
     )
     return OneTimeToken.model_validate(row) if row else None
+
+
+# ---- sessions in an organisation, and the installation's view ----------------------------------------------------------------------
+
+
+async def act_in(session: UnitSession, session_id: str, org_id: str | None, now: datetime) -> Session | None:
+    """From now on this session acts there; approvals were for where it acted before. None when it has ended."""
+    row: dict[str, Any] | None = await Session.get_pymongo_collection().find_one_and_update(
+        {"_id": session_id, "ended_at": None, "expires_at": {"$gt": now}},
+        {"$set": {"org_id": org_id, "approvals": []}},
+        return_document=ReturnDocument.AFTER,
+        session=session,
+    )
+    return Session.model_validate(row) if row else None
+
+
+async def end_sessions_within(session: UnitSession, org_id: str, user_id: str, reason: str, now: datetime, *, but_for: str | None = None) -> int:
+    """Those of one person that act in one organisation; how many."""
+    where = {"org_id": org_id, "user_id": user_id, "ended_at": None, "_id": {"$ne": but_for}}
+    done = await Session.get_pymongo_collection().update_many(where, {"$set": {"ended_at": now, "ended_reason": reason}}, session=session)
+    return done.modified_count
+
+
+async def end_all_sessions_of(session: UnitSession, user_id: str, reason: str, now: datetime) -> int:
+    """Those of one person, wherever they act; how many."""
+    where = {"user_id": user_id, "ended_at": None}
+    done = await Session.get_pymongo_collection().update_many(where, {"$set": {"ended_at": now, "ended_reason": reason}}, session=session)
+    return done.modified_count
+
+
+async def set_suspended(session: UnitSession, row: User, suspended_at: datetime | None) -> User | None:
+    """Compare-and-set on the version of `row`."""
+    changed: dict[str, Any] | None = await User.get_pymongo_collection().find_one_and_update(
+        {"_id": row.id, "version": row.version},
+        {"$set": {"suspended_at": suspended_at}, "$inc": {"version": 1}},
+        return_document=ReturnDocument.AFTER,
+        session=session,
+    )
+    return User.model_validate(changed) if changed else None
+
+
+async def users_found(user_ids: Collection[str], text: str) -> list[str]:
+    """Which of these people have this text in their name or address."""
+    where = {"$or": [{name: pages.contains(text)} for name in ("username", "email", "first_name", "last_name")]}
+    return [row.id for row in await User.find({"$and": [{"_id": {"$in": list(user_ids)}}, where]}).to_list()]
+
+
+async def page_of_users(where: dict[str, Any], request: PageRequest) -> Page[User]:
+    """Of the installation: for its operator."""
+    rows = await pages.fetch(User, where, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
+    return request.page(rows, await User.find(where).count() if request.count else None)
+
+
+async def count_users() -> int:
+    return await User.count()
+
+
+async def count_live_sessions(now: datetime) -> int:
+    return await Session.find({"ended_at": None, "expires_at": {"$gt": now}}).count()
+
+
+async def last_log_ins(user_ids: Collection[str]) -> dict[str, datetime]:
+    """When each of these people last opened a session, as far as sessions are kept."""
+    stages = [{"$match": {"user_id": {"$in": list(user_ids)}}}, {"$group": {"_id": "$user_id", "at": {"$max": "$created_at"}}}]
+    return {row["_id"]: row["at"] async for row in await Session.get_pymongo_collection().aggregate(stages)}

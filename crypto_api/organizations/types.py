@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -69,6 +69,31 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
     Role.CLIENT: frozenset(),
     Role.PLATFORM_ADMIN: PLATFORM,
 }
+
+
+ABOUT: Mapping[str, str] = {
+    Role.ADMIN: "Everything in the organisation.",
+    Role.MANAGER: "Own team: verifies and removes employees; reads the rest.",
+    Role.ACCOUNTANT: "Books, invoices, reports, tax and classification.",
+    Role.APPROVER: "Approves what others prepared; prepares nothing.",
+    Role.AUDITOR: "Reads everything, the audit log too; changes nothing.",
+    Role.USER: "An employee: own profile, own wallets, own payslips.",
+    Role.CLIENT: "Own invoices and payments only.",
+}
+"""What each built-in role is for, in words for the person who gives it."""
+
+INVITATION_LIFETIME = timedelta(days=7)
+RESEND_PAUSE = timedelta(minutes=1)
+OPEN_INVITATIONS_MAX = 500
+CUSTOM_ROLES_MAX = 100
+
+
+@dataclass(frozen=True)
+class NewOrganization:
+    name: str
+    functional_currency: str = "USD"  # ISO 4217
+    time_zone: str = "UTC"  # IANA
+    fiscal_year_start: str = "01-01"  # MM-DD
 
 
 class Denied(StrEnum):
