@@ -1,11 +1,15 @@
 """The second factor of somebody who has one: a code of their authenticator app, or one of their recovery codes."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from crypto_api.audit import service as audit
 from crypto_api.identity import factor_store as factors
+from crypto_api.identity import store as identities
 from crypto_api.identity import totp
 from crypto_api.identity.documents import Totp, User
-from crypto_api.identity.errors import InvalidOtp, OtpRequired
-from crypto_api.identity.types import Factor, SecretBoxPort
+from crypto_api.identity.errors import InvalidOtp, InvalidToken, OtpRequired
+from crypto_api.identity.types import STRONG, Factor, SecretBoxPort
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.log import security
 from mongodb_config.unit_of_work import Session, UnitOfWork
@@ -29,6 +33,32 @@ async def demand(uow: UnitOfWork, box: SecretBoxPort, clock: Clock, user: User, 
         security.warning("second_factor_refused", user_id=user.id)
         raise InvalidOtp
     return [Factor.OTP]
+
+
+@dataclass(frozen=True)
+class WaysIn:
+    """How somebody gets into their account, and what this session has shown of it."""
+
+    password: bool
+    totp_confirmed_at: datetime | None
+    recovery_codes_remaining: int
+    passkeys: int
+    ethereum_accounts: int
+    session_strong: bool
+
+
+async def ways_in(user_id: str, session_id: str, now: datetime) -> WaysIn:
+    user, session = await identities.user(user_id), await identities.live_session(session_id, now)
+    if user is None or session is None:
+        raise InvalidToken
+    return WaysIn(
+        password=user.password_hash is not None,
+        totp_confirmed_at=user.totp.confirmed_at if user.totp else None,
+        recovery_codes_remaining=len(user.recovery_hashes),
+        passkeys=await factors.count_passkeys(user_id),
+        ethereum_accounts=await factors.count_ethereum_accounts(user_id),
+        session_strong=bool(STRONG & set(session.factors)),
+    )
 
 
 def bound_to(user_id: str) -> str:

@@ -4,13 +4,16 @@ from ninja import NinjaAPI, Router
 
 from crypto_api.http import (
     accounts,
+    audit_log,
     auth_routes,
     blockchain,
     exchange_rates,
     journal_entries,
     ledger,
+    mfa,
     organizations,
     problems,
+    step_up,
     system,
     tasks,
     transactions,
@@ -23,6 +26,8 @@ from crypto_api.http.permissions import OPEN
 
 ROUTERS: list[Router] = [
     auth_routes.router,
+    mfa.router,
+    step_up.router,
     organizations.router,
     wallets.router,
     transactions.router,
@@ -32,6 +37,7 @@ ROUTERS: list[Router] = [
     ledger.router,
     exchange_rates.router,
     tasks.router,
+    audit_log.router,
     system.router,
 ]
 

@@ -75,3 +75,17 @@ class InvalidOtp(Unauthenticated):
 
     def __init__(self) -> None:
         super().__init__("The code is wrong, too old or was used before.")
+
+
+class TotpAlreadyOn(Conflict):
+    code = "totp_already_on"
+
+    def __init__(self) -> None:
+        super().__init__("A second factor is on already. Turn it off first to set up another.")
+
+
+class TotpNotSetUp(Conflict):
+    code = "totp_not_set_up"
+
+    def __init__(self) -> None:
+        super().__init__("No second factor is set up: begin with POST /api/auth/mfa/totp/.")

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from crypto_api.identity.documents import Session, User
+from crypto_api.identity.documents import Approval, EthereumAccount, Passkey, Session, User
 from mongodb_config import unit_of_work
+from mongodb_config.base_document import encoded
 
 UnitSession = unit_of_work.Session
 
@@ -79,3 +80,42 @@ async def add_factor(session: UnitSession, session_id: str, factor: str, now: da
 async def withdraw_factor(session: UnitSession, user_id: str, factor: str) -> None:
     """The person has no such factor any more: no session of theirs counts as opened with it."""
     await Session.get_pymongo_collection().update_many({"user_id": user_id, "ended_at": None}, {"$pull": {"factors": factor}}, session=session)
+
+
+async def approve(session: UnitSession, session_id: str, approval: Approval, now: datetime) -> bool:
+    """In place of what was approved for the same purpose before, and of what has run out. False when the session has ended, or acts in another
+    organisation than the approval is for."""
+    sessions = Session.get_pymongo_collection()
+    where = {"_id": session_id, "org_id": approval.org_id, "ended_at": None, "expires_at": {"$gt": now}}
+    await sessions.update_one(where, {"$pull": {"approvals": {"purpose": approval.purpose, "org_id": approval.org_id}}}, session=session)
+    await sessions.update_one(where, {"$pull": {"approvals": {"until": {"$lte": now}}}}, session=session)
+    done = await sessions.update_one(where, {"$push": {"approvals": encoded(approval)}}, session=session)
+    return done.matched_count == 1
+
+
+async def revoke_approvals(session: UnitSession, session_id: str) -> bool:
+    """A fresh log-in approves nothing either from then on. False when there was nothing to revoke."""
+    done = await Session.get_pymongo_collection().update_one(
+        {"_id": session_id, "ended_at": None, "$or": [{"approvals": {"$ne": []}}, {"authenticated_at": {"$ne": None}}]},
+        {"$set": {"approvals": [], "authenticated_at": None}},
+        session=session,
+    )
+    return done.modified_count == 1
+
+
+# ---- passkeys --------------------------------------------------------------------------------------------------------------
+
+
+async def passkeys_of(user_id: str) -> list[Passkey]:
+    return await Passkey.find({"user_id": user_id}).sort("created_at", "_id").to_list()
+
+
+async def count_passkeys(user_id: str, session: UnitSession | None = None) -> int:
+    return await Passkey.find({"user_id": user_id}, session=session).count()
+
+
+# ---- Ethereum accounts -----------------------------------------------------------------------------------------------------
+
+
+async def count_ethereum_accounts(user_id: str, session: UnitSession | None = None) -> int:
+    return await EthereumAccount.find({"user_id": user_id}, session=session).count()
