@@ -1,12 +1,12 @@
 """Every document of the product: the one place where they are listed."""
 
-from crypto_api.audit.documents import AuditRecord
+from crypto_api.audit.documents import AuditQueued, AuditRecord, AuditSeal
 from crypto_api.chains.documents import ChainBlock, ChainCursor, TokenContract
 from crypto_api.classification.documents import Counterparty
 from crypto_api.employees.documents import Employee
 from crypto_api.events.documents import Event, EventHead
 from crypto_api.idempotency.documents import IdempotentRequest
-from crypto_api.identity.documents import Attempts, EthereumAccount, KnownDevice, OneTimeToken, Passkey, Session, SigningKey, User
+from crypto_api.identity.documents import Attempts, DueMail, EthereumAccount, KnownDevice, OneTimeToken, Passkey, Session, SigningKey, User
 from crypto_api.ledger.documents import Account, AccountBalance, JournalEntry
 from crypto_api.organizations.documents import Company, CustomRole, Invitation, Membership, Organization
 from crypto_api.prices.documents import ManualPrice, OraclePrice
@@ -29,8 +29,11 @@ DOCUMENTS: list[type[BaseDocument]] = [
     EthereumAccount,
     Attempts,
     KnownDevice,
+    DueMail,
     SigningKey,
     AuditRecord,
+    AuditSeal,
+    AuditQueued,
     IdempotentRequest,
     Event,
     EventHead,

@@ -24,9 +24,10 @@ async def record(
     after: Mapping[str, Any] | None = None,
     outcome: Outcome = Outcome.DONE,
     actor_id: str | None = None,
+    actor_name: str | None = None,
 ) -> AuditRecord:
     """`action` is dotted and in the past tense, `subject` its kind and id. `before` and `after` may be whole objects: what did not change is left
-    out, secrets are blanked. `actor_id` where the origin of the request does not tell, as when logging in."""
+    out, secrets are blanked. `actor_id` (and `actor_name`) where the origin of the request does not tell, as when logging in."""
     here = origin.current()
     was, became = rules.difference(before, after)
     row = AuditRecord(
@@ -36,13 +37,14 @@ async def record(
         action=action,
         outcome=outcome,
         actor_id=actor_id or here.user_id,
+        actor_name=actor_name if actor_name is not None else here.user_name if actor_id in (None, here.user_id) else "",
         session_id=here.session_id,
         ip=here.ip,
         device=here.device,
         request_id=here.request_id,
         subject_kind=subject[0],
         subject_id=subject[1],
-        summary=summary,
+        summary=summary[: rules.TEXT_MAX],
         before=was,
         after=became,
     )

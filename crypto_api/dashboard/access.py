@@ -154,12 +154,12 @@ async def visitor_of(request: HttpRequest) -> Visitor | None:
     principal = await authenticate_dashboard(cookie, now=runtime.clock.now()) if cookie else None
     if principal is None:
         return None
-    origin.identified(principal.user_id, principal.session_id)
     org_id = principal.org_id
     head = await events.head(org_id) if org_id else 0  # before anything else is read: what comes later is told by the socket
     user = await identity.user(principal.user_id)
     if user is None:
         return None
+    origin.identified(principal.user_id, principal.session_id, user.username)
     organization = await organizations.get(org_id) if org_id else None
     enterable = [] if is_fragment(request) else await _enterable(principal)
     zone = _zone(request, organization)

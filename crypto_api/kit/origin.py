@@ -16,6 +16,7 @@ class Origin:
     ip: str | None = None
     device: str | None = None
     user_id: str | None = None
+    user_name: str = ""  # as it is at this moment: the audit log keeps it
     session_id: str | None = None
 
 
@@ -36,6 +37,6 @@ def of(origin: Origin) -> Iterator[None]:
         _current.reset(token)
 
 
-def identified(user_id: str, session_id: str | None) -> None:
+def identified(user_id: str, session_id: str | None, user_name: str = "") -> None:
     """From here on in this request or job it is known who acts."""
-    _current.set(replace(_current.get(), user_id=user_id, session_id=session_id))
+    _current.set(replace(_current.get(), user_id=user_id, session_id=session_id, user_name=user_name))

@@ -1,0 +1,19 @@
+"""CSV for programs of tables: what a cell holds is text there too, never a formula (OWASP, "CSV injection")."""
+
+import csv
+import io
+from collections.abc import Iterable
+
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def safe_cell(text: str) -> str:
+    """With a ' in front where a program of tables would compute instead of show. Numbers of our own go in as they are, without this."""
+    return f"'{text}" if text.lstrip(" ").startswith(_STARTS_A_FORMULA) else text
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    """One line (RFC 4180), every cell safe."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow([safe_cell(cell) for cell in cells])
+    return line.getvalue()
