@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 from pymongo import ASCENDING, IndexModel
 
-from crypto_api.identity.types import Factor, Purpose
+from crypto_api.identity.types import Factor, Letter, Purpose
 from mongodb_config.base_document import SharedDocument
 
 
@@ -176,6 +176,25 @@ class KnownDevice(SharedDocument):
         ]
 
 
+class DueMail(SharedDocument):
+    """Shared: as the person is. A letter that is owed to somebody, with what the log-in to their account depends on. A job sends it, a sweep
+    what the job did not; links and tokens are made when it is sent."""
+
+    kind: Letter
+    to: str
+    user_id: str | None  # None: nobody has this address; kept so that asking for it costs the same, and never sent
+    data: dict[str, str] = {}
+    sent_at: datetime | None = None
+    expires_at: datetime
+
+    class Settings:
+        name = "due_mails"
+        indexes = [
+            IndexModel([("created_at", ASCENDING)], partialFilterExpression={"sent_at": None}, name="due"),
+            IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="expiry"),
+        ]
+
+
 class SigningKey(SharedDocument):
     """Shared: a key that signs access tokens; `_id` is the `kid`. The newest signs, the others verify until `retired_at`."""
 
@@ -184,3 +203,7 @@ class SigningKey(SharedDocument):
 
     class Settings:
         name = "signing_keys"
+        indexes = [
+            # one signs: of two processes that make the first at the same moment, one does
+            IndexModel([("retired_at", ASCENDING)], unique=True, partialFilterExpression={"retired_at": None}, name="signs"),
+        ]

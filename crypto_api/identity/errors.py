@@ -1,7 +1,7 @@
 """Errors of the slice. What they say never tells whether an account exists."""
 
 from crypto_api.identity.types import Purpose
-from crypto_api.kit.errors import Conflict, PermissionDenied, Unauthenticated
+from crypto_api.kit.errors import Conflict, PermissionDenied, TooManyRequests, Unauthenticated
 
 
 class InvalidCredentials(Unauthenticated):
@@ -32,6 +32,13 @@ class AccountSuspended(PermissionDenied):
 
     def __init__(self) -> None:
         super().__init__("This account is suspended. Ask the operator of this installation.")
+
+
+class TooManyAttempts(TooManyRequests):
+    code = "too_many_attempts"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("Too many failed tries. Wait a moment before the next.", retry_after_s=retry_after_s)
 
 
 class EmailTaken(Conflict):

@@ -15,6 +15,13 @@ SET_PASSWORD_LIFETIME = timedelta(days=7)
 CHALLENGE_LIFETIME = timedelta(minutes=5)
 APPROVAL_LIFETIME = timedelta(minutes=5)
 DEVICE_LIFETIME = timedelta(days=180)
+ATTEMPTS_FREE = 5
+"""Failed tries at one door before each further one must wait."""
+ATTEMPTS_KEPT = timedelta(days=1)
+BLOCK_MAX = timedelta(minutes=15)
+MAILS_AN_HOUR = 3
+MAIL_KEPT = timedelta(days=7)
+SEEN_EVERY = timedelta(minutes=1)
 DEVICE_COOKIE = "coffer_device"
 DASHBOARD_COOKIE = "coffer_session"  # the pages set it, the sockets read it
 
@@ -39,6 +46,36 @@ class Purpose(StrEnum):
     """The use of a wallet's key."""
     SECURITY = "security"
     """A change of how this person gets in. A log-in of the last five minutes counts as well."""
+
+
+class Letter(StrEnum):
+    """Mails of an account that are kept in the database until they are sent."""
+
+    VERIFY_EMAIL = "verify_email"
+    ALREADY_REGISTERED = "already_registered"
+    RESET_PASSWORD = "reset_password"  # noqa: S105  a name
+    SET_PASSWORD = "set_password"  # noqa: S105  a name
+    CHANGE_EMAIL = "change_email"
+    NOTICE = "notice"
+
+
+class Limited(StrEnum):
+    """What one address of the network may do only so often."""
+
+    FAILED_LOG_INS = "failed_log_ins"
+    REGISTRATIONS = "registrations"
+    MAILS = "mails"
+    RESETS = "resets"
+
+
+class SourceLimiter(Protocol):
+    """Counts by address of the network. Unavailable counters refuse nobody."""
+
+    async def admit(self, what: str, source: str | None) -> None:
+        """TooManyRequests when this source has used up what it may; counts nothing."""
+
+    async def count(self, what: str, source: str | None) -> None:
+        """Counts one. TooManyRequests when it is one too many."""
 
 
 class Notice(StrEnum):
