@@ -159,20 +159,6 @@ async def act_in(session: UnitSession, session_id: str, org_id: str | None, now:
     return Session.model_validate(row) if row else None
 
 
-async def end_sessions_within(session: UnitSession, org_id: str, user_id: str, reason: str, now: datetime, *, but_for: str | None = None) -> int:
-    """Those of one person that act in one organisation; how many."""
-    where = {"org_id": org_id, "user_id": user_id, "ended_at": None, "_id": {"$ne": but_for}}
-    done = await Session.get_pymongo_collection().update_many(where, {"$set": {"ended_at": now, "ended_reason": reason}}, session=session)
-    return done.modified_count
-
-
-async def end_all_sessions_of(session: UnitSession, user_id: str, reason: str, now: datetime) -> int:
-    """Those of one person, wherever they act; how many."""
-    where = {"user_id": user_id, "ended_at": None}
-    done = await Session.get_pymongo_collection().update_many(where, {"$set": {"ended_at": now, "ended_reason": reason}}, session=session)
-    return done.modified_count
-
-
 async def set_suspended(session: UnitSession, row: User, suspended_at: datetime | None) -> User | None:
     """Compare-and-set on the version of `row`."""
     changed: dict[str, Any] | None = await User.get_pymongo_collection().find_one_and_update(
@@ -202,9 +188,3 @@ async def count_users() -> int:
 
 async def count_live_sessions(now: datetime) -> int:
     return await Session.find({"ended_at": None, "expires_at": {"$gt": now}}).count()
-
-
-async def last_log_ins(user_ids: Collection[str]) -> dict[str, datetime]:
-    """When each of these people last opened a session, as far as sessions are kept."""
-    stages = [{"$match": {"user_id": {"$in": list(user_ids)}}}, {"$group": {"_id": "$user_id", "at": {"$max": "$created_at"}}}]
-    return {row["_id"]: row["at"] async for row in await Session.get_pymongo_collection().aggregate(stages)}
