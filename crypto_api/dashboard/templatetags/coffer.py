@@ -130,9 +130,23 @@ def words(value: object) -> str:
     return text[:1].upper() + text[1:].lower()
 
 
-def entry_of(mapping: dict[str, object], key: str) -> object:
+def sentence(text: object) -> str:
+    """With a full stop, unless it ends in a mark already."""
+    said = str(text).strip()
+    return said if not said or said[-1] in ".!?…" else f"{said}."
+
+
+def duration(seconds: int) -> str:
+    """A wait in words: `40 seconds`, `12 minutes`, `2 hours`; never less than there is to wait."""
+    for size, name in ((3600, "hour"), (60, "minute")):
+        if seconds > 2 * size:
+            return f"{-(-seconds // size)} {name}s"
+    return f"{seconds} second{'' if seconds == 1 else 's'}"
+
+
+def entry_of(mapping: dict[str, object] | None, key: str) -> object:
     """What a mapping has under a key that is itself a variable; nothing for one it does not have."""
-    return mapping.get(key, "")
+    return mapping.get(key, "") if mapping else ""
 
 
 def codes_of(lines: Iterable[Line]) -> list[str]:
@@ -162,6 +176,8 @@ for _filter in (
     when,
     when_long,
     words,
+    sentence,
+    duration,
     entry_of,
     codes_of,
 ):

@@ -36,9 +36,19 @@
     setTimeout(() => button.classList.remove("is-copied"), 1500);
   };
 
+  const reveal = (button) => {
+    const field = document.getElementById(button.dataset.reveal);
+    const shown = field.type === "password";
+    field.type = shown ? "text" : "password";
+    button.setAttribute("aria-pressed", String(shown));
+    field.focus();
+  };
+
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-copy], [data-theme-choice], [data-toggle-rail]");
+    const target = event.target.closest("[data-copy], [data-reveal], [data-print], [data-theme-choice], [data-toggle-rail]");
     if (!target) return;
+    if (target.dataset.reveal) { reveal(target); return; }
+    if (target.dataset.print !== undefined) { print(); return; }
     if (target.dataset.copy !== undefined) { event.preventDefault(); copy(target); return; }
     if (target.dataset.themeChoice) {
       stored.set("tabler-theme", target.dataset.themeChoice);
@@ -55,6 +65,31 @@
     }
   });
 
+  // After a form was refused: to the first wrong field, whose description says why; else to what is said about the form as a whole.
+  (document.querySelector("main [aria-invalid='true']") ?? document.querySelector("main #problem"))?.focus();
+
+  // What runs out: `data-until` is an instant, `data-wait` a number of seconds to wait. Both end in what the server says when asked again.
+  const clock = (left) => `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+  for (const node of document.querySelectorAll("[data-until], [data-wait]")) {
+    const ends = node.dataset.until ? Date.parse(node.dataset.until) : Date.now() + Number(node.dataset.wait) * 1000;
+    const show = () => {
+      const left = Math.ceil((ends - Date.now()) / 1000);
+      if (left > 0) { node.textContent = node.dataset.until ? clock(left) : `Try again in ${clock(left)}.`; return; }
+      clearInterval(ticking);
+      if (node.dataset.until) location.reload(); else node.textContent = "You can try again now.";
+    };
+    const ticking = setInterval(show, 1000);
+    show();
+  }
+  // A form is sent once, however often its button is pressed.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || event.defaultPrevented) return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+    setTimeout(() => delete form.dataset.sent, 5000); // the answer may be a file, and the page still be here
+  });
+
   for (const form of document.querySelectorAll("[data-auto-submit]")) {
     form.addEventListener("change", (event) => { if (event.target.matches("select")) form.requestSubmit(); });
     form.addEventListener("submit", () => { // empty filters do not stand in the address
@@ -69,7 +104,9 @@
     form.addEventListener("change", show);
     show();
   }
-  addEventListener("pageshow", (event) => { // a page out of the back-forward cache may show somebody else's session
+  addEventListener("pageshow", (event) => {
+    for (const form of document.forms) delete form.dataset.sent;
+    // a page out of the back-forward cache may show somebody else's session
     if (event.persisted) location.reload();
   });
 
