@@ -89,6 +89,10 @@ async def members(org_id: str) -> list[Membership]:
     return await Membership.find({"org_id": org_id}).sort("+_id").to_list()
 
 
+async def members_among(org_id: str, user_ids: Collection[str]) -> list[Membership]:
+    return await Membership.find({"org_id": org_id, "user_id": {"$in": list(user_ids)}}).to_list()
+
+
 async def page_of_members(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Membership]:
     return await _page(Membership, org_id, where, request)
 
@@ -198,6 +202,10 @@ async def open_invitations_for(email: str, now: datetime) -> list[Invitation]:
 
 async def open_invitation_to(org_id: str, email: str, session: Session) -> Invitation | None:
     return await Invitation.find_one({"org_id": org_id, "email": email, "state": InvitationState.OPEN}, session=session)
+
+
+async def open_invitations_among(org_id: str, invitation_ids: Collection[str]) -> list[Invitation]:
+    return await Invitation.find({"_id": {"$in": list(invitation_ids)}, "org_id": org_id, "state": InvitationState.OPEN}).to_list()
 
 
 async def page_of_invitations(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Invitation]:
