@@ -39,11 +39,12 @@ Fields = dict[str, Any]
 
 def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[Fields | None, Fields | None]:
     """The changed fields alone, in a form that is stored and shown as it is."""
-    was = {name: plain(name, value) for name, value in (before or {}).items()}
-    became = {name: plain(name, value) for name, value in (after or {}).items()}
+    old, new = before or {}, after or {}
+    names = [*old, *(name for name in new if name not in old)]
     if before is not None and after is not None:
-        changed = [name for name in {**was, **became} if (before or {}).get(name) != (after or {}).get(name)]
-        was, became = ({name: side[name] for name in changed if name in side} for side in (was, became))
+        names = [name for name in names if old.get(name) != new.get(name)]
+    was = {_key(name): plain(name, old[name]) for name in names if name in old}
+    became = {_key(name): plain(name, new[name]) for name in names if name in new}
     return (was if before is not None else None), (became if after is not None else None)
 
 
