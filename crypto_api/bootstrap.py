@@ -8,6 +8,7 @@ from beanie import init_beanie
 from crypto_api.adapters.channel_layer import Frames
 from crypto_api.adapters.json_rpc import JsonRpcChain
 from crypto_api.adapters.key_sealing import KeySealer
+from crypto_api.adapters.limiter import Limiter
 from crypto_api.adapters.mail import Mailer
 from crypto_api.adapters.ollama import OllamaModel
 from crypto_api.adapters.queue import JobQueue
@@ -62,6 +63,7 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
             llm=_language_model(config),
             sealer=KeySealer(config.master_key.get_secret_value(), config.master_key_id),
             box=SecretBox(*_secret_keys(config)),
+            limiter=await stack.enter_async_context(Limiter(config.redis_url, config.rates())),
             clock=clock or SystemClock(),
         )
 

@@ -1,16 +1,27 @@
 """Settings from the environment or `.env`: one typed object, documented in `.env.example`. Networks come from a JSON file."""
 
+import re
 from base64 import b64decode
 from pathlib import Path
 from typing import Annotated
 
 import orjson
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crypto_api.kit.networks import NetworkConfig
 
 CommaList = Annotated[list[str], NoDecode, BeforeValidator(lambda value: value.split(",") if isinstance(value, str) else value)]
+
+
+def _rate(value: str) -> str:
+    if not _RATE.fullmatch(value):
+        raise ValueError("must look like: 100 per 15 minutes")
+    return value
+
+
+_RATE = re.compile(r"[1-9][0-9]{0,8} per ([1-9][0-9]{0,3} )?(second|minute|hour|day)s?", re.ASCII)
+Rate = Annotated[str, AfterValidator(_rate)]
 
 
 class Config(BaseSettings):
@@ -42,6 +53,10 @@ class Config(BaseSettings):
     frontend_url: str = "http://127.0.0.1:8000"
     backend_url: str = "http://127.0.0.1:8000"
     bcrypt_cost: int = Field(default=12, ge=4, le=16)
+    limit_failed_log_ins: Rate = "100 per 15 minutes"
+    limit_registrations: Rate = "300 per 10 minutes"
+    limit_mails: Rate = "60 per 10 minutes"
+    limit_resets: Rate = "60 per 10 minutes"
     log_dir: Path = Path("logs")
 
     @field_validator("secret_key")
@@ -61,6 +76,11 @@ class Config(BaseSettings):
         if size != 32:
             raise ValueError("MASTER_KEY must be 32 bytes in base64")
         return value
+
+    def rates(self) -> dict[str, str]:
+        """What one address of the network may do how often, by its name without `limit_`."""
+        found = self.model_dump(include={name for name in type(self).model_fields if name.startswith("limit_")})
+        return {name.removeprefix("limit_"): rate for name, rate in found.items()}
 
     def load_networks(self) -> dict[str, NetworkConfig]:
         """The followed networks by slug. ValueError when the file is absent or wrong."""

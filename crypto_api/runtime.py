@@ -7,6 +7,7 @@ from typing import Any
 from crypto_api.adapters.channel_layer import Frames
 from crypto_api.adapters.json_rpc import JsonRpcChain
 from crypto_api.adapters.key_sealing import KeySealer
+from crypto_api.adapters.limiter import Limiter
 from crypto_api.adapters.mail import Mailer
 from crypto_api.adapters.ollama import OllamaModel
 from crypto_api.adapters.queue import JobQueue
@@ -34,6 +35,7 @@ class Runtime:
     llm: OllamaModel | None
     sealer: KeySealer
     box: SecretBox
+    limiter: Limiter
     clock: Clock
 
 

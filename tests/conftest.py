@@ -20,6 +20,8 @@ os.environ.setdefault("SECRET_KEY", TEST_SECRET_KEY)
 os.environ.setdefault("MASTER_KEY", TEST_MASTER_KEY)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crypto_project.settings")
 os.environ["BCRYPT_COST"] = "4"  # the cost is a setting; its smallest value keeps the suite fast
+for what in ("FAILED_LOG_INS", "REGISTRATIONS", "MAILS", "RESETS"):
+    os.environ[f"LIMIT_{what}"] = "1000000 per minute"  # every test comes from one address
 
 from crypto_api.bootstrap import open_runtime  # noqa: E402
 from crypto_api.config import Config  # noqa: E402

@@ -8,12 +8,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from crypto_api.kit.errors import BoxBroken
+
 _NONCE_BYTES = 12
 _VERSION = "v1"
-
-
-class BoxBroken(Exception):
-    """It was altered, belongs elsewhere, or was sealed under another SECRET_KEY."""
 
 
 class SecretBox:

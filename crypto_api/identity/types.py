@@ -75,6 +75,9 @@ class SourceLimiter(Protocol):
         """TooManyRequests when this source has used up what it may; counts nothing."""
 
     async def count(self, what: str, source: str | None) -> None:
+        """Counts one, and refuses nothing."""
+
+    async def take(self, what: str, source: str | None) -> None:
         """Counts one. TooManyRequests when it is one too many."""
 
 

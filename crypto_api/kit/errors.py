@@ -84,3 +84,7 @@ class Unavailable(CoreError):
     def __init__(self, detail: str, *, retry_after_s: int = 5, code: str | None = None) -> None:
         super().__init__(detail, code=code)
         self.retry_after_s = retry_after_s
+
+
+class BoxBroken(Exception):
+    """A sealed secret does not open: it was altered, belongs elsewhere, or was sealed under another SECRET_KEY. A fault, not an answer."""
