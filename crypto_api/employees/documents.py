@@ -16,6 +16,7 @@ class Employee(TenantDocument):
     start_date: str | None = None  # YYYY-MM-DD
     user_id: str | None = None  # once there is an account behind it, and its person agreed
     manager_id: str | None = None  # another employee
+    invitation_id: str | None = None  # by which they were asked to join
     status: EmployeeStatus
     present: bool = True  # False with REMOVED: the address is free again
     verified_by: str | None = None

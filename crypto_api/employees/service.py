@@ -21,6 +21,7 @@ from crypto_api.employees.types import Decision, EmployeeStatus, NewEmployee
 from crypto_api.events import service as events
 from crypto_api.events.types import DomainEvent
 from crypto_api.identity import store as identities
+from crypto_api.identity.documents import User
 from crypto_api.kit.errors import InvalidInput, NotFound, PreconditionFailed
 from crypto_api.kit.ids import new_id
 from mongodb_config.unit_of_work import Session
@@ -41,10 +42,12 @@ _TOLD = (
 )
 
 
-def prepare(org_id: str, new: NewEmployee, status: EmployeeStatus, now: datetime) -> Employee:
+def prepare(
+    org_id: str, new: NewEmployee, status: EmployeeStatus, now: datetime, *, employee_id: str = "", invitation_id: str | None = None
+) -> Employee:
     """The employee as it is to be stored."""
     return Employee(
-        id=new_id("emp"),
+        id=employee_id or new_id("emp"),
         created_at=now,
         updated_at=now,
         org_id=org_id,
@@ -55,9 +58,27 @@ def prepare(org_id: str, new: NewEmployee, status: EmployeeStatus, now: datetime
         job_title=new.job_title,
         department=new.department,
         manager_id=new.manager_id,
+        invitation_id=invitation_id,
         start_date=new.start_date,
         status=status,
     )
+
+
+def known(employee: Employee, user: User) -> Employee:
+    """As a member of the organisation, who needs not be asked: what it did not say of them comes from their account."""
+    told = {"status": EmployeeStatus.PENDING, "invitation_id": None, **_from_account(employee, user)}
+    return Employee.model_validate({**employee.model_dump(by_alias=True), **told})
+
+
+def _from_account(employee: Employee, user: User) -> dict[str, Any]:
+    first_name, last_name = employee.first_name or user.first_name, employee.last_name or user.last_name
+    return {
+        "user_id": user.id,
+        "email": user.email,
+        "first_name": first_name,
+        "last_name": last_name,
+        "name_folded": rules.folded_name(first_name, last_name),
+    }
 
 
 async def add(session: Session, employee: Employee, now: datetime) -> Employee:
@@ -93,20 +114,7 @@ async def joined(session: Session, org_id: str, employee_id: str, user_id: str, 
     user = await identities.user(user_id)
     if before is None or user is None or before.status is not EmployeeStatus.INVITED:
         return None
-    first_name, last_name = before.first_name or user.first_name, before.last_name or user.last_name
-    after = await _put(
-        session,
-        before,
-        {
-            "status": EmployeeStatus.PENDING,
-            "user_id": user_id,
-            "email": user.email,
-            "first_name": first_name,
-            "last_name": last_name,
-            "name_folded": rules.folded_name(first_name, last_name),
-            "updated_at": now,
-        },
-    )
+    after = await _put(session, before, {"status": EmployeeStatus.PENDING, "updated_at": now, **_from_account(before, user)})
     await _record(session, after, "employee.joined", f"{_named(after)} joined and waits for verification", now, before, EmployeeJoined)
     return after
 
