@@ -30,7 +30,12 @@ async def authenticate_access(tokens: AccessTokens, token: str, now: datetime) -
 async def authenticate_dashboard(cookie: str, now: datetime) -> Principal | None:
     """None when the cookie names no live session: the page then offers the log-in."""
     session = await identities.live_session_by_dashboard(hash_token(cookie), now)
-    return await _principal(session, session.expires_at) if session else None
+    if session is None:
+        return None
+    try:
+        return await _principal(session, session.expires_at)
+    except InvalidToken:
+        return None
 
 
 async def authenticate_ticket(uow: UnitOfWork, ticket: str, now: datetime) -> Principal:
@@ -48,8 +53,13 @@ async def authenticate_session(session_id: str, now: datetime) -> Principal:
 
 
 async def _principal(session: Session, expires_at: datetime) -> Principal:
+    """InvalidToken for somebody whose account is suspended or gone: it counts for a session that was open before, too."""
+    user = await identities.user(session.user_id)
+    if user is None or user.suspended_at is not None:
+        raise InvalidToken
     if session.org_id is None:
-        return await _without_organization(session, expires_at)
+        role = Role.PLATFORM_ADMIN if user.platform_admin else None
+        return Principal(session.user_id, None, role, PERMISSIONS[role] if role else frozenset(), session.id, expires_at)
     membership = await organizations.membership(session.org_id, session.user_id)
     if membership is None:
         return Principal(session.user_id, None, None, frozenset(), session.id, expires_at)
@@ -64,12 +74,6 @@ async def permissions_of(org_id: str, role: str) -> frozenset[Permission]:
         return PERMISSIONS[role]
     own = await organizations.custom_role(org_id, role)
     return frozenset(own.permissions) & GRANTABLE if own else frozenset()
-
-
-async def _without_organization(session: Session, expires_at: datetime) -> Principal:
-    user = await identities.user(session.user_id)
-    role = Role.PLATFORM_ADMIN if user is not None and user.platform_admin else None
-    return Principal(session.user_id, None, role, PERMISSIONS[role] if role else frozenset(), session.id, expires_at)
 
 
 async def _denied(session: Session, membership: Membership) -> Denied | None:

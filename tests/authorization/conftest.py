@@ -1,0 +1,101 @@
+"""One installation for the whole matrix: a server, a chain, two organisations."""
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+
+import aiohttp
+import orjson
+import pytest
+
+from crypto_api.bootstrap import open_runtime
+from crypto_api.config import Config
+from crypto_api.documents import DOCUMENTS
+from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
+from crypto_project.embedded.servers import Addresses
+from mongodb_config.client import connect
+from mongodb_config.migrations import deploy
+from tests.authorization.casting import Casting
+from tests.authorization.house import House
+from tests.conftest import TEST_MASTER_KEY, TEST_SECRET_KEY
+from tests.http.conftest import serve
+from tests.tenant_guard import guard
+
+
+@dataclass
+class Tally:
+    cells: dict[str, int] = field(default_factory=dict)
+    without_success: dict[str, str] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+    ended: float = 0.0
+
+    def add(self, name: str, cells: int) -> None:
+        self.cells[name] = self.cells.get(name, 0) + cells
+        self.ended = time.monotonic()
+
+
+TALLY = Tally()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if TALLY.cells:
+        terminalreporter.section("authorisation matrix")
+        for part in ("operation", "page", "console"):
+            rows = {name: count for name, count in TALLY.cells.items() if name.startswith(f"{part} ")}
+            if rows:
+                terminalreporter.line(f"{part}s: {len(rows)}, cells: {sum(rows.values())}")
+        total = sum(TALLY.cells.values())
+        terminalreporter.line(f"cells in all: {total}, seconds: {TALLY.ended - TALLY.began:.1f}")
+        for name, why in sorted(TALLY.without_success.items()):
+            terminalreporter.line(f"never answers 2xx here: {name} ({why})")
+
+
+@pytest.fixture
+def tally() -> Tally:
+    return TALLY
+
+
+@pytest.fixture(autouse=True)
+def every_query_names_the_organisation() -> Iterator[None]:
+    guard.violations.clear()
+    yield
+    assert guard.violations == []
+
+
+@pytest.fixture(scope="module")
+async def house(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    TALLY.began = min(TALLY.began, time.monotonic())
+    folder, name = tmp_path_factory.mktemp("house"), f"test_matrix_{secrets.token_hex(6)}"
+    client = connect(addresses.mongodb_uri)
+    await deploy(client, name, DOCUMENTS)
+    options = ChainNodeOptions(mining=False, keep=False)
+    node, port = chain_node(folder / "node", folder, options)
+    await node.start()
+    networks = folder / "networks.json"
+    row = {"slug": "testnet", "name": "Test", "chain_id": options.chain_id, "rpc_urls": [f"http://127.0.0.1:{port}"], "confirmations": 2}
+    networks.write_bytes(orjson.dumps([row]))
+    config = Config(
+        _env_file=None,
+        mongodb_uri=addresses.mongodb_uri,
+        redis_url=addresses.redis_url,
+        mongodb_database=name,
+        networks=networks,
+        log_dir=folder / "logs",
+        secret_key=TEST_SECRET_KEY,
+        master_key=TEST_MASTER_KEY,
+        email_mock_mode=True,
+        bcrypt_cost=4,
+    )
+    try:
+        async with open_runtime(config) as runtime, serve(runtime) as base_url, aiohttp.ClientSession() as http:
+            yield House(runtime, base_url, http)
+    finally:
+        await node.stop()
+        await client.drop_database(name)
+        await client.close()
+
+
+@pytest.fixture(scope="module")
+async def casting(house: House) -> Casting:
+    return Casting(house, await house.organization(), await house.organization())

@@ -1,0 +1,169 @@
+"""Each operation in every column, with every id swapped for a foreign one. `COFFER_MATRIX=get_wallet,…` or `-k` restricts it."""
+
+import asyncio
+import os
+import re
+from dataclasses import dataclass, field
+
+import pytest
+
+from crypto_api.kit.ids import new_id
+from crypto_api.organizations.types import Role
+from tests.authorization import cells as expected
+from tests.authorization import product
+from tests.authorization.bodies import Request, request_for
+from tests.authorization.casting import Asker, Casting
+from tests.authorization.cells import COLUMNS, PASS, ROLES, STEP_UP_COLUMNS, Cells
+from tests.authorization.conftest import Tally
+from tests.authorization.house import Answer, House, differences
+from tests.authorization.objects import KINDS, absent
+from tests.authorization.product import Operation
+
+CELLS = expected.operations()
+REQUEST_ID = {"X-Request-Id": "same"}
+_wanted = [name for name in os.environ.get("COFFER_MATRIX", "").split(",") if name]
+
+
+def names() -> list[str]:
+    return [name for name in CELLS if not _wanted or name in _wanted]
+
+
+@dataclass
+class Trial:
+    """One operation on the way through its cells."""
+
+    house: House
+    casting: Casting
+    cells: Cells
+    operation: Operation
+    faults: list[str] = field(default_factory=list)
+    tried: int = 0
+    successes: int = 0
+    audit_due: dict[str, tuple[str, str]] = field(default_factory=dict)  # request id → column, organisation
+    _shared: dict[str, "asyncio.Task[Request]"] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        before = await self._prepared()
+        await asyncio.gather(*(self._shared_cell(column) for column in self._columns() if not self._is_fresh(column)))
+        if self.cells.changes_something:
+            after = await self.house.dump(self.casting.org_id, self.casting.foreign)
+            self.faults += [f"somebody who may not changed {what}" for what in differences(before, after)]
+        await asyncio.gather(*(self._fresh_cell(column) for column in self._columns() if self._is_fresh(column)))
+        for place, kind in self.cells.ids.items():
+            if kind != "-":
+                await self._swapped(place, kind)
+        await self._audited()
+
+    def _columns(self) -> list[str]:
+        return [*COLUMNS, *ROLES, *(STEP_UP_COLUMNS if self.cells.step_up else ())]
+
+    def _is_fresh(self, column: str) -> bool:
+        """Whoever may change something does it in an organisation of their own, so that nobody else's request rests on it."""
+        return self.cells.changes_something and self.cells.expected(column) == PASS
+
+    async def _prepared(self) -> dict[str, list[object]]:
+        """Everybody and everything that the shared cells need is there before the first dump."""
+        shared = [column for column in self._columns() if not self._is_fresh(column)]
+        askers = await asyncio.gather(*(self.casting.asker(column, self.cells) for column in shared))
+        await asyncio.gather(*(self._request(asker) for asker in askers))
+        return await self.house.dump(self.casting.org_id, self.casting.foreign)
+
+    async def _request(self, asker: Asker) -> Request:
+        """One for each organisation; its objects are their own where they are a person's."""
+        personal = any(kind in PERSONAL for kind in self.cells.ids.values())
+        key = asker.person.user_id if personal else asker.org_id
+        if key not in self._shared:
+            self._shared[key] = asyncio.ensure_future(request_for(self.house, self.cells, self.operation, asker.org_id, asker.person))
+        return await self._shared[key]
+
+    async def _shared_cell(self, column: str) -> None:
+        asker = await self.casting.asker(column, self.cells)
+        self._judge(column, await self._send(await self._request(asker), asker))
+
+    async def _fresh_cell(self, column: str) -> None:
+        asker = await self.casting.fresh(column, self.cells)
+        request = await request_for(self.house, self.cells, self.operation, asker.org_id, asker.person)
+        request_id = new_id("req")
+        answer = await self._send(request, asker, {"X-Request-Id": request_id})
+        self._judge(column, answer)
+        if answer.status < 300:
+            self.audit_due[request_id] = (column, asker.org_id)
+
+    async def _send(self, request: Request, asker: Asker, headers: dict[str, str] | None = None) -> Answer:
+        return await self.house.call(
+            self.operation.method,
+            request.filled(self.operation.path),
+            query=request.query,
+            body=request.body,
+            headers={**asker.headers, **request.headers, **(headers or {})},
+        )
+
+    def _judge(self, column: str, answer: Answer) -> None:
+        self.tried += 1
+        wanted = self.cells.expected(column)
+        if wanted == PASS:
+            good = answer.status < 300 or (bool(self.cells.no_success) and answer.status not in (401, 403) and answer.status < 500)
+            self.successes += answer.status < 300
+        else:
+            status, _, code = wanted.partition(" ")
+            good = answer.status == int(status) and code in ("", answer.code)
+        if not good:
+            self.faults.append(f"{column}: expected {wanted}, got {answer}")
+
+    async def _swapped(self, place: str, kind: str) -> None:
+        """The foreign one and one that does not exist, by every role: alike for whoever may, and refused for whoever may not."""
+        owner = await self.house.in_role(self.casting.foreign, Role.ADMIN)
+        foreign = await KINDS[kind](self.house, self.casting.foreign, owner)
+        before = await self.house.dump(self.casting.foreign)
+        await asyncio.gather(*(self._swapped_by(role, place, foreign) for role in ROLES))
+        after = await self.house.dump(self.casting.foreign)
+        self.faults += [f"{place}: the foreign organisation changed: {what}" for what in differences(before, after)]
+
+    async def _swapped_by(self, role: str, place: str, foreign: str) -> None:
+        may = role in self.cells.may
+        asker = await (self.casting.fresh(role, self.cells) if may and self.cells.changes_something else self.casting.asker(role, self.cells))
+        request = await request_for(self.house, self.cells, self.operation, asker.org_id, asker.person) if may else await self._request(asker)
+        one = await self._send(request.with_id(place, foreign), asker, REQUEST_ID)
+        other = await self._send(request.with_id(place, absent(foreign)), asker, REQUEST_ID)
+        self.tried += 2
+        if one.told() != other.told():
+            self.faults.append(f"{role}, {place}: the foreign one answers {one.told()}, an absent one {other.told()}")
+        wanted = int(self.cells.foreign.get(place, 404 if place.startswith("path.") else 0)) if may else 403
+        if wanted and one.status != wanted:
+            self.faults.append(f"{role}, {place}: expected {wanted} for a foreign one, got {one}")
+        if not wanted and (one.status in (401, 403) or one.status >= 500):
+            self.faults.append(f"{role}, {place}: got {one} for a foreign one")
+
+    async def _audited(self) -> None:
+        if not self.audit_due or self.cells.unaudited:
+            return
+        found = await self.house.audited(list(self.audit_due))
+        for request_id, (column, org_id) in self.audit_due.items():
+            if not set(found.get(request_id, [])) & {org_id, "installation"}:
+                self.faults.append(f"{column}: changed something and left no audit record ({found.get(request_id)})")
+
+
+def told(faults: list[str]) -> str:
+    """Equal faults of several columns in one line."""
+    alike: dict[str, list[str]] = {}
+    for fault in faults:
+        column, _, rest = fault.partition(": ")
+        alike.setdefault(_REQUEST_ID.sub("", rest), []).append(column)
+    return "\n".join([f"{len(faults)} faults", *(f"{', '.join(columns)}: {rest}"[:900] for rest, columns in alike.items())])
+
+
+_REQUEST_ID = re.compile(r"req_\w+")
+PERSONAL = {"session", "passkey", "ethereum_account", "known_device"}
+
+
+@pytest.mark.parametrize("name", names())
+async def test_operation(name: str, house: House, casting: Casting, tally: Tally) -> None:
+    trial = Trial(house, casting, CELLS[name], product.operations()[name])
+    await trial.run()
+    tally.add(f"operation {name}", trial.tried)
+    if CELLS[name].no_success:
+        tally.without_success[name] = CELLS[name].no_success
+    elif not trial.successes:
+        trial.faults.append("nobody reached a 2xx")
+    if trial.faults:
+        pytest.fail(told(trial.faults), pytrace=False)
