@@ -8,7 +8,7 @@ from crypto_api.adapters.queue import JOB_TIMEOUT_S, Handler
 from crypto_api.flows.end_abandoned_tasks import end_abandoned_tasks
 from crypto_api.kit import log
 from crypto_api.runtime import Runtime
-from workers import classification, identity
+from workers import classification, identity, organizations
 from workers.actor import Actor
 from workers.lane import Lane
 
@@ -16,7 +16,7 @@ SWEEP_S = 30.0
 ABANDONED_AFTER = timedelta(seconds=2 * JOB_TIMEOUT_S)
 _logger = log.get(__name__)
 
-ACTORS: list[Actor] = [*classification.ACTORS, *identity.ACTORS]
+ACTORS: list[Actor] = [*classification.ACTORS, *identity.ACTORS, *organizations.ACTORS]
 
 
 def lanes(runtime: Runtime) -> list[Lane]:
@@ -25,6 +25,7 @@ def lanes(runtime: Runtime) -> list[Lane]:
         Lane("queue", lambda: runtime.queue.serve(handlers)),
         Lane("abandoned_tasks", lambda: _sweep_tasks(runtime)),
         *identity.lanes(runtime),
+        *organizations.lanes(runtime),
         *classification.lanes(runtime),
     ]
 

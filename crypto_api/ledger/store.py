@@ -220,3 +220,8 @@ def _sort_value(row: Account | JournalEntry, field: str) -> Any:
 def day_as_stored(day: date) -> datetime:
     """A date stands in MongoDB as its midnight in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+async def has_entries(org_id: str, session: Session | None = None) -> bool:
+    """Whether anything was ever entered, drafts included."""
+    return await JournalEntry.find_one({"org_id": org_id}, session=session) is not None

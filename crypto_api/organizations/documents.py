@@ -72,6 +72,7 @@ class Invitation(TenantDocument):
     state: InvitationState = InvitationState.OPEN
     expires_at: datetime
     sent_at: datetime | None = None
+    mail_tried_at: datetime | None = None  # the sweep goes round: an address that no server takes holds nobody up
     answered_at: datetime | None = None
     version: int = 1
 

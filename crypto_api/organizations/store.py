@@ -232,7 +232,7 @@ async def set_invitation_token(session: Session, org_id: str, invitation_id: str
     """The secret of the next letter; None when there is nothing to send (any more)."""
     row: dict[str, Any] | None = await Invitation.get_pymongo_collection().find_one_and_update(
         {"_id": invitation_id, "org_id": org_id, "state": InvitationState.OPEN, "sent_at": None, "expires_at": {"$gt": now}},
-        {"$set": {"token_hash": token_hash}},
+        {"$set": {"token_hash": token_hash, "mail_tried_at": now}},
         return_document=ReturnDocument.AFTER,
         session=session,
     )
@@ -247,9 +247,10 @@ async def mark_invitation_sent(session: Session, org_id: str, invitation_id: str
 
 
 async def invitations_without_mail(asked_before: datetime, now: datetime, limit: int) -> list[tuple[str, str]]:
-    """(organisation, invitation) of those whose mail has not left: the job was lost or the mail server was down."""
-    where = {"sent_at": None, "state": InvitationState.OPEN, "expires_at": {"$gt": now, "$lt": asked_before + INVITATION_LIFETIME}}
-    rows = Invitation.get_pymongo_collection().find(where, {"org_id": 1}).sort("created_at", 1).limit(limit)
+    """(organisation, invitation) of those whose mail has not left: the job was lost or the mail server was down. Those that were
+    tried longest ago come first."""
+    where = {"sent_at": None, "state": InvitationState.OPEN.value, "expires_at": {"$gt": now, "$lt": asked_before + INVITATION_LIFETIME}}
+    rows = Invitation.get_pymongo_collection().find(where, {"org_id": 1, "mail_tried_at": 1}).sort([("mail_tried_at", 1), ("_id", 1)]).limit(limit)
     return [(row["org_id"], row["_id"]) async for row in rows]
 
 

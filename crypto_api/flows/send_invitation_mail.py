@@ -1,0 +1,58 @@
+"""The mail with the link that answers an invitation. Safe to run twice: the secret of the later letter counts."""
+
+from typing import Protocol
+from urllib.parse import urlencode
+
+from crypto_api.identity import store as identities
+from crypto_api.kit.clock import Clock
+from crypto_api.kit.ids import new_token
+from crypto_api.organizations import service as organizations
+from crypto_api.organizations import store
+from crypto_api.organizations.documents import Invitation, Organization
+from crypto_api.organizations.rules import hash_token
+from mongodb_config.unit_of_work import UnitOfWork
+
+PATH = "/invitation/"
+SUBJECT = "You are invited to an organisation at Coffer"
+TEXT = """Hello,
+
+{inviter} invites you to join "{organization}" at Coffer as {role}. To see the invitation and answer it, open
+
+    {link}
+
+by {until} (UTC). Whoever has no account yet registers there first, with this e-mail address ({email}). A program can send the token to
+POST /api/invitations/accept/ or POST /api/invitations/decline/ instead, logged in as the owner of this address:
+
+    {token}
+
+If you do not know what this is about, there is nothing to do.
+"""
+
+
+class MailPort(Protocol):
+    async def send(self, to: str, subject: str, text: str) -> None: ...
+
+
+async def send_invitation_mail(uow: UnitOfWork, clock: Clock, mail: MailPort, frontend_url: str, org_id: str, invitation_id: str) -> bool:
+    """False when there is nothing to send (any more). Unavailable when the mail server does not take it: try again later."""
+    token, now = new_token(), clock.now()
+    row = await uow.run(lambda session: store.set_invitation_token(session, org_id, invitation_id, hash_token(token), now))
+    organization = await store.get(org_id)
+    if row is None or organization is None:
+        return False
+    await mail.send(row.email, SUBJECT, await _letter(row, organization, token, frontend_url))
+    await uow.run(lambda session: store.mark_invitation_sent(session, org_id, invitation_id, hash_token(token), clock.now()))
+    return True
+
+
+async def _letter(row: Invitation, organization: Organization, token: str, frontend_url: str) -> str:
+    inviter = await identities.user(row.invited_by)
+    return TEXT.format(
+        inviter=f"{inviter.first_name} {inviter.last_name} ({inviter.email})" if inviter else "Somebody there",
+        organization=organization.name,
+        role=await organizations.role_name(row.org_id, row.role),
+        link=f"{frontend_url.rstrip('/')}{PATH}?{urlencode({'token': token})}",
+        until=row.expires_at.strftime("%-d %B %Y, %H:%M"),
+        email=row.email,
+        token=token,
+    )
