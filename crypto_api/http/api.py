@@ -14,6 +14,7 @@ from crypto_api.http import (
     ledger,
     mfa,
     organizations,
+    passkeys,
     problems,
     step_up,
     system,
@@ -29,6 +30,7 @@ from crypto_api.http.permissions import OPEN
 ROUTERS: list[Router] = [
     auth_routes.router,
     mfa.router,
+    passkeys.router,
     step_up.router,
     organizations.router,
     employees.router,

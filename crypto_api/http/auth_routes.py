@@ -4,10 +4,11 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from crypto_api.flows.register_account import register_account
-from crypto_api.flows.sign_in import Credentials, SignedIn, refresh_session, sign_in, sign_out
+from crypto_api.flows.sign_in import Credentials, refresh_session, sign_in, sign_out
 from crypto_api.http.answers import answer, no_content
 from crypto_api.http.auth import device_of, principal_of, tokens_of
 from crypto_api.http.idempotency import idempotent
+from crypto_api.http.logged_in import logged_in_read, user_read
 from crypto_api.http.permissions import open_to_all, signed_in
 from crypto_api.http.schemas.auth import (
     LoggedInRead,
@@ -22,12 +23,10 @@ from crypto_api.http.schemas.auth import (
 )
 from crypto_api.identity import service as identity
 from crypto_api.identity import store as identities
-from crypto_api.identity.documents import User
 from crypto_api.identity.jobs import SendVerificationMail
-from crypto_api.identity.types import ACCESS_LIFETIME, TICKET_LIFETIME, NewUser
+from crypto_api.identity.types import TICKET_LIFETIME, NewUser
 from crypto_api.kit.errors import Unauthenticated
 from crypto_api.kit.log import security
-from crypto_api.organizations import service as organizations
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import runtime_of
 
@@ -49,7 +48,7 @@ async def register(request: HttpRequest, body: RegisterAccount) -> HttpResponse:
         bcrypt_cost=runtime.config.bcrypt_cost,
     )
     await runtime.queue.put(SendVerificationMail(user_id=user.id))
-    return answer(_user(user, organization.id if organization else None, Role.ADMIN if organization else None), status=201)
+    return answer(user_read(user, organization.id if organization else None, Role.ADMIN if organization else None), status=201)
 
 
 @router.post("/auth/verify-email/", auth=None, response=MessageRead, summary="Verify the address with the token from the mail")
@@ -74,7 +73,7 @@ async def log_in(request: HttpRequest, body: LogIn) -> HttpResponse:
         device_of(request),
         runtime.config.bcrypt_cost,
     )
-    return answer(await _logged_in(signed))
+    return answer(await logged_in_read(request, signed))
 
 
 @router.post("/auth/refresh/", auth=None, response=LoggedInRead, summary="Exchange a refresh token for new tokens")
@@ -82,7 +81,7 @@ async def log_in(request: HttpRequest, body: LogIn) -> HttpResponse:
 async def refresh(request: HttpRequest, body: RefreshTokens) -> HttpResponse:
     """A refresh token works once. One that comes a second time ends its session."""
     runtime = runtime_of(request.scope)
-    return answer(await _logged_in(await refresh_session(runtime.uow, runtime.clock, tokens_of(runtime), body.refresh)))
+    return answer(await logged_in_read(request, await refresh_session(runtime.uow, runtime.clock, tokens_of(runtime), body.refresh)))
 
 
 @router.post("/auth/logout/", response={204: None}, summary="End this session")
@@ -109,30 +108,5 @@ async def get_profile(request: HttpRequest) -> HttpResponse:
     user = await identities.user(principal.user_id)
     if user is None:
         raise Unauthenticated("There is no such account any more.")
-    read = _user(user, principal.org_id, principal.role)
+    read = user_read(user, principal.org_id, principal.role)
     return answer(ProfileRead(**read.model_dump(), permissions=sorted(principal.permissions)))
-
-
-async def _logged_in(signed: SignedIn) -> LoggedInRead:
-    role = await organizations.role_of(signed.org_id, signed.user.id) if signed.org_id else None
-    return LoggedInRead(
-        access=signed.access,
-        refresh=signed.refresh,
-        expires_in=int(ACCESS_LIFETIME.total_seconds()),
-        session_approved=False,
-        user=_user(signed.user, signed.org_id, role),
-    )
-
-
-def _user(user: User, org_id: str | None, role: str | None) -> UserRead:
-    return UserRead(
-        id=user.id,
-        username=user.username,
-        email=user.email,
-        first_name=user.first_name,
-        last_name=user.last_name,
-        email_verified=user.email_verified_at is not None,
-        organization_id=org_id,
-        role=role,
-        created_at=user.created_at,
-    )

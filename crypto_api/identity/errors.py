@@ -96,3 +96,42 @@ class TotpNotSetUp(Conflict):
 
     def __init__(self) -> None:
         super().__init__("No second factor is set up: begin with POST /api/auth/mfa/totp/.")
+
+
+class PasskeysNeedAName(Conflict):
+    code = "passkeys_need_a_name"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Browsers use passkeys at a host name only, not at an IP address: open Coffer under a name (as FRONTEND_URL says), such as http://localhost."
+        )
+
+
+class InvalidPasskey(Unauthenticated):
+    """One answer for whatever is wrong with it."""
+
+    code = "invalid_passkey"
+
+    def __init__(self) -> None:
+        super().__init__("The passkey was not accepted. Ask for new options and try again.")
+
+
+class PasskeyTaken(Conflict):
+    code = "passkey_taken"
+
+    def __init__(self) -> None:
+        super().__init__("This passkey is registered already.")
+
+
+class TooManyPasskeys(Conflict):
+    code = "too_many_passkeys"
+
+    def __init__(self, at_most: int) -> None:
+        super().__init__(f"There are {at_most} passkeys, which is as many as an account can have. Remove one first.")
+
+
+class LastWayIn(Conflict):
+    code = "last_way_in"
+
+    def __init__(self) -> None:
+        super().__init__("Nothing else opens this account: set a password or add another way to log in first.")

@@ -2,7 +2,11 @@
 
 from datetime import datetime
 
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
 from crypto_api.identity.documents import Approval, EthereumAccount, Passkey, Session, User
+from crypto_api.identity.errors import PasskeyTaken
 from mongodb_config import unit_of_work
 from mongodb_config.base_document import encoded
 
@@ -108,6 +112,49 @@ async def revoke_approvals(session: UnitSession, session_id: str) -> bool:
 
 async def passkeys_of(user_id: str) -> list[Passkey]:
     return await Passkey.find({"user_id": user_id}).sort("created_at", "_id").to_list()
+
+
+async def passkey(passkey_id: str) -> Passkey | None:
+    """Whoever's it is: a log-in does not know yet."""
+    return await Passkey.get(passkey_id)
+
+
+async def insert_passkey(session: UnitSession, row: Passkey) -> None:
+    try:
+        await row.insert(session=session)
+    except DuplicateKeyError as error:
+        raise PasskeyTaken from error
+
+
+async def use_passkey(session: UnitSession, passkey_id: str, sign_count: int, *, backed_up: bool, now: datetime) -> bool:
+    """False when the device's counter has not grown, which a copy of the key would show. A device without a counter always says 0."""
+    grown = {"$lt": sign_count} if sign_count else 0
+    done = await Passkey.get_pymongo_collection().update_one(
+        {"_id": passkey_id, "sign_count": grown}, {"$set": {"sign_count": sign_count, "backed_up": backed_up, "last_used_at": now}}, session=session
+    )
+    return done.matched_count == 1
+
+
+async def rename_passkey(session: UnitSession, user_id: str, passkey_id: str, name: str) -> Passkey | None:
+    """As it was before; None when this person has no such passkey."""
+    row = await Passkey.get_pymongo_collection().find_one_and_update(
+        {"_id": passkey_id, "user_id": user_id}, {"$set": {"name": name}}, session=session
+    )
+    return Passkey.model_validate(row) if row else None
+
+
+async def delete_passkey(session: UnitSession, user_id: str, passkey_id: str) -> Passkey | None:
+    """What was deleted; None when this person has no such passkey."""
+    row = await Passkey.get_pymongo_collection().find_one_and_delete({"_id": passkey_id, "user_id": user_id}, session=session)
+    return Passkey.model_validate(row) if row else None
+
+
+async def touch_user(session: UnitSession, user_id: str) -> User | None:
+    """The person, written to, so that two who change their ways in at the same moment come one after the other."""
+    row = await User.get_pymongo_collection().find_one_and_update(
+        {"_id": user_id}, {"$inc": {"version": 1}}, return_document=ReturnDocument.AFTER, session=session
+    )
+    return User.model_validate(row) if row else None
 
 
 async def count_passkeys(user_id: str, session: UnitSession | None = None) -> int:
