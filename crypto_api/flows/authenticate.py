@@ -5,22 +5,22 @@ Rights are read afresh every time, so that an ended session or a changed role co
 
 from datetime import datetime
 
+from crypto_api.flows.access_tokens import AccessTokens
 from crypto_api.identity import service as identity
 from crypto_api.identity import store as identities
-from crypto_api.identity.access_tokens import AccessTokens
 from crypto_api.identity.documents import Session
 from crypto_api.identity.errors import InvalidToken
 from crypto_api.identity.rules import hash_token
 from crypto_api.identity.types import STRONG
 from crypto_api.organizations import store as organizations
-from crypto_api.organizations.documents import Membership
+from crypto_api.organizations.documents import CustomRole, Membership, Organization
 from crypto_api.organizations.types import GRANTABLE, PERMISSIONS, Denied, Permission, Principal, Role
 from mongodb_config.unit_of_work import UnitOfWork
 
 
 async def authenticate_access(tokens: AccessTokens, token: str, now: datetime) -> Principal:
     """InvalidToken when the token or its session is not valid (any more)."""
-    claims = tokens.read(token, now)
+    claims = await tokens.read(token, now)
     session = await identities.live_session(claims.session_id, now)
     if session is None or session.user_id != claims.user_id:
         raise InvalidToken
@@ -63,7 +63,8 @@ async def _principal(session: Session, expires_at: datetime) -> Principal:
     membership = await organizations.membership(session.org_id, session.user_id)
     if membership is None:
         return Principal(session.user_id, None, None, frozenset(), session.id, expires_at)
-    denied = await _denied(session, membership)
+    organization = await organizations.get(membership.org_id)
+    denied = denied_in(session, membership, organization)
     permissions = frozenset() if denied else await permissions_of(membership.org_id, membership.role)
     return Principal(session.user_id, membership.org_id, membership.role, permissions, session.id, expires_at, denied)
 
@@ -72,12 +73,16 @@ async def permissions_of(org_id: str, role: str) -> frozenset[Permission]:
     """What a role may in this organisation; nothing, when it is neither built in nor one of its own."""
     if role in PERMISSIONS:
         return PERMISSIONS[role]
-    own = await organizations.custom_role(org_id, role)
+    return permissions_in(await organizations.custom_role(org_id, role))
+
+
+def permissions_in(own: CustomRole | None) -> frozenset[Permission]:
+    """What an organisation's own role may; nothing, when there is none."""
     return frozenset(own.permissions) & GRANTABLE if own else frozenset()
 
 
-async def _denied(session: Session, membership: Membership) -> Denied | None:
-    organization = await organizations.get(membership.org_id)
+def denied_in(session: Session, membership: Membership, organization: Organization | None) -> Denied | None:
+    """Why this member may do nothing at the moment in this session."""
     if organization is None or organization.suspended_at is not None or membership.suspended_at is not None:
         return Denied.SUSPENDED
     if membership.role in organization.second_factor_roles and not STRONG & set(session.factors):

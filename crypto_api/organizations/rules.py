@@ -3,10 +3,9 @@
 import hashlib
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from crypto_api.organizations.errors import AdminsOnly, RoleBeyondYours
-from crypto_api.organizations.types import INVITATION_LIFETIME, MEMBER_ROLES, RESEND_PAUSE, Denied, Permission, Role
+from crypto_api.organizations.types import INVITATION_LIFETIME, MEMBER_ROLES, RESEND_PAUSE, Permission, Role
 
 
 def fold(text: str) -> str:
@@ -36,18 +35,6 @@ def check_take(taker_role: str | None, role: str) -> None:
     """Whether a person may take `role` away: AdminsOnly."""
     if role == Role.ADMIN and taker_role != Role.ADMIN:
         raise AdminsOnly
-
-
-class Suspendable(Protocol):
-    @property
-    def suspended_at(self) -> datetime | None: ...
-
-
-def denied(organization_suspended_at: datetime | None, member: Suspendable, *, needs_second_factor: bool, strong: bool) -> Denied | None:
-    """Why a member may do nothing at the moment in this session."""
-    if organization_suspended_at is not None or member.suspended_at is not None:
-        return Denied.SUSPENDED
-    return Denied.SECOND_FACTOR_REQUIRED if needs_second_factor and not strong else None
 
 
 def resend_wait(expires_at: datetime, now: datetime) -> timedelta:

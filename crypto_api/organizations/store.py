@@ -99,7 +99,7 @@ async def page_of_members(org_id: str, where: dict[str, Any], request: PageReque
 
 async def count_of_members(org_ids: Collection[str]) -> dict[str, int]:
     """How many each of these organisations has."""
-    stages = [{"$match": {"org_id": {"$in": list(org_ids)}}}, {"$group": {"_id": "$org_id", "count": {"$sum": 1}}}]
+    stages: list[dict[str, Any]] = [{"$match": {"org_id": {"$in": list(org_ids)}}}, {"$group": {"_id": "$org_id", "count": {"$sum": 1}}}]
     return {row["_id"]: int(row["count"]) async for row in await Membership.get_pymongo_collection().aggregate(stages)}
 
 
@@ -110,7 +110,7 @@ async def count_of_admins(org_id: str, session: Session) -> int:
 
 
 async def members_by_role(org_id: str) -> dict[str, int]:
-    stages = [{"$match": {"org_id": org_id}}, {"$group": {"_id": "$role", "count": {"$sum": 1}}}]
+    stages: list[dict[str, Any]] = [{"$match": {"org_id": org_id}}, {"$group": {"_id": "$role", "count": {"$sum": 1}}}]
     return {row["_id"]: int(row["count"]) async for row in await Membership.get_pymongo_collection().aggregate(stages)}
 
 

@@ -29,7 +29,7 @@ async def admit(scope: Mapping[str, Any], runtime: Runtime, permission: Permissi
         principal = await _principal(scope, headers, runtime)
         if principal is None:
             raise Refused(UNAUTHENTICATED, "no valid ticket or log-in")
-        if principal.org_id is None or (permission is not None and not principal.may(permission)):
+        if principal.org_id is None or principal.denied is not None or (permission is not None and not principal.may(permission)):
             raise Refused(FORBIDDEN, "not allowed")
     except Refused as refused:
         security.warning("socket_refused", path=scope["path"], code=refused.code, reason=refused.reason, client=(scope.get("client") or [None])[0])
