@@ -67,7 +67,8 @@ def prepare(
 def known(employee: Employee, user: User) -> Employee:
     """As a member of the organisation, who needs not be asked: what it did not say of them comes from their account."""
     told = {"status": EmployeeStatus.PENDING, "invitation_id": None, **_from_account(employee, user)}
-    return Employee.model_validate({**employee.model_dump(by_alias=True), **told})
+    row: Employee = employee.model_copy(update=told)
+    return row
 
 
 def _from_account(employee: Employee, user: User) -> dict[str, Any]:

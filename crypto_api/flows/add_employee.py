@@ -9,6 +9,7 @@ from dataclasses import replace
 from crypto_api.employees import service as employees
 from crypto_api.employees.documents import Employee
 from crypto_api.employees.types import EmployeeStatus, NewEmployee
+from crypto_api.flows.members import require_standing
 from crypto_api.identity import store as identities
 from crypto_api.identity.documents import User
 from crypto_api.identity.rules import fold
@@ -18,13 +19,14 @@ from crypto_api.kit.ids import new_id
 from crypto_api.kit.jobs import Jobs
 from crypto_api.organizations import service as organizations
 from crypto_api.organizations import store as organization_store
+from crypto_api.organizations.errors import NotInvitable
 from crypto_api.organizations.jobs import SendInvitationMail
 from crypto_api.organizations.types import Principal
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 
 async def add_employee(uow: UnitOfWork, clock: Clock, jobs: Jobs, principal: Principal, new: NewEmployee, role: str) -> Employee:
-    """By address. EmployeeExists, AlreadyInvited, InvalidInput for manager or role, AdminsOnly, RoleBeyondYours."""
+    """By address. EmployeeExists, AlreadyInvited, NotInvitable, InvalidInput for manager or role, AdminsOnly, RoleBeyondYours."""
     return await _add(uow, clock, jobs, principal, new, role, await identities.user_by_email(new.email), new.email)
 
 
@@ -47,7 +49,10 @@ async def _add(
     asked = employees.prepare(org_id, new, EmployeeStatus.INVITED, now, employee_id=employee_id, invitation_id=invitation.id)
 
     async def work(session: Session) -> Employee:
+        await require_standing(session, principal, org_id)
         await organizations.check_gift(session, principal, org_id, role)
+        if user is not None and user.platform_admin:
+            raise NotInvitable
         if user is not None and await organization_store.membership(org_id, user.id, session) is not None:
             return await employees.add(session, employees.known(asked, user), now)
         await employees.add(session, asked, now)

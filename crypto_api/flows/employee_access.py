@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from crypto_api.audit import service as audit
 from crypto_api.employees.documents import Employee
 from crypto_api.employees.rules import SHUT_OUT
+from crypto_api.flows.members import take_out
 from crypto_api.identity import store as identities
 from crypto_api.organizations import service as organizations
 from crypto_api.organizations import store as organization_store
-from crypto_api.organizations.documents import Membership
+from crypto_api.organizations.documents import InvitationState, Membership
 from crypto_api.organizations.rules import check_take
 from crypto_api.organizations.types import Principal
 from mongodb_config.unit_of_work import Session
@@ -20,19 +22,21 @@ async def follow_status(session: Session, principal: Principal, before: Employee
     membership = await _membership(session, principal, after) if was_out != is_out else None
     if membership is None:
         return 0
-    await organizations.change_member(session, membership, membership.role, now if is_out else None, now)
+    suspended_at = now if is_out else None
+    await organizations.change_member(session, membership, membership.role, suspended_at, now)
+    summary = f"Membership {'suspended' if is_out else 'reinstated'}: the employee is {after.status}"
+    was, became = {"suspended_at": membership.suspended_at}, {"suspended_at": suspended_at}
+    await audit.record(session, after.org_id, "member.changed", summary, now, subject=("member", membership.user_id), before=was, after=became)
     return await identities.end_sessions(session, membership.user_id, f"employee_{after.status}", now, org_id=after.org_id) if is_out else 0
 
 
-async def take_out(session: Session, principal: Principal, employee: Employee, now: datetime) -> int:
-    """The membership is gone, or the open invitation taken back; how many sessions ended. LastAdmin, AdminsOnly."""
+async def leave(session: Session, principal: Principal, employee: Employee, now: datetime) -> None:
+    """The membership is gone and with it their sessions there, or the open invitation is taken back. LastAdmin, AdminsOnly."""
     if employee.invitation_id is not None:
         await _take_back_invitation(session, employee.org_id, employee.invitation_id, now)
     membership = await _membership(session, principal, employee)
-    if membership is None:
-        return 0
-    await organizations.remove_member(session, membership, now)
-    return await identities.end_sessions(session, membership.user_id, "employee_removed", now, org_id=employee.org_id)
+    if membership is not None:
+        await take_out(session, membership, now)
 
 
 async def roles_of(org_id: str, rows: Sequence[Employee]) -> dict[str, str]:
@@ -56,5 +60,5 @@ async def _membership(session: Session, principal: Principal, employee: Employee
 
 async def _take_back_invitation(session: Session, org_id: str, invitation_id: str, now: datetime) -> None:
     invitation = await organization_store.invitation(org_id, invitation_id, session)
-    if invitation is not None and invitation.state == "open":
+    if invitation is not None and invitation.state is InvitationState.OPEN:
         await organizations.revoke(session, org_id, invitation_id, None, now)

@@ -10,6 +10,7 @@ from crypto_api.employees import rules, store
 from crypto_api.employees.documents import Employee
 from crypto_api.employees.errors import NotYourTeam, OwnRecord
 from crypto_api.employees.types import EmployeeStatus, Scope
+from crypto_api.flows.members import require_standing
 from crypto_api.kit.errors import NotFound
 from crypto_api.organizations.types import Permission, Principal
 from mongodb_config.pages import contains
@@ -57,6 +58,7 @@ async def visible_employee(principal: Principal, employee_id: str) -> Employee:
 async def governed_employee(session: Session, principal: Principal, employee_id: str) -> Employee:
     """Somebody about whom this member may decide. NotFound, OwnRecord, NotYourTeam."""
     assert principal.org_id is not None
+    await require_standing(session, principal, principal.org_id)
     employee = await store.get(principal.org_id, employee_id, session)
     if employee is None:
         raise NotFound

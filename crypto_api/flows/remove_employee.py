@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from crypto_api.employees import service as employees
 from crypto_api.employees.documents import Employee
-from crypto_api.flows.employee_access import take_out
+from crypto_api.flows.employee_access import leave
 from crypto_api.flows.employee_scope import governed_employee
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.log import security
@@ -16,11 +16,12 @@ async def remove_employee(uow: UnitOfWork, clock: Clock, principal: Principal, e
     """NotFound, OwnRecord, NotYourTeam, EmployeeRemoved, PreconditionFailed, LastAdmin."""
     now = clock.now()
 
-    async def work(session: Session) -> tuple[Employee, int]:
+    async def work(session: Session) -> Employee:
         before = await governed_employee(session, principal, employee_id)
         after = await employees.remove(session, before.org_id, employee_id, versions, now)
-        return after, await take_out(session, principal, before, now)
+        await leave(session, principal, before, now)
+        return after
 
-    employee, ended = await uow.run(work)
-    security.info("employee_removed", org_id=employee.org_id, employee_id=employee.id, by_user_id=principal.user_id, sessions_ended=ended)
+    employee = await uow.run(work)
+    security.info("employee_removed", org_id=employee.org_id, employee_id=employee.id, user_id=employee.user_id, by=principal.user_id)
     return employee

@@ -51,6 +51,6 @@ def _tell(principal: Principal, employee: Employee, ended: int) -> None:
         org_id=employee.org_id,
         employee_id=employee.id,
         status=employee.status,
-        by_user_id=principal.user_id,
+        by=principal.user_id,
         sessions_ended=ended,
     )
