@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from crypto_api.audit import service as audit
 from crypto_api.classification.types import Category, DecisionSource
 from crypto_api.events import service as events
 from crypto_api.flows.book_transaction import rebook, said_by_person
@@ -46,6 +47,7 @@ async def annotate_transaction(
         if annotation.category is not None:
             await _rebook(session, row.model_copy(update=changes), row.version + 1, now)
         await events.append(session, org_id, _told(row, annotation), now)
+        await _record(session, row, annotation, changes, now)
         return True
 
     while not await uow.run(work):  # the follower changed it in between (confirmed, booked): look again
@@ -66,6 +68,20 @@ async def _rebook(session: Session, row: Transaction, version: int, now: datetim
     if entry is not None:
         changed = await store.annotate(session, row.org_id, row.id, version, {"entry_ids": [*row.entry_ids, entry.id], "unpriced": entry.unpriced})
         assert changed, "nobody else can have changed it within this unit of work"
+
+
+async def _record(session: Session, row: Transaction, annotation: Annotation, changes: dict[str, Any], now: datetime) -> None:
+    classified = annotation.category is not None
+    await audit.record(
+        session,
+        row.org_id,
+        "transaction.classified" if classified else "transaction.annotated",
+        f"{row.hash} is {annotation.category}." if classified else f"{row.hash} was annotated.",
+        now,
+        subject=("transaction", row.id),
+        before={name: getattr(row, name) for name in changes},
+        after=changes,
+    )
 
 
 def _changes(annotation: Annotation) -> dict[str, Any]:

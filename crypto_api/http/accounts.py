@@ -60,7 +60,7 @@ async def get_account(request: HttpRequest, account_id: str) -> HttpResponse:
 @requires(Permission.LEDGER_WRITE)
 async def update_account(request: HttpRequest, account_id: str, body: AccountUpdate) -> HttpResponse:
     runtime, org_id = runtime_of(request.scope), org_of(request)
-    account = await _expected(request, account_id)
+    account, now = await _expected(request, account_id), runtime.clock.now()
     sent = body.model_fields_set
     changed = await runtime.uow.run(
         lambda session: service.update_account(
@@ -70,6 +70,7 @@ async def update_account(request: HttpRequest, account_id: str, body: AccountUpd
             name=account.name if body.name is None else body.name,
             parent_code=body.parent_code if "parent_code" in sent else account.parent_code,
             active=account.active if body.active is None else body.active,
+            now=now,
         )
     )
     return answer(AccountRead.of(changed), version=changed.version)
@@ -80,8 +81,8 @@ async def update_account(request: HttpRequest, account_id: str, body: AccountUpd
 async def delete_account(request: HttpRequest, account_id: str) -> HttpResponse:
     """204 when it is gone; 200 with the account when it has postings and was deactivated instead."""
     runtime, org_id = runtime_of(request.scope), org_of(request)
-    account = await _expected(request, account_id)
-    if await runtime.uow.run(lambda session: service.remove_account(session, org_id, account)):
+    account, now = await _expected(request, account_id), runtime.clock.now()
+    if await runtime.uow.run(lambda session: service.remove_account(session, org_id, account, now)):
         return no_content()
     kept = await _account(org_id, account_id)
     return answer(AccountRead.of(kept), version=kept.version)

@@ -58,8 +58,8 @@ async def get_journal_entry(request: HttpRequest, entry_id: str) -> HttpResponse
 async def update_journal_entry(request: HttpRequest, entry_id: str, body: JournalEntryWrite) -> HttpResponse:
     """The whole entry as it is to be. 409 when it is posted."""
     runtime, org_id = runtime_of(request.scope), org_of(request)
-    entry = await _expected(request, entry_id)
-    changed = await runtime.uow.run(lambda session: service.edit_draft(session, org_id, entry_id, entry.version, body.draft()))
+    entry, now = await _expected(request, entry_id), runtime.clock.now()
+    changed = await runtime.uow.run(lambda session: service.edit_draft(session, org_id, entry_id, entry.version, body.draft(), now))
     return answer(JournalEntryRead.of(changed), version=changed.version)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from crypto_api.audit import service as audit
 from crypto_api.events import service as events
 from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import FieldError, InvalidInput, NotFound
@@ -51,6 +52,9 @@ async def reverse(
     await store.insert_entry(session, mirror)
     await store.add_to_balances(session, org_id, mirror.lines, now)
     await events.append(session, org_id, JournalEntryReversed(**_facts(entry), reversed_by=mirror.id, reason=reason), now)
+    if by is not None:  # what the chain takes back is told by the events and the entries themselves
+        changed = entry.model_copy(update=changes)
+        await _record_entry(session, "journal_entry.reversed", f"{entry.description} was reversed: {reason}", now, entry, changed)
     return mirror
 
 
@@ -80,10 +84,12 @@ async def create_draft(session: Session, org_id: str, body: EntryDraft, user_id:
     entry = _entry(org_id, body, EntryStatus.DRAFT, now, user_id)
     entry.source_kind, entry.source_id, entry.source_purpose = SourceKind.MANUAL, entry.id, "manual"
     await store.insert_entry(session, entry)
+    await _record_entry(session, "journal_entry.drafted", f"A draft was written: {entry.description}", now, None, entry)
     return entry
 
 
-async def edit_draft(session: Session, org_id: str, entry_id: str, version: int, body: EntryDraft) -> JournalEntry:
+async def edit_draft(session: Session, org_id: str, entry_id: str, version: int, body: EntryDraft, now: datetime) -> JournalEntry:
+    before = await store.entry(org_id, entry_id, session)
     await _check(session, org_id, body.lines)
     debit, credit = rules.totals(body.lines)
     changes = {
@@ -94,14 +100,18 @@ async def edit_draft(session: Session, org_id: str, entry_id: str, version: int,
         "lines": store.as_stored(body.lines),
         **store.totals_as_stored(debit, credit),
     }
-    return await _change_draft(session, org_id, entry_id, version, changes)
+    changed = await _change_draft(session, org_id, entry_id, version, changes)
+    await _record_entry(session, "journal_entry.edited", f"A draft was edited: {changed.description}", now, before, changed)
+    return changed
 
 
 async def post_draft(session: Session, org_id: str, entry_id: str, version: int, now: datetime) -> JournalEntry:
     """From here on it counts and cannot be changed. Its accounts are checked again: one may have been deactivated meanwhile."""
+    before = await store.entry(org_id, entry_id, session)
     entry = await _change_draft(session, org_id, entry_id, version, {"status": EntryStatus.POSTED, "posted_at": now})
     await _check(session, org_id, entry.lines)
     await _count(session, entry, now)
+    await _record_entry(session, "journal_entry.posted", f"A draft was posted: {entry.description}", now, before, entry)
     return entry
 
 
@@ -156,10 +166,13 @@ async def create_account(
         parent_code=parent_code,
     )
     await store.insert_accounts(session, [account])
+    await _record_account(session, "account.created", now, None, account)
     return account
 
 
-async def update_account(session: Session, org_id: str, account: Account, *, name: str, parent_code: str | None, active: bool) -> Account:
+async def update_account(
+    session: Session, org_id: str, account: Account, *, name: str, parent_code: str | None, active: bool, now: datetime
+) -> Account:
     """Code and type stay: entries rest on them."""
     if not active:
         _refuse_system_account(account)
@@ -169,17 +182,20 @@ async def update_account(session: Session, org_id: str, account: Account, *, nam
     if not await store.update_account(session, org_id, account.id, account.version, changes):
         raise ChangedMeanwhile
     updated: Account = account.model_copy(update={**changes, "version": account.version + 1})
+    await _record_account(session, "account.updated", now, account, updated)
     return updated
 
 
-async def remove_account(session: Session, org_id: str, account: Account) -> bool:
+async def remove_account(session: Session, org_id: str, account: Account, now: datetime) -> bool:
     """Deletes it, or deactivates it when anything was ever booked on it; True when it is gone altogether."""
     _refuse_system_account(account)
     if not await store.account_is_used(session, org_id, account.code):
         await store.delete_account(session, org_id, account.id)
+        await _record_account(session, "account.deleted", now, account, None)
         return True
     if not await store.update_account(session, org_id, account.id, account.version, {"active": False}):
         raise ChangedMeanwhile
+    await _record_account(session, "account.deactivated", now, account, account.model_copy(update={"active": False}))
     return False
 
 
@@ -277,3 +293,28 @@ def _facts(entry: JournalEntry) -> dict[str, Any]:
         "transaction_hash": entry.transaction_hash,
         "unpriced": entry.unpriced,
     }
+
+
+# ---- what a person did, for the audit log ----------------------------------------------------------------------------------------
+
+_OF_ACCOUNT = ("code", "name", "account_type", "parent_code", "active")
+_OF_ENTRY = ("status", "date", "description", "reference", "transaction_hash", "total_debit", "reversed_by")
+_OF_LINE = ("account_code", "debit", "credit", "asset", "quantity", "description")
+
+
+async def _record_account(session: Session, action: str, now: datetime, before: Account | None, after: Account | None) -> None:
+    account = after or before
+    assert account is not None
+    was, became = ({name: getattr(row, name) for name in _OF_ACCOUNT} if row else None for row in (before, after))
+    summary = f"{account.code} {account.name}: the account was {action.partition('.')[2]}."
+    await audit.record(session, account.org_id, action, summary, now, subject=("account", account.id), before=was, after=became)
+
+
+async def _record_entry(session: Session, action: str, summary: str, now: datetime, before: JournalEntry | None, after: JournalEntry) -> None:
+    was, became = (_told_of(entry) if entry else None for entry in (before, after))
+    await audit.record(session, after.org_id, action, summary, now, subject=("journal_entry", after.id), before=was, after=became)
+
+
+def _told_of(entry: JournalEntry) -> dict[str, Any]:
+    lines = [{name: value for name in _OF_LINE if (value := getattr(line, name)) not in (None, "")} for line in entry.lines]
+    return {name: getattr(entry, name) for name in _OF_ENTRY} | {"lines": lines}

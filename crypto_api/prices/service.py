@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from crypto_api.audit import service as audit
+from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.ids import new_id
 from crypto_api.kit.networks import NetworkConfig, PriceFeed
@@ -58,6 +60,10 @@ async def set_manual(
         raise InvalidInput.of("rate", "must be more than zero", "not_positive")
     row = ManualPrice(id=new_id("prc"), created_at=now, org_id=org_id, asset=asset, quote=quote, at=at, rate=rate, set_by=user_id, reason=reason)
     await store.insert_manual(session, row)
+    told = {"asset": asset, "quote": quote, "at": at, "rate": rate, "reason": reason}
+    await audit.record(
+        session, org_id, "exchange_rate.entered", f"1 {asset} is {text(rate)} {quote}.", now, subject=("exchange_rate", row.id), after=told
+    )
     return row
 
 

@@ -1,8 +1,10 @@
 """The verbs of wallets. Keys come in once, are sealed at once, and never go anywhere else."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
+from crypto_api.audit import service as audit
 from crypto_api.events import service as events
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import NotFound, PreconditionFailed
@@ -41,6 +43,7 @@ async def create(uow: UnitOfWork, clock: Clock, sealer: Sealer, networks: Collec
         wallet.slot = slot
         await store.insert(session, wallet)
         await events.append(session, org_id, WalletCreated(**_told(wallet)), now)
+        await _record(session, "wallet.created", f"The wallet {wallet.name} was added.", now, None, wallet)
 
     while True:  # at most ACTIVE_MAX times: each time round another wallet of this person has taken a place
         try:
@@ -60,8 +63,9 @@ async def update(
         given["opening"] = Opening.DUE  # what moves while nobody watches comes in as a difference when watching goes on
 
     async def work(session: Session) -> Wallet:
-        wallet = await _changed(session, org_id, wallet_id, versions, {**given, "updated_at": now})
+        before, wallet = await _changed(session, org_id, wallet_id, versions, {**given, "updated_at": now})
         await events.append(session, org_id, WalletUpdated(**_told(wallet)), now)
+        await _record(session, *_what_changed(before, wallet), now, before, wallet)
         return wallet
 
     return await uow.run(work)
@@ -73,19 +77,45 @@ async def delete(uow: UnitOfWork, clock: Clock, org_id: str, wallet_id: str, ver
     now = clock.now()
 
     async def work(session: Session) -> None:
-        wallet = await _changed(session, org_id, wallet_id, versions, {"active": False, "slot": None, "updated_at": now})
+        before, wallet = await _changed(session, org_id, wallet_id, versions, {"active": False, "slot": None, "updated_at": now})
         await events.append(session, org_id, WalletDeleted(**_told(wallet)), now)
+        await _record(session, "wallet.deleted", f"The wallet {wallet.name} was removed.", now, before, None)
 
     await uow.run(work)
 
 
-async def _changed(session: Session, org_id: str, wallet_id: str, versions: Collection[int] | None, changes: dict[str, Any]) -> Wallet:
+async def _changed(session: Session, org_id: str, wallet_id: str, versions: Collection[int] | None, changes: dict[str, Any]) -> tuple[Wallet, Wallet]:
+    """As it was, and as it is."""
+    before = await store.get(org_id, wallet_id, session)
+    if before is None:
+        raise NotFound
     wallet = await store.change(session, org_id, wallet_id, versions, changes)
     if wallet is None:
-        if versions is None or not await store.exists(session, org_id, wallet_id):
-            raise NotFound
         raise PreconditionFailed("It was changed since it was read.")
-    return wallet
+    return before, wallet
+
+
+def _what_changed(before: Wallet, after: Wallet) -> tuple[str, str]:
+    if before.monitoring_enabled != after.monitoring_enabled:
+        return ("wallet.watched", f"{after.name} is watched.") if after.monitoring_enabled else ("wallet.unwatched", f"{after.name} is not watched.")
+    return "wallet.renamed", f"The wallet {before.name} is called {after.name}."
+
+
+async def _record(session: Session, action: str, summary: str, now: datetime, before: Wallet | None, after: Wallet | None) -> None:
+    wallet = after or before
+    assert wallet is not None
+    was, became = (_audited(row) if row is not None else None for row in (before, after))
+    await audit.record(session, wallet.org_id, action, summary, now, subject=("wallet", wallet.id), before=was, after=became)
+
+
+def _audited(wallet: Wallet) -> dict[str, Any]:
+    return {
+        "name": wallet.name,
+        "address": wallet.address,
+        "network": wallet.network,
+        "wallet_type": wallet.wallet_type,
+        "monitoring_enabled": wallet.monitoring_enabled,
+    }
 
 
 def _told(wallet: Wallet) -> dict[str, Any]:

@@ -57,9 +57,9 @@ async def mark_due_again(session: Session, wallet: Wallet, now: datetime) -> Non
 # ---- one organisation ------------------------------------------------------------------------------------------------------------
 
 
-async def get(org_id: str, wallet_id: str) -> Wallet | None:
+async def get(org_id: str, wallet_id: str, session: Session | None = None) -> Wallet | None:
     """An active wallet."""
-    return await Wallet.find_one({"_id": wallet_id, "org_id": org_id, "active": True})
+    return await Wallet.find_one({"_id": wallet_id, "org_id": org_id, "active": True}, session=session)
 
 
 async def by_ids(org_id: str, wallet_ids: Sequence[str]) -> list[Wallet]:
@@ -105,8 +105,3 @@ async def change(session: Session, org_id: str, wallet_id: str, versions: Collec
         query, {"$set": changes, "$inc": {"version": 1}}, return_document=ReturnDocument.AFTER, session=session
     )
     return Wallet.model_validate(row) if row else None
-
-
-async def exists(session: Session, org_id: str, wallet_id: str) -> bool:
-    query = {"_id": wallet_id, "org_id": org_id, "active": True}
-    return await Wallet.get_pymongo_collection().find_one(query, {"_id": 1}, session=session) is not None

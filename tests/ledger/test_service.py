@@ -227,7 +227,7 @@ async def test_a_draft_counts_only_when_it_is_posted(runtime: Runtime, org: str)
     assert (entry.status, entry.source_kind, entry.source_id) == (EntryStatus.DRAFT, SourceKind.MANUAL, entry.id)
     assert await kept(org) == {}
     changed = BODY.model_copy(update={"lines": [Line(account_code="1000", debit=D(7)), Line(account_code="4900", credit=D(7))]})
-    edited = await runtime.uow.run(lambda session: service.edit_draft(session, org, entry.id, entry.version, changed))
+    edited = await runtime.uow.run(lambda session: service.edit_draft(session, org, entry.id, entry.version, changed, NOW))
     assert (edited.total_debit, edited.version) == (D(7), 2)
     posted = await runtime.uow.run(lambda session: service.post_draft(session, org, entry.id, edited.version, NOW))
     assert (posted.status, posted.posted_at) == (EntryStatus.POSTED, NOW)
@@ -238,7 +238,7 @@ async def test_a_posted_entry_is_neither_edited_nor_posted_again(runtime: Runtim
     entry = await runtime.uow.run(lambda session: service.create_draft(session, org, BODY, "u1", NOW))
     posted = await runtime.uow.run(lambda session: service.post_draft(session, org, entry.id, entry.version, NOW))
     with pytest.raises(NotADraft):
-        await runtime.uow.run(lambda session: service.edit_draft(session, org, entry.id, posted.version, BODY))
+        await runtime.uow.run(lambda session: service.edit_draft(session, org, entry.id, posted.version, BODY, NOW))
     with pytest.raises(NotADraft):
         await runtime.uow.run(lambda session: service.post_draft(session, org, entry.id, posted.version, NOW))
     assert (await kept(org))["1000", None, None] == (D("10.5"), D(0), D(0))
@@ -246,9 +246,9 @@ async def test_a_posted_entry_is_neither_edited_nor_posted_again(runtime: Runtim
 
 async def test_a_draft_that_somebody_else_changed_is_not_overwritten(runtime: Runtime, org: str) -> None:
     entry = await runtime.uow.run(lambda session: service.create_draft(session, org, BODY, "u1", NOW))
-    await runtime.uow.run(lambda session: service.edit_draft(session, org, entry.id, entry.version, BODY))
+    await runtime.uow.run(lambda session: service.edit_draft(session, org, entry.id, entry.version, BODY, NOW))
     with pytest.raises(ChangedMeanwhile):
-        await runtime.uow.run(lambda session: service.edit_draft(session, org, entry.id, entry.version, BODY))
+        await runtime.uow.run(lambda session: service.edit_draft(session, org, entry.id, entry.version, BODY, NOW))
 
 
 async def test_posting_a_draft_at_once_counts_once(runtime: Runtime, org: str) -> None:
@@ -285,8 +285,8 @@ async def test_an_account_with_postings_is_deactivated_and_an_empty_one_deleted(
         await make("4500")
     await post(runtime, org, draft("tx", Line(account_code="1000", debit=D(1)), Line(account_code="4500", credit=D(1))))
     accounts = {row.code: row for row in await store.accounts(org)}
-    assert await runtime.uow.run(lambda session: service.remove_account(session, org, accounts["4600"]))
-    assert not await runtime.uow.run(lambda session: service.remove_account(session, org, accounts["4500"]))
+    assert await runtime.uow.run(lambda session: service.remove_account(session, org, accounts["4600"], NOW))
+    assert not await runtime.uow.run(lambda session: service.remove_account(session, org, accounts["4500"], NOW))
     after = {row.code: row.active for row in await store.accounts(org)}
     assert after["4500"] is False and "4600" not in after
     with pytest.raises(InvalidInput):
@@ -296,16 +296,16 @@ async def test_an_account_with_postings_is_deactivated_and_an_empty_one_deleted(
 async def test_what_movements_are_booked_on_stays(runtime: Runtime, org: str) -> None:
     accounts = {row.code: row for row in await store.accounts(org)}
     with pytest.raises(AccountInUse):
-        await runtime.uow.run(lambda session: service.remove_account(session, org, accounts["1900"]))
+        await runtime.uow.run(lambda session: service.remove_account(session, org, accounts["1900"], NOW))
     with pytest.raises(AccountInUse):
-        await runtime.uow.run(lambda session: service.update_account(session, org, accounts["1100"], name="x", parent_code="1000", active=False))
+        await runtime.uow.run(lambda session: service.update_account(session, org, accounts["1100"], name="x", parent_code="1000", active=False, now=NOW))
 
 
 @pytest.mark.parametrize(("parent", "code"), [("4100", "cycle"), ("1000", "wrong_type"), ("7777", "unknown_account")])
 async def test_a_parent_is_of_the_same_type_and_above(runtime: Runtime, org: str, parent: str, code: str) -> None:
     accounts = {row.code: row for row in await store.accounts(org)}
     with pytest.raises(InvalidInput) as refused:
-        await runtime.uow.run(lambda session: service.update_account(session, org, accounts["4000"], name="Income", parent_code=parent, active=True))
+        await runtime.uow.run(lambda session: service.update_account(session, org, accounts["4000"], name="Income", parent_code=parent, active=True, now=NOW))
     assert refused.value.errors[0].code == code
 
 
