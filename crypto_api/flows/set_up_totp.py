@@ -20,7 +20,7 @@ from mongodb_config.unit_of_work import Session, UnitOfWork
 
 @dataclass(frozen=True)
 class Offer:
-    """What the app is to be told. Nothing of it is shown a second time."""
+    """What the app is to be told. Nothing of it is shown any more once it is confirmed."""
 
     secret: str
     otpauth_uri: str
@@ -45,7 +45,19 @@ async def begin_totp(uow: UnitOfWork, box: SecretBoxPort, clock: Clock, principa
 
     if not await uow.run(work):
         raise TotpAlreadyOn
-    uri = totp.otpauth_uri(secret, user.email)
+    return _offer(secret, user.email)
+
+
+async def pending_totp(box: SecretBoxPort, principal: Principal) -> Offer | None:
+    """What was begun and is not confirmed yet, once more, for a page that is loaded again; None when there is nothing of the kind."""
+    user = await identities.user(principal.user_id)
+    if user is None or user.totp is None or user.totp.confirmed_at is not None:
+        return None
+    return _offer(box.open(user.totp.sealed_secret, bound_to(user.id)).decode(), user.email)
+
+
+def _offer(secret: str, account: str) -> Offer:
+    uri = totp.otpauth_uri(secret, account)
     return Offer(secret, uri, totp.qr_svg(uri))
 
 
