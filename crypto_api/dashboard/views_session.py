@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from crypto_api.dashboard.access import safe_next, visitor_of
-from crypto_api.flows.sign_in import Credentials, sign_in_to_dashboard, sign_out
+from crypto_api.flows.sign_in import Credentials, Door, sign_in_to_dashboard, sign_out
 from crypto_api.identity import service as identity
 from crypto_api.identity.errors import EmailNotVerified, InvalidCredentials
 from crypto_api.identity.types import DASHBOARD_COOKIE, DASHBOARD_LIFETIME, Device
@@ -42,7 +42,8 @@ async def _log_in(request: HttpRequest, wanted: str) -> HttpResponse:
     by_email = "@" in name
     credentials = Credentials(email=name if by_email else None, username=None if by_email else name, password=password)
     try:
-        _, cookie = await sign_in_to_dashboard(runtime.uow, runtime.clock, credentials, _device(request), runtime.config.bcrypt_cost)
+        door = Door(runtime.uow, runtime.clock, runtime.box, runtime.limiter, runtime.queue, runtime.config.bcrypt_cost)
+        _, opened = await sign_in_to_dashboard(door, credentials, _device(request))
     except InvalidCredentials:
         return _form(request, wanted, name=name, problem="The name or the password is wrong.", status=401)
     except EmailNotVerified as error:
@@ -50,7 +51,7 @@ async def _log_in(request: HttpRequest, wanted: str) -> HttpResponse:
     response = redirect(wanted)
     response.set_cookie(
         DASHBOARD_COOKIE,
-        cookie,
+        opened.cookie,
         max_age=int(DASHBOARD_LIFETIME.total_seconds()),
         httponly=True,
         samesite="Lax",

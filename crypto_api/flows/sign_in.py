@@ -5,14 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from crypto_api.audit import service as audit
+from crypto_api.audit.types import Outcome
+from crypto_api.flows.access_tokens import AccessTokens
+from crypto_api.flows.guard_attempts import admitted
+from crypto_api.flows.second_factor import demand
+from crypto_api.identity import account_store as accounts
+from crypto_api.identity import passwords
 from crypto_api.identity import service as identity
 from crypto_api.identity import store as identities
-from crypto_api.identity.access_tokens import AccessTokens
 from crypto_api.identity.documents import Session, User
-from crypto_api.identity.errors import EmailNotVerified, InvalidCredentials, InvalidToken, ReusedToken
-from crypto_api.identity.types import Device, Factor, Way
+from crypto_api.identity.errors import AccountSuspended, EmailNotVerified, InvalidCredentials, InvalidOtp, InvalidToken, ReusedToken
+from crypto_api.identity.jobs import SendDueMail
+from crypto_api.identity.rules import fold, hash_token, log_in_bucket, otp_bucket
+from crypto_api.identity.types import Device, Factor, Letter, Limited, SecretBoxPort, SourceLimiter, Way
 from crypto_api.kit.clock import Clock
-from crypto_api.kit.errors import NotFound
+from crypto_api.kit.errors import CoreError, NotFound
+from crypto_api.kit.jobs import Jobs
 from crypto_api.kit.log import security
 from crypto_api.organizations import service as organizations
 from crypto_api.organizations import store as organization_store
@@ -27,15 +35,38 @@ class Credentials:
     email: str | None
     username: str | None
     password: str
+    otp: str | None = None
+
+
+@dataclass(frozen=True)
+class Door:
+    """What a log-in is checked with."""
+
+    uow: UnitOfWork
+    clock: Clock
+    box: SecretBoxPort
+    limiter: SourceLimiter
+    jobs: Jobs
+    bcrypt_cost: int
 
 
 @dataclass(frozen=True)
 class SignedIn:
+    """What a program holds after a log-in or a refresh. `device` is the value for DEVICE_COOKIE; None after a refresh."""
+
     user: User
-    session_id: str
-    org_id: str | None
+    row: Session
     access: str
     refresh: str
+    device: str | None = None
+
+    @property
+    def session_id(self) -> str:
+        return self.row.id
+
+    @property
+    def org_id(self) -> str | None:
+        return self.row.org_id
 
 
 @dataclass(frozen=True)
@@ -82,61 +113,156 @@ async def _end_others(session: UnitSession, user: User, org_id: str, kept: str, 
         )
 
 
-async def sign_in(uow: UnitOfWork, clock: Clock, tokens: AccessTokens, credentials: Credentials, device: Device, bcrypt_cost: int) -> SignedIn:
-    """InvalidCredentials, or EmailNotVerified for the right password of an account whose address is not verified yet."""
-    user = await _person(credentials, bcrypt_cost)
-    now = clock.now()
-    opened = await uow.run(lambda session: open_session(session, user, device, [Factor.PASSWORD], now, way="api"))
-    row = opened.row
-    security.info("logged_in", user_id=user.id, session_id=row.id, org_id=row.org_id, way="api")
+async def sign_in(door: Door, tokens: AccessTokens, credentials: Credentials, device: Device) -> SignedIn:
+    """InvalidCredentials; TooManyAttempts; OtpRequired or InvalidOtp where there is a second factor; and, to the right password only,
+    AccountSuspended, and EmailNotVerified for an address that is not verified yet (the mail goes out once more)."""
+    user, factors = await _person(door, credentials, device)
+    opened = await _open(door, user, device, factors, "api")
+    return await signed(tokens, user, opened, door.clock.now())
+
+
+async def sign_in_to_dashboard(door: Door, credentials: Credentials, device: Device) -> tuple[User, OpenedSession]:
+    """Refuses as `sign_in` does. The browser is to keep `cookie` and `device`."""
+    user, factors = await _person(door, credentials, device)
+    return user, await _open(door, user, device, factors, "dashboard")
+
+
+async def signed(tokens: AccessTokens, user: User, opened: OpenedSession, now: datetime) -> SignedIn:
+    """What a program gets for a session that was just opened for it."""
     assert opened.refresh is not None
-    return SignedIn(user, row.id, row.org_id, tokens.issue(user.id, row.id, now), opened.refresh)
-
-
-async def sign_in_to_dashboard(uow: UnitOfWork, clock: Clock, credentials: Credentials, device: Device, bcrypt_cost: int) -> tuple[User, str]:
-    """The person and the value of the cookie. Refuses as `sign_in` does."""
-    user = await _person(credentials, bcrypt_cost)
-    now = clock.now()
-    opened = await uow.run(lambda session: open_session(session, user, device, [Factor.PASSWORD], now, way="dashboard"))
-    security.info("logged_in", user_id=user.id, session_id=opened.row.id, org_id=opened.row.org_id, way="dashboard")
-    assert opened.cookie is not None
-    return user, opened.cookie
+    return SignedIn(user, opened.row, await tokens.issue(user.id, opened.row.id, now), opened.refresh, opened.device)
 
 
 async def refresh_session(uow: UnitOfWork, clock: Clock, tokens: AccessTokens, token: str) -> SignedIn:
-    """InvalidToken when it is wrong, too old or used; a used one ends the session, since somebody has a copy of it."""
+    """InvalidToken when it is wrong, too old or used, and for somebody who may no longer come in; a used one ends the session, since somebody
+    has a copy of it."""
     now = clock.now()
     try:
         row, successor = await identity.refresh(uow, token, now)
     except ReusedToken as error:
+        await _note_reuse(uow, error.session_id, now)
         security.warning("refresh_reused", session_id=error.session_id)
         raise
     except InvalidToken:
         security.warning("refresh_refused")
         raise
     user = await identities.user(row.user_id)
-    if user is None:
+    if user is None or user.suspended_at is not None or not await _still_belongs(user, row.org_id):
+        await uow.run(lambda session: identities.end_session(session, row.id, "not_allowed_any_more", now))
+        security.warning("refresh_refused", user_id=row.user_id, session_id=row.id)
         raise InvalidToken
     security.info("refreshed", user_id=user.id, session_id=row.id)
-    return SignedIn(user, row.id, row.org_id, tokens.issue(user.id, row.id, now), successor)
+    return SignedIn(user, row, await tokens.issue(user.id, row.id, now), successor)
 
 
 async def sign_out(uow: UnitOfWork, clock: Clock, session_id: str) -> None:
     now = clock.now()
-    if await uow.run(lambda session: identity.log_out(session, session_id, now)):
+
+    async def work(session: UnitSession) -> bool:
+        row = await identities.end_session_row(session, session_id, "logged_out", now)
+        if row is None:
+            return False
+        await audit.record(session, row.org_id, "session.ended", "Logged out.", now, subject=("session", row.id), actor_id=row.user_id)
+        return True
+
+    if await uow.run(work):
         security.info("logged_out", session_id=session_id)
 
 
-async def _person(credentials: Credentials, bcrypt_cost: int) -> User:
+async def _note_reuse(uow: UnitOfWork, session_id: str, now: datetime) -> None:
+    summary, subject = "A used refresh token came a second time: its session ended.", ("session", session_id)
+    after = {"reason": "refresh_reused"}
+    await uow.run(lambda session: audit.record(session, None, "session.ended", summary, now, subject=subject, after=after, outcome=Outcome.REFUSED))
+
+
+async def _still_belongs(user: User, org_id: str | None) -> bool:
+    return org_id is None or await organizations.role_of(org_id, user.id) is not None
+
+
+async def _open(door: Door, user: User, device: Device, factors: list[Factor], way: Way) -> OpenedSession:
+    now = door.clock.now()
+    opened = await door.uow.run(lambda session: open_session(session, user, device, factors, now, way=way))
+    security.info("logged_in", user_id=user.id, session_id=opened.row.id, org_id=opened.row.org_id, way=way)
+    return opened
+
+
+async def _person(door: Door, credentials: Credentials, device: Device) -> tuple[User, list[Factor]]:
+    """Who it is, and what they showed."""
+    await door.limiter.admit(Limited.FAILED_LOG_INS, device.ip)
+    kind, name = ("email", credentials.email) if credentials.email is not None else ("username", credentials.username or "")
+    user = await (identities.user_by_email if kind == "email" else identities.user_by_username)(fold(name))
+    known = await known_device(user, device, door.clock.now())
     try:
-        user = await identity.check_credentials(
-            email=credentials.email, username=credentials.username, password=credentials.password, bcrypt_cost=bcrypt_cost
-        )
-    except InvalidCredentials as error:
-        # not the name that was typed: now and then it is a password in the wrong field
-        security.warning("log_in_refused", reason="credentials", user_id=error.user_id)
+        async with admitted(door.uow, door.clock, log_in_bucket(kind, name, known)) as this:
+            if not await passwords.matches(credentials.password, user.password_hash if user else None, door.bcrypt_cost) or user is None:
+                raise InvalidCredentials(user.id if user else None)
+            this.right()
+        factors = await second_factor(door, user, device, known, credentials.otp)
+        await _check_may_come_in(door, user)
+    except (InvalidCredentials, InvalidOtp) as error:
+        await _note_refusal(door, user, device, error)
         raise
+    await _rehash(door, user, credentials.password)
+    return user, [Factor.PASSWORD, *factors]
+
+
+async def second_factor(door: Door, user: User, device: Device, known: str | None, otp: str | None) -> list[Factor]:
+    """What `demand` says of it. Wrong codes are counted apart from wrong passwords: TooManyAttempts."""
+    if not otp:
+        return await demand(door.uow, door.box, door.clock, user, None)
+    async with admitted(door.uow, door.clock, otp_bucket(user.id, known)) as this:
+        shown = await demand(door.uow, door.box, door.clock, user, otp)
+        this.right()
+    return shown
+
+
+async def known_device(user: User | None, device: Device, now: datetime) -> str | None:
+    """The hash of the device's secret, when this person has logged in on it before."""
+    if device.token is None:
+        return None
+    row = await accounts.known_device(hash_token(device.token), now)
+    return row.id if row is not None and user is not None and row.user_id == user.id else None
+
+
+async def _check_may_come_in(door: Door, user: User) -> None:
+    if user.suspended_at is not None:
+        security.warning("log_in_refused", reason="suspended", user_id=user.id)
+        raise AccountSuspended
     if user.email_verified_at is None:
         security.warning("log_in_refused", reason="email_not_verified", user_id=user.id)
+        now = door.clock.now()
+        mail_id = await door.uow.run(lambda session: identity.ask_mail(session, Letter.VERIFY_EMAIL, user.email, user.id, now))
+        if mail_id is not None:
+            await door.jobs.put(SendDueMail(mail_id=mail_id))
         raise EmailNotVerified
-    return user
+
+
+async def _note_refusal(door: Door, user: User | None, device: Device, error: CoreError) -> None:
+    """The same work whether there is such an account or not. Not the name that was typed: now and then it is a password in the wrong field."""
+    await door.limiter.count(Limited.FAILED_LOG_INS, device.ip)
+    security.warning("log_in_refused", reason=error.code, user_id=user.id if user else None)
+    user_id, now = user.id if user else "", door.clock.now()
+    home = await organizations.home_of(user_id)
+    who, subject = (user.username, ("user", user_id)) if user else ("an unknown account", ("", ""))
+    await door.uow.run(
+        lambda session: audit.record(
+            session,
+            home,
+            "session.refused",
+            f"A log-in to {who} was refused.",
+            now,
+            subject=subject,
+            after={"reason": error.code},
+            outcome=Outcome.REFUSED,
+        )
+    )
+
+
+async def _rehash(door: Door, user: User, password: str) -> None:
+    """After the cost in the settings was changed, each password gets it at the next log-in."""
+    old = user.password_hash
+    if old is None or passwords.cost_of(old) == door.bcrypt_cost:
+        return
+    fresh = await passwords.hash_password(password, door.bcrypt_cost)
+    await door.uow.run(lambda session: identities.replace_hash(session, user.id, old, fresh))
+    security.info("password_rehashed", user_id=user.id, cost=door.bcrypt_cost)

@@ -1,13 +1,16 @@
 """Who is asking, for every operation that does not say that it is open."""
 
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
-from django.http import HttpRequest
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from ninja.security import HttpBearer
 
+from crypto_api.flows.access_tokens import AccessTokens, RingMemory
 from crypto_api.flows.authenticate import authenticate_access
+from crypto_api.flows.sign_in import Door
 from crypto_api.identity import store as identities
-from crypto_api.identity.access_tokens import AccessTokens
+from crypto_api.identity.rules import device_cookie
 from crypto_api.identity.types import DEVICE_COOKIE, Device
 from crypto_api.kit import origin
 from crypto_api.kit.errors import PermissionDenied
@@ -38,13 +41,27 @@ class AccessToken(HttpBearer):
         return await self.authenticate(request, token)
 
 
-@lru_cache(maxsize=4)
-def _tokens(secret_key: str) -> AccessTokens:
-    return AccessTokens(secret_key)
+_memories: WeakKeyDictionary[object, RingMemory] = WeakKeyDictionary()
+"""The ring of signing keys as this process knows it, for each runtime by its box."""
 
 
 def tokens_of(runtime: Runtime) -> AccessTokens:
-    return _tokens(runtime.config.secret_key.get_secret_value())
+    memory = _memories.get(runtime.box)
+    if memory is None:
+        memory = _memories[runtime.box] = RingMemory()
+    return AccessTokens(runtime.uow, runtime.box, memory)
+
+
+def door_of(runtime: Runtime) -> Door:
+    """What log-ins are checked with."""
+    return Door(runtime.uow, runtime.clock, runtime.box, runtime.limiter, runtime.queue, runtime.config.bcrypt_cost)
+
+
+def remember_device(response: HttpResponse, token: str | None) -> HttpResponse:
+    """Every answer to a log-in leaves this on the device."""
+    if token is not None:
+        response.set_cookie(**device_cookie(token, secure=settings.SESSION_COOKIE_SECURE))
+    return response
 
 
 def principal_of(request: HttpRequest) -> Principal:

@@ -6,9 +6,9 @@ from ninja import Router
 from crypto_api.flows.register_account import register_account
 from crypto_api.flows.sign_in import Credentials, refresh_session, sign_in, sign_out
 from crypto_api.http.answers import answer, no_content
-from crypto_api.http.auth import device_of, principal_of, tokens_of
+from crypto_api.http.auth import device_of, door_of, principal_of, tokens_of
 from crypto_api.http.idempotency import idempotent
-from crypto_api.http.logged_in import logged_in_read, user_read
+from crypto_api.http.logged_in import logged_in, user_read
 from crypto_api.http.permissions import open_to_all, signed_in
 from crypto_api.http.schemas.auth import (
     LoggedInRead,
@@ -65,15 +65,8 @@ async def verify_email(request: HttpRequest, body: VerifyEmail) -> HttpResponse:
 async def log_in(request: HttpRequest, body: LogIn) -> HttpResponse:
     """An unknown name and a wrong password answer alike."""
     runtime = runtime_of(request.scope)
-    signed = await sign_in(
-        runtime.uow,
-        runtime.clock,
-        tokens_of(runtime),
-        Credentials(body.email, body.username, body.password),
-        device_of(request),
-        runtime.config.bcrypt_cost,
-    )
-    return answer(await logged_in_read(request, signed))
+    credentials = Credentials(body.email, body.username, body.password, body.otp)
+    return await logged_in(request, await sign_in(door_of(runtime), tokens_of(runtime), credentials, device_of(request)))
 
 
 @router.post("/auth/refresh/", auth=None, response=LoggedInRead, summary="Exchange a refresh token for new tokens")
@@ -81,7 +74,7 @@ async def log_in(request: HttpRequest, body: LogIn) -> HttpResponse:
 async def refresh(request: HttpRequest, body: RefreshTokens) -> HttpResponse:
     """A refresh token works once. One that comes a second time ends its session."""
     runtime = runtime_of(request.scope)
-    return answer(await logged_in_read(request, await refresh_session(runtime.uow, runtime.clock, tokens_of(runtime), body.refresh)))
+    return await logged_in(request, await refresh_session(runtime.uow, runtime.clock, tokens_of(runtime), body.refresh))
 
 
 @router.post("/auth/logout/", response={204: None}, summary="End this session")

@@ -12,7 +12,7 @@ from crypto_api.flows.register_passkey import add_passkey, begin_passkey, remove
 from crypto_api.http.answers import answer, no_content
 from crypto_api.http.auth import device_of, principal_of
 from crypto_api.http.idempotency import idempotent
-from crypto_api.http.logged_in import logged_in
+from crypto_api.http.logged_in import logged_in_by
 from crypto_api.http.permissions import approved, open_to_all, signed_in
 from crypto_api.http.schemas.auth import LoggedInRead
 from crypto_api.http.schemas.mfa import SessionApprovedRead
@@ -98,7 +98,7 @@ async def log_in_by_passkey(request: HttpRequest, body: LogInWithPasskey) -> Htt
     runtime = runtime_of(request.scope)
     party = relying_party(runtime.config.frontend_url)
     user, opened = await log_in_with_passkey(runtime.uow, runtime.clock, party, _told(body.credential), device_of(request), way="api")
-    return await logged_in(request, user, opened)
+    return await logged_in_by(request, user, opened)
 
 
 @router.post("/auth/passkeys/approve/options/", response=PasskeyOptionsRead, summary="Get what the browser needs to approve this session")

@@ -135,3 +135,33 @@ class LastWayIn(Conflict):
 
     def __init__(self) -> None:
         super().__init__("Nothing else opens this account: set a password or add another way to log in first.")
+
+
+class InvalidSignature(Unauthenticated):
+    """One answer for whatever is wrong with it, and for an address that nobody linked."""
+
+    code = "invalid_signature"
+
+    def __init__(self) -> None:
+        super().__init__("The signature was not accepted. Ask for a new text and sign it.")
+
+
+class EthereumAccountTaken(Conflict):
+    code = "ethereum_account_taken"
+
+    def __init__(self) -> None:
+        super().__init__("This Ethereum account is linked already.")
+
+
+class TooManyEthereumAccounts(Conflict):
+    code = "too_many_ethereum_accounts"
+
+    def __init__(self, at_most: int) -> None:
+        super().__init__(f"There are {at_most} Ethereum accounts, which is as many as an account can have. Unlink one first.")
+
+
+class NotYourself(Conflict):
+    code = "not_yourself"
+
+    def __init__(self) -> None:
+        super().__init__("Nobody suspends their own account.")

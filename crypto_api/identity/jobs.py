@@ -20,3 +20,11 @@ class SendSecurityNotice(Job):
 
     user_id: str
     what: str  # a `Notice`
+
+
+class SendDueMail(Job):
+    """A letter that is owed stands in the database under this id."""
+
+    name: ClassVar[str] = "send_due_mail"
+
+    mail_id: str

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import bcrypt
 from zxcvbn import zxcvbn
@@ -22,12 +23,22 @@ async def judge(field: str, password: str, personal: Sequence[str]) -> None:
         raise InvalidInput.of(field, f"must have at most {BYTES_MAX} bytes", "too_long")
     verdict = await asyncio.to_thread(zxcvbn, password, list(personal))
     if verdict["score"] < SCORE_MIN:
-        hint = verdict["feedback"]["warning"] or "it is easy to guess"
-        raise InvalidInput.of(field, f"is too weak: {hint}", "too_weak")
+        raise InvalidInput.of(field, f"is too weak: {_advice(verdict['feedback'])}", "too_weak")
+
+
+def _advice(feedback: dict[str, Any]) -> str:
+    """The estimator's own words: what is wrong with it, and what would be better."""
+    told = [feedback["warning"] or "It is easy to guess.", *(feedback["suggestions"] or ["Add another word or two."])]
+    return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in told)
 
 
 async def hash_password(password: str, cost: int) -> str:
     return (await asyncio.to_thread(bcrypt.hashpw, password.encode(), bcrypt.gensalt(cost))).decode()
+
+
+def cost_of(password_hash: str) -> int:
+    """`$2b$12$…`: 12."""
+    return int(password_hash.split("$")[2])
 
 
 async def matches(password: str, password_hash: str | None, cost: int) -> bool:

@@ -1,20 +1,24 @@
 """People, their sessions and their one-time secrets. Which organisation a session acts in is the caller's business."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from crypto_api.identity import account_store as accounts
 from crypto_api.identity import passwords, store
-from crypto_api.identity.documents import KnownDevice, OneTimePurpose, OneTimeToken, Session, User
+from crypto_api.identity.documents import Attempts, DueMail, KnownDevice, OneTimePurpose, OneTimeToken, Session, User
 from crypto_api.identity.errors import AccountSuspended, InvalidCredentials, InvalidToken, ReusedToken
-from crypto_api.identity.rules import fold, hash_token, is_username
+from crypto_api.identity.rules import fold, hash_token, is_username, mail_bucket
 from crypto_api.identity.types import (
     DASHBOARD_LIFETIME,
     DEVICE_LIFETIME,
+    MAIL_KEPT,
+    MAILS_AN_HOUR,
     REFRESH_LIFETIME,
     TICKET_LIFETIME,
     VERIFICATION_LIFETIME,
     Device,
     Factor,
+    Letter,
     NewUser,
     Way,
 )
@@ -45,14 +49,6 @@ async def prepare(person: NewUser, password: str, bcrypt_cost: int, now: datetim
 async def register(session: UnitSession, user: User) -> User:
     """Stores a prepared account. EmailTaken or UsernameTaken where there is one already."""
     await store.insert_user(session, user)
-    return user
-
-
-async def check_credentials(*, email: str | None, username: str | None, password: str, bcrypt_cost: int) -> User:
-    """The person. InvalidCredentials, alike in words and in time, for an unknown name and for a wrong password."""
-    user = await store.user_by_email(fold(email)) if email is not None else await store.user_by_username(fold(username or ""))
-    if not await passwords.matches(password, user.password_hash if user else None, bcrypt_cost) or user is None:
-        raise InvalidCredentials(user.id if user else None)
     return user
 
 
@@ -110,6 +106,35 @@ async def refresh(uow: UnitOfWork, token: str, now: datetime) -> tuple[Session, 
 
 async def log_out(session: UnitSession, session_id: str, now: datetime) -> bool:
     return await store.end_session(session, session_id, "logged_out", now)
+
+
+async def owe_mail(session: UnitSession, letter: Letter, to: str, user_id: str | None, now: datetime, *, data: dict[str, str] | None = None) -> str:
+    """Writes down that a letter is to be sent; its id, for the job after the commit."""
+    row = DueMail(
+        id=new_id("mail"),
+        created_at=now,
+        kind=letter,
+        to=to,
+        user_id=user_id,
+        data=data or {},
+        sent_at=None if user_id else now,
+        expires_at=now + MAIL_KEPT,
+    )
+    await accounts.insert_mail(session, row)
+    return row.id
+
+
+async def ask_mail(session: UnitSession, letter: Letter, to: str, user_id: str | None, now: datetime) -> str | None:
+    """The same for a letter that anybody may ask for: None when this address was sent enough of them within the hour."""
+    bucket = mail_bucket(to)
+    seen = await accounts.attempts(session, bucket)
+    fresh = seen is None or seen.expires_at <= now
+    asked = 1 if seen is None or fresh else seen.failures + 1
+    if asked > MAILS_AN_HOUR:
+        return None
+    until = now + timedelta(hours=1) if seen is None or fresh else seen.expires_at
+    await accounts.put_attempts(session, Attempts(id=bucket, created_at=now, failures=asked, expires_at=until), seen)
+    return await owe_mail(session, letter, to, user_id, now)
 
 
 async def issue_ticket(session: UnitSession, user_id: str, session_id: str, now: datetime) -> str:

@@ -100,6 +100,22 @@ async def end_session(session: UnitSession, session_id: str, reason: str, now: d
     return done.modified_count == 1
 
 
+async def end_session_row(session: UnitSession, session_id: str, reason: str, now: datetime, *, user_id: str | None = None) -> Session | None:
+    """The session that ended by this; None when there was none alive (of this person)."""
+    where: dict[str, Any] = {"_id": session_id, "ended_at": None, "expires_at": {"$gt": now}}
+    if user_id is not None:
+        where["user_id"] = user_id
+    row = await Session.get_pymongo_collection().find_one_and_update(where, {"$set": {"ended_at": now, "ended_reason": reason}}, session=session)
+    return Session.model_validate(row) if row else None
+
+
+async def replace_hash(session: UnitSession, user_id: str, old_hash: str, new_hash: str) -> None:
+    """The same password at another cost; nothing when it was changed meanwhile."""
+    await User.get_pymongo_collection().update_one(
+        {"_id": user_id, "password_hash": old_hash}, {"$set": {"password_hash": new_hash}}, session=session
+    )
+
+
 async def end_sessions(session: UnitSession, user_id: str, reason: str, now: datetime, *, org_id: str | None = None, but: str | None = None) -> int:
     """Every live session of the person, or those that act in `org_id`, but for the one named; how many there were."""
     where: dict[str, Any] = {"user_id": user_id, "ended_at": None, "expires_at": {"$gt": now}}
