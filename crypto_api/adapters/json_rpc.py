@@ -21,6 +21,7 @@ from crypto_api.kit.ethereum import (
     TRANSFER_TOPIC,
     WITHDRAWAL_TOPIC,
     BlockHeader,
+    CallRefused,
     ChainUnavailable,
     InconsistentAnswer,
     WireBlock,
@@ -200,11 +201,16 @@ class JsonRpcChain:
         answers = await self._batch(calls, tolerate_reverts=True)
         return [int(text, 16) if len(text := _decode_text(raw)) > 2 else 0 for raw in answers]
 
-    async def call(self, to: str, data: str, block_hash: str | None = None) -> bytes:
-        """`eth_call` at that block, or at the head. Empty when the call reverts or there is no contract."""
+    async def call(self, to: str, data: str, block_hash: str | None = None, *, gas: int | None = None) -> bytes:
+        """`eth_call` at that block, or at the head, with that much gas at most. Empty when the call reverts or there is no contract; CallRefused when
+        it fails otherwise."""
         at: Any = {"blockHash": block_hash} if block_hash else "latest"
-        (raw,) = await self._batch([("eth_call", [{"to": to, "data": data}, at])], tolerate_reverts=True)
-        return bytes.fromhex(_decode_text(raw)[2:])
+        call = {"to": to, "data": data} | ({"gas": hex(gas)} if gas else {})
+        (raw,) = await self._batch([("eth_call", [call, at])], tolerate_reverts=True)
+        try:
+            return bytes.fromhex(_decode_text(raw)[2:])
+        except ValueError as error:
+            raise InconsistentAnswer("the node answered a call with something else than bytes") from error
 
     async def _logs(self, blocks: Sequence[_Block]) -> dict[str, list[_Log]]:
         answers = await self._batch([("eth_getLogs", [{"blockHash": block.hash, "topics": [TOPICS]}]) for block in blocks])
@@ -268,7 +274,7 @@ def _result(answer: _Answer, tolerate_reverts: bool) -> msgspec.Raw:
     message = str(answer.error.get("message", ""))[:200]
     if tolerate_reverts and (answer.error.get("code") == 3 or "revert" in message.lower()):
         return msgspec.Raw(b'"0x"')
-    raise ChainUnavailable(f"the node refused a call: {message}")
+    raise CallRefused(f"the node refused a call: {message}")
 
 
 def _header(block: _Header | _Block) -> BlockHeader:

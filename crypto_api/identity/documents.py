@@ -144,7 +144,11 @@ class EthereumAccount(SharedDocument):
 
     class Settings:
         name = "ethereum_accounts"
-        indexes = [IndexModel([("user_id", ASCENDING)], name="user")]
+        indexes = [
+            IndexModel([("user_id", ASCENDING)], name="user"),
+            # a key is the same on every network, so it signs one person in
+            IndexModel([("address", ASCENDING)], unique=True, partialFilterExpression={"is_contract": False}, name="key"),
+        ]
 
 
 class Attempts(SharedDocument):

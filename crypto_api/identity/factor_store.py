@@ -6,7 +6,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from crypto_api.identity.documents import Approval, EthereumAccount, Passkey, Session, User
-from crypto_api.identity.errors import PasskeyTaken
+from crypto_api.identity.errors import EthereumAccountTaken, PasskeyTaken
 from mongodb_config import unit_of_work
 from mongodb_config.base_document import encoded
 
@@ -166,3 +166,31 @@ async def count_passkeys(user_id: str, session: UnitSession | None = None) -> in
 
 async def count_ethereum_accounts(user_id: str, session: UnitSession | None = None) -> int:
     return await EthereumAccount.find({"user_id": user_id}, session=session).count()
+
+
+async def ethereum_accounts_of(user_id: str) -> list[EthereumAccount]:
+    return await EthereumAccount.find({"user_id": user_id}).sort("created_at", "_id").to_list()
+
+
+async def ethereum_account(address: str, chain_id: int) -> EthereumAccount | None:
+    """Whoever's it is. A contract is one on its own network only, a key is the same on all of them."""
+    contract = await EthereumAccount.find_one({"_id": f"eip155:{chain_id}:{address.lower()}", "is_contract": True})
+    return contract or await EthereumAccount.find_one({"address": address, "is_contract": False})
+
+
+async def insert_ethereum_account(session: UnitSession, row: EthereumAccount) -> None:
+    try:
+        await row.insert(session=session)
+    except DuplicateKeyError as error:
+        raise EthereumAccountTaken from error
+
+
+async def use_ethereum_account(session: UnitSession, account_id: str, now: datetime) -> bool:
+    done = await EthereumAccount.get_pymongo_collection().update_one({"_id": account_id}, {"$set": {"last_used_at": now}}, session=session)
+    return done.matched_count == 1
+
+
+async def delete_ethereum_account(session: UnitSession, user_id: str, account_id: str) -> EthereumAccount | None:
+    """What was deleted; None when this person has no such account."""
+    row = await EthereumAccount.get_pymongo_collection().find_one_and_delete({"_id": account_id, "user_id": user_id}, session=session)
+    return EthereumAccount.model_validate(row) if row else None

@@ -23,6 +23,10 @@ class ChainUnavailable(Unavailable):
     code = "chain_unavailable"
 
 
+class CallRefused(ChainUnavailable):
+    """The node answered, with an error of its own: the call ran out of gas, or it does not do such calls."""
+
+
 class InconsistentAnswer(ChainUnavailable):
     """Answers of the node do not fit together (another block than asked for, a hash that does not link). Not used; ask again."""
 
