@@ -23,7 +23,7 @@ async def demand(uow: UnitOfWork, box: SecretBoxPort, clock: Clock, user: User, 
     if user.totp is None or user.totp.confirmed_at is None:
         return []
     if otp is None or not otp.strip():
-        raise OtpRequired
+        raise OtpRequired(user.id)
     typed = totp.folded(otp)
     if totp.is_code(typed):
         used = await _use_code(uow, box, clock, user.id, user.totp, typed)

@@ -198,9 +198,9 @@ async def _person(door: Door, credentials: Credentials, device: Device) -> tuple
                 raise InvalidCredentials(user.id if user else None)
             this.right()
         factors = await second_factor(door, user, device, known, credentials.otp)
-        await _check_may_come_in(door, user)
+        await check_may_come_in(door, user)
     except (InvalidCredentials, InvalidOtp) as error:
-        await _note_refusal(door, user, device, error)
+        await note_refusal(door, user, device, error)
         raise
     await _rehash(door, user, credentials.password)
     return user, [Factor.PASSWORD, *factors]
@@ -224,7 +224,7 @@ async def known_device(user: User | None, device: Device, now: datetime) -> str 
     return row.id if row is not None and user is not None and row.user_id == user.id else None
 
 
-async def _check_may_come_in(door: Door, user: User) -> None:
+async def check_may_come_in(door: Door, user: User) -> None:
     if user.suspended_at is not None:
         security.warning("log_in_refused", reason="suspended", user_id=user.id)
         raise AccountSuspended
@@ -237,7 +237,7 @@ async def _check_may_come_in(door: Door, user: User) -> None:
         raise EmailNotVerified
 
 
-async def _note_refusal(door: Door, user: User | None, device: Device, error: CoreError) -> None:
+async def note_refusal(door: Door, user: User | None, device: Device, error: CoreError) -> None:
     """The same work whether there is such an account or not. Not the name that was typed: now and then it is a password in the wrong field."""
     await door.limiter.count(Limited.FAILED_LOG_INS, device.ip)
     security.warning("log_in_refused", reason=error.code, user_id=user.id if user else None)

@@ -73,8 +73,10 @@ class SessionNotApproved(PermissionDenied):
 class OtpRequired(Unauthenticated):
     code = "otp_required"
 
-    def __init__(self) -> None:
+    def __init__(self, user_id: str | None = None) -> None:
+        """`user_id` is for a log-in that goes on in a second step."""
         super().__init__("Give the code of your authenticator app, or a recovery code, as `otp`.")
+        self.user_id = user_id
 
 
 class InvalidOtp(Unauthenticated):

@@ -161,6 +161,11 @@ async def take_one_time(session: UnitSession, token_hash: str, purpose: OneTimeP
     return OneTimeToken.model_validate(row) if row else None
 
 
+async def one_time(token_hash: str, purpose: OneTimePurpose, now: datetime) -> OneTimeToken | None:
+    """Without using it up: for what may be tried more than once."""
+    return await OneTimeToken.find_one({"_id": token_hash, "purpose": purpose, "expires_at": {"$gt": now}})
+
+
 # ---- sessions in an organisation, and the installation's view ----------------------------------------------------------------------
 
 
