@@ -18,7 +18,14 @@ _PRODUCT = str(Path(__file__).resolve().parent.parent / "crypto_api")
 TENANT_COLLECTIONS = {document.Settings.name for document in DOCUMENTS if document.TENANT}  # type: ignore[attr-defined]
 
 CROSSING = {
+    "custom_roles_among": "open consoles of many organisations check again what their people may",
+    "invitation_by_token": "whoever shows the token does not know the organisation yet",
+    "invitation_for": "the invited person, by their own address",
+    "open_invitations_for": "which organisations have invited this address",
+    "invitations_without_mail": "the sweep of mails that have not left",
+    "failed_since_by_kind": "how many failed, for the operator of the installation",
     "memberships_of": "which organisations a person may enter",
+    "memberships_of_people": "open consoles of many organisations; how many organisations an account has",
     "memberships_by_user": "which organisations these people may enter",
     "pending": "the relay numbers the events of all",
     "oldest_pending": "whether the relay works",

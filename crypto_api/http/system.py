@@ -29,11 +29,7 @@ Check = Callable[[], Awaitable[str | None]]
 @open_to_all
 async def get_health(request: HttpRequest) -> HttpResponse:
     """200 while the database is ready; parts that are not are named in `degraded`. 503 otherwise."""
-    runtime = runtime_of(request.scope)
-    checks: dict[str, Check] = {"mongodb": partial(_mongodb, runtime), "valkey": partial(_valkey, runtime), "relay": partial(_relay, runtime)}
-    for slug in runtime.networks:
-        checks |= {f"node:{slug}": partial(_node, runtime, slug), f"follower:{slug}": partial(_follower, slug)}
-    parts = dict(zip(checks, await asyncio.gather(*map(_checked, checks.values())), strict=True))
+    parts = await parts_of(runtime_of(request.scope))
     degraded = [name for name, part in parts.items() if not part.ready]
     alive = parts["mongodb"].ready
     status = "ok" if not degraded else "degraded" if alive else "unavailable"
@@ -42,6 +38,14 @@ async def get_health(request: HttpRequest) -> HttpResponse:
     if not alive:
         response["Retry-After"] = "5"
     return response
+
+
+async def parts_of(runtime: Runtime) -> dict[str, PartRead]:
+    """What this process needs, each asked whether it answers."""
+    checks: dict[str, Check] = {"mongodb": partial(_mongodb, runtime), "valkey": partial(_valkey, runtime), "relay": partial(_relay, runtime)}
+    for slug in runtime.networks:
+        checks |= {f"node:{slug}": partial(_node, runtime, slug), f"follower:{slug}": partial(_follower, slug)}
+    return dict(zip(checks, await asyncio.gather(*map(_checked, checks.values())), strict=True))
 
 
 async def _checked(check: Check) -> PartRead:

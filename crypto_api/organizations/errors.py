@@ -141,3 +141,10 @@ class CompanyExists(Conflict):
 
     def __init__(self) -> None:
         super().__init__("The organisation has a company of this legal name already.")
+
+
+class NotYourself(Conflict):
+    code = "not_yourself"
+
+    def __init__(self) -> None:
+        super().__init__("Nobody suspends their own account.")

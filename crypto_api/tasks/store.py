@@ -46,6 +46,15 @@ async def running_since_before(moment: datetime, limit: int) -> list[Task]:
     return await Task.find({"status": TaskStatus.RUNNING, "started_at": {"$lt": moment}}, limit=limit).to_list()
 
 
+async def failed_since_by_kind(moment: datetime) -> dict[str, int]:
+    """How many failed in every organisation, and nothing else of them: for the operator of the installation."""
+    stages: list[dict[str, Any]] = [
+        {"$match": {"status": TaskStatus.FAILED, "finished_at": {"$gte": moment}}},
+        {"$group": {"_id": "$kind", "count": {"$sum": 1}}},
+    ]
+    return {row["_id"]: int(row["count"]) async for row in await Task.get_pymongo_collection().aggregate(stages)}
+
+
 async def insert(session: Session, task: Task) -> None:
     await task.insert(session=session)
 
