@@ -17,7 +17,7 @@ from crypto_api.kit.jobs import Jobs
 from crypto_api.kit.log import security
 from crypto_api.organizations import service as organizations
 from crypto_api.organizations import store
-from crypto_api.organizations.documents import Invitation, Membership, Organization
+from crypto_api.organizations.documents import Invitation, InvitationState, Membership, Organization
 from crypto_api.organizations.errors import AlreadyMember, InvitationClosed, NotInvitable, OperatorStaysOutside, OtherAddress
 from crypto_api.organizations.events import MemberJoined
 from crypto_api.organizations.jobs import SendInvitationMail
@@ -114,12 +114,16 @@ async def offers_to(user_id: str, now: datetime) -> list[Offer]:
     person = await identities.user(user_id)
     if person is None or person.email_verified_at is None or person.platform_admin:
         return []
-    offers = []
-    for row in await store.open_invitations_for(person.email, now):
-        organization = await store.get(row.org_id)
-        if organization is not None:
-            offers.append(Offer(row, organization, await organizations.role_name(row.org_id, row.role), await identities.user(row.invited_by)))
-    return offers
+    offers = [await offer_of(row, now) for row in await store.open_invitations_for(person.email, now)]
+    return [offer for offer in offers if offer is not None]
+
+
+async def offer_of(row: Invitation, now: datetime) -> Offer | None:
+    """None when it can no longer be answered."""
+    organization = await store.get(row.org_id)
+    if organization is None or row.state is not InvitationState.OPEN or row.expires_at <= now:
+        return None
+    return Offer(row, organization, await organizations.role_name(row.org_id, row.role), await identities.user(row.invited_by))
 
 
 async def by_token(token: str) -> Invitation:
