@@ -1,7 +1,9 @@
 """Settings from the environment or `.env`: one typed object, documented in `.env.example`. Networks come from a JSON file."""
 
 import re
+import re
 from base64 import b64decode
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +13,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crypto_api.kit.networks import NetworkConfig
 
-CommaList = Annotated[list[str], NoDecode, BeforeValidator(lambda value: value.split(",") if isinstance(value, str) else value)]
+
+def _listed(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+CommaList = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
+Networks = Annotated[list[IPv4Network | IPv6Network], NoDecode, BeforeValidator(_listed)]
+_ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:[0-9]{1,5})?", re.ASCII)
 
 
 def _rate(value: str) -> str:
@@ -37,7 +46,7 @@ class Config(BaseSettings):
     debug: bool = False
     allowed_hosts: CommaList = ["127.0.0.1", "localhost"]
     cors_origins: CommaList = []
-    trusted_proxies: CommaList = []
+    trusted_proxies: Networks = []
     networks: Path | None = None
     email_host: str = "127.0.0.1"
     email_port: int = 25
@@ -57,6 +66,7 @@ class Config(BaseSettings):
     limit_registrations: Rate = "300 per 10 minutes"
     limit_mails: Rate = "60 per 10 minutes"
     limit_resets: Rate = "60 per 10 minutes"
+    limit_challenges: Rate = "1000 per 10 minutes"
     log_dir: Path = Path("logs")
 
     @field_validator("secret_key")
@@ -64,6 +74,21 @@ class Config(BaseSettings):
     def _long_enough(cls, value: SecretStr) -> SecretStr:
         if len(value.get_secret_value()) < 32:
             raise ValueError("SECRET_KEY must have at least 32 characters")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, value: list[str]) -> list[str]:
+        for origin in value:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"CORS_ORIGINS: {origin} is no origin such as https://app.example.com: scheme, name and port, no path, no *")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _not_everybody(cls, value: list[IPv4Network | IPv6Network]) -> list[IPv4Network | IPv6Network]:
+        if any(network.prefixlen == 0 for network in value):
+            raise ValueError("TRUSTED_PROXIES must not be everybody: anyone could then claim to be anyone")
         return value
 
     @field_validator("master_key")

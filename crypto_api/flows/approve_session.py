@@ -6,12 +6,14 @@ from datetime import datetime
 
 from crypto_api.audit import service as audit
 from crypto_api.audit.types import Outcome
+from crypto_api.flows.guard_attempts import admitted
 from crypto_api.flows.second_factor import demand
 from crypto_api.identity import factor_store as factors
 from crypto_api.identity import passwords
 from crypto_api.identity import store as identities
-from crypto_api.identity.documents import Approval
+from crypto_api.identity.documents import Approval, User
 from crypto_api.identity.errors import InvalidCredentials, InvalidOtp, InvalidToken
+from crypto_api.identity.rules import otp_bucket, session_bucket
 from crypto_api.identity.types import APPROVAL_LIFETIME, Factor, Purpose, SecretBoxPort
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.log import security
@@ -31,26 +33,35 @@ class Confirmation:
 async def approve_by_password(
     uow: UnitOfWork, box: SecretBoxPort, clock: Clock, principal: Principal, confirmation: Confirmation, bcrypt_cost: int
 ) -> Approval:
-    """InvalidCredentials for a wrong password, or where there is none (a passkey approves then); OtpRequired and InvalidOtp as at the log-in."""
+    """InvalidCredentials for a wrong password, or where there is none (a passkey approves then); OtpRequired and InvalidOtp as at the log-in, and
+    TooManyAttempts: wrong tries are counted for the session, so that they keep nobody else out."""
     user = await identities.user(principal.user_id)
     if user is None:
         raise InvalidToken
     try:
-        if not await passwords.matches(confirmation.password, user.password_hash, bcrypt_cost):
-            raise InvalidCredentials(user.id)
-        shown = await demand(uow, box, clock, user, confirmation.otp)
+        async with admitted(uow, clock, session_bucket(principal.session_id)) as this:
+            if not await passwords.matches(confirmation.password, user.password_hash, bcrypt_cost):
+                raise InvalidCredentials(user.id)
+            this.right()
+        shown = await _second_factor(uow, box, clock, principal, user, confirmation.otp)
     except (InvalidCredentials, InvalidOtp) as error:
         await _record_refusal(uow, principal, error.code, clock.now())
         raise
-    return await approve(uow, clock, principal, confirmation.purpose, shown)
-
-
-async def approve(uow: UnitOfWork, clock: Clock, principal: Principal, purpose: Purpose, shown: list[Factor]) -> Approval:
-    """Approves the session of somebody who has just shown that it is them. `shown` counts for the session from then on."""
     now = clock.now()
-    approval = await uow.run(lambda session: grant(session, principal, purpose, shown, now))
-    security.info("session_approved", user_id=principal.user_id, session_id=principal.session_id, org_id=principal.org_id, purpose=purpose)
+    approval = await uow.run(lambda session: grant(session, principal, confirmation.purpose, shown, now))
+    security.info(
+        "session_approved", user_id=user.id, session_id=principal.session_id, org_id=principal.org_id, purpose=confirmation.purpose, by="password"
+    )
     return approval
+
+
+async def _second_factor(uow: UnitOfWork, box: SecretBoxPort, clock: Clock, principal: Principal, user: User, otp: str | None) -> list[Factor]:
+    if not otp:
+        return await demand(uow, box, clock, user, None)
+    async with admitted(uow, clock, otp_bucket(user.id, principal.session_id)) as this:
+        shown = await demand(uow, box, clock, user, otp)
+        this.right()
+    return shown
 
 
 async def grant(session: Session, principal: Principal, purpose: Purpose, shown: list[Factor], now: datetime) -> Approval:

@@ -3,15 +3,14 @@
 from crypto_api.audit import service as audit
 from crypto_api.audit.types import Outcome
 from crypto_api.flows.ethereum_challenge import Asked, Chains, Challenge, SignatureRefused, Signed, issue_text, signed_by_contract, take_text
-from crypto_api.flows.second_factor import demand
-from crypto_api.flows.sign_in import OpenedSession, open_session
+from crypto_api.flows.sign_in import Door, OpenedSession, known_device, open_session, second_factor
 from crypto_api.identity import factor_store as factors
 from crypto_api.identity import siwe
 from crypto_api.identity import store as identities
 from crypto_api.identity.documents import EthereumAccount, OneTimePurpose, User
 from crypto_api.identity.errors import EmailNotVerified, InvalidSignature, OtpRequired
 from crypto_api.identity.siwe import Site
-from crypto_api.identity.types import Device, Factor, SecretBoxPort, Way
+from crypto_api.identity.types import Device, Factor, Limited, Way
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.log import security
 from mongodb_config.unit_of_work import Session, UnitOfWork
@@ -19,42 +18,45 @@ from mongodb_config.unit_of_work import Session, UnitOfWork
 STATEMENT = "Sign in to Coffer."
 
 
-async def begin_ethereum_log_in(uow: UnitOfWork, clock: Clock, site: Site, address: str, chain_id: int) -> Challenge:
-    return await issue_text(uow, clock, site, OneTimePurpose.ETHEREUM_LOG_IN, STATEMENT, address, chain_id)
+async def begin_ethereum_log_in(door: Door, site: Site, device: Device, address: str, chain_id: int) -> Challenge:
+    """TooManyRequests for a source that asks for more texts than people need."""
+    await door.limiter.take(Limited.CHALLENGES, device.ip)
+    return await issue_text(door.uow, door.clock, site, OneTimePurpose.ETHEREUM_LOG_IN, STATEMENT, address, chain_id)
 
 
 async def log_in_with_ethereum(
-    uow: UnitOfWork, box: SecretBoxPort, clock: Clock, chains: Chains, signed: Signed, otp: str | None, device: Device, *, way: Way
+    door: Door, chains: Chains, signed: Signed, otp: str | None, device: Device, *, way: Way
 ) -> tuple[User, OpenedSession]:
     """InvalidSignature for whatever is wrong with it, and for an address that nobody linked. The nonce is used up then; only when everything is right
     and the second factor merely missing (OtpRequired), it can be sent once more with it. ChainUnavailable when the network of a contract wallet is
     out of reach."""
     account: EthereumAccount | None = None
     try:
-        asked = await take_text(uow, clock, OneTimePurpose.ETHEREUM_LOG_IN, signed.message)
+        asked = await take_text(door.uow, door.clock, OneTimePurpose.ETHEREUM_LOG_IN, signed.message)
         account = await factors.ethereum_account(asked.address, asked.chain_id)
         await _check(chains, asked, account, signed.signature)
         user = await identities.user(account.user_id) if account else None
         if account is None or user is None:
             raise SignatureRefused("nobody linked this address")
     except SignatureRefused as error:
-        await _record_refusal(uow, clock, account, str(error))
+        await _record_refusal(door.uow, door.clock, account, str(error))
         raise InvalidSignature from error
     if user.email_verified_at is None:
         raise EmailNotVerified
     try:
-        shown = [Factor.ETHEREUM, *await demand(uow, box, clock, user, otp)]
+        known = await known_device(user, device, door.clock.now())
+        shown = [Factor.ETHEREUM, *await second_factor(door, user, device, known, otp)]
     except OtpRequired:
-        await uow.run(lambda session: identities.insert_one_time(session, asked.row))
+        await door.uow.run(lambda session: identities.insert_one_time(session, asked.row))
         raise
-    now, account_id = clock.now(), account.id
+    now, account_id = door.clock.now(), account.id
 
     async def work(session: Session) -> OpenedSession:
         if not await factors.use_ethereum_account(session, account_id, now):
             raise InvalidSignature  # unlinked meanwhile
         return await open_session(session, user, device, shown, now, way=way)
 
-    opened = await uow.run(work)
+    opened = await door.uow.run(work)
     security.info("logged_in", user_id=user.id, session_id=opened.row.id, org_id=opened.row.org_id, way=way, by="ethereum")
     return user, opened
 

@@ -8,14 +8,14 @@ from crypto_api.audit import service as audit
 from crypto_api.audit.types import Outcome
 from crypto_api.flows.approve_session import grant
 from crypto_api.flows.passkey_challenge import Challenge, issue_challenge, take_challenge
-from crypto_api.flows.sign_in import OpenedSession, open_session
+from crypto_api.flows.sign_in import Door, OpenedSession, open_session
 from crypto_api.identity import factor_store as factors
 from crypto_api.identity import passkeys
 from crypto_api.identity import store as identities
 from crypto_api.identity.documents import Approval, OneTimePurpose, Passkey, User
 from crypto_api.identity.errors import EmailNotVerified, InvalidPasskey
 from crypto_api.identity.passkeys import Assertion, Known, PasskeyRefused, RelyingParty
-from crypto_api.identity.types import Device, Factor, Purpose, Way
+from crypto_api.identity.types import Device, Factor, Limited, Purpose, Way
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.log import security
 from crypto_api.organizations.types import Principal
@@ -24,18 +24,22 @@ from mongodb_config.unit_of_work import Session, UnitOfWork
 COUNTER = "its counter has not grown: somebody may have a copy of it"
 
 
-async def begin_passkey_log_in(uow: UnitOfWork, clock: Clock, party: RelyingParty) -> Challenge:
-    """The same for everybody: the device offers the passkeys that it holds, so nothing here tells which accounts there are."""
-    return await issue_challenge(uow, clock, OneTimePurpose.PASSKEY_LOG_IN, lambda challenge: passkeys.authentication_options(party, challenge))
+async def begin_passkey_log_in(door: Door, party: RelyingParty, device: Device) -> Challenge:
+    """The same for everybody: the device offers the passkeys that it holds, so nothing here tells which accounts there are. TooManyRequests for a
+    source that asks for more challenges than people need."""
+    await door.limiter.take(Limited.CHALLENGES, device.ip)
+    return await issue_challenge(
+        door.uow, door.clock, OneTimePurpose.PASSKEY_LOG_IN, lambda challenge: passkeys.authentication_options(party, challenge)
+    )
 
 
 async def log_in_with_passkey(
-    uow: UnitOfWork, clock: Clock, party: RelyingParty, credential: Mapping[str, Any], device: Device, *, way: Way
+    door: Door, party: RelyingParty, credential: Mapping[str, Any], device: Device, *, way: Way
 ) -> tuple[User, OpenedSession]:
     """InvalidPasskey for whatever is wrong with it. EmailNotVerified and AccountSuspended as with a password."""
     held: Passkey | None = None
     try:
-        challenge, _ = await take_challenge(uow, clock, OneTimePurpose.PASSKEY_LOG_IN, credential)
+        challenge, _ = await take_challenge(door.uow, door.clock, OneTimePurpose.PASSKEY_LOG_IN, credential)
         held = await _held(credential)
         if passkeys.user_handle_of(credential) is None:
             raise PasskeyRefused("it does not say whose it is")
@@ -45,9 +49,9 @@ async def log_in_with_passkey(
             raise PasskeyRefused("its owner is gone")
         if user.email_verified_at is None:
             raise EmailNotVerified
-        opened = await _open(uow, clock.now(), held, assertion, user, device, way)
+        opened = await _open(door.uow, door.clock.now(), held, assertion, user, device, way)
     except PasskeyRefused as error:
-        await _record_refusal(uow, clock.now(), held, None, str(error))
+        await _record_refusal(door.uow, door.clock.now(), held, None, str(error))
         raise InvalidPasskey from error
     security.info("logged_in", user_id=user.id, session_id=opened.row.id, org_id=opened.row.org_id, way=way, by="passkey")
     return user, opened

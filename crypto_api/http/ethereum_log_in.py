@@ -7,9 +7,9 @@ from crypto_api.flows.ethereum_challenge import Chains, Challenge, Signed
 from crypto_api.flows.ethereum_log_in import begin_ethereum_log_in, log_in_with_ethereum
 from crypto_api.flows.link_ethereum_account import begin_link, link_ethereum_account, unlink_ethereum_account
 from crypto_api.http.answers import answer, no_content
-from crypto_api.http.auth import device_of, principal_of
+from crypto_api.http.auth import device_of, door_of, principal_of
 from crypto_api.http.idempotency import idempotent
-from crypto_api.http.logged_in import logged_in
+from crypto_api.http.logged_in import logged_in_by
 from crypto_api.http.permissions import approved, open_to_all, signed_in
 from crypto_api.http.schemas.auth import LoggedInRead
 from crypto_api.http.schemas.ethereum_log_in import (
@@ -38,7 +38,8 @@ async def begin_wallet_login(request: HttpRequest, body: AskForText) -> HttpResp
     """EIP-4361. It can be sent back once, within five minutes. Any address gets one: it tells nothing about accounts."""
     runtime = runtime_of(request.scope)
     site = site_of(runtime.config.frontend_url)
-    return _text(await begin_ethereum_log_in(runtime.uow, runtime.clock, site, body.address, body.chain_id or _first_chain(runtime)))
+    chain_id = body.chain_id or _first_chain(runtime)
+    return _text(await begin_ethereum_log_in(door_of(runtime), site, device_of(request), body.address, chain_id))
 
 
 @router.post("/auth/wallet/login/", auth=None, response=LoggedInRead, summary="Log in with the signed text")
@@ -48,10 +49,8 @@ async def log_in_by_wallet(request: HttpRequest, body: LogInWithEthereum) -> Htt
     does not: send the same once more with `otp`. A contract wallet is asked through the node of its network (EIP-1271): 503 while that is down."""
     runtime = runtime_of(request.scope)
     signed = Signed(body.message, body.signature)
-    user, opened = await log_in_with_ethereum(
-        runtime.uow, runtime.box, runtime.clock, _chains(runtime), signed, body.otp, device_of(request), way="api"
-    )
-    return await logged_in(request, user, opened)
+    user, opened = await log_in_with_ethereum(door_of(runtime), _chains(runtime), signed, body.otp, device_of(request), way="api")
+    return await logged_in_by(request, user, opened)
 
 
 @router.post("/auth/wallet/link/challenge/", response=TextRead, summary="Get the text that links an Ethereum account")

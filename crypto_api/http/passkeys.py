@@ -10,7 +10,7 @@ from crypto_api.flows.passkey_challenge import Challenge
 from crypto_api.flows.passkey_log_in import approve_by_passkey, begin_passkey_approval, begin_passkey_log_in, log_in_with_passkey
 from crypto_api.flows.register_passkey import add_passkey, begin_passkey, remove_passkey, rename_passkey
 from crypto_api.http.answers import answer, no_content
-from crypto_api.http.auth import device_of, principal_of
+from crypto_api.http.auth import device_of, door_of, principal_of
 from crypto_api.http.idempotency import idempotent
 from crypto_api.http.logged_in import logged_in_by
 from crypto_api.http.permissions import approved, open_to_all, signed_in
@@ -88,7 +88,7 @@ async def delete_passkey(request: HttpRequest, passkey_id: str) -> HttpResponse:
 async def begin_passkey_login(request: HttpRequest) -> HttpResponse:
     """The same for everybody: the device offers the passkeys that it holds."""
     runtime = runtime_of(request.scope)
-    return _options(await begin_passkey_log_in(runtime.uow, runtime.clock, relying_party(runtime.config.frontend_url)))
+    return _options(await begin_passkey_log_in(door_of(runtime), relying_party(runtime.config.frontend_url), device_of(request)))
 
 
 @router.post("/auth/passkeys/login/", auth=None, response=LoggedInRead, summary="Log in with a passkey")
@@ -97,7 +97,7 @@ async def log_in_by_passkey(request: HttpRequest, body: LogInWithPasskey) -> Htt
     """A second factor in itself. Whatever is wrong with it answers alike: 401 `invalid_passkey`."""
     runtime = runtime_of(request.scope)
     party = relying_party(runtime.config.frontend_url)
-    user, opened = await log_in_with_passkey(runtime.uow, runtime.clock, party, _told(body.credential), device_of(request), way="api")
+    user, opened = await log_in_with_passkey(door_of(runtime), party, _told(body.credential), device_of(request), way="api")
     return await logged_in_by(request, user, opened)
 
 

@@ -66,6 +66,7 @@ class Limited(StrEnum):
     REGISTRATIONS = "registrations"
     MAILS = "mails"
     RESETS = "resets"
+    CHALLENGES = "challenges"  # of passkeys and Ethereum accounts, before anybody is known
 
 
 class SourceLimiter(Protocol):
