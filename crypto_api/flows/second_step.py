@@ -38,8 +38,8 @@ async def is_second_step(door: Door, token: str) -> bool:
 
 
 async def finish_second_step(door: Door, token: str, otp: str, device: Device) -> tuple[User, OpenedSession]:
-    """InvalidToken when there is nothing to go on with (any more): begin again. InvalidOtp and TooManyAttempts leave it as it is. AccountSuspended and
-    EmailNotVerified as at any log-in."""
+    """InvalidToken when there is nothing to go on with (any more): begin again. InvalidOtp and TooManyAttempts leave it as it is.
+    AccountSuspended and EmailNotVerified as at any log-in."""
     await door.limiter.admit(Limited.FAILED_LOG_INS, device.ip)
     now = door.clock.now()
     row = await identities.one_time(hash_token(token), OneTimePurpose.SECOND_STEP, now)
