@@ -12,7 +12,7 @@ from crypto_api.organizations.documents import Invitation, Organization
 from crypto_api.organizations.rules import hash_token
 from mongodb_config.unit_of_work import UnitOfWork
 
-PATH = "/invitation/"
+PATH = "/invitations/accept/"  # of the page that shows it and asks
 SUBJECT = "You are invited to an organisation at Coffer"
 TEXT = """Hello,
 
