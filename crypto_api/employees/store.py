@@ -49,12 +49,18 @@ async def page(org_id: str, where: Row, request: PageRequest) -> Page[Employee]:
     return request.page(rows, await Employee.find(query).count() if request.count else None)
 
 
-async def pending(org_id: str, team: Collection[str] | None, limit: int) -> list[Employee]:
-    """Who waits for verification, oldest first; of these people only, where `team` is given."""
-    query: Row = {"org_id": org_id, "status": EmployeeStatus.PENDING}
-    if team is not None:
-        query["_id"] = {"$in": list(team)}
-    return await Employee.find(query, limit=limit).sort("+_id").to_list()
+async def pending(org_id: str, team: Collection[str] | None, but: str | None, limit: int) -> list[Employee]:
+    """Who waits for verification, longest first; of these people only, where `team` is given; never the one named by `but`."""
+    return await Employee.find(_pending(org_id, team, but), limit=limit).sort("+_id").to_list()
+
+
+async def count_pending(org_id: str, team: Collection[str] | None, but: str | None) -> int:
+    return await Employee.find(_pending(org_id, team, but)).count()
+
+
+def _pending(org_id: str, team: Collection[str] | None, but: str | None) -> Row:
+    among: Row = {"$ne": but} if team is None else {"$in": [employee_id for employee_id in team if employee_id != but]}
+    return {"org_id": org_id, "status": EmployeeStatus.PENDING, "_id": among}
 
 
 async def insert(session: Session, employee: Employee) -> None:

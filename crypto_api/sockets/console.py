@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,13 +57,17 @@ class Console:
         "sent",
         "spoke",
         "start",
+        "state_key",
         "view",
     )
 
-    def __init__(self, principal: Principal, org_id: str, view: View, *, heard_at: float, follow: State | None = None) -> None:
+    def __init__(
+        self, principal: Principal, org_id: str, view: View, *, heard_at: float, state_key: Hashable = None, follow: State | None = None
+    ) -> None:
         self.principal = principal
         self.org_id = org_id
         self.view = view
+        self.state_key = state_key  # consoles of one organisation with the same key are shown the same state
         self.follow = follow  # reads the state that is told again and again, where the console is of that kind
         self.sent = self.start = 0  # set when it joins its channel
         self.gap: tuple[int, int] | None = None  # (after, up to) to be replayed before going on behind `sent`

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Hashable
 from typing import Any, ClassVar
 
 from channels.consumer import AsyncConsumer
@@ -10,6 +11,7 @@ from channels.exceptions import StopConsumer
 from pymongo.errors import PyMongoError
 
 from crypto_api.flows import console_state
+from crypto_api.flows.verification_queue import verification_queue
 from crypto_api.kit import log
 from crypto_api.organizations.types import Permission, Principal, Role
 from crypto_api.runtime import Runtime, runtime_of
@@ -43,6 +45,10 @@ class ConsoleConsumer(AsyncConsumer):
     async def state(self, console: Console) -> dict[str, Any]:
         raise NotImplementedError
 
+    def shown_alike(self, principal: Principal) -> Hashable:
+        """Members for whom this is equal are shown the same state."""
+        return principal.permissions
+
     # ---- the connection
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -74,7 +80,8 @@ class ConsoleConsumer(AsyncConsumer):
         try:
             async with asyncio.timeout(ADMISSION_S_MAX):
                 principal = await admit(self.scope, self._runtime, self.permission)
-                console = await self._hub.join(principal, self.view(principal), follow=self.state if self.follows_state else None)
+                key = (type(self).__name__, self.shown_alike(principal))
+                console = await self._hub.join(principal, self.view(principal), state_key=key, follow=self.state if self.follows_state else None)
         except Refused as refused:
             await self._refuse(refused.code, refused.reason)
         except (PyMongoError, TimeoutError) as error:
@@ -162,7 +169,7 @@ class ConsoleConsumer(AsyncConsumer):
             console.begin_resume(after)
 
     async def _snapshot(self, console: Console, head: int) -> str:
-        data = await self._hub.state(console, type(self).__name__, head, self.state)
+        data = await self._hub.state(console, head, self.state)
         return frames.encode("snapshot", self._runtime.clock.now(), data, seq=head)
 
     async def _send(self, frame: str) -> None:
@@ -216,4 +223,21 @@ class DashboardStatsConsole(ConsoleConsumer):
         return await console_state.dashboard_stats(console.org_id, self._runtime.queue.depth, self._hub.online(console.org_id))
 
 
-CONSOLES: tuple[type[ConsoleConsumer], ...] = (EventsConsole, TaskLogConsole, DashboardStatsConsole)
+class ManagerVerificationConsole(ConsoleConsumer):
+    """Who waits for the decision of this member, told anew when it changes. Events are seen by permission, and this by team: therefore each of
+    its frames is the whole queue, and a resume is answered by one more."""
+
+    permission = Permission.EMPLOYEES_VERIFY
+    follows_state = True
+
+    def view(self, principal: Principal) -> View:
+        return View(frozenset())
+
+    def shown_alike(self, principal: Principal) -> Hashable:
+        return principal.user_id, principal.permissions
+
+    async def state(self, console: Console) -> dict[str, Any]:
+        return await verification_queue(console.principal)
+
+
+CONSOLES: tuple[type[ConsoleConsumer], ...] = (EventsConsole, TaskLogConsole, DashboardStatsConsole, ManagerVerificationConsole)

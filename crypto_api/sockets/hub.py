@@ -7,7 +7,8 @@ costs a second and nothing else.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from typing import Any, Protocol
 
 from pymongo.errors import PyMongoError
@@ -44,7 +45,7 @@ class EventHub:
         self._pumps: dict[str, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._states = SharedStates()
-        self._told: dict[str, tuple[int, float, dict[str, Any]]] = {}
+        self._told: dict[tuple[str, Hashable], tuple[int, float, dict[str, Any]]] = {}
         self._beats = 0
 
     async def __aenter__(self) -> "EventHub":
@@ -59,10 +60,10 @@ class EventHub:
 
     # ---- what a socket asks for
 
-    async def join(self, principal: Principal, view: View, *, follow: State | None = None) -> Console:
+    async def join(self, principal: Principal, view: View, *, state_key: Hashable = None, follow: State | None = None) -> Console:
         """A console of the member's organisation, not yet live: its writer first catches up."""
         assert principal.org_id is not None, "only members are admitted"
-        console = Console(principal, principal.org_id, view, heard_at=time.monotonic(), follow=follow)
+        console = Console(principal, principal.org_id, view, heard_at=time.monotonic(), state_key=state_key, follow=follow)
         channel = self._channels.get(console.org_id)
         if channel is None:
             channel = self._channels[console.org_id] = Channel(console.org_id)
@@ -92,9 +93,9 @@ class EventHub:
         last = self._channel_of[console].last
         return last if at_least <= last else max(last, await store.head(console.org_id))
 
-    async def state(self, console: Console, kind: str, head: int, read: State) -> dict[str, Any]:
-        """What the console begins with, as of `head` or later; read once for all that ask at the same time."""
-        key = (console.org_id, kind, console.principal.permissions, head)
+    async def state(self, console: Console, head: int, read: State) -> dict[str, Any]:
+        """What the console begins with, as of `head` or later; read once for all that ask for the same at the same time."""
+        key = (console.org_id, console.state_key, head)
         return await self._states.get(key, lambda: read(console))
 
     def online(self, org_id: str) -> int:
@@ -130,7 +131,7 @@ class EventHub:
         self._drop(channel)
 
     def _drop(self, channel: Channel) -> None:
-        self._told.pop(channel.org_id, None)
+        self._told = {key: told for key, told in self._told.items() if key[0] != channel.org_id}
         if self._channels.pop(channel.org_id, None) is not None:
             self._pumps.pop(channel.org_id).cancel()
 
@@ -164,19 +165,28 @@ class EventHub:
 
     async def _tell_states(self) -> None:
         """A new snapshot to consoles that follow a state: upon events at once, else every few seconds if it has changed."""
-        for channel in list(self._channels.values()):
-            followers = [(console, console.follow) for console in channel.consoles if console.follow is not None]
-            told_head, told_at, told = self._told.get(channel.org_id, (-1, 0.0, {}))
-            now, head = time.monotonic(), channel.last
-            if not followers or (head == told_head and now - told_at < HEAD_S):
-                continue
-            reader, read = followers[0]
-            data = await read(reader)
-            self._told[channel.org_id] = (head, now, data)
-            if data != told:
-                frame = frames.encode("snapshot", self._clock.now(), data, seq=head)
-                for console, _ in followers:
-                    console.offer(frame)
+        followers: dict[tuple[str, Hashable], list[Console]] = defaultdict(list)
+        for console in self._consoles():
+            if console.follow is not None:
+                followers[console.org_id, console.state_key].append(console)
+        self._told = {key: told for key, told in self._told.items() if key in followers}
+        for key, consoles in followers.items():
+            await self._tell_state(key, consoles)
+
+    async def _tell_state(self, key: tuple[str, Hashable], consoles: Sequence[Console]) -> None:
+        """One read for all that are shown the same; nobody is shown another one's."""
+        channel, reader = self._channels.get(key[0]), consoles[0]
+        told_head, told_at, told = self._told.get(key, (-1, 0.0, {}))
+        now = time.monotonic()
+        if channel is None or reader.follow is None or (channel.last == told_head and now - told_at < HEAD_S):
+            return
+        head = channel.last
+        data = await reader.follow(reader)
+        self._told[key] = (head, now, data)
+        if data != told:
+            frame = frames.encode("snapshot", self._clock.now(), data, seq=head)
+            for console in consoles:
+                console.offer(frame)
 
     def _consoles(self) -> list[Console]:
         return list(self._channel_of)

@@ -106,10 +106,14 @@ async def new_member(runtime: Runtime, org_id: str, role: Role | None) -> Member
     return Member(runtime, org_id, user.id, session_id, cookie)
 
 
+async def new_organization(runtime: Runtime, name: str = "Test") -> str:
+    now = runtime.clock.now()
+    return (await runtime.uow.run(lambda session: organizations.create(session, name, now))).id
+
+
 @pytest.fixture
 async def org_id(runtime: Runtime) -> str:
-    now = runtime.clock.now()
-    return (await runtime.uow.run(lambda session: organizations.create(session, "Test", now))).id
+    return await new_organization(runtime)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_api.sockets import hub as hub_module
 from crypto_api.sockets.hub import EventHub
-from tests.sockets.conftest import Member, Whispered, append, console, new_member, numbered, say, serving
+from tests.sockets.conftest import Member, Whispered, append, console, new_member, new_organization, numbered, say, serving
 
 pytestmark = pytest.mark.usefixtures("relay")
 
@@ -111,11 +111,12 @@ async def test_each_sees_what_the_role_may_see_and_the_chain_of_prev_shows_it(ru
 
 
 async def test_another_organisation_hears_nothing(runtime: Runtime, api: str, org_id: str) -> None:
-    stranger = await new_member(runtime, "org_other", Role.ADMIN)
+    other_id = await new_organization(runtime, "Other")
+    stranger = await new_member(runtime, other_id, Role.ADMIN)
     async with console(api, await stranger.ticket()) as client:
         await client.next("snapshot")
         await say(runtime, org_id, 1)
-        await say(runtime, "org_other", 2)
+        await say(runtime, other_id, 2)
         frame = (await client.until_seq(1))[0]
         assert frame["data"] == {"number": 2}
         assert len(client.numbered) == 1
