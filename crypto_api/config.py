@@ -1,7 +1,6 @@
 """Settings from the environment or `.env`: one typed object, documented in `.env.example`. Networks come from a JSON file."""
 
 import re
-import re
 from base64 import b64decode
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The ASGI application: lifespan, then the body guard, then Django for HTTP and Channels for WebSockets. Run it with `--lifespan on`."""
+"""The ASGI application: lifespan, then the guards, then Django for HTTP and Channels for WebSockets. Run it with `--lifespan on`."""
 
 import os
 
@@ -9,13 +9,15 @@ from django.core.asgi import get_asgi_application
 django_application = get_asgi_application()  # sets Django up: what follows may import it
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
+from django.conf import settings  # noqa: E402
 
 from crypto_api.sockets.routing import websocket_application  # noqa: E402
-from crypto_project.body_guard import BodyGuard  # noqa: E402
+from crypto_project.edge import guarded  # noqa: E402
 from crypto_project.lifespan import Lifespan  # noqa: E402
 from crypto_project.signals import without_database_signals  # noqa: E402
 
 without_database_signals()
 
-inner = BodyGuard(ProtocolTypeRouter({"http": django_application, "websocket": websocket_application}))
+unguarded = ProtocolTypeRouter({"http": django_application, "websocket": websocket_application})
+inner = guarded(unguarded, trusted_proxies=settings.TRUSTED_PROXIES)
 application = Lifespan(inner)

@@ -1,29 +1,19 @@
-"""In front of Django: a body is read here, up to a cap and within a time, before anything else looks at it.
+"""In front of Django: a body is read here, up to a cap, within a time and, when it is JSON, to a depth, before anything else looks at it.
 
 Django spools a body to disk in full before a view can refuse it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from typing import Any
+from collections.abc import Collection
 
-import orjson
-
-from crypto_api.kit.ids import new_id
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from crypto_project.refusal import App, Message, Receive, Refused, Scope, Send, refuse
 
 BODY_BYTES_MAX = 1_000_000
 UPLOAD_BYTES_MAX = 20_000_000
 BODY_S_MAX = 10.0
-
-
-class _TooLarge(Exception):
-    pass
+DEPTH_MAX = 32
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class _ClientLeft(Exception):
@@ -43,10 +33,13 @@ class BodyGuard:
         limit = UPLOAD_BYTES_MAX if scope["path"] in self._uploads else BODY_BYTES_MAX
         try:
             body = await self._read(scope, receive, limit)
-        except _TooLarge:
-            await _refuse(send, scope, 413, "content_too_large", "Content too large", f"A body may have at most {limit} bytes here.")
+            if _is_json(scope) and deeper_than(body, DEPTH_MAX):
+                raise Refused(400, "invalid_json", "Bad request", f"The body is not valid JSON, or is nested deeper than {DEPTH_MAX} levels.")
+        except Refused as refused:
+            await refuse(send, scope, refused)
         except TimeoutError:
-            await _refuse(send, scope, 408, "request_timeout", "Request timeout", f"The body did not arrive within {self._seconds_max:g} s.")
+            detail = f"The body did not arrive within {self._seconds_max:g} s."
+            await refuse(send, scope, Refused(408, "request_timeout", "Request timeout", detail))
         except _ClientLeft:
             return
         else:
@@ -56,7 +49,7 @@ class BodyGuard:
         headers = dict(scope["headers"])
         told = headers.get(b"content-length", b"0")
         if told.isdigit() and int(told[:20]) > limit:
-            raise _TooLarge
+            raise _too_large(limit)
         if told == b"0" and b"transfer-encoding" not in headers:
             return b""
         parts: list[bytes] = []
@@ -69,7 +62,7 @@ class BodyGuard:
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
                 if size > limit:
-                    raise _TooLarge
+                    raise _too_large(limit)
                 if not message.get("more_body", False):
                     return b"".join(parts)
 
@@ -90,15 +83,26 @@ def _replaying(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _refuse(send: Send, scope: Scope, status: int, code: str, title: str, detail: str) -> None:
-    request_id = new_id("req")
-    body = {"type": f"urn:coffer:problem:{code}", "title": title, "status": status, "detail": detail, "code": code, "request_id": request_id}
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"x-request-id", request_id.encode()),
-        (b"x-content-type-options", b"nosniff"),
-        (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-        (b"connection", b"close"),  # the rest of the body is not read
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": orjson.dumps(body)})
+def _too_large(limit: int) -> Refused:
+    return Refused(413, "content_too_large", "Content too large", f"A body may have at most {limit} bytes here.")
+
+
+def _is_json(scope: Scope) -> bool:
+    return any(name == b"content-type" and b"json" in value.lower() for name, value in scope["headers"])
+
+
+def deeper_than(body: bytes, limit: int) -> bool:
+    """Whether JSON is nested deeper than `limit`, or its brackets do not match. In time that grows with its length alone, and before anything is
+    built from it."""
+    if body.count(b"[") + body.count(b"{") <= limit:
+        return False  # nearly every body
+    without_escapes = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    outside = b"".join(without_escapes.split(b'"')[::2])  # what stands between the strings
+    left = outside.translate(_BRACKETS, _NO_BRACKETS)
+    for level in range(limit):
+        if not left:
+            return False
+        if b"[" * (limit + 1 - level) in left:
+            return True
+        left = left.replace(b"[]", b"")  # one level: the innermost
+    return bool(left)

@@ -10,11 +10,13 @@ from pymongo.errors import PyMongoError
 
 from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config, load_config
+from crypto_api.flows.note_seen import WRITE_S, write_seen
 from crypto_api.http import in_flight
 from crypto_api.kit import log
+from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.runtime import Runtime
 from crypto_api.sockets.hub import EventHub
-from crypto_project.body_guard import App, Message, Receive, Scope, Send
+from crypto_project.refusal import App, Message, Receive, Scope, Send
 from mongodb_config.migrations import DeployFailed
 from mongodb_config.probe import UnfitServer
 
@@ -33,10 +35,30 @@ async def api_state() -> AsyncIterator[State]:
     async with AsyncExitStack() as stack:
         runtime = await _opened(stack, config)
         hub = await stack.enter_async_context(EventHub(runtime.frames, runtime.clock))
+        await stack.enter_async_context(_writing_seen(runtime))
         logger.info("api started", networks=list(runtime.networks))
         yield {"runtime": runtime, "hub": hub}
         if late := await in_flight.drain(DRAIN_S):
             logger.warning("requests were cut off on shutdown", count=late)
+
+
+@asynccontextmanager
+async def _writing_seen(runtime: Runtime) -> AsyncIterator[None]:
+    """When sessions were last used goes into the database every few seconds."""
+
+    async def work() -> None:
+        while True:
+            await asyncio.sleep(WRITE_S)
+            try:
+                await write_seen(runtime.uow)
+            except PyMongoError as error:
+                logger.warning("last uses of sessions wait", error=str(error)[:200])
+
+    task = asyncio.create_task(work(), name="write seen")
+    try:
+        yield
+    finally:
+        await cancel_and_wait(task)
 
 
 async def _opened(stack: AsyncExitStack, config: Config) -> Runtime:

@@ -1,6 +1,5 @@
 """What every answer has in common: a request id, a line in the log, security headers; and CSRF protection for the forms of the dashboard."""
 
-import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,29 +13,14 @@ from crypto_api.http import problems
 from crypto_api.kit import log, origin
 from crypto_api.kit.ids import new_id
 from crypto_api.kit.origin import Origin
+from crypto_project.refusal import HEADERS, HSTS, REQUEST_ID
 
 logger = log.get(__name__)
 
 GetResponse = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
-REQUEST_ID = "X-Request-Id"
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+HEADER = "X-Request-Id"
 API = "/api/"
-
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
-}
-HSTS = "max-age=31536000; includeSubDomains"
 
 
 class _Middleware:
@@ -52,14 +36,14 @@ class RequestContext(_Middleware):
     itself under /api/ become problem answers here."""
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get(REQUEST_ID, "")
-        request.request_id = given if _REQUEST_ID.fullmatch(given) else new_id("req")
+        given = request.headers.get(HEADER, "")
+        request.request_id = given if REQUEST_ID.fullmatch(given) else new_id("req")
         client = request.scope.get("client")
         started = time.perf_counter()
         ip, device = client[0] if client else None, request.headers.get("User-Agent", "")[:300] or None
         with log.bound(request_id=request.request_id, ip=ip), origin.of(Origin(request.request_id, ip, device)):
             response = await self._answer(request)
-            response[REQUEST_ID] = request.request_id
+            response[HEADER] = request.request_id
             logger.info(
                 "request", method=request.method, path=request.path, status=response.status_code, ms=round((time.perf_counter() - started) * 1000, 1)
             )

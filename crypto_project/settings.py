@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "crypto_project",
     "crypto_api.dashboard",
     "channels",
+    "corsheaders",
     "ninja",  # the scripts and styles of /api/docs
     "servestatic",
     "django.contrib.staticfiles",
@@ -49,6 +50,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "crypto_project.middleware.RequestContext",
     "crypto_project.middleware.SecurityHeaders",
+    "corsheaders.middleware.CorsMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "crypto_project.middleware.AsyncCsrf",
 ]
@@ -76,7 +78,16 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "crypto_api.dashboard.views_errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [_front]
 SESSION_COOKIE_SECURE = _https  # for the dashboard's own cookie; Django's sessions are not used
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+TRUSTED_PROXIES = list(_loaded.trusted_proxies) if _loaded else []  # crypto_project/trusted_proxies.py sets the scheme: no SECURE_PROXY_SSL_HEADER
+
+# Pages of other sites may call the API where they are listed, with access tokens and never with cookies; the dashboard's pages answer none.
+CORS_ALLOWED_ORIGINS = list(_loaded.cors_origins) if _loaded else []
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_METHODS = ["DELETE", "GET", "POST", "PUT"]
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "if-match", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["ETag", "Idempotency-Replayed", "Location", "Retry-After", "X-Request-Id"]
+CORS_PREFLIGHT_MAX_AGE = 600
 
 LANGUAGE_CODE = "en"
 USE_I18N = True

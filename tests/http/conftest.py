@@ -34,6 +34,9 @@ NETWORK = {"slug": "testnet", "name": "Test network", "chain_id": 31337, "rpc_ur
 ADDRESS = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
 
 
+HTTP: dict[str, Any] = {"http": "crypto_project.http_protocol:BoundedHttp", "proxy_headers": False}  # as crypto_project/processes.py has it
+
+
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -49,7 +52,7 @@ async def serve(runtime: Runtime) -> AsyncIterator[str]:
         yield {"runtime": runtime, "hub": None}
 
     port = free_port()
-    config = uvicorn.Config(Lifespan(inner, state), port=port, lifespan="on", log_config=None, access_log=False, server_header=False)
+    config = uvicorn.Config(Lifespan(inner, state), port=port, lifespan="on", log_config=None, access_log=False, server_header=False, **HTTP)
     server = _Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:

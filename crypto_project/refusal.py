@@ -1,0 +1,62 @@
+"""An answer that is given in front of Django: a problem (RFC 9457) with the headers that every answer has."""
+
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import orjson
+
+from crypto_api.kit.ids import new_id
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+HSTS = "max-age=31536000; includeSubDomains"
+
+
+class Refused(Exception):
+    """A request that goes no further."""
+
+    def __init__(self, status: int, code: str, title: str, detail: str, **headers: str) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.title, self.detail, self.headers = status, code, title, detail, headers
+
+
+async def refuse(send: Send, scope: Scope, refused: Refused) -> None:
+    """Closes the connection: what the client still sends is not read. A WebSocket is refused before it opens, which the server turns into 403."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 4400, "reason": refused.code})
+        return
+    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
+    request_id = given if REQUEST_ID.fullmatch(given) else new_id("req")
+    body = {
+        "type": f"urn:coffer:problem:{refused.code}",
+        "title": refused.title,
+        "status": refused.status,
+        "detail": refused.detail,
+        "code": refused.code,
+        "request_id": request_id,
+    }
+    told = {"Content-Type": "application/problem+json", "X-Request-Id": request_id, "Cache-Control": "no-store", "Connection": "close"}
+    if scope.get("scheme") == "https":
+        told["Strict-Transport-Security"] = HSTS
+    headers = [(name.lower().encode(), value.encode()) for name, value in {**told, **HEADERS, **refused.headers}.items()]
+    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
+    await send({"type": "http.response.body", "body": orjson.dumps(body)})
