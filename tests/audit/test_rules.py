@@ -47,7 +47,10 @@ def test_what_is_no_secret_stays_visible(name: str) -> None:
 
 
 def test_that_there_was_none_and_that_it_changed_are_told_without_the_secret() -> None:
-    assert difference({"password_hash": None, "name": "a"}, {"password_hash": CANARY, "name": "a"}) == ({"password_hash": None}, {"password_hash": HIDDEN})
+    assert difference({"password_hash": None, "name": "a"}, {"password_hash": CANARY, "name": "a"}) == (
+        {"password_hash": None},
+        {"password_hash": HIDDEN},
+    )
     assert difference({"sealed_key": CANARY}, {"sealed_key": CANARY + "2"}) == ({"sealed_key": HIDDEN}, {"sealed_key": HIDDEN})
     assert difference({"sealed_key": CANARY}, {"sealed_key": CANARY}) == ({}, {})
     contract = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"

@@ -43,14 +43,22 @@ async def test_a_record_knows_who_where_and_through_what(runtime: Runtime) -> No
         origin.identified("usr_ada", "ses_1", "ada")
         (record_id,) = await write(runtime)
         other = await runtime.uow.run(
-            lambda session: service.record(session, None, "session.opened", "x" * 900, runtime.clock.now(), actor_id="usr_bob", outcome=Outcome.REFUSED)
+            lambda session: service.record(
+                session, None, "session.opened", "x" * 900, runtime.clock.now(), actor_id="usr_bob", outcome=Outcome.REFUSED
+            )
         )
     row = await store.get(ORG, record_id)
     assert row is not None
     assert (row.actor_id, row.actor_name, row.session_id, row.ip, row.device, row.request_id) == (
         "usr_ada", "ada", "ses_1", "203.0.113.7", "Firefox", "req_1",
     )  # fmt: skip
-    assert (other.org_id, other.actor_id, other.actor_name, other.outcome, len(other.summary)) == ("installation", "usr_bob", "", Outcome.REFUSED, 500)
+    assert (other.org_id, other.actor_id, other.actor_name, other.outcome, len(other.summary)) == (
+        "installation",
+        "usr_bob",
+        "",
+        Outcome.REFUSED,
+        500,
+    )
 
 
 async def test_what_is_rolled_back_leaves_neither_record_nor_place_in_the_queue(runtime: Runtime) -> None:

@@ -4,8 +4,9 @@ import asyncio
 from typing import Any
 
 import orjson
+import pytest
 
-from crypto_project.body_guard import BODY_BYTES_MAX, BodyGuard
+from crypto_project.body_guard import BODY_BYTES_MAX, DEPTH_MAX, BodyGuard, deeper_than
 
 
 class Recorder:
@@ -72,3 +73,50 @@ async def test_a_client_that_leaves_while_sending_is_forgotten() -> None:
     inner, sent = await run([])
     assert not inner.called
     assert sent == []
+
+
+def nested(depth: int, opening: str = "[", closing: str = "]", inside: str = "1") -> bytes:
+    return (opening * depth + inside + closing * depth).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "deeper"),
+    [
+        (b"", False),
+        (b"{}", False),
+        (nested(32), False),
+        (nested(33), True),
+        (nested(32, '{"a":', "}"), False),
+        (nested(33, '{"a":', "}"), True),
+        (nested(16, '[{"a":', "}]"), False),
+        (nested(17, '[{"a":', "}]"), True),
+        (b"[" + b"[]," * 100_000 + b"[]]", False),  # wide is not deep
+        (b'["' + b"[" * 1_000 + b'"]', False),  # in a string
+        (b'["\\"' + b"[" * 40, True),  # the string has ended: only the backslash is escaped
+        (b'["\\\\"' + b"]" + b" " * 10, False),
+        (b'["\\"' + b"[" * 1_000 + b'"]', False),  # an escaped backslash, then an escaped quote: still in the string
+        (b'{"a":"' + b'\\"[{' * 1_000 + b'"}', False),
+        (b"[" * 500_000 + b"]" * 500_000, True),
+        (b"[[]" * 300_000, True),
+        (b"]" * 100 + b"[" * 100, True),
+        (b'"' * 999_000 + b"[" * 40, True),
+        (b'\\"' * 499_000, False),
+    ],
+)
+def test_depth_is_known_before_anything_is_parsed(body: bytes, deeper: bool) -> None:
+    assert deeper_than(body, DEPTH_MAX) is deeper
+
+
+async def test_deep_json_goes_no_further_and_other_bodies_do() -> None:
+    for kind in ("application/json", "application/json; charset=utf-8", "application/problem+json"):
+        inner, sent = await run([nested(33)], headers={"content-type": kind, "transfer-encoding": "chunked"})
+        assert not inner.called
+        assert (sent[0]["status"], orjson.loads(sent[1]["body"])["code"]) == (400, "invalid_json")
+    inner, _ = await run([nested(33)], headers={"content-type": "text/plain", "transfer-encoding": "chunked"})
+    assert inner.called
+
+
+async def test_a_request_id_of_the_client_comes_back_on_a_refusal() -> None:
+    _, sent = await run([b"x" * (BODY_BYTES_MAX + 1)], headers={"x-request-id": "trace-7", "transfer-encoding": "chunked"})
+    assert dict(sent[0]["headers"])[b"x-request-id"] == b"trace-7"
+    assert orjson.loads(sent[1]["body"])["request_id"] == "trace-7"
