@@ -65,24 +65,6 @@ async def list_passkeys(request: HttpRequest) -> HttpResponse:
     return answer(PasskeysRead(items=[_read(row) for row in await factors.passkeys_of(principal_of(request).user_id)]))
 
 
-@router.put("/auth/passkeys/{passkey_id}/", response=PasskeyRead, summary="Rename a passkey")
-@signed_in
-async def update_passkey(request: HttpRequest, passkey_id: str, body: RenamePasskey) -> HttpResponse:
-    runtime = runtime_of(request.scope)
-    return answer(_read(await rename_passkey(runtime.uow, runtime.clock, principal_of(request), passkey_id, body.name)))
-
-
-@router.delete("/auth/passkeys/{passkey_id}/", response={204: None}, summary="Remove a passkey")
-@signed_in
-@approved(Purpose.SECURITY)
-async def delete_passkey(request: HttpRequest, passkey_id: str) -> HttpResponse:
-    """409 `last_way_in` when nothing else opens the account."""
-    runtime, principal = runtime_of(request.scope), principal_of(request)
-    await remove_passkey(runtime.uow, runtime.clock, principal, passkey_id)
-    await runtime.queue.put(SendSecurityNotice(user_id=principal.user_id, what=Notice.PASSKEY_REMOVED))
-    return no_content()
-
-
 @router.post("/auth/passkeys/login/options/", auth=None, response=PasskeyOptionsRead, summary="Get what the browser needs to log in with a passkey")
 @open_to_all
 async def begin_passkey_login(request: HttpRequest) -> HttpResponse:
@@ -118,6 +100,27 @@ async def approve_session_by_passkey(request: HttpRequest, body: ApproveByPasske
     principal, told = principal_of(request), _told(body.credential)
     approval = await approve_by_passkey(runtime.uow, runtime.clock, party, principal, body.purpose, told)
     return answer(SessionApprovedRead(session_approved=True, approved_until=approval.until, purpose=approval.purpose))
+
+
+# The paths with an id come last: Django takes the first that fits, and `login` would be one.
+
+
+@router.put("/auth/passkeys/{passkey_id}/", response=PasskeyRead, summary="Rename a passkey")
+@signed_in
+async def update_passkey(request: HttpRequest, passkey_id: str, body: RenamePasskey) -> HttpResponse:
+    runtime = runtime_of(request.scope)
+    return answer(_read(await rename_passkey(runtime.uow, runtime.clock, principal_of(request), passkey_id, body.name)))
+
+
+@router.delete("/auth/passkeys/{passkey_id}/", response={204: None}, summary="Remove a passkey")
+@signed_in
+@approved(Purpose.SECURITY)
+async def delete_passkey(request: HttpRequest, passkey_id: str) -> HttpResponse:
+    """409 `last_way_in` when nothing else opens the account."""
+    runtime, principal = runtime_of(request.scope), principal_of(request)
+    await remove_passkey(runtime.uow, runtime.clock, principal, passkey_id)
+    await runtime.queue.put(SendSecurityNotice(user_id=principal.user_id, what=Notice.PASSKEY_REMOVED))
+    return no_content()
 
 
 def _told(credential: BaseModel) -> dict[str, Any]:
