@@ -1,6 +1,7 @@
 """`python -m tests.authorization`: runs the whole matrix and tells its figures. `--missing` prints a draft of the cells that are not declared."""
 
 import os
+import re
 import sys
 
 import pytest
@@ -26,6 +27,17 @@ def missing() -> str:
         rows += [f'step_up = "{operation.approval}"'] if operation.approval else []
         rows += [f'may = "{" ".join(may)}"', f'may_not = "{" ".join(role for role in cells.ROLES if role not in may)}"']
         ids = [f'"{place}" = "{_guess(place)}"' for place in ids_of(operation)]
+        rows += [f"ids = {{ {', '.join(ids)} }}"] if ids else []
+        rows.append("")
+    for name, (path, view) in product.pages().items():
+        if name in cells.pages():
+            continue
+        permission = getattr(view, "permission", "open")
+        needs = "signed-in" if permission is None else str(permission)
+        may = [role for role in cells.ROLES if needs in ("open", "signed-in") or needs in PERMISSIONS[role]]
+        rows += [f"[pages.{name}]", f'call = "GET {path}"', f'needs = "{needs}"', f'may = "{" ".join(may)}"']
+        rows += [f'may_not = "{" ".join(role for role in cells.ROLES if role not in may)}"', 'methods = "GET"']
+        ids = [f'"path.{name}" = "{_guess(name)}"' for name in re.findall(r"{([a-z_]+)}", path)]
         rows += [f"ids = {{ {', '.join(ids)} }}"] if ids else []
         rows.append("")
     return "\n".join(rows)

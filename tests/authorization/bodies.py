@@ -6,15 +6,33 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+import pyotp
+from eth_account import Account
+from eth_account.messages import encode_defunct
+from eth_account.signers.local import LocalAccount
+
+from crypto_api.flows.ethereum_log_in import begin_ethereum_log_in
+from crypto_api.flows.link_ethereum_account import begin_link
+from crypto_api.flows.passkey_log_in import begin_passkey_approval, begin_passkey_log_in
+from crypto_api.flows.register_passkey import begin_passkey
+from crypto_api.flows.second_factor import bound_to
+from crypto_api.http.auth import door_of
 from crypto_api.identity import service as identity
+from crypto_api.identity.documents import Totp, User
+from crypto_api.identity.passkeys import RelyingParty, relying_party
+from crypto_api.identity.siwe import Site, site_of
+from crypto_api.identity.types import Device, Purpose
 from crypto_api.kit.ids import new_id
+from crypto_api.organizations.types import Principal, Role
+from tests.authorization.authenticator import Authenticator
 from tests.authorization.cells import Cells
 from tests.authorization.house import PASSWORD, House, Person, random_address
-from tests.authorization.objects import KINDS
+from tests.authorization.objects import CHAIN_ID, KINDS, ethereum_account_of, invited, passkey_of
 from tests.authorization.product import Operation
 
 Values = dict[str, Any]
 ONE = Decimal(1)
+DEVICE = Device(None, None)
 
 
 @dataclass(frozen=True)
@@ -130,6 +148,201 @@ async def log_in(act: Act) -> Values:
 @request
 async def refresh(act: Act) -> Values:
     return {"refresh": act.person.refresh}
+
+
+# ---- organisations
+
+
+@request
+async def update_organization(act: Act) -> Values:
+    return {"name": "Renamed"}
+
+
+@request
+async def leave_organization(act: Act) -> None:
+    await act.house.in_role(act.org_id, Role.ADMIN)  # the last one could not leave
+
+
+@request
+async def switch_organization(act: Act) -> Values:
+    other = await act.house.organization()
+    await act.house.member(other, act.person.user_id, Role.USER)
+    return {"organization_id": other}
+
+
+@request
+async def invite_member(act: Act) -> Values:
+    return {"email": f"{new_id('i')}@example.com", "role": await act.house.role(act.org_id, [])}
+
+
+@request
+async def update_member(act: Act) -> Values:
+    return {"suspended": True}
+
+
+@request
+async def remove_named_member(act: Act) -> Request:
+    return Request(query={"user_id": await act.make("user")})
+
+
+@request
+async def accept_invitation(act: Act) -> Values:
+    return {"token": (await invited(act.house, await act.house.organization(), f"{act.person.username}@example.com", act.person))[1]}
+
+
+@request
+async def decline_invitation(act: Act) -> Values:
+    return await accept_invitation(act)
+
+
+@request
+async def create_role(act: Act) -> Values:
+    return {"name": new_id("Role"), "permissions": []}
+
+
+@request
+async def update_role(act: Act) -> Values:
+    return {"description": "Watches the wallets"}
+
+
+@request
+async def create_company(act: Act) -> Values:
+    return {"legal_name": new_id("Company")}
+
+
+@request
+async def update_company(act: Act) -> Values:
+    return {"address": "12 St James's Square"}
+
+
+@request
+async def suspend_organization(act: Act) -> Request:
+    return Request(path={"organization_id": await act.house.organization()}, body={"suspended": True})
+
+
+@request
+async def suspend_user(act: Act) -> Request:
+    return Request(path={"user_id": (await act.house.person(None, None)).user_id}, body={"suspended": True})
+
+
+# ---- second factors and step-up
+
+
+def _principal(act: Act) -> Principal:
+    return Principal(act.person.user_id, act.person.org_id, None, frozenset(), act.person.session_id, act.house.now)
+
+
+async def _totp(act: Act, *, confirmed: bool) -> str:
+    """An authenticator app of whoever asks; the code that it shows."""
+    secret, user_id = pyotp.random_base32(), act.person.user_id
+    sealed = act.house.runtime.box.seal(secret.encode(), bound_to(user_id))
+    set_up = Totp(sealed_secret=sealed, confirmed_at=act.house.now if confirmed else None).model_dump()
+    await User.get_pymongo_collection().update_one({"_id": user_id}, {"$set": {"totp": set_up}})
+    return pyotp.TOTP(secret).at(act.house.now)
+
+
+@request
+async def confirm_totp_setup(act: Act) -> Values:
+    return {"otp": await _totp(act, confirmed=False)}
+
+
+@request
+async def delete_totp(act: Act) -> None:
+    await _totp(act, confirmed=True)
+
+
+@request
+async def create_recovery_codes(act: Act) -> None:
+    await _totp(act, confirmed=True)
+
+
+@request
+async def confirm_password(act: Act) -> Values:
+    return {"password": PASSWORD}
+
+
+def _party(act: Act) -> RelyingParty:
+    return relying_party(act.house.runtime.config.frontend_url)
+
+
+@request
+async def create_passkey(act: Act) -> Values:
+    runtime, party = act.house.runtime, _party(act)
+    challenge = await begin_passkey(runtime.uow, runtime.clock, party, _principal(act))
+    return {"name": "Phone", "credential": Authenticator(party.id, party.origin).create(challenge.public_key["challenge"])}
+
+
+@request
+async def log_in_by_passkey(act: Act) -> Values:
+    runtime, device = act.house.runtime, await passkey_of(act.house, act.person)
+    challenge = await begin_passkey_log_in(door_of(runtime), _party(act), DEVICE)
+    return {"credential": device.get(challenge.public_key["challenge"], act.person.user_id)}
+
+
+@request
+async def begin_passkey_step_up(act: Act) -> Values:
+    await passkey_of(act.house, act.person)
+    return {"purpose": "keys"}
+
+
+@request
+async def approve_session_by_passkey(act: Act) -> Values:
+    runtime, device = act.house.runtime, await passkey_of(act.house, act.person)
+    challenge = await begin_passkey_approval(runtime.uow, runtime.clock, _party(act), _principal(act), Purpose.KEYS)
+    return {"credential": device.get(challenge.public_key["challenge"], act.person.user_id), "purpose": "keys"}
+
+
+def _site(act: Act) -> Site:
+    return site_of(act.house.runtime.config.frontend_url)
+
+
+def _signed(key: LocalAccount, message: str) -> Values:
+    signature = key.sign_message(encode_defunct(text=message)).signature
+    return {"message": message, "signature": "0x" + bytes(signature).hex()}
+
+
+@request
+async def log_in_by_wallet(act: Act) -> Values:
+    runtime, (_, key) = act.house.runtime, await ethereum_account_of(act.house, act.person)
+    challenge = await begin_ethereum_log_in(door_of(runtime), _site(act), DEVICE, key.address, CHAIN_ID)
+    return _signed(key, challenge.message)
+
+
+@request
+async def create_wallet_link(act: Act) -> Values:
+    runtime, key = act.house.runtime, Account.create()
+    challenge = await begin_link(runtime.uow, runtime.clock, _site(act), _principal(act), key.address, CHAIN_ID)
+    return _signed(key, challenge.message)
+
+
+# ---- employees
+
+
+@request
+async def create_employee(act: Act) -> Values:
+    name = new_id("e").replace("_", "-")
+    return {"email": f"{name}@example.com", "first_name": "Grace", "last_name": "Hopper"}
+
+
+@request
+async def add_employee_account(act: Act) -> Values:
+    name = new_id("e").replace("_", "-")
+    return {"email": f"{name}@example.com", "first_name": "Grace", "last_name": "Hopper"}
+
+
+@request
+async def add_existing_employee(act: Act) -> Values:
+    return {"email": f"{(await act.house.person(None, None)).username}@example.com"}
+
+
+@request
+async def update_employee(act: Act) -> Values:
+    return {"job_title": "Controller"}
+
+
+@request
+async def get_own_employee(act: Act) -> None:
+    await act.make("own_employee")
 
 
 # ---- treasury

@@ -8,8 +8,9 @@ from datetime import timedelta
 import jwt
 
 from crypto_api.http.auth import tokens_of
+from crypto_api.identity import access_tokens
 from crypto_api.identity import service as identity
-from crypto_api.identity.access_tokens import AccessTokens
+from crypto_api.identity.access_tokens import Signer
 from crypto_api.identity.documents import Approval
 from crypto_api.identity.types import Factor, Purpose
 from crypto_api.organizations.types import PLATFORM, Permission, Role
@@ -78,7 +79,8 @@ class Casting:
             case "expired_token":
                 shown = await house.access(person.user_id, person.session_id, now - timedelta(minutes=16))
             case "token_of_another_key":
-                shown = AccessTokens("another key, " * 4).issue(person.user_id, person.session_id, now)
+                kid = jwt.get_unverified_header(person.access)["kid"]
+                shown = access_tokens.issue(Signer(kid, b"another key of 32 bytes, not ours"), person.user_id, person.session_id, now)
             case "wrong_audience":
                 shown = await self._for_another_audience(person)
             case "refresh_token":
@@ -92,10 +94,10 @@ class Casting:
         return {"Authorization": f"Bearer {shown}"}
 
     async def _for_another_audience(self, person: Person) -> str:
-        read = jwt.decode_complete(person.access, options={"verify_signature": False})
-        key = tokens_of(self.house.runtime)._key
-        headers = {name: value for name, value in read["header"].items() if name != "alg"}
-        return jwt.encode(read["payload"] | {"aud": "somebody-else"}, key, algorithm=read["header"]["alg"], headers=headers)
+        ring = await tokens_of(self.house.runtime)._ring(self.house.now)
+        claims = jwt.decode(person.access, options={"verify_signature": False})
+        headers = {"typ": access_tokens.TYPE, "kid": ring.signer.kid}
+        return jwt.encode(claims | {"aud": "somebody-else"}, ring.signer.key, algorithm=access_tokens.ALGORITHM, headers=headers)
 
     async def _in_another_state(self, column: str, cells: Cells, org_id: str) -> Asker | None:
         """Somebody whose person, session, membership or organisation is not as it should be; None when the column is about what is shown."""

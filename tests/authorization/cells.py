@@ -38,6 +38,50 @@ COLUMNS = (
     "role_with_only_this",
     "role_with_platform_permissions",
 )
+PAGE_COLUMNS = (
+    "anonymous",
+    "anonymous_fragment",
+    "access_token",
+    "without_csrf",
+    "ended_session",
+    "expired_session",
+    "suspended_user",
+    "suspended_member",
+    "suspended_organization",
+    "second_factor_missing",
+    "no_organization",
+    "left_organization",
+    "admin_elsewhere",
+    "unknown_role",
+    "role_without_permission",
+    "role_with_only_this",
+    "role_with_platform_permissions",
+)
+CONSOLE_COLUMNS = (
+    "no_ticket",
+    "wrong_ticket",
+    "used_ticket",
+    "ticket_from_another_site",
+    "access_token",
+    "cookie",
+    "cookie_of_nobody",
+    "cookie_from_another_site",
+    "cookie_without_origin",
+    "ended_session",
+    "expired_session",
+    "suspended_user",
+    "suspended_member",
+    "suspended_organization",
+    "second_factor_missing",
+    "no_organization",
+    "left_organization",
+    "admin_elsewhere",
+    "unknown_role",
+    "role_without_permission",
+    "role_with_only_this",
+    "role_with_platform_permissions",
+)
+KNOWN = frozenset({*COLUMNS, *STEP_UP_COLUMNS, *PAGE_COLUMNS, *CONSOLE_COLUMNS, *ROLES})
 
 
 @dataclass(frozen=True)
@@ -56,6 +100,7 @@ class Cells:
     no_success: str = ""  # why it never answers 2xx here
     unaudited: str = ""  # why its success leaves no audit record
     methods: str = ""  # of a page
+    personal: bool = False  # the request rests on the person who asks, not only on their organisation
 
     @property
     def method(self) -> str:
@@ -77,14 +122,32 @@ class Cells:
 
     def expected(self, column: str) -> str:
         """`pass`, or `401`, or `403`, or `403 its_code`."""
-        if column in ROLES:
-            return PASS if column in self.may else "403"
         if column in self.columns:
             return self.columns[column]
+        if column in ROLES:
+            return PASS if column in self.may else "403"
         table = raw()["columns"]
         if column in STEP_UP_COLUMNS:
             return str(table[f"step-up {self.step_up}"][column])
         return str(table[self.kind][column])
+
+    def expected_of_page(self, column: str) -> str:
+        """`pass`, `to /somewhere/`, or a status."""
+        if column in self.columns:
+            return self.columns[column]
+        if column in self.may:
+            return PASS
+        table = raw()["columns"][f"page {self.kind}"]
+        return str(table[column] if column in table else table["role"])
+
+    def expected_of_console(self, column: str) -> str:
+        """`pass` or the code with which the socket is closed."""
+        if column in self.columns:
+            return self.columns[column]
+        if column in self.may:
+            return PASS
+        table = raw()["columns"][f"console {self.kind}"]
+        return str(table[column] if column in table else table["role"])
 
 
 @lru_cache(maxsize=1)
@@ -119,5 +182,5 @@ def faults(part: dict[str, Cells]) -> list[str]:
         named = [*cells.may, *cells.may_not]
         wrong += [f"{cells.name}: {role} has {named.count(role)} cells" for role in ROLES if named.count(role) != 1]
         wrong += [f"{cells.name}: there is no role {role}" for role in named if role not in ROLES]
-        wrong += [f"{cells.name}: there is no column {column}" for column in cells.columns if column not in (*COLUMNS, *STEP_UP_COLUMNS)]
+        wrong += [f"{cells.name}: there is no column {column}" for column in cells.columns if column not in KNOWN]
     return wrong

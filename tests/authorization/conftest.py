@@ -1,9 +1,11 @@
 """One installation for the whole matrix: a server, a chain, two organisations."""
 
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 
 import aiohttp
 import orjson
@@ -12,6 +14,8 @@ import pytest
 from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config
 from crypto_api.documents import DOCUMENTS
+from crypto_project.asgi import unguarded
+from crypto_project.edge import guarded
 from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
 from crypto_project.embedded.servers import Addresses
 from mongodb_config.client import connect
@@ -21,6 +25,10 @@ from tests.authorization.house import House
 from tests.conftest import TEST_MASTER_KEY, TEST_SECRET_KEY
 from tests.http.conftest import serve
 from tests.tenant_guard import guard
+
+BEHIND_A_PROXY = guarded(unguarded, trusted_proxies=[ip_network("127.0.0.0/8")])  # each request can then come from an address of its own
+FRONTEND = "http://localhost:8000"  # a name, since passkeys need one
+_REQUEST_ID = re.compile(r"req_\w+")
 
 
 @dataclass
@@ -36,6 +44,15 @@ class Tally:
 
 
 TALLY = Tally()
+
+
+def told(faults: list[str]) -> str:
+    """Equal faults of several columns in one line."""
+    alike: dict[str, list[str]] = {}
+    for fault in faults:
+        column, _, rest = fault.partition(": ")
+        alike.setdefault(_REQUEST_ID.sub("", rest), []).append(column)
+    return "\n".join([f"{len(faults)} faults", *(f"{', '.join(columns)}: {rest}"[:900] for rest, columns in alike.items())])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -86,9 +103,10 @@ async def house(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) 
         master_key=TEST_MASTER_KEY,
         email_mock_mode=True,
         bcrypt_cost=4,
+        frontend_url=FRONTEND,
     )
     try:
-        async with open_runtime(config) as runtime, serve(runtime) as base_url, aiohttp.ClientSession() as http:
+        async with open_runtime(config) as runtime, serve(runtime, BEHIND_A_PROXY) as base_url, aiohttp.ClientSession() as http:
             yield House(runtime, base_url, http)
     finally:
         await node.stop()

@@ -1,23 +1,34 @@
 """One factory for each kind of object that an operation names: it makes one in an organisation directly, and gives its id."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 
 from crypto_api.audit import service as audit
-from crypto_api.kit.ids import new_id
+from crypto_api.employees.documents import Employee
+from crypto_api.employees.types import EmployeeStatus
+from crypto_api.identity.documents import EthereumAccount, Passkey, Session
+from crypto_api.identity.passkeys import relying_party
+from crypto_api.identity.rules import hash_token
+from crypto_api.kit.ids import new_id, new_token
 from crypto_api.ledger import service as ledger
-from crypto_api.ledger.documents import Account
+from crypto_api.ledger.documents import Account as LedgerAccount
 from crypto_api.ledger.types import AccountCode, AccountType, EntryDraft, Line, Source, SourceKind
-from crypto_api.organizations.types import Role
+from crypto_api.organizations.documents import Company, Invitation
+from crypto_api.organizations.types import Permission, Role
 from crypto_api.tasks.documents import Task
 from crypto_api.tasks.types import TaskStatus
 from crypto_api.wallets.documents import Wallet, WalletType
+from tests.authorization.authenticator import Authenticator
 from tests.authorization.house import Factory, House, Person, random_address
 from tests.http.world import stored_transaction
 
 ABSENT = "0000"
+CHAIN_ID = 31337
 
 
 def absent(object_id: str) -> str:
@@ -53,7 +64,7 @@ async def transaction(house: House, org_id: str, owner: Person) -> str:
 
 async def account(house: House, org_id: str, owner: Person) -> str:
     code = str(10_000_000 + int(random_address(), 16) % 80_000_000)
-    row = Account(
+    row = LedgerAccount(
         id=f"{org_id}:{code}", created_at=house.now, org_id=org_id, code=code, name="Travel", account_type=AccountType.EXPENSE, parent_code=None
     )
     await row.insert()
@@ -94,6 +105,134 @@ async def audit_record(house: House, org_id: str, owner: Person) -> str:
     return (await house.runtime.uow.run(lambda session: audit.record(session, org_id, "wallet.renamed", "Ada renamed it.", now))).id
 
 
+async def own_employee(house: House, org_id: str, owner: Person) -> str:
+    """The record of whoever asks, verified."""
+    known = await Employee.find_one({"org_id": org_id, "user_id": owner.user_id})
+    if known is not None:
+        return known.id
+    return await _employee(house, org_id, user_id=owner.user_id, status=EmployeeStatus.ACTIVE)
+
+
+async def employee(house: House, org_id: str, owner: Person) -> str:
+    """In the team of whoever asks."""
+    return await _employee(house, org_id, manager_id=await own_employee(house, org_id, owner), status=EmployeeStatus.ACTIVE)
+
+
+async def pending_employee(house: House, org_id: str, owner: Person) -> str:
+    return await _employee(house, org_id, manager_id=await own_employee(house, org_id, owner), status=EmployeeStatus.PENDING)
+
+
+async def _employee(house: House, org_id: str, **values: Any) -> str:
+    name = new_id("e")
+    row = Employee(
+        id=new_id("emp"),
+        created_at=house.now,
+        updated_at=house.now,
+        org_id=org_id,
+        email=f"{name}@example.com",
+        first_name="Grace",
+        last_name=name,
+        name_folded=name,
+        **values,
+    )
+    await row.insert()
+    return row.id
+
+
+async def passkey(house: House, org_id: str, owner: Person) -> str:
+    return (await passkey_of(house, owner)).id
+
+
+async def passkey_of(house: House, owner: Person) -> Authenticator:
+    party = relying_party(house.runtime.config.frontend_url)
+    device = Authenticator(party.id, party.origin)
+    row = Passkey(id=device.id, created_at=house.now, user_id=owner.user_id, name="Phone", public_key=device.cose_key, sign_count=0)
+    await row.insert()
+    return device
+
+
+async def ethereum_account(house: House, org_id: str, owner: Person) -> str:
+    return (await ethereum_account_of(house, owner))[0]
+
+
+async def ethereum_account_of(house: House, owner: Person) -> tuple[str, LocalAccount]:
+    key = Account.create()
+    row = EthereumAccount(
+        id=f"eip155:{CHAIN_ID}:{key.address.lower()}", created_at=house.now, user_id=owner.user_id, address=key.address, chain_id=CHAIN_ID
+    )
+    await row.insert()
+    return row.id, key
+
+
+async def session(house: House, org_id: str, owner: Person) -> str:
+    """Another one of whoever asks."""
+    row = Session(
+        id=new_id("ses"),
+        created_at=house.now,
+        user_id=owner.user_id,
+        org_id=org_id,
+        refresh_hash=hash_token(new_token()),
+        expires_at=house.now + timedelta(days=1),
+    )
+    await row.insert()
+    return row.id
+
+
+async def role(house: House, org_id: str, owner: Person) -> str:
+    return await house.role(org_id, [Permission.ORGANIZATION_READ])
+
+
+async def invitation(house: House, org_id: str, owner: Person) -> str:
+    return (await invited(house, org_id, f"{new_id('i')}@example.com", owner))[0]
+
+
+async def my_invitation(house: House, org_id: str, owner: Person) -> str:
+    """Of whoever asks, into an organisation that they do not belong to."""
+    return (await invited(house, await house.organization(), f"{owner.username}@example.com", owner))[0]
+
+
+async def invited(house: House, org_id: str, email: str, by: Person) -> tuple[str, str]:
+    """Its id and its token."""
+    token, then = new_token(), house.now - timedelta(hours=1)
+    row = Invitation(
+        id=new_id("inv"),
+        created_at=then,
+        org_id=org_id,
+        email=email,
+        role=Role.USER,
+        token_hash=hash_token(token),
+        invited_by=by.user_id,
+        expires_at=house.now + timedelta(days=1),
+        sent_at=then,
+    )
+    await row.insert()
+    return row.id, token
+
+
+async def company(house: House, org_id: str, owner: Person) -> str:
+    name = "Company " + new_id("c")
+    row = Company(
+        id=new_id("com"),
+        created_at=house.now,
+        updated_at=house.now,
+        org_id=org_id,
+        legal_name=name,
+        name_folded=name.casefold(),
+        functional_currency="USD",
+        time_zone="UTC",
+        fiscal_year_start="01-01",
+    )
+    await row.insert()
+    return row.id
+
+
 KINDS: dict[str, Factory] = {
-    factory.__name__: factory for factory in (organization, wallet, transaction, account, draft_entry, posted_entry, task, user, audit_record)
+    factory.__name__: factory
+    for factory in (
+        *(organization, wallet, transaction, account, draft_entry, posted_entry, task, user, audit_record),
+        *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
+        *(role, invitation, my_invitation, company),
+    )
 }
+PERSONAL = {"own_employee", "employee", "pending_employee", "passkey", "ethereum_account", "session", "my_invitation"}
+"""Of whoever asks, or in their care: another's is not theirs to see."""

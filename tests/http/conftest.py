@@ -44,15 +44,15 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serve(runtime: Runtime) -> AsyncIterator[str]:
-    """The API on `runtime`, as `uvicorn crypto_project.asgi:application` serves it; its address."""
+async def serve(runtime: Runtime, app: Any = inner) -> AsyncIterator[str]:
+    """The API on `runtime`, as `uvicorn crypto_project.asgi:application` serves it; its address. `app`: behind other guards."""
 
     @contextlib.asynccontextmanager
     async def state() -> AsyncIterator[dict[str, Any]]:
         yield {"runtime": runtime, "hub": None}
 
     port = free_port()
-    config = uvicorn.Config(Lifespan(inner, state), port=port, lifespan="on", log_config=None, access_log=False, server_header=False, **HTTP)
+    config = uvicorn.Config(Lifespan(app, state), port=port, lifespan="on", log_config=None, access_log=False, server_header=False, **HTTP)
     server = _Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:

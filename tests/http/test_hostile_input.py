@@ -1,0 +1,358 @@
+"""What no client of ours sends, in every field of every operation: each gets a clear refusal, none an error of the server, and no operator of
+the database ever comes out of a request. Generated from the OpenAPI schema."""
+
+import asyncio
+import contextlib
+import copy
+import os
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import orjson
+import pytest
+from pymongo import monitoring
+
+from crypto_api.http.problems import CONTENT_TYPE
+from crypto_api.organizations.types import Role
+from tests.authorization import cells as expected
+from tests.authorization import product
+from tests.authorization.bodies import Request, request_for
+from tests.authorization.cells import OPEN, Cells
+from tests.authorization.conftest import BEHIND_A_PROXY, house, told
+from tests.authorization.house import Answer, House, Person
+from tests.authorization.product import Operation
+
+__all__ = ["house"]
+
+CELLS = expected.operations()
+CANARY = "canary-5f1c"
+RSS_GROWTH_MB_MAX = 96
+MEGABYTES_10 = 10_000_000
+SHUT_OUT = {"invalid_token", "unauthenticated", "permission_denied", "session_not_approved", "suspended", "second_factor_required"}
+
+OPERATORS: dict[str, Any] = {
+    "ne": {"$ne": CANARY},
+    "gt": {"$gt": CANARY},
+    "where": {"$where": CANARY},
+    "regex": {"$regex": CANARY},
+    "in": {"$in": [CANARY]},
+    "dotted": {"a.b": CANARY},
+    "prototype": {"__proto__": {"admin": CANARY}, "constructor": {"prototype": CANARY}},
+    "list": [{"$ne": CANARY}],
+    "nested": [[[CANARY]]],
+}
+"""Never a value of any field."""
+
+TEXTS: dict[str, str] = {
+    "nul": "a\\u0000b",
+    "surrogate": "a\\ud800b",
+    "direction": "a\\u202eb",
+    "long": "x" * 300_000,
+}
+"""As they stand between quotes in JSON. Refused wherever text is taken."""
+
+HARMLESS_TEXTS = ("$where", "__proto__", "constructor", "a.b", "'; return true; //", "{{7*7}}", "../../etc/passwd", "%00", "１２")
+"""Text like any other: taken or refused, but never more than text."""
+
+NUMBERS = ("1e400", "1" + "0" * 400, "-1", "1e-400", "99999999999999999999999999")
+"""Where no number is expected it is refused; where one is, this one."""
+
+KEYS = ("$where", "$ne", "__proto__", "constructor", "prototype", "a.b", "a\\u0000b", "org_id")
+"""Beside the fields that there are."""
+
+
+WRONG_TYPES = ("text/plain", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json5", "")
+
+
+class Watch(monitoring.CommandListener):
+    """Remembers each operator that reached the driver with what a test sent."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        self.found += [f"{event.command_name}: {where}" for where in _operators(event.command)]
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
+
+
+def _operators(node: Any, above: str = "") -> Iterator[str]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if key in HOSTILE_KEYS and CANARY in str(value):
+                yield f"{above}{key}"
+            yield from _operators(value, f"{above}{key}.")
+    elif isinstance(node, list):
+        for value in node:
+            yield from _operators(value, above)
+
+
+HOSTILE_KEYS = {"$ne", "$gt", "$where", "a.b", "__proto__", "constructor"}
+watch = Watch()
+monitoring.register(watch)
+
+
+@dataclass
+class Siege:
+    """One operation under everything that can be sent to it."""
+
+    house: House
+    cells: Cells
+    operation: Operation
+    person: Person
+    request: Request
+    faults: list[str] = field(default_factory=list)
+    sent: int = 0
+
+    @property
+    def path(self) -> str:
+        return self.request.filled(self.operation.path)
+
+    async def run(self) -> None:
+        work = [*self._body_attacks(), *self._query_attacks(), *self._path_attacks()]
+        await asyncio.gather(*work)
+
+    # ---- fields of the body
+
+    def _body_attacks(self) -> Iterator[Any]:
+        if self.operation.body is None:
+            return
+        good = self.request.body
+        for place, schema in fields_of(self.operation.body):
+            if not _can_put(good, place):
+                continue
+            for name, value in OPERATORS.items():
+                yield self._refused(f"{place} = {name}", orjson.dumps(_with(good, place, value)), names=place)
+            for name, text in TEXTS.items():
+                allowed = name == "long" and _is_number(schema)
+                yield self._refused(f"{place} = {name}", _with_raw(good, place, f'"{text}"'), names=None if allowed else place)
+            for number in NUMBERS:
+                yield self._survived(f"{place} = {number[:12]}", _with_raw(good, place, number))
+            for text in HARMLESS_TEXTS:
+                yield self._survived(f"{place} = {text!r}", orjson.dumps(_with(good, place, text)))
+        for key in KEYS:
+            body = orjson.dumps(good)[:-1] + (b"," if good else b"") + f'"{key}": {{"$ne": "{CANARY}"}}}}'.encode()
+            yield self._refused(f"with {key}", body, names="")
+        yield from self._wholes(orjson.dumps(good))
+
+    def _wholes(self, good: bytes) -> Iterator[Any]:
+        """The body as a whole is not what it should be."""
+        yield self._refused("an array", b"[" + good + b"]")
+        yield self._refused("text", b'"' + CANARY.encode() + b'"')
+        yield self._refused("null", b"null")
+        yield self._refused("nothing", b"")
+        yield self._refused("cut off", good[:-1])
+        yield self._refused("invalid UTF-8", b'{"\xff\xfe": "\xc3\x28"}')
+        yield self._refused("two bodies", good + good)
+        yield self._refused("deep", b'{"a":' * 33 + b"1" + b"}" * 33)
+        yield self._refused("very deep", b"[" * 10_000 + b"]" * 10_000)
+        yield self._refused("NaN", b'{"a": NaN}')
+        for kind in (
+            "text/plain",
+            "application/xml",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "application/json5",
+            "",
+        ):
+            yield self._refused(f"as {kind}", good, content_type=kind)
+
+    # ---- query and path
+
+    def _query_attacks(self) -> Iterator[Any]:
+        for name in self.operation.query_parameters:
+            for value in (*HARMLESS_TEXTS, "a\x00b", "\ud800".encode("utf-8", "surrogatepass"), b"\xff", "x" * 20_000, "9" * 400, "-1", ""):
+                yield self._survived(f"?{name}={value[:12]!r}", None, query=f"{name}={quote(value)}")
+            for operator in ("$ne", "$gt", "$where", "$regex"):
+                yield self._survived(
+                    f"?{name}[{operator}]", None, query=f"{name}[{operator}]={CANARY}&{name}={quote(orjson.dumps({operator: CANARY}))}"
+                )
+        yield self._survived("?__proto__", None, query=f"__proto__={CANARY}&constructor={CANARY}&$where={CANARY}")
+
+    def _path_attacks(self) -> Iterator[Any]:
+        for name in self.operation.path_parameters:
+            for value in (*HARMLESS_TEXTS, "a\x00b", b"\xff", "x" * 4_000, "$ne", f'{{"$ne":"{CANARY}"}}', "\u202e", "0", "-1", "%2e%2e"):
+                path = Request(path={**self.request.path, name: quote(value, safe="")}).filled(self.operation.path)
+                yield self._lost(f"{{{name}}} = {value[:20]!r}", path)
+
+    # ---- what must come back
+
+    async def _send(self, raw: bytes | None, *, path: str = "", query: str = "", content_type: str = "application/json") -> Answer:
+        """The query of the valid request goes along, with what is attacked in place of the good value."""
+        self.sent += 1
+        parts = [query] if query else []
+        parts += [f"{key}={quote(value)}" for key, value in self.request.query.items() if not query.startswith(f"{key}=")]
+        headers = {**self.person.headers, **self.request.headers, **({"Content-Type": content_type} if raw is not None else {})}
+        if raw is None and self.request.body is not None:
+            raw, headers = orjson.dumps(self.request.body), {**headers, "Content-Type": "application/json"}
+        whole = (path or self.path) + ("?" + "&".join(parts) if parts else "")
+        return await self.house.call(self.operation.method, whole, raw=raw, headers=headers)
+
+    async def _refused(self, what: str, raw: bytes, *, names: str | None = None, content_type: str = "application/json") -> None:
+        """4xx; a 422 names the field."""
+        answer = await self._send(raw, content_type=content_type)
+        self._check(what, answer)
+        if answer.status < 400:
+            self.faults.append(f"{what}: taken: {answer}")
+        elif names and answer.status == 422 and not any(_same(row["field"], names) for row in orjson.loads(answer.content)["errors"]):
+            self.faults.append(f"{what}: the refusal does not name {names}: {answer}")
+
+    async def _survived(self, what: str, raw: bytes | None, *, query: str = "") -> None:
+        self._check(what, await self._send(raw, query=query))
+
+    async def _lost(self, what: str, path: str) -> None:
+        answer = await self._send(None, path=path)
+        self._check(what, answer)
+        if answer.status < 400:
+            self.faults.append(f"{what}: taken: {answer}")
+
+    def _check(self, what: str, answer: Answer) -> None:
+        if answer.status >= 500:
+            self.faults.append(f"{what}: {answer}")
+        elif answer.status >= 400:
+            if answer.headers.get("Content-Type", "") != CONTENT_TYPE:
+                self.faults.append(f"{what}: no problem answer but {answer.headers.get('Content-Type')}: {answer}")
+            elif answer.code in SHUT_OUT and self.cells.needs != OPEN and answer.code not in EXPECTED_CODES.get(self.cells.name, ()):
+                self.faults.append(f"{what}: never got behind the door: {answer}")
+        if CANARY.encode() in answer.content and answer.status in (400, 422):
+            self.faults.append(f"{what}: comes back in the error: {answer}")
+
+
+EXPECTED_CODES: dict[str, tuple[str, ...]] = {}
+"""Codes that some operations give for their own reasons and that look like a closed door."""
+
+
+def fields_of(schema: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(`items.0.name`, schema) of each field, inside objects and lists too."""
+    for name, part in schema.get("properties", {}).items():
+        yield before + name, part
+        yield from fields_of(part, f"{before}{name}.")
+        yield from fields_of(part.get("items", {}), f"{before}{name}.0.")
+
+
+def _is_number(schema: Mapping[str, Any]) -> bool:
+    return "number" in str(schema.get("type")) or "integer" in str(schema.get("type"))
+
+
+def _can_put(body: Any, place: str) -> bool:
+    """Whether the valid body has what stands above."""
+    for key in place.split(".")[:-1]:
+        body = (body[int(key)] if int(key) < len(body) else None) if isinstance(body, list) else (body or {}).get(key)
+        if body is None:
+            return False
+    return isinstance(body, dict | list)
+
+
+def _with(body: Any, place: str, value: Any) -> Any:
+    changed = node = copy.deepcopy(body)
+    *above, last = place.split(".")
+    for key in above:
+        node = node[int(key)] if isinstance(node, list) else node[key]
+    node[int(last) if isinstance(node, list) else last] = value
+    return changed
+
+
+def _with_raw(body: Any, place: str, text: str) -> bytes:
+    """With a piece of JSON that no encoder of ours would write."""
+    return orjson.dumps(_with(body, place, "@@here@@")).replace(b'"@@here@@"', text.encode())
+
+
+def _same(field_name: str, place: str) -> bool:
+    return field_name in ("body", place) or field_name.startswith((f"{place}.", f"{place.split('.', maxsplit=1)[0]}")) or place.startswith(field_name)
+
+
+def names() -> list[str]:
+    wanted = [name for name in os.environ.get("COFFER_MATRIX", "").split(",") if name]
+    return [name for name in CELLS if not wanted or name in wanted]
+
+
+@contextlib.asynccontextmanager
+async def besieged(house: House, name: str) -> AsyncIterator[Siege]:
+    """A valid request of somebody who may, in an organisation of their own, to begin with."""
+    cells, operation = CELLS[name], product.operations()[name]
+    org_id = await house.organization()
+    role = Role.ADMIN if Role.ADMIN in cells.may else cells.may[0]
+    person = await house.in_role(org_id, role)
+    watch.found.clear()
+    yield Siege(house, cells, operation, person, await request_for(house, cells, operation, org_id, person))
+    assert watch.found == []
+
+
+SENT: Counter[str] = Counter()
+
+
+@pytest.mark.parametrize("name", names())
+async def test_operation(name: str, house: House) -> None:
+    async with besieged(house, name) as siege:
+        await siege.run()
+        SENT[name] += siege.sent
+        if siege.faults:
+            pytest.fail(told(siege.faults), pytrace=False)
+
+
+async def test_bodies_that_are_too_large_or_too_slow(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """10 MB to every operation that takes a body, read or not, from somebody and from nobody: refused at once and not kept."""
+    before = _rss_mb()
+    for name, operation in product.operations().items():
+        if operation.method in ("GET", "DELETE"):
+            continue
+        path = re.sub(r"{[a-z_]+}", "x", operation.path)
+        status = await _flood(house, operation.method, path, told=True)
+        assert status in (413, 404), name
+    for chunked in (True, True, True):
+        assert await _flood(house, "POST", "/api/auth/login/", told=not chunked) == 413
+    assert _rss_mb() - before < RSS_GROWTH_MB_MAX
+
+    monkeypatch.setattr(BEHIND_A_PROXY._app._app, "_seconds_max", 0.3)
+    for path in ("/api/auth/login/", "/api/wallets/", "/api/journal-entries/"):
+        reader, writer = await _connected(house)
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{".encode())
+        assert await _status(reader) == 408
+        writer.close()
+
+
+async def _flood(house: House, method: str, path: str, *, told: bool) -> int:
+    """The status that comes back while 10 MB are on their way. `told`: by their length; otherwise piece by piece."""
+    reader, writer = await _connected(house)
+    length = f"Content-Length: {MEGABYTES_10}" if told else "Transfer-Encoding: chunked"
+    writer.write(f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{length}\r\n\r\n".encode())
+    piece = b"x" * 100_000
+    answer = asyncio.ensure_future(_status(reader))
+    with contextlib.suppress(ConnectionError):
+        for _ in range(MEGABYTES_10 // len(piece)):
+            writer.write(piece if told else b"%x\r\n%b\r\n" % (len(piece), piece))
+            await writer.drain()
+            if answer.done():
+                break
+    status = await answer
+    writer.close()
+    return status
+
+
+async def _connected(house: House) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    address = urlsplit(house.base_url)
+    return await asyncio.open_connection(address.hostname, address.port)
+
+
+async def _status(reader: asyncio.StreamReader) -> int:
+    line = await asyncio.wait_for(reader.readline(), 10)
+    return int(line.split()[1])
+
+
+def _rss_mb() -> float:
+    return int(re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1024  # type: ignore[index]
+
+
+async def test_the_watch_sees_an_operator(house: House) -> None:
+    """Shown on a planted query."""
+    watch.found.clear()
+    await house.runtime.database["wallets"].find({"org_id": "x", "name": {"$ne": CANARY}}).to_list()
+    assert watch.found == ["find: filter.name.$ne"]
+    watch.found.clear()
