@@ -16,6 +16,8 @@ class Employee(TenantDocument):
     start_date: str | None = None  # YYYY-MM-DD
     user_id: str | None = None  # once there is an account behind it, and its person agreed
     manager_id: str | None = None  # another employee
+    account_id: str | None = None  # an account that was made for them; shown to nobody, and theirs once they have chosen its password
+    username: str = ""  # that this account is to have then, if it is free
     invitation_id: str | None = None  # by which they were asked to join
     status: EmployeeStatus
     present: bool = True  # False with REMOVED: the address is free again

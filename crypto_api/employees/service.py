@@ -17,7 +17,7 @@ from crypto_api.employees.events import (
     EmployeeVerified,
 )
 from crypto_api.employees.events import EmployeeRemoved as EmployeeWasRemoved
-from crypto_api.employees.types import Decision, EmployeeStatus, NewEmployee
+from crypto_api.employees.types import Asked, Decision, EmployeeStatus, NewEmployee
 from crypto_api.events import service as events
 from crypto_api.events.types import DomainEvent
 from crypto_api.identity import store as identities
@@ -42,12 +42,10 @@ _TOLD = (
 )
 
 
-def prepare(
-    org_id: str, new: NewEmployee, status: EmployeeStatus, now: datetime, *, employee_id: str = "", invitation_id: str | None = None
-) -> Employee:
+def prepare(org_id: str, new: NewEmployee, status: EmployeeStatus, now: datetime, *, asked: Asked | None = None) -> Employee:
     """The employee as it is to be stored."""
     return Employee(
-        id=employee_id or new_id("emp"),
+        id=asked.employee_id if asked else new_id("emp"),
         created_at=now,
         updated_at=now,
         org_id=org_id,
@@ -58,15 +56,17 @@ def prepare(
         job_title=new.job_title,
         department=new.department,
         manager_id=new.manager_id,
-        invitation_id=invitation_id,
         start_date=new.start_date,
         status=status,
+        invitation_id=asked.invitation_id if asked else None,
+        account_id=asked.account_id if asked else None,
+        username=asked.username if asked else "",
     )
 
 
 def known(employee: Employee, user: User) -> Employee:
     """As a member of the organisation, who needs not be asked: what it did not say of them comes from their account."""
-    told = {"status": EmployeeStatus.PENDING, "invitation_id": None, **_from_account(employee, user)}
+    told = {"status": EmployeeStatus.PENDING, "invitation_id": None, "username": "", **_from_account(employee, user)}
     row: Employee = employee.model_copy(update=told)
     return row
 

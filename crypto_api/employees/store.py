@@ -49,12 +49,12 @@ async def page(org_id: str, where: Row, request: PageRequest) -> Page[Employee]:
     return request.page(rows, await Employee.find(query).count() if request.count else None)
 
 
-async def pending(org_id: str, team: Collection[str] | None, but: str | None, limit: int) -> list[Employee]:
+async def pending(org_id: str, team: Collection[str] | None, limit: int, but: str | None = None) -> list[Employee]:
     """Who waits for verification, longest first; of these people only, where `team` is given; never the one named by `but`."""
     return await Employee.find(_pending(org_id, team, but), limit=limit).sort("+_id").to_list()
 
 
-async def count_pending(org_id: str, team: Collection[str] | None, but: str | None) -> int:
+async def count_pending(org_id: str, team: Collection[str] | None, but: str | None = None) -> int:
     return await Employee.find(_pending(org_id, team, but)).count()
 
 

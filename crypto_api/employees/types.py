@@ -40,6 +40,16 @@ class NewEmployee:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """How somebody is asked to come: the ids are made before anything is stored."""
+
+    employee_id: str
+    invitation_id: str
+    account_id: str | None = None  # made for them
+    username: str = ""  # that it is to have
+
+
+@dataclass(frozen=True)
 class Scope:
     """Whom somebody may see or decide about. `team` is None for everybody in the organisation, else the ids of the own team; `own_id` is their
     own record, which they see and never decide about."""

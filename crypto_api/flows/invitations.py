@@ -179,20 +179,7 @@ async def _accept(uow: UnitOfWork, clock: Clock, user_id: str, found: Invitation
         if organization is None:
             raise NotFound
         invitation = await organizations.answer(session, await _still(session, found, token), accepted=True, now=now)
-        membership = await organizations.add_member(session, org_id, user_id, invitation.role, now)
-        await events.append(session, org_id, MemberJoined(user_id=user_id, role=invitation.role), now)
-        await audit.record(
-            session,
-            org_id,
-            "member.joined",
-            f"{person.first_name} {person.last_name} ({person.email}) joined",
-            now,
-            subject=("member", user_id),
-            after={"role": invitation.role},
-            actor_id=user_id,
-        )
-        if invitation.employee_id is not None:
-            await employees.joined(session, org_id, invitation.employee_id, user_id, now)
+        membership = await take_in(session, person, invitation, now)
         if session_id is not None:
             await enter(session, session_id, user_id, organization, now)
         return Joined(organization, membership, invitation)
@@ -200,6 +187,26 @@ async def _accept(uow: UnitOfWork, clock: Clock, user_id: str, found: Invitation
     joined = await uow.run(work)
     security.info("invitation_accepted", user_id=user_id, org_id=org_id, invitation_id=found.id, role=joined.membership.role)
     return joined
+
+
+async def take_in(session: Session, person: User, invitation: Invitation, now: datetime) -> Membership:
+    """What follows from a yes, in the caller's unit of work: the person is a member, and the employee for whom the invitation was."""
+    org_id = invitation.org_id
+    membership = await organizations.add_member(session, org_id, person.id, invitation.role, now)
+    await events.append(session, org_id, MemberJoined(user_id=person.id, role=invitation.role), now)
+    await audit.record(
+        session,
+        org_id,
+        "member.joined",
+        f"{person.first_name} {person.last_name} ({person.email}) joined",
+        now,
+        subject=("member", person.id),
+        after={"role": invitation.role},
+        actor_id=person.id,
+    )
+    if invitation.employee_id is not None:
+        await employees.joined(session, org_id, invitation.employee_id, person.id, now)
+    return membership
 
 
 async def _decline(uow: UnitOfWork, clock: Clock, user_id: str, found: Invitation, token: str | None) -> Invitation:

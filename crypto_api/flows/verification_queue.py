@@ -14,7 +14,7 @@ async def verification_queue(principal: Principal) -> dict[str, Any]:
     """Those about whom this member may decide, who waits longest first. `total` counts also those that are not shown."""
     assert principal.org_id is not None, "only members are admitted"
     scope = await scope_of(principal)
-    rows = await store.pending(principal.org_id, scope.team, scope.own_id, SHOWN_MAX)
+    rows = await store.pending(principal.org_id, scope.team, SHOWN_MAX, scope.own_id)
     total = len(rows) if len(rows) < SHOWN_MAX else await store.count_pending(principal.org_id, scope.team, scope.own_id)
     return {"pending": [_shown(row) for row in rows], "total": total}
 

@@ -41,7 +41,7 @@ async def add_employee_account(request: HttpRequest, body: EmployeeInvite) -> Ht
     then on they wait for verification. The answer does not tell which of the two it is. A member of the organisation agreed long ago: they are
     `pending` at once and keep their role."""
     runtime = runtime_of(request.scope)
-    employee = await add_employee(runtime.uow, runtime.clock, runtime.queue, principal_of(request), body.new(), body.role)
+    employee = await add_employee(runtime.uow, runtime.clock, runtime.queue, principal_of(request), body.new(), body.role, body.username)
     return answer(EmployeeRead.of(employee), status=201, version=employee.version)
 
 

@@ -192,7 +192,7 @@ async def test_frames_go_on_while_valkey_is_flushed_killed_and_back(make_config:
     async with own_servers(make_config, tmp_path) as (_, cache, runtime), EventHub(runtime.frames, runtime.clock) as hub:
         relay = asyncio.create_task(relay_for(runtime))
         async with serving(runtime, hub) as address:
-            admin = await new_member(runtime, "org_faults", Role.ADMIN)
+            admin = await new_member(runtime, await new_organization(runtime), Role.ADMIN)
             async with console(address, await admin.ticket()) as client:
                 await client.send(type="resume", after=0)
                 await say(runtime, admin.org_id, 1)
@@ -225,7 +225,7 @@ async def test_a_restarted_database_costs_open_consoles_nothing(make_config: Con
     async with own_servers(make_config, tmp_path) as (database, _, runtime), EventHub(runtime.frames, runtime.clock) as hub:
         relay = asyncio.create_task(relay_for(runtime))
         async with serving(runtime, hub) as address:
-            admin = await new_member(runtime, "org_faults", Role.ADMIN)
+            admin = await new_member(runtime, await new_organization(runtime), Role.ADMIN)
             ticket = await admin.ticket()
             async with console(address, await admin.ticket()) as client:
                 await client.send(type="resume", after=0)

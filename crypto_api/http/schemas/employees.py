@@ -1,16 +1,25 @@
 from typing import Annotated, Any, Literal, TypedDict
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from crypto_api.employees.documents import Employee
 from crypto_api.employees.types import Decision, EmployeeStatus, NewEmployee
 from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.auth import Email
 from crypto_api.http.schemas.base import Choice, Date, Line, Prose, QueryFlag, ReadSchema, RequestSchema, Time, Word
-from crypto_api.identity.rules import fold
+from crypto_api.identity.rules import fold, is_username
 from crypto_api.organizations.types import Role
 
 Username = Annotated[Word, StringConstraints(max_length=100)]
+
+
+def _acceptable(value: str) -> str:
+    if not is_username(fold(value)):
+        raise ValueError("must be 3 to 40 characters of a-z, 0-9, dot, dash and underscore")
+    return value
+
+
+NewUsername = Annotated[Username, AfterValidator(_acceptable)]
 
 
 class _Position(RequestSchema):
@@ -38,7 +47,7 @@ class EmployeeCreate(_Position):
 
 
 class EmployeeInvite(EmployeeCreate):
-    username: Username | None = Field(default=None, description="For the account, where the person has none yet.", examples=["jonas"])
+    username: NewUsername | None = Field(default=None, description="For the account, where the person has none yet.", examples=["jonas"])
     role: Word = Field(default=Role.USER, description="A built-in role, or the id of one of the organisation's own.", examples=["USER"])
 
 
