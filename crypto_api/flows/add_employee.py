@@ -35,7 +35,8 @@ async def add_employee(
     uow: UnitOfWork, clock: Clock, jobs: Jobs, principal: Principal, new: NewEmployee, role: str, username: str | None = None
 ) -> Employee:
     """By address. Where it has no account and the person is named, one is made, with `username` from the moment they come; somebody without a name
-    has one, or makes it by themselves. EmployeeExists, AlreadyInvited, UsernameTaken, NotInvitable, InvalidInput for manager or role, AdminsOnly, RoleBeyondYours."""
+    has one, or makes it by themselves. EmployeeExists, AlreadyInvited, UsernameTaken, NotInvitable, InvalidInput for manager or role, AdminsOnly,
+    RoleBeyondYours."""
     wanted = fold(username or "")
     if wanted and await identities.user_by_username(wanted) is not None:
         raise UsernameTaken
