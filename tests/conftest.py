@@ -4,7 +4,7 @@ is asked for."""
 import os
 import secrets
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,23 @@ from crypto_project.embedded.servers import Addresses, Configured, EmbeddedServe
 from crypto_project.npm import ensure_npm_parts  # noqa: E402
 from mongodb_config.client import connect  # noqa: E402
 from mongodb_config.migrations import deploy  # noqa: E402
+from tests.tenant_guard import guard  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def tenant_walls() -> Iterator[None]:
+    """In every test, whatever it is about: no command of the product leaves its organisation or changes the audit log."""
+    late = guard.take()
+    assert late == [], "something that an earlier test left running"
+    yield
+    found = guard.take()
+    assert found == []
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if late := guard.take():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        raise pytest.UsageError(f"after the last test: {late}")
 
 
 @pytest.fixture(scope="session")

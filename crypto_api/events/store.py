@@ -75,8 +75,8 @@ async def still_pending(session: Session, org_id: str, event_ids: list[str]) -> 
 async def take_numbers(session: Session, org_id: str, count: int, now: datetime) -> int:
     """Reserves `count` consecutive numbers and returns the first of them."""
     row: Any = await EventHead.get_pymongo_collection().find_one_and_update(
-        {"_id": org_id},
-        {"$inc": {"seq": count}, "$setOnInsert": {"org_id": org_id, "created_at": now}},
+        {"_id": org_id, "org_id": org_id},
+        {"$inc": {"seq": count}, "$setOnInsert": {"created_at": now}},
         upsert=True,
         return_document=ReturnDocument.AFTER,
         session=session,

@@ -20,10 +20,12 @@ SECRET = [
     "password", "new_password", "current_password", "password_hash", "private_key", "privateKey", "PRIVATE_KEY", "sealed_key", "sealed_secret",
     "secret", "client_secret", "recovery_codes", "recovery_hashes", "totp", "otp", "otp_code", "mnemonic", "seed_phrase", "passphrase", "keystore",
     "token", "access_token", "refresh_token", "token_hash", "refresh_hash", "dashboard_hash", "access", "refresh", "ticket", "api_key", "apiKey",
-    "master_key", "signing_key", "data_key", "cookie", "jwt", "authorization", "backup_codes", "hashes_used", "keys", "ciphertext", "credentials", "pin",
+    "master_key", "signing_key", "data_key", "cookie", "jwt", "authorization", "backup_codes", "hashes_used", "keys", "ciphertext", "credentials",
+    "pin",
 ]  # fmt: skip
 OPEN = [
-    "name", "address", "transaction_hash", "block_hash", "hash", "tx_hash", "opened_at_hash", "token_contract", "token_symbol", "token_address", "token_id",
+    "name", "address", "transaction_hash", "block_hash", "hash", "tx_hash", "opened_at_hash", "token_contract", "token_symbol", "token_address",
+    "token_id",
     "asset", "contract", "public_key", "key_id", "password_changed_at", "otp_required", "recovery_count", "monitoring_enabled", "version",
     "wallet_type", "network", "currency", "keyboard", "hashtag", "accessed", "tokenized", "second_factor_roles", "account_code", "email",
 ]  # fmt: skip
