@@ -1,6 +1,7 @@
 """Employees over HTTP: records and teams, verification by managers, accounts by consent, and access that ends with the status."""
 
 import asyncio
+from email import message_from_bytes, policy
 from typing import Any
 
 import httpx
@@ -10,12 +11,13 @@ from crypto_api.audit.documents import AuditRecord
 from crypto_api.employees.documents import Employee
 from crypto_api.events.documents import Event
 from crypto_api.flows.invitations import accept_offer
-from crypto_api.identity.documents import Session
+from crypto_api.flows.send_due_mail import send_due_mail
+from crypto_api.identity.documents import DueMail, Session
 from crypto_api.kit.ids import new_id
 from crypto_api.organizations.documents import CustomRole, Invitation, Membership
 from crypto_api.organizations.types import Permission, Role
 from crypto_api.runtime import Runtime
-from tests.http.conftest import PASSWORD, Join, Person
+from tests.http.conftest import PASSWORD, Join, Person, newest_letter
 
 SAME = {"X-Request-Id": "same"}
 
@@ -313,6 +315,64 @@ async def test_somebody_who_agrees_waits_for_verification(join: Join, runtime: R
     assert again.json()["code"] == "employee_exists"
     nobody = await ada.http.post("/api/auth/employees/add-existing/", json={"username": "nobody-here"})
     assert codes(nobody) == [("username", "unknown_username")]
+
+
+async def set_password_token(runtime: Runtime, email: str) -> str:
+    """Sends the letter as the worker does, and reads the token out of it."""
+    due = await DueMail.find_one({"to": email, "kind": "set_password"})
+    assert due is not None
+    assert await send_due_mail(runtime.uow, runtime.clock, runtime.mail, runtime.config.frontend_url, due.id)
+    letter = message_from_bytes(newest_letter(runtime).read_bytes(), policy=policy.default)
+    assert letter["To"] == email
+    assert "Byron Treasury made an account" in letter.get_content()
+    (link,) = [word for word in letter.get_content().split() if "?token=" in word]
+    return str(link.split("token=")[1])
+
+
+async def test_a_new_person_chooses_a_password_and_is_there(join: Join, runtime: Runtime, client: httpx.AsyncClient) -> None:
+    ada, eve = await join("ada", founds="Byron Treasury"), await join("eve", founds="Elsewhere")
+    added = await ada.http.post("/api/auth/employees/add/", json=record("jon", username="Jon.Weber", role="ACCOUNTANT"))
+    assert (added.status_code, added.json()["status"], added.json()["user_id"]) == (201, "invited", None), added.text
+    assert (await eve.http.post("/api/auth/employees/add-existing/", json={"email": "jon@work.example"})).status_code == 201
+    token = await set_password_token(runtime, "jon@work.example")
+    login = {"email": "jon@work.example", "password": PASSWORD}
+    assert (await client.post("/api/auth/login/", json=login)).status_code == 401
+
+    chosen = await client.post("/api/auth/reset-password/", json={"token": token, "new_password": PASSWORD})
+    assert chosen.status_code == 200, chosen.text
+    there = (await ada.http.get(f"/api/employees/{added.json()['id']}/")).json()
+    assert there["status"] == "pending"
+    entered = await client.post("/api/auth/login/", json={"username": "jon.weber", "password": PASSWORD})
+    assert entered.status_code == 200, entered.text
+    user = entered.json()["user"]
+    assert (user["id"], user["organization_id"], user["role"]) == (there["user_id"], ada.org_id, "ACCOUNTANT")
+    assert [row.org_id for row in await Membership.find({"user_id": user["id"]}).to_list()] == [ada.org_id]  # the other one is still to be asked
+    assert (await client.post("/api/auth/reset-password/", json={"token": token, "new_password": PASSWORD})).status_code == 422
+
+
+async def test_a_user_name_that_is_taken_is_refused_whoever_has_the_address(join: Join) -> None:
+    ada, bob = await join("ada", founds="Byron Treasury"), await join("bob", founds="Elsewhere")
+    refused = [
+        await ada.http.post("/api/auth/employees/add/", json=record("new", email=email, username="BOB"), headers=SAME)
+        for email in (bob.user["email"], "nil@example.com")
+    ]
+    assert refused[0].json()["code"] == "username_taken"
+    assert refused[0].content == refused[1].content
+    for email, name in ((bob.user["email"], "first-name"), ("nil@example.com", "other-name")):
+        assert (await ada.http.post("/api/auth/employees/add/", json=record("new", email=email, username=name))).status_code == 201
+        # the name is free as before: that it is taken would tell that an account was made
+        assert (await bob.http.post("/api/auth/employees/add/", json=record("x", email=f"{name}@example.com", username=name))).status_code == 201
+    assert (await ada.http.post("/api/auth/employees/add/", json=record("new", username="a b"))).status_code == 422
+
+
+async def test_a_member_is_made_an_employee_without_being_asked_again(join: Join, runtime: Runtime) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    acc = await join("acc", org_id=ada.org_id, role=Role.ACCOUNTANT)
+    employee = await member_employee(runtime, ada, acc, active=False)
+    assert (employee["status"], employee["user_id"], employee["first_name"]) == ("pending", acc.user["id"], "Acc")
+    (row,) = (await ada.http.get("/api/auth/employees/")).json()["items"]
+    assert row["role"] == "ACCOUNTANT"
+    assert await Invitation.count() == 0
 
 
 async def test_nobody_gives_away_more_than_they_have(join: Join, runtime: Runtime) -> None:
