@@ -1,0 +1,67 @@
+"""What every way into the pages shares: what a log-in is checked with, where it comes from, and the cookies that it leaves."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import rotate_token
+from django.shortcuts import render
+
+from crypto_api.flows.sign_in import Door, OpenedSession
+from crypto_api.identity.rules import device_cookie
+from crypto_api.identity.types import CHALLENGE_LIFETIME, DASHBOARD_COOKIE, DASHBOARD_LIFETIME, DEVICE_COOKIE, Device
+from crypto_api.runtime import Runtime
+
+SECOND_STEP_COOKIE = "coffer_step"  # between the two steps of a log-in
+SECOND_STEP_PATH = "/login/"
+_USER_AGENT_MAX = 300
+_SECRET_MAX = 100
+_TYPED_MAX = 1_025  # one more than a password may have: the service says so then
+
+
+def door_of(runtime: Runtime) -> Door:
+    return Door(runtime.uow, runtime.clock, runtime.box, runtime.limiter, runtime.queue, runtime.config.bcrypt_cost)
+
+
+def device_of(request: HttpRequest) -> Device:
+    client = request.scope.get("client")
+    agent = request.headers.get("User-Agent", "")[:_USER_AGENT_MAX]
+    return Device(client[0] if client else None, agent or None, secret_cookie(request, DEVICE_COOKIE))
+
+
+def secret_cookie(request: HttpRequest, name: str) -> str | None:
+    value = request.COOKIES.get(name, "")
+    return value if 0 < len(value) <= _SECRET_MAX else None
+
+
+def let_in(request: HttpRequest, response: HttpResponse, opened: OpenedSession) -> HttpResponse:
+    """The session goes on in this browser, which is a known device from now on."""
+    assert opened.cookie is not None
+    rotate_token(request)  # forms from before are those of a stranger
+    _keep(response, DASHBOARD_COOKIE, opened.cookie, int(DASHBOARD_LIFETIME.total_seconds()), "/")
+    response.set_cookie(**device_cookie(opened.device, secure=settings.SESSION_COOKIE_SECURE))
+    response.delete_cookie(SECOND_STEP_COOKIE, path=SECOND_STEP_PATH, samesite="Lax")
+    return response
+
+
+def keep_second_step(response: HttpResponse, token: str) -> HttpResponse:
+    _keep(response, SECOND_STEP_COOKIE, token, int(CHALLENGE_LIFETIME.total_seconds()), SECOND_STEP_PATH)
+    return response
+
+
+def _keep(response: HttpResponse, name: str, value: str, max_age: int, path: str) -> None:
+    response.set_cookie(name, value, max_age=max_age, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE, path=path)
+
+
+def secret(request: HttpRequest, name: str) -> str:
+    """As it was typed, spaces and all: it never goes back into a page."""
+    return str(request.POST.get(name, ""))[:_TYPED_MAX]
+
+
+def plain(request: HttpRequest, template: str, values: dict[str, Any], status: int = 200) -> HttpResponse:
+    """A page of somebody who is not logged in. `wait_s` among the values is told to programs as well."""
+    response = render(request, f"dashboard/person/{template}", values, status=status)
+    response.headers["Cache-Control"] = "no-store"
+    if values.get("wait_s") is not None:
+        response.headers["Retry-After"] = str(values["wait_s"])
+    return response

@@ -1,0 +1,45 @@
+"""Pages of a person: the ways in, the profile, the security of the account."""
+
+from django.urls import path
+
+from crypto_api.dashboard import views_account, views_factors, views_key_log_in, views_profile, views_security, views_session
+
+pages = [
+    path("login/", views_session.log_in_page, name="log-in"),
+    path("login/second-step/", views_session.second_step_page, name="second-step"),
+    path("login/passkey/options/", views_key_log_in.passkey_log_in_options),
+    path("login/passkey/", views_key_log_in.passkey_log_in),
+    path("login/ethereum/challenge/", views_key_log_in.ethereum_challenge),
+    path("login/ethereum/", views_key_log_in.ethereum_log_in),
+    path("logout/", views_session.log_out, name="log-out"),
+    path("register/", views_account.register_page, name="register"),
+    path("register/check-mail/", views_account.check_mail_page, name="check-mail"),
+    path("verify-email/", views_account.verify_email_page, name="verify-email"),
+    path("verify-email/resend/", views_account.resend_verification, name="verify-email-resend"),
+    path("forgot-password/", views_account.forgot_password_page, name="forgot-password"),
+    path("reset-password/", views_account.reset_password_page, name="reset-password"),
+    path("confirm/", views_security.confirm_page, name="confirm"),
+    path("confirm/passkey/options/", views_security.confirm_passkey_options),
+    path("confirm/passkey/", views_security.confirm_by_passkey),
+    path("confirm/revoke/", views_security.revoke_confirmation, name="approvals-revoke"),
+    path("profile/", views_profile.profile_page, name="profile"),
+    path("profile/email/", views_profile.change_email, name="profile-email"),
+    path("security/", views_security.security_page, name="security"),
+    path("security/password/", views_profile.change_password_page, name="change-password"),
+    path("security/totp/", views_factors.totp_page, name="totp"),
+    path("security/totp/begin/", views_factors.begin_totp_setup, name="totp-begin"),
+    path("security/totp/remove/", views_factors.remove_totp_app, name="totp-remove"),
+    path("security/recovery-codes/", views_factors.renew_codes, name="recovery-codes"),
+    path("security/passkeys/", views_factors.create_passkey),
+    path("security/passkeys/options/", views_factors.passkey_options),
+    path("security/passkeys/add/", views_factors.add_passkey_page, name="passkey-add"),
+    path("security/passkeys/<str:passkey_id>/", views_factors.passkey_page, name="passkey"),
+    path("security/passkeys/<str:passkey_id>/remove/", views_factors.remove_passkey_page, name="passkey-remove"),
+    path("security/ethereum/", views_key_log_in.link_ethereum),
+    path("security/ethereum/link/", views_key_log_in.link_ethereum_page, name="ethereum-link"),
+    path("security/ethereum/challenge/", views_key_log_in.link_challenge),
+    path("security/ethereum/<str:account_id>/remove/", views_key_log_in.unlink_ethereum, name="ethereum-remove"),
+    path("security/sessions/", views_security.sessions_page, name="sessions"),
+    path("security/sessions/end-others/", views_security.end_others, name="sessions-end-others"),
+    path("security/sessions/<str:session_id>/end/", views_security.end_session_of, name="session-end"),
+]

@@ -1,0 +1,93 @@
+"""The person themselves: name, user name, e-mail address, password."""
+
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from crypto_api.dashboard.access import Visitor, personal, to_log_in
+from crypto_api.dashboard.entry import device_of, door_of, secret
+from crypto_api.dashboard.forms import Form, version_of
+from crypto_api.dashboard.step_up import confirmed
+from crypto_api.dashboard.views_account import LENGTHS, TAKEN, TOO_MANY, new_password_problems
+from crypto_api.flows.edit_profile import ProfileChanges, edit_profile
+from crypto_api.flows.set_password import change_password
+from crypto_api.identity.errors import InvalidToken, UsernameTaken
+from crypto_api.kit.errors import InvalidInput, PreconditionFailed, TooManyRequests
+
+FLASHES = {"saved": "Saved.", "email": "A letter with a link is on its way to the new address.", "email-kept": "The address stays as it is."}
+CHANGED_ELSEWHERE = "Your profile was changed elsewhere in the meantime. Look at what it says now, and save again."
+
+
+@personal
+async def profile_page(visitor: Visitor) -> HttpResponse:
+    if visitor.request.method != "POST":
+        return _profile(visitor, {})
+    form = Form(visitor.request, *LENGTHS)
+    first_name, last_name, username = (form.line(name, most=most) for name, most in LENGTHS.items())
+    if form.errors:
+        return _profile(visitor, form.given, form="about", errors=form.errors, status=422)
+    changes = ProfileChanges(first_name, last_name, username)
+    try:
+        await edit_profile(door_of(visitor.runtime), visitor.principal, changes, version_of(visitor.request) or [], device_of(visitor.request).ip)
+    except InvalidInput as error:
+        problem = form.refused(error, form.given)
+        return _profile(visitor, form.given, form="about", errors=form.errors, problem=problem, status=422)
+    except UsernameTaken:
+        return _profile(visitor, form.given, form="about", errors={"username": TAKEN}, status=409)
+    except PreconditionFailed:
+        return _profile(visitor, {}, form="about", problem=CHANGED_ELSEWHERE, status=412)
+    return redirect("/profile/?done=saved")
+
+
+@personal
+@confirmed("/profile/#email-title")
+async def change_email(visitor: Visitor) -> HttpResponse:
+    if visitor.request.method != "POST":
+        return redirect("/profile/")
+    form = Form(visitor.request, "new_email")
+    email = form.email("new_email")
+    if form.errors:
+        return _profile(visitor, form.given, form="email", errors=form.errors, status=422)
+    try:
+        after = await edit_profile(door_of(visitor.runtime), visitor.principal, ProfileChanges(email=email), None, device_of(visitor.request).ip)
+    except TooManyRequests as error:
+        return _profile(visitor, form.given, form="email", problem=TOO_MANY, wait_s=error.retry_after_s, status=429)
+    except PreconditionFailed:
+        return _profile(visitor, form.given, form="email", problem=CHANGED_ELSEWHERE, status=412)
+    return redirect(f"/profile/?done={'email' if after.pending_email else 'email-kept'}")
+
+
+def _profile(visitor: Visitor, given: dict[str, str], *, form: str = "", status: int = 200, **values: object) -> HttpResponse:
+    user = visitor.user
+    around = {
+        "given": {name: getattr(user, name) for name in LENGTHS} | given,
+        "form": form,
+        "version": user.version,
+        "email_verified": user.email_verified_at is not None,
+        "pending_email": user.pending_email,
+        "flash": FLASHES.get(visitor.request.GET.get("done", ""), ""),
+    }
+    return visitor.render("person/profile.html", around | values, status=status)
+
+
+@personal
+async def change_password_page(visitor: Visitor) -> HttpResponse:
+    request = visitor.request
+    if visitor.user.password_hash is None:
+        return redirect("/security/")
+    if request.method != "POST":
+        return visitor.render("person/change_password.html")
+    current, password = secret(request, "current_password"), secret(request, "new_password")
+    errors = ({} if current else {"current_password": "is needed"}) | new_password_problems(password, secret(request, "again"))
+    if errors:
+        return visitor.render("person/change_password.html", {"errors": errors}, status=422)
+    try:
+        await change_password(door_of(visitor.runtime), visitor.principal, current, password)
+    except InvalidInput as error:
+        wrong = {row.field: row.message for row in error.errors}
+        return visitor.render("person/change_password.html", {"errors": wrong}, status=422)
+    except TooManyRequests as error:
+        values = {"problem": "Too many wrong passwords.", "wait_s": error.retry_after_s}
+        return visitor.render("person/change_password.html", values, status=429)
+    except InvalidToken:
+        return to_log_in(request)
+    return redirect("/security/?done=password")
