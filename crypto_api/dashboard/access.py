@@ -12,6 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from crypto_api.dashboard import context
 from crypto_api.dashboard.context import Enterable
+from crypto_api.dashboard.role_words import ROLE_NAMES
 from crypto_api.events import store as events
 from crypto_api.flows.authenticate import authenticate_dashboard
 from crypto_api.identity import store as identity
@@ -21,6 +22,7 @@ from crypto_api.kit import origin
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Organization
 from crypto_api.organizations.types import Denied, Permission, Principal, Role
+from crypto_api.reports import people
 from crypto_api.reports.overview import Pricing
 from crypto_api.runtime import Runtime, runtime_of
 
@@ -39,6 +41,7 @@ class Visitor:
     zone: ZoneInfo
     organization: Organization | None = None
     event_head: int | None = None  # the last event that what this page shows may rest on: its socket resumes from there
+    own_role: str = ""  # the name of the organisation's own role that they have, if it is one
     enterable: list[Enterable]  # the organisations between which they can switch; not read for a fragment
 
     def may(self, permission: Permission) -> bool:
@@ -46,7 +49,7 @@ class Visitor:
 
     def render(self, template: str, values: Mapping[str, object] | None = None, *, status: int = 200) -> HttpResponse:
         around = {
-            **context.of_reader(self.request.path, self.principal, self.user),
+            **context.of_reader(self.request.path, self.principal, self.user, self.own_role),
             "organization": self.organization,
             "enterable": self.enterable,
             "zone": self.zone,
@@ -130,7 +133,7 @@ def personal(view: View) -> View:
 
 def _refusal(visitor: Visitor, permission: Permission) -> HttpResponse | None:
     if not isinstance(visitor, Visit):
-        return _go(visitor.request, "/platform/" if visitor.principal.role == Role.PLATFORM_ADMIN else "/welcome/")
+        return _go(visitor.request, "/platform/" if visitor.principal.role == Role.PLATFORM_ADMIN else "/organizations/")
     if visitor.principal.denied is Denied.SECOND_FACTOR_REQUIRED:
         return _go(visitor.request, "/security/")
     if visitor.principal.denied is Denied.SUSPENDED:
@@ -161,8 +164,8 @@ async def visitor_of(request: HttpRequest) -> Visitor | None:
         return None
     origin.identified(principal.user_id, principal.session_id, user.username)
     organization = await organizations.get(org_id) if org_id else None
-    enterable = [] if is_fragment(request) else await _enterable(principal)
-    zone = _zone(request, organization)
+    enterable, own_role = ([], "") if is_fragment(request) else (await _enterable(principal), await _own_role(principal))
+    zone = zone_of(request, organization)
     if org_id is None or organization is None:
         return Visitor(request=request, runtime=runtime, principal=principal, user=user, zone=zone, enterable=enterable)
     return Visit(
@@ -171,6 +174,7 @@ async def visitor_of(request: HttpRequest) -> Visitor | None:
         principal=principal,
         user=user,
         zone=zone,
+        own_role=own_role,
         enterable=enterable,
         org_id=org_id,
         organization=organization,
@@ -179,16 +183,20 @@ async def visitor_of(request: HttpRequest) -> Visitor | None:
 
 
 async def _enterable(principal: Principal) -> list[Enterable]:
-    rows = []
-    for membership in await organizations.memberships_of(principal.user_id):
-        organization = await organizations.get(membership.org_id)
-        if organization is not None:
-            suspended = membership.suspended_at is not None or organization.suspended_at is not None
-            rows.append(Enterable(organization.id, organization.name, organization.id == principal.org_id, suspended))
-    return rows
+    return [
+        Enterable(row.organization.id, row.organization.name, row.organization.id == principal.org_id, row.suspended)
+        for row in await people.belongings(principal.user_id)
+    ]
 
 
-def _zone(request: HttpRequest, organization: Organization | None) -> ZoneInfo:
+async def _own_role(principal: Principal) -> str:
+    if principal.org_id is None or principal.role is None or principal.role in ROLE_NAMES:
+        return ""
+    found = await organizations.custom_role(principal.org_id, principal.role)
+    return found.name if found else ""
+
+
+def zone_of(request: HttpRequest, organization: Organization | None) -> ZoneInfo:
     told = request.COOKIES.get(TIME_ZONE_COOKIE, "").replace("%2F", "/")
     return ZoneInfo(told if told in _TIME_ZONES else organization.time_zone if organization else "UTC")
 

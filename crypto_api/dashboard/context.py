@@ -4,20 +4,9 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
+from crypto_api.dashboard.role_words import ROLE_NAMES
 from crypto_api.identity.documents import User
 from crypto_api.organizations.types import Permission, Principal, Role
-
-ROLE_NAMES: dict[str, str] = {
-    Role.ADMIN: "Administrator",
-    Role.MANAGER: "Manager",
-    Role.ACCOUNTANT: "Accountant",
-    Role.APPROVER: "Approver",
-    Role.AUDITOR: "Auditor",
-    Role.USER: "Employee",
-    Role.CLIENT: "Client",
-    Role.PLATFORM_ADMIN: "Platform administrator",
-}
-
 
 ROWS = 50
 ROWS_MAX = 200
@@ -59,18 +48,28 @@ _PAGES = (
     ("Treasury", "Wallets", "/wallets/", "wallets", Permission.WALLETS_READ),
     ("Books", "Journal", "/journal/", "journal", Permission.LEDGER_READ),
     ("Books", "Trial balance", "/trial-balance/", "trial-balance", Permission.LEDGER_READ),
+    ("People", "Team", "/team/", "team", Permission.EMPLOYEES_READ),
+    ("People", "Verification", "/team/verification/", "verification", Permission.EMPLOYEES_VERIFY),
+    ("Organisation", "Members", "/members/", "members", Permission.MEMBERS_READ),
+    ("Organisation", "Roles", "/roles/", "roles", Permission.ROLES_READ),
+    ("Organisation", "Audit log", "/audit-log/", "audit-log", Permission.AUDIT_READ),
+    ("Organisation", "Settings", "/organization/", "settings", Permission.ORGANIZATION_READ),
+    ("Installation", "Status", "/platform/", "status", Permission.PLATFORM_READ),
+    ("Installation", "Organisations", "/platform/organizations/", "organizations", Permission.PLATFORM_READ),
+    ("Installation", "People", "/platform/users/", "people", Permission.PLATFORM_READ),
 )
 """Group, label, path, icon, and the permission without which it is not offered."""
 
 
-def of_reader(path: str, principal: Principal, user: User) -> dict[str, object]:
-    """Who reads, and where they may go from the page at `path`."""
+def of_reader(path: str, principal: Principal, user: User, own_role: str) -> dict[str, object]:
+    """Who reads, and where they may go from the page at `path`. `own_role` names a role of the organisation's own."""
     person = f"{user.first_name} {user.last_name}".strip() or user.username
     return {
         "person": person,
         "initials": "".join(word[0] for word in person.split()[:2]).upper(),
         "email": user.email,
-        "role_name": ROLE_NAMES.get(principal.role or "", ""),
+        "role_name": ROLE_NAMES.get(principal.role or "", own_role),
+        "is_platform": principal.role == Role.PLATFORM_ADMIN,
         "navigation": navigation(path, principal),
         "may_write_wallets": principal.may(Permission.WALLETS_WRITE),
     }

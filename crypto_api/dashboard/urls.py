@@ -2,13 +2,18 @@
 
 from django.urls import path
 
-from crypto_api.dashboard import views_journal, views_overview, views_session, views_transactions, views_wallets
+from crypto_api.dashboard import (
+    urls_organization,
+    urls_person,
+    views_journal,
+    views_overview,
+    views_transactions,
+    views_wallets,
+)
 
 urlpatterns = [
     path("", views_overview.overview_page, name="overview"),
-    path("login/", views_session.log_in_page, name="log-in"),
-    path("logout/", views_session.log_out, name="log-out"),
-    path("verify-email/", views_session.verify_email_page, name="verify-email"),
+    *urls_person.pages,
     path("wallets/", views_wallets.list_page, name="wallets"),
     path("wallets/add/", views_wallets.add_page, name="wallet-add"),
     path("wallets/<str:wallet_id>/", views_wallets.edit_page, name="wallet"),
@@ -29,4 +34,5 @@ urlpatterns = [
     path("fragments/transactions/<str:transaction_id>/", views_transactions.detail_fragment, name="transaction-fragment"),
     path("fragments/journal/", views_journal.rows_fragment, name="journal-fragment"),
     path("fragments/trial-balance/", views_journal.trial_balance_fragment, name="trial-balance-fragment"),
+    *urls_organization.pages,
 ]

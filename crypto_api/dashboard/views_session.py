@@ -1,22 +1,36 @@
-"""Log-in and log-out of people."""
+"""Log-in by password and code, and log-out."""
 
-from django.conf import settings
+from urllib.parse import urlencode
+
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from crypto_api.dashboard.access import safe_next, visitor_of
-from crypto_api.flows.sign_in import Credentials, Door, sign_in_to_dashboard, sign_out
-from crypto_api.identity import service as identity
-from crypto_api.identity.errors import EmailNotVerified, InvalidCredentials
-from crypto_api.identity.types import DASHBOARD_COOKIE, DASHBOARD_LIFETIME, Device
-from crypto_api.kit.errors import InvalidInput
+from crypto_api.dashboard.credentials import why_impossible
+from crypto_api.dashboard.entry import (
+    SECOND_STEP_COOKIE,
+    SECOND_STEP_PATH,
+    device_of,
+    door_of,
+    keep_second_step,
+    let_in,
+    plain,
+    secret,
+    secret_cookie,
+)
+from crypto_api.dashboard.forms import Form
+from crypto_api.flows.second_step import begin_second_step, finish_second_step, is_second_step
+from crypto_api.flows.sign_in import Credentials, sign_in_to_dashboard, sign_out
+from crypto_api.identity.errors import AccountSuspended, EmailNotVerified, InvalidCredentials, InvalidOtp, InvalidToken, OtpRequired
+from crypto_api.identity.types import DASHBOARD_COOKIE, Factor
+from crypto_api.kit.errors import TooManyRequests
 from crypto_api.runtime import runtime_of
 
 NAME_MAX = 254
-PASSWORD_MAX = 1024
-TOKEN_MAX = 200
-_USER_AGENT_MAX = 400
+OTP_MAX = 40
+UNVERIFIED = "This e-mail address is not verified yet. Open the link in the letter that we have sent to it"
+FLASHES = {"too-late": "That took too long, or was done already. Log in again."}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -26,11 +40,11 @@ async def log_in_page(request: HttpRequest) -> HttpResponse:
         return await _log_in(request, wanted)
     if await visitor_of(request) is not None:
         return redirect(wanted)
-    return _form(request, wanted)
+    return _form(request, wanted, problem=FLASHES.get(request.GET.get("why", ""), ""))
 
 
 async def _log_in(request: HttpRequest, wanted: str) -> HttpResponse:
-    name, password = request.POST.get("name", "").strip()[:NAME_MAX], request.POST.get("password", "")[:PASSWORD_MAX]
+    name, password = Form(request, "name")["name"][:NAME_MAX], secret(request, "password")
     missing = {
         field: text
         for field, given, text in (("name", name, "Enter your e-mail address or user name."), ("password", password, "Enter your password."))
@@ -38,63 +52,77 @@ async def _log_in(request: HttpRequest, wanted: str) -> HttpResponse:
     }
     if missing:
         return _form(request, wanted, name=name, errors=missing, status=422)
-    runtime = runtime_of(request.scope)
-    by_email = "@" in name
+    door, by_email = door_of(runtime_of(request.scope)), "@" in name
     credentials = Credentials(email=name if by_email else None, username=None if by_email else name, password=password)
     try:
-        door = Door(runtime.uow, runtime.clock, runtime.box, runtime.limiter, runtime.queue, runtime.config.bcrypt_cost)
-        _, opened = await sign_in_to_dashboard(door, credentials, _device(request))
+        _, opened = await sign_in_to_dashboard(door, credentials, device_of(request))
+    except OtpRequired as error:
+        token = await begin_second_step(door, error.user_id or "", [Factor.PASSWORD])
+        return keep_second_step(redirect(second_step_path(wanted)), token)
     except InvalidCredentials:
         return _form(request, wanted, name=name, problem="The name or the password is wrong.", status=401)
-    except EmailNotVerified as error:
+    except EmailNotVerified:
+        return _form(request, wanted, name=name, problem=UNVERIFIED, unverified=name if by_email else "", status=403)
+    except AccountSuspended as error:
         return _form(request, wanted, name=name, problem=error.detail, status=403)
-    response = redirect(wanted)
-    response.set_cookie(
-        DASHBOARD_COOKIE,
-        opened.cookie,
-        max_age=int(DASHBOARD_LIFETIME.total_seconds()),
-        httponly=True,
-        samesite="Lax",
-        secure=settings.SESSION_COOKIE_SECURE,
-        path="/",
-    )
-    return response
+    except TooManyRequests as error:
+        return _form(request, wanted, name=name, problem="Too many failed tries.", wait_s=error.retry_after_s, status=429)
+    return let_in(request, redirect(wanted), opened)
 
 
-def _form(
-    request: HttpRequest, wanted: str, *, name: str = "", errors: dict[str, str] | None = None, problem: str = "", status: int = 200
-) -> HttpResponse:
-    values = {"next": wanted, "name": name, "errors": errors or {}, "problem": problem}
-    response = render(request, "dashboard/login.html", values, status=status)
-    response.headers["Cache-Control"] = "no-store"
+def _form(request: HttpRequest, wanted: str, *, name: str = "", status: int = 200, **values: object) -> HttpResponse:
+    impossible = why_impossible(runtime_of(request.scope).config.frontend_url)
+    return plain(request, "log_in.html", {"next": wanted, "given": {"name": name}, "passkeys_impossible": impossible, **values}, status)
+
+
+# ---- the second step ---------------------------------------------------------------------------------------------------------------
+
+
+def second_step_path(wanted: str) -> str:
+    return "/login/second-step/" if wanted == "/" else f"/login/second-step/?{urlencode({'next': wanted})}"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+async def second_step_page(request: HttpRequest) -> HttpResponse:
+    wanted = safe_next(request, request.POST.get("next") or request.GET.get("next") or "/")
+    door, token = door_of(runtime_of(request.scope)), secret_cookie(request, SECOND_STEP_COOKIE)
+    if token is None or not await is_second_step(door, token):
+        return _begin_again(wanted)
+    if request.method != "POST":
+        return _code_form(request, wanted)
+    otp = Form(request, "otp")["otp"][:OTP_MAX]
+    if not otp:
+        return _code_form(request, wanted, errors={"otp": "is needed"}, status=422)
+    try:
+        _, opened = await finish_second_step(door, token, otp, device_of(request))
+    except InvalidOtp:
+        return _code_form(request, wanted, errors={"otp": "is wrong, too old or was used before"}, status=401)
+    except TooManyRequests as error:
+        return _code_form(request, wanted, problem="Too many wrong codes.", wait_s=error.retry_after_s, status=429)
+    except (AccountSuspended, EmailNotVerified) as error:
+        return _form(request, wanted, problem=error.detail, status=403)
+    except (InvalidToken, InvalidCredentials):
+        return _begin_again(wanted)
+    return let_in(request, redirect(wanted), opened)
+
+
+def _code_form(request: HttpRequest, wanted: str, *, status: int = 200, **values: object) -> HttpResponse:
+    impossible = why_impossible(runtime_of(request.scope).config.frontend_url)
+    return plain(request, "second_step.html", {"next": wanted, "passkeys_impossible": impossible, **values}, status)
+
+
+def _begin_again(wanted: str) -> HttpResponse:
+    response = redirect(f"/login/?{urlencode({'why': 'too-late', 'next': wanted})}")
+    response.delete_cookie(SECOND_STEP_COOKIE, path=SECOND_STEP_PATH, samesite="Lax")
     return response
 
 
 @require_POST
 async def log_out(request: HttpRequest) -> HttpResponse:
     """Ends the session itself, not only this browser's memory of it: open consoles close too."""
-    visit = await visitor_of(request)
-    if visit is not None:
-        await sign_out(visit.runtime.uow, visit.runtime.clock, visit.principal.session_id)
+    visitor = await visitor_of(request)
+    if visitor is not None:
+        await sign_out(visitor.runtime.uow, visitor.runtime.clock, visitor.principal.session_id)
     response = redirect("/login/")
     response.delete_cookie(DASHBOARD_COOKIE, path="/", samesite="Lax")
     return response
-
-
-def _device(request: HttpRequest) -> Device:
-    agent = request.headers.get("User-Agent")
-    return Device(ip=request.META.get("REMOTE_ADDR"), user_agent=agent[:_USER_AGENT_MAX] if agent else None)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-async def verify_email_page(request: HttpRequest) -> HttpResponse:
-    """The link of the mail leads here. Only the button uses the token up: mail scanners open links."""
-    if request.method != "POST":
-        return render(request, "dashboard/verify_email.html", {"token": request.GET.get("token", "")[:TOKEN_MAX]})
-    runtime = runtime_of(request.scope)
-    try:
-        await identity.verify_email(runtime.uow, request.POST.get("token", "")[:TOKEN_MAX], runtime.clock.now())
-    except InvalidInput:
-        problem = "This link is wrong, was used already, or is older than two days."
-        return render(request, "dashboard/verify_email.html", {"problem": problem}, status=422)
-    return render(request, "dashboard/verify_email.html", {"done": True})

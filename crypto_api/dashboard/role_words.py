@@ -1,0 +1,100 @@
+"""Roles and permissions in plain words, as a person who gives them needs to read them."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from crypto_api.organizations.types import GRANTABLE, Permission, Role
+
+ROLE_NAMES: Mapping[str, str] = {
+    Role.ADMIN: "Administrator",
+    Role.MANAGER: "Manager",
+    Role.ACCOUNTANT: "Accountant",
+    Role.APPROVER: "Approver",
+    Role.AUDITOR: "Auditor",
+    Role.USER: "Employee",
+    Role.CLIENT: "Client",
+    Role.PLATFORM_ADMIN: "Platform administrator",
+}
+
+_P = Permission
+SUBJECTS: tuple[tuple[str, tuple[tuple[Permission, str, str], ...]], ...] = (
+    (
+        "Treasury",
+        (
+            (_P.DASHBOARD_READ, "See the overview", "Total value, balances and what moved last."),
+            (_P.TRANSACTIONS_READ, "See transactions", "Every movement with its category and parties."),
+            (_P.TRANSACTIONS_WRITE, "Annotate transactions", "Categories, notes and purposes; what a person says overrides the machine."),
+            (_P.WALLETS_READ, "See wallets", "Names, addresses and what they hold."),
+            (_P.WALLETS_WRITE, "Manage wallets", "Add, rename, pause and remove them. A stored key stays hidden."),
+            (_P.BLOCKCHAIN_READ, "See networks", "Which chains are watched and how far they were read."),
+        ),
+    ),
+    (
+        "Books",
+        (
+            (_P.LEDGER_READ, "See the books", "Journal, accounts and trial balance."),
+            (_P.LEDGER_WRITE, "Keep the books", "Write, post and reverse entries; manage accounts."),
+            (_P.PRICES_READ, "See exchange rates", "The rates that values rest on."),
+            (_P.PRICES_WRITE, "Enter exchange rates", "Where no source has one."),
+        ),
+    ),
+    (
+        "People",
+        (
+            (_P.EMPLOYEES_READ, "See the team", "Who works here, and who leads whom."),
+            (_P.EMPLOYEES_WRITE, "Manage the team", "Add people, change their place and manager, suspend and remove them."),
+            (_P.EMPLOYEES_VERIFY, "Verify people", "Decide whether somebody who joined is who they say. Managers: in their own team."),
+            (_P.MEMBERS_READ, "See members", "Everybody with access, their role, and open invitations."),
+            (_P.MEMBERS_WRITE, "Manage members", "Invite, change roles, suspend and remove. Nobody gives more than they have."),
+        ),
+    ),
+    (
+        "Organisation",
+        (
+            (_P.ORGANIZATION_READ, "See the organisation", "Its settings, policies and companies."),
+            (_P.ORGANIZATION_WRITE, "Change the organisation", "Name, time zone, policies and companies."),
+            (_P.ROLES_READ, "See roles", "What each role may do."),
+            (_P.ROLES_WRITE, "Manage roles", "Make roles of the organisation's own and change them."),
+            (_P.AUDIT_READ, "Read the audit log", "Who did what, when and from where. Also download it."),
+        ),
+    ),
+    (
+        "Live",
+        (
+            (_P.TASKS_READ, "See tasks", "Long work in progress and how it went."),
+            (_P.CONSOLES_READ, "Watch the consoles", "Live statistics and task logs, for operations."),
+        ),
+    ),
+)
+"""Every permission that a role can be made of, once, by what it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionChoice:
+    value: str
+    label: str
+    says: str
+    held: bool
+    grantable: bool  # nobody gives away more than they have
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionGroup:
+    label: str
+    choices: list[PermissionChoice]
+
+    @property
+    def held(self) -> int:
+        return sum(choice.held for choice in self.choices)
+
+
+def permission_groups(held: Collection[str], givable: Collection[str] = GRANTABLE) -> list[PermissionGroup]:
+    return [
+        PermissionGroup(label, [PermissionChoice(row.value, name, says, row in held, row in givable) for row, name, says in rows])
+        for label, rows in SUBJECTS
+    ]
+
+
+def role_name(role: str | None, own: Mapping[str, str]) -> str:
+    """`own` maps the ids of the organisation's own roles to their names."""
+    return "" if role is None else ROLE_NAMES.get(role) or own.get(role, "A role that was deleted")
