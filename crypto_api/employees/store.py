@@ -27,6 +27,11 @@ async def of_user(org_id: str, user_id: str, session: Session | None = None) -> 
     return await Employee.find_one({"org_id": org_id, "user_id": user_id, "present": True}, session=session)
 
 
+async def by_email(org_id: str, email: str) -> list[Employee]:
+    """Everybody who ever had this address here, removed ones too."""
+    return await Employee.find({"org_id": org_id, "email": email}).sort("+_id").to_list()
+
+
 async def by_ids(org_id: str, employee_ids: Collection[str]) -> list[Employee]:
     return await Employee.find({"_id": {"$in": list(employee_ids)}, "org_id": org_id}).to_list()
 

@@ -53,6 +53,41 @@ STAFF = (
     Person("Tobias", "Okafor", "tobias.okafor", Role.ACCOUNTANT, "velvet-ferry-83-orchard"),
     Person("Ines", "Carvalho", "ines.carvalho", Role.APPROVER, "cobalt-meadow-29-signal"),
     Person("Henrik", "Sato", "henrik.sato", Role.AUDITOR, "granite-harbor-61-compass"),
+    Person("Lena", "Brandt", "lena.brandt", Role.MANAGER, "saffron-tunnel-38-beacon"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A place in the company: who has it, and under whom. Names that are nobody's above have no account."""
+
+    email: str
+    first_name: str
+    last_name: str
+    job_title: str
+    department: str
+    manager_email: str | None
+    verified: bool = True
+
+
+def _post(person: Person, job_title: str, department: str, manager: Person | None) -> Post:
+    return Post(person.email, person.first_name, person.last_name, job_title, department, manager.email if manager else None)
+
+
+def _engineer(first_name: str, last_name: str, username: str, job_title: str, *, verified: bool = True) -> Post:
+    return Post(f"{username}@northwind.example", first_name, last_name, job_title, "Engineering", STAFF[3].email, verified)
+
+
+POSTS = (
+    _post(FOUNDER, "Managing director", "Management", None),
+    _post(STAFF[0], "Controller", "Finance", FOUNDER),
+    _post(STAFF[1], "Head of finance", "Finance", FOUNDER),
+    _post(STAFF[2], "Internal auditor", "Audit", FOUNDER),
+    _post(STAFF[3], "Head of engineering", "Engineering", FOUNDER),
+    _engineer("Ada", "Moreau", "ada.moreau", "Protocol engineer"),
+    _engineer("Jonas", "Weber", "jonas.weber", "Site reliability engineer"),
+    _engineer("Priya", "Nair", "priya.nair", "Product engineer"),
+    _engineer("Tomás", "Rivera", "tomas.rivera", "Security engineer", verified=False),
 )
 
 TREASURY = WalletPlan("Treasury", 2001, WalletType.PRIVATE_KEY)

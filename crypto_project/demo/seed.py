@@ -1,6 +1,9 @@
 """The sample organisation, through the product's own services. Each step looks first, so an interrupted start is gone on with."""
 
 from crypto_api.classification import service as classification
+from crypto_api.employees import service as employees
+from crypto_api.employees import store as employee_store
+from crypto_api.employees.types import Decision, EmployeeStatus, NewEmployee
 from crypto_api.flows.register_account import register_account
 from crypto_api.identity import store as identity
 from crypto_api.identity.documents import User
@@ -20,6 +23,8 @@ async def seed_organization(runtime: Runtime, network: str) -> str:
     founder, org_id = await _founder(runtime)
     for person in cast.STAFF:
         await _join(runtime, org_id, person)
+    for post in cast.POSTS:
+        await _employ(runtime, org_id, founder.id, post)
     await _make_wallets(runtime, org_id, founder.id, network)
     await _make_counterparties(runtime, org_id)
     return org_id
@@ -40,6 +45,25 @@ async def _join(runtime: Runtime, org_id: str, person: cast.Person) -> None:
 
     async def work(session: Session) -> None:
         await organizations.add_member(session, org_id, user.id, person.role, runtime.clock.now())
+
+    await runtime.uow.run(work)
+
+
+async def _employ(runtime: Runtime, org_id: str, founder_id: str, post: cast.Post) -> None:
+    """Somebody in the company, verified by its founder or still waiting for that. Who was removed by a visitor stays so."""
+    if await employee_store.by_email(org_id, post.email):
+        return
+    managers = await employee_store.by_email(org_id, post.manager_email) if post.manager_email else []
+    manager_id = next((row.id for row in managers if row.present), None)
+    new = NewEmployee(post.email, post.first_name, post.last_name, post.job_title, post.department, manager_id)
+    user, now = await identity.user_by_email(post.email), runtime.clock.now()
+    employee = employees.prepare(org_id, new, EmployeeStatus.PENDING, now)
+    known = employees.known(employee, user) if user is not None else employee
+
+    async def work(session: Session) -> None:
+        await employees.add(session, known, now)
+        if post.verified:
+            await employees.verify(session, org_id, known.id, Decision.APPROVE, founder_id, "", now)
 
     await runtime.uow.run(work)
 

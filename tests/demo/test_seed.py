@@ -1,0 +1,30 @@
+"""The team of the sample organisation: there after the first start, and not twice after the second."""
+
+from crypto_api.bootstrap import open_runtime
+from crypto_api.employees.documents import Employee
+from crypto_api.employees.rules import depths_below
+from crypto_api.employees.store import managers
+from crypto_project.demo import cast
+from crypto_project.demo.seed import seed_organization
+from tests.conftest import ConfigMaker
+
+NETWORK: dict[str, object] = {"slug": "demo", "name": "Demo", "chain_id": 31337, "rpc_urls": ["http://127.0.0.1:9"], "confirmations": 2}
+
+
+async def test_the_team_is_there_once_with_one_to_verify(make_config: ConfigMaker) -> None:
+    async with open_runtime(make_config([NETWORK])) as runtime:
+        org_id = await seed_organization(runtime, "demo")
+        await there_once(org_id)
+        before = {row.id: row.version for row in await Employee.find({"org_id": org_id}).to_list()}
+        assert await seed_organization(runtime, "demo") == org_id
+        assert {row.id: row.version for row in await Employee.find({"org_id": org_id}).to_list()} == before
+
+
+async def there_once(org_id: str) -> None:
+    first = {row.email: row for row in await Employee.find({"org_id": org_id}).to_list()}
+    assert first.keys() == {post.email for post in cast.POSTS}
+    assert [row.first_name for row in first.values() if row.status == "pending"] == ["Tomás"]
+    assert {row.email for row in first.values() if row.user_id} == {person.email for person in (cast.FOUNDER, *cast.STAFF)}
+    depths = depths_below(await managers(org_id), first[cast.FOUNDER.email].id)
+    assert depths[first["tomas.rivera@northwind.example"].id] == 2
+    assert len(depths) == len(cast.POSTS) - 1
