@@ -3,10 +3,11 @@
 import asyncio
 from datetime import timedelta
 
+from crypto_api.flows.send_due_mail import send_due_mail
 from crypto_api.flows.send_security_notice import send_security_notice
 from crypto_api.flows.send_verification_mail import send_verification_mail
-from crypto_api.identity import store
-from crypto_api.identity.jobs import SendSecurityNotice, SendVerificationMail
+from crypto_api.identity import account_store, store
+from crypto_api.identity.jobs import SendDueMail, SendSecurityNotice, SendVerificationMail
 from crypto_api.kit import log
 from crypto_api.kit.errors import Unavailable
 from crypto_api.runtime import Runtime
@@ -27,6 +28,22 @@ async def _send_notice(runtime: Runtime, job: SendSecurityNotice) -> None:
     await send_security_notice(runtime.clock, runtime.mail, runtime.config.frontend_url, job.user_id, job.what)
 
 
+async def _send_due(runtime: Runtime, job: SendDueMail) -> None:
+    await send_due_mail(runtime.uow, runtime.clock, runtime.mail, runtime.config.frontend_url, job.mail_id)
+
+
+async def sweep_due(runtime: Runtime) -> None:
+    """Letters that are owed and whose job was lost, or which the mail server did not take."""
+    while True:
+        for mail_id in await account_store.mails_due(runtime.clock.now() - _LATE, _BATCH):
+            try:
+                await _send_due(runtime, SendDueMail(mail_id=mail_id))
+            except Unavailable as error:
+                _logger.warning("due_mail_waits", mail_id=mail_id, reason=error.detail)
+                break
+        await asyncio.sleep(SWEEP_S)
+
+
 async def sweep(runtime: Runtime) -> None:
     """Mails whose job was lost, or which the mail server did not take."""
     while True:
@@ -40,7 +57,7 @@ async def sweep(runtime: Runtime) -> None:
 
 
 def lanes(runtime: Runtime) -> list[Lane]:
-    return [Lane("verification_mails", lambda: sweep(runtime))]
+    return [Lane("verification_mails", lambda: sweep(runtime)), Lane("due_mails", lambda: sweep_due(runtime))]
 
 
-ACTORS = [Actor(SendVerificationMail, _send), Actor(SendSecurityNotice, _send_notice)]
+ACTORS = [Actor(SendVerificationMail, _send), Actor(SendSecurityNotice, _send_notice), Actor(SendDueMail, _send_due)]

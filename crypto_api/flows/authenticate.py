@@ -6,6 +6,7 @@ Rights are read afresh every time, so that an ended session or a changed role co
 from datetime import datetime
 
 from crypto_api.flows.access_tokens import AccessTokens
+from crypto_api.flows.note_seen import note_seen
 from crypto_api.identity import service as identity
 from crypto_api.identity import store as identities
 from crypto_api.identity.documents import Session
@@ -24,6 +25,7 @@ async def authenticate_access(tokens: AccessTokens, token: str, now: datetime) -
     session = await identities.live_session(claims.session_id, now)
     if session is None or session.user_id != claims.user_id:
         raise InvalidToken
+    note_seen(session, now)
     return await _principal(session, claims.expires_at)
 
 
@@ -32,6 +34,7 @@ async def authenticate_dashboard(cookie: str, now: datetime) -> Principal | None
     session = await identities.live_session_by_dashboard(hash_token(cookie), now)
     if session is None:
         return None
+    note_seen(session, now)
     try:
         return await _principal(session, session.expires_at)
     except InvalidToken:

@@ -1,30 +1,85 @@
 """A person registers, and with an organisation's name founds it: account, organisation, its ADMIN and its chart of accounts at once or not at all."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from crypto_api.audit import service as audit
 from crypto_api.flows.found_organization import found
+from crypto_api.flows.sign_in import Door
 from crypto_api.identity import service as identity
+from crypto_api.identity import store as identities
 from crypto_api.identity.documents import User
-from crypto_api.identity.types import NewUser
+from crypto_api.identity.errors import EmailTaken, UsernameTaken
+from crypto_api.identity.jobs import SendDueMail, SendVerificationMail
+from crypto_api.identity.types import Letter, Limited, NewUser
 from crypto_api.kit.clock import Clock
+from crypto_api.kit.ids import new_id
 from crypto_api.kit.log import security
 from crypto_api.organizations.documents import Organization
 from crypto_api.organizations.types import NewOrganization
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 
+@dataclass(frozen=True)
+class Registered:
+    """What somebody who registered is told: the account as it is stored, or as it would be."""
+
+    user: User
+    org_id: str | None
+
+
+async def register_openly(door: Door, person: NewUser, password: str, *, organization_name: str | None, source: str | None) -> Registered:
+    """For everybody. An address that has an account already is answered like any other, and a mail tells its owner. InvalidInput; UsernameTaken,
+    since user names are public; TooManyRequests when too much is registered from this network address (`source`)."""
+    await door.limiter.take(Limited.REGISTRATIONS, source)
+    now = door.clock.now()
+    user = await identity.prepare(person, password, door.bcrypt_cost, now)
+    if await identities.user_by_username(user.username) is not None:
+        raise UsernameTaken
+    try:
+        organization = await door.uow.run(_storing(user, organization_name, now))
+    except EmailTaken:
+        await _tell_owner(door, user.email, now)
+        return Registered(user, new_id("org") if organization_name else None)
+    await door.jobs.put(SendVerificationMail(user_id=user.id))
+    security.info("registered", user_id=user.id, org_id=organization.id if organization else None)
+    return Registered(user, organization.id if organization else None)
+
+
 async def register_account(
     uow: UnitOfWork, clock: Clock, person: NewUser, password: str, *, organization_name: str | None, bcrypt_cost: int, verified: bool = False
 ) -> tuple[User, Organization | None]:
-    """`verified` is for accounts that an operator makes; everybody else verifies by mail before the first log-in."""
+    """For accounts that an operator makes (`verified`). EmailTaken or UsernameTaken where there is one already."""
     now = clock.now()
     user = await identity.prepare(person, password, bcrypt_cost, now, verified=verified)
-
-    async def work(session: Session) -> Organization | None:
-        await identity.register(session, user)
-        if organization_name is None:
-            return None
-        organization, _ = await found(session, user, NewOrganization(organization_name), now)
-        return organization
-
-    organization = await uow.run(work)
+    organization = await uow.run(_storing(user, organization_name, now))
     security.info("registered", user_id=user.id, org_id=organization.id if organization else None)
     return user, organization
+
+
+def _storing(user: User, organization_name: str | None, now: datetime) -> Callable[[Session], Awaitable[Organization | None]]:
+    async def work(session: Session) -> Organization | None:
+        organization = (await found(session, user, NewOrganization(organization_name), now))[0] if organization_name is not None else None
+        await audit.record(
+            session,
+            organization.id if organization else None,
+            "account.registered",
+            f"{user.username} registered.",
+            now,
+            subject=("user", user.id),
+            actor_id=user.id,
+        )
+        # last: an address that is taken costs as much time as one that is not
+        await identity.register(session, user)
+        return organization
+
+    return work
+
+
+async def _tell_owner(door: Door, email: str, now: datetime) -> None:
+    owner = await identities.user_by_email(email)
+    security.info("registration_of_known_address", user_id=owner.id if owner else None)
+    mail_id = await door.uow.run(lambda session: identity.ask_mail(session, Letter.ALREADY_REGISTERED, email, owner.id if owner else None, now))
+    if mail_id is not None:
+        await door.jobs.put(SendDueMail(mail_id=mail_id))

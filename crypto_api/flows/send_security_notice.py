@@ -1,6 +1,8 @@
 """The mail that tells somebody that how they get in has changed: whoever did not do it themselves learns of it. Best effort: the audit log is
 the record."""
 
+from datetime import datetime
+
 from crypto_api.flows.send_verification_mail import MailPort
 from crypto_api.identity import store as identities
 from crypto_api.identity.types import Notice
@@ -22,6 +24,13 @@ WHAT = {
     Notice.PASSKEY_ADDED: "a passkey was added to your account. It opens your account without a password.",
     Notice.PASSKEY_REMOVED: "a passkey was removed from your account.",
     Notice.ETHEREUM_ACCOUNT_ADDED: "an Ethereum account was linked to your account. Its signature opens your account without a password.",
+    Notice.PASSWORD_CHANGED: "the password of your account was changed. Your other sessions ended.",
+    Notice.PASSWORD_RESET: "the password of your account was set by a link from a mail to you. Every session ended.",
+    Notice.EMAIL_CHANGE_ASKED: "somebody who is logged in asked to give your account another e-mail address. It changes when the link in the mail to "
+    "the new address is opened.",
+    Notice.EMAIL_CHANGED: "your account got another e-mail address.",
+    Notice.SECOND_FACTOR_RESET: "an operator of this installation removed the second factor, the recovery codes and the passkeys of your account. "
+    "Every session ended.",
     Notice.ETHEREUM_ACCOUNT_REMOVED: "an Ethereum account was unlinked from your account.",
 }
 
@@ -31,8 +40,11 @@ async def send_security_notice(clock: Clock, mail: MailPort, frontend_url: str, 
     user = await identities.user(user_id)
     if user is None:
         return False
-    link = f"{frontend_url.rstrip('/')}/profile/"
-    moment = clock.now().strftime("%Y-%m-%d %H:%M UTC")
-    text = TEXT.format(first_name=user.first_name, what=f"Around {moment}, {WHAT[Notice(what)]}", link=link)
-    await mail.send(user.email, SUBJECT, text)
+    await mail.send(user.email, *notice_text(user.first_name, what, clock.now(), frontend_url.rstrip("/")))
     return True
+
+
+def notice_text(first_name: str, what: str, at: datetime, site: str) -> tuple[str, str]:
+    """Subject and text. `what` is a `Notice`."""
+    moment = at.strftime("%Y-%m-%d %H:%M UTC")
+    return SUBJECT, TEXT.format(first_name=first_name, what=f"Around {moment}, {WHAT[Notice(what)]}", link=f"{site}/profile/")

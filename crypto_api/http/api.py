@@ -21,6 +21,7 @@ from crypto_api.http import (
     passkeys,
     platform,
     problems,
+    profile,
     roles,
     step_up,
     system,
@@ -35,6 +36,7 @@ from crypto_api.http.permissions import OPEN
 
 ROUTERS: list[Router] = [
     auth_routes.router,
+    profile.router,
     mfa.router,
     passkeys.router,
     ethereum_log_in.router,

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from crypto_api.audit import service as audit
 from crypto_api.identity import account_store as accounts
 from crypto_api.identity import passwords, store
 from crypto_api.identity.documents import Attempts, DueMail, KnownDevice, OneTimePurpose, OneTimeToken, Session, User
-from crypto_api.identity.errors import AccountSuspended, InvalidCredentials, InvalidToken, ReusedToken
-from crypto_api.identity.rules import fold, hash_token, is_username, mail_bucket
+from crypto_api.identity.errors import AccountSuspended, EmailTaken, InvalidCredentials, InvalidToken, ReusedToken
+from crypto_api.identity.rules import fold, hash_token, is_username, log_in_bucket, mail_bucket, otp_bucket
 from crypto_api.identity.types import (
     DASHBOARD_LIFETIME,
     DEVICE_LIFETIME,
@@ -20,6 +21,7 @@ from crypto_api.identity.types import (
     Factor,
     Letter,
     NewUser,
+    Notice,
     Way,
 )
 from crypto_api.kit.errors import InvalidInput
@@ -162,7 +164,21 @@ async def take_ticket(uow: UnitOfWork, ticket: str, now: datetime) -> OneTimeTok
     return taken
 
 
+async def issue_one_time(
+    session: UnitSession, user_id: str, purpose: OneTimePurpose, lifetime: timedelta, now: datetime, *, data: dict[str, str] | None = None
+) -> str:
+    """A secret for a letter. The ones of the same purpose before it end."""
+    token = new_token()
+    await store.delete_one_time_of(session, user_id, purpose)
+    await store.insert_one_time(
+        session,
+        OneTimeToken(id=hash_token(token), created_at=now, purpose=purpose, user_id=user_id, data=data or {}, expires_at=now + lifetime),
+    )
+    return token
+
+
 async def issue_verification(session: UnitSession, user_id: str, now: datetime) -> str:
+    """Several may be under way: a mail that was sent twice has two links, and each works."""
     token = new_token()
     await store.insert_one_time(
         session,
@@ -174,15 +190,57 @@ async def issue_verification(session: UnitSession, user_id: str, now: datetime) 
 
 
 async def verify_email(uow: UnitOfWork, token: str, now: datetime) -> str:
-    """The id of the person whose address is verified by it. InvalidInput when the token was used, is too old or never was."""
+    """The id of the person whose address is verified by it, or who has the new one from now on. InvalidInput when the token was used, is too old
+    or never was, or somebody else has that address by now."""
 
     async def work(session: UnitSession) -> str | None:
         taken = await store.take_one_time(session, hash_token(token), OneTimePurpose.VERIFY_EMAIL, now)
-        if taken is not None and taken.user_id is not None:
-            await store.mark_verified(session, taken.user_id, now)
-        return taken.user_id if taken else None
+        user = await store.user(taken.user_id, session) if taken is not None and taken.user_id is not None else None
+        if taken is None or user is None:
+            return None
+        wanted = taken.data.get("email")
+        if wanted is not None:
+            return await _change_email(session, user, wanted, now)
+        if await store.mark_verified(session, user.id, now):
+            await audit.record(
+                session, None, "email.verified", f"{user.username} verified their address.", now, subject=("user", user.id), actor_id=user.id
+            )
+        return user.id
 
-    user_id = await uow.run(work)
+    try:
+        user_id = await uow.run(work)
+    except EmailTaken:
+        user_id = None
     if user_id is None:
         raise InvalidInput.of("token", "is wrong, used or no longer valid", "invalid_token")
     return user_id
+
+
+async def _change_email(session: UnitSession, user: User, wanted: str, now: datetime) -> str | None:
+    if not await store.take_pending_email(session, user.id, wanted, now):
+        return None
+    for purpose in (OneTimePurpose.RESET_PASSWORD, OneTimePurpose.SET_PASSWORD):
+        await store.delete_one_time_of(session, user.id, purpose)  # they were sent to the old address
+    await owe_mail(session, Letter.NOTICE, user.email, user.id, now, data={"what": Notice.EMAIL_CHANGED})
+    before, after = {"email": user.email}, {"email": wanted}
+    summary = f"{user.username} changed their e-mail address."
+    await audit.record(session, None, "email.changed", summary, now, subject=("user", user.id), before=before, after=after, actor_id=user.id)
+    return user.id
+
+
+async def set_password(session: UnitSession, user: User, password_hash: str, now: datetime, *, by_mail: bool, kept_session: str | None) -> str:
+    """Ends every session but `kept_session`, every link that could set another one, and every device's standing. `by_mail`: the address is proved by
+    it. The id of the letter that tells the person. InvalidToken when the password changed in between."""
+    if not await store.set_password(session, user.id, user.password_changed_at, password_hash, now, verified=by_mail):
+        raise InvalidToken
+    reason = "password_reset" if by_mail else "password_changed"
+    ended = await store.end_sessions(session, user.id, reason, now, but=kept_session)
+    for purpose in (OneTimePurpose.RESET_PASSWORD, OneTimePurpose.SET_PASSWORD):
+        await store.delete_one_time_of(session, user.id, purpose)
+    await accounts.forget_devices(session, user.id)
+    await accounts.forget_attempts(
+        session, [log_in_bucket("email", user.email, None), log_in_bucket("username", user.username, None), otp_bucket(user.id, None)]
+    )
+    summary = f"{user.username} {'set a new password by mail' if by_mail else 'changed their password'}; {ended} session(s) ended."
+    await audit.record(session, None, f"password.{'reset' if by_mail else 'changed'}", summary, now, subject=("user", user.id), actor_id=user.id)
+    return await owe_mail(session, Letter.NOTICE, user.email, user.id, now, data={"what": Notice(reason)})

@@ -41,8 +41,45 @@ async def insert_user(session: UnitSession, row: User) -> None:
         raise (EmailTaken if "email" in str((error.details or {}).get("keyPattern") or error) else UsernameTaken)() from error
 
 
-async def mark_verified(session: UnitSession, user_id: str, now: datetime) -> None:
-    await User.get_pymongo_collection().update_one({"_id": user_id, "email_verified_at": None}, {"$set": {"email_verified_at": now}}, session=session)
+async def mark_verified(session: UnitSession, user_id: str, now: datetime) -> bool:
+    """False when it was verified already."""
+    done = await User.get_pymongo_collection().update_one(
+        {"_id": user_id, "email_verified_at": None}, {"$set": {"email_verified_at": now}, "$inc": {"version": 1}}, session=session
+    )
+    return done.modified_count == 1
+
+
+async def take_pending_email(session: UnitSession, user_id: str, email: str, now: datetime) -> bool:
+    """False when the person wants another one by now. EmailTaken when somebody else has it."""
+    change = {"$set": {"email": email, "pending_email": None, "email_verified_at": now}, "$inc": {"version": 1}}
+    try:
+        done = await User.get_pymongo_collection().update_one({"_id": user_id, "pending_email": email}, change, session=session)
+    except DuplicateKeyError as error:
+        raise EmailTaken from error
+    return done.modified_count == 1
+
+
+async def change_user(session: UnitSession, user_id: str, version: int, changes: dict[str, Any]) -> User | None:
+    """None when it is no longer at `version`. UsernameTaken."""
+    try:
+        row = await User.get_pymongo_collection().find_one_and_update(
+            {"_id": user_id, "version": version}, {"$set": changes, "$inc": {"version": 1}}, return_document=ReturnDocument.AFTER, session=session
+        )
+    except DuplicateKeyError as error:
+        raise UsernameTaken from error
+    return User.model_validate(row) if row else None
+
+
+async def set_password(session: UnitSession, user_id: str, changed_at: datetime | None, password_hash: str, now: datetime, *, verified: bool) -> bool:
+    """False when it was changed since `changed_at`. `verified`: the address is proved by the way it is set."""
+    users_now = User.get_pymongo_collection()
+    where = {"_id": user_id, "password_changed_at": changed_at}
+    done = await users_now.update_one(
+        where, {"$set": {"password_hash": password_hash, "password_changed_at": now}, "$inc": {"version": 1}}, session=session
+    )
+    if done.modified_count == 1 and verified:
+        await users_now.update_one({"_id": user_id, "email_verified_at": None}, {"$set": {"email_verified_at": now}}, session=session)
+    return done.modified_count == 1
 
 
 async def mark_verification_sent(session: UnitSession, user_id: str, now: datetime) -> None:
@@ -153,6 +190,15 @@ async def insert_one_time(session: UnitSession, row: OneTimeToken) -> None:
     await row.insert(session=session)
 
 
+async def one_time_of_any(token_hash: str, purposes: Collection[OneTimePurpose], now: datetime) -> OneTimeToken | None:
+    """As `one_time`, for one of several purposes."""
+    return await OneTimeToken.find_one({"_id": token_hash, "purpose": {"$in": list(purposes)}, "expires_at": {"$gt": now}})
+
+
+async def delete_one_time_of(session: UnitSession, user_id: str, purpose: OneTimePurpose) -> None:
+    await OneTimeToken.get_pymongo_collection().delete_many({"user_id": user_id, "purpose": purpose}, session=session)
+
+
 async def take_one_time(session: UnitSession, token_hash: str, purpose: OneTimePurpose, now: datetime) -> OneTimeToken | None:
     """Used means deleted: only one of two that come at the same moment gets it."""
     row = await OneTimeToken.get_pymongo_collection().find_one_and_delete(
@@ -209,3 +255,14 @@ async def count_users() -> int:
 
 async def count_live_sessions(now: datetime) -> int:
     return await Session.find({"ended_at": None, "expires_at": {"$gt": now}}).count()
+
+
+async def sessions_page(user_id: str, now: datetime, request: PageRequest) -> Page[Session]:
+    """The live ones of one person."""
+    query = {"user_id": user_id, "ended_at": None, "expires_at": {"$gt": now}}
+    rows = await pages.fetch(Session, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
+    return request.page(rows, await Session.find(query).count() if request.count else None)
+
+
+async def mark_seen(session: UnitSession, session_ids: Collection[str], now: datetime) -> None:
+    await Session.get_pymongo_collection().update_many({"_id": {"$in": list(session_ids)}}, {"$set": {"last_seen_at": now}}, session=session)

@@ -85,6 +85,11 @@ class SourceLimiter(Protocol):
 class Notice(StrEnum):
     """What a person is told by mail, because it changes how one gets into their account."""
 
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  a name
+    PASSWORD_RESET = "password_reset"  # noqa: S105  a name
+    EMAIL_CHANGE_ASKED = "email_change_asked"
+    EMAIL_CHANGED = "email_changed"
+    SECOND_FACTOR_RESET = "second_factor_reset"
     TOTP_ENABLED = "totp_enabled"
     TOTP_DISABLED = "totp_disabled"
     RECOVERY_CODES_RENEWED = "recovery_codes_renewed"

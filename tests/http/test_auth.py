@@ -79,18 +79,18 @@ async def test_a_wrong_registration_names_the_field(client: httpx.AsyncClient, c
     assert await User.find_all().count() == 0
 
 
-async def test_a_taken_address_or_name_leaves_nothing_behind(client: httpx.AsyncClient) -> None:
+async def test_a_taken_name_leaves_nothing_behind(client: httpx.AsyncClient) -> None:
     await client.post("/api/auth/register/", json=registration("ada", organization_name="First"))
     same_mail = await client.post("/api/auth/register/", json=registration("bob", email="Ada@Example.com", organization_name="Second"))
     same_name = await client.post("/api/auth/register/", json=registration("ADA", email="other@example.com", organization_name="Third"))
-    assert (same_mail.status_code, same_mail.json()["code"]) == (409, "email_taken")
+    assert same_mail.status_code == 201  # as for everybody: tests/http/test_accounts.py
     assert (same_name.status_code, same_name.json()["code"]) == (409, "username_taken")
     assert [row.name for row in await Organization.find_all().to_list()] == ["First"]
     assert await Membership.find_all().count() == 1
 
 
 async def test_of_many_who_register_the_same_name_at_once_one_does(client: httpx.AsyncClient) -> None:
-    bodies = [registration("ada", organization_name=f"Org {number}") for number in range(8)]
+    bodies = [registration("ada", email=f"ada{number}@example.com", organization_name=f"Org {number}") for number in range(8)]
     answers = await asyncio.gather(*(client.post("/api/auth/register/", json=body) for body in bodies))
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
     assert await User.find_all().count() == await Organization.find_all().count() == 1

@@ -4,7 +4,8 @@ from pydantic import AfterValidator, EmailStr, Field, StringConstraints, model_v
 
 from crypto_api.http.schemas.base import Line, ReadSchema, RequestSchema, Secret, Time, Word
 from crypto_api.identity.rules import is_username
-from crypto_api.organizations.types import Permission
+from crypto_api.identity.types import Factor
+from crypto_api.organizations.types import Denied, Permission
 
 Email = Annotated[EmailStr, StringConstraints(max_length=254)]
 
@@ -22,6 +23,29 @@ class RegisterAccount(RequestSchema):
     first_name: Line = Field(examples=["Ada"])
     last_name: Line = Field(examples=["Byron"])
     organization_name: Line | None = Field(default=None, examples=["Byron Treasury"])
+
+
+class AskMail(RequestSchema):
+    email: Email = Field(examples=["ada@example.com"])
+
+
+class ResetPassword(RequestSchema):
+    token: Word = Field(examples=["4f0c…"])
+    new_password: Secret = Field(examples=["a-lake-of-7-herons"])
+
+
+class ChangePassword(RequestSchema):
+    current_password: Secret = Field(examples=["a-river-of-9-stones"])
+    new_password: Secret = Field(examples=["a-lake-of-7-herons"])
+
+
+class EditProfile(RequestSchema):
+    """What is left out stays as it is."""
+
+    first_name: Line | None = None
+    last_name: Line | None = None
+    username: Annotated[str, StringConstraints(max_length=100), AfterValidator(_username)] | None = None
+    email: Email | None = Field(default=None, description="Counts once the link in the mail to it is opened. Needs a step-up for `security`.")
 
 
 class VerifyEmail(RequestSchema):
@@ -59,8 +83,35 @@ class UserRead(ReadSchema):
     created_at: Time
 
 
+class SecondFactorRead(ReadSchema):
+    totp: bool = Field(description="Codes of an authenticator app are asked for at the log-in.")
+    recovery_codes_left: int
+    passkeys: int
+    ethereum_accounts: int
+
+
 class ProfileRead(UserRead):
+    pending_email: str | None = Field(description="The address that this one becomes when the link in the mail to it is opened.")
+    has_password: bool
+    platform_admin: bool
+    second_factor: SecondFactorRead
+    denied: Denied | None = Field(description="Why there are no permissions at the moment.")
     permissions: list[Permission]
+
+
+class SessionRead(ReadSchema):
+    id: str = Field(examples=["ses_01k9x5r3v8"])
+    created_at: Time
+    last_seen_at: Time | None = Field(description="To the minute.")
+    expires_at: Time
+    ip: str | None = Field(examples=["198.51.100.7"])
+    device: str = Field(examples=["Firefox on Linux"])
+    user_agent: str | None
+    organization_id: str | None
+    organization_name: str | None
+    factors: list[Factor] = Field(description="What was shown to open it.")
+    current: bool
+    approved_until: Time | None = Field(description="Until when keys may be used in it without confirming the password again.")
 
 
 class LoggedInRead(ReadSchema):

@@ -1,0 +1,141 @@
+"""Letters that are owed to people: the job sends one by its id, the sweep those whose job was lost. Links and their tokens are made here, so that
+neither the queue nor the database ever holds one. Safe to run twice: a second letter has a link of its own, and the first one ends."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from crypto_api.flows.send_security_notice import notice_text
+from crypto_api.flows.send_verification_mail import MailPort, send_verification_mail
+from crypto_api.identity import account_store as accounts
+from crypto_api.identity import service as identity
+from crypto_api.identity import store as identities
+from crypto_api.identity.documents import DueMail, OneTimePurpose, User
+from crypto_api.identity.types import RESET_LIFETIME, SET_PASSWORD_LIFETIME, VERIFICATION_LIFETIME, Letter
+from crypto_api.kit.clock import Clock
+from mongodb_config.unit_of_work import UnitOfWork
+
+Written = tuple[str, str]
+"""Subject and text."""
+
+_RESET = """Hello {first_name},
+
+somebody, hopefully you, asked for a new password for your Coffer account ({username}). To choose one, open
+
+    {link}
+
+within an hour. It works once, and only the newest of such links works. A program can send the token to POST /api/auth/reset-password/ instead:
+
+    {token}
+
+If it was not you, there is nothing to do: your password stays as it is.
+"""
+_SET = """Hello {first_name},
+
+{made_by} made an account at Coffer for you. Your user name there is {username}; your e-mail address will do as well. To choose the password
+and join, open
+
+    {link}
+
+within seven days. A program can send the token to POST /api/auth/reset-password/ instead:
+
+    {token}
+"""
+_CHANGE = """Hello {first_name},
+
+to make this the e-mail address of your Coffer account ({username}), open
+
+    {link}
+
+within two days. Until then the old address stays. A program can send the token to POST /api/auth/verify-email/ instead:
+
+    {token}
+
+If it was not you, there is nothing to do.
+"""
+_KNOWN = """Hello {first_name},
+
+somebody, perhaps you, gave this e-mail address for a Coffer account. You have one already; its user name is {username}. To log in, open
+
+    {link}
+
+If you have forgotten the password, ask for a new one there. If it was not you, there is nothing to do: nothing has changed.
+"""
+
+
+async def send_due_mail(uow: UnitOfWork, clock: Clock, mail: MailPort, frontend_url: str, mail_id: str) -> bool:
+    """False when there is nothing to send (any more). Unavailable when the mail server does not take it: try again later."""
+    due = await accounts.mail_due(mail_id)
+    user = await identities.user(due.user_id) if due is not None and due.user_id is not None else None
+    if due is None:
+        return False
+    sent = user is not None and await _send(uow, clock, mail, frontend_url.rstrip("/"), due, user)
+    now = clock.now()
+    await uow.run(lambda session: accounts.mark_mail_sent(session, mail_id, now))
+    return sent
+
+
+async def _send(uow: UnitOfWork, clock: Clock, mail: MailPort, site: str, due: DueMail, user: User) -> bool:
+    if due.kind is Letter.VERIFY_EMAIL:
+        return await send_verification_mail(uow, clock, mail, site, user.id)
+    written = await _WRITERS[due.kind](uow, clock, site, due, user)
+    if written is None:
+        return False
+    await mail.send(due.to, *written)
+    return True
+
+
+async def _reset(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
+    return await _for_password(uow, clock, site, user, OneTimePurpose.RESET_PASSWORD, "A new password for Coffer", _RESET)
+
+
+async def _set(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
+    if user.password_hash is not None:
+        return None
+    told = {"made_by": due.data.get("organization") or "Somebody", "username": due.data.get("username") or user.username}
+    return await _for_password(uow, clock, site, user, OneTimePurpose.SET_PASSWORD, "Choose your password for Coffer", _SET, told)
+
+
+async def _for_password(
+    uow: UnitOfWork, clock: Clock, site: str, user: User, purpose: OneTimePurpose, subject: str, text: str, told: Mapping[str, str] | None = None
+) -> Written | None:
+    if user.suspended_at is not None:
+        return None
+    now = clock.now()
+    lifetime = RESET_LIFETIME if purpose is OneTimePurpose.RESET_PASSWORD else SET_PASSWORD_LIFETIME
+    token = await uow.run(lambda session: identity.issue_one_time(session, user.id, purpose, lifetime, now))
+    link = f"{site}/reset-password/?token={token}"
+    return subject, text.format(**{"first_name": user.first_name, "username": user.username, "link": link, "token": token} | dict(told or {}))
+
+
+async def _change_email(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
+    if user.pending_email != due.to:
+        return None
+    owner = await identities.user_by_email(due.to)
+    if owner is not None:  # told to the owner of the address alone
+        return await _known(uow, clock, site, due, owner)
+    now, data = clock.now(), {"email": due.to}
+    token = await uow.run(
+        lambda session: identity.issue_one_time(session, user.id, OneTimePurpose.VERIFY_EMAIL, VERIFICATION_LIFETIME, now, data=data)
+    )
+    link = f"{site}/verify-email/?token={token}"
+    return "Verify your new e-mail address for Coffer", _CHANGE.format(first_name=user.first_name, username=user.username, link=link, token=token)
+
+
+async def _known(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
+    """Who never opened the link of an account with this address may not be the one who made it: the owner of the address chooses the password."""
+    if user.email_verified_at is None:
+        return await _reset(uow, clock, site, due, user)
+    text = _KNOWN.format(first_name=user.first_name, username=user.username, link=f"{site}/login/")
+    return "You have a Coffer account already", text
+
+
+async def _notice(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
+    return notice_text(user.first_name, due.data["what"], due.created_at, site)
+
+
+_WRITERS: dict[Letter, Callable[[UnitOfWork, Clock, str, DueMail, User], Awaitable[Written | None]]] = {
+    Letter.RESET_PASSWORD: _reset,
+    Letter.SET_PASSWORD: _set,
+    Letter.CHANGE_EMAIL: _change_email,
+    Letter.ALREADY_REGISTERED: _known,
+    Letter.NOTICE: _notice,
+}
