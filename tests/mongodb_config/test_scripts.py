@@ -1,15 +1,24 @@
 """The scripts for operators, run by Node against stand-ins of the shell's objects that record what they are told; no mongosh is at hand here."""
 
+import contextlib
 import json
 import subprocess
+import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
+from pymongo import AsyncMongoClient
+from pymongo.errors import OperationFailure
 
 from crypto_api.documents import DOCUMENTS
+from crypto_project.embedded.child import Child
+from crypto_project.embedded.ports import free_port
 from crypto_project.npm import find_node
+from mongodb_config.client import connect
+from tests.tenant_guard import APPEND_ONLY
 
 FOLDER = Path(__file__).resolve().parents[2] / "mongodb_config"
 HARNESS = """
@@ -18,7 +27,9 @@ const [file, hello, formed] = [process.argv[1], JSON.parse(process.argv[2]), pro
 const calls = [];
 const told = (name) => (...args) => { calls.push([name, ...args]); return { ok: 1 }; };
 const status = () => { if (!formed) throw Object.assign(new Error('no config'), { code: 94 }); };
-const collections = (name) => new Proxy({}, { get: (_, collection) => ({ createIndex: told(`${name}.${collection}.createIndex`) }) });
+const KNOWN = ['getRole', 'getUser'], DONE = ['createRole', 'updateRole', 'createUser', 'updateUser'];
+const collections = (name) => new Proxy({}, { get: (_, of) => KNOWN.includes(of) ? () => (formed ? {} : null) : DONE.includes(of)
+  ? told(`${name}.${of}`) : { createIndex: told(`${name}.${of}.createIndex`) } });
 vm.runInNewContext(fs.readFileSync(file, 'utf8'), {
   process, Date, sleep: () => {}, print: () => {},
   db: { hello: () => hello, adminCommand: told('adminCommand'), getSiblingDB: collections },
@@ -61,6 +72,80 @@ def test_every_collection_of_organisations_is_sharded_and_no_other() -> None:
 def test_sharding_is_refused_outside_a_mongos() -> None:
     with pytest.raises(RuntimeError, match="no mongos"):
         run("shard.js", {"setName": "rs0"})
+
+
+OURS = {"leases", "process_presence", "schema_state"}  # mongodb_config's own
+
+
+def test_the_role_of_the_processes_cannot_change_the_audit_log() -> None:
+    (created,) = run("roles.js", {}, MONGODB_DATABASE="books")
+    assert created[0] == "admin.createRole"
+    granted = {row["resource"]["collection"]: row["actions"] for row in created[1]["privileges"]}
+    assert {row["resource"]["db"] for row in created[1]["privileges"]} == {"books"}
+    assert granted.pop("") == ["listCollections"]
+    assert granted.pop("audit_records") == granted.pop("audit_seals") == ["find", "insert"]
+    assert granted.keys() == {vars(document.Settings)["name"] for document in DOCUMENTS} - APPEND_ONLY | OURS
+    assert all(actions == ["find", "insert", "update", "remove"] for actions in granted.values())
+    assert created[1]["roles"] == [{"role": "clusterMonitor", "db": "admin"}]
+
+
+def test_the_role_is_brought_up_to_date_and_the_user_has_no_other() -> None:
+    first = run("roles.js", {}, APP_PASSWORD="pw", APP_USER="ledger")
+    again = run("roles.js", {}, formed=True, APP_PASSWORD="pw")
+    assert [call[0] for call in first] == ["admin.createRole", "admin.createUser"]
+    assert first[1][1] == {"user": "ledger", "pwd": "pw", "roles": [{"role": "cofferApp", "db": "admin"}]}
+    assert [call[0] for call in again] == ["admin.updateRole", "admin.updateUser"]
+    assert again[0][2]["privileges"] == first[0][1]["privileges"]
+    assert again[1][1:] == ["coffer", {"pwd": "pw", "roles": [{"role": "cofferApp", "db": "admin"}]}]
+
+
+async def test_what_the_embedded_server_enforces_of_that_role(tmp_path: Path) -> None:
+    """It asks who one is, and keeps the role to its database and to rows. But it takes a privilege on one collection for one on all of the
+    database, so there the audit log rests on its seals. Should this test fail one day, the embedded installation can use the role."""
+    port = free_port()
+    (role,) = run("roles.js", {}, MONGODB_DATABASE="coffer")
+    async with embedded(tmp_path, port) as admin:
+        await admin.admin.command("createRole", role[1]["role"], privileges=role[1]["privileges"], roles=role[1]["roles"])
+        await admin.admin.command("createUser", "coffer", pwd="pw", roles=[{"role": "cofferApp", "db": "admin"}])
+        await admin.coffer.audit_records.insert_one({"_id": "aud_1"})
+    async with embedded(tmp_path, port, "--auth") as anonymous:
+        app = connect(f"mongodb://coffer:pw@127.0.0.1:{port}/?authSource=admin&retryWrites=false")
+        rows = app.coffer.audit_records
+        await rows.insert_one({"_id": "aud_2"})
+        assert await rows.count_documents({}) == 2
+        for forbidden in (
+            anonymous.coffer.audit_records.find_one(),
+            rows.drop(),
+            app.drop_database("coffer"),
+            app.coffer.command("collMod", "audit_records", validator={}),
+            app.other.audit_records.find_one(),
+            app.admin.command("createUser", "eve", pwd="pw", roles=["root"]),
+            app.admin.command("updateRole", "cofferApp", roles=["root"]),
+        ):
+            with pytest.raises(OperationFailure) as refused:
+                await forbidden
+            assert refused.value.code == 13
+        assert (await rows.update_one({"_id": "aud_1"}, {"$set": {"altered": True}})).modified_count == 1
+        await app.close()
+
+
+@contextlib.asynccontextmanager
+async def embedded(folder: Path, port: int, *options: str) -> AsyncIterator[AsyncMongoClient[dict[str, Any]]]:
+    (folder / "data").mkdir(exist_ok=True)
+    place = ("--host", "127.0.0.1", "--port", str(port), "--storage-path", str(folder / "data"))
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient("127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=500)
+
+    async def answers() -> bool:
+        return bool((await client.admin.command("hello"))["isWritablePrimary"])
+
+    command = (sys.executable, "-m", "secantus", *place, "--sync-on-commit", *options)
+    child = Child("secantus", command, log_file=folder / "log", ready=answers, cwd=folder)
+    await child.start()
+    try:
+        yield client
+    finally:
+        await client.close()
+        await child.stop()
 
 
 def test_shell_script_is_sound_and_the_configuration_asks_for_a_durable_set() -> None:

@@ -1,0 +1,76 @@
+// Makes the role and the user by which the processes of Coffer work: they read and write, but nothing that is written into the audit log
+// can be altered or taken away by them. Repeating it brings an older role up to date.
+//
+//   APP_PASSWORD=… mongosh --host mongo1:27017 --username admin --file roles.js          (MONGODB_DATABASE=coffer APP_USER=coffer)
+//
+// Run it as a user administrator, after `manage.py migrate_database` of each release. The deploy step itself needs more (collections,
+// validators and indexes): run it with a MONGODB_URI of its own, of a user with `readWrite` on the database and `clusterMonitor`, and
+// give that one to no process. Without APP_PASSWORD only the role is made.
+
+const name = process.env.MONGODB_DATABASE || 'coffer';
+const user = process.env.APP_USER || 'coffer';
+const appendOnly = ['audit_records', 'audit_seals'];
+const readAndWritten = [
+  'account_balances',
+  'accounts',
+  'attempts',
+  'audit_queue',
+  'chain_blocks',
+  'chain_cursors',
+  'companies',
+  'counterparties',
+  'custom_roles',
+  'due_mails',
+  'employees',
+  'ethereum_accounts',
+  'event_heads',
+  'events',
+  'idempotent_requests',
+  'invitations',
+  'journal_entries',
+  'known_devices',
+  'leases',
+  'manual_prices',
+  'memberships',
+  'one_time_tokens',
+  'oracle_prices',
+  'organizations',
+  'passkeys',
+  'process_presence',
+  'schema_state',
+  'sessions',
+  'signing_keys',
+  'tasks',
+  'token_contracts',
+  'transactions',
+  'users',
+  'wallets',
+];
+
+const on = (collection, actions) => ({ resource: { db: name, collection }, actions });
+const privileges = [
+  ...readAndWritten.map((collection) => on(collection, ['find', 'insert', 'update', 'remove'])),
+  ...appendOnly.map((collection) => on(collection, ['find', 'insert'])),
+  on('', ['listCollections']),
+];
+const roles = [{ role: 'clusterMonitor', db: 'admin' }]; // the start-up probe reads the storage engine
+
+const admin = db.getSiblingDB('admin');
+if (admin.getRole('cofferApp')) {
+  admin.updateRole('cofferApp', { privileges, roles });
+  print('role cofferApp is up to date');
+} else {
+  admin.createRole({ role: 'cofferApp', privileges, roles });
+  print('role cofferApp made');
+}
+
+if (process.env.APP_PASSWORD) {
+  const granted = [{ role: 'cofferApp', db: 'admin' }];
+  if (admin.getUser(user)) {
+    admin.updateUser(user, { pwd: process.env.APP_PASSWORD, roles: granted });
+    print(`user ${user} has this role and no other`);
+  } else {
+    admin.createUser({ user, pwd: process.env.APP_PASSWORD, roles: granted });
+    print(`user ${user} made`);
+  }
+}
