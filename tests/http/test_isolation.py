@@ -20,6 +20,8 @@ HEADERS = {"X-Request-Id": "same"}
 # Each operation that names an object: how to call it with that object's id. A new one must be added here.
 BY_ID: dict[str, tuple[str, str, Any]] = {
     "get_organization": ("GET", "organization", None),
+    "update_organization": ("PUT", "organization", {"name": "Taken over"}),
+    "leave_organization": ("POST", "organization", None),
     "get_wallet": ("GET", "wallet", None),
     "update_wallet": ("PUT", "wallet", {"name": "Taken over"}),
     "delete_wallet": ("DELETE", "wallet", None),
