@@ -2,26 +2,19 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from eth_abi import encode
-from eth_account import Account
-from eth_account.messages import encode_defunct, encode_typed_data
 from eth_utils import keccak
 
 from crypto_api.identity import siwe
 from crypto_api.identity.siwe import Site, Text, site_of
+from tests.factories.signatures import bad_signatures, new_key, signature_of
 
-ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-KEY = Account.from_key("0x" + "11" * 32)
+KEY = new_key(1)
 NONCE = "0123456789abcdef0123456789abcdef"
 TEXT = Text(KEY.address, "Sign in to Coffer.", 1, NONCE, datetime(2026, 11, 21, 9, 30, tzinfo=UTC), datetime(2026, 11, 21, 9, 35, tzinfo=UTC))
 MESSAGE = siwe.compose(site_of("https://coffer.example.com"), TEXT)
-
-
-def signature_of(message: str = MESSAGE, key: Any = KEY) -> bytes:
-    return bytes(key.sign_message(encode_defunct(text=message)).signature)
 
 
 def test_the_text_is_that_of_the_standard() -> None:
@@ -86,57 +79,20 @@ def test_texts_are_the_same_byte_for_byte_only() -> None:
 
 @pytest.mark.parametrize("v", [0, 1, 27, 28])
 def test_both_ways_to_write_v(v: int) -> None:
-    signature = signature_of()
+    signature = signature_of(MESSAGE, KEY)
     right = signature[64] in (v, v + 27)
     assert siwe.signed_by_key(MESSAGE, signature[:64] + bytes([v]), KEY.address) is right
 
 
 def test_the_address_may_be_written_either_way() -> None:
-    assert siwe.signed_by_key(MESSAGE, signature_of(), KEY.address.lower())
+    assert siwe.signed_by_key(MESSAGE, signature_of(MESSAGE, KEY), KEY.address.lower())
 
 
-def bad_signatures() -> dict[str, bytes]:
-    good = signature_of()
-    r, s, v = good[:32], int.from_bytes(good[32:64], "big"), good[64]
-    other = Account.from_key("0x" + "22" * 32)
-    typed = {
-        "types": {"EIP712Domain": [{"name": "name", "type": "string"}], "Mail": [{"name": "text", "type": "string"}]},
-        "primaryType": "Mail", "domain": {"name": "Coffer"}, "message": {"text": MESSAGE},
-    }  # fmt: skip
-    raw = KEY.unsafe_sign_hash(keccak(text=MESSAGE)).signature
-    return {
-        "the other s": r + (ORDER - s).to_bytes(32, "big") + bytes([55 - v]),
-        "the other s with the same v": r + (ORDER - s).to_bytes(32, "big") + bytes([v]),
-        "the other v": good[:64] + bytes([55 - v]),
-        "v of EIP-155": good[:64] + bytes([v + 10]),
-        "v 2": good[:64] + b"\x02",
-        "v 26": good[:64] + b"\x1a",
-        "v 29": good[:64] + b"\x1d",
-        "v 255": good[:64] + b"\xff",
-        "compact (EIP-2098)": good[:64],
-        "66 bytes": good + b"\x00",
-        "64 bytes": good[:64],
-        "empty": b"",
-        "zeros": bytes(65),
-        "r 0": bytes(32) + good[32:],
-        "s 0": r + bytes(32) + bytes([v]),
-        "r is the order": ORDER.to_bytes(32, "big") + good[32:],
-        "r beyond the order": b"\xff" * 32 + good[32:],
-        "s is the order": r + ORDER.to_bytes(32, "big") + bytes([v]),
-        "a bit of r flipped": bytes([good[0] ^ 1]) + good[1:],
-        "a bit of s flipped": good[:63] + bytes([good[63] ^ 1]) + good[64:],
-        "of another text": signature_of(MESSAGE + " "),
-        "of another key": signature_of(key=other),
-        "of the bare hash, without EIP-191": bytes(raw),
-        "of typed data (EIP-712)": bytes(KEY.sign_message(encode_typed_data(full_message=typed)).signature),
-        "of the text as hexadecimal": bytes(KEY.sign_message(encode_defunct(text=MESSAGE.encode().hex())).signature),
-    }
-
-
-@pytest.mark.parametrize("name", bad_signatures())
+@pytest.mark.parametrize("name", bad_signatures(MESSAGE, KEY))
 def test_a_signature_that_is_not_the_one_is_refused(name: str) -> None:
-    assert siwe.signed_by_key(MESSAGE, signature_of(), KEY.address)
-    assert not siwe.signed_by_key(MESSAGE, bad_signatures()[name], KEY.address)
+    assert siwe.signed_by_key(MESSAGE, signature_of(MESSAGE, KEY), KEY.address)
+    assert not siwe.signed_by_key(MESSAGE, bad_signatures(MESSAGE, KEY)[name], KEY.address)
+    assert not siwe.signed_by_key(MESSAGE, b"", KEY.address)
 
 
 @pytest.mark.parametrize("text", ["", "0x", "1b2c", "0xabc", "0xzz", "0x" + "00" * 4_097, "0X00", " 0x00", "0x00\n", "0x٠٠"])
