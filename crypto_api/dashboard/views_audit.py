@@ -147,14 +147,19 @@ class LogRow:
 
 def _row(line: AuditLine) -> LogRow:
     before, after = line.record.before or {}, line.record.after or {}
+    names = dict.fromkeys([*before, *after])
     return LogRow(
         record=line.record,
         actor=line.actor_name,
         about=ABOUT.get(f"{line.record.action.split('.')[0]}.", ""),
-        changes=[Change(name, before.get(name), after.get(name)) for name in dict.fromkeys([*before, *after])],
+        changes=[Change(name, before.get(name), after.get(name)) for name in names if not (_is_blank(before.get(name)) and _is_blank(after.get(name)))],
         has_before=bool(before),
         has_after=bool(after),
     )
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or value in ("", [], {})
 
 
 @page(Permission.AUDIT_READ)
