@@ -1,16 +1,19 @@
 """What a console shows before its first event: read across the books, changing nothing."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 from crypto_api.chains import store as chains
 from crypto_api.events import store as events
 from crypto_api.organizations.types import Permission
+from crypto_api.reports.presence import Presence, presence
 from crypto_api.tasks import store as tasks
 from crypto_api.tasks.documents import Task
 from crypto_api.transactions import store as transactions
 
 TASKS_SHOWN = 50
+PEOPLE_SHOWN = 500
 
 
 async def events_state(org_id: str, permissions: frozenset[Permission]) -> dict[str, Any]:
@@ -40,6 +43,33 @@ async def dashboard_stats(org_id: str, queue_depth: Callable[[], Awaitable[int |
         ],
         "queue_depth": await queue_depth(),
         "consoles_online": consoles_online,
+    }
+
+
+async def user_management_state(org_id: str, permissions: frozenset[Permission], now: datetime) -> dict[str, Any]:
+    """Who is logged in to the organisation, and who is locked out: the people for whoever may read the members, else the numbers alone."""
+    rows = await presence(org_id, now)
+    shown = [_person(row) for row in rows[:PEOPLE_SHOWN]] if Permission.MEMBERS_READ in permissions else []
+    return {
+        "people": shown,
+        "members": len(rows),
+        "online": sum(row.sessions > 0 for row in rows),
+        "sessions": sum(row.sessions for row in rows),
+        "locked_out": sum(row.locked_until is not None for row in rows),
+    }
+
+
+def _person(row: Presence) -> dict[str, Any]:
+    return {
+        "user_id": row.user.id,
+        "username": row.user.username,
+        "first_name": row.user.first_name,
+        "last_name": row.user.last_name,
+        "role": row.membership.role,
+        "suspended": row.membership.suspended_at is not None,
+        "sessions": row.sessions,
+        "last_seen_at": row.last_seen_at,
+        "locked_until": row.locked_until,
     }
 
 

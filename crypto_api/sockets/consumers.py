@@ -240,4 +240,23 @@ class ManagerVerificationConsole(ConsoleConsumer):
         return await verification_queue(console.principal)
 
 
-CONSOLES: tuple[type[ConsoleConsumer], ...] = (EventsConsole, TaskLogConsole, DashboardStatsConsole, ManagerVerificationConsole)
+class UserManagementConsole(ConsoleConsumer):
+    """Who is logged in to the organisation and who is locked out, told anew when it changes. A resume is answered by one frame more."""
+
+    permission = Permission.CONSOLES_READ
+    follows_state = True
+
+    def view(self, principal: Principal) -> View:
+        return View(frozenset())
+
+    async def state(self, console: Console) -> dict[str, Any]:
+        return await console_state.user_management_state(console.org_id, console.principal.permissions, self._runtime.clock.now())
+
+
+CONSOLES: tuple[type[ConsoleConsumer], ...] = (
+    EventsConsole,
+    TaskLogConsole,
+    DashboardStatsConsole,
+    ManagerVerificationConsole,
+    UserManagementConsole,
+)

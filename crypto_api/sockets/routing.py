@@ -6,7 +6,7 @@ from channels.routing import URLRouter
 from django.urls import path, re_path
 
 from crypto_api.sockets.admission import ticket_of
-from crypto_api.sockets.consumers import DashboardStatsConsole, EventsConsole, ManagerVerificationConsole, TaskLogConsole
+from crypto_api.sockets.consumers import DashboardStatsConsole, EventsConsole, ManagerVerificationConsole, TaskLogConsole, UserManagementConsole
 
 
 async def unknown(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -20,6 +20,7 @@ URLS = [
     path("api/ws/admin/task-logs/", TaskLogConsole.as_asgi()),
     path("api/ws/admin/dashboard-stats/", DashboardStatsConsole.as_asgi()),
     path("api/ws/admin/manager-verification/", ManagerVerificationConsole.as_asgi()),
+    path("api/ws/admin/user-management/", UserManagementConsole.as_asgi()),
     re_path(r"", unknown),
 ]
 _router = URLRouter(URLS)

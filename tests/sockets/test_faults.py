@@ -31,7 +31,7 @@ from crypto_project.embedded.valkey import valkey
 from mongodb_config.client import connect
 from mongodb_config.migrations import deploy
 from tests.conftest import ConfigMaker
-from tests.sockets.conftest import Member, append, console, new_member, numbered, say, serving
+from tests.sockets.conftest import Member, append, console, new_member, new_organization, numbered, say, serving
 
 ROOT = Path(__file__).parents[2]
 
