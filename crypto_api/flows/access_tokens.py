@@ -76,19 +76,24 @@ class AccessTokens:
             return KeyRing(Signer(signing, keys[signing]), keys)
         try:
             # the first, or the first that this SECRET_KEY opens
-            await rotate_keys(self.uow, self.box, now)
+            await rotate_keys(self.uow, self.box, now, only_after=frozenset(row.id for row in found))
         except DuplicateKeyError:
             _logger.info("signing_key_made_elsewhere")
         return await self._look(now)
 
 
-async def rotate_keys(uow: UnitOfWork, box: SecretBoxPort, now: datetime, *, at_once: bool = False) -> str:
+async def rotate_keys(
+    uow: UnitOfWork, box: SecretBoxPort, now: datetime, *, at_once: bool = False, only_after: frozenset[str] | None = None
+) -> str | None:
     """A new key signs from now on; its `kid`. The ones before it verify what they signed until that has run out, or `at_once` nothing more:
-    whoever holds an access token then needs a new one by their refresh token."""
+    whoever holds an access token then needs a new one by their refresh token. None when, besides those of `only_after`, there is a key already:
+    another process was first."""
     kid = new_id("key")
-    row = SigningKey(id=kid, created_at=now, sealed_key=box.seal(token_bytes(KEY_BYTES), _bound_to(kid)))
+    row = SigningKey(id=kid, created_at=now, sealed_key=box.seal(token_bytes(KEY_BYTES), bound_to(kid)))
 
-    async def work(session: Session) -> list[str]:
+    async def work(session: Session) -> list[str] | None:
+        if only_after is not None and {row.id for row in await accounts.signing_keys(now, session)} - only_after:
+            return None
         before = await accounts.retire_signing_keys(session, now if at_once else now + OVERLAP)
         await accounts.delete_signing_keys(session, now - FORGOTTEN_AFTER)
         await accounts.insert_signing_key(session, row)
@@ -99,26 +104,19 @@ async def rotate_keys(uow: UnitOfWork, box: SecretBoxPort, now: datetime, *, at_
         return before
 
     before = await uow.run(work)
+    if before is None:
+        return None
     log.security.info("signing_key_rotated", kid=kid, before=before, at_once=at_once)
     return kid
 
 
-async def reseal_keys(uow: UnitOfWork, box: SecretBoxPort, now: datetime) -> int:
-    """Seals every key that still counts under the present SECRET_KEY; how many. BoxBroken for one that does not open."""
-    done = 0
-    for row in await accounts.signing_keys(now):
-        resealed = box.seal(box.open(row.sealed_key, _bound_to(row.id)), _bound_to(row.id))
-        done += await uow.run(lambda session, row=row, resealed=resealed: accounts.reseal_signing_key(session, row.id, row.sealed_key, resealed))  # type: ignore[misc]
-    return done
-
-
 def _opened(box: SecretBoxPort, row: SigningKey) -> bytes | None:
     try:
-        return box.open(row.sealed_key, _bound_to(row.id))
+        return box.open(row.sealed_key, bound_to(row.id))
     except BoxBroken:
         _logger.warning("signing_key_does_not_open", kid=row.id, hint="was SECRET_KEY changed without SECRET_KEY_PREVIOUS?")
         return None
 
 
-def _bound_to(kid: str) -> str:
+def bound_to(kid: str) -> str:
     return f"signing-key|{kid}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from crypto_api.identity.documents import Attempts, DueMail, KnownDevice, SigningKey
+from crypto_api.identity.documents import Attempts, DueMail, KnownDevice, Passkey, SigningKey, User
 from mongodb_config import unit_of_work
 
 UnitSession = unit_of_work.Session
@@ -100,5 +100,29 @@ async def delete_signing_keys(session: UnitSession, retired_before: datetime) ->
 async def reseal_signing_key(session: UnitSession, kid: str, sealed: str, resealed: str) -> bool:
     done = await SigningKey.get_pymongo_collection().update_one(
         {"_id": kid, "sealed_key": sealed}, {"$set": {"sealed_key": resealed}}, session=session
+    )
+    return done.matched_count == 1
+
+
+# ---- what the operator takes away, or seals anew ---------------------------------------------------------------------------------
+
+
+async def remove_second_factors(session: UnitSession, user_id: str) -> int:
+    """Authenticator app, recovery codes and passkeys; how many passkeys there were. Nothing counts as shown in any session any more."""
+    await User.get_pymongo_collection().update_one(
+        {"_id": user_id}, {"$set": {"totp": None, "recovery_hashes": []}, "$inc": {"version": 1}}, session=session
+    )
+    return (await Passkey.get_pymongo_collection().delete_many({"user_id": user_id}, session=session)).deleted_count
+
+
+async def users_with_totp(after: str, limit: int) -> list[User]:
+    """In the order of their ids, for a walk over all of them."""
+    return await User.find({"_id": {"$gt": after}, "totp": {"$ne": None}}, limit=limit).sort("+_id").to_list()
+
+
+async def reseal_totp(session: UnitSession, user_id: str, sealed: str, resealed: str) -> bool:
+    """False when the person has another one by now."""
+    done = await User.get_pymongo_collection().update_one(
+        {"_id": user_id, "totp.sealed_secret": sealed}, {"$set": {"totp.sealed_secret": resealed}}, session=session
     )
     return done.matched_count == 1

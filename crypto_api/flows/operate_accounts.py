@@ -1,0 +1,74 @@
+"""What the operator of an installation does to accounts, from its command line."""
+
+import secrets
+from dataclasses import dataclass
+
+from crypto_api.audit import service as audit
+from crypto_api.flows.found_organization import found
+from crypto_api.identity import account_store as accounts
+from crypto_api.identity import service as identity
+from crypto_api.identity import store as identities
+from crypto_api.identity.documents import User
+from crypto_api.identity.types import Letter, NewUser, Notice
+from crypto_api.kit.clock import Clock
+from crypto_api.kit.errors import NotFound
+from crypto_api.kit.log import security
+from crypto_api.organizations.types import NewOrganization
+from mongodb_config.unit_of_work import Session, UnitOfWork
+
+_CONSONANTS, _VOWELS = "bdfgklmnprstvw", "aeo"
+
+
+@dataclass(frozen=True)
+class Made:
+    user: User
+    org_id: str | None
+
+
+def new_password() -> str:
+    """Four words of three syllables: 64 random bits that can be read out and typed."""
+    return "-".join("".join(secrets.choice(_CONSONANTS) + secrets.choice(_VOWELS) for _ in range(3)) for _ in range(4))
+
+
+async def create_admin(uow: UnitOfWork, clock: Clock, person: NewUser, password: str, *, organization_name: str | None, bcrypt_cost: int) -> Made:
+    """Verified at once: the ADMIN of an organisation that is founded with it, or without one a PLATFORM_ADMIN, who runs the installation and is a
+    member of no organisation. InvalidInput, EmailTaken, UsernameTaken."""
+    now = clock.now()
+    user = await identity.prepare(person, password, bcrypt_cost, now, verified=True)
+    user.platform_admin = organization_name is None
+
+    async def work(session: Session) -> str | None:
+        org_id = None
+        if organization_name is not None:
+            organization, _ = await found(session, user, NewOrganization(organization_name), now)
+            org_id = organization.id
+        what = "as an ADMIN" if org_id else "as a PLATFORM_ADMIN"
+        summary = f"The operator made the account of {user.username} {what}."
+        await audit.record(session, org_id, "account.created", summary, now, subject=("user", user.id), after={"platform_admin": user.platform_admin})
+        await identity.register(session, user)
+        return org_id
+
+    org_id = await uow.run(work)
+    security.info("admin_created", user_id=user.id, org_id=org_id, platform_admin=user.platform_admin)
+    return Made(user, org_id)
+
+
+async def reset_second_factor(uow: UnitOfWork, clock: Clock, email: str) -> User:
+    """For somebody who lost it and has convinced the operator of who they are: no authenticator app, recovery code or passkey is left, every
+    session ends, and a mail tells them. The password stays. NotFound."""
+    user, now = await identities.user_by_email(email), clock.now()
+    if user is None:
+        raise NotFound
+
+    async def work(session: Session) -> None:
+        passkeys = await accounts.remove_second_factors(session, user.id)
+        ended = await identities.end_sessions(session, user.id, "second_factor_reset", now)
+        before = {"app": user.totp is not None, "codes": len(user.recovery_hashes), "passkeys": passkeys}
+        after = {"app": False, "codes": 0, "passkeys": 0}
+        summary = f"The operator removed the second factor of {user.username}; {ended} session(s) ended."
+        await audit.record(session, None, "second_factor.reset", summary, now, subject=("user", user.id), before=before, after=after)
+        await identity.owe_mail(session, Letter.NOTICE, user.email, user.id, now, data={"what": Notice.SECOND_FACTOR_RESET})
+
+    await uow.run(work)
+    security.warning("second_factor_reset", user_id=user.id)
+    return user

@@ -1,0 +1,36 @@
+"""`reset_second_factor`: for somebody who lost theirs."""
+
+import asyncio
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from crypto_api.bootstrap import open_runtime
+from crypto_api.config import Config, load_config
+from crypto_api.flows.operate_accounts import reset_second_factor
+from crypto_api.identity.documents import User
+from crypto_api.identity.rules import fold
+from crypto_api.kit.errors import NotFound
+from crypto_project.management.running import plain_failures
+
+
+class Command(BaseCommand):
+    help = "Removes somebody's authenticator app, recovery codes and passkeys and ends all their sessions. First make sure that it is them who asks."
+    requires_system_checks: tuple[str, ...] = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--email", required=True)
+
+    def handle(self, *, email: str, **_: Any) -> None:
+        with plain_failures():
+            try:
+                user = asyncio.run(_reset(load_config(), fold(email)))
+            except NotFound:
+                raise CommandError(f"there is no account with the address {email}") from None
+        self.stdout.write(f"{user.username} <{user.email}> has no second factor and no passkey any more; every session has ended")
+
+
+async def _reset(config: Config, email: str) -> User:
+    async with open_runtime(config) as runtime:
+        return await reset_second_factor(runtime.uow, runtime.clock, email)
