@@ -100,6 +100,7 @@ class Cells:
     no_success: str = ""  # why it never answers 2xx here
     unaudited: str = ""  # why its success leaves no audit record
     methods: str = ""  # of a page
+    lands: str = ""  # where a page leads on success, when that looks like being sent away
     personal: bool = False  # the request rests on the person who asks, not only on their organisation
 
     @property
@@ -155,6 +156,7 @@ def raw() -> dict[str, Any]:
     return tomllib.loads(FILE.read_text())
 
 
+@lru_cache(maxsize=4)
 def _read(part: str) -> dict[str, Cells]:
     found = {}
     for name, row in raw().get(part, {}).items():

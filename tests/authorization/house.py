@@ -26,6 +26,7 @@ from crypto_api.runtime import Runtime
 
 PASSWORD = "quiet-harbour-lantern-92"
 AT_ONCE = 24
+UNWATCHED = {"audit_records", "audit_queue", "sessions"}
 IGNORED_HEADERS = {"Date", "Content-Length"}
 
 Body = dict[str, Any]
@@ -199,7 +200,7 @@ class House:
 
     async def dump(self, *org_ids: str) -> dict[str, list[Any]]:
         """Everything of these organisations, but for what tells of attempts: audit records and when a session was last seen."""
-        tables = [document for document in DOCUMENTS if document.Settings.name not in ("audit_records", "sessions")]  # type: ignore[attr-defined]
+        tables = [document for document in DOCUMENTS if document.Settings.name not in UNWATCHED]  # type: ignore[attr-defined]
 
         async def read(document: Any) -> list[Any]:
             where = {"org_id": {"$in": list(org_ids)}} if document.TENANT else {"_id": {"$in": list(org_ids)}}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import django
@@ -37,6 +38,7 @@ def schema() -> dict[str, Any]:
     return dict(api.get_openapi_schema(path_prefix="/api/"))
 
 
+@lru_cache(maxsize=1)
 def operations() -> dict[str, Operation]:
     """By operation id, from the schema."""
     described, views = schema(), _views()

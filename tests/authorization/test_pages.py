@@ -98,7 +98,8 @@ class Visit:
         self.tried += 1
         wanted, location = self.cells.expected_of_page(column), answer.headers.get("Location", "")
         if wanted == PASS:
-            good = answer.status not in (401, 403) and answer.status < (400 if method == "GET" else 500) and not location.startswith(ELSEWHERE)
+            sent_away = location.startswith(ELSEWHERE) and not (self.cells.lands and location.startswith(self.cells.lands))
+            good = answer.status not in (401, 403) and answer.status < (400 if method == "GET" else 500) and not sent_away
         elif wanted.startswith("to "):
             good = answer.status == 302 and location.startswith(wanted.removeprefix("to "))
         else:
