@@ -15,7 +15,7 @@ from crypto_api.flows.register_account import register_openly
 from crypto_api.flows.set_password import ask_new_password, ask_verification, reset_password
 from crypto_api.identity import service as identity
 from crypto_api.identity.errors import UsernameTaken
-from crypto_api.identity.rules import device_cookie
+from crypto_api.identity.rules import device_cookie, fold, is_username
 from crypto_api.identity.types import NewUser
 from crypto_api.kit.errors import InvalidInput, TooManyRequests
 from crypto_api.kit.log import security
@@ -23,6 +23,7 @@ from crypto_api.runtime import runtime_of
 
 TOKEN_MAX = 200
 TAKEN = "is taken: choose another"
+NOT_A_USERNAME = "must be 3 to 40 letters (a to z), digits, dots, dashes or underscores"
 LENGTHS = {"first_name": 80, "last_name": 80, "username": 40}
 ORGANIZATION_MAX = 120
 REGISTRATION_COOKIE = "coffer_registration"  # what the page after the form shows, so that no address stands in a path
@@ -44,6 +45,8 @@ async def _register(request: HttpRequest, invitation: str) -> HttpResponse:
     form, password = Form(request, *LENGTHS, "email", "organization_name"), secret(request, "password")
     first_name, last_name, username = (form.line(name, most=most) for name, most in LENGTHS.items())
     person = NewUser(username, form.email("email"), first_name, last_name)
+    if not is_username(fold(username)):
+        form.wrong("username", NOT_A_USERNAME)
     founded = form.line("organization_name", most=ORGANIZATION_MAX, needed=False) if not invitation else ""
     if not password:
         form.wrong("password", "is needed")

@@ -7,10 +7,11 @@ from crypto_api.dashboard.access import Visitor, personal, to_log_in
 from crypto_api.dashboard.entry import device_of, door_of, secret
 from crypto_api.dashboard.forms import Form, version_of
 from crypto_api.dashboard.step_up import confirmed
-from crypto_api.dashboard.views_account import LENGTHS, TAKEN, TOO_MANY, new_password_problems
+from crypto_api.dashboard.views_account import LENGTHS, NOT_A_USERNAME, TAKEN, TOO_MANY, new_password_problems
 from crypto_api.flows.edit_profile import ProfileChanges, edit_profile
 from crypto_api.flows.set_password import change_password
 from crypto_api.identity.errors import InvalidToken, UsernameTaken
+from crypto_api.identity.rules import fold, is_username
 from crypto_api.kit.errors import InvalidInput, PreconditionFailed, TooManyRequests
 
 FLASHES = {"saved": "Saved.", "email": "A letter with a link is on its way to the new address.", "email-kept": "The address stays as it is."}
@@ -23,6 +24,8 @@ async def profile_page(visitor: Visitor) -> HttpResponse:
         return _profile(visitor, {})
     form = Form(visitor.request, *LENGTHS)
     first_name, last_name, username = (form.line(name, most=most) for name, most in LENGTHS.items())
+    if not is_username(fold(username)):
+        form.wrong("username", NOT_A_USERNAME)
     if form.errors:
         return _profile(visitor, form.given, form="about", errors=form.errors, status=422)
     changes = ProfileChanges(first_name, last_name, username)

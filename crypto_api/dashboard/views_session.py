@@ -60,7 +60,7 @@ async def _log_in(request: HttpRequest, wanted: str) -> HttpResponse:
         token = await begin_second_step(door, error.user_id or "", [Factor.PASSWORD])
         return keep_second_step(redirect(second_step_path(wanted)), token)
     except InvalidCredentials:
-        return _form(request, wanted, name=name, problem="The name or the password is wrong.", status=401)
+        return _form(request, wanted, name=name, errors={"password": "The name or the password is wrong."}, status=401)
     except EmailNotVerified:
         return _form(request, wanted, name=name, problem=UNVERIFIED, unverified=name if by_email else "", status=403)
     except AccountSuspended as error:
