@@ -166,7 +166,7 @@ async def create_account(
         parent_code=parent_code,
     )
     await store.insert_accounts(session, [account])
-    await _record_account(session, "account.created", now, None, account)
+    await _record_account(session, "ledger_account.created", now, None, account)
     return account
 
 
@@ -182,7 +182,7 @@ async def update_account(
     if not await store.update_account(session, org_id, account.id, account.version, changes):
         raise ChangedMeanwhile
     updated: Account = account.model_copy(update={**changes, "version": account.version + 1})
-    await _record_account(session, "account.updated", now, account, updated)
+    await _record_account(session, "ledger_account.updated", now, account, updated)
     return updated
 
 
@@ -191,11 +191,11 @@ async def remove_account(session: Session, org_id: str, account: Account, now: d
     _refuse_system_account(account)
     if not await store.account_is_used(session, org_id, account.code):
         await store.delete_account(session, org_id, account.id)
-        await _record_account(session, "account.deleted", now, account, None)
+        await _record_account(session, "ledger_account.deleted", now, account, None)
         return True
     if not await store.update_account(session, org_id, account.id, account.version, {"active": False}):
         raise ChangedMeanwhile
-    await _record_account(session, "account.deactivated", now, account, account.model_copy(update={"active": False}))
+    await _record_account(session, "ledger_account.deactivated", now, account, account.model_copy(update={"active": False}))
     return False
 
 
@@ -307,7 +307,7 @@ async def _record_account(session: Session, action: str, now: datetime, before: 
     assert account is not None
     was, became = ({name: getattr(row, name) for name in _OF_ACCOUNT} if row else None for row in (before, after))
     summary = f"{account.code} {account.name}: the account was {action.partition('.')[2]}."
-    await audit.record(session, account.org_id, action, summary, now, subject=("account", account.id), before=was, after=became)
+    await audit.record(session, account.org_id, action, summary, now, subject=("ledger_account", account.id), before=was, after=became)
 
 
 async def _record_entry(session: Session, action: str, summary: str, now: datetime, before: JournalEntry | None, after: JournalEntry) -> None:

@@ -17,7 +17,7 @@ from tests.http.world import stored_transaction
 async def log_of(person: Person, **where: Any) -> list[AuditRecord]:
     """What this person did since they came, oldest first."""
     found = await AuditRecord.find({"org_id": person.org_id, "actor_id": person.user["id"], **where}).sort("+_id").to_list()
-    return [row for row in found if row.action.partition(".")[0] in ("wallet", "transaction", "account", "journal_entry", "exchange_rate")]
+    return [row for row in found if row.action.partition(".")[0] in ("wallet", "transaction", "ledger_account", "journal_entry", "exchange_rate")]
 
 
 async def test_wallets(join: Join) -> None:
@@ -100,11 +100,12 @@ async def test_accounts_entries_and_prices(join: Join) -> None:
 
     rows = {row.action: row for row in await log_of(ada)}
     assert list(rows) == [
-        "account.created", "account.updated", "journal_entry.drafted", "journal_entry.edited", "journal_entry.posted", "journal_entry.reversed",
-        "account.deactivated", "exchange_rate.entered",
+        "ledger_account.created", "ledger_account.updated", "journal_entry.drafted", "journal_entry.edited", "journal_entry.posted",
+        "journal_entry.reversed",
+        "ledger_account.deactivated", "exchange_rate.entered",
     ]  # fmt: skip
-    assert (rows["account.updated"].before, rows["account.updated"].after) == ({"name": "Rent"}, {"name": "Office rent"})
-    assert (rows["account.deactivated"].before, rows["account.deactivated"].after) == ({"active": True}, {"active": False})
+    assert (rows["ledger_account.updated"].before, rows["ledger_account.updated"].after) == ({"name": "Rent"}, {"name": "Office rent"})
+    assert (rows["ledger_account.deactivated"].before, rows["ledger_account.deactivated"].after) == ({"active": True}, {"active": False})
     drafted = rows["journal_entry.drafted"].after
     assert drafted is not None
     assert (drafted["total_debit"], drafted["lines"][0]["account_code"], drafted["lines"][0]["debit"]) == ("120.50", "5310", "120.50")

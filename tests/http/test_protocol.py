@@ -189,7 +189,7 @@ async def test_operators_reach_no_query(join: Join, client: httpx.AsyncClient) -
             assert (await ada.http.post("/api/wallets/", json=wallet_body() | {field: hostile})).status_code == 422, (field, hostile)
     for path in ("/api/wallets/", "/api/transactions/", "/api/system/tasks/", "/api/organizations/"):
         for hostile_id in ('{"$ne":null}', "%00", "..%2f..", "a" * 3_000, "%F0%9F%92%A9", "[$ne]"):
-            assert (await ada.http.get(f"{path}{hostile_id}/")).status_code == 404, (path, hostile_id)
+            assert (await ada.http.get(f"{path}{hostile_id}/")).status_code == (400 if hostile_id == "%00" else 404), (path, hostile_id)
         answer = await ada.http.get(path, params={"network[$ne]": "x", "wallet_id[$gt]": ""})
         assert answer.status_code == 200  # names that mean nothing here change nothing
     assert await Wallet.find_all().count() == 0
