@@ -112,6 +112,16 @@ def when_long(moment: datetime | None, zone: ZoneInfo) -> SafeString | str:
     return _time(moment, zone, "%-d %B %Y, %H:%M:%S %Z")
 
 
+def when_day(moment: datetime | None, zone: ZoneInfo) -> SafeString | str:
+    """`21 November 2026`."""
+    return _time(moment, zone, "%-d %B %Y")
+
+
+def when_minute(moment: datetime | None, zone: ZoneInfo) -> SafeString | str:
+    """`21 Nov 2026, 14:03`."""
+    return _time(moment, zone, "%-d %b %Y, %H:%M")
+
+
 def _time(moment: datetime | None, zone: ZoneInfo, form: str) -> SafeString | str:
     if moment is None:
         return NO_VALUE
@@ -175,6 +185,8 @@ for _filter in (
     capped,
     when,
     when_long,
+    when_day,
+    when_minute,
     words,
     sentence,
     duration,
