@@ -152,7 +152,9 @@ def _row(line: AuditLine) -> LogRow:
         record=line.record,
         actor=line.actor_name,
         about=ABOUT.get(f"{line.record.action.split('.')[0]}.", ""),
-        changes=[Change(name, before.get(name), after.get(name)) for name in names if not (_is_blank(before.get(name)) and _is_blank(after.get(name)))],
+        changes=[
+            Change(name, before.get(name), after.get(name)) for name in names if not (_is_blank(before.get(name)) and _is_blank(after.get(name)))
+        ],
         has_before=bool(before),
         has_after=bool(after),
     )

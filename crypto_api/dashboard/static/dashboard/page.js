@@ -58,7 +58,12 @@
     const open = document.getElementById("rail").classList.toggle("is-open");
     target.setAttribute("aria-expanded", String(open));
   });
+  const menus = () => document.querySelectorAll("details[data-closes][open]");
+  document.addEventListener("click", (event) => {
+    for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false;
+  });
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") for (const menu of menus()) { menu.open = false; menu.querySelector("summary").focus(); }
     if (event.key === "/" && !event.target.closest("input, textarea, select") && document.getElementById("q")) {
       event.preventDefault();
       document.getElementById("q").focus();
