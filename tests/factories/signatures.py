@@ -1,5 +1,7 @@
 """Signatures of Ethereum keys: right ones, and every way that we know to get one wrong."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from eth_account import Account
@@ -17,40 +19,67 @@ def signature_of(message: str, key: Any) -> bytes:
     return bytes(key.sign_message(encode_defunct(text=message)).signature)
 
 
-def bad_signatures(message: str, key: Any) -> dict[str, bytes]:
-    """Each of another kind. None proves that `key` signed `message`."""
-    good = signature_of(message, key)
-    r, s, v = good[:32], int.from_bytes(good[32:64], "big"), good[64]
-    typed = {
-        "types": {"EIP712Domain": [{"name": "name", "type": "string"}], "Mail": [{"name": "text", "type": "string"}]},
-        "primaryType": "Mail", "domain": {"name": "Coffer"}, "message": {"text": message},
-    }  # fmt: skip
-    return {
-        "the other s": r + (ORDER - s).to_bytes(32, "big") + bytes([55 - v]),
-        "the other s with the same v": r + (ORDER - s).to_bytes(32, "big") + bytes([v]),
-        "the other v": good[:64] + bytes([55 - v]),
-        "v of EIP-155": good[:64] + bytes([v + 10]),
-        "v 2": good[:64] + b"\x02",
-        "v 26": good[:64] + b"\x1a",
-        "v 29": good[:64] + b"\x1d",
-        "v 255": good[:64] + b"\xff",
-        "without v": good[:64],
-        "compact (EIP-2098)": r + (s | (v - 27) << 255).to_bytes(32, "big"),
-        "66 bytes": good + b"\x00",
-        "twice": good + good,
-        "one byte": good[:1],
-        "zeros": bytes(65),
-        "r 0": bytes(32) + good[32:],
-        "s 0": r + bytes(32) + bytes([v]),
-        "r is the order": ORDER.to_bytes(32, "big") + good[32:],
-        "r beyond the order": b"\xff" * 32 + good[32:],
-        "s is the order": r + ORDER.to_bytes(32, "big") + bytes([v]),
-        "r and s changed places": good[32:64] + r + bytes([v]),
-        "a bit of r flipped": bytes([good[0] ^ 1]) + good[1:],
-        "a bit of s flipped": good[:63] + bytes([good[63] ^ 1]) + good[64:],
-        "of another text": signature_of(message + " ", key),
-        "of another key": signature_of(message, new_key(999)),
-        "of the bare hash, without EIP-191": bytes(key.unsafe_sign_hash(keccak(text=message)).signature),
-        "of typed data (EIP-712)": bytes(key.sign_message(encode_typed_data(full_message=typed)).signature),
-        "of the text as hexadecimal": signature_of(message.encode().hex(), key),
-    }
+@dataclass(frozen=True)
+class Parts:
+    """A right signature, and what it was made from."""
+
+    message: str
+    key: Any
+    good: bytes
+
+    @property
+    def r(self) -> bytes:
+        return self.good[:32]
+
+    @property
+    def s(self) -> int:
+        return int.from_bytes(self.good[32:64], "big")
+
+    @property
+    def v(self) -> int:
+        return self.good[64]
+
+
+def _word(number: int) -> bytes:
+    return number.to_bytes(32, "big")
+
+
+def _typed(message: str) -> dict[str, Any]:
+    types = {"EIP712Domain": [{"name": "name", "type": "string"}], "Mail": [{"name": "text", "type": "string"}]}
+    return {"types": types, "primaryType": "Mail", "domain": {"name": "Coffer"}, "message": {"text": message}}
+
+
+BAD: dict[str, Callable[[Parts], bytes]] = {
+    "the other s": lambda p: p.r + _word(ORDER - p.s) + bytes([55 - p.v]),
+    "the other s with the same v": lambda p: p.r + _word(ORDER - p.s) + bytes([p.v]),
+    "the other v": lambda p: p.good[:64] + bytes([55 - p.v]),
+    "v of EIP-155": lambda p: p.good[:64] + bytes([p.v + 10]),
+    "v 2": lambda p: p.good[:64] + b"\x02",
+    "v 26": lambda p: p.good[:64] + b"\x1a",
+    "v 29": lambda p: p.good[:64] + b"\x1d",
+    "v 255": lambda p: p.good[:64] + b"\xff",
+    "without v": lambda p: p.good[:64],
+    "compact (EIP-2098)": lambda p: p.r + _word(p.s | (p.v - 27) << 255),
+    "66 bytes": lambda p: p.good + b"\x00",
+    "twice": lambda p: p.good + p.good,
+    "one byte": lambda p: p.good[:1],
+    "zeros": lambda p: bytes(65),
+    "r 0": lambda p: bytes(32) + p.good[32:],
+    "s 0": lambda p: p.r + bytes(32) + bytes([p.v]),
+    "r is the order": lambda p: _word(ORDER) + p.good[32:],
+    "r beyond the order": lambda p: b"\xff" * 32 + p.good[32:],
+    "s is the order": lambda p: p.r + _word(ORDER) + bytes([p.v]),
+    "r and s changed places": lambda p: p.good[32:64] + p.r + bytes([p.v]),
+    "a bit of r flipped": lambda p: bytes([p.good[0] ^ 1]) + p.good[1:],
+    "a bit of s flipped": lambda p: p.good[:63] + bytes([p.good[63] ^ 1]) + p.good[64:],
+    "of another text": lambda p: signature_of(p.message + " ", p.key),
+    "of another key": lambda p: signature_of(p.message, new_key(999)),
+    "of the bare hash, without EIP-191": lambda p: bytes(p.key.unsafe_sign_hash(keccak(text=p.message)).signature),
+    "of typed data (EIP-712)": lambda p: bytes(p.key.sign_message(encode_typed_data(full_message=_typed(p.message))).signature),
+    "of the text as hexadecimal": lambda p: signature_of(p.message.encode().hex(), p.key),
+}
+"""None proves that the key signed the message."""
+
+
+def bad_signature(name: str, message: str, key: Any) -> bytes:
+    return BAD[name](Parts(message, key, signature_of(message, key)))
