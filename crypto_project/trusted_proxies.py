@@ -29,7 +29,8 @@ class TrustedProxies:
 
     def _seen(self, scope: Scope) -> Scope:
         told = [(name.lower(), value.decode("latin-1")) for name, value in scope["headers"] if name.lower() in FORWARDED]
-        changed: Scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() not in FORWARDED]}
+        changed = scope  # the server's own, not a copy: its log line shows the address, from which the sockets take the ticket out
+        changed["headers"] = [pair for pair in scope["headers"] if pair[0].lower() not in FORWARDED]
         peer = _address(scope["client"][0]) if scope.get("client") else None
         if peer is None or not self._trusts(peer):
             return changed
