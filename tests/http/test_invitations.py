@@ -169,11 +169,11 @@ async def test_members_and_operators_are_not_invited(join: Join, runtime: Runtim
     assert await Membership.find({"user_id": root.user["id"]}).count() == 0
 
 
-@pytest.mark.parametrize("email", ["", "bob", "bob@", "a b@example.com", "bob@example.com\nBcc: eve@example.com", "x" * 250 + "@example.com"])
-async def test_what_is_no_address_is_refused(email: str, join: Join) -> None:
+async def test_what_is_no_address_is_refused(join: Join) -> None:
     ada = await join("ada", founds="First")
-    answer = await ada.http.post(members_of(ada), json={"email": email, "role": "USER"})
-    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (422, ["email"])
+    for email in ("", "bob", "bob@", "a b@example.com", "bob@example.com\nBcc: eve@example.com", "x" * 250 + "@example.com"):
+        answer = await ada.http.post(members_of(ada), json={"email": email, "role": "USER"})
+        assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (422, ["email"])
 
 
 async def test_a_repeated_request_invites_once(join: Join) -> None:
