@@ -166,7 +166,7 @@ def _invitation_row(row: Invitation, names: dict[str, str], inviters: dict[str, 
     expired = row.state is InvitationState.OPEN and row.expires_at <= now
     return InvitationRow(
         id=row.id,
-        email=row.email,
+        email=row.named,
         role=role_name(row.role, names),
         inviter=inviters.get(row.invited_by, ""),
         state="expired" if expired else row.state.value,

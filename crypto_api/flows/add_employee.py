@@ -22,6 +22,7 @@ from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.ids import new_id
 from crypto_api.kit.jobs import Jobs
+from crypto_api.kit.log import security
 from crypto_api.organizations import service as organizations
 from crypto_api.organizations import store as organization_store
 from crypto_api.organizations.documents import Invitation
@@ -83,7 +84,10 @@ class _Asking:
     async def ask(self, new: NewEmployee, user: User | None, email: str, *, account: User | None = None, username: str = "") -> Employee:
         """`user` has this address already, or `account` is made for it."""
         employee_id = new_id("emp")
-        invitation = organizations.prepare_invitation(self._org_id, email, self._role, self._principal.user_id, self._now, employee_id=employee_id)
+        called = new.email.removeprefix("@") if new.email.startswith("@") else ""
+        invitation = organizations.prepare_invitation(
+            self._org_id, email, self._role, self._principal.user_id, self._now, employee_id=employee_id, username=called
+        )
         asked = Asked(employee_id, invitation.id, account.id if account else None, username)
         employee = employees.prepare(self._org_id, new, EmployeeStatus.INVITED, self._now, asked=asked)
 
@@ -96,6 +100,7 @@ class _Asking:
             return employee, await self._make_account(session, account, username) if account else None
 
         stored, letter_id = await self._uow.run(work)
+        security.info("employee_added", by=self._principal.user_id, org_id=self._org_id, employee_id=stored.id, role=self._role)
         await self._nudge(stored, invitation, letter_id)
         return stored
 

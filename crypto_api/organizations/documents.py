@@ -69,12 +69,18 @@ class Invitation(TenantDocument):
     token_hash: str  # SHA-256
     invited_by: str
     employee_id: str | None = None  # the employee who becomes a member by it
+    username: str = ""  # by which they were invited: then the organisation does not know the address
     state: InvitationState = InvitationState.OPEN
     expires_at: datetime
     sent_at: datetime | None = None
     mail_tried_at: datetime | None = None  # the sweep goes round: an address that no server takes holds nobody up
     answered_at: datetime | None = None
     version: int = 1
+
+    @property
+    def named(self) -> str:
+        """What the organisation may see of whom it invited."""
+        return f"@{self.username}" if self.username else self.email
 
     class Settings:
         name = "invitations"

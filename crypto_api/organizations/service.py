@@ -282,7 +282,9 @@ async def _record_role(
 # ---- invitations -----------------------------------------------------------------------------------------------------------------
 
 
-def prepare_invitation(org_id: str, email: str, role: str, invited_by: str, now: datetime, *, employee_id: str | None = None) -> Invitation:
+def prepare_invitation(
+    org_id: str, email: str, role: str, invited_by: str, now: datetime, *, employee_id: str | None = None, username: str = ""
+) -> Invitation:
     """As it is to be stored. Its secret is made when the mail is sent: until then nobody has one that fits."""
     return Invitation(
         id=new_id("inv"),
@@ -293,6 +295,7 @@ def prepare_invitation(org_id: str, email: str, role: str, invited_by: str, now:
         token_hash=hash_token(new_token()),
         invited_by=invited_by,
         employee_id=employee_id,
+        username=username,
         expires_at=now + INVITATION_LIFETIME,
     )
 
@@ -309,7 +312,7 @@ async def invite(session: Session, invitation: Invitation, now: datetime) -> Inv
     if await store.count_of_open_invitations(org_id, session) >= OPEN_INVITATIONS_MAX:
         raise InvitationLimitReached(OPEN_INVITATIONS_MAX)
     await store.insert_invitation(session, invitation)
-    await _record_invitation(session, invitation, "invitation.sent", f"Invited {invitation.email} as {invitation.role}", now)
+    await _record_invitation(session, invitation, "invitation.sent", f"Invited {invitation.named} as {invitation.role}", now)
     await events.append(session, org_id, InvitationSent(invitation_id=invitation.id, role=invitation.role), now)
     return invitation
 
@@ -322,7 +325,7 @@ async def resend(session: Session, org_id: str, invitation_id: str, versions: Ve
         raise SentJustNow(int(wait.total_seconds()) + 1)
     changes = {"token_hash": hash_token(new_token()), "expires_at": now + INVITATION_LIFETIME, "sent_at": None}
     after = await _put_invitation(session, before, changes)
-    await _record_invitation(session, after, "invitation.resent", f"Invited {after.email} once more", now)
+    await _record_invitation(session, after, "invitation.resent", f"Invited {after.named} once more", now)
     await events.append(session, org_id, InvitationSent(invitation_id=after.id, role=after.role), now)
     return after
 
@@ -331,7 +334,7 @@ async def revoke(session: Session, org_id: str, invitation_id: str, versions: Ve
     """NotFound, InvitationClosed."""
     before = await _open_invitation(session, org_id, invitation_id, versions)
     after = await _put_invitation(session, before, {"state": InvitationState.REVOKED, "answered_at": now})
-    await _record_invitation(session, after, "invitation.revoked", f"Took back the invitation of {after.email}", now)
+    await _record_invitation(session, after, "invitation.revoked", f"Took back the invitation of {after.named}", now)
     await events.append(session, org_id, InvitationRevoked(invitation_id=after.id, role=after.role), now)
     return after
 
@@ -342,7 +345,7 @@ async def answer(session: Session, before: Invitation, *, accepted: bool, now: d
         raise InvitationClosed
     state = InvitationState.ACCEPTED if accepted else InvitationState.DECLINED
     after = await _put_invitation(session, before, {"state": state, "answered_at": now})
-    await _record_invitation(session, after, f"invitation.{state}", f"{after.email} {state} the invitation", now)
+    await _record_invitation(session, after, f"invitation.{state}", f"{after.named} {state} the invitation", now)
     await events.append(session, after.org_id, InvitationAnswered(invitation_id=after.id, role=after.role, accepted=accepted), now)
     return after
 
@@ -365,7 +368,7 @@ async def _put_invitation(session: Session, before: Invitation, changes: dict[st
 
 
 async def _record_invitation(session: Session, row: Invitation, action: str, summary: str, now: datetime) -> None:
-    after = {"email": row.email, "role": row.role, "state": row.state, "expires_at": row.expires_at}
+    after = {"email": row.named, "role": row.role, "state": row.state, "expires_at": row.expires_at}
     await audit.record(session, row.org_id, action, summary, now, subject=("invitation", row.id), after=after)
 
 

@@ -304,6 +304,10 @@ async def test_somebody_who_agrees_waits_for_verification(join: Join, runtime: R
     assert (await ada.http.put(status_path(employee), json={"status": "active"})).json()["code"] == "transition_not_allowed"
 
     (invitation,) = await Invitation.find_all().to_list()
+    listed = await ada.http.get("/api/invitations/")
+    assert [row["email"] for row in listed.json()["items"]] == ["@bob"]
+    told = [row.model_dump_json() for row in await AuditRecord.find({"org_id": ada.org_id}).to_list()]
+    assert not any("bob@example.com" in text for text in [listed.text, *told])  # nobody here knows the address yet
     await accept_offer(runtime.uow, runtime.clock, bob.user["id"], invitation.id)
     joined = (await ada.http.get(path)).json()
     assert (joined["status"], joined["email"], joined["first_name"], joined["user_id"]) == ("pending", "bob@example.com", "Bob", bob.user["id"])

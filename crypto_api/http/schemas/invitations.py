@@ -46,7 +46,7 @@ class InvitationRead(ReadSchema):
         expired = row.state is InvitationState.OPEN and row.expires_at <= now
         return cls(
             id=row.id,
-            email=row.email,
+            email=row.named,
             role=row.role,
             state=Standing.EXPIRED if expired else Standing(row.state.value),
             invited_by=row.invited_by,
