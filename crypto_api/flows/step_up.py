@@ -33,3 +33,8 @@ async def approvals_of(session_id: str, org_id: str | None, now: datetime) -> li
         ends.append(Granted(Purpose.SECURITY, session.authenticated_at + APPROVAL_LIFETIME, by_log_in=True))
     live = sorted((row for row in ends if now < row.until), key=lambda row: row.until)
     return list({row.purpose: row for row in live}.values())
+
+
+async def is_approved_for_keys(session_id: str, org_id: str | None, now: datetime) -> bool:
+    """What `session_approved` says of a session."""
+    return any(row.purpose is Purpose.KEYS for row in await approvals_of(session_id, org_id, now))

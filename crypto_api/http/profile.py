@@ -9,6 +9,7 @@ from ninja import Query, Router
 from crypto_api.flows.edit_profile import ProfileChanges, edit_profile
 from crypto_api.flows.end_sessions import end_other_sessions, end_session
 from crypto_api.flows.set_password import change_password
+from crypto_api.flows.step_up import is_approved_for_keys
 from crypto_api.http.answers import answer, no_content
 from crypto_api.http.auth import device_of, door_of, principal_of
 from crypto_api.http.etag import expected_versions
@@ -39,7 +40,7 @@ async def get_profile(request: HttpRequest) -> HttpResponse:
     user = await identities.user(principal.user_id)
     if user is None:
         raise Unauthenticated("There is no such account any more.")
-    return await _profile(user, principal)
+    return await _profile(request, user, principal)
 
 
 @router.put("/auth/profile/", response=ProfileRead, summary="Change my names or my e-mail address")
@@ -49,7 +50,7 @@ async def update_profile(request: HttpRequest, body: EditProfile) -> HttpRespons
     (403 `session_not_approved`), which a log-in of the last five minutes is as well."""
     principal, changes = principal_of(request), ProfileChanges(**body.model_dump())
     user = await edit_profile(door_of(runtime_of(request.scope)), principal, changes, expected_versions(request), device_of(request).ip)
-    return await _profile(user, principal)
+    return await _profile(request, user, principal)
 
 
 @router.post("/auth/change-password/", response=MessageRead, summary="Change my password")
@@ -88,7 +89,8 @@ async def delete_session(request: HttpRequest, session_id: str) -> HttpResponse:
     return no_content()
 
 
-async def _profile(user: User, principal: Principal) -> HttpResponse:
+async def _profile(request: HttpRequest, user: User, principal: Principal) -> HttpResponse:
+    now = runtime_of(request.scope).clock.now()
     read = ProfileRead(
         **user_read(user, principal.org_id, principal.role).model_dump(),
         pending_email=user.pending_email,
@@ -100,6 +102,7 @@ async def _profile(user: User, principal: Principal) -> HttpResponse:
             passkeys=await factors.count_passkeys(user.id),
             ethereum_accounts=await factors.count_ethereum_accounts(user.id),
         ),
+        session_approved=await is_approved_for_keys(principal.session_id, principal.org_id, now),
         denied=principal.denied,
         permissions=sorted(principal.permissions),
     )

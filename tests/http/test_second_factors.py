@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,14 +14,17 @@ from websockets.exceptions import ConnectionClosed
 
 from crypto_api.audit.documents import AuditRecord
 from crypto_api.bootstrap import open_runtime
+from crypto_api.flows.send_security_notice import send_security_notice
 from crypto_api.identity.documents import Session, User
+from crypto_api.identity.jobs import SendSecurityNotice
 from crypto_api.organizations import service as organizations
 from crypto_api.organizations.documents import CustomRole, Membership, Organization
 from crypto_api.organizations.types import Permission, Role
 from crypto_api.runtime import Runtime
 from tests.factories.authenticator import Authenticator
 from tests.factories.clock import MovableClock
-from tests.http.conftest import PASSWORD, Join, Person
+from tests.factories.signatures import new_key, signature_of
+from tests.http.conftest import PASSWORD, Join, Person, registration, serve
 
 ORIGIN = "http://localhost:8000"
 
@@ -320,3 +324,46 @@ async def test_what_counts_is_the_role_where_one_acts(client: httpx.AsyncClient,
     back = await bob.http.post("/api/auth/switch-organization/", json={"organization_id": bob.org_id})
     assert back.status_code == 200
     assert (await bob.http.get("/api/wallets/")).status_code == 200
+
+
+# ---- the mail that tells of it ---------------------------------------------------------------------------------------------
+
+
+async def test_the_person_is_told_of_every_change(make_config: Any, networks: list[dict[str, object]], clock: MovableClock) -> None:
+    """Through the API, to the queue; and from the job to the letter."""
+    told_of: list[SendSecurityNotice] = []
+
+    class Queue:
+        async def put(self, job: Any) -> None:
+            if isinstance(job, SendSecurityNotice):
+                told_of.append(job)
+
+    async with open_runtime(make_config(networks, frontend_url=ORIGIN), clock=clock) as opened:
+        runtime = replace(opened, queue=Queue())  # type: ignore[arg-type]
+        async with serve(runtime) as api, httpx.AsyncClient(base_url=api, timeout=20) as http:
+            user = (await http.post("/api/auth/register/", json=registration("ada"))).json()
+            await User.get_pymongo_collection().update_one({"username": "ada"}, {"$set": {"email_verified_at": clock.now()}})
+            tokens = (await log_in(http)).json()
+            http.headers["Authorization"] = f"Bearer {tokens['access']}"
+            ada = Person(tokens["user"], http, tokens)
+            await set_up(ada, clock)
+            assert (await http.post("/api/auth/mfa/recovery-codes/")).status_code == 200
+            assert (await http.delete("/api/auth/mfa/totp/")).status_code == 204
+            assert (await http.delete("/api/auth/mfa/totp/")).status_code == 409
+            options = (await http.post("/api/auth/passkeys/options/")).json()["public_key"]
+            added = await http.post("/api/auth/passkeys/", json={"name": "Phone", "credential": Authenticator(ORIGIN).create(options)})
+            await http.delete(f"/api/auth/passkeys/{added.json()['id']}/")
+            message = (await http.post("/api/auth/wallet/link/challenge/", json={"address": new_key(1).address})).json()["message"]
+            signed = {"message": message, "signature": "0x" + signature_of(message, new_key(1)).hex()}
+            linked = await http.post("/api/auth/wallet/link/", json=signed)
+            await http.delete(f"/api/auth/wallet/{linked.json()['id']}/")
+        assert [job.what for job in told_of] == [
+            "totp_enabled", "recovery_codes_renewed", "totp_disabled", "passkey_added", "passkey_removed",
+            "ethereum_account_added", "ethereum_account_removed",
+        ]  # fmt: skip
+        assert {job.user_id for job in told_of} == {tokens["user"]["id"]} == {user["id"]}
+        for job in told_of:
+            assert await send_security_notice(clock, runtime.mail, ORIGIN, job.user_id, job.what)
+        letters = [path.read_text() for path in (runtime.config.log_dir / "mail").glob("*.eml")]
+        assert len([letter for letter in letters if "ada@example.com" in letter]) >= len(told_of)
+        assert not await send_security_notice(clock, runtime.mail, ORIGIN, "usr_nobody", "totp_enabled")

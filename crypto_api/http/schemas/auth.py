@@ -95,6 +95,7 @@ class ProfileRead(UserRead):
     has_password: bool
     platform_admin: bool
     second_factor: SecondFactorRead
+    session_approved: bool = Field(description="Whether keys may be used without confirming the password again.")
     denied: Denied | None = Field(description="Why there are no permissions at the moment.")
     permissions: list[Permission]
 
