@@ -45,6 +45,7 @@ async def enter(session: UnitSession, session_id: str, user_id: str, organizatio
         raise InvalidToken
     ended = 0
     if organization.single_session:
+        await identities.note_entry(session, user_id)
         ended = await identities.end_sessions(session, user_id, "single_session", now, org_id=organization.id, but=session_id)
     summary = f"A session came into {organization.name}" + (f", {ended} other(s) of the same person ended" if ended else "")
     await audit.record(session, organization.id, "session.switched", summary, now, subject=("session", session_id), actor_id=user_id)

@@ -32,6 +32,7 @@ class User(SharedDocument):
     last_log_in_at: datetime | None = None  # written by every log-in, so that it conflicts with a suspension or a new password at that moment
     platform_admin: bool = False  # then a member of no organisation
     suspended_at: datetime | None = None  # by the platform
+    entered: int = 0  # grows when a session comes into an organisation that wants one at a time: two such at once conflict
     totp: Totp | None = None
     recovery_hashes: list[str] = []  # SHA-256 of the recovery codes not used yet
     version: int = 1

@@ -226,6 +226,11 @@ async def act_in(session: UnitSession, session_id: str, org_id: str | None, now:
     return Session.model_validate(row) if row else None
 
 
+async def note_entry(session: UnitSession, user_id: str) -> None:
+    """Of two sessions of a person that come in at the same moment, by log-in or by switching, the later one sees the earlier."""
+    await User.get_pymongo_collection().update_one({"_id": user_id}, {"$inc": {"entered": 1}}, session=session)
+
+
 async def set_suspended(session: UnitSession, row: User, suspended_at: datetime | None) -> User | None:
     """Compare-and-set on the version of `row`."""
     changed: dict[str, Any] | None = await User.get_pymongo_collection().find_one_and_update(

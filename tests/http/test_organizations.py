@@ -188,6 +188,19 @@ async def test_single_session_mode_counts_on_the_way_in(join: Join, runtime: Run
     assert len(ended) == 1
 
 
+async def test_of_sessions_that_come_in_at_once_one_stays(join: Join, client: Any) -> None:
+    ada = await join("ada", founds="First")
+    second = await found(ada)
+    await Organization.find({"_id": second}).update({"$set": {"single_session": True}})
+    log_ins = [(await client.post("/api/auth/login/", json={"username": "ada", "password": PASSWORD})).json() for _ in range(5)]
+    switches = [
+        client.post("/api/auth/switch-organization/", json={"organization_id": second}, headers={"Authorization": f"Bearer {tokens['access']}"})
+        for tokens in log_ins
+    ]
+    assert {answer.status_code for answer in await asyncio.gather(*switches)} == {200}
+    assert await Session.find({"org_id": second, "ended_at": None}).count() == 1
+
+
 async def test_leaving_ends_ones_other_sessions_there_and_keeps_the_log(join: Join, client: Any) -> None:
     ada = await join("ada", founds="First")
     bob = await join("bob", org_id=ada.org_id, role=Role.ADMIN)
