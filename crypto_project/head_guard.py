@@ -43,6 +43,8 @@ def _check(scope: Scope) -> None:
     _check_path(scope.get("raw_path") or scope["path"].encode())
     _check_query(scope.get("query_string", b""))
     _check_headers(scope["headers"])
+    if scope.get("http_version") == "1.1" and not any(name == b"host" for name, _ in scope["headers"]):
+        raise _bad("missing_host", "A request of HTTP/1.1 names its host (RFC 9112, 3.2).")
 
 
 def _check_path(path: bytes) -> None:

@@ -60,6 +60,9 @@ class RequestContext(_Middleware):
             ours = problems.of_status(request, response.status_code)
             if "Allow" in response:
                 ours["Allow"] = ", ".join(sorted(response["Allow"].split(", ")))
+            for name, value in response.items():
+                if name.lower() == "vary" or name.lower().startswith("access-control-"):
+                    ours[name] = value
             return ours
         return response
 

@@ -48,8 +48,8 @@ INSTALLED_APPS = [
 
 # Every one of them runs on the event loop: a synchronous one would cost a thread for each request.
 MIDDLEWARE = [
-    "crypto_project.middleware.RequestContext",
     "crypto_project.middleware.SecurityHeaders",
+    "crypto_project.middleware.RequestContext",
     "corsheaders.middleware.CorsMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "crypto_project.middleware.AsyncCsrf",

