@@ -1,8 +1,10 @@
 """`python -m tests.authorization`: runs the whole matrix and tells its figures. `--missing` prints a draft of the cells that are not declared."""
 
+import inspect
 import os
 import re
 import sys
+from typing import Any
 
 import pytest
 
@@ -35,12 +37,21 @@ def missing() -> str:
         permission = getattr(view, "permission", "open")
         needs = "signed-in" if permission is None else str(permission)
         may = [role for role in cells.ROLES if needs in ("open", "signed-in") or needs in PERMISSIONS[role]]
-        rows += [f"[pages.{name}]", f'call = "GET {path}"', f'needs = "{needs}"', f'may = "{" ".join(may)}"']
-        rows += [f'may_not = "{" ".join(role for role in cells.ROLES if role not in may)}"', 'methods = "GET"']
+        rows += [f"[pages.{name}]", f'call = "ANY {path}"', f'needs = "{needs}"', f'may = "{" ".join(may)}"']
+        approval = getattr(view, "approval", "")
+        rows += [f'step_up = "{approval}"'] if approval else []
+        rows += [f'may_not = "{" ".join(role for role in cells.ROLES if role not in may)}"', f'methods = "{_methods(view)}"']
         ids = [f'"path.{name}" = "{_guess(name)}"' for name in re.findall(r"{([a-z_]+)}", path)]
         rows += [f"ids = {{ {', '.join(ids)} }}"] if ids else []
         rows.append("")
     return "\n".join(rows)
+
+
+def _methods(view: Any) -> str:
+    source = inspect.getsource(inspect.unwrap(view))
+    if "require_POST" in source or "only_post(" in source:
+        return "POST"
+    return "GET POST" if '"POST"' in source or "Form" in source else "GET"
 
 
 def _guess(place: str) -> str:

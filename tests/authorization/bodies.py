@@ -18,10 +18,10 @@ from crypto_api.flows.register_passkey import begin_passkey
 from crypto_api.flows.second_factor import bound_to
 from crypto_api.http.auth import door_of
 from crypto_api.identity import service as identity
-from crypto_api.identity.documents import Totp, User
+from crypto_api.identity.documents import OneTimePurpose, Totp, User
 from crypto_api.identity.passkeys import RelyingParty, relying_party
 from crypto_api.identity.siwe import Site, site_of
-from crypto_api.identity.types import Device, Purpose
+from crypto_api.identity.types import RESET_LIFETIME, Device, Purpose
 from crypto_api.kit.ids import new_id
 from crypto_api.organizations.types import Principal, Role
 from tests.authorization.authenticator import Authenticator
@@ -32,6 +32,7 @@ from tests.authorization.product import Operation
 
 Values = dict[str, Any]
 ONE = Decimal(1)
+OTHER_PASSWORD = "nine-lanterns-over-a-harbour"
 DEVICE = Device(None, None)
 
 
@@ -148,6 +149,37 @@ async def log_in(act: Act) -> Values:
 @request
 async def refresh(act: Act) -> Values:
     return {"refresh": act.person.refresh}
+
+
+async def _reset_token(act: Act) -> str:
+    house, now = act.house, act.house.now
+    purpose = OneTimePurpose.RESET_PASSWORD
+    return await house.runtime.uow.run(lambda session: identity.issue_one_time(session, act.person.user_id, purpose, RESET_LIFETIME, now))
+
+
+@request
+async def reset_forgotten_password(act: Act) -> Values:
+    return {"token": await _reset_token(act), "new_password": OTHER_PASSWORD}
+
+
+@request
+async def forgot_password(act: Act) -> Values:
+    return {"email": f"{act.person.username}@example.com"}
+
+
+@request
+async def resend_verification(act: Act) -> Values:
+    return {"email": f"{act.person.username}@example.com"}
+
+
+@request
+async def change_own_password(act: Act) -> Values:
+    return {"current_password": PASSWORD, "new_password": OTHER_PASSWORD}
+
+
+@request
+async def update_profile(act: Act) -> Values:
+    return {"first_name": "Augusta"}
 
 
 # ---- organisations

@@ -1,7 +1,7 @@
 """The expected cells, read from `cells.toml`: what is to be, said independently of the code that decides it."""
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,8 @@ class Cells:
     no_success: str = ""  # why it never answers 2xx here
     unaudited: str = ""  # why its success leaves no audit record
     methods: str = ""  # of a page
+    post_needs: str = ""  # of a page that more may read than change
+    post_may: str = ""
     lands: str = ""  # where a page leads on success, when that looks like being sent away
     personal: bool = False  # the request rests on the person who asks, not only on their organisation
 
@@ -121,6 +123,13 @@ class Cells:
     def changes_something(self) -> bool:
         return self.method not in ("GET", "HEAD")
 
+    def by(self, method: str) -> "Cells":
+        """The cells of a page for that method."""
+        if method != "POST" or not self.post_needs:
+            return self
+        may = tuple(self.post_may.split())
+        return replace(self, needs=self.post_needs, may=may, may_not=tuple(role for role in ROLES if role not in may))
+
     def expected(self, column: str) -> str:
         """`pass`, or `401`, or `403`, or `403 its_code`."""
         if column in self.columns:
@@ -138,7 +147,7 @@ class Cells:
             return self.columns[column]
         if column in self.may:
             return PASS
-        table = raw()["columns"][f"page {self.kind}"]
+        table = raw()["columns"]["page step-up" if column in STEP_UP_COLUMNS else f"page {self.kind}"]
         return str(table[column] if column in table else table["role"])
 
     def expected_of_console(self, column: str) -> str:

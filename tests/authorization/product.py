@@ -125,9 +125,15 @@ def _patterns(patterns: list[Any], before: str) -> Iterator[tuple[str, URLPatter
             yield path.replace("/^api/", "/api/*"), pattern
 
 
+@lru_cache(maxsize=1)
 def pages() -> dict[str, tuple[str, Any]]:
-    """Name → path and view of every page and fragment."""
-    return {str(pattern.name): (path, pattern.callback) for path, pattern in _patterns(dashboard_urls.urlpatterns, "/")}
+    """Name → path and view of every page and fragment; one without a name goes by its path."""
+    found: dict[str, tuple[str, Any]] = {}
+    for path, pattern in _patterns(dashboard_urls.urlpatterns, "/"):
+        name = str(pattern.name or path.strip("/").replace("/", "-"))
+        assert name not in found, f"two pages are called {name}"
+        found[name] = (path, pattern.callback)
+    return found
 
 
 def consoles() -> dict[str, Any]:

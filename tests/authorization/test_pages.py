@@ -14,7 +14,7 @@ from crypto_api.identity.types import DASHBOARD_COOKIE
 from crypto_api.organizations.types import Role
 from tests.authorization import cells as expected
 from tests.authorization.casting import Asker, Casting
-from tests.authorization.cells import PAGE_COLUMNS, PASS, ROLES, Cells
+from tests.authorization.cells import PAGE_COLUMNS, PASS, ROLES, STEP_UP_COLUMNS, Cells
 from tests.authorization.conftest import Tally, told
 from tests.authorization.forms import FORMS, Form
 from tests.authorization.house import Answer, House, differences
@@ -23,7 +23,7 @@ from tests.authorization.objects import KINDS, PERSONAL, absent
 CELLS = expected.pages()
 _wanted = [name for name in os.environ.get("COFFER_MATRIX", "").split(",") if name]
 _CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"|"X-CSRFToken": ?"[^"]*"|req_[a-z0-9]+')
-ELSEWHERE = ("/login/", "/welcome/", "/platform/", "/security/")
+ELSEWHERE = ("/login/", "/confirm/")
 
 
 def names() -> list[str]:
@@ -42,7 +42,9 @@ class Visit:
     _paths: dict[str, "asyncio.Task[str]"] = field(default_factory=dict)
 
     async def run(self) -> None:
-        for method in self.cells.methods.split():
+        declared = self.cells
+        for method in declared.methods.split():
+            self.cells = declared.by(method)
             shared = [column for column in self._columns(method) if not self._is_fresh(method, column)]
             for asker in await asyncio.gather(*(self.casting.asker(self._who(column), self.cells) for column in shared)):
                 await self._path(asker)
@@ -56,7 +58,8 @@ class Visit:
                     await self._swapped(method, place, kind)
 
     def _columns(self, method: str) -> list[str]:
-        return [column for column in (*PAGE_COLUMNS, *ROLES) if method == "POST" or column != "without_csrf"]
+        step_up = tuple(column for column in STEP_UP_COLUMNS if self.cells.step_up and (column != "step_up_by_log_in" or method == "GET"))
+        return [column for column in (*PAGE_COLUMNS, *ROLES, *step_up) if method == "POST" or column != "without_csrf"]
 
     def _is_fresh(self, method: str, column: str) -> bool:
         return method == "POST" and self.cells.expected_of_page(column) == PASS

@@ -45,6 +45,15 @@ def test_every_page_has_its_cells() -> None:
     assert {name: row.path for name, row in cells.pages().items()} == {name: path for name, (path, _) in product.pages().items()}
 
 
+def test_pages_need_what_is_declared() -> None:
+    declared = {name: (row.needs, row.step_up) for name, row in cells.pages().items()}
+    real = {}
+    for name, (_, view) in product.pages().items():
+        permission = getattr(view, "permission", cells.OPEN)
+        real[name] = (cells.SIGNED_IN if permission is None else str(permission), str(getattr(view, "approval", "")))
+    assert declared == real
+
+
 def test_operations_need_what_is_declared() -> None:
     declared = {name: (row.needs, row.step_up) for name, row in cells.operations().items()}
     assert declared == {name: (row.permission, row.approval) for name, row in product.operations().items()}
