@@ -158,7 +158,7 @@ class Forge:
             ("truncated signature", (header, payload, signature[:-1])), ("half a signature", (header, payload, signature[:20])),
             ("no signature", (header, payload, "")), ("two segments", (header, payload)), ("four segments", (header, payload, signature, "e30")),
             ("no header", ("", payload, signature)), ("no payload", (header, "", signature)), ("padded", (header, payload, signature + "=")),
-            ("padded header", (header + "==", payload, signature)), ("swapped", (payload, header, signature)), 
+            ("padded header", (header + "==", payload, signature)), ("swapped", (payload, header, signature)),
             ("a line end", (header, payload, signature + "%0a")),
             ("space inside", (header, " " + payload, signature)), ("doubled signature", (header, payload, signature * 2)),
             ("header of arrays", (b64("[]"), payload, signature)), ("header text", (b64('"HS256"'), payload, signature)),
