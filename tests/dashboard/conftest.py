@@ -23,6 +23,8 @@ from crypto_project.lifespan import Lifespan
 from crypto_project.vendor_assets import ensure_vendor_assets
 from tests.browser import REPORT_VIOLATIONS, Faults, axe, chromium, faults
 from tests.factories.treasury import NETWORKS, PASSWORD, Treasury, new_treasury
+from workers.actor import Actor
+from workers.jobs import ACTORS
 
 __all__ = ["chromium", "faults"]
 
