@@ -13,6 +13,7 @@ from crypto_api.identity.siwe import Site
 from crypto_api.identity.types import Device, Factor, Limited, Way
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.log import security
+from crypto_api.organizations import service as organizations
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 STATEMENT = "Sign in to Coffer."
@@ -79,11 +80,6 @@ async def _record_refusal(uow: UnitOfWork, clock: Clock, account: EthereumAccoun
     security.warning("log_in_refused", by="ethereum", user_id=account.user_id if account else None, reason=reason)
     if account is None:
         return
-    subject, now = ("ethereum_account", account.id), clock.now()
-
-    async def work(session: Session) -> None:
-        await audit.record(
-            session, None, "ethereum_account.refused", f"A signature was refused: {reason}.", now, subject=subject, outcome=Outcome.REFUSED
-        )
-
-    await uow.run(work)
+    subject, summary, now = ("ethereum_account", account.id), f"A signature was refused: {reason}.", clock.now()
+    org_id = await organizations.home_of(account.user_id)
+    await uow.run(lambda session: audit.record(session, org_id, "ethereum_account.refused", summary, now, subject=subject, outcome=Outcome.REFUSED))

@@ -18,6 +18,7 @@ from crypto_api.identity.passkeys import Assertion, Known, PasskeyRefused, Relyi
 from crypto_api.identity.types import Device, Factor, Limited, Purpose, Way
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.log import security
+from crypto_api.organizations import service as organizations
 from crypto_api.organizations.types import Principal
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
@@ -51,7 +52,7 @@ async def log_in_with_passkey(
             raise EmailNotVerified
         opened = await _open(door.uow, door.clock.now(), held, assertion, user, device, way)
     except PasskeyRefused as error:
-        await _record_refusal(door.uow, door.clock.now(), held, None, str(error))
+        await _record_refusal(door.uow, door.clock.now(), held, None, error)
         raise InvalidPasskey from error
     security.info("logged_in", user_id=user.id, session_id=opened.row.id, org_id=opened.row.org_id, way=way, by="passkey")
     return user, opened
@@ -95,7 +96,7 @@ async def approve_by_passkey(
         assertion = passkeys.verify_assertion(party, challenge, credential, held.public_key)
         return await _approve(uow, clock.now(), principal, purpose, held, assertion)
     except PasskeyRefused as error:
-        await _record_refusal(uow, clock.now(), held, principal, str(error))
+        await _record_refusal(uow, clock.now(), held, principal, error)
         raise InvalidPasskey from error
 
 
@@ -125,18 +126,12 @@ async def _use(session: Session, held: Passkey, assertion: Assertion, now: datet
         raise PasskeyRefused(COUNTER)
 
 
-async def _record_refusal(uow: UnitOfWork, now: datetime, held: Passkey | None, principal: Principal | None, reason: str) -> None:
+async def _record_refusal(uow: UnitOfWork, now: datetime, held: Passkey | None, principal: Principal | None, error: PasskeyRefused) -> None:
     """Of a passkey that is somebody's: what merely looks like one stands in the log alone."""
     user_id = principal.user_id if principal else held.user_id if held else None
-    security.warning("passkey_refused", user_id=user_id, reason=reason)
+    security.warning("passkey_refused", user_id=user_id, reason=str(error), detail=error.detail)
     if held is None:
         return
-    subject = ("passkey", held.id)
-    org_id = principal.org_id if principal else None
-
-    async def work(session: Session) -> None:
-        await audit.record(
-            session, org_id, "passkey.refused", f"A passkey was refused: {reason}."[:300], now, subject=subject, outcome=Outcome.REFUSED
-        )
-
-    await uow.run(work)
+    subject, summary = ("passkey", held.id), f"A passkey was refused: {error}."
+    org_id = principal.org_id if principal else await organizations.home_of(held.user_id)
+    await uow.run(lambda session: audit.record(session, org_id, "passkey.refused", summary, now, subject=subject, outcome=Outcome.REFUSED))

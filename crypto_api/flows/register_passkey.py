@@ -127,5 +127,5 @@ async def _made(uow: UnitOfWork, clock: Clock, party: RelyingParty, principal: P
             raise PasskeyRefused("the challenge of another session")
         return passkeys.verify_registration(party, challenge, credential)
     except PasskeyRefused as error:
-        security.warning("passkey_refused", user_id=principal.user_id, session_id=principal.session_id, reason=str(error))
+        security.warning("passkey_refused", user_id=principal.user_id, session_id=principal.session_id, reason=str(error), detail=error.detail)
         raise InvalidInput.of("credential", "was not accepted: ask for new options and try again", "invalid_passkey") from error

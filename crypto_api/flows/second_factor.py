@@ -12,6 +12,7 @@ from crypto_api.identity.errors import InvalidOtp, InvalidToken, OtpRequired
 from crypto_api.identity.types import STRONG, Factor, SecretBoxPort
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.log import security
+from crypto_api.organizations import service as organizations
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 
@@ -78,11 +79,12 @@ async def _use_recovery_code(uow: UnitOfWork, clock: Clock, user_id: str, code: 
     if not totp.is_recovery_code(code):
         return False
     recovery_hash, now = totp.hash_recovery_code(user_id, code), clock.now()
+    org_id = await organizations.home_of(user_id)
 
     async def work(session: Session) -> bool:
         used = await factors.use_recovery_code(session, user_id, recovery_hash)
         if used:
-            await audit.record(session, None, "recovery_code.used", "A recovery code was used.", now, subject=("user", user_id), actor_id=user_id)
+            await audit.record(session, org_id, "recovery_code.used", "A recovery code was used.", now, subject=("user", user_id), actor_id=user_id)
         return used
 
     return await uow.run(work)

@@ -1,6 +1,7 @@
 """Every query about second factors, passkeys, Ethereum accounts and step-ups. They belong to people, whom the organisations share."""
 
 from datetime import datetime
+from typing import Any
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
@@ -90,7 +91,9 @@ async def approve(session: UnitSession, session_id: str, approval: Approval, now
     """In place of what was approved for the same purpose before, and of what has run out. False when the session has ended, or acts in another
     organisation than the approval is for."""
     sessions = Session.get_pymongo_collection()
-    where = {"_id": session_id, "org_id": approval.org_id, "ended_at": None, "expires_at": {"$gt": now}}
+    where: dict[str, Any] = {"_id": session_id, "ended_at": None, "expires_at": {"$gt": now}}
+    if approval.org_id is not None:
+        where["org_id"] = approval.org_id
     await sessions.update_one(where, {"$pull": {"approvals": {"purpose": approval.purpose, "org_id": approval.org_id}}}, session=session)
     await sessions.update_one(where, {"$pull": {"approvals": {"until": {"$lte": now}}}}, session=session)
     done = await sessions.update_one(where, {"$push": {"approvals": encoded(approval)}}, session=session)

@@ -32,8 +32,15 @@ _FORMATS = (AttestationFormat.NONE, AttestationFormat.PACKED)  # none was asked 
 _PORTS = {"http": 80, "https": 443}
 
 
+UNPROVEN = "it does not prove what it should"
+
+
 class PasskeyRefused(Exception):
-    """What came back proves nothing. The reason is for the log."""
+    """What came back proves nothing. The reason is in words of ours, for the audit log; `detail` may quote what came, and is for the other."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.detail = detail[:300]
 
 
 @dataclass(frozen=True)
@@ -146,7 +153,7 @@ def verify_registration(party: RelyingParty, challenge: str, credential: Mapping
     except PasskeyRefused:
         raise
     except Exception as error:  # whatever a parser makes of hostile bytes: it is refused
-        raise PasskeyRefused(f"{type(error).__name__}: {error}"[:300]) from error
+        raise PasskeyRefused(UNPROVEN, f"{type(error).__name__}: {error}") from error
     if _text(verified.credential_id) != credential["id"]:
         raise PasskeyRefused("the device made another credential than it names")
     return NewPasskey(credential["id"], verified.credential_public_key, verified.sign_count, verified.aaguid, verified.credential_backed_up)
@@ -169,7 +176,7 @@ def verify_assertion(party: RelyingParty, challenge: str, credential: Mapping[st
     except PasskeyRefused:
         raise
     except Exception as error:  # whatever a parser makes of hostile bytes: it is refused
-        raise PasskeyRefused(f"{type(error).__name__}: {error}"[:300]) from error
+        raise PasskeyRefused(UNPROVEN, f"{type(error).__name__}: {error}") from error
     return Assertion(verified.new_sign_count, verified.credential_backed_up)
 
 

@@ -78,7 +78,9 @@ class LogInWithPasskey(RequestSchema):
 
 
 class BeginPasskeyApproval(RequestSchema):
-    purpose: Choice[Purpose] = Field(default=Purpose.KEYS, description="keys: use a wallet's key. security: change how you get in.")
+    purpose: Choice[Purpose] = Field(
+        default=Purpose.KEYS, description="keys: use a wallet's key. security: change how you get in.", examples=["keys"]
+    )
 
 
 class ApproveByPasskey(RequestSchema):
