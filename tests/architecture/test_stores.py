@@ -14,6 +14,8 @@ QUERIES = (WRITES - {"create", "insert"}) | {"aggregate", "count_documents", "fi
 
 # Reads of organisations' rows that do not name one. Each runs for the installation, never for a person.
 READS_ACROSS = {
+    "audit.queued": "the sealing lane seals what is due, whoever's it is",
+    "audit.sealed_organizations": "which chains there are, for the operator's verification",
     "events.heads": "the hub polls the heads of the organisations whose consoles are open here",
     "events.oldest_pending": "the health check asks whether the relay works",
     "events.pending": "the relay numbers what is due, whoever's it is",

@@ -2,6 +2,11 @@
 
 import asyncio
 import hashlib
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +17,14 @@ from crypto_api.audit.types import Fault, Head, Outcome
 from crypto_api.flows.seal_audit_log import seal_pass
 from crypto_api.flows.verify_audit_log import verify_audit_log, verify_every_audit_log
 from crypto_api.kit import origin
+from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.origin import Origin
 from crypto_api.runtime import Runtime
 from mongodb_config.unit_of_work import Session
+from workers.events import seal_audit_log
 
 ORG, OTHER = "org_one", "org_two"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 async def write(runtime: Runtime, count: int = 1, org_id: str | None = ORG) -> list[str]:
@@ -184,3 +192,40 @@ async def test_the_chain_is_walked_in_batches(runtime: Runtime, monkeypatch: pyt
     failure = (await verify_audit_log(ORG)).first_failure
     assert failure is not None
     assert failure.record_id == ids[9]
+
+
+async def test_the_lane_seals_by_itself(runtime: Runtime) -> None:
+    await write(runtime, 3)
+    lane = asyncio.create_task(seal_audit_log(runtime))
+    try:
+        async with asyncio.timeout(10):
+            while await AuditQueued.find_all().count():
+                await asyncio.sleep(0.02)
+    finally:
+        await cancel_and_wait(lane)
+    assert (await verify_audit_log(ORG)).checked == 3
+
+
+async def test_the_command_says_what_is_wrong_and_ends_with_1(runtime: Runtime) -> None:
+    ids = await sealed(runtime, 3)
+    noted = await store.head(ORG)
+    sound = await command(runtime, "--organization", ORG, "--head", f"{noted.seq}:{noted.hash}")
+    assert (sound[0], f"{ORG}: as it was written (3 sealed, 0 waiting, head 3:{noted.hash})" in sound[1]) == (0, True), sound
+    await rows(AuditRecord).update_one({"_id": ids[1]}, {"$set": {"summary": "x"}})
+    code, out = await command(runtime, "--json")
+    found = json.loads(out.splitlines()[0])
+    assert (code, found["ok"], found["organizations"][ORG]["first_failure"]["record_id"]) == (1, False, ids[1])
+
+
+async def command(runtime: Runtime, *arguments: str) -> tuple[int, str]:
+    settings = runtime.config
+    environment = os.environ | {
+        "MONGODB_URI": settings.mongodb_uri,
+        "MONGODB_DATABASE": settings.mongodb_database,
+        "REDIS_URL": settings.redis_url,
+        "LOG_DIR": str(settings.log_dir),
+    }
+    program = (sys.executable, "manage.py", "verify_audit", *arguments)
+    child = await asyncio.create_subprocess_exec(*program, stdout=PIPE, stderr=PIPE, env=environment, cwd=ROOT)
+    out, _ = await child.communicate()
+    return child.returncode or 0, out.decode()
