@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from crypto_api.dashboard.access import safe_next
 from crypto_api.kit.errors import CoreError, InvalidInput, TooManyRequests
 
 LINE_MAX = 254
@@ -49,6 +50,12 @@ def told_text(body: Mapping[str, Any], name: str, length_max: int = LINE_MAX) ->
     if not isinstance(value, str) or not 0 < len(value) <= length_max:
         raise InvalidInput.of(name, "is missing or too long")
     return value
+
+
+def wanted_of(request: HttpRequest, body: Mapping[str, Any]) -> str:
+    """Where they want to go on: only a path of this site."""
+    wanted = body.get("next")
+    return safe_next(request, wanted) if isinstance(wanted, str) else "/"
 
 
 def refused(problem: str, status: int) -> HttpResponse:

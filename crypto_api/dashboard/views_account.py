@@ -23,7 +23,7 @@ from crypto_api.runtime import runtime_of
 
 TOKEN_MAX = 200
 TAKEN = "is taken: choose another"
-NOT_A_USERNAME = "must be 3 to 40 letters (a to z), digits, dots, dashes or underscores"
+NOT_A_USERNAME = "does not keep to the rule below"
 LENGTHS = {"first_name": 80, "last_name": 80, "username": 40}
 ORGANIZATION_MAX = 120
 REGISTRATION_COOKIE = "coffer_registration"  # what the page after the form shows, so that no address stands in a path

@@ -7,11 +7,11 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from crypto_api.dashboard.access import Visitor, personal, safe_next
+from crypto_api.dashboard.access import Visitor, personal
 from crypto_api.dashboard.credentials import shown_credential
 from crypto_api.dashboard.entry import device_of, door_of, keep_second_step, let_in
 from crypto_api.dashboard.forms import only_post
-from crypto_api.dashboard.script_answers import go_on, refused, spoken, told, told_text
+from crypto_api.dashboard.script_answers import go_on, refused, spoken, told, told_text, wanted_of
 from crypto_api.dashboard.step_up import confirmed
 from crypto_api.dashboard.views_session import second_step_path
 from crypto_api.flows.ethereum_challenge import Chains, Signed
@@ -47,7 +47,7 @@ async def passkey_log_in(request: HttpRequest) -> HttpResponse:
         _, opened = await log_in_with_passkey(door_of(runtime), party, shown_credential(body), device_of(request), way="dashboard")
     except InvalidPasskey:
         return refused("This passkey opens no account here. It may have been removed; log in another way and add it anew.", 401)
-    return let_in(request, go_on(_wanted(request, body)), opened)
+    return let_in(request, go_on(wanted_of(request, body)), opened)
 
 
 # ---- an Ethereum account -----------------------------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ async def ethereum_challenge(request: HttpRequest) -> HttpResponse:
 async def ethereum_log_in(request: HttpRequest) -> HttpResponse:
     """Whoever has a second factor goes on to the step that asks for it."""
     runtime, body = runtime_of(request.scope), told(request)
-    door, wanted, device = door_of(runtime), _wanted(request, body), device_of(request)
+    door, wanted, device = door_of(runtime), wanted_of(request, body), device_of(request)
     try:
         _, opened = await log_in_with_ethereum(door, chains_of(runtime), _signed(body), None, device, way="dashboard")
     except OtpRequired as error:
@@ -146,8 +146,3 @@ def _chain_id(body: Mapping[str, Any]) -> int:
     if not isinstance(chain_id, int) or isinstance(chain_id, bool) or not 0 < chain_id < 2**53:
         raise InvalidInput.of("chain_id", "is not the number of a network")
     return chain_id
-
-
-def _wanted(request: HttpRequest, body: Mapping[str, Any]) -> str:
-    wanted = body.get("next")
-    return safe_next(request, wanted if isinstance(wanted, str) else "/")

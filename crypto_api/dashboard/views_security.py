@@ -11,7 +11,7 @@ from crypto_api.dashboard.access import Visitor, personal, safe_next, to_log_in
 from crypto_api.dashboard.credentials import shown_credential, why_impossible
 from crypto_api.dashboard.entry import secret
 from crypto_api.dashboard.forms import Form, only_post
-from crypto_api.dashboard.script_answers import go_on, spoken, told
+from crypto_api.dashboard.script_answers import go_on, spoken, told, wanted_of
 from crypto_api.flows.approve_session import Confirmation, approve_by_password, revoke_approvals
 from crypto_api.flows.end_sessions import end_other_sessions, end_session
 from crypto_api.flows.passkey_log_in import approve_by_passkey, begin_passkey_approval
@@ -213,8 +213,8 @@ async def confirm_page(visitor: Visitor) -> HttpResponse:
     return redirect(onward)
 
 
-def _purpose(given: str | None) -> Purpose:
-    return Purpose(given) if given in frozenset(Purpose) else Purpose.SECURITY
+def _purpose(given: object) -> Purpose:
+    return Purpose(given) if isinstance(given, str) and given in frozenset(Purpose) else Purpose.SECURITY
 
 
 async def _confirm_form(
@@ -262,7 +262,7 @@ async def confirm_by_passkey(visitor: Visitor) -> HttpResponse:
     runtime, body = visitor.runtime, told(visitor.request)
     purpose, party = _purpose(body.get("purpose")), relying_party(runtime.config.frontend_url)
     await approve_by_passkey(runtime.uow, runtime.clock, party, visitor.principal, purpose, shown_credential(body))
-    return go_on(safe_next(visitor.request, str(body.get("next") or "")))
+    return go_on(wanted_of(visitor.request, body))
 
 
 @personal
