@@ -36,7 +36,7 @@ class RingMemory:
     """What one process knows of the ring."""
 
     ring: KeyRing | None = None
-    looked_at: float = 0.0
+    looked_at_s: float = 0.0
     one_looks: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -60,12 +60,12 @@ class AccessTokens:
     async def _ring(self, now: datetime, at_most_s: float = KEPT_S) -> KeyRing:
         """As it was at most so long ago."""
         memory = self.memory
-        if memory.ring is not None and time.monotonic() - memory.looked_at < at_most_s:
+        if memory.ring is not None and time.monotonic() - memory.looked_at_s < at_most_s:
             return memory.ring
         async with memory.one_looks:
-            if memory.ring is None or time.monotonic() - memory.looked_at >= at_most_s:
+            if memory.ring is None or time.monotonic() - memory.looked_at_s >= at_most_s:
                 memory.ring = await self._look(now)
-                memory.looked_at = time.monotonic()
+                memory.looked_at_s = time.monotonic()
             return memory.ring
 
     async def _look(self, now: datetime) -> KeyRing:

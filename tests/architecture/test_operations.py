@@ -9,6 +9,7 @@ from crypto_api.organizations.types import Permission
 # Reachable without a log-in: how one gets in, and whether the service is up.
 OPEN_OPERATIONS = {
     "register", "verify_email", "log_in", "refresh", "get_health",
+    "forgot_password", "reset_forgotten_password", "resend_verification",
     "begin_passkey_login", "log_in_by_passkey", "begin_wallet_login", "log_in_by_wallet",
 }  # fmt: skip
 OPEN, SIGNED_IN = "open", "signed_in"

@@ -236,7 +236,7 @@ async def test_an_old_key_verifies_until_what_it_signed_has_run_out(runtime: Run
     fresh = AccessTokens(runtime.uow, runtime.box, RingMemory())
     after = await fresh.issue(USER, SESSION, now)
     assert access_tokens.kid_of(after) == kid != access_tokens.kid_of(before)
-    other.memory.looked_at -= 2  # longer ago than it may look for an unknown key again
+    other.memory.looked_at_s -= 2  # longer ago than it may look for an unknown key again
     assert (await other.read(after, now)).user_id == USER  # it looks at once for a key that it does not know
     assert (await fresh.read(before, now)).user_id == USER
     late = now + timedelta(minutes=17)
@@ -252,7 +252,7 @@ async def test_keys_can_be_ended_at_once(runtime: Runtime) -> None:
     now = runtime.clock.now()
     before = await tokens.issue(USER, SESSION, now)
     await rotate_keys(runtime.uow, runtime.box, now, at_once=True)
-    tokens.memory.looked_at -= 6  # a process looks again after five seconds
+    tokens.memory.looked_at_s -= 6  # a process looks again after five seconds
     with pytest.raises(InvalidToken):
         await tokens.read(before, now)
 

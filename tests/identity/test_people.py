@@ -7,16 +7,19 @@ from datetime import timedelta
 
 import pytest
 import structlog
+from pydantic import ValidationError
 
 from crypto_api.flows.register_account import register_account
 from crypto_api.flows.sign_in import Credentials, refresh_session, sign_in, sign_out
 from crypto_api.http.auth import door_of, tokens_of
 from crypto_api.identity import passwords
-from crypto_api.identity.documents import User
+from crypto_api.identity import service as identity
+from crypto_api.identity.documents import DueMail, User
 from crypto_api.identity.errors import InvalidCredentials, InvalidToken
-from crypto_api.identity.jobs import SendVerificationMail
-from crypto_api.identity.types import Device, NewUser
+from crypto_api.identity.jobs import SendDueMail, SendVerificationMail
+from crypto_api.identity.types import Device, Letter, NewUser, Notice
 from crypto_api.runtime import Runtime
+from tests.conftest import ConfigMaker
 from workers import identity as worker
 from workers.jobs import ACTORS
 
@@ -56,6 +59,33 @@ async def test_a_lost_job_is_made_up_for(runtime: Runtime) -> None:
     sweeping.cancel()
     await asyncio.wait({sweeping}, timeout=5)
     assert letters(runtime) == 1  # the other one's job is still on its way
+
+
+async def test_a_letter_that_is_owed_is_sent_once_its_job_is_late(runtime: Runtime) -> None:
+    user, now = await registered(runtime, verified=True), runtime.clock.now()
+    late, fresh = now - timedelta(minutes=5), now
+    told = {"what": Notice.PASSWORD_CHANGED}
+    for at in (late, fresh):
+        await runtime.uow.run(lambda session, at=at: identity.owe_mail(session, Letter.NOTICE, user.email, user.id, at, data=told))
+    await runtime.uow.run(lambda session: identity.owe_mail(session, Letter.RESET_PASSWORD, "nobody@example.com", None, late))
+    sweeping = asyncio.create_task(worker.sweep_due(runtime))
+    async with asyncio.timeout(5):
+        while await DueMail.find({"sent_at": None}).count() > 1:
+            await asyncio.sleep(0.01)
+    sweeping.cancel()
+    await asyncio.wait({sweeping}, timeout=5)
+    assert letters(runtime) == 1  # the fresh one's job is still on its way; to nobody none goes
+    (actor,) = [actor for actor in ACTORS if actor.job is SendDueMail]
+    for row in await DueMail.find_all().to_list():
+        await actor.run(runtime, SendDueMail(mail_id=row.id))
+        await actor.run(runtime, SendDueMail(mail_id=row.id))  # a job may come twice
+    assert letters(runtime) == 2
+
+
+@pytest.mark.parametrize("rate", ["often", "0 per minute", "10", "10 per fortnight", "-1 per minute", "10/minute"])
+def test_a_limit_that_cannot_be_read_stops_the_start(make_config: ConfigMaker, rate: str) -> None:
+    with pytest.raises(ValidationError, match="must look like"):
+        make_config(limit_mails=rate)
 
 
 async def test_an_unknown_name_takes_as_long_as_a_wrong_password() -> None:

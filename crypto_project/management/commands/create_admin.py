@@ -12,6 +12,7 @@ from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config, load_config
 from crypto_api.flows.operate_accounts import Made, create_admin, new_password
 from crypto_api.identity.types import NewUser
+from crypto_api.kit import log
 from crypto_api.kit.errors import CoreError, InvalidInput
 from crypto_project.management.running import plain_failures
 
@@ -60,5 +61,6 @@ def _password(*, from_stdin: bool) -> tuple[str, bool]:
 
 
 async def _create(config: Config, person: NewUser, password: str, organization: str | None) -> Made:
+    log.configure(config.log_dir, process="create_admin")
     async with open_runtime(config) as runtime:
         return await create_admin(runtime.uow, runtime.clock, person, password, organization_name=organization, bcrypt_cost=config.bcrypt_cost)

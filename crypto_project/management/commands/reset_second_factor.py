@@ -11,6 +11,7 @@ from crypto_api.config import Config, load_config
 from crypto_api.flows.operate_accounts import reset_second_factor
 from crypto_api.identity.documents import User
 from crypto_api.identity.rules import fold
+from crypto_api.kit import log
 from crypto_api.kit.errors import NotFound
 from crypto_project.management.running import plain_failures
 
@@ -32,5 +33,6 @@ class Command(BaseCommand):
 
 
 async def _reset(config: Config, email: str) -> User:
+    log.configure(config.log_dir, process="reset_second_factor")
     async with open_runtime(config) as runtime:
         return await reset_second_factor(runtime.uow, runtime.clock, email)

@@ -10,6 +10,7 @@ from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config, load_config
 from crypto_api.flows.access_tokens import rotate_keys
 from crypto_api.flows.reseal import reseal
+from crypto_api.kit import log
 from crypto_api.kit.errors import BoxBroken
 from crypto_project.management.running import plain_failures
 
@@ -35,12 +36,14 @@ class Command(BaseCommand):
 
 
 async def _rotate(config: Config, *, at_once: bool) -> str:
+    log.configure(config.log_dir, process="rotate_keys")
     async with open_runtime(config) as runtime:
         kid = await rotate_keys(runtime.uow, runtime.box, runtime.clock.now(), at_once=at_once)
     return f"{kid} signs now; the keys before it {'count no more' if at_once else 'verify what they signed until it has run out'}"
 
 
 async def _reseal(config: Config) -> str:
+    log.configure(config.log_dir, process="rotate_keys")
     async with open_runtime(config) as runtime:
         count = await reseal(runtime.uow, runtime.box, runtime.clock.now())
     return f"{count} secrets are sealed with SECRET_KEY; SECRET_KEY_PREVIOUS can be emptied"
