@@ -3,6 +3,7 @@ from typing import Annotated
 from pydantic import AfterValidator, EmailStr, Field, StringConstraints, model_validator
 
 from crypto_api.http.schemas.base import Line, ReadSchema, RequestSchema, Secret, Time, Word
+from crypto_api.http.schemas.mfa import Otp
 from crypto_api.identity.rules import is_username
 from crypto_api.identity.types import Factor
 from crypto_api.organizations.types import Denied, Permission
@@ -58,7 +59,7 @@ class LogIn(RequestSchema):
     email: Annotated[str, StringConstraints(min_length=1, max_length=254)] | None = Field(default=None, examples=["ada@example.com"])
     username: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
     password: Secret = Field(examples=["a-river-of-9-stones"])
-    otp: Word | None = Field(default=None, description="The second factor, where one is set up.")
+    otp: Otp | None = Field(default=None, description="The second factor, where one is set up.")
 
     @model_validator(mode="after")
     def _one_name(self) -> "LogIn":
