@@ -42,20 +42,20 @@ class Desk:
         assert answer.status_code == 200, (path, answer.status_code)
         return said(answer)
 
-    async def post(self, path: str, **fields: str | list[str]) -> httpx.Response:
+    async def post(self, path: str, /, **fields: str | list[str]) -> httpx.Response:
         self._token = self._token or await token(self.http, "/organizations/")
         return await self.http.post(path, data={"csrfmiddlewaretoken": self._token, **fields})
 
-    async def does(self, path: str, **fields: str | list[str]) -> str:
+    async def does(self, path: str, /, **fields: str | list[str]) -> str:
         """Posts, and gives back where it leads to."""
         answer = await self.post(path, **fields)
         assert answer.status_code == 302, said(answer)[-3000:]
         return str(answer.headers["location"])
 
-    async def refused(self, status: int, path: str, **fields: str | list[str]) -> str:
+    async def refused(self, code: int, path: str, /, **fields: str | list[str]) -> str:
         """Posts, and gives back what the page says."""
         answer = await self.post(path, **fields)
-        assert answer.status_code == status, (answer.status_code, said(answer)[-3000:])
+        assert answer.status_code == code, (answer.status_code, said(answer)[-3000:])
         return said(answer)
 
 

@@ -197,7 +197,7 @@ async def test_whoever_belongs_nowhere_may_found_an_organisation(sits: Sits, run
         assert text in wrong
     assert await desk.does("/organizations/new/", name="Quist Holding", **MONEY | {"functional_currency": "EUR", "fiscal_month": "04"}) == "/"
     assert "Quist Holding" in await desk.text("/")
-    (row,) = await store.everyone()
+    row = next(row for row in await store.everyone() if row.name.startswith("Quist"))
     assert (row.name, row.functional_currency, row.fiscal_year_start) == ("Quist Holding", "EUR", "04-01")
     assert await desk.does("/organizations/new/", name="Second one", **MONEY) == "/"  # and is there at once
     assert "Organisation: </span>Second one" in (await desk.get("/")).text
@@ -615,11 +615,11 @@ async def test_the_audit_log_is_searched(sits: Sits, treasury: Treasury, runtime
     ):
         page = (await desk.get("/audit-log/", **query)).text
         assert text in page and page.count('class="log-row') == 1, query
-    for query in ({"q": "[.*"}, {"action": "$gt"}, {"outcome": "x"}, {"since": "never"}, {"q": "\0"}, {"until": "9999-12-31"}):
+    for query in ({"q": "[.*"}, {"action": "$gt"}, {"outcome": "x"}, {"since": "never"}, {"ip": "%00"}, {"until": "9999-12-31"}):
         assert (await desk.get("/audit-log/", **query)).status_code == 200
     assert (await desk.get("/audit-log/", cursor="tampered")).status_code == 404
     assert "Nothing matches these filters" in await desk.text("/audit-log/", q="no such thing")
-    assert "sealed record" in await desk.text("/audit-log/", check="seals")
+    assert "The log is not as it was written." in await desk.text("/audit-log/", check="seals")  # these were put in past the product
 
 
 async def test_the_audit_log_is_paged(sits: Sits, treasury: Treasury) -> None:
@@ -686,7 +686,7 @@ async def test_an_account_is_suspended_for_the_whole_installation(sits: Sits, tr
         "/login/", data={"csrfmiddlewaretoken": (await nobody.get("/login/")).text.split('value="', 1)[1].split('"')[0], **form}
     )
     assert refused.status_code in (401, 403)
-    assert "yourself" in (await desk.refused(409, f"/platform/users/{root.id}/suspend/", suspended="true")).lower()
+    assert "Nobody suspends their own account." in await desk.refused(409, f"/platform/users/{root.id}/suspend/", suspended="true")
     assert await desk.does(f"/platform/users/{treasury.admin.id}/suspend/", suspended="false") == "/platform/users/?done=restored"
     assert (await (await sits("ada.okafor")).get("/")).status_code == 200
 
