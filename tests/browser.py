@@ -61,6 +61,7 @@ _RUN_AXE = "axe.run(document, { resultTypes: ['violations'] }).then(found => fou
 
 async def axe(page: Page) -> list[str]:
     """What axe-core finds serious or critical on the page as it stands: `rule (impact): selector`, one for each element. Empty is good."""
+    await page.emulate_media(reduced_motion="reduce")  # a colour halfway through a transition is nobody's
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(_axe_source())
     violations = await page.evaluate(_RUN_AXE)
