@@ -206,7 +206,7 @@ async def test_hostile_text_of_a_token_is_only_text(visitor: httpx.AsyncClient, 
 async def test_bad_queries_never_break_a_list(visitor: httpx.AsyncClient, query: str) -> None:
     await log_in(visitor)
     answer = await visitor.get(f"/transactions/?{query}")
-    assert answer.status_code == (404 if query.startswith("cursor") else 200)
+    assert answer.status_code == (400 if "%00" in query else 404 if query.startswith("cursor") else 200)
 
 
 async def test_times_stand_in_the_zone_of_the_reader(visitor: httpx.AsyncClient, treasury: Treasury) -> None:
