@@ -29,7 +29,7 @@ from crypto_api.runtime import runtime_of
 
 NAME_MAX = 254
 OTP_MAX = 40
-UNVERIFIED = "This e-mail address is not verified yet. Open the link in the letter that we have sent to it"
+UNVERIFIED = "This e-mail address is not verified yet. Open the link in the mail that we have sent to it"
 FLASHES = {"too-late": "That took too long, or was done already. Log in again."}
 
 
