@@ -178,6 +178,11 @@ async def change_own_password(act: Act) -> Values:
 
 
 @request
+async def delete_other_sessions(act: Act) -> None:
+    await act.make("session")
+
+
+@request
 async def update_profile(act: Act) -> Values:
     return {"first_name": "Augusta"}
 

@@ -21,6 +21,10 @@ PASSWORD_ONLY = (Factor.PASSWORD,)
 OTHER_PURPOSE = {Purpose.KEYS: Purpose.SECURITY, Purpose.SECURITY: Purpose.KEYS}
 
 
+def needs_chart(cells: Cells) -> bool:
+    return cells.needs.startswith(("ledger.", "transactions."))
+
+
 @dataclass(frozen=True)
 class Asker:
     org_id: str  # whose objects the request is about
@@ -35,17 +39,18 @@ class Casting:
     house: House
     org_id: str
     foreign: str
-    _cast: dict[tuple[str, str, str, str], "asyncio.Task[Asker]"] = field(default_factory=dict)
+    _cast: dict[tuple[str, str, str], "asyncio.Task[Asker]"] = field(default_factory=dict)
 
     async def asker(self, column: str, cells: Cells) -> Asker:
         """The same one each time for the same column, role and permission."""
-        key = (column, self._role(cells), cells.needs if column.startswith("role_") else "", cells.step_up if column.startswith("step_up") else "")
+        apart = cells.needs if column.startswith("role_") else cells.step_up if column.startswith("step_up") else str(needs_chart(cells))
+        key = (column, self._role(cells), apart)
         if key not in self._cast:
             self._cast[key] = asyncio.ensure_future(self.cast(column, cells, self.org_id))
         return await self._cast[key]
 
     async def fresh(self, column: str, cells: Cells) -> Asker:
-        return await self.cast(column, cells, await self.house.organization())
+        return await self.cast(column, cells, await self.house.organization(chart=needs_chart(cells)))
 
     def _role(self, cells: Cells) -> str:
         """One that may."""
@@ -113,10 +118,10 @@ class Casting:
             case "suspended_member":
                 return self._as(org_id, await house.person(org_id, member, member={"suspended_at": now}))
             case "suspended_organization":
-                closed = await house.organization(suspended_at=now)
+                closed = await house.organization(chart=needs_chart(cells), suspended_at=now)
                 return self._as(closed, await house.person(closed, member))
             case "second_factor_missing":
-                strict = await house.organization(second_factor_roles=list(ROLES))
+                strict = await house.organization(chart=needs_chart(cells), second_factor_roles=list(ROLES))
                 return self._as(strict, await house.person(strict, member, factors=PASSWORD_ONLY))
             case "no_organization":
                 return self._as(org_id, await house.person(None, None))

@@ -128,7 +128,8 @@ class Cells:
         if method != "POST" or not self.post_needs:
             return self
         may = tuple(self.post_may.split())
-        return replace(self, needs=self.post_needs, may=may, may_not=tuple(role for role in ROLES if role not in may))
+        columns = {"role_with_only_this": "403"} | self.columns  # it may not even read the page
+        return replace(self, needs=self.post_needs, may=may, may_not=tuple(role for role in ROLES if role not in may), columns=columns)
 
     def expected(self, column: str) -> str:
         """`pass`, or `401`, or `403`, or `403 its_code`."""

@@ -1,5 +1,6 @@
 """One installation for the whole matrix: a server, a chain, two organisations."""
 
+import logging
 import re
 import secrets
 import time
@@ -10,6 +11,7 @@ from ipaddress import ip_network
 import aiohttp
 import orjson
 import pytest
+import structlog
 
 from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config
@@ -81,7 +83,17 @@ def every_query_names_the_organisation() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-async def house(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+def quiet() -> Iterator[None]:
+    """No logs: ten thousand requests and what each of them is told would be a third of the work."""
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture(scope="module")
+async def house(quiet: None, addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     TALLY.began = min(TALLY.began, time.monotonic())
     folder, name = tmp_path_factory.mktemp("house"), f"test_matrix_{secrets.token_hex(6)}"
     client = connect(addresses.mongodb_uri)
@@ -116,4 +128,4 @@ async def house(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 async def casting(house: House) -> Casting:
-    return Casting(house, await house.organization(), await house.organization())
+    return Casting(house, await house.organization(chart=True), await house.organization(chart=True))

@@ -106,15 +106,12 @@ class House:
 
     # ---- people and organisations
 
-    async def organization(self, **changes: Any) -> str:
-        """With its chart of accounts; nobody is in it yet."""
+    async def organization(self, *, chart: bool = False, **changes: Any) -> str:
+        """Nobody is in it yet. `chart`: with its chart of accounts."""
         row = Organization(id=new_id("org"), created_at=self.now, name="Organisation " + secrets.token_hex(4), **changes)
-
-        async def work(session: Any) -> None:
-            await row.insert(session=session)
-            await ledger.create_chart(session, row.id, self.now)
-
-        await self.runtime.uow.run(work)
+        await row.insert()
+        if chart:
+            await self.runtime.uow.run(lambda session: ledger.create_chart(session, row.id, self.now))
         return row.id
 
     async def person(

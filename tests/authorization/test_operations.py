@@ -11,7 +11,7 @@ from crypto_api.organizations.types import Role
 from tests.authorization import cells as expected
 from tests.authorization import product
 from tests.authorization.bodies import Request, request_for
-from tests.authorization.casting import Asker, Casting
+from tests.authorization.casting import Asker, Casting, needs_chart
 from tests.authorization.cells import COLUMNS, PASS, ROLES, STEP_UP_COLUMNS, Cells
 from tests.authorization.conftest import Tally, told
 from tests.authorization.house import Answer, House, differences
@@ -114,13 +114,14 @@ class Trial:
         owner = await self.house.in_role(self.casting.foreign, Role.ADMIN)
         foreign = await KINDS[kind](self.house, self.casting.foreign, owner)
         before = await self.house.dump(self.casting.foreign)
-        await asyncio.gather(*(self._swapped_by(role, place, foreign) for role in ROLES))
+        own = await self.house.organization(chart=needs_chart(self.cells)) if self.cells.changes_something else self.casting.org_id
+        await asyncio.gather(*(self._swapped_by(role, place, foreign, own) for role in ROLES))
         after = await self.house.dump(self.casting.foreign)
         self.faults += [f"{place}: the foreign organisation changed: {what}" for what in differences(before, after)]
 
-    async def _swapped_by(self, role: str, place: str, foreign: str) -> None:
+    async def _swapped_by(self, role: str, place: str, foreign: str, own: str) -> None:
         may = role in self.cells.may
-        asker = await (self.casting.fresh(role, self.cells) if may and self.cells.changes_something else self.casting.asker(role, self.cells))
+        asker = await (self.casting.cast(role, self.cells, own) if may and self.cells.changes_something else self.casting.asker(role, self.cells))
         request = await request_for(self.house, self.cells, self.operation, asker.org_id, asker.person) if may else await self._request(asker)
         one = await self._send(request.with_id(place, foreign), asker, REQUEST_ID)
         other = await self._send(request.with_id(place, absent(foreign)), asker, REQUEST_ID)
