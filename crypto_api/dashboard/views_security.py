@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect
@@ -43,6 +43,7 @@ WHYS = {"last-way-in": "Nothing else opens this account: choose a password or ad
 SESSIONS_SHOWN = 5
 SESSIONS_MAX = 200
 OTP_MAX = 40
+WAYS_BACK = ("/security/", "/profile/")  # whoever does not confirm goes to a page that needs no confirmation
 PURPOSES = {Purpose.KEYS: "Using the keys of wallets", Purpose.SECURITY: "Changing how you get in"}
 FACTORS = {Factor.PASSWORD: "password", Factor.OTP: "code", Factor.PASSKEY: "passkey", Factor.ETHEREUM: "Ethereum"}
 _PHONES = ("iPhone", "Android")
@@ -68,8 +69,7 @@ class ApprovalRow:
     what: str
     how: str
     until: datetime
-    until_utc: str
-    left_s: int
+    left_s: int  # rounded up: after it nothing is left
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +113,7 @@ def _approval_rows(granted: list[Granted], now: datetime) -> list[ApprovalRow]:
             what=PURPOSES[row.purpose],
             how="since you logged in a moment ago" if row.by_log_in else "since you confirmed",
             until=row.until,
-            until_utc=row.until.astimezone(UTC).isoformat(timespec="milliseconds"),
-            left_s=int((row.until - now).total_seconds()),
+            left_s=int((row.until - now).total_seconds()) + 1,
         )
         for row in granted
     ]
@@ -231,7 +230,7 @@ async def _confirm_form(
     values = {
         "purpose": purpose.value,
         "next": onward,
-        "back": "/" if onward == "/" else "/security/",
+        "back": next((path for path in WAYS_BACK if onward.startswith(path)), "/"),
         "errors": errors,
         "problem": problem,
         "wait_s": wait_s,

@@ -250,7 +250,7 @@ async def test_a_change_waits_for_the_confirmation_and_an_ended_session_leaves_a
     await page.click(SUBMIT)
     await expect(page.locator("h1")).to_have_text("Set up an authenticator app")
     await window.go("/security/")
-    await expect(page.locator("[data-until]")).to_have_text(re.compile(r"[45]:\d\d"))
+    await expect(page.locator("[data-left]")).to_have_text(re.compile(r"[45]:\d\d"))
     await page.click("text=Revoke now")
     await expect(page.locator("#approvals")).to_have_count(0)
     refusals(window)

@@ -243,6 +243,10 @@ async def test_a_new_address_counts_once_its_link_was_opened(visitor: httpx.Asyn
     await log_in(visitor)
     await send(visitor, "/profile/email/", "/profile/", new_email="ada@northwind.example")
     assert "ada@northwind.example waits for its link" in words(await visitor.get("/profile/"))
+    kept = await send(visitor, "/profile/email/", "/profile/", new_email=treasury.admin.email)
+    assert kept.headers["location"] == "/profile/?done=email-kept" and "waits for its link" not in words(await visitor.get("/profile/"))
+    await post.to("ada@northwind.example")
+    await send(visitor, "/profile/email/", "/profile/", new_email="ada@northwind.example")
     assert (await identities.user(treasury.admin.id)).email == treasury.admin.email  # type: ignore[union-attr]
     link = await post.link_to("ada@northwind.example")
     done = await send(visitor, "/verify-email/", link, token=link.split("=")[1])

@@ -73,15 +73,15 @@
   // After a form was refused: to the first wrong field, whose description says why; else to what is said about the form as a whole.
   (document.querySelector("main [aria-invalid='true']") ?? document.querySelector("main #problem"))?.focus();
 
-  // What runs out: `data-until` is an instant, `data-wait` a number of seconds to wait. Both end in what the server says when asked again.
+  // What runs out, in seconds from now, since this clock may be wrong: `data-left` of what counts, `data-wait` of what is shut. The server decides.
   const clock = (left) => `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
-  for (const node of document.querySelectorAll("[data-until], [data-wait]")) {
-    const ends = node.dataset.until ? Date.parse(node.dataset.until) : Date.now() + Number(node.dataset.wait) * 1000;
+  for (const node of document.querySelectorAll("[data-left], [data-wait]")) {
+    const ends = performance.now() + Number(node.dataset.left ?? node.dataset.wait) * 1000;
     const show = () => {
-      const left = Math.ceil((ends - Date.now()) / 1000);
-      if (left > 0) { node.textContent = node.dataset.until ? clock(left) : `Try again in ${clock(left)}.`; return; }
+      const left = Math.ceil((ends - performance.now()) / 1000);
+      if (left > 0) { node.textContent = node.dataset.left ? clock(left) : `Try again in ${clock(left)}.`; return; }
       clearInterval(ticking);
-      if (node.dataset.until) location.reload(); else node.textContent = "You can try again now.";
+      if (node.dataset.left) location.reload(); else node.textContent = "You can try again now.";
     };
     const ticking = setInterval(show, 1000);
     show();
@@ -114,6 +114,25 @@
     // a page out of the back-forward cache may show somebody else's session
     if (event.persisted) location.reload();
   });
+
+  // Codes of currencies and countries with their names, where the browser knows them.
+  for (const field of document.querySelectorAll("select[data-names]")) {
+    const names = new Intl.DisplayNames("en", { type: field.dataset.names, fallback: "none" });
+    for (const option of field.options) {
+      const name = option.value && names.of(option.value);
+      if (name) option.textContent = `${option.value} · ${name}`;
+    }
+  }
+  // Somebody asked for more, and it did not come.
+  const toast = document.querySelector("[data-toast]");
+  const failed = (event) => {
+    if (!toast || !event.target.matches("button")) return;
+    toast.textContent = "That could not be loaded. Try it again.";
+    toast.hidden = false;
+    setTimeout(() => { toast.hidden = true; }, 6000);
+  };
+  document.addEventListener("htmx:error", failed);
+  document.addEventListener("htmx:response:error", failed);
 
   // A list asks again for as many rows as it shows, so that what "Load more" brought stays.
   document.addEventListener("htmx:config:request", (event) => {
