@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from crypto_api.audit.documents import AuditRecord
 from crypto_api.audit.types import AuditFilter, Outcome
 from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.context import rows_wanted
 from crypto_api.flows.read_audit_log import AuditLine, audit_export, audit_page
 from crypto_api.flows.verify_audit_log import AuditReport, verify_audit_log
 from crypto_api.kit.csv_text import csv_line
@@ -22,7 +23,8 @@ from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import people
 
-ROWS = 50
+TOPICS = ("organization", "member", "invitation", "role", "company", "employee", "wallet", "transaction", "journal-entry")
+"""Subjects of events that come with a record: what the open page looks again for."""
 TEXT_MAX = 100
 _ACTION = re.compile(r"[a-z_.]{1,60}", re.ASCII)
 ABOUT = {
@@ -175,6 +177,7 @@ async def log_page(visit: Visit) -> HttpResponse:
         "about_choices": list(ABOUT.items()) + ([] if not wanted.action or wanted.action in ABOUT else [(wanted.action, wanted.action)]),
         "outcome_choices": [(Outcome.DONE.value, "Done"), (Outcome.REFUSED.value, "Refused")],
         "report": await _checked(visit),
+        "topics": TOPICS,
     }
     return visit.render("audit/log.html", await _rows(visit, wanted) | values)
 
@@ -190,7 +193,7 @@ async def rows_fragment(visit: Visit) -> HttpResponse:
 
 
 async def _rows(visit: Visit, wanted: Filter) -> dict[str, object]:
-    request = PageRequest(limit=ROWS, cursor=visit.request.GET.get("cursor") or None, sort="created_at")
+    request = PageRequest(limit=rows_wanted(visit.request), cursor=visit.request.GET.get("cursor") or None, sort="created_at")
     try:
         found = await audit_page(visit.org_id, wanted.wanted(visit.zone), request)
     except InvalidInput as error:  # a cursor that somebody changed by hand

@@ -204,7 +204,7 @@ async def test_the_queue_of_verification_is_live_in_two_windows(opens: Opens, tr
     assert await one.page.evaluate("window.notReloaded") is True
 
 
-async def test_the_audit_log_is_searched_by_keyboard(opens: Opens, treasury: Treasury) -> None:
+async def test_the_audit_log_is_searched_by_keyboard_and_grows_by_itself(opens: Opens, treasury: Treasury, runtime: Runtime, relay: None) -> None:
     ada = await opens("ada.okafor", "/organization/")
     await ada.page.fill("#name", "Northwind Treasury")
     await ada.page.click("button:has-text('Save') >> nth=0")
@@ -220,6 +220,13 @@ async def test_the_audit_log_is_searched_by_keyboard(opens: Opens, treasury: Tre
     await ada.page.keyboard.press("Enter")
     await expect(rows.locator(".was")).to_have_text("Northwind Digital")
     await expect(rows.locator(".became")).to_have_text("Northwind Treasury")
+    await ada.is_live()
+    maker, now = admin_of(treasury), runtime.clock.now()
+    await runtime.uow.run(
+        lambda session: organizations.create_role(session, maker, treasury.org_id, "Northwind clerk", "", [Permission.WALLETS_READ], now)
+    )
+    await expect(rows).to_have_count(2)
+    await expect(rows.nth(1).locator(".became")).to_be_visible()  # what somebody reads stays open
 
 
 async def test_the_switcher(opens: Opens, treasury: Treasury, runtime: Runtime) -> None:
