@@ -16,6 +16,7 @@ from crypto_api.identity.types import Factor, Purpose
 from crypto_api.organizations.types import PLATFORM, Permission, Role
 from tests.authorization.cells import ROLES, Cells
 from tests.authorization.house import House, Person
+from tests.authorization.objects import KINDS
 
 PASSWORD_ONLY = (Factor.PASSWORD,)
 OTHER_PURPOSE = {Purpose.KEYS: Purpose.SECURITY, Purpose.SECURITY: Purpose.KEYS}
@@ -41,6 +42,8 @@ class Casting:
     foreign: str
     _cast: dict[tuple[str, str, str], "asyncio.Task[Asker]"] = field(default_factory=dict)
 
+    _objects: dict[str, str] = field(default_factory=dict)
+
     async def asker(self, column: str, cells: Cells) -> Asker:
         """The same one each time for the same column, role and permission."""
         apart = cells.needs if column.startswith("role_") else cells.step_up if column.startswith("step_up") else str(needs_chart(cells))
@@ -48,6 +51,13 @@ class Casting:
         if key not in self._cast:
             self._cast[key] = asyncio.ensure_future(self.cast(column, cells, self.org_id))
         return await self._cast[key]
+
+    async def foreign_object(self, kind: str) -> str:
+        """One of that kind in the foreign organisation, the same each time: nobody changes it."""
+        if kind not in self._objects:
+            owner = await self.house.in_role(self.foreign, Role.ADMIN)
+            self._objects[kind] = await KINDS[kind](self.house, self.foreign, owner)
+        return self._objects[kind]
 
     async def fresh(self, column: str, cells: Cells) -> Asker:
         return await self.cast(column, cells, await self.house.organization(chart=needs_chart(cells)))

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import pytest
 
 from crypto_api.kit.ids import new_id
-from crypto_api.organizations.types import Role
 from tests.authorization import cells as expected
 from tests.authorization import product
 from tests.authorization.bodies import Request, request_for
@@ -15,7 +14,7 @@ from tests.authorization.casting import Asker, Casting, needs_chart
 from tests.authorization.cells import COLUMNS, PASS, ROLES, STEP_UP_COLUMNS, Cells
 from tests.authorization.conftest import Tally, told
 from tests.authorization.house import Answer, House, differences
-from tests.authorization.objects import KINDS, PERSONAL, absent
+from tests.authorization.objects import PERSONAL, absent
 from tests.authorization.product import Operation
 
 CELLS = expected.operations()
@@ -40,18 +39,21 @@ class Trial:
     successes: int = 0
     audit_due: dict[str, str] = field(default_factory=dict)  # request id → column
     _shared: dict[str, "asyncio.Task[Request]"] = field(default_factory=dict)
+    _foreign: dict[str, str] = field(default_factory=dict)  # place → id of the foreign organisation's
 
     async def run(self) -> None:
-        before = await self._prepared()
+        await self._prepare()
+        before = await self._dump()
         await asyncio.gather(*(self._shared_cell(column) for column in self._columns() if not self._is_fresh(column)))
-        if self.cells.changes_something:
-            after = await self.house.dump(self.casting.org_id, self.casting.foreign)
-            self.faults += [f"somebody who may not changed {what}" for what in differences(before, after)]
+        for place in self._foreign:
+            await self._swapped(place)
+        self.faults += [f"somebody who may not changed {what}" for what in differences(before, await self._dump())]
         await asyncio.gather(*(self._fresh_cell(column) for column in self._columns() if self._is_fresh(column)))
-        for place, kind in self.cells.ids.items():
-            if kind != "-" and self.cells.foreign.get(place) != "any":
-                await self._swapped(place, kind)
         await self._audited()
+
+    async def _dump(self) -> dict[str, list[object]]:
+        """Both organisations, around all that must change nothing in them."""
+        return await self.house.dump(self.casting.org_id, self.casting.foreign) if self.cells.changes_something else {}
 
     def _columns(self) -> list[str]:
         return [*COLUMNS, *ROLES, *(STEP_UP_COLUMNS if self.cells.step_up else ())]
@@ -60,12 +62,14 @@ class Trial:
         """Whoever may change something does it in an organisation of their own, so that nobody else's request rests on it."""
         return self.cells.changes_something and self.cells.expected(column) == PASS
 
-    async def _prepared(self) -> dict[str, list[object]]:
-        """Everybody and everything that the shared cells need is there before the first dump."""
+    async def _prepare(self) -> None:
+        """Everybody and everything that the cells need is there before the first dump."""
         shared = [column for column in self._columns() if not self._is_fresh(column)]
         askers = await asyncio.gather(*(self.casting.asker(column, self.cells) for column in shared))
         await asyncio.gather(*(self._request(asker) for asker in askers))
-        return await self.house.dump(self.casting.org_id, self.casting.foreign)
+        for place, kind in self.cells.ids.items():
+            if kind != "-" and self.cells.foreign.get(place) != "any":
+                self._foreign[place] = await self.casting.foreign_object(kind)
 
     async def _request(self, asker: Asker) -> Request:
         """One for each organisation; its objects are their own where they are a person's."""
@@ -109,15 +113,10 @@ class Trial:
         if not good:
             self.faults.append(f"{column}: expected {wanted}, got {answer}")
 
-    async def _swapped(self, place: str, kind: str) -> None:
+    async def _swapped(self, place: str) -> None:
         """The foreign one and one that does not exist, by every role: alike for whoever may, and refused for whoever may not."""
-        owner = await self.house.in_role(self.casting.foreign, Role.ADMIN)
-        foreign = await KINDS[kind](self.house, self.casting.foreign, owner)
-        before = await self.house.dump(self.casting.foreign)
         own = await self.house.organization(chart=needs_chart(self.cells)) if self.cells.changes_something else self.casting.org_id
-        await asyncio.gather(*(self._swapped_by(role, place, foreign, own) for role in ROLES))
-        after = await self.house.dump(self.casting.foreign)
-        self.faults += [f"{place}: the foreign organisation changed: {what}" for what in differences(before, after)]
+        await asyncio.gather(*(self._swapped_by(role, place, self._foreign[place], own) for role in ROLES))
 
     async def _swapped_by(self, role: str, place: str, foreign: str, own: str) -> None:
         may = role in self.cells.may
