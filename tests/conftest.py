@@ -57,7 +57,10 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Emb
     """MongoDB and Valkey for the session; their `children` can be killed and restarted by tests of faults."""
     ensure_npm_parts()
     folder = tmp_path_factory.mktemp("servers")
-    embedded = EmbeddedServers(folder / "data", folder / "logs", configured=Configured.nothing(), chain=None, test_commands=True)
+    # somebody who runs the tests again and again keeps the servers running and names them here
+    running = {name: os.environ[f"COFFER_TEST_{name.upper()}"] for name in ("mongodb_uri", "redis_url") if f"COFFER_TEST_{name.upper()}" in os.environ}
+    configured = Configured.model_construct(**running)
+    embedded = EmbeddedServers(folder / "data", folder / "logs", configured=configured, chain=None, test_commands=True)
     async with embedded:
         yield embedded
 

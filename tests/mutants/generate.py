@@ -1,0 +1,223 @@
+"""The mutants of the walls: one place each where somebody could forget something, found in the source by its syntax tree.
+
+(a) an organisation that drops out of a query, (b) an operation, page or console that asks for less than it should, (c) a check that lets
+everybody through, a session or secret that counts although it has ended.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FILTER_KEYS = {"org_id", "user_id", "session_id", "ended_at", "expires_at", "retired_at", "suspended_at", "purpose", "token_hash", "email", "state"}
+"""Conditions of a query on which a wall rests."""
+
+NO_QUERY = {"$set", "$setOnInsert", "$unset", "$inc", "$push", "$pull"}
+
+REFUSALS = {
+    "AccountSuspended", "AdminsOnly", "AlreadyInvited", "EmailNotVerified", "InvalidCredentials", "InvalidOtp", "InvalidPasskey", "InvalidSignature",
+    "InvalidToken", "LastAdmin", "LastWayIn", "NotFound", "NotYourTeam", "OperatorStaysOutside", "OtpRequired", "OwnRecord", "PasskeyRefused",
+    "PermissionDenied", "Refused", "RoleBeyondYours", "SessionNotApproved", "SignatureRefused", "Suspended", "Unauthenticated",
+}  # fmt: skip
+"""`if …: raise` of one of these is a check that may be forgotten."""
+
+REFUSING = {"to_log_in", "_go", "render"}  # what a page answers to whoever may not see it
+ALWAYS = {"_denied": "return None", "is_approved": "return True", "permissions_of": "return GRANTABLE", "_refusal": "return None",
+          "origin_allowed": "return True", "matches": "return True", "check_gift": "return None", "check_take": "return None",
+          "require_standing": "return None", "require_approval": "return None"}  # fmt: skip
+"""Functions that decide, and what each says when it decides nothing."""
+
+SIGNED_IN = '__import__("crypto_api.http.permissions", fromlist=["x"]).signed_in'
+PERSONAL = '__import__("crypto_api.dashboard.access", fromlist=["x"]).personal'
+
+
+@dataclass(frozen=True)
+class Edit:
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Mutant:
+    area: str  # query | access | check
+    file: str  # from the root
+    line: int
+    function: str
+    what: str
+    edits: tuple[Edit, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.file}:{self.line} {self.function}: {self.what}"
+
+    def source(self, root: Path = ROOT) -> str:
+        text = (root / self.file).read_bytes()
+        for edit in sorted(self.edits, key=lambda edit: -edit.start):
+            text = text[: edit.start] + edit.text.encode() + text[edit.end :]
+        return text.decode()
+
+
+class Source:
+    """One file with its tree, and positions in it as offsets."""
+
+    def __init__(self, path: Path, root: Path = ROOT) -> None:
+        self.file = str(path.relative_to(root))
+        self.bytes = path.read_bytes()
+        self.tree = ast.parse(self.bytes)
+        self._starts = [0]
+        for line in self.bytes.splitlines(keepends=True):
+            self._starts.append(self._starts[-1] + len(line))
+        self.inside: dict[ast.AST, str] = {}
+        self.parent: dict[ast.AST, ast.AST] = {}
+        self._walk(self.tree, "module")
+
+    def _walk(self, node: ast.AST, function: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            named = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+            self.parent[child] = node
+            self.inside[child] = function if not named else child.name if function == "module" else function
+            self._walk(child, self.inside[child] if named else function)
+
+    def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        return self._starts[node.lineno - 1] + node.col_offset, self._starts[node.end_lineno - 1] + node.end_col_offset
+
+    def replaced(self, node: ast.expr | ast.stmt, text: str) -> Edit:
+        return Edit(*self.span(node), text)
+
+    def text(self, node: ast.expr | ast.stmt) -> str:
+        start, end = self.span(node)
+        return self.bytes[start:end].decode()
+
+    def mutant(self, area: str, node: ast.expr | ast.stmt, function: str, what: str, *edits: Edit) -> Mutant:
+        return Mutant(area, self.file, node.lineno, function, what, edits)
+
+
+def mutants(root: Path = ROOT) -> list[Mutant]:
+    found: list[Mutant] = []
+    for path in sorted((root / "crypto_api").rglob("*.py")):
+        source = Source(path, root)
+        found += _queries(source)
+        found += _access(source)
+        found += _checks(source)
+    return sorted(set(found), key=lambda mutant: (mutant.area, mutant.file, mutant.line, mutant.what))
+
+
+def _queries(source: Source) -> Iterator[Mutant]:
+    """(a) and the conditions of (c): a key dropped from the filter of a query."""
+    if not (source.file.endswith("store.py") or "/reports/" in source.file or source.file.endswith("watch_list.py")):
+        return
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.Dict) or _is_change(source, node):
+            continue
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and key.value in FILTER_KEYS:
+                yield source.mutant("query", key, source.inside[node], f"without {key.value} in its filter", _without(source, node, key, value))
+
+
+def _is_change(source: Source, node: ast.AST) -> bool:
+    """Whether it is what is written, not what is looked for."""
+    above: ast.AST = node
+    while (above := source.parent.get(above, source.tree)) is not source.tree:
+        if isinstance(above, ast.Dict) and any(isinstance(key, ast.Constant) and key.value in NO_QUERY for key in above.keys):
+            return True
+        if isinstance(above, ast.stmt):
+            return False
+    return False
+
+
+def _without(source: Source, node: ast.Dict, key: ast.expr, value: ast.expr) -> Edit:
+    """Up to the next key; the last one takes the comma before it along."""
+    index = node.values.index(value)
+    start, end = source.span(key)[0], source.span(value)[1]
+    if index + 1 < len(node.values):
+        following = node.keys[index + 1] or node.values[index + 1]
+        end = source.span(following)[0] - (2 if node.keys[index + 1] is None else 0)
+    elif index > 0:
+        start = source.span(node.values[index - 1])[1]
+    return Edit(start, end, "")
+
+
+def _access(source: Source) -> Iterator[Mutant]:
+    """(b) Decorators of operations and pages, permissions of consoles."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _decorators(source, node)
+        if isinstance(node, ast.ClassDef) and "/sockets/" in source.file:
+            for statement in node.body:
+                if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name) and statement.targets[0].id == "permission":
+                    yield source.mutant("access", statement, node.name, "for every member", source.replaced(statement.value, "None"))
+
+
+def _decorators(source: Source, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Mutant]:
+    for decorator in node.decorator_list:
+        called = decorator.func if isinstance(decorator, ast.Call) else decorator
+        name = called.id if isinstance(called, ast.Name) else ""
+        removed = Edit(source.span(decorator)[0] - 1, source.span(decorator)[1], "")
+        match name:
+            case "requires":
+                yield source.mutant("access", decorator, node.name, "for whoever is logged in", source.replaced(decorator, SIGNED_IN))
+                yield source.mutant("access", decorator, node.name, "without its permission", removed)
+            case "signed_in":
+                open_ = source.replaced(decorator, SIGNED_IN.replace(".signed_in", ".open_to_all"))
+                yield source.mutant("access", decorator, node.name, "for everybody", open_, *_without_token(source, node))
+            case "approved":
+                yield source.mutant("access", decorator, node.name, "without its step-up", removed)
+            case "page":
+                weaker = source.replaced(decorator, source.text(decorator).split("(")[0] + "(Permission.ORGANIZATION_READ)")
+                if "ORGANIZATION_READ" not in source.text(decorator):
+                    yield source.mutant("access", decorator, node.name, "for nearly every member", weaker)
+            case "platform_page":
+                yield source.mutant("access", decorator, node.name, "for whoever is logged in", source.replaced(decorator, PERSONAL))
+
+
+def _without_token(source: Source, node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[Edit]:
+    """`auth=None` at the router's decorator."""
+    router = next((row for row in node.decorator_list if isinstance(row, ast.Call) and isinstance(row.func, ast.Attribute)), None)
+    if router is None or any(keyword.arg == "auth" for keyword in router.keywords):
+        return []
+    at = source.span(router.args[0])[1]
+    return [Edit(at, at, ", auth=None")]
+
+
+def _checks(source: Source) -> Iterator[Mutant]:
+    """(c) What decides lets everybody through."""
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="may")):
+                yield source.mutant("check", node, source.inside[node], f"{source.text(node)} is always true", source.replaced(node, "True"))
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) if name in ALWAYS:
+                body = next(row for row in node.body if not (isinstance(row, ast.Expr) and isinstance(row.value, ast.Constant)))
+                at = source.span(body)[0]
+                yield source.mutant("check", node, name, f"decides nothing: {ALWAYS[name]}", Edit(at, at, f"{ALWAYS[name]}\n{' ' * body.col_offset}"))
+            case ast.If() if refused := _refuses(node):
+                yield source.mutant(
+                    "check",
+                    node,
+                    source.inside[node],
+                    f"never refuses: if {source.text(node.test)}: {refused}"[:150],
+                    source.replaced(node.test, "False"),
+                )
+            case ast.IfExp(test=test, body=ast.Call()) if isinstance(node.body, ast.Call) and _called(node.body) in REFUSING:
+                yield source.mutant("check", node, source.inside[node], f"never sends away: {source.text(test)}", source.replaced(test, "False"))
+
+
+def _refuses(node: ast.If) -> str:
+    first = node.body[-1]
+    if isinstance(first, ast.Raise) and first.exc is not None:
+        name = _called(first.exc) if isinstance(first.exc, ast.Call) else first.exc.id if isinstance(first.exc, ast.Name) else ""
+        return f"raise {name}" if name in REFUSALS else ""
+    if isinstance(first, ast.Return) and isinstance(first.value, ast.Call) and _called(first.value) in REFUSING - {"render"}:
+        return f"return {_called(first.value)}(…)"
+    return ""
+
+
+def _called(node: ast.Call) -> str:
+    match node.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""

@@ -1,0 +1,199 @@
+"""Trying mutants: in a copy of the tree, never in the checkout; each against the tests that run through the mutated function."""
+
+import ast
+import contextlib
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.mutants.generate import ROOT, Mutant, Source
+
+TESTS = (
+    *("tests/authorization", "tests/http", "tests/sockets", "tests/identity", "tests/organizations", "tests/employees", "tests/audit"),
+    *("tests/flows", "tests/ledger", "tests/tasks", "tests/wallets", "tests/reports", "tests/classification", "tests/workers", "tests/dashboard"),
+)
+LEFT_OUT = ("tests/http/test_hostile_input.py", "tests/mutants", "tests/dashboard/test_browser")
+OURS = ("tests", "crypto_api", "crypto_project", "mongodb_config", "workers")
+FIRST_S, AT_MOST_S, GIVE_UP_S = 8.0, 60.0, 150
+LINKED = (".venv", "node_modules")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    mutant: Mutant
+    killed: bool
+    seconds: float
+    by: str  # the test that found it, or why it lives
+
+
+Reach = dict[str, list[tuple[float, str]]]
+"""function → (seconds, test) of those that run through it, the quickest first."""
+
+
+@contextlib.contextmanager
+def copied() -> Iterator[Path]:
+    """What is committed, in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+        folder = Path(name)
+        archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+        subprocess.run(["tar", "x", "-C", name], input=archive, check=True)
+        for linked in LINKED:
+            if (ROOT / linked).exists():
+                (folder / linked).symlink_to(ROOT / linked)
+        _compile(folder)
+        yield folder
+
+
+def _compile(folder: Path) -> None:
+    """By the hash of the source: a file that changes and changes back within a second is not mistaken for what it was."""
+    command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", *(name for name in OURS if (folder / name).exists())]
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+
+@contextlib.asynccontextmanager
+async def servers() -> AsyncIterator[dict[str, str]]:
+    """MongoDB and Valkey for all runs; the settings by which the tests find them."""
+    from crypto_project.embedded.servers import Configured, EmbeddedServers
+
+    with tempfile.TemporaryDirectory(prefix="mutants-servers-") as name:
+        embedded = EmbeddedServers(Path(name) / "data", Path(name) / "logs", configured=Configured.nothing(), chain=None, test_commands=True)
+        async with embedded:
+            found = embedded.addresses
+            yield {"COFFER_TEST_MONGODB_URI": found.mongodb_uri, "COFFER_TEST_REDIS_URL": found.redis_url}
+
+
+def preload() -> None:
+    """Everything foreign that the tests import, once: a run then starts in a second."""
+    script = "import sys, pytest; pytest.main(['--collect-only', '-q', 'tests/authorization']); print('@@', *sys.modules)"
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout.rsplit("@@", 1)[1].split()
+    for name in told:
+        if name.split(".")[0] not in OURS and "conftest" not in name:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+
+
+def pytest_in(folder: Path, arguments: Sequence[str], environment: dict[str, str], timeout_s: float = GIVE_UP_S) -> tuple[int, str]:
+    """The exit code and what it wrote, from a child that begins with what was preloaded."""
+    output = folder / "output.txt"
+    child = os.fork()
+    if child == 0:
+        _become_pytest(folder, arguments, environment, output)
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status), output.read_text(errors="replace")
+        time.sleep(0.02)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    return 1, "timed out"
+
+
+def _become_pytest(folder: Path, arguments: Sequence[str], environment: dict[str, str], output: Path) -> None:
+    code = 70
+    try:
+        os.setsid()
+        handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(handle, 1)
+        os.dup2(handle, 2)
+        os.chdir(folder)
+        os.environ.update(environment)
+        sys.dont_write_bytecode = True
+        for name in [name for name in sys.modules if name.split(".")[0] in OURS]:
+            del sys.modules[name]
+        sys.path[:] = [str(folder), *(path for path in sys.path if Path(path or ".").resolve() != ROOT)]
+        import pytest
+
+        code = int(pytest.main(["-q", "--show-capture=no", "-p", "no:cacheprovider", "--rootdir", str(folder), *arguments]))
+        sys.stdout.flush()
+    finally:
+        os._exit(code)
+
+
+def reach_of(mutants: Iterable[Mutant], folder: Path, environment: dict[str, str]) -> Reach:
+    """Runs the tests once, on a copy that says where it is."""
+    wanted: dict[str, set[str]] = {}
+    for mutant in mutants:
+        wanted.setdefault(mutant.file, set()).add(mutant.function)
+    originals = {file: (folder / file).read_bytes() for file in wanted}
+    for file, functions in wanted.items():
+        (folder / file).write_bytes(_telling(folder / file, functions, folder))
+    told = folder / "reach.json"
+    names = [name for name in TESTS if (folder / name).exists()]
+    arguments = ["-p", "tests.mutants.reach", "--timeout", "300", *(f"--ignore-glob={name}*" for name in LEFT_OUT), *names]
+    _, output = pytest_in(folder, arguments, environment | {"COFFER_REACH": str(told)}, timeout_s=1_800)
+    for file, content in originals.items():
+        (folder / file).write_bytes(content)
+    sys.stdout.write(output[-1_500:])
+    found: dict[str, list[tuple[float, str]]] = {}
+    for test, row in json.loads(told.read_text()).items():
+        if not row.get("failed"):
+            for function in row.get("reached", []):
+                found.setdefault(function, []).append((row["seconds"], test))
+    return {function: sorted(tests) for function, tests in found.items()}
+
+
+def _telling(path: Path, functions: set[str], folder: Path) -> bytes:
+    """The source with a call at the beginning of each of these functions."""
+    content = path.read_bytes()
+    source = Source(path, folder)
+    inserts = []
+    for node in ast.walk(source.tree):
+        named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in functions
+        inner = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and source.inside.get(node) in functions
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (named or inner):
+            body = [row for row in node.body if not (isinstance(row, ast.Expr) and isinstance(row.value, ast.Constant))] or node.body
+            key = f"{source.file}:{source.inside[node] if inner else node.name}"
+            inserts.append((source.span(body[0])[0] if not _decorated(body[0]) else None, f"_reach({key!r})\n{' ' * body[0].col_offset}"))
+    for at, text in sorted((row for row in inserts if row[0] is not None), key=lambda row: -(row[0] or 0)):
+        content = content[:at] + text.encode() + content[at:]  # type: ignore[index]
+    return content
+
+
+def _decorated(node: ast.stmt) -> bool:
+    return bool(getattr(node, "decorator_list", None))
+
+
+def try_one(mutant: Mutant, reach: Reach, folder: Path, environment: dict[str, str]) -> Verdict:
+    """Against the quickest tests first, then against the others."""
+    began = time.monotonic()
+    tests = reach.get(f"{mutant.file}:{mutant.function}", [])
+    if not tests:
+        return Verdict(mutant, False, 0.0, "no test runs through it")
+    path = folder / mutant.file
+    original = path.read_bytes()
+    path.write_text(mutant.source(folder))
+    try:
+        for chosen in _rounds(tests):
+            code, output = pytest_in(folder, ["-x", *chosen], environment)
+            if code != 0:
+                return Verdict(mutant, True, time.monotonic() - began, _killer(code, output))
+        return Verdict(mutant, False, time.monotonic() - began, f"{len(tests)} tests ran through it")
+    finally:
+        path.write_bytes(original)
+
+
+def _rounds(tests: list[tuple[float, str]]) -> Iterator[list[str]]:
+    """The matrix first: a few seconds' worth, then the rest up to a minute."""
+    ordered = sorted(tests, key=lambda row: (not row[1].startswith("tests/authorization"), row[0]))
+    spent, chosen, limit = 0.0, [], FIRST_S
+    for seconds, test in ordered:
+        if chosen and spent + seconds > limit:
+            yield chosen
+            chosen, spent, limit = [], 0.0, AT_MOST_S
+        chosen.append(test)
+        spent += seconds
+    if chosen:
+        yield chosen
+
+
+def _killer(code: int, output: str) -> str:
+    failed = next((line.split(" ", 1)[1].split(" - ")[0] for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))), "")
+    return failed or ("timed out" if output == "timed out" else f"it does not start (pytest {code})")
