@@ -8,7 +8,6 @@
 """
 
 import argparse
-import asyncio
 import json
 from collections import Counter
 from pathlib import Path
@@ -31,7 +30,7 @@ def main() -> int:
         for number, mutant in enumerate(mutants()):
             print(f"{number:4} {mutant.area:6} {mutant.name}")
         return 0
-    verdicts = asyncio.run(_all(options))
+    verdicts = _all(options)
     killed = sum(verdict.killed for verdict in verdicts)
     print(f"\n{len(verdicts)} mutants, {killed} killed, {len(verdicts) - killed} lived")
     for verdict in verdicts:
@@ -42,7 +41,7 @@ def main() -> int:
     return 0 if killed == len(verdicts) else 1
 
 
-async def _all(options: argparse.Namespace) -> list[Verdict]:
+def _all(options: argparse.Namespace) -> list[Verdict]:
     run.preload()
     with run.copied() as folder:
         chosen = [
@@ -50,7 +49,7 @@ async def _all(options: argparse.Namespace) -> list[Verdict]:
             for number, mutant in enumerate(mutants(folder))
             if (not options.only or number in options.only) and (not options.area or mutant.area in options.area)
         ]
-        async with run.servers() as environment:
+        with run.servers() as environment:
             verdicts = try_together(chosen, folder, environment)
             left = [mutant for mutant in chosen if mutant not in {verdict.mutant for verdict in verdicts}]
             reach = _reach(left, folder, environment, options.known) if left else {}

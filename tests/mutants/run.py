@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,16 +57,19 @@ def _compile(folder: Path) -> None:
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
 
-@contextlib.asynccontextmanager
-async def servers() -> AsyncIterator[dict[str, str]]:
-    """MongoDB and Valkey for all runs; the settings by which the tests find them."""
-    from crypto_project.embedded.servers import Configured, EmbeddedServers
-
-    with tempfile.TemporaryDirectory(prefix="mutants-servers-") as name:
-        embedded = EmbeddedServers(Path(name) / "data", Path(name) / "logs", configured=Configured.nothing(), chain=None, test_commands=True)
-        async with embedded:
-            found = embedded.addresses
-            yield {"COFFER_TEST_MONGODB_URI": found.mongodb_uri, "COFFER_TEST_REDIS_URL": found.redis_url}
+@contextlib.contextmanager
+def servers() -> Iterator[dict[str, str]]:
+    """MongoDB and Valkey for all runs, in a process of their own; the settings by which the tests find them."""
+    with (
+        tempfile.TemporaryDirectory(prefix="mutants-servers-") as name,
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.mutants.keep_servers", name], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as keeper,
+    ):
+        assert keeper.stdout is not None
+        assert keeper.stdin is not None
+        yield json.loads(next(line for line in keeper.stdout if line.startswith("{")))
+        keeper.stdin.close()  # it ends with that
 
 
 def preload() -> None:
