@@ -84,5 +84,6 @@ def _restored(originals: dict[str, bytes], folder: Path) -> None:
 def _tests_of(folder: Path) -> dict[tuple[str, str], list[str]]:
     """(file, function) → its tests of the matrix, as its routes say."""
     told = folder / "routes.json"
-    pytest_in(folder, ["tests/mutants/routes.py"], {"COFFER_ROUTES": str(told)})
+    code, output = pytest_in(folder, ["tests/mutants/routes.py"], {"COFFER_ROUTES": str(told)})
+    assert code == 0, output
     return {(row[0], row[1]): row[2] for row in json.loads(told.read_text())}
