@@ -39,7 +39,7 @@ async def add_employee(
     has one, or makes it by themselves. EmployeeExists, AlreadyInvited, UsernameTaken, NotInvitable, InvalidInput for manager or role, AdminsOnly,
     RoleBeyondYours."""
     wanted = fold(username or "")
-    if wanted and await identities.user_by_username(wanted) is not None:
+    if wanted and await identities.registered_as(wanted) is not None:
         raise UsernameTaken
     while True:  # again only when somebody registered with this address in between
         user = await identities.user_by_email(new.email)
@@ -52,9 +52,9 @@ async def add_employee(
 
 async def add_by_username(uow: UnitOfWork, clock: Clock, jobs: Jobs, principal: Principal, username: str, new: NewEmployee, role: str) -> Employee:
     """By user name, which is public; the address behind it is not told before the person agrees. As `add_employee`, and InvalidInput when there
-    is nobody of this name."""
+    is nobody of this name, or nobody who has shown that the address is theirs."""
     user = await identities.user_by_username(fold(username))
-    if user is None:
+    if user is None or user.email_verified_at is None:
         raise InvalidInput.of("username", "is nobody's user name", "unknown_username")
     return await _Asking(uow, clock, jobs, principal, role).ask(replace(new, email=f"@{user.username}"), user, user.email)
 

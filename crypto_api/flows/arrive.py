@@ -31,6 +31,6 @@ async def arrive(session: Session, user_id: str, now: datetime) -> None:
 
 
 async def _named(session: Session, user: User, employee: Employee) -> User:
-    if not employee.username or await identities.user_by_username(employee.username) is not None:
+    if not employee.username or await identities.registered_as(employee.username) is not None:
         return user
     return await identities.change_user(session, user.id, user.version, {"username": employee.username}) or user

@@ -30,17 +30,18 @@ class Registered:
 
 
 async def register_openly(door: Door, person: NewUser, password: str, *, organization_name: str | None, source: str | None) -> Registered:
-    """For everybody. An address that has an account already is answered like any other, and a mail tells its owner. InvalidInput; UsernameTaken,
-    since user names are public; TooManyRequests when too much is registered from this network address (`source`)."""
+    """For everybody. An address that has an account already is answered like any other, now and at what follows: a shadow of it is stored, and a
+    mail tells its owner. InvalidInput; UsernameTaken, since user names are public; TooManyRequests when too much is registered from this network
+    address (`source`)."""
     await door.limiter.take(Limited.REGISTRATIONS, source)
     now = door.clock.now()
     user = await identity.prepare(person, password, door.bcrypt_cost, now)
-    if await identities.user_by_username(user.username) is not None:
+    if await identities.registered_as(user.username) is not None:
         raise UsernameTaken
     try:
         organization = await door.uow.run(_storing(user, organization_name, now))
     except EmailTaken:
-        await _tell_owner(door, user.email, now)
+        await _shadow(door, user, now)
         return Registered(user, new_id("org") if organization_name else None)
     await door.jobs.put(SendVerificationMail(user_id=user.id))
     security.info("registered", user_id=user.id, org_id=organization.id if organization else None)
@@ -77,9 +78,15 @@ def _storing(user: User, organization_name: str | None, now: datetime) -> Callab
     return work
 
 
-async def _tell_owner(door: Door, email: str, now: datetime) -> None:
-    owner = await identities.user_by_email(email)
+async def _shadow(door: Door, user: User, now: datetime) -> None:
+    """Each registration keeps its user name, as one with a new address does; how many there can be is a matter of the limit by source."""
+    owner = await identities.user_by_email(user.email)
+
+    async def work(session: Session) -> str | None:
+        await identity.register_shadow(session, user, now)
+        return await identity.ask_mail(session, Letter.ALREADY_REGISTERED, user.email, owner.id if owner else None, now)
+
+    mail_id = await door.uow.run(work)
     security.info("registration_of_known_address", user_id=owner.id if owner else None)
-    mail_id = await door.uow.run(lambda session: identity.ask_mail(session, Letter.ALREADY_REGISTERED, email, owner.id if owner else None, now))
     if mail_id is not None:
         await door.jobs.put(SendDueMail(mail_id=mail_id))

@@ -1,5 +1,6 @@
 """The ways into a session and out of it: by password from a program or the dashboard, by refresh token, and the log-out."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -190,20 +191,38 @@ async def _person(door: Door, credentials: Credentials, device: Device) -> tuple
     """Who it is, and what they showed."""
     await door.limiter.admit(Limited.FAILED_LOG_INS, device.ip)
     kind, name = ("email", credentials.email) if credentials.email is not None else ("username", credentials.username or "")
-    user = await (identities.user_by_email if kind == "email" else identities.user_by_username)(fold(name))
-    known = await known_device(user, device, door.clock.now())
+    account, tried = await _candidates(kind, fold(name))
+    known = await known_device(account, device, door.clock.now())
     try:
         async with admitted(door.uow, door.clock, log_in_bucket(kind, name, known)) as this:
-            if not await passwords.matches(credentials.password, user.password_hash if user else None, door.bcrypt_cost) or user is None:
-                raise InvalidCredentials(user.id if user else None)
-            this.right()
+            user = await _whose(tried, credentials.password, door.bcrypt_cost)
+            if user is None:
+                raise InvalidCredentials(account.id if account else None)
+            if user.email_verified_at is not None:  # anybody can register with this address: that takes back no guess at its owner's password
+                this.right()
         factors = await second_factor(door, user, device, known, credentials.otp)
         await check_may_come_in(door, user)
     except (InvalidCredentials, InvalidOtp) as error:
-        await note_refusal(door, user, device, error)
+        await note_refusal(door, account, device, error)
         raise
     await _rehash(door, user, credentials.password)
     return user, [Factor.PASSWORD, *factors]
+
+
+async def _candidates(kind: str, name: str) -> tuple[User | None, list[User | None]]:
+    """Whose account it is, and whose password may be the given one: by address, the owner's and that of whoever registered with it last and has not
+    verified it. Always as many, so that time does not tell whether there is an account."""
+    if kind == "username":
+        row = await identities.registered_as(name)
+        return row, [row]
+    account, claim = await asyncio.gather(identities.user_by_email(name), identities.newest_claim(name))
+    verified = account if account is not None and account.email_verified_at is not None else None
+    return account, [verified, claim]
+
+
+async def _whose(tried: Sequence[User | None], password: str, cost: int) -> User | None:
+    right = await asyncio.gather(*(passwords.matches(password, row.password_hash if row else None, cost) for row in tried))
+    return next((row for row, matches in zip(tried, right, strict=True) if matches), None)
 
 
 async def second_factor(door: Door, user: User, device: Device, known: str | None, otp: str | None) -> list[Factor]:
@@ -230,11 +249,18 @@ async def check_may_come_in(door: Door, user: User) -> None:
         raise AccountSuspended
     if user.email_verified_at is None:
         security.warning("log_in_refused", reason="email_not_verified", user_id=user.id)
-        now = door.clock.now()
-        mail_id = await door.uow.run(lambda session: identity.ask_mail(session, Letter.VERIFY_EMAIL, user.email, user.id, now))
-        if mail_id is not None:
-            await door.jobs.put(SendDueMail(mail_id=mail_id))
+        await _mail_again(door, user)
         raise EmailNotVerified
+
+
+async def _mail_again(door: Door, user: User) -> None:
+    """The letter that their registration brought: to a shadow's address, that there is an account."""
+    address, now = user.shadow_of_email or user.email, door.clock.now()
+    owner = await identities.user_by_email(address)
+    letter = Letter.VERIFY_EMAIL if owner is not None and owner.id == user.id else Letter.ALREADY_REGISTERED
+    mail_id = await door.uow.run(lambda session: identity.ask_mail(session, letter, address, owner.id if owner else None, now))
+    if mail_id is not None:
+        await door.jobs.put(SendDueMail(mail_id=mail_id))
 
 
 async def note_refusal(door: Door, user: User | None, device: Device, error: CoreError) -> None:

@@ -18,10 +18,15 @@ class Totp(BaseModel):
 
 
 class User(SharedDocument):
-    """Shared: a person may belong to several organisations. `email` and `username` are stored folded (lower case)."""
+    """Shared: a person may belong to several organisations. `email` and `username` are stored folded (lower case).
+
+    A *shadow* is what a registration with an address leaves that has an account already: it keeps the user name and answers a log-in as an account
+    does whose address was never verified, so that nothing tells the two apart. It is nobody: no query but those of registration and of the log-in
+    by password finds it, it is sent nothing, and it never becomes an account."""
 
     username: str
-    email: str
+    email: str  # of a shadow: no address, and unique
+    shadow_of_email: str | None = None  # folded: then it is a shadow
     first_name: str
     last_name: str
     password_hash: str | None  # None: invited, and has not chosen one yet
@@ -44,6 +49,11 @@ class User(SharedDocument):
             IndexModel([("username", ASCENDING)], unique=True, name="username"),
             IndexModel([("created_at", ASCENDING)], partialFilterExpression={"verification_sent_at": None}, name="verification_due"),
             IndexModel([("platform_admin", ASCENDING)], partialFilterExpression={"platform_admin": True}, name="platform_admins"),
+            IndexModel(
+                [("shadow_of_email", ASCENDING), ("created_at", ASCENDING)],
+                partialFilterExpression={"shadow_of_email": {"$type": "string"}},
+                name="shadows",
+            ),
         ]
 
 

@@ -54,6 +54,14 @@ async def register(session: UnitSession, user: User) -> User:
     return user
 
 
+async def register_shadow(session: UnitSession, user: User, now: datetime) -> None:
+    """Stores what a prepared account leaves whose address has one. UsernameTaken."""
+    row = user.model_copy(update={"email": f"shadow:{user.id}", "shadow_of_email": user.email, "verification_sent_at": now})
+    await store.insert_user(session, row)
+    summary = f"Somebody registered as {user.username} with an address that has an account."
+    await audit.record(session, None, "account.shadowed", summary, now, subject=("user", user.id))
+
+
 async def open_session(
     session: UnitSession, user: User, org_id: str | None, device: Device, factors: Sequence[Factor], now: datetime, *, way: Way
 ) -> tuple[Session, str]:
@@ -124,6 +132,13 @@ async def owe_mail(session: UnitSession, letter: Letter, to: str, user_id: str |
     )
     await accounts.insert_mail(session, row)
     return row.id
+
+
+async def owe_notice(session: UnitSession, user_id: str, what: Notice, now: datetime) -> None:
+    """The person is told of a change in how one gets into their account. The sweep sends it within a minute."""
+    user = await store.user(user_id, session)
+    if user is not None:
+        await owe_mail(session, Letter.NOTICE, user.email, user.id, now, data={"what": what})
 
 
 async def ask_mail(session: UnitSession, letter: Letter, to: str, user_id: str | None, now: datetime) -> str | None:

@@ -16,21 +16,36 @@ REFRESH_KEPT = 2_000  # more than a session can use in its life, at one every ac
 
 UnitSession = unit_of_work.Session
 
+_PEOPLE: dict[str, Any] = {"shadow_of_email": None}
+"""In every query that looks for people: a shadow is nobody."""
+
 
 async def user(user_id: str, session: UnitSession | None = None) -> User | None:
-    return await User.get(user_id, session=session)
+    return await User.find_one({"_id": user_id, **_PEOPLE}, session=session)
 
 
 async def users(user_ids: list[str]) -> list[User]:
-    return await User.find({"_id": {"$in": user_ids}}).to_list()
+    return await User.find({"_id": {"$in": user_ids}, **_PEOPLE}).to_list()
 
 
 async def user_by_email(email: str) -> User | None:
-    return await User.find_one({"email": email})
+    return await User.find_one({"email": email, **_PEOPLE})
 
 
 async def user_by_username(username: str) -> User | None:
+    return await User.find_one({"username": username, **_PEOPLE})
+
+
+async def registered_as(username: str) -> User | None:
+    """As `user_by_username`, or the shadow that has this name: for registration and the log-in."""
     return await User.find_one({"username": username})
+
+
+async def newest_claim(email: str) -> User | None:
+    """Of those who registered with this address and did not verify it, the newest: the account of this address, or a shadow."""
+    owned = [{"email": email, **_PEOPLE}, {"shadow_of_email": email}]
+    rows = await User.find({"$or": owned, "email_verified_at": None, "password_hash": {"$ne": None}}, limit=1).sort("-created_at", "-_id").to_list()
+    return rows[0] if rows else None
 
 
 async def insert_user(session: UnitSession, row: User) -> None:
@@ -88,7 +103,7 @@ async def mark_verification_sent(session: UnitSession, user_id: str, now: dateti
 
 async def users_without_verification_mail(registered_before: datetime, limit: int) -> list[str]:
     """Registered, but their mail has not left: the job was lost or the mail server was down."""
-    where = {"email_verified_at": None, "verification_sent_at": None, "created_at": {"$lt": registered_before}}
+    where = {"email_verified_at": None, "verification_sent_at": None, "created_at": {"$lt": registered_before}, **_PEOPLE}
     return [row.id for row in await User.find(where, limit=limit).to_list()]
 
 
@@ -245,17 +260,18 @@ async def set_suspended(session: UnitSession, row: User, suspended_at: datetime 
 async def users_found(user_ids: Collection[str], text: str) -> list[str]:
     """Which of these people have this text in their name or address."""
     where = {"$or": [{name: pages.contains(text)} for name in ("username", "email", "first_name", "last_name")]}
-    return [row.id for row in await User.find({"$and": [{"_id": {"$in": list(user_ids)}}, where]}).to_list()]
+    return [row.id for row in await User.find({"$and": [{"_id": {"$in": list(user_ids)}, **_PEOPLE}, where]}).to_list()]
 
 
 async def page_of_users(where: dict[str, Any], request: PageRequest) -> Page[User]:
     """Of the installation: for its operator."""
+    where = {**where, **_PEOPLE}
     rows = await pages.fetch(User, where, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
     return request.page(rows, await User.find(where).count() if request.count else None)
 
 
 async def count_users() -> int:
-    return await User.count()
+    return await User.find(_PEOPLE).count()
 
 
 async def count_live_sessions(now: datetime) -> int:

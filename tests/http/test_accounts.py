@@ -13,6 +13,7 @@ from crypto_api.flows.note_seen import write_seen
 from crypto_api.flows.send_due_mail import send_due_mail
 from crypto_api.http.auth import door_of
 from crypto_api.identity import account_store, passwords
+from crypto_api.identity import store as identities
 from crypto_api.identity.documents import DueMail, KnownDevice, OneTimeToken, Session, User
 from crypto_api.identity.rules import device_name
 from crypto_api.organizations.documents import Membership, Organization
@@ -63,9 +64,9 @@ async def test_a_known_address_registers_like_any_other_and_its_owner_is_told(cl
     assert {name: known.json()[name] for name in ("username", "email", "role", "email_verified")} == {
         "username": "eve", "email": "ada@example.com", "role": "ADMIN", "email_verified": False,
     }  # fmt: skip
-    assert await User.get(known.json()["id"]) is None
+    assert await identities.user(known.json()["id"]) is None
     assert await Organization.get(known.json()["organization_id"]) is None
-    assert await User.find_all().count() == 2 and await Organization.find_all().count() == 2
+    assert await identities.count_users() == 2 and await Organization.find_all().count() == 2
     assert "You have one already; its user name is ada." in " ".join((await letter_to(runtime, "ada@example.com")).split())
     assert (await ada.http.get("/api/auth/profile/")).status_code == 200
 
