@@ -627,7 +627,7 @@ async def test_the_audit_log_is_paged(sits: Sits, treasury: Treasury) -> None:
         await record(treasury, f"Number {number:02}", number)
     desk = await sits("ada.okafor")
     page = (await desk.get("/audit-log/?action=wallet.")).text
-    more = page.split('hx-get="/fragments/audit-log/?')[1].split('"')[0].replace("&amp;", "&")
+    more = page.split('hx-get="/fragments/audit-log/?')[-1].split('"')[0].replace("&amp;", "&")
     assert page.count('class="log-row') == 50 and "action=wallet." in more
     rest = (await desk.http.get(f"/fragments/audit-log/?{more}", headers={"HX-Request": "true"})).text
     assert rest.count('class="log-row') == 20 and "Number 69" in rest and "Number 49" not in rest
