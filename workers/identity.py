@@ -4,10 +4,9 @@ import asyncio
 from datetime import timedelta
 
 from crypto_api.flows.send_due_mail import send_due_mail
-from crypto_api.flows.send_security_notice import send_security_notice
 from crypto_api.flows.send_verification_mail import send_verification_mail
 from crypto_api.identity import account_store, store
-from crypto_api.identity.jobs import SendDueMail, SendSecurityNotice, SendVerificationMail
+from crypto_api.identity.jobs import SendDueMail, SendVerificationMail
 from crypto_api.kit import log
 from crypto_api.kit.errors import Unavailable
 from crypto_api.runtime import Runtime
@@ -22,10 +21,6 @@ _logger = log.get(__name__)
 
 async def _send(runtime: Runtime, job: SendVerificationMail) -> None:
     await send_verification_mail(runtime.uow, runtime.clock, runtime.mail, runtime.config.frontend_url, job.user_id)
-
-
-async def _send_notice(runtime: Runtime, job: SendSecurityNotice) -> None:
-    await send_security_notice(runtime.clock, runtime.mail, runtime.config.frontend_url, job.user_id, job.what)
 
 
 async def _send_due(runtime: Runtime, job: SendDueMail) -> None:
@@ -60,4 +55,4 @@ def lanes(runtime: Runtime) -> list[Lane]:
     return [Lane("verification_mails", lambda: sweep(runtime)), Lane("due_mails", lambda: sweep_due(runtime))]
 
 
-ACTORS = [Actor(SendVerificationMail, _send), Actor(SendSecurityNotice, _send_notice), Actor(SendDueMail, _send_due)]
+ACTORS = [Actor(SendVerificationMail, _send), Actor(SendDueMail, _send_due)]

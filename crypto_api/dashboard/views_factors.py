@@ -17,9 +17,7 @@ from crypto_api.flows.set_up_totp import begin_totp, confirm_totp, pending_totp,
 from crypto_api.identity import factor_store as factors
 from crypto_api.identity.documents import Passkey
 from crypto_api.identity.errors import InvalidOtp, LastWayIn, TotpAlreadyOn, TotpNotSetUp
-from crypto_api.identity.jobs import SendSecurityNotice
 from crypto_api.identity.passkeys import relying_party
-from crypto_api.identity.types import Notice
 from crypto_api.kit.errors import InvalidInput
 
 NAME_MAX = 80
@@ -56,7 +54,6 @@ async def totp_page(visitor: Visitor) -> HttpResponse:
         return await _totp_page(visitor, {"otp": "is wrong or too old: type the one that the app shows now"})
     except (TotpAlreadyOn, TotpNotSetUp):
         return redirect("/security/#totp")
-    await _tell(visitor, Notice.TOTP_ENABLED)
     return _codes_page(visitor, codes, first=True)
 
 
@@ -76,7 +73,6 @@ async def remove_totp_app(visitor: Visitor) -> HttpResponse:
         await remove_totp(visitor.runtime.uow, visitor.runtime.clock, visitor.principal)
     except TotpNotSetUp:
         return redirect("/security/#totp")
-    await _tell(visitor, Notice.TOTP_DISABLED)
     return redirect("/security/?done=totp-off")
 
 
@@ -88,7 +84,6 @@ async def renew_codes(visitor: Visitor) -> HttpResponse:
         codes = await renew_recovery_codes(visitor.runtime.uow, visitor.runtime.clock, visitor.principal)
     except TotpNotSetUp:
         return redirect("/security/#totp")
-    await _tell(visitor, Notice.RECOVERY_CODES_RENEWED)
     return _codes_page(visitor, codes, first=False)
 
 
@@ -132,7 +127,6 @@ async def create_passkey(visitor: Visitor) -> HttpResponse:
     runtime, body = visitor.runtime, told(visitor.request)
     name, party = _name(body), relying_party(runtime.config.frontend_url)
     await add_passkey(runtime.uow, runtime.clock, party, visitor.principal, name, new_credential(body))
-    await _tell(visitor, Notice.PASSKEY_ADDED)
     return go_on("/" if visitor.principal.denied else "/security/?done=passkey-added#passkeys")
 
 
@@ -170,7 +164,6 @@ async def remove_passkey_page(visitor: Visitor, passkey_id: str) -> HttpResponse
         await remove_passkey(visitor.runtime.uow, visitor.runtime.clock, visitor.principal, key.id)
     except LastWayIn as error:
         return _passkey_page(visitor, key, {"name": key.name}, {}, error.detail)
-    await _tell(visitor, Notice.PASSKEY_REMOVED)
     return redirect("/security/?done=passkey-removed#passkeys")
 
 
@@ -179,7 +172,3 @@ async def _passkey(visitor: Visitor, passkey_id: str) -> Passkey:
     if key is None:
         raise Http404
     return key
-
-
-async def _tell(visitor: Visitor, what: Notice) -> None:
-    await visitor.runtime.queue.put(SendSecurityNotice(user_id=visitor.user.id, what=what))

@@ -20,10 +20,9 @@ from crypto_api.flows.link_ethereum_account import begin_link, link_ethereum_acc
 from crypto_api.flows.passkey_log_in import begin_passkey_log_in, log_in_with_passkey
 from crypto_api.flows.second_step import begin_second_step
 from crypto_api.identity.errors import InvalidPasskey, InvalidSignature, LastWayIn, OtpRequired
-from crypto_api.identity.jobs import SendSecurityNotice
 from crypto_api.identity.passkeys import relying_party
 from crypto_api.identity.siwe import MESSAGE_MAX, SIGNATURE_BYTES_MAX, site_of
-from crypto_api.identity.types import Factor, Notice
+from crypto_api.identity.types import Factor
 from crypto_api.kit.errors import InvalidInput, NotFound
 from crypto_api.runtime import Runtime, runtime_of
 
@@ -106,7 +105,6 @@ async def link_ethereum(visitor: Visitor) -> HttpResponse:
     except InvalidInput:
         why = _other_network(runtime, body) or "Try it again, and sign the text as it is."
         return refused(f"The signature was not accepted. {why}", 422)
-    await runtime.queue.put(SendSecurityNotice(user_id=visitor.user.id, what=Notice.ETHEREUM_ACCOUNT_ADDED))
     return go_on("/security/?done=ethereum-linked#ethereum")
 
 
@@ -120,7 +118,6 @@ async def unlink_ethereum(visitor: Visitor, account_id: str) -> HttpResponse:
         raise Http404 from error
     except LastWayIn:
         return redirect("/security/?why=last-way-in#ethereum")
-    await visitor.runtime.queue.put(SendSecurityNotice(user_id=visitor.user.id, what=Notice.ETHEREUM_ACCOUNT_REMOVED))
     return redirect("/security/?done=ethereum-removed#ethereum")
 
 

@@ -4,11 +4,13 @@ from crypto_api.audit import service as audit
 from crypto_api.flows.ethereum_challenge import Asked, Chains, Challenge, SignatureRefused, Signed, issue_text, signed_by_contract, take_text
 from crypto_api.flows.ways_in import keep_a_way_in
 from crypto_api.identity import factor_store as factors
+from crypto_api.identity import service as identity
 from crypto_api.identity import siwe
 from crypto_api.identity import store as identities
 from crypto_api.identity.documents import EthereumAccount, OneTimePurpose
 from crypto_api.identity.errors import InvalidToken, TooManyEthereumAccounts
 from crypto_api.identity.siwe import Site
+from crypto_api.identity.types import Notice
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import InvalidInput, NotFound
 from crypto_api.kit.log import security
@@ -58,6 +60,7 @@ async def link_ethereum_account(uow: UnitOfWork, clock: Clock, chains: Chains, p
             subject=("ethereum_account", row.id),
             after={"address": row.address, "chain_id": row.chain_id, "is_contract": row.is_contract},
         )
+        await identity.owe_notice(session, principal.user_id, Notice.ETHEREUM_ACCOUNT_ADDED, now)
 
     await uow.run(work)
     security.info("ethereum_account_linked", user_id=principal.user_id, session_id=principal.session_id, account=row.id)
@@ -82,6 +85,7 @@ async def unlink_ethereum_account(uow: UnitOfWork, clock: Clock, principal: Prin
             subject=("ethereum_account", account_id),
             before={"address": removed.address, "chain_id": removed.chain_id, "is_contract": removed.is_contract},
         )
+        await identity.owe_notice(session, principal.user_id, Notice.ETHEREUM_ACCOUNT_REMOVED, now)
 
     await uow.run(work)
     security.warning("ethereum_account_unlinked", user_id=principal.user_id, session_id=principal.session_id, account=account_id)

@@ -8,11 +8,12 @@ from crypto_api.flows.passkey_challenge import Challenge, issue_challenge, take_
 from crypto_api.flows.ways_in import keep_a_way_in
 from crypto_api.identity import factor_store as factors
 from crypto_api.identity import passkeys
+from crypto_api.identity import service as identity
 from crypto_api.identity import store as identities
 from crypto_api.identity.documents import OneTimePurpose, Passkey
 from crypto_api.identity.errors import InvalidToken, TooManyPasskeys
 from crypto_api.identity.passkeys import Known, NewPasskey, PasskeyRefused, RelyingParty
-from crypto_api.identity.types import Factor
+from crypto_api.identity.types import Factor, Notice
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import InvalidInput, NotFound
 from crypto_api.kit.log import security
@@ -65,6 +66,7 @@ async def add_passkey(uow: UnitOfWork, clock: Clock, party: RelyingParty, princi
         await audit.record(
             session, principal.org_id, "passkey.added", f"The passkey “{name}” was added.", now, subject=("passkey", row.id), after={"name": name}
         )
+        await identity.owe_notice(session, principal.user_id, Notice.PASSKEY_ADDED, now)
 
     await uow.run(work)
     security.info("passkey_added", user_id=principal.user_id, session_id=principal.session_id)
@@ -115,6 +117,7 @@ async def remove_passkey(uow: UnitOfWork, clock: Clock, principal: Principal, pa
             subject=("passkey", passkey_id),
             before={"name": removed.name},
         )
+        await identity.owe_notice(session, principal.user_id, Notice.PASSKEY_REMOVED, now)
 
     await uow.run(work)
     security.warning("passkey_removed", user_id=principal.user_id, session_id=principal.session_id)

@@ -5,11 +5,12 @@ from datetime import datetime
 
 from crypto_api.audit import service as audit
 from crypto_api.identity import factor_store as factors
+from crypto_api.identity import service as identity
 from crypto_api.identity import store as identities
 from crypto_api.identity import totp
 from crypto_api.identity.documents import Totp, User
 from crypto_api.identity.errors import InvalidOtp, InvalidToken, OtpRequired
-from crypto_api.identity.types import STRONG, Factor, SecretBoxPort
+from crypto_api.identity.types import STRONG, Factor, Notice, SecretBoxPort
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.log import security
 from crypto_api.organizations import service as organizations
@@ -85,6 +86,7 @@ async def _use_recovery_code(uow: UnitOfWork, clock: Clock, user_id: str, code: 
         used = await factors.use_recovery_code(session, user_id, recovery_hash)
         if used:
             await audit.record(session, org_id, "recovery_code.used", "A recovery code was used.", now, subject=("user", user_id), actor_id=user_id)
+            await identity.owe_notice(session, user_id, Notice.RECOVERY_CODE_USED, now)
         return used
 
     return await uow.run(work)

@@ -3,7 +3,7 @@ neither the queue nor the database ever holds one. Safe to run twice: a second l
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from crypto_api.flows.send_security_notice import notice_text
+from crypto_api.flows.notice_text import notice_text
 from crypto_api.flows.send_verification_mail import MailPort, send_verification_mail
 from crypto_api.identity import account_store as accounts
 from crypto_api.identity import service as identity

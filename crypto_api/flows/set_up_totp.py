@@ -1,6 +1,7 @@
 """The codes of an authenticator app, from the QR code to the day on which they are turned off again, and the recovery codes beside them.
 
-Every change is in the audit log. Sessions that are open elsewhere stay: turning a second factor on does not end them.
+Every change is in the audit log, and the person is told of it by mail. Sessions that are open elsewhere stay: turning a second factor on does
+not end them.
 """
 
 from dataclasses import dataclass
@@ -8,10 +9,11 @@ from dataclasses import dataclass
 from crypto_api.audit import service as audit
 from crypto_api.flows.second_factor import bound_to
 from crypto_api.identity import factor_store as factors
+from crypto_api.identity import service as identity
 from crypto_api.identity import store as identities
 from crypto_api.identity import totp
 from crypto_api.identity.errors import InvalidOtp, TotpAlreadyOn, TotpNotSetUp
-from crypto_api.identity.types import Factor, SecretBoxPort
+from crypto_api.identity.types import Factor, Notice, SecretBoxPort
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.log import security
 from crypto_api.organizations.types import Principal
@@ -81,6 +83,7 @@ async def confirm_totp(uow: UnitOfWork, box: SecretBoxPort, clock: Clock, princi
             return False
         await factors.add_factor(session, principal.session_id, Factor.OTP, now)
         await audit.record(session, principal.org_id, "totp.enabled", "A second factor was turned on.", now, subject=("user", user.id))
+        await identity.owe_notice(session, user.id, Notice.TOTP_ENABLED, now)
         return True
 
     if not await uow.run(work):
@@ -98,6 +101,7 @@ async def remove_totp(uow: UnitOfWork, clock: Clock, principal: Principal) -> No
             return False
         await factors.withdraw_factor(session, principal.user_id, Factor.OTP)
         await audit.record(session, principal.org_id, "totp.disabled", "The second factor was turned off.", now, subject=("user", principal.user_id))
+        await identity.owe_notice(session, principal.user_id, Notice.TOTP_DISABLED, now)
         return True
 
     if not await uow.run(work):
@@ -116,6 +120,7 @@ async def renew_recovery_codes(uow: UnitOfWork, clock: Clock, principal: Princip
             await audit.record(
                 session, principal.org_id, "recovery_codes.renewed", "New recovery codes were made.", now, subject=("user", principal.user_id)
             )
+            await identity.owe_notice(session, principal.user_id, Notice.RECOVERY_CODES_RENEWED, now)
         return put
 
     if not await uow.run(work):

@@ -22,9 +22,8 @@ from crypto_api.http.schemas.ethereum_log_in import (
 )
 from crypto_api.identity import factor_store as factors
 from crypto_api.identity.documents import EthereumAccount
-from crypto_api.identity.jobs import SendSecurityNotice
 from crypto_api.identity.siwe import site_of
-from crypto_api.identity.types import Notice, Purpose
+from crypto_api.identity.types import Purpose
 from crypto_api.runtime import Runtime, runtime_of
 
 router = Router(tags=["auth"])
@@ -70,7 +69,6 @@ async def create_wallet_link(request: HttpRequest, body: LinkEthereumAccount) ->
     """From then on its signature opens this account, together with the second factor where one is set up."""
     runtime, principal = runtime_of(request.scope), principal_of(request)
     row = await link_ethereum_account(runtime.uow, runtime.clock, _chains(runtime), principal, Signed(body.message, body.signature))
-    await runtime.queue.put(SendSecurityNotice(user_id=principal.user_id, what=Notice.ETHEREUM_ACCOUNT_ADDED))
     return answer(_read(row), status=201)
 
 
@@ -88,7 +86,6 @@ async def delete_wallet_link(request: HttpRequest, account_id: str) -> HttpRespo
     """409 `last_way_in` when nothing else opens the account."""
     runtime, principal = runtime_of(request.scope), principal_of(request)
     await unlink_ethereum_account(runtime.uow, runtime.clock, principal, account_id)
-    await runtime.queue.put(SendSecurityNotice(user_id=principal.user_id, what=Notice.ETHEREUM_ACCOUNT_REMOVED))
     return no_content()
 
 

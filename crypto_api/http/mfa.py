@@ -9,8 +9,7 @@ from crypto_api.http.answers import answer, no_content
 from crypto_api.http.auth import principal_of
 from crypto_api.http.permissions import approved, signed_in
 from crypto_api.http.schemas.mfa import ConfirmTotp, RecoveryCodesRead, SecondFactorsRead, TotpOffer
-from crypto_api.identity.jobs import SendSecurityNotice
-from crypto_api.identity.types import Notice, Purpose
+from crypto_api.identity.types import Purpose
 from crypto_api.runtime import runtime_of
 
 router = Router(tags=["auth"])
@@ -52,7 +51,6 @@ async def confirm_totp_setup(request: HttpRequest, body: ConfirmTotp) -> HttpRes
     factor at once; other sessions of the person stay open and do not."""
     runtime, principal = runtime_of(request.scope), principal_of(request)
     codes = await confirm_totp(runtime.uow, runtime.box, runtime.clock, principal, body.otp)
-    await runtime.queue.put(SendSecurityNotice(user_id=principal.user_id, what=Notice.TOTP_ENABLED))
     return answer(RecoveryCodesRead(recovery_codes=codes, recovery_codes_remaining=len(codes)))
 
 
@@ -63,7 +61,6 @@ async def delete_totp(request: HttpRequest) -> HttpResponse:
     """The recovery codes go with it, and no session counts as opened with a second factor because of it any more."""
     runtime, principal = runtime_of(request.scope), principal_of(request)
     await remove_totp(runtime.uow, runtime.clock, principal)
-    await runtime.queue.put(SendSecurityNotice(user_id=principal.user_id, what=Notice.TOTP_DISABLED))
     return no_content()
 
 
@@ -74,5 +71,4 @@ async def create_recovery_codes(request: HttpRequest) -> HttpResponse:
     """The old ones count no more."""
     runtime, principal = runtime_of(request.scope), principal_of(request)
     codes = await renew_recovery_codes(runtime.uow, runtime.clock, principal)
-    await runtime.queue.put(SendSecurityNotice(user_id=principal.user_id, what=Notice.RECOVERY_CODES_RENEWED))
     return answer(RecoveryCodesRead(recovery_codes=codes, recovery_codes_remaining=len(codes)))

@@ -28,9 +28,8 @@ from crypto_api.http.schemas.passkeys import (
 )
 from crypto_api.identity import factor_store as factors
 from crypto_api.identity.documents import Passkey
-from crypto_api.identity.jobs import SendSecurityNotice
 from crypto_api.identity.passkeys import relying_party
-from crypto_api.identity.types import Notice, Purpose
+from crypto_api.identity.types import Purpose
 from crypto_api.runtime import runtime_of
 
 router = Router(tags=["auth"])
@@ -55,7 +54,6 @@ async def create_passkey(request: HttpRequest, body: AddPasskey) -> HttpResponse
     runtime, principal = runtime_of(request.scope), principal_of(request)
     party = relying_party(runtime.config.frontend_url)
     row = await add_passkey(runtime.uow, runtime.clock, party, principal, body.name, _told(body.credential))
-    await runtime.queue.put(SendSecurityNotice(user_id=principal.user_id, what=Notice.PASSKEY_ADDED))
     return answer(_read(row), status=201)
 
 
@@ -119,7 +117,6 @@ async def delete_passkey(request: HttpRequest, passkey_id: str) -> HttpResponse:
     """409 `last_way_in` when nothing else opens the account."""
     runtime, principal = runtime_of(request.scope), principal_of(request)
     await remove_passkey(runtime.uow, runtime.clock, principal, passkey_id)
-    await runtime.queue.put(SendSecurityNotice(user_id=principal.user_id, what=Notice.PASSKEY_REMOVED))
     return no_content()
 
 

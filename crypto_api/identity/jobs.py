@@ -13,15 +13,6 @@ class SendVerificationMail(Job):
     user_id: str
 
 
-class SendSecurityNotice(Job):
-    """Tells a person of a change in how one gets into their account. Best effort."""
-
-    name: ClassVar[str] = "send_security_notice"
-
-    user_id: str
-    what: str  # a `Notice`
-
-
 class SendDueMail(Job):
     """A letter that is owed stands in the database under this id."""
 

@@ -1,9 +1,11 @@
 """An authenticator app as a second factor, over HTTP: from the QR code to the day on which the phone is lost. And roles that ask for one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 from datetime import timedelta
+from email import message_from_bytes, policy
 from typing import Any
 
 import httpx
@@ -14,9 +16,10 @@ from websockets.exceptions import ConnectionClosed
 
 from crypto_api.audit.documents import AuditRecord
 from crypto_api.bootstrap import open_runtime
-from crypto_api.flows.send_security_notice import send_security_notice
-from crypto_api.identity.documents import Session, User
-from crypto_api.identity.jobs import SendSecurityNotice
+from crypto_api.flows.notice_text import WHAT
+from crypto_api.flows.send_due_mail import send_due_mail
+from crypto_api.identity.documents import DueMail, Session, User
+from crypto_api.identity.types import Notice
 from crypto_api.organizations import service as organizations
 from crypto_api.organizations.documents import CustomRole, Membership, Organization
 from crypto_api.organizations.types import Permission, Role
@@ -25,6 +28,7 @@ from tests.factories.authenticator import Authenticator
 from tests.factories.clock import MovableClock
 from tests.factories.signatures import new_key, signature_of
 from tests.http.conftest import PASSWORD, Join, Person, registration, serve
+from workers import identity as worker
 
 ORIGIN = "http://localhost:8000"
 
@@ -333,41 +337,79 @@ async def test_what_counts_is_the_role_where_one_acts(client: httpx.AsyncClient,
 # ---- the mail that tells of it ---------------------------------------------------------------------------------------------
 
 
-async def test_the_person_is_told_of_every_change(make_config: Any, networks: list[dict[str, object]], clock: MovableClock) -> None:
-    """Through the API, to the queue; and from the job to the letter."""
-    told_of: list[SendSecurityNotice] = []
+class Lost:
+    """A queue that loses every job."""
 
-    class Queue:
-        async def put(self, job: Any) -> None:
-            if isinstance(job, SendSecurityNotice):
-                told_of.append(job)
+    async def put(self, job: Any) -> None:
+        pass
 
+
+async def _change_everything(ada: Person, clock: MovableClock) -> None:
+    """Every way to change how one gets in, and tries that change nothing."""
+    app, codes = await set_up(ada, clock)
+    assert (await log_in(ada.http, otp=codes[0])).status_code == 200
+    assert told(await log_in(ada.http, otp=codes[0])) == (401, "invalid_otp")
+    assert (await log_in(ada.http, otp=app.fresh())).status_code == 200
+    assert (await ada.http.post("/api/auth/mfa/recovery-codes/")).status_code == 200
+    assert (await ada.http.delete("/api/auth/mfa/totp/")).status_code == 204
+    assert (await ada.http.delete("/api/auth/mfa/totp/")).status_code == 409
+    options = (await ada.http.post("/api/auth/passkeys/options/")).json()["public_key"]
+    added = await ada.http.post("/api/auth/passkeys/", json={"name": "Phone", "credential": Authenticator(ORIGIN).create(options)})
+    for status in (204, 404):
+        assert (await ada.http.delete(f"/api/auth/passkeys/{added.json()['id']}/")).status_code == status
+    message = (await ada.http.post("/api/auth/wallet/link/challenge/", json={"address": new_key(1).address})).json()["message"]
+    signed = {"message": message, "signature": "0x" + signature_of(message, new_key(1)).hex()}
+    linked = await ada.http.post("/api/auth/wallet/link/", json=signed)
+    assert (await ada.http.delete(f"/api/auth/wallet/{linked.json()['id']}/")).status_code == 204
+    assert (await ada.http.put("/api/auth/profile/", json={"email": "countess@example.com"})).status_code == 200
+    changed = {"current_password": PASSWORD, "new_password": "herons-on-a-9-mile-river"}
+    assert (await ada.http.post("/api/auth/change-password/", json=changed)).status_code == 200
+
+
+async def test_the_person_is_told_of_every_change_once_though_every_job_was_lost(
+    make_config: Any, networks: list[dict[str, object]], clock: MovableClock
+) -> None:
     async with open_runtime(make_config(networks, frontend_url=ORIGIN), clock=clock) as opened:
-        runtime = replace(opened, queue=Queue())  # type: ignore[arg-type]
+        runtime = replace(opened, queue=Lost())  # type: ignore[arg-type]
         async with serve(runtime) as api, httpx.AsyncClient(base_url=api, timeout=20) as http:
-            user = (await http.post("/api/auth/register/", json=registration("ada"))).json()
+            await http.post("/api/auth/register/", json=registration("ada"))
             await User.get_pymongo_collection().update_one({"username": "ada"}, {"$set": {"email_verified_at": clock.now()}})
             tokens = (await log_in(http)).json()
             http.headers["Authorization"] = f"Bearer {tokens['access']}"
-            ada = Person(tokens["user"], http, tokens)
-            await set_up(ada, clock)
-            assert (await http.post("/api/auth/mfa/recovery-codes/")).status_code == 200
-            assert (await http.delete("/api/auth/mfa/totp/")).status_code == 204
-            assert (await http.delete("/api/auth/mfa/totp/")).status_code == 409
-            options = (await http.post("/api/auth/passkeys/options/")).json()["public_key"]
-            added = await http.post("/api/auth/passkeys/", json={"name": "Phone", "credential": Authenticator(ORIGIN).create(options)})
-            await http.delete(f"/api/auth/passkeys/{added.json()['id']}/")
-            message = (await http.post("/api/auth/wallet/link/challenge/", json={"address": new_key(1).address})).json()["message"]
-            signed = {"message": message, "signature": "0x" + signature_of(message, new_key(1)).hex()}
-            linked = await http.post("/api/auth/wallet/link/", json=signed)
-            await http.delete(f"/api/auth/wallet/{linked.json()['id']}/")
-        assert [job.what for job in told_of] == [
-            "totp_enabled", "recovery_codes_renewed", "totp_disabled", "passkey_added", "passkey_removed",
-            "ethereum_account_added", "ethereum_account_removed",
+            await _change_everything(Person(tokens["user"], http, tokens), clock)
+        owed = await DueMail.find({"kind": "notice", "to": "ada@example.com"}).sort("_id").to_list()
+        assert [row.data["what"] for row in owed] == [
+            "totp_enabled", "recovery_code_used", "recovery_codes_renewed", "totp_disabled", "passkey_added", "passkey_removed",
+            "ethereum_account_added", "ethereum_account_removed", "email_change_asked", "password_changed",
         ]  # fmt: skip
-        assert {job.user_id for job in told_of} == {tokens["user"]["id"]} == {user["id"]}
-        for job in told_of:
-            assert await send_security_notice(clock, runtime.mail, ORIGIN, job.user_id, job.what)
-        letters = [path.read_text() for path in (runtime.config.log_dir / "mail").glob("*.eml")]
-        assert len([letter for letter in letters if "ada@example.com" in letter]) >= len(told_of)
-        assert not await send_security_notice(clock, runtime.mail, ORIGIN, "usr_nobody", "totp_enabled")
+        clock.forward(minutes=1)
+        async with in_background(worker.sweep_due(runtime)), asyncio.timeout(10):
+            while await DueMail.find({"sent_at": None}).count():
+                await asyncio.sleep(0.01)
+        for row in owed:
+            assert not await send_due_mail(runtime.uow, clock, runtime.mail, ORIGIN, row.id)  # should its job come after all
+        letters = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in (runtime.config.log_dir / "mail").glob("*.eml")]
+        texts = [" ".join(letter.get_content().split()) for letter in letters if letter["To"] == "ada@example.com"]
+        assert sorted(text for text in texts if "If it was you, there is nothing to do." in text) == sorted(texts)
+        for row in owed:
+            assert len([text for text in texts if WHAT[Notice(row.data["what"])] in text]) == 1, row.data
+        assert len(texts) == len(owed)
+
+
+@contextlib.asynccontextmanager
+async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    running = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait({running}, timeout=5)
+
+
+async def test_a_change_that_does_not_happen_owes_no_notice(join: Join, clock: MovableClock) -> None:
+    """Of four who use one recovery code at the same moment one is told of."""
+    ada = await join("ada")
+    _, codes = await set_up(ada, clock)
+    answers = await asyncio.gather(*(log_in(ada.http, otp=codes[0]) for _ in range(4)))
+    assert [answer.status_code for answer in answers].count(200) == 1
+    assert await DueMail.find({"kind": "notice", "data.what": "recovery_code_used"}).count() == 1
