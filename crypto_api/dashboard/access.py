@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, available_timezones
@@ -41,6 +42,7 @@ class Visitor:
     zone: ZoneInfo
     organization: Organization | None = None
     event_head: int | None = None  # the last event that what this page shows may rest on: its socket resumes from there
+    invitations: int = 0  # to other organisations, open; not read for a fragment
     own_role: str = ""  # the name of the organisation's own role that they have, if it is one
     enterable: list[Enterable]  # the organisations between which they can switch; not read for a fragment
 
@@ -52,6 +54,7 @@ class Visitor:
             **context.of_reader(self.request.path, self.principal, self.user, self.own_role),
             "organization": self.organization,
             "enterable": self.enterable,
+            "invitations_open": self.invitations,
             "zone": self.zone,
             "event_head": None if self.principal.denied else self.event_head,
         }
@@ -164,10 +167,12 @@ async def visitor_of(request: HttpRequest) -> Visitor | None:
         return None
     origin.identified(principal.user_id, principal.session_id, user.username)
     organization = await organizations.get(org_id) if org_id else None
-    enterable, own_role = ([], "") if is_fragment(request) else (await _enterable(principal), await _own_role(principal))
+    whole = not is_fragment(request)
+    enterable, own_role = (await _enterable(principal), await _own_role(principal)) if whole else ([], "")
+    invitations = await _invitations(user, runtime.clock.now()) if whole else 0
     zone = zone_of(request, organization)
     if org_id is None or organization is None:
-        return Visitor(request=request, runtime=runtime, principal=principal, user=user, zone=zone, enterable=enterable)
+        return Visitor(request=request, runtime=runtime, principal=principal, user=user, zone=zone, enterable=enterable, invitations=invitations)
     return Visit(
         request=request,
         runtime=runtime,
@@ -175,6 +180,7 @@ async def visitor_of(request: HttpRequest) -> Visitor | None:
         user=user,
         zone=zone,
         own_role=own_role,
+        invitations=invitations,
         enterable=enterable,
         org_id=org_id,
         organization=organization,
@@ -187,6 +193,10 @@ async def _enterable(principal: Principal) -> list[Enterable]:
         Enterable(row.organization.id, row.organization.name, row.organization.id == principal.org_id, row.suspended)
         for row in await people.belongings(principal.user_id)
     ]
+
+
+async def _invitations(user: User, now: datetime) -> int:
+    return len(await organizations.open_invitations_for(user.email, now)) if user.email_verified_at is not None else 0
 
 
 async def _own_role(principal: Principal) -> str:

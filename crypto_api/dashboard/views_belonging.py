@@ -20,7 +20,7 @@ from crypto_api.flows.switch_organization import switch_organization
 from crypto_api.kit.errors import Conflict, CoreError, InvalidInput, NotFound, PermissionDenied
 from crypto_api.kit.standards import time_zones
 from crypto_api.organizations import store as organizations
-from crypto_api.organizations.types import ABOUT, NewOrganization
+from crypto_api.organizations.types import ABOUT, NewOrganization, Role
 from crypto_api.reports import people
 from crypto_api.runtime import runtime_of
 
@@ -56,6 +56,8 @@ class InvitationRow:
 
 @personal
 async def organizations_page(visitor: Visitor) -> HttpResponse:
+    if visitor.principal.role == Role.PLATFORM_ADMIN:
+        return redirect("/platform/")  # who runs the installation belongs to no organisation
     return await _organizations(visitor)
 
 

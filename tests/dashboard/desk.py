@@ -43,7 +43,7 @@ class Desk:
         return said(answer)
 
     async def post(self, path: str, /, **fields: str | list[str]) -> httpx.Response:
-        self._token = self._token or await token(self.http, "/organizations/")
+        self._token = self._token or await token(self.http, "/security/")
         return await self.http.post(path, data={"csrfmiddlewaretoken": self._token, **fields})
 
     async def does(self, path: str, /, **fields: str | list[str]) -> str:

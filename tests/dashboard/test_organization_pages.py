@@ -423,7 +423,8 @@ async def test_invitations_for_me_stand_on_the_page_of_my_organisations(sits: Si
     await person(runtime, "Mal", "Lory")
     row, _ = await invited(runtime, treasury, "nora.quist@coffer.example")
     owner, thief = await sits("nora.quist"), await sits("mal.lory")
-    assert "As Employee · invited by Ada Okafor" in await owner.text("/organizations/")
+    page = await owner.text("/organizations/")
+    assert "As Employee · invited by Ada Okafor" in page and "1 invitation for you" in page.replace('<span class="visually-hidden">', "")
     assert "Northwind" not in await thief.text("/organizations/")
     assert (await thief.post(f"/invitations/{row.id}/answer/", answer="accept")).status_code == 404
     assert await owner.does(f"/invitations/{row.id}/answer/", answer="decline") == "/organizations/?done=declined"
@@ -656,7 +657,7 @@ async def test_whoever_runs_the_installation_sees_no_organisation_from_inside(si
     await treasury.wallet("Secret vault")
     await person(runtime, "Root", "Operator", platform_admin=True)
     desk, ada = await sits("root.operator"), await sits("ada.okafor")
-    for path in ("/", "/members/", "/wallets/", "/audit-log/"):
+    for path in ("/", "/members/", "/wallets/", "/audit-log/", "/organizations/"):
         assert (await desk.get(path)).headers["location"] == "/platform/"
     status = await desk.text("/platform/")
     assert "mongodb" in status and "Organisations" in status and "Secret vault" not in status
