@@ -441,3 +441,11 @@ async def test_a_person_with_everything_in_excess_still_has_a_page(visitor: http
         assert answer.status_code == 200 and "<b>L" not in answer.text and "<script><" not in answer.text
     assert "41 sessions" in words(await visitor.get("/security/sessions/"))
     assert await OneTimeToken.find({"purpose": OneTimePurpose.SECOND_STEP}).count() == 0
+
+
+async def test_whoever_has_no_password_is_not_asked_for_one(visitor: httpx.AsyncClient, treasury: Treasury) -> None:
+    await log_in(visitor)
+    await User.get_pymongo_collection().update_one({"_id": treasury.admin.id}, {"$set": {"password_hash": None}})
+    security, confirm = await visitor.get("/security/"), await visitor.get("/confirm/")
+    assert "Choose one by mail" in security.text and (await visitor.get("/security/password/")).status_code == 302
+    assert 'type="password"' not in confirm.text and "Log in anew" in words(confirm)
