@@ -53,12 +53,21 @@ def _all(options: argparse.Namespace) -> list[Verdict]:
             verdicts = try_together(chosen, folder, environment)
             left = [mutant for mutant in chosen if mutant not in {verdict.mutant for verdict in verdicts}]
             reach = _reach(left, folder, environment, options.known) if left else {}
-            for number, mutant in enumerate(left):
+            for number, verdict in enumerate(run.try_live(left, reach, folder, environment)):
+                verdicts.append(verdict)
+                _tell(f"{number + 1}/{len(left)}", verdict)
+            tried = {verdict.mutant for verdict in verdicts}
+            for mutant in left:
+                if mutant in tried:
+                    continue
                 verdict = run.try_one(mutant, reach, folder, environment)
                 verdicts.append(verdict)
-                told = "killed" if verdict.killed else "LIVED "
-                print(f"{number + 1}/{len(left)} {told} {verdict.seconds:5.1f} s  {mutant.name}  [{verdict.by}]", flush=True)
+                _tell("alone", verdict)
     return verdicts
+
+
+def _tell(where: str, verdict: Verdict) -> None:
+    print(f"{where} {'killed' if verdict.killed else 'LIVED '} {verdict.seconds:5.1f} s  {verdict.mutant.name}  [{verdict.by}]", flush=True)
 
 
 def _reach(left: list[Mutant], folder: Path, environment: dict[str, str], known: Path | None) -> run.Reach:

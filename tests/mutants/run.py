@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,10 +86,7 @@ def preload() -> None:
 
 def pytest_in(folder: Path, arguments: Sequence[str], environment: dict[str, str], timeout_s: float = GIVE_UP_S) -> tuple[int, str]:
     """The exit code and what it wrote, from a child that begins with what was preloaded."""
-    output = folder / "output.txt"
-    child = os.fork()
-    if child == 0:
-        _become_pytest(folder, arguments, environment, output)
+    child, output = start_pytest(folder, arguments, environment)
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -98,6 +96,15 @@ def pytest_in(folder: Path, arguments: Sequence[str], environment: dict[str, str
     os.kill(child, 9)
     os.waitpid(child, 0)
     return 1, "timed out"
+
+
+def start_pytest(folder: Path, arguments: Sequence[str], environment: dict[str, str]) -> tuple[int, Path]:
+    """The process, and the file that it writes to."""
+    output = folder / "output.txt"
+    child = os.fork()
+    if child == 0:
+        _become_pytest(folder, arguments, environment, output)
+    return child, output
 
 
 def _become_pytest(folder: Path, arguments: Sequence[str], environment: dict[str, str], output: Path) -> None:
@@ -115,9 +122,26 @@ def _become_pytest(folder: Path, arguments: Sequence[str], environment: dict[str
         sys.path[:] = [str(folder), *(path for path in sys.path if Path(path or ".").resolve() != ROOT)]
         import pytest
 
-        code = int(pytest.main(["-q", "--show-capture=no", "-p", "no:cacheprovider", "--rootdir", str(folder), *arguments]))
-        sys.stdout.flush()
+        code = int(
+            pytest.main(
+                [
+                    "-q",
+                    "--show-capture=no",
+                    "-p",
+                    "no:cacheprovider",
+                    "-W",
+                    "ignore::pytest.PytestAssertRewriteWarning",
+                    "--rootdir",
+                    str(folder),
+                    *arguments,
+                ]
+            )
+        )
+    except BaseException:
+        traceback.print_exc()
     finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(code)
 
 
@@ -163,6 +187,50 @@ def _telling(path: Path, functions: set[str], folder: Path) -> bytes:
 
 def _decorated(node: ast.stmt) -> bool:
     return bool(getattr(node, "decorator_list", None))
+
+
+def try_live(mutants: Sequence[Mutant], reach: Reach, folder: Path, environment: dict[str, str]) -> Iterator[Verdict]:
+    """All of them in as few processes as it takes. Those that cannot be tried so are left out."""
+    rows = []
+    for number, mutant in enumerate(mutants):
+        tests = _ordered(reach.get(f"{mutant.file}:{mutant.function}", []))
+        if tests:
+            names = [test for _, test in tests]
+            rows.append(
+                {"number": number, "file": mutant.file, "source": mutant.source(folder), "tests": names, "seconds": [row[0] for row in tests]}
+            )
+    while rows:
+        asked, told = folder / "asked.json", folder / "verdicts.jsonl"
+        asked.write_text(json.dumps(rows))
+        told.write_text("")
+        names = sorted({test.split("::")[0] for row in rows for test in row["tests"]})
+        arguments = ["-p", "tests.mutants.live", "--timeout", "60", *names]
+        child, output = start_pytest(folder, arguments, environment | {"COFFER_MUTANTS": str(asked), "COFFER_VERDICTS": str(told)})
+        read, done = 0, False
+        while not done:
+            done = os.waitpid(child, os.WNOHANG)[0] != 0
+            for line in told.read_text().splitlines()[read:]:
+                read += 1
+                row = json.loads(line)
+                if row["verdict"] in ("killed", "lived"):
+                    yield Verdict(mutants[row["number"]], row["verdict"] == "killed", row["seconds"], row["by"])
+            time.sleep(0.2)
+        if read == 0:
+            sys.stdout.write(output.read_text()[-3_000:])
+            return
+        rows = rows[read:]
+
+
+def _ordered(tests: list[tuple[float, str]]) -> list[tuple[float, str]]:
+    """The matrix first, of one module at a time; a minute's worth."""
+    ranked = sorted(tests, key=lambda row: (not row[1].startswith("tests/authorization/test_operations"), row[0]))
+    chosen, spent = [], 0.0
+    for seconds, test in ranked:
+        if chosen and spent + seconds > AT_MOST_S:
+            break
+        chosen.append((seconds, test))
+        spent += seconds
+    return chosen
 
 
 def try_one(mutant: Mutant, reach: Reach, folder: Path, environment: dict[str, str]) -> Verdict:
