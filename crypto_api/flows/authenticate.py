@@ -3,13 +3,14 @@
 Rights are read afresh every time, so that an ended session or a changed role counts from the next request on.
 """
 
+import asyncio
 from datetime import datetime
 
 from crypto_api.flows.access_tokens import AccessTokens
 from crypto_api.flows.note_seen import note_seen
 from crypto_api.identity import service as identity
 from crypto_api.identity import store as identities
-from crypto_api.identity.documents import Session
+from crypto_api.identity.documents import Session, User
 from crypto_api.identity.errors import InvalidToken
 from crypto_api.identity.rules import hash_token
 from crypto_api.identity.types import STRONG
@@ -57,19 +58,26 @@ async def authenticate_session(session_id: str, now: datetime) -> Principal:
 
 async def _principal(session: Session, expires_at: datetime) -> Principal:
     """InvalidToken for somebody whose account is suspended or gone: it counts for a session that was open before, too."""
-    user = await identities.user(session.user_id)
+    user, membership, organization = await _standing(session)
     if user is None or user.suspended_at is not None:
         raise InvalidToken
     if session.org_id is None:
         role = Role.PLATFORM_ADMIN if user.platform_admin else None
         return Principal(session.user_id, None, role, PERMISSIONS[role] if role else frozenset(), session.id, expires_at)
-    membership = await organizations.membership(session.org_id, session.user_id)
     if membership is None:
         return Principal(session.user_id, None, None, frozenset(), session.id, expires_at)
-    organization = await organizations.get(membership.org_id)
     denied = denied_in(session, membership, organization)
     permissions = frozenset() if denied else await permissions_of(membership.org_id, membership.role)
     return Principal(session.user_id, membership.org_id, membership.role, permissions, session.id, expires_at, denied)
+
+
+async def _standing(session: Session) -> tuple[User | None, Membership | None, Organization | None]:
+    """The person, and what they are where the session acts: read at the same time, since every request waits for it."""
+    if session.org_id is None:
+        return await identities.user(session.user_id), None, None
+    return await asyncio.gather(
+        identities.user(session.user_id), organizations.membership(session.org_id, session.user_id), organizations.get(session.org_id)
+    )
 
 
 async def permissions_of(org_id: str, role: str) -> frozenset[Permission]:
