@@ -23,11 +23,11 @@ from tests.authorization import cells as expected
 from tests.authorization import product
 from tests.authorization.bodies import Request, request_for
 from tests.authorization.cells import OPEN, Cells
-from tests.authorization.conftest import BEHIND_A_PROXY, house, told
+from tests.authorization.conftest import BEHIND_A_PROXY, house, quiet, told
 from tests.authorization.house import Answer, House, Person
 from tests.authorization.product import Operation
 
-__all__ = ["house"]
+__all__ = ["house", "quiet"]  # fixtures
 
 CELLS = expected.operations()
 CANARY = "canary-5f1c"
@@ -277,7 +277,7 @@ def names() -> list[str]:
 async def besieged(house: House, name: str) -> AsyncIterator[Siege]:
     """A valid request of somebody who may, in an organisation of their own, to begin with."""
     cells, operation = CELLS[name], product.operations()[name]
-    org_id = await house.organization()
+    org_id = await house.organization(chart=True)
     role = Role.ADMIN if Role.ADMIN in cells.may else cells.may[0]
     person = await house.in_role(org_id, role)
     watch.found.clear()

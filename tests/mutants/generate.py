@@ -24,10 +24,29 @@ REFUSALS = {
 """`if …: raise` of one of these is a check that may be forgotten."""
 
 REFUSING = {"to_log_in", "_go", "render"}  # what a page answers to whoever may not see it
-ALWAYS = {"_denied": "return None", "is_approved": "return True", "permissions_of": "return GRANTABLE", "_refusal": "return None",
-          "origin_allowed": "return True", "matches": "return True", "check_gift": "return None", "check_take": "return None",
-          "require_standing": "return None", "require_approval": "return None"}  # fmt: skip
+ALWAYS = {
+    "denied_in": "return None",
+    "permissions_of": "return GRANTABLE",
+    "permissions_in": "return GRANTABLE",
+    "is_approved": "return True",
+    "require_approval": "return None",
+    "require_standing": "return None",
+    "origin_allowed": "return True",
+    "matches": "return True",
+    "signed_by_key": "return True",
+    "check_gift": "return None",
+    "check_take": "return None",
+    "_refusal": "return None",
+    "_still_belongs": "return True",
+    "sees": "return True",
+    "governs": "return True",
+    "shows": "return True",
+    "may_become": "return True",
+}
 """Functions that decide, and what each says when it decides nothing."""
+
+LESS = ("Denied.", "Principal(session.user_id, None, None")
+"""What a decision about rights gives to whoever has none at the moment."""
 
 SIGNED_IN = '__import__("crypto_api.http.permissions", fromlist=["x"]).signed_in'
 PERSONAL = '__import__("crypto_api.dashboard.access", fromlist=["x"]).personal'
@@ -194,6 +213,8 @@ def _checks(source: Source) -> Iterator[Mutant]:
                 body = next(row for row in node.body if not (isinstance(row, ast.Expr) and isinstance(row.value, ast.Constant)))
                 at = source.span(body)[0]
                 yield source.mutant("check", node, name, f"decides nothing: {ALWAYS[name]}", Edit(at, at, f"{ALWAYS[name]}\n{' ' * body.col_offset}"))
+            case ast.BinOp(op=ast.BitAnd(), right=ast.Name(id="GRANTABLE")):
+                yield source.mutant("check", node, source.inside[node], "platform permissions stay in", source.replaced(node, source.text(node.left)))
             case ast.If() if refused := _refuses(node):
                 yield source.mutant(
                     "check",
@@ -213,6 +234,8 @@ def _refuses(node: ast.If) -> str:
         return f"raise {name}" if name in REFUSALS else ""
     if isinstance(first, ast.Return) and isinstance(first.value, ast.Call) and _called(first.value) in REFUSING - {"render"}:
         return f"return {_called(first.value)}(…)"
+    if isinstance(first, ast.Return) and isinstance(first.value, ast.Attribute | ast.Call) and ast.unparse(first.value).startswith(LESS):
+        return f"return {ast.unparse(first.value)}"[:60]
     return ""
 
 

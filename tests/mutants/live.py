@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
-FIRST_S, AT_MOST_S = 12.0, 60.0
+AT_MOST_S = 60.0
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -25,7 +25,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     items = {item.nodeid: item for item in session.items}
     with Path(os.environ["COFFER_VERDICTS"]).open("a") as verdicts:
         for row in json.loads(Path(os.environ["COFFER_MUTANTS"]).read_text()):
-            told = _try(row, [items[name] for name in row["tests"] if name in items], row["seconds"])
+            told = _try(row, [items[name] for name in row["tests"] if name in items])
             verdicts.write(json.dumps({"number": row["number"], **told}) + "\n")
             verdicts.flush()
             if told["verdict"] == "left something behind":
@@ -34,7 +34,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     return True
 
 
-def _try(row: dict[str, Any], tests: list[pytest.Item], seconds: list[float]) -> dict[str, Any]:
+def _try(row: dict[str, Any], tests: list[pytest.Item]) -> dict[str, Any]:
     began = time.monotonic()
     originals = _swapped(row["file"], row["source"])
     if not originals:

@@ -196,9 +196,8 @@ def try_live(mutants: Sequence[Mutant], reach: Reach, folder: Path, environment:
         tests = _ordered(reach.get(f"{mutant.file}:{mutant.function}", []))
         if tests:
             names = [test for _, test in tests]
-            rows.append(
-                {"number": number, "file": mutant.file, "source": mutant.source(folder), "tests": names, "seconds": [row[0] for row in tests]}
-            )
+            source = mutant.source(folder)
+            rows.append({"number": number, "file": mutant.file, "source": source, "tests": names})
     while rows:
         asked, told = folder / "asked.json", folder / "verdicts.jsonl"
         asked.write_text(json.dumps(rows))
