@@ -160,6 +160,7 @@ async def _answers(opens: Opens, secret: str) -> Window:
 async def test_a_role_is_edited_and_counts_in_an_open_window(opens: Opens, treasury: Treasury, relay: None) -> None:
     eve = await treasury.member("Eve", "Berg", Role.USER)
     ada, hers = await opens("ada.okafor", "/roles/add/"), await opens("eve.berg", "/organization/")
+    await hers.is_live()
     await ada.page.fill("#name", "Clerk")
     await ada.page.check("input[value='transactions.read']")
     await ada.page.click("text=Make the role")
@@ -168,8 +169,9 @@ async def test_a_role_is_edited_and_counts_in_an_open_window(opens: Opens, treas
     await ada.page.check("label:has-text('Clerk') input")
     await ada.page.click("text=Change the role")
     await expect(ada.page.locator("main")).to_contain_text("The role was changed.")
-    await hers.go("/transactions/")
+    await expect(hers.page.locator("h1")).to_have_text("Not for your role")  # by itself: its line was cut
     await expect(hers.page.locator(".person-role")).to_have_text("Clerk")
+    await hers.go("/transactions/")
     await hers.is_live()
     await ada.go("/roles/")
     await ada.page.click("#role-rows a")
@@ -177,7 +179,7 @@ async def test_a_role_is_edited_and_counts_in_an_open_window(opens: Opens, treas
     await ada.page.uncheck("input[value='transactions.read']")
     await ada.page.click("button:has-text('Save')")
     await expect(ada.page.locator("#role-rows")).to_contain_text("1 member")
-    await expect(hers.page.locator("h1")).to_have_text("Not for your role")  # by itself: its line was cut
+    await expect(hers.page.locator("h1")).to_have_text("Not for your role")
     await expect(hers.page.locator(SHELL)).to_contain_text("Wallets")
     ada.faults.found = [fault for fault in ada.faults.found if "403" not in fault]  # Chromium reports the answer itself
 
