@@ -205,6 +205,10 @@ async def test_an_ethereum_account_is_linked_and_signs_in(window: Window, treasu
     await expect(page.locator("h1")).to_have_text("Second step")
     await fill_in(page, otp=await code_of(secret or ""))
     await expect(page.locator("h1")).to_have_text("Journal")
+    await window.go("/security/")
+    await page.click("#ethereum summary")
+    await page.click("text=Yes, remove it")
+    await expect(page.locator("#ethereum")).to_contain_text("None yet.")
     refusals(window)
 
 

@@ -449,3 +449,17 @@ async def test_whoever_has_no_password_is_not_asked_for_one(visitor: httpx.Async
     security, confirm = await visitor.get("/security/"), await visitor.get("/confirm/")
     assert "Choose one by mail" in security.text and (await visitor.get("/security/password/")).status_code == 302
     assert 'type="password"' not in confirm.text and "Log in anew" in words(confirm)
+
+
+async def test_nobody_removes_their_last_way_in(visitor: httpx.AsyncClient, treasury: Treasury) -> None:
+    now, user = treasury.now, treasury.admin
+    await log_in(visitor)
+    await User.get_pymongo_collection().update_one({"_id": user.id}, {"$set": {"password_hash": None}})
+    await Passkey(id="k" * 22, created_at=now, user_id=user.id, name="Laptop", public_key=b"x", sign_count=0).insert()
+    refused = await send(visitor, f"/security/passkeys/{'k' * 22}/remove/", "/profile/")
+    assert refused.status_code == 409 and "Nothing else opens this account" in words(refused)
+    account = await EthereumAccount(id="eip155:1:0x1", created_at=now, user_id=user.id, address="0x1", chain_id=1).insert()
+    assert (await send(visitor, f"/security/passkeys/{'k' * 22}/remove/", "/profile/")).status_code == 302
+    kept = await send(visitor, f"/security/ethereum/{account.id}/remove/", "/profile/")
+    assert "Nothing else opens this account" in words(await visitor.get(kept.headers["location"]))
+    assert await Passkey.find_all().count() == 0 and await EthereumAccount.find_all().count() == 1
