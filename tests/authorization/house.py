@@ -131,18 +131,18 @@ class House:
         now, name = self.now, new_id("u").replace("_", "-")
         org_of_session = session_org or org_id
         refresh, cookie = new_token(), new_token()
-        account = User(
-            id=new_id("usr"),
-            created_at=now,
-            username=name,
-            email=f"{name}@example.com",
-            first_name="Ada",
-            last_name="Byron",
-            password_hash=await self._hash(),
-            email_verified_at=now,
-            platform_admin=role == Role.PLATFORM_ADMIN,
-            **(user or {}),
-        )
+        whole: Body = {
+            "id": new_id("usr"),
+            "created_at": now,
+            "username": name,
+            "email": f"{name}@example.com",
+            "first_name": "Ada",
+            "last_name": "Byron",
+            "password_hash": await self._hash(),
+            "email_verified_at": now,
+            "platform_admin": role == Role.PLATFORM_ADMIN,
+        }
+        account = User(**(whole | (user or {})))
         granted = [] if approvals is None and not fresh else approvals if approvals is not None else self.approvals(org_of_session)
         values: Body = {
             "id": new_id("ses"),
