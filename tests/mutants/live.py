@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
+from tests.mutants.generate import ROOT
+
 AT_MOST_S = 60.0
 
 
@@ -36,7 +38,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
 
 def _try(row: dict[str, Any], tests: list[pytest.Item]) -> dict[str, Any]:
     began = time.monotonic()
-    originals = _swapped(row["file"], row["source"])
+    originals = swapped(row["file"], row["source"])
     if not originals:
         return {"verdict": "not a function", "by": "", "seconds": 0.0}
     found: pytest.Item | None = None
@@ -65,9 +67,9 @@ def _fails(item: pytest.Item) -> bool:
     return any(report.failed for report in reports)
 
 
-def _swapped(file: str, source: str) -> list[tuple[FunctionType, CodeType]]:
+def swapped(file: str, source: str) -> list[tuple[FunctionType, CodeType]]:
     """Every live function whose code is another in `source`, with the code that it had."""
-    path = Path.cwd() / file
+    path = ROOT / file
     before = dict(_codes(compile(path.read_bytes(), str(path), "exec")))
     after = dict(_codes(compile(source, str(path), "exec")))
     changed = {key: after[key] for key in before.keys() & after.keys() if before[key] != after[key]}
