@@ -1,5 +1,7 @@
 """A person registers, and with an organisation's name founds it: account, organisation, its ADMIN and its chart of accounts at once or not at all."""
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,10 +40,16 @@ async def register_openly(door: Door, person: NewUser, password: str, *, organiz
     user = await identity.prepare(person, password, door.bcrypt_cost, now)
     if await identities.registered_as(user.username) is not None:
         raise UsernameTaken
+    known = await identities.user_by_email(user.email) is not None
+    organization: Organization | None = None
     try:
-        organization = await door.uow.run(_storing(user, organization_name, now))
-    except EmailTaken:
-        await _shadow(door, user, now)
+        if not known:
+            organization = await door.uow.run(_storing(user, organization_name, now))
+    except EmailTaken:  # by somebody at the same moment
+        known = True
+    if known:
+        # the organisation of a shadow is founded as well, beside it, and dropped: it costs as much time as one that stays
+        await asyncio.gather(_shadow(door, user, now), _dropped(door, user, organization_name, now))
         return Registered(user, new_id("org") if organization_name else None)
     await door.jobs.put(SendVerificationMail(user_id=user.id))
     security.info("registered", user_id=user.id, org_id=organization.id if organization else None)
@@ -71,11 +79,26 @@ def _storing(user: User, organization_name: str | None, now: datetime) -> Callab
             subject=("user", user.id),
             actor_id=user.id,
         )
-        # last: an address that is taken costs as much time as one that is not
         await identity.register(session, user)
         return organization
 
     return work
+
+
+class _Dropped(Exception):
+    """Nothing of the unit of work stays."""
+
+
+async def _dropped(door: Door, user: User, organization_name: str | None, now: datetime) -> None:
+    if organization_name is None:
+        return
+
+    async def work(session: Session) -> None:
+        await found(session, user, NewOrganization(organization_name), now)
+        raise _Dropped
+
+    with contextlib.suppress(_Dropped):
+        await door.uow.run(work)
 
 
 async def _shadow(door: Door, user: User, now: datetime) -> None:
