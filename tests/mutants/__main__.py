@@ -79,22 +79,35 @@ def _reach(left: list[Mutant], folder: Path, environment: dict[str, str], known:
     return reach
 
 
+HEAD = """# Mutants of the walls
+
+Each mutant takes one wall away: an organisation that drops out of a query, a guard that is left off an operation, page or console, a check that
+lets everybody through, a session or secret that counts although it has ended. It is found when a test fails with it and passes without it.
+`python -m tests.mutants --report docs/security-mutants.md` tries all of them, in a copy of the tree, and writes this page; a few are tried by
+`tests/mutants/test_sample.py` every time.
+"""
+
+
 def report(verdicts: list[Verdict]) -> str:
     counted = Counter((verdict.mutant.area, verdict.killed) for verdict in verdicts)
-    rows = [
-        "| area | tried | killed |",
-        "|---|---|---|",
-        *(f"| {area} | {counted[area, True] + counted[area, False]} | {counted[area, True]} |" for area in sorted({area for area, _ in counted})),
-        "",
-        "| mutant | found by |",
-        "|---|---|",
-    ]
-    for verdict in sorted(verdicts, key=lambda verdict: (verdict.mutant.file, verdict.mutant.line)):
+    areas = {"query": "conditions of queries", "access": "guards of operations, pages and consoles", "check": "checks and decisions"}
+    rows = [HEAD, "| what is taken away | tried | found |", "|---|---|---|"]
+    rows += [f"| {areas[area]} | {counted[area, True] + counted[area, False]} | {counted[area, True]} |" for area in areas]
+    rows.append(f"| together | {len(verdicts)} | {sum(verdict.killed for verdict in verdicts)} |")
+    rows += ["", "## Not found", "", *(_not_found(verdicts) or ["None."]), "", "## Tried", "", "| file | mutant | functions |", "|---|---|---|"]
+    grouped: dict[tuple[str, str], Counter[str]] = {}
+    for verdict in verdicts:
         mutant = verdict.mutant
-        what = mutant.what.replace("|", "\\|")
-        found = f"`{verdict.by}`" if verdict.killed else f"**lived**: {verdict.by}"
-        rows.append(f"| `{mutant.file}` {mutant.function}: {what} | {found} |")
+        what = "never refuses: `if …: raise`" if mutant.what.startswith("never refuses") else mutant.what
+        grouped.setdefault((mutant.file, what), Counter())[mutant.function] += 1
+    for (file, what), functions in sorted(grouped.items()):
+        named = ", ".join(name if count == 1 else f"{name} ({count})" for name, count in sorted(functions.items()))
+        rows.append(f"| `{file}` | {what.replace('|', '/')} | {named} |")
     return "\n".join(rows) + "\n"
+
+
+def _not_found(verdicts: list[Verdict]) -> list[str]:
+    return [f"- `{row.mutant.file}` {row.mutant.function}, {row.mutant.what}: {row.by}" for row in verdicts if not row.killed]
 
 
 if __name__ == "__main__":
