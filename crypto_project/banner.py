@@ -20,13 +20,13 @@ def demo_panel(shell: Shell) -> Panel:
 
 
 def serve_panel(shell: Shell) -> Panel:
-    hint = Text("The first person registers through the API (/api/auth/register/). Ctrl-C stops everything.", style="dim")
+    hint = Text("The first person registers at /register/. Ctrl-C stops everything.", style="dim")
     return Panel(Group(_facts(shell), "", hint), title="Coffer", expand=False, padding=(1, 2))
 
 
 def _facts(shell: Shell) -> Table:
     facts = Table.grid(padding=(0, 3))
-    facts.add_row("open", Text(shell.base_url, style=f"bold link {shell.base_url}"))
+    facts.add_row("open", Text(shell.page_url, style=f"bold link {shell.page_url}"))
     facts.add_row("API", f"{shell.base_url}/api/docs")
     facts.add_row("data", f"{shell.data_dir}" + (" (removed at the end)" if shell.ephemeral else ""))
     facts.add_row("logs", str(shell.log_dir))

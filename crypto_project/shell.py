@@ -127,7 +127,7 @@ class Shell:
             "MONGODB_URI": addresses.mongodb_uri,
             "REDIS_URL": addresses.redis_url,
             "LOG_DIR": str(self.log_dir),
-            "FRONTEND_URL": configured.frontend_url or self.base_url,
+            "FRONTEND_URL": configured.frontend_url or self.page_url,
             "BACKEND_URL": configured.backend_url or self.base_url,
             "ALLOWED_HOSTS": configured.allowed_hosts or f"{self.options.host},127.0.0.1,localhost",
             **installation_keys(self.data_dir, secret_key=self.options.configured.secret_key, master_key=self.options.configured.master_key),
@@ -159,6 +159,11 @@ class Shell:
     def config(self) -> Config:
         """The settings that the processes have, for what happens in this one."""
         return config_of(self.env)
+
+    @property
+    def page_url(self) -> str:
+        """Where people open it: under a name, since a passkey belongs to a name and never to an IP address."""
+        return self.base_url.replace("//127.0.0.1:", "//localhost:")
 
     def ready_document(self) -> dict[str, Any]:
         addresses = self.addresses
