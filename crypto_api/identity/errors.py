@@ -160,10 +160,3 @@ class TooManyEthereumAccounts(Conflict):
 
     def __init__(self, at_most: int) -> None:
         super().__init__(f"There are {at_most} Ethereum accounts, which is as many as an account can have. Unlink one first.")
-
-
-class NotYourself(Conflict):
-    code = "not_yourself"
-
-    def __init__(self) -> None:
-        super().__init__("Nobody suspends their own account.")
