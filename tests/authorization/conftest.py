@@ -82,7 +82,7 @@ def every_query_names_the_organisation() -> Iterator[None]:
     assert guard.violations == []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
     """No logs: ten thousand requests and what each of them is told would be a third of the work."""
     logging.disable(logging.CRITICAL)
@@ -92,8 +92,8 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-@pytest.fixture(scope="module")
-async def house(quiet: None, addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+@pytest.fixture(scope="session")
+async def house(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     TALLY.began = min(TALLY.began, time.monotonic())
     folder, name = tmp_path_factory.mktemp("house"), f"test_matrix_{secrets.token_hex(6)}"
     client = connect(addresses.mongodb_uri)
@@ -122,10 +122,9 @@ async def house(quiet: None, addresses: Addresses, tmp_path_factory: pytest.Temp
             yield House(runtime, base_url, http)
     finally:
         await node.stop()
-        await client.drop_database(name)
-        await client.close()
+        await client.close()  # the database goes with its server: dropping one of this size takes longer than making it
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def casting(house: House) -> Casting:
     return Casting(house, await house.organization(chart=True), await house.organization(chart=True))

@@ -25,7 +25,7 @@ BY_COOKIE = {"cookie", "cookie_of_nobody", "cookie_from_another_site", "cookie_w
 AS_SOMEBODY_WHO_MAY = {*BY_COOKIE, "no_ticket", "used_ticket", "wrong_ticket", "ticket_from_another_site", "access_token"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def sockets(house: House) -> AsyncIterator[str]:
     async with EventHub(house.runtime.frames, house.runtime.clock) as hub, serving(house.runtime, hub) as address:
         yield address
