@@ -19,6 +19,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     _now.clear()
     yield
     _found.setdefault(item.nodeid, {"seconds": 0.0})["reached"] = sorted(_now)
+    if len(_found) % 20 == 0:
+        _write()  # what is known so far counts, should the rest take too long
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -28,4 +30,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish() -> None:
+    _write()
+
+
+def _write() -> None:
     Path(os.environ["COFFER_REACH"]).write_text(json.dumps(_found))
