@@ -10,6 +10,7 @@
 import argparse
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.mutants import run
@@ -52,28 +53,39 @@ def _all(options: argparse.Namespace) -> list[Verdict]:
         with run.servers() as environment:
             verdicts = try_together(chosen, folder, environment)
             left = [mutant for mutant in chosen if mutant not in {verdict.mutant for verdict in verdicts}]
-            reach = _reach(left, folder, environment, options.known) if left else {}
-            for number, verdict in enumerate(run.try_live(left, reach, folder, environment)):
-                verdicts.append(verdict)
-                _tell(f"{number + 1}/{len(left)}", verdict)
-            tried = {verdict.mutant for verdict in verdicts}
-            for mutant in left:
-                if mutant in tried:
-                    continue
-                verdict = run.try_one(mutant, reach, folder, environment)
-                verdicts.append(verdict)
-                _tell("alone", verdict)
-    return verdicts
+            return verdicts + _in_stages(left, folder, environment, options.known)
 
 
-def _tell(where: str, verdict: Verdict) -> None:
-    print(f"{where} {'killed' if verdict.killed else 'LIVED '} {verdict.seconds:5.1f} s  {verdict.mutant.name}  [{verdict.by}]", flush=True)
+def _in_stages(left: list[Mutant], folder: Path, environment: dict[str, str], known: Path | None) -> list[Verdict]:
+    """What lives through the tests of one stage is tried against those of the next."""
+    found: dict[Mutant, Verdict] = {mutant: Verdict(mutant, False, 0.0, "no test runs through it") for mutant in left}
+    for stage, tests in enumerate(run.STAGES):
+        alive = [mutant for mutant in left if not found[mutant].killed]
+        if not alive:
+            break
+        reach = _reach(alive, tests, folder, environment, known.with_suffix(f".{stage}.json") if known else None)
+        reached = [mutant for mutant in alive if reach.get(f"{mutant.file}:{mutant.function}")]
+        print(f"stage {stage + 1}: {len(alive)} mutants alive, {len(reached)} of them run through by {', '.join(tests)}", flush=True)
+        tried = set()
+        for number, verdict in enumerate(run.try_live(reached, reach, folder, environment)):
+            _take(f"{number + 1}/{len(reached)}", verdict, found)
+            tried.add(verdict.mutant)
+        for mutant in reached:
+            if mutant not in tried:
+                _take("alone", run.try_one(mutant, reach, folder, environment), found)
+    return list(found.values())
 
 
-def _reach(left: list[Mutant], folder: Path, environment: dict[str, str], known: Path | None) -> run.Reach:
+def _take(where: str, verdict: Verdict, found: dict[Mutant, Verdict]) -> None:
+    found[verdict.mutant] = verdict
+    told = "killed" if verdict.killed else "lives"
+    print(f"{where} {told} {verdict.seconds:5.1f} s  {verdict.mutant.name}  [{verdict.by}]", flush=True)
+
+
+def _reach(alive: list[Mutant], tests: Sequence[str], folder: Path, environment: dict[str, str], known: Path | None) -> run.Reach:
     if known is not None and known.exists():
-        return {function: [(row[0], row[1]) for row in tests] for function, tests in json.loads(known.read_text()).items()}
-    reach = run.reach_of(left, folder, environment)
+        return {function: [(row[0], row[1]) for row in rows] for function, rows in json.loads(known.read_text()).items()}
+    reach = run.reach_of(alive, tests, folder, environment)
     if known is not None:
         known.write_text(json.dumps(reach))
     return reach
