@@ -8,6 +8,8 @@ from django.core.management.base import BaseCommand
 from crypto_project.npm import NpmFailed, ensure_npm_parts
 from crypto_project.vendor_assets import UnknownIcon, ensure_vendor_assets
 
+WORKERS_MAX = 4  # each starts servers of its own
+
 
 class Command(BaseCommand):
     help = "Runs every test (pytest). All arguments are pytest's."
@@ -21,4 +23,11 @@ class Command(BaseCommand):
         except (NpmFailed, UnknownIcon) as problem:
             sys.exit(f"manage.py test: {problem}")
         # A process of its own: this one has read its settings, and the tests bring theirs.
-        os.execv(sys.executable, [sys.executable, "-m", "pytest", *argv[2:]])
+        os.execv(sys.executable, [sys.executable, "-m", "pytest", *_beside_each_other(argv[2:]), *argv[2:]])
+
+
+def _beside_each_other(arguments: list[str]) -> list[str]:
+    """The whole suite runs on several cores, a file at a time; for part of it the servers of one run are enough."""
+    if arguments:
+        return []
+    return ["--numprocesses", str(min(os.cpu_count() or 1, WORKERS_MAX)), "--dist", "loadfile"]
