@@ -58,7 +58,9 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Emb
     ensure_npm_parts()
     folder = tmp_path_factory.mktemp("servers")
     # somebody who runs the tests again and again keeps the servers running and names them here
-    running = {name: os.environ[f"COFFER_TEST_{name.upper()}"] for name in ("mongodb_uri", "redis_url") if f"COFFER_TEST_{name.upper()}" in os.environ}
+    running = {
+        name: os.environ[f"COFFER_TEST_{name.upper()}"] for name in ("mongodb_uri", "redis_url") if f"COFFER_TEST_{name.upper()}" in os.environ
+    }
     configured = Configured.model_construct(**running)
     embedded = EmbeddedServers(folder / "data", folder / "logs", configured=configured, chain=None, test_commands=True)
     async with embedded:

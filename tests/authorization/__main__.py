@@ -62,4 +62,4 @@ if __name__ == "__main__":
     if "--missing" in sys.argv:
         sys.stdout.write(missing())
     else:
-        raise SystemExit(pytest.main(["tests/authorization", "-q", *sys.argv[1:]]))
+        raise SystemExit(pytest.main(["tests/authorization", "-q", "-p", "no:xdist", *sys.argv[1:]]))

@@ -12,6 +12,7 @@ import aiohttp
 import orjson
 import pytest
 import structlog
+from beanie import init_beanie
 
 from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config
@@ -92,7 +93,7 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def house(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     TALLY.began = min(TALLY.began, time.monotonic())
     folder, name = tmp_path_factory.mktemp("house"), f"test_matrix_{secrets.token_hex(6)}"
@@ -125,6 +126,12 @@ async def house(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) 
         await client.close()  # the database goes with its server: dropping one of this size takes longer than making it
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+async def bound(house: House) -> None:
+    """Documents belong to the database that bound them last: another file may have had its turn since."""
+    await init_beanie(database=house.runtime.database, document_models=DOCUMENTS, skip_indexes=True)
+
+
+@pytest.fixture(scope="module")
 async def casting(house: House) -> Casting:
     return Casting(house, await house.organization(chart=True), await house.organization(chart=True))

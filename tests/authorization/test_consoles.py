@@ -19,13 +19,15 @@ from tests.authorization.conftest import Tally, told
 from tests.authorization.house import House
 from tests.sockets.conftest import serving
 
+pytestmark = pytest.mark.usefixtures("bound")
+
 CELLS = expected.consoles()
 OTHER_SITE = "http://elsewhere.example"
 BY_COOKIE = {"cookie", "cookie_of_nobody", "cookie_from_another_site", "cookie_without_origin"}
 AS_SOMEBODY_WHO_MAY = {*BY_COOKIE, "no_ticket", "used_ticket", "wrong_ticket", "ticket_from_another_site", "access_token"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def sockets(house: House) -> AsyncIterator[str]:
     async with EventHub(house.runtime.frames, house.runtime.clock) as hub, serving(house.runtime, hub) as address:
         yield address

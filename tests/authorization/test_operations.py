@@ -17,6 +17,8 @@ from tests.authorization.house import Answer, House, differences
 from tests.authorization.objects import PERSONAL, absent
 from tests.authorization.product import Operation
 
+pytestmark = pytest.mark.usefixtures("bound")
+
 CELLS = expected.operations()
 REQUEST_ID = {"X-Request-Id": "same"}
 _wanted = [name for name in os.environ.get("COFFER_MATRIX", "").split(",") if name]

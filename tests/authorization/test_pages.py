@@ -19,6 +19,8 @@ from tests.authorization.forms import FORMS, Form
 from tests.authorization.house import Answer, House, differences
 from tests.authorization.objects import KINDS, PERSONAL, absent
 
+pytestmark = pytest.mark.usefixtures("bound")
+
 CELLS = expected.pages()
 _wanted = [name for name in os.environ.get("COFFER_MATRIX", "").split(",") if name]
 _CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"|"X-CSRFToken": ?"[^"]*"|req_[a-z0-9]+')

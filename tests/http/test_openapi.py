@@ -10,7 +10,20 @@ from crypto_api.http import api as http_api
 from crypto_api.http.permissions import OPEN, SIGNED_IN, requires
 from crypto_api.organizations.types import Permission
 
-OPEN_OPERATIONS = {"register", "verify_email", "log_in", "refresh", "get_health"}
+OPEN_OPERATIONS = {
+    "begin_passkey_login",
+    "begin_wallet_login",
+    "forgot_password",
+    "get_health",
+    "log_in",
+    "log_in_by_passkey",
+    "log_in_by_wallet",
+    "refresh",
+    "register",
+    "resend_verification",
+    "reset_forgotten_password",
+    "verify_email",
+}
 
 
 async def test_the_schema_and_its_pages_are_served_under_the_policy(client: httpx.AsyncClient) -> None:

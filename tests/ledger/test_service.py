@@ -298,14 +298,18 @@ async def test_what_movements_are_booked_on_stays(runtime: Runtime, org: str) ->
     with pytest.raises(AccountInUse):
         await runtime.uow.run(lambda session: service.remove_account(session, org, accounts["1900"], NOW))
     with pytest.raises(AccountInUse):
-        await runtime.uow.run(lambda session: service.update_account(session, org, accounts["1100"], name="x", parent_code="1000", active=False, now=NOW))
+        await runtime.uow.run(
+            lambda session: service.update_account(session, org, accounts["1100"], name="x", parent_code="1000", active=False, now=NOW)
+        )
 
 
 @pytest.mark.parametrize(("parent", "code"), [("4100", "cycle"), ("1000", "wrong_type"), ("7777", "unknown_account")])
 async def test_a_parent_is_of_the_same_type_and_above(runtime: Runtime, org: str, parent: str, code: str) -> None:
     accounts = {row.code: row for row in await store.accounts(org)}
     with pytest.raises(InvalidInput) as refused:
-        await runtime.uow.run(lambda session: service.update_account(session, org, accounts["4000"], name="Income", parent_code=parent, active=True, now=NOW))
+        await runtime.uow.run(
+            lambda session: service.update_account(session, org, accounts["4000"], name="Income", parent_code=parent, active=True, now=NOW)
+        )
     assert refused.value.errors[0].code == code
 
 

@@ -95,7 +95,7 @@ class AuditFailureRead(ReadSchema):
 
 class AuditVerifyRead(ReadSchema):
     ok: bool
-    checked: int = Field(description="Records that are sealed.")
+    checked: int = Field(description="Records that are sealed.", examples=[4_812])
     waiting: int = Field(description="Records that are not sealed yet: written a moment ago.")
     head_seq: int = Field(
         description="Note it down with its hash, outside: `manage.py verify_audit --head` checks that the chain still goes through it."

@@ -43,8 +43,8 @@ class ChangePassword(RequestSchema):
 class EditProfile(RequestSchema):
     """What is left out stays as it is."""
 
-    first_name: Line | None = None
-    last_name: Line | None = None
+    first_name: Line | None = Field(default=None, examples=["Ada"])
+    last_name: Line | None = Field(default=None, examples=["Byron"])
     username: Annotated[str, StringConstraints(max_length=100), AfterValidator(_username)] | None = None
     email: Email | None = Field(default=None, description="Counts once the link in the mail to it is opened. Needs a step-up for `security`.")
 
