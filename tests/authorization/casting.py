@@ -59,6 +59,10 @@ class Casting:
             self._objects[kind] = await KINDS[kind](self.house, self.foreign, owner)
         return self._objects[kind]
 
+    async def furnish(self) -> None:
+        """Something of every kind in the foreign organisation, so that there is something to be seen by mistake."""
+        await asyncio.gather(*(self.foreign_object(kind) for kind in KINDS))
+
     async def fresh(self, column: str, cells: Cells) -> Asker:
         return await self.cast(column, cells, await self.house.organization(chart=needs_chart(cells)))
 

@@ -134,4 +134,6 @@ async def bound(house: House) -> None:
 
 @pytest.fixture(scope="module")
 async def casting(house: House) -> Casting:
-    return Casting(house, await house.organization(chart=True), await house.organization(chart=True))
+    made = Casting(house, await house.organization(chart=True), await house.organization(chart=True))
+    await made.furnish()
+    return made

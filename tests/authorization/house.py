@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ AT_ONCE = 24
 UNWATCHED = {"audit_records", "audit_queue", "sessions"}
 IGNORED_HEADERS = {"Date", "Content-Length"}
 
+_ORGANIZATION = re.compile(r"\borg_[0-9a-z]{26}\b")
 Body = dict[str, Any]
 
 
@@ -221,6 +223,11 @@ Factory = Callable[[House, str, Person], Awaitable[str]]
 
 def random_address() -> str:
     return "0x" + random.randbytes(20).hex()
+
+
+def organizations_in(answer: Answer) -> set[str]:
+    """The ids of organisations that a good answer tells."""
+    return set(_ORGANIZATION.findall(answer.content.decode(errors="replace"))) if answer.status < 300 else set()
 
 
 def differences(before: Mapping[str, list[Any]], after: Mapping[str, list[Any]]) -> list[str]:

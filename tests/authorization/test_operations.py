@@ -13,7 +13,7 @@ from tests.authorization.bodies import Request, request_for
 from tests.authorization.casting import Asker, Casting, needs_chart
 from tests.authorization.cells import COLUMNS, PASS, ROLES, STEP_UP_COLUMNS, Cells
 from tests.authorization.conftest import Tally, told
-from tests.authorization.house import Answer, House, differences
+from tests.authorization.house import Answer, House, differences, organizations_in
 from tests.authorization.objects import PERSONAL, absent
 from tests.authorization.product import Operation
 
@@ -83,7 +83,10 @@ class Trial:
 
     async def _shared_cell(self, column: str) -> None:
         asker = await self.casting.asker(column, self.cells)
-        self._judge(column, await self._send(await self._request(asker), asker))
+        answer = await self._send(await self._request(asker), asker)
+        self._judge(column, answer)
+        if column != "admin_elsewhere" and self.cells.kind != "platform":
+            self.faults += [f"{column}: shows {other}" for other in organizations_in(answer) - {asker.org_id}]
 
     async def _fresh_cell(self, column: str) -> None:
         asker = await self.casting.fresh(column, self.cells)

@@ -16,7 +16,7 @@ from tests.authorization.casting import Asker, Casting
 from tests.authorization.cells import PAGE_COLUMNS, PASS, ROLES, STEP_UP_COLUMNS, Cells
 from tests.authorization.conftest import Tally, told
 from tests.authorization.forms import FORMS, Form
-from tests.authorization.house import Answer, House, differences
+from tests.authorization.house import Answer, House, differences, organizations_in
 from tests.authorization.objects import KINDS, PERSONAL, absent
 
 pytestmark = pytest.mark.usefixtures("bound")
@@ -92,7 +92,10 @@ class Visit:
         fresh = self._is_fresh(method, column)
         who = self._who(column)
         asker = await (self.casting.fresh(who, self.cells) if fresh else self.casting.asker(who, self.cells))
-        self._judge(method, column, await self._send(method, column, asker, await self._path(asker)))
+        answer = await self._send(method, column, asker, await self._path(asker))
+        self._judge(method, column, answer)
+        if method == "GET" and column != "admin_elsewhere" and self.cells.kind != "platform":
+            self.faults += [f"{column}: shows {other}" for other in organizations_in(answer) - {asker.org_id}]
 
     async def _send(self, method: str, column: str, asker: Asker, path: str) -> Answer:
         headers = {}
