@@ -23,26 +23,25 @@ _PRODUCT = tuple(str(_ROOT / folder) + "/" for folder in ("crypto_api", "workers
 TENANT_COLLECTIONS = {document.Settings.name for document in DOCUMENTS if document.TENANT}  # type: ignore[attr-defined]
 APPEND_ONLY = {"audit_records", "audit_seals"}
 
-# Functions of a store or of reports/.
+# Functions of a slice's store, or of reports/: a function of the same name elsewhere does not cross.
 CROSSING = {
-    "queued": "the seals of the audit log are made for all",
-    "sealed_organizations": "which chains there are, for the operator's verification",
-    "custom_roles_among": "open consoles of many organisations check again what their people may",
-    "invitation_by_token": "whoever shows the token does not know the organisation yet",
-    "invitation_for": "the invited person, by their own address",
-    "open_invitations_for": "which organisations have invited this address",
-    "invitations_without_mail": "the sweep of mails that have not left",
-    "failed_since_by_kind": "how many failed, for the operator of the installation",
-    "memberships_of": "which organisations a person may enter",
-    "memberships_of_people": "open consoles of many organisations; how many organisations an account has",
-    "memberships_by_user": "which organisations these people may enter",
-    "pending": "the relay numbers the events of all",
-    "oldest_pending": "whether the relay works",
-    "running_since_before": "the sweep of tasks that hang",
-    "head": "asks by the organisation's own id",
-    "heads": "asks by the organisations' own ids",
-    "stored_of_network": "ids that begin with the organisation",
-    "in_block": "a block concerns everybody in it",
+    "audit:queued": "the seals of the audit log are made for all",
+    "audit:sealed_organizations": "which chains there are, for the operator's verification",
+    "organizations:custom_roles_among": "open consoles of many organisations check again what their people may",
+    "organizations:invitation_by_token": "whoever shows the token does not know the organisation yet",
+    "organizations:invitation_for": "the invited person, by their own address",
+    "organizations:open_invitations_for": "which organisations have invited this address",
+    "organizations:invitations_without_mail": "the sweep of mails that have not left",
+    "tasks:failed_since_by_kind": "how many failed, for the operator of the installation",
+    "organizations:memberships_of": "which organisations a person may enter",
+    "organizations:memberships_of_people": "open consoles of many organisations; how many organisations an account has",
+    "events:pending": "the relay numbers the events of all",
+    "events:oldest_pending": "whether the relay works",
+    "tasks:running_since_before": "the sweep of tasks that hang",
+    "events:head": "asks by the organisation's own id",
+    "events:heads": "asks by the organisations' own ids",
+    "transactions:stored_of_network": "ids that begin with the organisation",
+    "transactions:in_block": "a block concerns everybody in it",
 }
 CROSSING_SUFFIXES = ("_on_network", "_of_network", "_in_block")  # the follower's, since a chain is the same for all
 
@@ -179,7 +178,7 @@ def _asked_by() -> tuple[str | None, bool]:
             if place in WHOLE:
                 return None, True
             of_store = place.endswith(("/store.py", "_store.py")) or place.startswith("crypto_api/reports/")
-            crosses = crosses or (of_store and (name in CROSSING or name.endswith(CROSSING_SUFFIXES)))
+            crosses = crosses or (of_store and (f"{Path(place).parent.name}:{name}" in CROSSING or name.endswith(CROSSING_SUFFIXES)))
             if nearest is None or nearest.startswith("mongodb_config/"):
                 nearest = f"{place.removeprefix('crypto_api/')}:{name}"
         frame = frame.f_back  # type: ignore[assignment]

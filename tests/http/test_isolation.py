@@ -1,5 +1,6 @@
 """Two organisations on one installation: what belongs to the other one does not exist."""
 
+import ast
 from typing import Any
 
 import httpx
@@ -11,9 +12,10 @@ from crypto_api.tasks.documents import Task
 from crypto_api.tasks.types import TaskStatus
 from crypto_api.transactions.documents import Transaction
 from crypto_api.wallets.documents import Wallet
+from tests.architecture.reading import ROOT, functions
 from tests.http.conftest import Join, Person, wallet_body
 from tests.http.world import stored_transaction
-from tests.tenant_guard import guard
+from tests.tenant_guard import CROSSING, guard
 
 HEADERS = {"X-Request-Id": "same"}
 
@@ -135,3 +137,9 @@ async def test_the_guard_sees_a_query_without_organisation(join: Join, monkeypat
     assert (await ada.http.get(f"/api/wallets/{wallet}/")).status_code == 200
     assert [violation.split(":")[0] for violation in guard.violations] == ["wallets/store.py"]
     guard.violations.clear()
+
+
+def test_what_may_cross_exists() -> None:
+    """A name that no store has any more would let the next function of that name cross."""
+    places = {f"{path.parent.name}:{node.name}" for path in (ROOT / "crypto_api").rglob("*.py") for node in functions(ast.parse(path.read_text()))}
+    assert set(CROSSING) <= places
