@@ -4,7 +4,7 @@
 --area A       query, access or check
 --list         what there is, without trying
 --report FILE  a table of all verdicts, in Markdown
---known FILE   keeps what each test runs through, so that a second run need not find it out again
+--known FILE   keeps what each test runs through and each verdict, so that a run that was interrupted goes on where it was
 """
 
 import argparse
@@ -58,22 +58,56 @@ def _all(options: argparse.Namespace) -> list[Verdict]:
 
 def _in_stages(left: list[Mutant], folder: Path, environment: dict[str, str], known: Path | None) -> list[Verdict]:
     """What lives through the tests of one stage is tried against those of the next."""
+    kept = Kept(known.with_suffix(".verdicts.jsonl") if known else None)
     found: dict[Mutant, Verdict] = {mutant: Verdict(mutant, False, 0.0, "no test runs through it") for mutant in left}
     for stage, tests in enumerate(run.STAGES):
         alive = [mutant for mutant in left if not found[mutant].killed]
         if not alive:
             break
+        for mutant in alive:
+            if earlier := kept.of(stage, mutant):
+                found[mutant] = earlier
+        alive = [mutant for mutant in alive if kept.of(stage, mutant) is None]
+        if not alive:
+            continue
         reach = _reach(alive, tests, folder, environment, known.with_suffix(f".{stage}.json") if known else None)
         reached = [mutant for mutant in alive if reach.get(f"{mutant.file}:{mutant.function}")]
         print(f"stage {stage + 1}: {len(alive)} mutants alive, {len(reached)} of them run through by {', '.join(tests)}", flush=True)
         tried = set()
         for number, verdict in enumerate(run.try_live(reached, reach, folder, environment)):
             _take(f"{number + 1}/{len(reached)}", verdict, found)
+            kept.add(stage, verdict)
             tried.add(verdict.mutant)
         for mutant in reached:
             if mutant not in tried:
-                _take("alone", run.try_one(mutant, reach, folder, environment), found)
+                verdict = run.try_one(mutant, reach, folder, environment)
+                _take("alone", verdict, found)
+                kept.add(stage, verdict)
     return list(found.values())
+
+
+class Kept:
+    """Verdicts by stage, in a file that survives the run."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        lines = path.read_text().splitlines() if path and path.exists() else []
+        self._rows = {(row["stage"], row["mutant"]): row for row in map(json.loads, lines)}
+
+    def of(self, stage: int, mutant: Mutant) -> Verdict | None:
+        row = self._rows.get((stage, _key(mutant)))
+        return Verdict(mutant, row["killed"], row["seconds"], row["by"]) if row else None
+
+    def add(self, stage: int, verdict: Verdict) -> None:
+        if self._path is None:
+            return
+        row = {"stage": stage, "mutant": _key(verdict.mutant), "killed": verdict.killed, "seconds": verdict.seconds, "by": verdict.by}
+        with self._path.open("a") as rows:
+            rows.write(json.dumps(row) + "\n")
+
+
+def _key(mutant: Mutant) -> str:
+    return f"{mutant.name} @{mutant.edits[0].start}"  # a line may have two
 
 
 def _take(where: str, verdict: Verdict, found: dict[Mutant, Verdict]) -> None:
