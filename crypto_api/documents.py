@@ -1,5 +1,6 @@
 """Every document of the product: the one place where they are listed."""
 
+from crypto_api.address_book.documents import Payee
 from crypto_api.audit.documents import AuditQueued, AuditRecord, AuditSeal
 from crypto_api.chains.documents import ChainBlock, ChainCursor, TokenContract
 from crypto_api.classification.documents import Counterparty
@@ -9,6 +10,8 @@ from crypto_api.idempotency.documents import IdempotentRequest
 from crypto_api.identity.documents import Attempts, DueMail, EthereumAccount, KnownDevice, OneTimeToken, Passkey, Session, SigningKey, User
 from crypto_api.ledger.documents import Account, AccountBalance, JournalEntry
 from crypto_api.organizations.documents import Company, CustomRole, Invitation, Membership, Organization
+from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
+from crypto_api.policies.documents import OrganizationPolicy
 from crypto_api.prices.documents import ManualPrice, OraclePrice
 from crypto_api.tasks.documents import Task
 from crypto_api.transactions.documents import Transaction
@@ -48,5 +51,11 @@ DOCUMENTS: list[type[BaseDocument]] = [
     Account,
     JournalEntry,
     AccountBalance,
+    Payee,
+    OrganizationPolicy,
+    Payment,
+    NonceSlot,
+    SenderLane,
+    PaymentAttempt,
     Task,
 ]

@@ -18,7 +18,7 @@ from pymongo import monitoring
 from crypto_api.documents import DOCUMENTS
 
 _ROOT = Path(__file__).resolve().parent.parent
-_PRODUCT = tuple(str(_ROOT / folder) + "/" for folder in ("crypto_api", "workers", "crypto_project", "mongodb_config"))
+_PRODUCT = tuple(str(_ROOT / folder) + "/" for folder in ("crypto_api", "workers", "signer", "crypto_project", "mongodb_config"))
 
 TENANT_COLLECTIONS = {document.Settings.name for document in DOCUMENTS if document.TENANT}  # type: ignore[attr-defined]
 APPEND_ONLY = {"audit_records", "audit_seals"}

@@ -27,6 +27,23 @@ SUBJECTS: tuple[tuple[str, tuple[tuple[Permission, str, str], ...]], ...] = (
             (_P.WALLETS_READ, "See wallets", "Names, addresses and what they hold."),
             (_P.WALLETS_WRITE, "Manage wallets", "Add, rename, pause and remove them. A stored key stays hidden."),
             (_P.BLOCKCHAIN_READ, "See networks", "Which chains are watched and how far they were read."),
+            (_P.CONTRACTS_READ, "See contracts", "Registered contracts, their interface and source."),
+            (_P.CONTRACTS_WRITE, "Manage contracts", "Register, verify and call them. A call that changes something is a payment."),
+            (_P.INBOX_READ, "See open issues", "What does not agree yet, and why."),
+            (_P.INBOX_WRITE, "Resolve open issues", "Apply a remedy, or waive with a reason."),
+        ),
+    ),
+    (
+        "Payments",
+        (
+            (_P.PAYMENTS_READ, "See payments", "What is to be paid, by whom it was approved, and how far it is."),
+            (_P.PAYMENTS_PREPARE, "Prepare payments", "Draft, simulate and submit them, speed them up and cancel them."),
+            (_P.PAYMENTS_APPROVE, "Approve payments", "What others prepared; never their own. Managers: up to the limit of the policy."),
+            (_P.ADDRESS_BOOK_READ, "See the address book", "Who may be paid, and at which address."),
+            (_P.ADDRESS_BOOK_WRITE, "Keep the address book", "Add, change and remove payees. Each needs another person's verification."),
+            (_P.ADDRESS_BOOK_VERIFY, "Verify payees", "Say that an address is the payee's. Never one that they wrote down themselves."),
+            (_P.POLICIES_READ, "See payment policies", "Limits, approvals and delays."),
+            (_P.POLICIES_WRITE, "Change payment policies", "Propose changes and confirm those of others."),
         ),
     ),
     (

@@ -26,6 +26,18 @@ class Permission(StrEnum):
     PRICES_READ = "prices.read"
     PRICES_WRITE = "prices.write"
     BLOCKCHAIN_READ = "blockchain.read"
+    PAYMENTS_READ = "payments.read"
+    PAYMENTS_PREPARE = "payments.prepare"
+    PAYMENTS_APPROVE = "payments.approve"
+    ADDRESS_BOOK_READ = "address_book.read"
+    ADDRESS_BOOK_WRITE = "address_book.write"
+    ADDRESS_BOOK_VERIFY = "address_book.verify"
+    POLICIES_READ = "policies.read"
+    POLICIES_WRITE = "policies.write"
+    CONTRACTS_READ = "contracts.read"
+    CONTRACTS_WRITE = "contracts.write"
+    INBOX_READ = "inbox.read"
+    INBOX_WRITE = "inbox.write"
     DASHBOARD_READ = "dashboard.read"
     TASKS_READ = "tasks.read"
     CONSOLES_READ = "consoles.read"
@@ -61,9 +73,19 @@ _READS = frozenset(
 
 PERMISSIONS: Mapping[str, frozenset[Permission]] = {
     Role.ADMIN: GRANTABLE,
-    Role.MANAGER: _READS | {Permission.CONSOLES_READ, Permission.WALLETS_WRITE, Permission.EMPLOYEES_VERIFY},
-    Role.ACCOUNTANT: _READS | {Permission.TRANSACTIONS_WRITE, Permission.LEDGER_WRITE, Permission.PRICES_WRITE, Permission.WALLETS_WRITE},
-    Role.APPROVER: _READS,
+    Role.MANAGER: _READS | {Permission.CONSOLES_READ, Permission.WALLETS_WRITE, Permission.EMPLOYEES_VERIFY, Permission.PAYMENTS_APPROVE},
+    Role.ACCOUNTANT: _READS
+    | {
+        Permission.TRANSACTIONS_WRITE,
+        Permission.LEDGER_WRITE,
+        Permission.PRICES_WRITE,
+        Permission.WALLETS_WRITE,
+        Permission.PAYMENTS_PREPARE,
+        Permission.ADDRESS_BOOK_WRITE,
+        Permission.CONTRACTS_WRITE,
+        Permission.INBOX_WRITE,
+    },
+    Role.APPROVER: _READS | {Permission.PAYMENTS_APPROVE, Permission.ADDRESS_BOOK_VERIFY},
     Role.AUDITOR: _READS | {Permission.AUDIT_READ},
     Role.USER: frozenset({Permission.ORGANIZATION_READ}),
     Role.CLIENT: frozenset(),
@@ -73,8 +95,8 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
 
 ABOUT: Mapping[str, str] = {
     Role.ADMIN: "Everything in the organisation.",
-    Role.MANAGER: "Own team: verifies and removes employees; reads the rest.",
-    Role.ACCOUNTANT: "Books, invoices, reports, tax and classification.",
+    Role.MANAGER: "Own team: verifies and removes employees; approves payments up to a limit; reads the rest.",
+    Role.ACCOUNTANT: "Books, invoices, reports, tax and classification; prepares payments.",
     Role.APPROVER: "Approves what others prepared; prepares nothing.",
     Role.AUDITOR: "Reads everything, the audit log too; changes nothing.",
     Role.USER: "An employee: own profile, own wallets, own payslips.",

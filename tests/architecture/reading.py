@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PRODUCT = ("crypto_api", "workers", "mongodb_config", "crypto_project")
+PRODUCT = ("crypto_api", "workers", "signer", "mongodb_config", "crypto_project")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

@@ -23,7 +23,7 @@ STAGES = (
 )
 """What lives through one is tried against the next."""
 LEFT_OUT = ("tests/http/test_hostile_input.py", "tests/mutants", "tests/dashboard/test_browser")
-OURS = ("tests", "crypto_api", "crypto_project", "mongodb_config", "workers")
+OURS = ("tests", "crypto_api", "crypto_project", "mongodb_config", "signer", "workers")
 STATEFUL = ("__main__", "channels", "django", "ninja", "servestatic", "structlog")  # they keep what they were told when they were imported
 FIRST_S, AT_MOST_S, GIVE_UP_S, REACH_S = 8.0, 60.0, 150, 1_200
 LINKED = (".venv", "node_modules")

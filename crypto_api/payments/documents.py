@@ -1,0 +1,127 @@
+from datetime import datetime
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from crypto_api.kit.amounts import StoredDecimal
+from crypto_api.payments.types import Approval, Attempt, Call, Fees, Hold, Origin, PaymentKind, PaymentState, Way
+from mongodb_config.base_document import SharedDocument, TenantDocument
+
+
+class Payment(TenantDocument):
+    """The intent to pay, and how far it has come."""
+
+    origin: Origin
+    kind: PaymentKind
+    way: Way
+    network: str
+    chain_id: int
+    wallet_id: str
+    from_address: str  # EIP-55
+    payee_address: str  # EIP-55: who is paid, or the contract that is called
+    payee_id: str | None = None  # entry of the address book
+    payee_name: str = ""
+    asset: str  # symbol of a listed asset
+    token_contract: str | None = None  # None: the coin
+    decimals: int
+    raw_amount: str  # base units
+    amount: StoredDecimal
+    call: Call
+    description: str = ""
+    value: StoredDecimal | None = None  # in the functional currency when it was prepared; None: unpriced, which is above every limit
+    value_currency: str
+    prepared_by: str
+    payload_hash: str | None = None  # EIP-712 digest of what is approved, once it has left DRAFT
+    policy_version: int = 0  # the policy under which it was last judged
+
+    state: PaymentState = PaymentState.DRAFT
+    holds: list[Hold] = []
+    reason: str = ""  # in a sentence, for each state and hold
+    warnings: list[str] = []  # look-alike, first payment to this address, …: shown to whoever approves
+    approvals: list[Approval] = []
+    approved_at: datetime | None = None
+    not_before: datetime | None = None  # cooling-off or delay
+    due_at: datetime | None  # when the sweeper looks at it next; None: it has ended
+    deadline_at: datetime | None = None  # after it a person is asked
+    cancel_requested_by: str | None = None
+    tries: int = 0
+
+    nonce: int | None = None
+    attempt_number: int = 0  # of the last attempt in its slot
+    hash: str | None = None  # of the attempt that was mined, else of the last one sent
+    block_number: int | None = None
+    block_hash: str | None = None
+    gas_fee_raw: str | None = None  # wei
+    ended_at: datetime | None = None
+    updated_at: datetime
+    version: int = 1  # grows with every change: the ETag, and what compare-and-set compares
+
+    class Settings:
+        name = "payments"
+        indexes = [
+            IndexModel(
+                [("org_id", ASCENDING), ("origin.kind", ASCENDING), ("origin.id", ASCENDING), ("origin.component", ASCENDING)],
+                unique=True,
+                name="org_origin",
+            ),
+            IndexModel([("org_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="org_latest"),
+            IndexModel([("org_id", ASCENDING), ("state", ASCENDING), ("created_at", DESCENDING)], name="org_state"),
+            IndexModel([("org_id", ASCENDING), ("hash", ASCENDING)], name="org_hash"),
+            IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}, name="due"),
+        ]
+
+
+class NonceSlot(SharedDocument):
+    """Shared: a nonce belongs to the address on its chain, whoever holds a key to it. `_id` is `eip155:<chain id>:<address>:<nonce>`."""
+
+    chain_id: int
+    address: str  # EIP-55
+    nonce: int
+    owner_org_id: str
+    payment_id: str
+    live: bool = True  # False: settled by a receipt in a final block
+
+    class Settings:
+        name = "nonce_slots"
+        indexes = [
+            IndexModel([("chain_id", ASCENDING), ("address", ASCENDING), ("nonce", DESCENDING)], unique=True, name="sender_nonce"),
+            IndexModel([("payment_id", ASCENDING)], unique=True, partialFilterExpression={"live": True}, name="live_payment"),
+        ]
+
+
+class SenderLane(SharedDocument):
+    """Shared: as slots are. `_id` is `eip155:<chain id>:<address>`. One at a time hands out its nonces; a fencing number tells an old hand."""
+
+    chain_id: int
+    address: str
+    fence: int = 0
+    frozen_reason: str | None = None  # a nonce was used by a transaction that is not ours: a person looks first
+
+    class Settings:
+        name = "sender_lanes"
+
+
+class PaymentAttempt(TenantDocument):
+    """One transaction in a payment's slot. It is planned, then signed, then sent; the signed bytes are stored before they are sent for the first
+    time, and only those bytes are ever sent. `_id` is `<payment id>:<number>`."""
+
+    payment_id: str
+    number: int  # 0 for the first
+    purpose: Attempt
+    chain_id: int
+    from_address: str
+    nonce: int
+    call: Call
+    fees: Fees
+    raw: str | None = None  # 0x…, once signed
+    hash: str | None = None
+    signed_at: datetime | None = None
+    first_sent_at: datetime | None = None
+    last_sent_at: datetime | None = None
+    sends: int = 0
+
+    class Settings:
+        name = "payment_attempts"
+        indexes = [
+            IndexModel([("org_id", ASCENDING), ("payment_id", ASCENDING), ("number", ASCENDING)], unique=True, name="org_payment_number"),
+            IndexModel([("chain_id", ASCENDING), ("hash", ASCENDING)], partialFilterExpression={"hash": {"$type": "string"}}, name="chain_hash"),
+        ]

@@ -1,0 +1,53 @@
+"""What an approval is over, as EIP-712 typed data: the one form that is shown, hashed, signed and checked again by the signer."""
+
+from typing import Any
+
+from eth_account.messages import encode_typed_data
+from eth_utils.crypto import keccak
+
+from crypto_api.kit.ethereum import ZERO_ADDRESS
+from crypto_api.payments.documents import Payment
+
+_DOMAIN_TYPE = [{"name": "name", "type": "string"}, {"name": "version", "type": "string"}, {"name": "chainId", "type": "uint256"}]
+_PAYMENT_TYPE = [
+    {"name": "organization", "type": "string"},
+    {"name": "payment", "type": "string"},
+    {"name": "purpose", "type": "string"},
+    {"name": "from", "type": "address"},
+    {"name": "payee", "type": "address"},
+    {"name": "asset", "type": "string"},
+    {"name": "token", "type": "address"},
+    {"name": "amount", "type": "uint256"},
+    {"name": "to", "type": "address"},
+    {"name": "value", "type": "uint256"},
+    {"name": "data", "type": "bytes"},
+]
+
+
+def typed_data(payment: Payment) -> dict[str, Any]:
+    """For `eth_signTypedData_v4`. `token` is the zero address for the coin; `to`, `value` and `data` are the call itself."""
+    origin = payment.origin
+    return {
+        "types": {"EIP712Domain": _DOMAIN_TYPE, "Payment": _PAYMENT_TYPE},
+        "primaryType": "Payment",
+        "domain": {"name": "Coffer", "version": "1", "chainId": payment.chain_id},
+        "message": {
+            "organization": payment.org_id,
+            "payment": payment.id,
+            "purpose": ":".join(part for part in (origin.kind, origin.id, origin.component) if part),
+            "from": payment.from_address,
+            "payee": payment.payee_address,
+            "asset": payment.asset,
+            "token": payment.token_contract or ZERO_ADDRESS,
+            "amount": int(payment.raw_amount),
+            "to": payment.call.to,
+            "value": int(payment.call.value_raw),
+            "data": payment.call.data,
+        },
+    }
+
+
+def digest(payment: Payment) -> str:
+    """The 32 bytes that are signed, 0x…"""
+    message = encode_typed_data(full_message=typed_data(payment))
+    return "0x" + keccak(b"\x19" + message.version + message.header + message.body).hex()

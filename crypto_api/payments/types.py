@@ -1,0 +1,172 @@
+"""What a payment is, and the ports through which its machine reaches the world.
+
+    DRAFT → PENDING_APPROVAL → APPROVED → SIGNED → BROADCAST → MINED → CONFIRMED
+    and REJECTED, CANCELLED, FAILED, REPLACED
+
+Each step is stored before the next is tried. The chain's own nonce rule makes two payments impossible: a payment holds one nonce slot, and
+another opens only after that one is settled by a cancellation or a reverted receipt.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+BUMP_PERCENT = 12.5  # how much more a replacement bids, on both fees: geth refuses less than 10 %
+BUMPS_MAX = 6
+
+
+class PaymentState(StrEnum):
+    DRAFT = "DRAFT"
+    PENDING_APPROVAL = "PENDING_APPROVAL"
+    APPROVED = "APPROVED"
+    SIGNED = "SIGNED"
+    BROADCAST = "BROADCAST"
+    MINED = "MINED"
+    CONFIRMED = "CONFIRMED"
+    REJECTED = "REJECTED"
+    CANCELLED = "CANCELLED"
+    FAILED = "FAILED"  # mined and reverted: its gas is spent, nothing else
+    REPLACED = "REPLACED"  # the person's wallet sent something else in its place
+
+
+ENDED = frozenset(
+    {PaymentState.CONFIRMED, PaymentState.REJECTED, PaymentState.CANCELLED, PaymentState.FAILED, PaymentState.REPLACED},
+)
+HOLDS_SLOT = frozenset({PaymentState.SIGNED, PaymentState.BROADCAST, PaymentState.MINED})
+
+
+class PaymentKind(StrEnum):
+    TRANSFER = "transfer"  # the coin, or an ERC-20
+    CALL = "call"  # of a registered contract
+
+
+class Way(StrEnum):
+    """Who signs."""
+
+    SIGNER = "signer"  # a key of ours, in the process that alone can open it
+    BROWSER = "browser"  # the person, in their own wallet: the page builds the request, the hash comes back and is matched
+
+
+class Hold(StrEnum):
+    """Why a payment does not go on, although nobody has to do anything wrong for it. More than one may hold it."""
+
+    APPROVALS_MISSING = "approvals_missing"
+    SIGNATURE_MISSING = "signature_missing"  # the policy asks for approvals signed by EIP-712
+    PAYEE_UNVERIFIED = "payee_unverified"
+    COOLING_OFF = "cooling_off"
+    DELAYED = "delayed"
+    OVER_LIMIT = "over_limit"
+    SENDER_FROZEN = "sender_frozen"
+    NO_FUNDS = "no_funds"
+    FEES_TOO_HIGH = "fees_too_high"
+    CHAIN_UNAVAILABLE = "chain_unavailable"
+    SIGNER_UNAVAILABLE = "signer_unavailable"
+    WAITS_FOR_WALLET = "waits_for_wallet"  # the browser wallet has not told a hash yet
+    NEEDS_HUMAN = "needs_human"  # every deadline has passed
+
+
+class Origin(BaseModel):
+    """What the payment is for. (organisation, kind, id, component) is unique: the same thing is never paid twice, whoever asks and how often."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str  # "manual", "contract", "payroll", "refund", …
+    id: str  # of the idempotency key, the payslip, …
+    component: str = ""
+
+
+class Call(BaseModel):
+    """What is executed on the chain. Frozen when the payment leaves DRAFT."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    to: str  # EIP-55: the payee for the coin, the token's contract for an ERC-20
+    value_raw: str  # wei
+    data: str  # 0x…
+
+
+class Fees(BaseModel):
+    """EIP-1559, in wei."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    gas: int
+    max_fee_per_gas: int
+    max_priority_fee_per_gas: int
+
+
+class Decision(StrEnum):
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class Approval(BaseModel):
+    """By whom, over exactly which payload."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user_id: str
+    decision: Decision
+    payload_hash: str  # the EIP-712 digest that was shown
+    at: datetime
+    session_id: str
+    reason: str = ""
+    signer_address: str | None = None  # of the approver's own Ethereum account
+    signature: str | None = None
+
+
+class Attempt(StrEnum):
+    """What an attempt in the payment's nonce slot is to do."""
+
+    PAY = "pay"
+    SPEED_UP = "speed_up"  # the same call with higher fees
+    CANCEL = "cancel"  # nothing, to itself
+
+
+@dataclass(frozen=True, slots=True)
+class SignedBytes:
+    raw: str  # 0x…, exactly what is broadcast
+    hash: str
+
+
+class Signer(Protocol):
+    """The process that holds the keys. It re-reads payment, attempt, slot, policy and approvals itself, and signs what they say or nothing.
+
+    Signing is deterministic: asking again gives the same bytes.
+    """
+
+    async def sign_payment(self, org_id: str, payment_id: str, attempt_id: str) -> SignedBytes:
+        """SigningRefused with why; SignerUnavailable when it cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Of a canonical block."""
+
+    hash: str
+    block_number: int
+    block_hash: str
+    succeeded: bool
+    gas_used: int
+    effective_gas_price: int  # wei
+    l1_fee: int = 0
+
+
+class PaymentChain(Protocol):
+    """One network, as far as payments need it. ChainUnavailable is never a verdict on a payment."""
+
+    async def nonce_at_head(self, address: str) -> int:
+        """How many transactions of `address` are mined: `eth_getTransactionCount` at the latest block, never at `pending`."""
+
+    async def receipts(self, hashes: Sequence[str]) -> dict[str, Receipt]:
+        """Those that stand in a block which our own follower knows as canonical."""
+
+    async def send_raw(self, raw: str) -> None:
+        """Hands it to the node once, without a retry. "already known" and "nonce too low" are no errors: only a receipt is a verdict."""
+
+    async def knows(self, hash_: str) -> bool:
+        """Whether the node has it, mined or waiting."""

@@ -1,0 +1,1 @@
+"""The signer: the one process that can open a key. `manage.py signer`."""
