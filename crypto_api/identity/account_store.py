@@ -74,10 +74,14 @@ async def mark_mail_sent(session: UnitSession, mail_id: str, now: datetime) -> N
 
 # ---- keys that sign access tokens ----------------------------------------------------------------------------------------------
 
+_DATED = {"$type": "date"}
+"""Beside every range of `retired_at`: the index `signs` holds those without a date alone, and MongoDB 8.2 looks for a range of dates in it, too,
+where it finds none."""
+
 
 async def signing_keys(now: datetime, session: UnitSession | None = None) -> list[SigningKey]:
     """Those that sign or still verify, newest first."""
-    where: dict[str, Any] = {"$or": [{"retired_at": None}, {"retired_at": {"$gt": now}}]}
+    where: dict[str, Any] = {"$or": [{"retired_at": None}, {"retired_at": {"$gt": now, **_DATED}}]}
     return await SigningKey.find(where, session=session).sort("-created_at", "-_id").to_list()
 
 
@@ -87,14 +91,14 @@ async def insert_signing_key(session: UnitSession, row: SigningKey) -> None:
 
 async def retire_signing_keys(session: UnitSession, at: datetime) -> list[str]:
     """None signs any more, and none verifies after `at`; those it concerned."""
-    where = {"$or": [{"retired_at": None}, {"retired_at": {"$gt": at}}]}
+    where = {"$or": [{"retired_at": None}, {"retired_at": {"$gt": at, **_DATED}}]}
     concerned = [row.id for row in await SigningKey.find(where, session=session).to_list()]
     await SigningKey.get_pymongo_collection().update_many(where, {"$set": {"retired_at": at}}, session=session)
     return concerned
 
 
 async def delete_signing_keys(session: UnitSession, retired_before: datetime) -> None:
-    await SigningKey.get_pymongo_collection().delete_many({"retired_at": {"$lt": retired_before}}, session=session)
+    await SigningKey.get_pymongo_collection().delete_many({"retired_at": {"$lt": retired_before, **_DATED}}, session=session)
 
 
 async def reseal_signing_key(session: UnitSession, kid: str, sealed: str, resealed: str) -> bool:
