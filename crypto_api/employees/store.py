@@ -49,7 +49,7 @@ async def managers(org_id: str, session: Session | None = None) -> dict[str, str
 
 async def page(org_id: str, where: Row, request: PageRequest) -> Page[Employee]:
     """`where` holds conditions that an edge composed from typed filters; the organisation is added here."""
-    query = {"$and": [{"org_id": org_id}, where]} if where else {"org_id": org_id}
+    query: dict[str, Any] = {"$and": [{"org_id": org_id}, where]}
     rows = await pages.fetch(Employee, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
     return request.page(rows, await Employee.find(query).count() if request.count else None)
 

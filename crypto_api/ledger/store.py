@@ -203,7 +203,7 @@ Row = TypeVar("Row", Account, JournalEntry)
 
 
 async def _page(document: type[Row], org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Row]:
-    query = {"$and": [{"org_id": org_id}, where]} if where else {"org_id": org_id}
+    query: dict[str, Any] = {"$and": [{"org_id": org_id}, where]}
     rows = await pages.fetch(document, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
     more = len(rows) > request.limit
     rows = rows[: request.limit]

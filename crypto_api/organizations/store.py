@@ -284,7 +284,7 @@ async def change_company(session: Session, org_id: str, row: Company, changes: d
 
 async def _page(document: type[Versioned], org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Versioned]:
     """`where` holds conditions that an edge composed from typed filters; the organisation is added here."""
-    query = {"$and": [{"org_id": org_id}, where]} if where else {"org_id": org_id}
+    query: dict[str, Any] = {"$and": [{"org_id": org_id}, where]}
     rows = await pages.fetch(document, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
     return request.page(rows, await document.find(query).count() if request.count else None)
 

@@ -35,7 +35,7 @@ async def by_hash(org_id: str, hash_: str) -> list[Transaction]:
 
 async def page(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Transaction]:
     """`where` holds conditions that an edge composed from typed filters; the organisation is added here."""
-    query = {"$and": [{"org_id": org_id}, where]} if where else {"org_id": org_id}
+    query: dict[str, Any] = {"$and": [{"org_id": org_id}, where]}
     rows = await pages.fetch(Transaction, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
     more = len(rows) > request.limit
     rows = rows[: request.limit]

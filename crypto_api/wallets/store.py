@@ -73,7 +73,7 @@ async def active(org_id: str) -> list[Wallet]:
 
 async def page(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Wallet]:
     """Active wallets. `where` holds conditions that an edge composed from typed filters; the organisation is added here."""
-    query = {"$and": [{"org_id": org_id, "active": True}, where]} if where else {"org_id": org_id, "active": True}
+    query: dict[str, Any] = {"$and": [{"org_id": org_id, "active": True}, where]}
     rows = await pages.fetch(Wallet, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
     return request.page(rows, await Wallet.find(query).count() if request.count else None)
 

@@ -4,19 +4,28 @@
 --area A       query, access or check
 --list         what there is, without trying
 --report FILE  a table of all verdicts, in Markdown
---known FILE   keeps what each test runs through and each verdict, so that a run that was interrupted goes on where it was
+--known FILE   keeps each verdict, and what each test runs through, in files that begin with this name: a run that was interrupted goes on
+               where it was, and what was found is not tried again while its function stays the same. Delete FILE.reach-N.json after
+               adding tests to stage N: they are found then.
 """
 
 import argparse
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from tests.mutants import run
 from tests.mutants.batches import try_together
+from tests.mutants.equivalent import reason_of
 from tests.mutants.generate import Mutant, mutants
 from tests.mutants.run import Verdict
+
+NOT_REACHED = "no test runs through it"
 
 
 def main() -> int:
@@ -38,7 +47,8 @@ def main() -> int:
         if not verdict.killed:
             print(f"LIVED {verdict.mutant.name} ({verdict.by})")
     if options.report:
-        options.report.write_text(report(verdicts))
+        equivalent = [mutant for mutant in mutants() if reason_of(mutant) is not None]
+        options.report.write_text(report(verdicts, equivalent, datetime.now(UTC).date()))
     return 0 if killed == len(verdicts) else 1
 
 
@@ -48,80 +58,107 @@ def _all(options: argparse.Namespace) -> list[Verdict]:
         chosen = [
             mutant
             for number, mutant in enumerate(mutants(folder))
-            if (not options.only or number in options.only) and (not options.area or mutant.area in options.area)
+            if (not options.only or number in options.only) and (not options.area or mutant.area in options.area) and reason_of(mutant) is None
         ]
+        kept = Kept(options.known)
+        known = [verdict for mutant in chosen if (verdict := kept.found(mutant))]
+        left = [mutant for mutant in chosen if mutant not in {verdict.mutant for verdict in known}]
+        print(f"{len(chosen)} mutants, {len(known)} of them found before", flush=True)
+        if not left:
+            return known
         with run.servers() as environment:
-            verdicts = try_together(chosen, folder, environment)
-            left = [mutant for mutant in chosen if mutant not in {verdict.mutant for verdict in verdicts}]
-            return verdicts + _in_stages(left, folder, environment, options.known)
+            together = try_together(left, folder, environment)
+            for verdict in together:
+                kept.add(verdict)
+            left = [mutant for mutant in left if mutant not in {verdict.mutant for verdict in together}]
+            return known + together + _in_stages(left, folder, environment, kept)
 
 
-def _in_stages(left: list[Mutant], folder: Path, environment: dict[str, str], known: Path | None) -> list[Verdict]:
+def _in_stages(left: list[Mutant], folder: Path, environment: dict[str, str], kept: "Kept") -> list[Verdict]:
     """What lives through the tests of one stage is tried against those of the next."""
-    kept = Kept(known.with_suffix(".verdicts.jsonl") if known else None)
-    found: dict[Mutant, Verdict] = {mutant: Verdict(mutant, False, 0.0, "no test runs through it") for mutant in left}
-    for stage, tests in enumerate(run.STAGES):
+    found: dict[Mutant, Verdict] = {mutant: Verdict(mutant, False, 0.0, NOT_REACHED) for mutant in left}
+    for stage, tests in enumerate(run.STAGES, 1):
         alive = [mutant for mutant in left if not found[mutant].killed]
         if not alive:
             break
-        for mutant in alive:
-            if earlier := kept.of(stage, mutant):
-                found[mutant] = earlier
-        alive = [mutant for mutant in alive if kept.of(stage, mutant) is None]
-        if not alive:
-            continue
-        reach = _reach(alive, tests, folder, environment, known.with_suffix(f".{stage}.json") if known else None)
-        reached = [mutant for mutant in alive if reach.get(f"{mutant.file}:{mutant.function}")]
-        print(f"stage {stage + 1}: {len(alive)} mutants alive, {len(reached)} of them run through by {', '.join(tests)}", flush=True)
-        tried = set()
-        for number, verdict in enumerate(run.try_live(reached, reach, folder, environment)):
-            _take(f"{number + 1}/{len(reached)}", verdict, found)
-            kept.add(stage, verdict)
-            tried.add(verdict.mutant)
+        reach = _reach(alive, stage, tests, folder, environment, kept)
+        reached = [mutant for mutant in alive if reach.get(mutant.place)]
+        again = []
         for mutant in reached:
-            if mutant not in tried:
-                verdict = run.try_one(mutant, reach, folder, environment)
-                _take("alone", verdict, found)
-                kept.add(stage, verdict)
+            if earlier := kept.lived(mutant, stage, reach[mutant.place]):
+                found[mutant] = earlier
+            else:
+                again.append(mutant)
+        print(f"stage {stage}: {len(alive)} mutants alive, {len(reached)} of them run through by {', '.join(tests)}", flush=True)
+        for number, verdict in enumerate(_try(again, reach, folder, environment)):
+            found[verdict.mutant] = replace(verdict, stage=stage)
+            kept.add(found[verdict.mutant], reach[verdict.mutant.place])
+            told = "killed" if verdict.killed else "lives"
+            print(f"{number + 1}/{len(again)} {told} {verdict.seconds:5.1f} s  {verdict.mutant.name}  [{verdict.by}]", flush=True)
     return list(found.values())
 
 
+def _try(chosen: list[Mutant], reach: run.Reach, folder: Path, environment: dict[str, str]) -> Iterator[Verdict]:
+    """In one process as far as that goes, the others each in one of their own."""
+    tried = set()
+    for verdict in run.try_live(chosen, reach, folder, environment):
+        tried.add(verdict.mutant)
+        yield verdict
+    for mutant in chosen:
+        if mutant not in tried:
+            yield run.try_one(mutant, reach, folder, environment)
+
+
 class Kept:
-    """Verdicts by stage, in a file that survives the run."""
+    """What is known of the mutants, in files that survive the run. What was found stays found while the function is the same; what lived is tried
+    again once other tests run through it."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        lines = path.read_text().splitlines() if path and path.exists() else []
-        self._rows = {(row["stage"], row["mutant"]): row for row in map(json.loads, lines)}
+        lines = self._file().read_text().splitlines() if path and self._file().exists() else []
+        self._rows: dict[tuple[str, int], dict[str, Any]] = {(row["mutant"], row["stage"]): row for row in map(json.loads, lines)}
 
-    def of(self, stage: int, mutant: Mutant) -> Verdict | None:
-        row = self._rows.get((stage, _key(mutant)))
-        return Verdict(mutant, row["killed"], row["seconds"], row["by"]) if row else None
+    def found(self, mutant: Mutant) -> Verdict | None:
+        rows = (self._rows.get((mutant.key, stage)) for stage in range(1, len(run.STAGES) + 1))
+        return next((_verdict(mutant, row) for row in rows if row and row["killed"]), None)
 
-    def add(self, stage: int, verdict: Verdict) -> None:
+    def lived(self, mutant: Mutant, stage: int, tests: Sequence[tuple[float, str]]) -> Verdict | None:
+        """Through exactly these tests."""
+        row = self._rows.get((mutant.key, stage))
+        return _verdict(mutant, row) if row and row["tests"] == _digest(tests) else None
+
+    def add(self, verdict: Verdict, tests: Sequence[tuple[float, str]] = ()) -> None:
         if self._path is None:
             return
-        row = {"stage": stage, "mutant": _key(verdict.mutant), "killed": verdict.killed, "seconds": verdict.seconds, "by": verdict.by}
-        with self._path.open("a") as rows:
-            rows.write(json.dumps(row) + "\n")
+        row = {"mutant": verdict.mutant.key, "stage": verdict.stage, "killed": verdict.killed, "seconds": verdict.seconds, "by": verdict.by}
+        with self._file().open("a") as rows:
+            rows.write(json.dumps(row | {"tests": _digest(tests)}) + "\n")
+
+    def reach(self, stage: int) -> Path | None:
+        return self._path.with_suffix(f".reach-{stage}.json") if self._path else None
+
+    def _file(self) -> Path:
+        assert self._path is not None
+        return self._path.with_suffix(".verdicts.jsonl")
 
 
-def _key(mutant: Mutant) -> str:
-    return f"{mutant.name} @{mutant.edits[0].start}"  # a line may have two
+def _verdict(mutant: Mutant, row: dict[str, Any]) -> Verdict:
+    return Verdict(mutant, row["killed"], row["seconds"], row["by"], row["stage"])
 
 
-def _take(where: str, verdict: Verdict, found: dict[Mutant, Verdict]) -> None:
-    found[verdict.mutant] = verdict
-    told = "killed" if verdict.killed else "lives"
-    print(f"{where} {told} {verdict.seconds:5.1f} s  {verdict.mutant.name}  [{verdict.by}]", flush=True)
+def _digest(tests: Sequence[tuple[float, str]]) -> str:
+    return sha256("\n".join(sorted(test for _, test in tests)).encode()).hexdigest()[:12]
 
 
-def _reach(alive: list[Mutant], tests: Sequence[str], folder: Path, environment: dict[str, str], known: Path | None) -> run.Reach:
-    if known is not None and known.exists():
-        return {function: [(row[0], row[1]) for row in rows] for function, rows in json.loads(known.read_text()).items()}
+def _reach(alive: list[Mutant], stage: int, tests: Sequence[str], folder: Path, environment: dict[str, str], kept: Kept) -> run.Reach:
+    path = kept.reach(stage)
+    if path is not None and path.exists():
+        known = json.loads(path.read_text())
+        if {mutant.place for mutant in alive} <= set(known["looked_for"]):
+            return {place: [(row[0], row[1]) for row in rows] for place, rows in known["reach"].items()}
     reach = run.reach_of(alive, tests, folder, environment)
-    if known is not None:
-        known.write_text(json.dumps(reach))
+    if path is not None:
+        path.write_text(json.dumps({"looked_for": sorted({mutant.place for mutant in alive}), "reach": reach}))
     return reach
 
 
@@ -132,15 +169,24 @@ lets everybody through, a session or secret that counts although it has ended. I
 `python -m tests.mutants --report docs/security-mutants.md` tries all of them, in a copy of the tree, and writes this page; a few are tried by
 `tests/mutants/test_sample.py` every time.
 """
+AREAS = {"query": "conditions of queries", "access": "guards of operations, pages and consoles", "check": "checks and decisions"}
+STAGES = ("the matrix of roles and operations", "tests of the API and of people, organisations, employees", "all other tests")
 
 
-def report(verdicts: list[Verdict]) -> str:
-    counted = Counter((verdict.mutant.area, verdict.killed) for verdict in verdicts)
-    areas = {"query": "conditions of queries", "access": "guards of operations, pages and consoles", "check": "checks and decisions"}
-    rows = [HEAD, "| what is taken away | tried | found |", "|---|---|---|"]
-    rows += [f"| {areas[area]} | {counted[area, True] + counted[area, False]} | {counted[area, True]} |" for area in areas]
-    rows.append(f"| together | {len(verdicts)} | {sum(verdict.killed for verdict in verdicts)} |")
-    rows += ["", "## Not found", "", *(_not_found(verdicts) or ["None."]), "", "## Tried", "", "| file | mutant | functions |", "|---|---|---|"]
+def report(verdicts: list[Verdict], equivalent: Sequence[Mutant], day: date) -> str:
+    counted = Counter((verdict.mutant.area, verdict.stage if verdict.killed else 0) for verdict in verdicts)
+    spared = Counter(mutant.area for mutant in equivalent)
+    rows = [HEAD, f"Tried on {day:%d %B %Y}. What lives through one set of tests is tried against the next.", ""]
+    rows += [
+        f"| what is taken away | mutants | {' | '.join(f'found by {stage}' for stage in STAGES)} | not found | cannot be found |",
+        "|---" * 7 + "|",
+    ]
+    for areas, name in [*(((area,), name) for area, name in AREAS.items()), (tuple(AREAS), "together")]:
+        figures = [sum(counted[area, stage] for area in areas) for stage in (*range(1, len(STAGES) + 1), 0)]
+        cannot = sum(spared[area] for area in areas)
+        rows.append(f"| {name} | {sum(figures) + cannot} | {' | '.join(map(str, figures))} | {cannot} |")
+    rows += ["", "## Not found", "", *(_not_found(verdicts) or ["None."]), "", "## Cannot be found, and why", "", *(_cannot(equivalent) or ["None."])]
+    rows += ["", "## Tried", "", "| file | mutant | functions |", "|---|---|---|"]
     grouped: dict[tuple[str, str], Counter[str]] = {}
     for verdict in verdicts:
         mutant = verdict.mutant
@@ -154,6 +200,10 @@ def report(verdicts: list[Verdict]) -> str:
 
 def _not_found(verdicts: list[Verdict]) -> list[str]:
     return [f"- `{row.mutant.file}` {row.mutant.function}, {row.mutant.what}: {row.by}" for row in verdicts if not row.killed]
+
+
+def _cannot(equivalent: Sequence[Mutant]) -> list[str]:
+    return [f"- `{mutant.file}` {mutant.function}, {mutant.what}: {reason_of(mutant)}" for mutant in equivalent]
 
 
 if __name__ == "__main__":

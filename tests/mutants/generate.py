@@ -5,8 +5,10 @@ everybody through, a session or secret that counts although it has ended.
 """
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +54,10 @@ SIGNED_IN = '__import__("crypto_api.http.permissions", fromlist=["x"]).signed_in
 PERSONAL = '__import__("crypto_api.dashboard.access", fromlist=["x"]).personal'
 
 
+_FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+_NAMED = (*_FUNCTION, ast.ClassDef)
+
+
 @dataclass(frozen=True)
 class Edit:
     start: int
@@ -67,10 +73,21 @@ class Mutant:
     function: str
     what: str
     edits: tuple[Edit, ...]
+    around: str = ""  # what stands around it, hashed
+    nth: int = 1  # of those that are called the same
 
     @property
     def name(self) -> str:
         return f"{self.file}:{self.line} {self.function}: {self.what}"
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.function}"
+
+    @property
+    def key(self) -> str:
+        """The same while the function is the same, wherever it stands."""
+        return f"{self.file} {self.function}: {self.what} #{self.nth} {self.around}"
 
     def source(self, root: Path = ROOT) -> str:
         text = (root / self.file).read_bytes()
@@ -113,7 +130,15 @@ class Source:
         return self.bytes[start:end].decode()
 
     def mutant(self, area: str, node: ast.expr | ast.stmt, function: str, what: str, *edits: Edit) -> Mutant:
-        return Mutant(area, self.file, node.lineno, function, what, edits)
+        return Mutant(area, self.file, node.lineno, function, what, edits, sha256(self._around(node).encode()).hexdigest()[:12])
+
+    def _around(self, node: ast.AST) -> str:
+        """The outermost function, or else the class."""
+        found: ast.AST | None = node if isinstance(node, _NAMED) else None
+        while (node := self.parent.get(node, self.tree)) is not self.tree:
+            if isinstance(node, _FUNCTION) or (isinstance(node, ast.ClassDef) and not isinstance(found, _FUNCTION)):
+                found = node
+        return ast.unparse(found) if found is not None else ""
 
 
 def mutants(root: Path = ROOT) -> list[Mutant]:
@@ -123,7 +148,12 @@ def mutants(root: Path = ROOT) -> list[Mutant]:
         found += _queries(source)
         found += _access(source)
         found += _checks(source)
-    return sorted(set(found), key=lambda mutant: (mutant.area, mutant.file, mutant.line, mutant.what))
+    counted: Counter[str] = Counter()
+    rows = []
+    for mutant in sorted(set(found), key=lambda mutant: (mutant.area, mutant.file, mutant.line, mutant.what, mutant.edits[0].start)):
+        counted[mutant.key] += 1
+        rows.append(replace(mutant, nth=counted[mutant.key]))
+    return rows
 
 
 def _queries(source: Source) -> Iterator[Mutant]:
@@ -134,7 +164,8 @@ def _queries(source: Source) -> Iterator[Mutant]:
         if not isinstance(node, ast.Dict) or _is_change(source, node):
             continue
         for key, value in zip(node.keys, node.values, strict=True):
-            if isinstance(key, ast.Constant) and key.value in FILTER_KEYS:
+            asked_for = isinstance(value, ast.Constant) and value.value == 1  # what is to be read of a row, no condition
+            if isinstance(key, ast.Constant) and key.value in FILTER_KEYS and not asked_for:
                 yield source.mutant("query", key, source.inside[node], f"without {key.value} in its filter", _without(source, node, key, value))
 
 

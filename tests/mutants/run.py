@@ -35,6 +35,7 @@ class Verdict:
     killed: bool
     seconds: float
     by: str  # the test that found it, or why it lives
+    stage: int = 1  # the number of the stage of that test
 
 
 Reach = dict[str, list[tuple[float, str]]]
@@ -195,7 +196,7 @@ def try_live(mutants: Sequence[Mutant], reach: Reach, folder: Path, environment:
     """All of them in as few processes as it takes. Those that cannot be tried so are left out."""
     rows = []
     for number, mutant in enumerate(mutants):
-        tests = _ordered(reach.get(f"{mutant.file}:{mutant.function}", []))
+        tests = _ordered(reach.get(mutant.place, []))
         if tests:
             names = [test for _, test in tests]
             source = mutant.source(folder)
@@ -237,7 +238,7 @@ def _ordered(tests: list[tuple[float, str]]) -> list[tuple[float, str]]:
 def try_one(mutant: Mutant, reach: Reach, folder: Path, environment: dict[str, str]) -> Verdict:
     """Against the quickest tests first, then against the others."""
     began = time.monotonic()
-    tests = reach.get(f"{mutant.file}:{mutant.function}", [])
+    tests = reach.get(mutant.place, [])
     if not tests:
         return Verdict(mutant, False, 0.0, "no test runs through it")
     path = folder / mutant.file
