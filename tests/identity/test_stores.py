@@ -115,6 +115,11 @@ async def test_the_sessions_in_one_organisation_end_there_alone(runtime: Runtime
     assert ended == (1, {"live"})
 
 
+@pytest.mark.usefixtures("sessions")
+async def test_of_many_sessions_the_live_ones_are_found(now: datetime) -> None:
+    assert {row.id for row in await store.live_sessions(["live", "ended", "expired"], now)} == {"live"}
+
+
 # ---- secrets for one use ---------------------------------------------------------------------------------------------------------
 
 
@@ -174,6 +179,23 @@ async def test_what_belongs_to_a_person_is_found_and_deleted_for_that_person_alo
     assert await accounts.known_device("device of ada", now + MINUTE) is None
     assert await runtime.uow.run(lambda session: accounts.remove_second_factors(session, "bob")) == 1
     assert await factors.count_passkeys("ada") == 1
+
+
+async def test_a_device_goes_on_being_known_for_its_owner_until_it_runs_out(runtime: Runtime, now: datetime) -> None:
+    await KnownDevice(id="laptop", created_at=now, user_id="ada", last_used_at=now, expires_at=now + MINUTE).insert()
+    later = now + 2 * MINUTE
+    for user_id, at, known in (("bob", now, False), ("ada", later, False), ("ada", now, True)):
+        found = await runtime.uow.run(lambda session, user_id=user_id, at=at: store.extend_device(session, "laptop", user_id, later, at))  # type: ignore[misc]
+        assert found == known, (user_id, at)
+
+
+async def test_the_newest_claim_is_to_this_address(now: datetime) -> None:
+    for number, (user_id, email) in enumerate((("ada", "ada@example.com"), ("bob", "bob@example.com"))):
+        at = now + number * MINUTE
+        await User(id=user_id, created_at=at, username=user_id, email=email, first_name="", last_name="", password_hash="x").insert()
+    claim = await store.newest_claim("ada@example.com")
+    assert claim is not None and claim.id == "ada"
+    assert await store.newest_claim("nobody@example.com") is None
 
 
 async def test_failed_tries_are_counted_from_what_was_seen(runtime: Runtime, now: datetime) -> None:
