@@ -118,6 +118,7 @@ _decode_header: Callable[[bytes | msgspec.Raw], _Header | None] = _decoder(_Head
 _decode_logs = _decoder(list[_Log])
 _decode_receipt: Callable[[bytes | msgspec.Raw], _Receipt | None] = _decoder(_Receipt | None)  # type: ignore[arg-type]
 _decode_text = _decoder(str)
+_decode_any = _decoder(Any)
 
 Call = tuple[str, list[Any]]
 
@@ -212,6 +213,24 @@ class JsonRpcChain:
         except ValueError as error:
             raise InconsistentAnswer("the node answered a call with something else than bytes") from error
 
+    async def call_any(self, method: str, params: list[Any]) -> Any:
+        """The result of any read, as JSON, from the first provider that answers. CallRefused where each of them refuses."""
+        (raw,) = await self._batch([(method, params)])
+        return _decode_any(raw)
+
+    async def call_once(self, method: str, params: list[Any]) -> Any:
+        """One request to one provider, never repeated by anybody: for `eth_sendRawTransaction` and what else has an effect. CallRefused when
+        the node refused it; ChainUnavailable when nobody knows: it may have taken effect."""
+        (url, *_) = self._urls
+        if url not in self._checked:
+            await self._check_chain(url)
+        try:
+            (raw,) = await self._post(url, [(method, params)], False)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            self._checked.discard(url)
+            raise ChainUnavailable(f"the node of chain {self._chain_id} did not answer ({type(error).__name__})") from error
+        return _decode_any(raw)
+
     async def _logs(self, blocks: Sequence[_Block]) -> dict[str, list[_Log]]:
         answers = await self._batch([("eth_getLogs", [{"blockHash": block.hash, "topics": [TOPICS]}]) for block in blocks])
         found: dict[str, list[_Log]] = {}
@@ -274,7 +293,13 @@ def _result(answer: _Answer, tolerate_reverts: bool) -> msgspec.Raw:
     message = str(answer.error.get("message", ""))[:200]
     if tolerate_reverts and (answer.error.get("code") == 3 or "revert" in message.lower()):
         return msgspec.Raw(b'"0x"')
-    raise CallRefused(f"the node refused a call: {message}")
+    code, data = answer.error.get("code"), answer.error.get("data")
+    raise CallRefused(
+        f"the node refused a call: {message}",
+        rpc_code=code if isinstance(code, int) else None,
+        rpc_message=message,
+        rpc_data=data if isinstance(data, str) else None,
+    )
 
 
 def _header(block: _Header | _Block) -> BlockHeader:

@@ -24,7 +24,12 @@ class ChainUnavailable(Unavailable):
 
 
 class CallRefused(ChainUnavailable):
-    """The node answered, with an error of its own: the call ran out of gas, or it does not do such calls."""
+    """The node answered, with an error of its own: the call ran out of gas, or it does not do such calls. `rpc_code`, `rpc_message` and
+    `rpc_data` are the JSON-RPC error's, as the node told them: untrusted text."""
+
+    def __init__(self, detail: str, *, rpc_code: int | None = None, rpc_message: str = "", rpc_data: str | None = None) -> None:
+        super().__init__(detail)
+        self.rpc_code, self.rpc_message, self.rpc_data = rpc_code, rpc_message, rpc_data
 
 
 class InconsistentAnswer(ChainUnavailable):
