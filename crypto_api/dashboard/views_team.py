@@ -103,7 +103,6 @@ async def list_page(visit: Visit) -> HttpResponse:
         "tree": tree,
         "status_choices": [status.value for status in EmployeeStatus],
         "own_team_only": scope.team is not None,
-        "may_write": visit.may(Permission.EMPLOYEES_WRITE),
         "may_verify": may_verify,
         "pending_count": len(await store.pending(visit.org_id, scope.team, PEOPLE_SHOWN_MAX)) if may_verify else 0,
         "flash": FLASHES.get(visit.request.GET.get("done", ""), ""),
@@ -337,6 +336,7 @@ async def _employee(visit: Visit, employee: Employee, *, status: int = 200, **va
     (row,) = await employee_rows(visit, [employee])
     verifiers = await people.names_of({employee.verified_by} if employee.verified_by else set())
     decides = scope.governs(employee.id) and not row.you and employee.present
+    writes, verifies = visit.may(Permission.EMPLOYEES_WRITE), visit.may(Permission.EMPLOYEES_VERIFY)
     around = {
         "employee": employee,
         "row": row,
@@ -344,10 +344,10 @@ async def _employee(visit: Visit, employee: Employee, *, status: int = 200, **va
         "version": employee.version,
         "verified_by": verifiers.get(employee.verified_by or "", ""),
         "reports": await employee_rows(visit, await store.reports_of(visit.org_id, employee.id)),
-        "may_edit": visit.may(Permission.EMPLOYEES_WRITE) and employee.present,
-        "may_suspend": visit.may(Permission.EMPLOYEES_WRITE) and decides,
-        "may_remove": visit.may(Permission.EMPLOYEES_VERIFY) and decides,
-        "may_verify": visit.may(Permission.EMPLOYEES_VERIFY) and decides and employee.status is EmployeeStatus.PENDING,
-        "manager_choices": await _manager_choices(visit, of=employee.id) if visit.may(Permission.EMPLOYEES_WRITE) else [],
+        "may_edit": writes and employee.present,
+        "may_suspend": writes and decides,
+        "may_remove": verifies and decides,
+        "may_verify": verifies and decides and employee.status is EmployeeStatus.PENDING,
+        "manager_choices": await _manager_choices(visit, of=employee.id) if writes else [],
     }
     return visit.render("team/employee.html", around | values, status=status)
