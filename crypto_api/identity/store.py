@@ -24,8 +24,8 @@ async def user(user_id: str, session: UnitSession | None = None) -> User | None:
     return await User.find_one({"_id": user_id, **_PEOPLE}, session=session)
 
 
-async def users(user_ids: list[str]) -> list[User]:
-    return await User.find({"_id": {"$in": user_ids}, **_PEOPLE}).to_list()
+async def users(user_ids: list[str], session: UnitSession | None = None) -> list[User]:
+    return await User.find({"_id": {"$in": user_ids}, **_PEOPLE}, session=session).to_list()
 
 
 async def user_by_email(email: str) -> User | None:

@@ -85,8 +85,8 @@ async def memberships_of_people(user_ids: Collection[str]) -> list[Membership]:
     return await Membership.find({"user_id": {"$in": list(user_ids)}}).to_list()
 
 
-async def members(org_id: str) -> list[Membership]:
-    return await Membership.find({"org_id": org_id}).sort("+_id").to_list()
+async def members(org_id: str, session: Session | None = None) -> list[Membership]:
+    return await Membership.find({"org_id": org_id}, session=session).sort("+_id").to_list()
 
 
 async def members_among(org_id: str, user_ids: Collection[str]) -> list[Membership]:

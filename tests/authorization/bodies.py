@@ -24,6 +24,8 @@ from crypto_api.identity.siwe import Site, site_of
 from crypto_api.identity.types import RESET_LIFETIME, Device, Purpose
 from crypto_api.kit.ids import new_id
 from crypto_api.organizations.types import Principal, Role
+from crypto_api.policies.documents import OrganizationPolicy, Proposal
+from crypto_api.policies.types import PaymentPolicy
 from tests.authorization.authenticator import Authenticator
 from tests.authorization.cells import Cells
 from tests.authorization.house import PASSWORD, House, Person, random_address
@@ -394,6 +396,33 @@ async def create_wallet(act: Act) -> Values:
 @request
 async def list_transactions_of_category(act: Act) -> Request:
     return Request(path={"category": "unclassified"})
+
+
+# ---- payment policy
+
+
+async def _proposed(act: Act) -> Values:
+    """A change by somebody who has left since, which waits."""
+    now = act.house.now
+    proposal = Proposal(policy=PaymentPolicy(approvals_required=2), proposed_by=new_id("usr"), proposed_at=now)
+    if await OrganizationPolicy.get(act.org_id) is None:
+        await OrganizationPolicy(id=act.org_id, org_id=act.org_id, created_at=now, updated_at=now, policy=PaymentPolicy(), proposal=proposal).insert()
+    return {"version": 1}
+
+
+@request
+async def propose_payment_policy(act: Act) -> Values:
+    return {"approvals_required": 2, "transaction_max": "50000"}
+
+
+@request
+async def confirm_proposed_policy(act: Act) -> Values:
+    return await _proposed(act)
+
+
+@request
+async def reject_proposed_policy(act: Act) -> Values:
+    return await _proposed(act)
 
 
 # ---- books
