@@ -1,124 +1,26 @@
 """Reading a chain over JSON-RPC by a fast reader of our own; heads come by web3's subscription (`head_subscription.py`).
 
-web3's result formatters cost 0.14 ms a transaction, twenty times the rest of the work on a full block, so blocks and logs are
-decoded straight into typed structs and only what touches a watched address is converted. Logs are asked for by block hash: a
-lagging node then errs instead of answering "none".
+Answers are decoded by `wire.py`. Logs are asked for by block hash: a lagging node then errs instead of answering "none".
 """
 
 import asyncio
 import itertools
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import aiohttp
 import msgspec
 import orjson
 
+from crypto_api.adapters import wire
 from crypto_api.kit import log
-from crypto_api.kit.ethereum import (
-    DEPOSIT_TOPIC,
-    TRANSFER_TOPIC,
-    WITHDRAWAL_TOPIC,
-    BlockHeader,
-    CallRefused,
-    ChainUnavailable,
-    InconsistentAnswer,
-    WireBlock,
-    WireLog,
-    WireReceipt,
-    WireTransaction,
-)
+from crypto_api.kit.ethereum import BlockHeader, CallRefused, ChainUnavailable, InconsistentAnswer, WireBlock, WireReceipt
 
 logger = log.get(__name__)
 
-TOPICS = [TRANSFER_TOPIC, DEPOSIT_TOPIC, WITHDRAWAL_TOPIC]
 BATCH_CALLS_MAX = 20
 _BATCHES_AT_ONCE = 2
-_EMPTY_BLOOM = "0x" + "0" * 512
-
-
-class _Tx(msgspec.Struct, rename={"sender": "from", "index": "transactionIndex"}):
-    hash: str
-    sender: str
-    value: str
-    nonce: str
-    input: str
-    index: str
-    to: str | None = None
-
-
-class _Block(msgspec.Struct, rename={"parent_hash": "parentHash", "bloom": "logsBloom"}):
-    number: str
-    hash: str
-    parent_hash: str
-    timestamp: str
-    bloom: str
-    transactions: list[_Tx]
-
-
-class _Header(msgspec.Struct, rename={"parent_hash": "parentHash"}):
-    number: str
-    hash: str
-    parent_hash: str
-    timestamp: str
-
-
-class _Log(msgspec.Struct, rename={"block_hash": "blockHash", "transaction_hash": "transactionHash", "log_index": "logIndex"}):
-    address: str
-    topics: list[str]
-    data: str
-    block_hash: str
-    transaction_hash: str
-    log_index: str
-
-
-class _Receipt(
-    msgspec.Struct,
-    rename={
-        "transaction_hash": "transactionHash",
-        "block_hash": "blockHash",
-        "gas_used": "gasUsed",
-        "effective_gas_price": "effectiveGasPrice",
-        "l1_fee": "l1Fee",
-    },
-):
-    transaction_hash: str
-    block_hash: str
-    status: str
-    gas_used: str
-    effective_gas_price: str = "0x0"
-    l1_fee: str = "0x0"
-
-
-class _Answer(msgspec.Struct):
-    id: int
-    result: msgspec.Raw = msgspec.Raw(b"null")
-    error: dict[str, Any] | None = None
-
-
-T = TypeVar("T")
-
-
-def _decoder(kind: type[T]) -> Callable[[bytes | msgspec.Raw], T]:
-    decode = msgspec.json.Decoder(kind).decode
-
-    def read(raw: bytes | msgspec.Raw) -> T:
-        try:
-            return decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InconsistentAnswer(f"the node's answer is malformed: {error}"[:200]) from error
-
-    return read
-
-
-_decode_answers = _decoder(list[_Answer])
-_decode_block: Callable[[bytes | msgspec.Raw], _Block | None] = _decoder(_Block | None)  # type: ignore[arg-type]
-_decode_header: Callable[[bytes | msgspec.Raw], _Header | None] = _decoder(_Header | None)  # type: ignore[arg-type]
-_decode_logs = _decoder(list[_Log])
-_decode_receipt: Callable[[bytes | msgspec.Raw], _Receipt | None] = _decoder(_Receipt | None)  # type: ignore[arg-type]
-_decode_text = _decoder(str)
-_decode_any = _decoder(Any)
 
 Call = tuple[str, list[Any]]
 
@@ -143,7 +45,7 @@ class JsonRpcChain:
     # ---- reading -------------------------------------------------------------------------------------------------------------
 
     async def block_number(self) -> int:
-        return int(_decode_text((await self._batch([("eth_blockNumber", [])]))[0]), 16)
+        return int(wire.decode_text((await self._batch([("eth_blockNumber", [])]))[0]), 16)
 
     async def header(self, number: int) -> BlockHeader | None:
         """None when the node has no such block (yet, or any more)."""
@@ -153,32 +55,32 @@ class JsonRpcChain:
     async def headers(self, first: int, last: int) -> list[BlockHeader]:
         """Of blocks first..last, as far as the node has them without a gap."""
         answers = await self._batch([("eth_getBlockByNumber", [hex(number), False]) for number in range(first, last + 1)])
-        found = itertools.takewhile(lambda header: header is not None, map(_decode_header, answers))
-        return [_header(header) for header in found if header]
+        found = itertools.takewhile(lambda header: header is not None, map(wire.decode_header, answers))
+        return [wire.header_of(header) for header in found if header]
 
     async def read_blocks(self, first: int, last: int, watched: Container[str]) -> list[WireBlock]:
         """Blocks first..last in order, as far as the node has them without a gap, reduced to what touches `watched` (lower case)."""
         answers = await self._batch([("eth_getBlockByNumber", [hex(number), True]) for number in range(first, last + 1)])
-        blocks: list[_Block] = []
+        blocks: list[wire.Block] = []
         for number, raw in zip(range(first, last + 1), answers, strict=True):
-            block = _decode_block(raw)
+            block = wire.decode_block(raw)
             if block is None:  # the node does not have it: a retry later, never a skip
                 break
             if int(block.number, 16) != number:
                 raise InconsistentAnswer(f"asked for block {number}, got {int(block.number, 16)}")
             blocks.append(block)
-        logs = await self._logs([block for block in blocks if block.bloom != _EMPTY_BLOOM])
-        return [_reduce(block, logs.get(block.hash, []), watched) for block in blocks]
+        logs = await self._logs([block for block in blocks if block.bloom != wire.EMPTY_BLOOM])
+        return [wire.reduced(block, logs.get(block.hash, []), watched) for block in blocks]
 
     async def read_receipts(self, hashes: Iterable[str]) -> dict[str, WireReceipt]:
         """By transaction hash. InconsistentAnswer when one is missing: the block it stood in is gone."""
         calls: list[Call] = [("eth_getTransactionReceipt", [hash_]) for hash_ in hashes]
         receipts: dict[str, WireReceipt] = {}
         for call, raw in zip(calls, await self._batch(calls), strict=True):
-            receipt = _decode_receipt(raw)
+            receipt = wire.decode_receipt(raw)
             if receipt is None:
                 raise InconsistentAnswer(f"no receipt for {call[1][0]}")
-            receipts[receipt.transaction_hash] = _receipt(receipt)
+            receipts[receipt.transaction_hash] = wire.receipt_of(receipt)
         return receipts
 
     async def balance(self, address: str, block_hash: str) -> int:
@@ -200,7 +102,7 @@ class JsonRpcChain:
             else:
                 calls.append(("eth_call", [{"to": contract, "data": "0x70a08231" + "0" * 24 + address[2:].lower()}, block]))
         answers = await self._batch(calls, tolerate_reverts=True)
-        return [int(text, 16) if len(text := _decode_text(raw)) > 2 else 0 for raw in answers]
+        return [int(text, 16) if len(text := wire.decode_text(raw)) > 2 else 0 for raw in answers]
 
     async def call(self, to: str, data: str, block_hash: str | None = None, *, gas: int | None = None) -> bytes:
         """`eth_call` at that block, or at the head, with that much gas at most. Empty when the call reverts or there is no contract; CallRefused when
@@ -209,14 +111,14 @@ class JsonRpcChain:
         call = {"to": to, "data": data} | ({"gas": hex(gas)} if gas else {})
         (raw,) = await self._batch([("eth_call", [call, at])], tolerate_reverts=True)
         try:
-            return bytes.fromhex(_decode_text(raw)[2:])
+            return bytes.fromhex(wire.decode_text(raw)[2:])
         except ValueError as error:
             raise InconsistentAnswer("the node answered a call with something else than bytes") from error
 
     async def call_any(self, method: str, params: list[Any]) -> Any:
         """The result of any read, as JSON, from the first provider that answers. CallRefused where each of them refuses."""
         (raw,) = await self._batch([(method, params)])
-        return _decode_any(raw)
+        return wire.decode_any(raw)
 
     async def call_once(self, method: str, params: list[Any]) -> Any:
         """One request to one provider, never repeated by anybody: for `eth_sendRawTransaction` and what else has an effect. CallRefused when
@@ -229,13 +131,13 @@ class JsonRpcChain:
         except (aiohttp.ClientError, TimeoutError) as error:
             self._checked.discard(url)
             raise ChainUnavailable(f"the node of chain {self._chain_id} did not answer ({type(error).__name__})") from error
-        return _decode_any(raw)
+        return wire.decode_any(raw)
 
-    async def _logs(self, blocks: Sequence[_Block]) -> dict[str, list[_Log]]:
-        answers = await self._batch([("eth_getLogs", [{"blockHash": block.hash, "topics": [TOPICS]}]) for block in blocks])
-        found: dict[str, list[_Log]] = {}
+    async def _logs(self, blocks: Sequence[wire.Block]) -> dict[str, list[wire.Log]]:
+        answers = await self._batch([("eth_getLogs", [{"blockHash": block.hash, "topics": [wire.TOPICS]}]) for block in blocks])
+        found: dict[str, list[wire.Log]] = {}
         for block, raw in zip(blocks, answers, strict=True):
-            found[block.hash] = logs = _decode_logs(raw)
+            found[block.hash] = logs = wire.decode_logs(raw)
             if any(row.block_hash != block.hash for row in logs):
                 raise InconsistentAnswer(f"logs of another block than {block.hash}")
         return found
@@ -271,7 +173,7 @@ class JsonRpcChain:
 
     async def _check_chain(self, url: str) -> None:
         (raw,) = await self._post(url, [("eth_chainId", [])], False)
-        if (found := int(_decode_text(raw), 16)) != self._chain_id:
+        if (found := int(wire.decode_text(raw), 16)) != self._chain_id:
             raise ChainUnavailable(f"the node answers for chain {found}, not {self._chain_id}")
         self._checked.add(url)
 
@@ -281,13 +183,13 @@ class JsonRpcChain:
             content = await response.read()
             if response.status != 200:
                 raise ChainUnavailable(f"the node of chain {self._chain_id} answered {response.status}")
-        answers = {answer.id: answer for answer in _decode_answers(content)}
+        answers = {answer.id: answer for answer in wire.decode_answers(content)}
         if len(answers) != len(calls):
             raise InconsistentAnswer(f"{len(calls)} calls, {len(answers)} answers")
         return [_result(answers[i], tolerate_reverts) for i in range(len(calls))]
 
 
-def _result(answer: _Answer, tolerate_reverts: bool) -> msgspec.Raw:
+def _result(answer: wire.Answer, tolerate_reverts: bool) -> msgspec.Raw:
     if answer.error is None:
         return answer.result
     message = str(answer.error.get("message", ""))[:200]
@@ -299,31 +201,4 @@ def _result(answer: _Answer, tolerate_reverts: bool) -> msgspec.Raw:
         rpc_code=code if isinstance(code, int) else None,
         rpc_message=message,
         rpc_data=data if isinstance(data, str) else None,
-    )
-
-
-def _header(block: _Header | _Block) -> BlockHeader:
-    return BlockHeader(int(block.number, 16), block.hash, block.parent_hash, int(block.timestamp, 16))
-
-
-def _receipt(row: _Receipt) -> WireReceipt:
-    return WireReceipt(
-        row.transaction_hash, row.block_hash, row.status == "0x1", int(row.gas_used, 16), int(row.effective_gas_price, 16), int(row.l1_fee, 16)
-    )
-
-
-def _reduce(block: _Block, logs: list[_Log], watched: Container[str]) -> WireBlock:
-    """Only what touches a watched address is converted: cost per block does not grow with the number of watched wallets."""
-    kept_logs = [row for row in logs if any(topic[:2] + topic[26:].lower() in watched for topic in row.topics[1:3])]
-    hashes = {row.transaction_hash for row in kept_logs}
-    kept = [tx for tx in block.transactions if tx.hash in hashes or tx.sender.lower() in watched or (tx.to or "").lower() in watched]
-    return WireBlock(
-        _header(block),
-        tuple(
-            WireTransaction(
-                tx.hash, int(tx.index, 16), tx.sender.lower(), tx.to.lower() if tx.to else None, int(tx.value, 16), int(tx.nonce, 16), tx.input
-            )
-            for tx in kept
-        ),
-        tuple(WireLog(row.address.lower(), tuple(row.topics), row.data, row.transaction_hash, int(row.log_index, 16)) for row in kept_logs),
     )
