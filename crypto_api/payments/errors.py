@@ -1,19 +1,8 @@
 """Errors of the slice."""
 
-from crypto_api.kit.errors import Conflict, PermissionDenied, Unavailable
-
-
-class SigningRefused(Conflict):
-    """The signer read it all again, and something does not hold."""
-
-    code = "signing_refused"
-
-
-class SignerUnavailable(Unavailable):
-    code = "signer_unavailable"
-
-    def __init__(self) -> None:
-        super().__init__("The signer cannot be reached at the moment. Nothing was signed; it goes on by itself when it is back.")
+from crypto_api.kit.errors import PermissionDenied
+from crypto_api.kit.signing import SignerUnavailable as SignerUnavailable
+from crypto_api.kit.signing import SigningRefused as SigningRefused
 
 
 class OwnPayment(PermissionDenied):

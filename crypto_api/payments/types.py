@@ -9,11 +9,13 @@ another opens only after that one is settled by a cancellation or a reverted rec
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
+
+from crypto_api.kit.signing import SignedBytes as SignedBytes
 
 BUMP_PERCENT = 12.5  # how much more a replacement bids, on both fees: geth refuses less than 10 %
 BUMPS_MAX = 6
@@ -61,7 +63,9 @@ class Hold(StrEnum):
     DELAYED = "delayed"
     OVER_LIMIT = "over_limit"
     SENDER_FROZEN = "sender_frozen"
+    SENDER_BUSY = "sender_busy"  # an earlier payment of the same wallet has its nonce and is not signed yet
     NO_FUNDS = "no_funds"
+    WOULD_REVERT = "would_revert"
     FEES_TOO_HIGH = "fees_too_high"
     CHAIN_UNAVAILABLE = "chain_unavailable"
     SIGNER_UNAVAILABLE = "signer_unavailable"
@@ -127,12 +131,6 @@ class Attempt(StrEnum):
     CANCEL = "cancel"  # nothing, to itself
 
 
-@dataclass(frozen=True, slots=True)
-class SignedBytes:
-    raw: str  # 0x…, exactly what is broadcast
-    hash: str
-
-
 class Signer(Protocol):
     """The process that holds the keys. It re-reads payment, attempt, slot, policy and approvals itself, and signs what they say or nothing.
 
@@ -145,7 +143,7 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Of a canonical block."""
+    """Of a block that our own follower holds as canonical."""
 
     hash: str
     block_number: int
@@ -154,6 +152,45 @@ class Receipt:
     gas_used: int
     effective_gas_price: int  # wei
     l1_fee: int = 0
+    depth: int = 0  # how many blocks our follower has seen on top of it
+
+    @property
+    def fee(self) -> int:
+        """Wei."""
+        return self.gas_used * self.effective_gas_price + self.l1_fee
+
+
+@dataclass(frozen=True, slots=True)
+class FeeMarket:
+    """EIP-1559, in wei: the base fee of the next block, and what others lately gave on top of it (the median)."""
+
+    base_fee: int
+    tip: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a call would do at the head of the chain, and what its sender has; all asked at one moment."""
+
+    nonce: int  # how many transactions of the sender are mined
+    gas: int  # units, with a margin
+    market: FeeMarket
+    balance: int  # wei
+    token_balance: int | None  # base units; None where no token moves
+    reverts: str | None  # why it would fail, in words; None when it would not
+    received: int | None = None  # base units that the payee would get, where the node can say: a token may take a fee of its own
+    payee_is_contract: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTransaction:
+    """As a node tells it, mined or waiting."""
+
+    hash: str
+    sender: str  # EIP-55
+    nonce: int
+    call: Call
+    block_number: int | None
 
 
 class PaymentChain(Protocol):
@@ -165,8 +202,33 @@ class PaymentChain(Protocol):
     async def receipts(self, hashes: Sequence[str]) -> dict[str, Receipt]:
         """Those that stand in a block which our own follower knows as canonical."""
 
-    async def send_raw(self, raw: str) -> None:
-        """Hands it to the node once, without a retry. "already known" and "nonce too low" are no errors: only a receipt is a verdict."""
+    async def send_raw(self, raw: str) -> str | None:
+        """Hands it to the node once, without a retry. What the node said against it, which is for people to read: "already known", "nonce too
+        low" or "insufficient funds" are no verdict, only a receipt is. ChainUnavailable when nobody knows whether it arrived."""
 
     async def knows(self, hash_: str) -> bool:
         """Whether the node has it, mined or waiting."""
+
+    async def quote(self, address: str, call: Call, token: str | None, payee: str | None = None) -> Quote:
+        """`call` sent by `address` at the head."""
+
+    async def market(self) -> FeeMarket: ...
+
+    async def transaction(self, hash_: str) -> SeenTransaction | None: ...
+
+    async def mined_with_nonce(self, address: str, nonce: int) -> SeenTransaction | None:
+        """Whichever transaction of `address` with that nonce is mined; None where the node has none, or forgot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What policy, address book and approvals say of a payment at this moment."""
+
+    approvals_needed: int
+    approvals_missing: int
+    holds: tuple[Hold, ...]  # besides those of approvals
+    reason: str  # why it is held, in a sentence; empty when it is not
+    not_before: datetime | None  # when what holds it is over by itself
+    delay: timedelta  # between the last approval and the signature
+    fee_per_gas_max: int  # wei
+    policy_version: int = 0
