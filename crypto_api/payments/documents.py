@@ -43,7 +43,9 @@ class Payment(TenantDocument):
     due_at: datetime | None  # when the sweeper looks at it next; None: it has ended
     deadline_at: datetime | None = None  # after it a person is asked
     cancel_requested_by: str | None = None
-    tries: int = 0
+    speed_up_requested_by: str | None = None  # cleared when the faster attempt is planned
+    suspected_at: datetime | None = None  # since when its nonce seems used by a transaction that is not ours
+    tries: int = 0  # looks in this state that changed nothing
 
     nonce: int | None = None
     attempt_number: int = 0  # of the last attempt in its slot
@@ -66,6 +68,7 @@ class Payment(TenantDocument):
             IndexModel([("org_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="org_latest"),
             IndexModel([("org_id", ASCENDING), ("state", ASCENDING), ("created_at", DESCENDING)], name="org_state"),
             IndexModel([("org_id", ASCENDING), ("hash", ASCENDING)], name="org_hash"),
+            IndexModel([("network", ASCENDING), ("from_address", ASCENDING), ("state", ASCENDING)], name="sender_state"),
             IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}, name="due"),
         ]
 
@@ -94,6 +97,7 @@ class SenderLane(SharedDocument):
     chain_id: int
     address: str
     fence: int = 0
+    known_nonce: int = 0  # up to this one everything that is mined was ours, or was looked at by a person
     frozen_reason: str | None = None  # a nonce was used by a transaction that is not ours: a person looks first
 
     class Settings:

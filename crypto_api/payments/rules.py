@@ -1,0 +1,186 @@
+"""Pure decisions of the slice: what is executed, what an attempt bids, what a receipt means, how long each state may last."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
+from eth_utils.crypto import keccak
+
+from crypto_api.kit.ethereum import checksummed
+from crypto_api.payments.types import BUMPS_MAX, Attempt, Call, FeeMarket, Fees, PaymentState, Receipt
+
+TRANSFER = "0xa9059cbb"  # ERC-20 transfer(address,uint256)
+_ERROR, _PANIC = "08c379a0", "4e487b71"  # Error(string), Panic(uint256)
+_PANICS = {
+    0x01: "an assertion does not hold",
+    0x11: "an arithmetic operation overflows",
+    0x12: "a division by zero",
+    0x21: "a value outside of its enumeration",
+    0x31: "taking from an empty list",
+    0x32: "an index outside of its list",
+    0x41: "too much memory",
+}
+REASON_LENGTH_MAX = 200
+GAS_MARGIN_PERCENT = 20
+PLAIN_TRANSFER_GAS = 21_000  # a transfer of the coin to an account without code: never more, so no margin
+
+DEADLINES: dict[PaymentState, timedelta] = {
+    PaymentState.DRAFT: timedelta(days=30),
+    PaymentState.PENDING_APPROVAL: timedelta(days=7),
+    PaymentState.APPROVED: timedelta(days=1),
+    PaymentState.SIGNED: timedelta(minutes=30),
+    PaymentState.BROADCAST: timedelta(hours=6),
+    PaymentState.MINED: timedelta(hours=6),
+}
+"""How long a payment may stay in a state before a person is asked. A delay or a cooling-off that ends later moves it."""
+
+REBROADCAST = timedelta(seconds=60)
+SUSPICION = timedelta(seconds=10)
+"""How long a nonce must seem to be used by somebody else before its sender is frozen: providers lag behind one another."""
+
+
+# ---- what is executed ------------------------------------------------------------------------------------------------------------
+
+
+def transfer_call(payee: str, raw_amount: int, token: str | None) -> Call:
+    """The coin itself (`token` None), or an ERC-20."""
+    if token is None:
+        return Call(to=payee, value_raw=str(raw_amount), data="0x")
+    return Call(to=token, value_raw="0", data=TRANSFER + encode(["address", "uint256"], [payee, raw_amount]).hex())
+
+
+def cancel_call(address: str) -> Call:
+    """Nothing, to oneself: whatever else had this nonce can no longer be mined."""
+    return Call(to=address, value_raw="0", data="0x")
+
+
+def call_of(attempt: Attempt, call: Call, address: str) -> Call:
+    return cancel_call(address) if attempt is Attempt.CANCEL else call
+
+
+def hash_of_raw(raw: str) -> str:
+    """The hash under which a signed transaction is known."""
+    return "0x" + keccak(bytes.fromhex(raw[2:])).hex()
+
+
+def token_payee(call: Call) -> tuple[str, int] | None:
+    """Whom an ERC-20 transfer pays, and how many base units; None for any other call."""
+    if not call.data.startswith(TRANSFER) or len(call.data) != 2 + 8 + 128:
+        return None
+    try:
+        payee, raw = decode(["address", "uint256"], bytes.fromhex(call.data[10:]))
+    except (DecodingError, ValueError):
+        return None
+    return checksummed(payee), int(raw)
+
+
+# ---- what it bids ----------------------------------------------------------------------------------------------------------------
+
+
+def gas_limit(estimate: int) -> int:
+    return estimate if estimate == PLAIN_TRANSFER_GAS else estimate + estimate * GAS_MARGIN_PERCENT // 100
+
+
+def first_fees(gas: int, market: FeeMarket, per_gas_max: int) -> Fees | None:
+    """Twice the base fee and the usual tip, so that six full blocks in a row are outbid; less where the policy allows no more. None when not even the
+    next block's base fee is within the policy."""
+    if market.base_fee + 1 > per_gas_max:
+        return None
+    most = min(2 * market.base_fee + market.tip, per_gas_max)
+    return Fees(gas=gas, max_fee_per_gas=most, max_priority_fee_per_gas=min(max(market.tip, 1), most))
+
+
+def bumped(fees: Fees, market: FeeMarket, per_gas_max: int, *, gas: int | None = None) -> Fees | None:
+    """A replacement's: at least an eighth (12.5 %) more on both fees, rounded up, and what the market asks for. None above the policy's most."""
+    tip = max(_eighth_more(fees.max_priority_fee_per_gas), market.tip)
+    most = max(_eighth_more(fees.max_fee_per_gas), 2 * market.base_fee + tip)
+    least = max(_eighth_more(fees.max_fee_per_gas), market.base_fee + _eighth_more(fees.max_priority_fee_per_gas))
+    if least > per_gas_max:
+        return None
+    most = min(most, per_gas_max)
+    return Fees(gas=gas or fees.gas, max_fee_per_gas=most, max_priority_fee_per_gas=min(tip, most))
+
+
+def _eighth_more(value: int) -> int:
+    return value + max(1, -(-value // 8))
+
+
+def bumps_left(number: int) -> int:
+    """`number` is that of the last attempt; the first is 0."""
+    return max(0, BUMPS_MAX - number)
+
+
+def highest_cost(call: Call, fees: Fees) -> int:
+    """Wei that the sender must have for it."""
+    return int(call.value_raw) + fees.gas * fees.max_fee_per_gas
+
+
+# ---- what a receipt means --------------------------------------------------------------------------------------------------------
+
+
+def outcome(intended: Call, executed: Call, address: str, *, succeeded: bool) -> PaymentState:
+    """How a payment ends when `executed` is what stands in its nonce for good."""
+    if executed == intended:
+        return PaymentState.CONFIRMED if succeeded else PaymentState.FAILED
+    return PaymentState.CANCELLED if executed == cancel_call(address) else PaymentState.REPLACED
+
+
+def mined_of(hashes: Sequence[str], receipts: dict[str, Receipt]) -> Receipt | None:
+    """The chain holds at most one transaction of a nonce; should a node claim two, the deepest is believed."""
+    found = [receipts[hash_] for hash_ in hashes if hash_ in receipts]
+    return max(found, key=lambda receipt: receipt.depth, default=None)
+
+
+# ---- why a call fails ------------------------------------------------------------------------------------------------------------
+
+
+def revert_reason(data: str | None, message: str = "") -> str:
+    """In words: what `Error(string)` says, what a panic means, else the error's selector, else what the node said. Untrusted text, cut."""
+    raw = bytes.fromhex(data[2:]) if data and data.startswith("0x") and len(data) % 2 == 0 and _is_hex(data[2:]) else b""
+    selector = raw[:4].hex()
+    if selector == _ERROR:
+        try:
+            (text,) = decode(["string"], raw[4:])
+        except (DecodingError, UnicodeDecodeError, OverflowError):
+            text = ""
+        if printable := _visible(text):
+            return printable
+    if selector == _PANIC and len(raw) == 36:
+        code = int.from_bytes(raw[4:])
+        return f"panic: {_PANICS.get(code, f'code {code:#x}')}"
+    if len(raw) >= 4:
+        return f"the contract's error 0x{selector}"
+    return _visible(message) or "the contract gives no reason"
+
+
+def _is_hex(text: str) -> bool:
+    return all(digit in "0123456789abcdefABCDEF" for digit in text)
+
+
+def _visible(text: str) -> str:
+    return "".join(char for char in text if char.isprintable()).strip()[:REASON_LENGTH_MAX]
+
+
+def told_by_node(text: str) -> str:
+    """What a node said, as it may stand in a reason."""
+    return _visible(text)
+
+
+def transfer_failed(answer: bytes) -> bool:
+    """Whether a token's `transfer` says that it did not happen: 32 bytes of zero. Tokens that answer nothing are believed."""
+    return len(answer) >= 32 and int.from_bytes(answer[:32]) == 0
+
+
+# ---- when it is looked at again --------------------------------------------------------------------------------------------------
+
+
+def pause(tries: int, *, least_s: float = 1.0, most_s: float = 30.0) -> timedelta:
+    """Longer each time that nothing had changed."""
+    return timedelta(seconds=min(least_s * 1.5 ** min(tries, 20), most_s))
+
+
+def deadline(state: PaymentState, now: datetime, not_before: datetime | None = None) -> datetime | None:
+    if state not in DEADLINES:
+        return None
+    return max(now, not_before or now) + DEADLINES[state]
