@@ -7,7 +7,7 @@ from mongodb_config.base_document import TenantDocument
 
 
 class Payee(TenantDocument):
-    """Somebody who may be paid at an address. Changing the address makes it unverified again; names are free to change."""
+    """Somebody who may be paid at an address. Changing the address or the network makes it unverified again; names are free to change."""
 
     name: str
     name_folded: str
@@ -20,6 +20,8 @@ class Payee(TenantDocument):
     address_changed_at: datetime
     verified_by: str | None = None
     verified_at: datetime | None = None
+    verified_name: str | None = None  # what it was called then: a later name is nobody's word but the writer's
+    warnings: list[str] = []  # found when the address was written: shown to whoever verifies and pays
     payable_from: datetime | None = None  # the end of the cooling-off, set when it is verified
     updated_at: datetime
     version: int = 1
@@ -33,5 +35,5 @@ class Payee(TenantDocument):
                 partialFilterExpression={"state": {"$in": ["unverified", "verified"]}},
                 name="org_address",
             ),
-            IndexModel([("org_id", ASCENDING), ("name_folded", ASCENDING)], name="org_name"),
+            IndexModel([("org_id", ASCENDING), ("name_folded", ASCENDING), ("_id", ASCENDING)], name="org_name"),
         ]

@@ -4,6 +4,7 @@ from ninja import NinjaAPI, Router
 
 from crypto_api.http import (
     accounts,
+    address_book,
     audit_log,
     auth_routes,
     blockchain,
@@ -57,6 +58,7 @@ ROUTERS: list[Router] = [
     ledger.router,
     exchange_rates.router,
     payment_policy.router,
+    address_book.router,
     tasks.router,
     audit_log.router,
     system.router,

@@ -11,6 +11,7 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 from eth_account.signers.local import LocalAccount
 
+from crypto_api.address_book.documents import Payee
 from crypto_api.flows.ethereum_log_in import begin_ethereum_log_in
 from crypto_api.flows.link_ethereum_account import begin_link
 from crypto_api.flows.passkey_log_in import begin_passkey_approval, begin_passkey_log_in
@@ -423,6 +424,26 @@ async def confirm_proposed_policy(act: Act) -> Values:
 @request
 async def reject_proposed_policy(act: Act) -> Values:
     return await _proposed(act)
+
+
+# ---- address book
+
+
+@request
+async def create_payee(act: Act) -> Values:
+    return {"name": "Analytical Engines", "address": random_address()}
+
+
+@request
+async def update_payee(act: Act) -> Values:
+    return {"note": "Told on the phone"}
+
+
+@request
+async def verify_payee_address(act: Act) -> Values:
+    row = await Payee.get(act.ids["payee_id"])
+    assert row is not None
+    return {"address": row.address}
 
 
 # ---- books

@@ -8,12 +8,14 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 
+from crypto_api.address_book.documents import Payee
 from crypto_api.audit import service as audit
 from crypto_api.employees.documents import Employee
 from crypto_api.employees.types import EmployeeStatus
 from crypto_api.identity.documents import EthereumAccount, Passkey, Session
 from crypto_api.identity.passkeys import relying_party
 from crypto_api.identity.rules import hash_token
+from crypto_api.kit.ethereum import checksummed
 from crypto_api.kit.ids import new_id, new_token
 from crypto_api.ledger import service as ledger
 from crypto_api.ledger.documents import Account as LedgerAccount
@@ -226,12 +228,30 @@ async def company(house: House, org_id: str, owner: Person) -> str:
     return row.id
 
 
+async def payee(house: House, org_id: str, owner: Person) -> str:
+    """Written down by somebody else."""
+    row = Payee(
+        id=new_id("pye"),
+        created_at=house.now,
+        updated_at=house.now,
+        org_id=org_id,
+        name="Analytical Engines",
+        name_folded="analytical engines",
+        address=checksummed(random_address()),
+        created_by="usr_writer",
+        address_changed_by="usr_writer",
+        address_changed_at=house.now,
+    )
+    await row.insert()
+    return row.id
+
+
 KINDS: dict[str, Factory] = {
     factory.__name__: factory
     for factory in (
         *(organization, wallet, transaction, account, draft_entry, posted_entry, task, user, audit_record),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
-        *(role, invitation, my_invitation, company),
+        *(role, invitation, my_invitation, company, payee),
     )
 }
 PERSONAL = {"own_employee", "employee", "pending_employee", "passkey", "ethereum_account", "session", "my_invitation"}
