@@ -23,6 +23,23 @@ async def start(session: Session, org_id: str, kind: str, now: datetime, *, summ
     return task
 
 
+async def queue(session: Session, org_id: str, kind: str, now: datetime, *, summary: str = "") -> Task:
+    """Work that was asked for and that a worker takes up: `begin`, then as if it had been started."""
+    task = Task(id=new_id("tsk"), created_at=now, org_id=org_id, kind=kind, status=TaskStatus.QUEUED, summary=summary[:TEXT_MAX])
+    await store.insert(session, task)
+    return task
+
+
+async def begin(session: Session, org_id: str, task_id: str, now: datetime) -> bool:
+    """False when it is not waiting (any more): it began before, or ended."""
+    task = await store.change(session, org_id, task_id, TaskStatus.QUEUED, {"status": TaskStatus.RUNNING, "started_at": now})
+    if task is None:
+        return False
+    event = TaskStarted(task_id=task.id, task_kind=task.kind, status=task.status, progress=0, summary=task.summary)
+    await events.append(session, org_id, event, now)
+    return True
+
+
 async def progress(session: Session, org_id: str, task_id: str, percent: int, now: datetime, *, summary: str) -> Task:
     """TaskNotRunning when it ended meanwhile."""
     changes = {"progress": max(0, min(percent, 100)), "summary": summary[:TEXT_MAX]}
