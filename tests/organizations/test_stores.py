@@ -85,6 +85,7 @@ async def invitations(now: datetime) -> None:
     await invitation_of("open", now).insert()
     await invitation_of("elsewhere", now, org_id=OTHER).insert()
     await invitation_of("too old", now, org_id="org_three", expires_at=now - MINUTE).insert()
+    await invitation_of("declined", now, org_id="org_four", state=InvitationState.DECLINED).insert()
 
 
 @pytest.mark.usefixtures("invitations")
@@ -93,6 +94,7 @@ async def test_invitations_are_open_and_for_the_address(runtime: Runtime, now: d
     found = await runtime.uow.run(lambda session: store.open_invitation_to(ORG, "eve@example.com", session))
     assert found is not None and found.id == "open"
     assert await runtime.uow.run(lambda session: store.open_invitation_to(ORG, "nobody@example.com", session)) is None
+    assert await runtime.uow.run(lambda session: store.open_invitation_to("org_four", "eve@example.com", session)) is None
     among = ["revoked", "open", "elsewhere"]
     assert {row.id for row in await store.open_invitations_among(ORG, among)} == {"open"}
     assert await runtime.uow.run(lambda session: store.count_of_open_invitations(ORG, session)) == 2
