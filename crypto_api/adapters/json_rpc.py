@@ -14,8 +14,18 @@ import msgspec
 import orjson
 
 from crypto_api.adapters import wire
+from crypto_api.adapters.traces import CallTraces
 from crypto_api.kit import log
-from crypto_api.kit.ethereum import BlockHeader, CallRefused, ChainUnavailable, InconsistentAnswer, WireBlock, WireReceipt
+from crypto_api.kit.ethereum import (
+    BlockHeader,
+    CallRefused,
+    ChainUnavailable,
+    InconsistentAnswer,
+    InternalTransfer,
+    WireBlock,
+    WireReceipt,
+    WireTransaction,
+)
 
 logger = log.get(__name__)
 
@@ -34,6 +44,7 @@ class JsonRpcChain:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=3)
         self._checked: set[str] = set()
         self._http: aiohttp.ClientSession
+        self._traces = CallTraces(self._batch)
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(timeout=self._timeout, connector=aiohttp.TCPConnector(limit=8))
@@ -75,13 +86,30 @@ class JsonRpcChain:
     async def read_receipts(self, hashes: Iterable[str]) -> dict[str, WireReceipt]:
         """By transaction hash. InconsistentAnswer when one is missing: the block it stood in is gone."""
         calls: list[Call] = [("eth_getTransactionReceipt", [hash_]) for hash_ in hashes]
-        receipts: dict[str, WireReceipt] = {}
+        rows: list[wire.Receipt] = []
         for call, raw in zip(calls, await self._batch(calls), strict=True):
-            receipt = wire.decode_receipt(raw)
-            if receipt is None:
+            row = wire.decode_receipt(raw)
+            if row is None:
                 raise InconsistentAnswer(f"no receipt for {call[1][0]}")
-            receipts[receipt.transaction_hash] = wire.receipt_of(receipt)
-        return receipts
+            rows.append(row)
+        limits = await self._gas_limits([row.transaction_hash for row in rows if row.status is None])
+        return {row.transaction_hash: wire.receipt_of(row, limits.get(row.transaction_hash)) for row in rows}
+
+    async def _gas_limits(self, hashes: Sequence[str]) -> dict[str, int]:
+        answers = await self._batch([("eth_getTransactionByHash", [hash_]) for hash_ in hashes])
+        found = zip(hashes, map(wire.decode_gas, answers), strict=True)
+        return {hash_: int(row.gas, 16) for hash_, row in found if row is not None}
+
+    async def internal_transfers(self, hashes: Sequence[str]) -> dict[str, tuple[InternalTransfer, ...] | None]:
+        """What contracts moved of the native coin in each transaction, by its hash; None where no provider can tell: not the same as none."""
+        return await self._traces.internal_transfers(hashes)
+
+    async def transactions_in(self, block_hash: str) -> list[WireTransaction]:
+        """All of a block. InconsistentAnswer when the node does not have it."""
+        (raw,) = await self._batch([("eth_getBlockByHash", [block_hash, True])])
+        if (block := wire.decode_block(raw)) is None or block.hash != block_hash:
+            raise InconsistentAnswer(f"no block {block_hash}")
+        return [wire.transaction_of(tx) for tx in block.transactions]
 
     async def balance(self, address: str, block_hash: str) -> int:
         """Wei at that very block (EIP-1898)."""

@@ -10,6 +10,9 @@ import msgspec
 
 from crypto_api.kit.ethereum import (
     DEPOSIT_TOPIC,
+    PLAIN_TRANSFER_GAS,
+    TRANSFER_BATCH_TOPIC,
+    TRANSFER_SINGLE_TOPIC,
     TRANSFER_TOPIC,
     WITHDRAWAL_TOPIC,
     BlockHeader,
@@ -18,10 +21,13 @@ from crypto_api.kit.ethereum import (
     WireLog,
     WireReceipt,
     WireTransaction,
+    created_address,
+    parties_of,
 )
 
-TOPICS = [TRANSFER_TOPIC, DEPOSIT_TOPIC, WITHDRAWAL_TOPIC]
+TOPICS = [TRANSFER_TOPIC, DEPOSIT_TOPIC, WITHDRAWAL_TOPIC, TRANSFER_SINGLE_TOPIC, TRANSFER_BATCH_TOPIC]
 EMPTY_BLOOM = "0x" + "0" * 512
+_BLOB_TRANSACTION = "0x3"  # EIP-4844
 
 
 class Tx(msgspec.Struct, rename={"sender": "from", "index": "transactionIndex"}):
@@ -32,6 +38,7 @@ class Tx(msgspec.Struct, rename={"sender": "from", "index": "transactionIndex"})
     input: str
     index: str
     to: str | None = None
+    mint: str | None = None  # of an OP-stack deposit
 
 
 class Block(msgspec.Struct, rename={"parent_hash": "parentHash", "bloom": "logsBloom"}):
@@ -67,14 +74,25 @@ class Receipt(
         "gas_used": "gasUsed",
         "effective_gas_price": "effectiveGasPrice",
         "l1_fee": "l1Fee",
+        "blob_gas_used": "blobGasUsed",
+        "blob_gas_price": "blobGasPrice",
+        "bloom": "logsBloom",
     },
 ):
     transaction_hash: str
     block_hash: str
-    status: str
     gas_used: str
-    effective_gas_price: str = "0x0"
-    l1_fee: str = "0x0"
+    effective_gas_price: str
+    status: str | None = None  # absent before the Byzantium fork
+    type: str = "0x0"
+    bloom: str = EMPTY_BLOOM
+    l1_fee: str | None = None
+    blob_gas_used: str | None = None
+    blob_gas_price: str | None = None
+
+
+class Gas(msgspec.Struct):
+    gas: str
 
 
 class Answer(msgspec.Struct):
@@ -103,6 +121,8 @@ decode_block: Callable[[bytes | msgspec.Raw], Block | None] = decoder(Block | No
 decode_header: Callable[[bytes | msgspec.Raw], Header | None] = decoder(Header | None)  # type: ignore[arg-type]
 decode_logs = decoder(list[Log])
 decode_receipt: Callable[[bytes | msgspec.Raw], Receipt | None] = decoder(Receipt | None)  # type: ignore[arg-type]
+decode_gas: Callable[[bytes | msgspec.Raw], Gas | None] = decoder(Gas | None)  # type: ignore[arg-type]
+decode_transaction: Callable[[bytes | msgspec.Raw], Tx | None] = decoder(Tx | None)  # type: ignore[arg-type]
 decode_text = decoder(str)
 decode_any = decoder(Any)
 
@@ -111,24 +131,54 @@ def header_of(block: Header | Block) -> BlockHeader:
     return BlockHeader(int(block.number, 16), block.hash, block.parent_hash, int(block.timestamp, 16))
 
 
-def receipt_of(row: Receipt) -> WireReceipt:
+def receipt_of(row: Receipt, gas_limit: int | None = None) -> WireReceipt:
+    """`gas_limit` of its transaction is needed where the receipt does not say whether it succeeded (`lacks_status`)."""
+    gas_used = int(row.gas_used, 16)
+    # Blob gas is paid for by blob transactions alone; OP-stack receipts use the name for something that costs nothing.
+    blobs = int(row.blob_gas_used or "0x0", 16) * int(row.blob_gas_price or "0x0", 16) if row.type == _BLOB_TRANSACTION else 0
     return WireReceipt(
-        row.transaction_hash, row.block_hash, row.status == "0x1", int(row.gas_used, 16), int(row.effective_gas_price, 16), int(row.l1_fee, 16)
+        row.transaction_hash,
+        row.block_hash,
+        row.status == "0x1" if row.status is not None else _succeeded_by_gas(row, gas_used, gas_limit),
+        gas_used,
+        int(row.effective_gas_price, 16),
+        int(row.l1_fee or "0x0", 16),
+        blobs,
     )
+
+
+def _succeeded_by_gas(row: Receipt, gas_used: int, gas_limit: int | None) -> bool:
+    """Before Byzantium a receipt held a state root instead of a status. What failed then had used all of its gas and left no log."""
+    return row.bloom != EMPTY_BLOOM or gas_used == PLAIN_TRANSFER_GAS or (gas_limit is not None and gas_used < gas_limit)
+
+
+def transaction_of(tx: Tx) -> WireTransaction:
+    return WireTransaction(
+        tx.hash,
+        int(tx.index, 16),
+        tx.sender.lower(),
+        tx.to.lower() if tx.to else None,
+        int(tx.value, 16),
+        int(tx.nonce, 16),
+        tx.input,
+        int(tx.mint or "0x0", 16),
+    )
+
+
+def log_of(row: Log) -> WireLog:
+    return WireLog(row.address.lower(), tuple(row.topics), row.data, row.transaction_hash, int(row.log_index, 16))
 
 
 def reduced(block: Block, logs: list[Log], watched: Container[str]) -> WireBlock:
     """Only what touches a watched address is converted: cost per block does not grow with the number of watched wallets."""
-    kept_logs = [row for row in logs if any(topic[:2] + topic[26:].lower() in watched for topic in row.topics[1:3])]
+    kept_logs = [row for row in logs if any(topic[:2] + topic[26:].lower() in watched for topic in parties_of(row.topics))]
     hashes = {row.transaction_hash for row in kept_logs}
-    kept = [tx for tx in block.transactions if tx.hash in hashes or tx.sender.lower() in watched or (tx.to or "").lower() in watched]
-    return WireBlock(
-        header_of(block),
-        tuple(
-            WireTransaction(
-                tx.hash, int(tx.index, 16), tx.sender.lower(), tx.to.lower() if tx.to else None, int(tx.value, 16), int(tx.nonce, 16), tx.input
-            )
-            for tx in kept
-        ),
-        tuple(WireLog(row.address.lower(), tuple(row.topics), row.data, row.transaction_hash, int(row.log_index, 16)) for row in kept_logs),
-    )
+    kept = [tx for tx in block.transactions if tx.hash in hashes or tx.sender.lower() in watched or _receiver(tx) in watched]
+    return WireBlock(header_of(block), tuple(map(transaction_of, kept)), tuple(map(log_of, kept_logs)))
+
+
+def _receiver(tx: Tx) -> str:
+    """Who gets the value. Nobody needs to know where a contract is that was created with nothing."""
+    if tx.to:
+        return tx.to.lower()
+    return "" if tx.value == "0x0" else created_address(tx.sender, int(tx.nonce, 16))

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from crypto_api.kit.ethereum import BlockHeader, WireBlock, WireReceipt
+from crypto_api.kit.ethereum import BlockHeader, InternalTransfer, WireBlock, WireReceipt, WireTransaction
 
 
 class ChainReader(Protocol):
@@ -21,6 +21,10 @@ class ChainReader(Protocol):
     async def read_receipts(self, hashes: Iterable[str]) -> dict[str, WireReceipt]: ...
 
     async def balances(self, holdings: Sequence[tuple[str, str | None]], block_hash: str) -> list[int]: ...
+
+    async def internal_transfers(self, hashes: Sequence[str]) -> dict[str, tuple[InternalTransfer, ...] | None]: ...
+
+    async def transactions_in(self, block_hash: str) -> list[WireTransaction]: ...
 
     async def call(self, to: str, data: str, block_hash: str | None = None) -> bytes: ...
 

@@ -1,12 +1,15 @@
 """Ethereum values as they come off the wire, checked and immutable. No I/O and no opinion about what they mean."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from eth_utils.address import is_checksum_address, to_checksum_address
+from eth_utils.crypto import keccak
 
 from crypto_api.kit.errors import Unavailable
 
+PLAIN_TRANSFER_GAS = 21_000
 NATIVE_DECIMALS = 18  # a wei is 10^-18 of the coin, on every EVM network
 ZERO_ADDRESS = "0x0000000000000000000000000000000000000000"
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
@@ -15,6 +18,9 @@ _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"  # EIP-20 Transfer(address,address,uint256)
 DEPOSIT_TOPIC = "0xe1fffcc4923d04b559f4d29a8bfc6cda04eb5b0d3c460751c2402c5c5cc9109c"  # WETH9 Deposit(address,uint256)
 WITHDRAWAL_TOPIC = "0x7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268a95bf5081b65"  # WETH9 Withdrawal(address,uint256)
+TRANSFER_SINGLE_TOPIC = "0xc3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2d0f62"  # ERC-1155 TransferSingle
+TRANSFER_BATCH_TOPIC = "0x4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb"  # ERC-1155 TransferBatch
+_ERC1155_TOPICS = frozenset({TRANSFER_SINGLE_TOPIC, TRANSFER_BATCH_TOPIC})
 
 
 class ChainUnavailable(Unavailable):
@@ -58,6 +64,19 @@ def address_of_topic(topic: str) -> str:
     return "0x" + topic[-40:].lower()
 
 
+def parties_of(topics: Sequence[str]) -> Sequence[str]:
+    """The indexed arguments that name who gives and who takes: the first of an ERC-1155 transfer is only who carried it out."""
+    return topics[2:4] if topics and topics[0] in _ERC1155_TOPICS else topics[1:3]
+
+
+def created_address(sender: str, nonce: int) -> str:
+    """Where a transaction without a recipient puts its contract, lower case: the end of keccak(rlp([sender, nonce])) (Yellow Paper, section 7)."""
+    digits = nonce.to_bytes((nonce.bit_length() + 7) // 8)
+    encoded = digits if 0 < nonce < 0x80 else bytes([0x80 + len(digits)]) + digits
+    payload = bytes([0x94]) + bytes.fromhex(sender[2:]) + encoded
+    return "0x" + keccak(bytes([0xC0 + len(payload)]) + payload)[12:].hex()
+
+
 @dataclass(frozen=True, slots=True)
 class BlockHeader:
     number: int
@@ -77,6 +96,17 @@ class WireTransaction:
     value: int  # wei
     nonce: int
     input: str
+    minted: int = 0  # wei that an OP-stack deposit brings to the sender from the chain below, whether it succeeds or not
+
+    @property
+    def receiver(self) -> str:
+        """Who gets the value: the contract that it creates where it has no recipient."""
+        return self.recipient or created_address(self.sender, self.nonce)
+
+    @property
+    def calls_code(self) -> bool:
+        """Whether its input says so. A plain transfer may reach a contract as well: then it takes more gas than PLAIN_TRANSFER_GAS."""
+        return self.recipient is None or self.input not in ("", "0x")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +126,22 @@ class WireReceipt:
     gas_used: int
     effective_gas_price: int  # wei
     l1_fee: int = 0  # wei; what an OP-stack network charges on top for its data
+    blob_fee: int = 0  # wei; EIP-4844
+
+    @property
+    def fee(self) -> int:
+        """All that the sender paid for it, in wei."""
+        return self.gas_used * self.effective_gas_price + self.l1_fee + self.blob_fee
+
+
+@dataclass(frozen=True, slots=True)
+class InternalTransfer:
+    """Native coin that a contract moved by a call, as a trace of the transaction tells. `path` is its place in the tree of calls ("0.1.2")."""
+
+    path: str
+    sender: str
+    recipient: str
+    value: int  # wei, never 0
 
 
 @dataclass(frozen=True, slots=True)
