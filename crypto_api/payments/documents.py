@@ -48,6 +48,7 @@ class Payment(TenantDocument):
     tries: int = 0  # looks in this state that changed nothing
 
     nonce: int | None = None
+    reserved_wei: str = "0"  # what it may still take from the wallet, of the coin, while it is on its way
     attempt_number: int = 0  # of the last attempt in its slot
     hash: str | None = None  # of the attempt that was mined, else of the last one sent
     block_number: int | None = None
@@ -97,7 +98,8 @@ class SenderLane(SharedDocument):
     chain_id: int
     address: str
     fence: int = 0
-    known_nonce: int = 0  # up to this one everything that is mined was ours, or was looked at by a person
+    known_nonce: int | None = None  # below it everything that is mined was ours, or there before, or was looked at by a person
+    handed: int = 0  # grows with every write under the lane, so that two at once conflict
     frozen_reason: str | None = None  # a nonce was used by a transaction that is not ours: a person looks first
 
     class Settings:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.ethereum import ChainUnavailable
 from crypto_api.kit.faultpoint import faultpoint
+from crypto_api.kit.sending import PLAIN_TRANSFER_GAS, visible
 from crypto_api.payments import rules
 from crypto_api.payments.documents import Payment, PaymentAttempt, SenderLane
 from crypto_api.payments.errors import SignerUnavailable, SigningRefused
@@ -89,8 +90,9 @@ class PaymentBook(Protocol):
 
     async def record_sent(self, payment: Payment, attempt: PaymentAttempt, changes: Changes, happened: Happened | None) -> None: ...
 
-    async def record_seen(self, payment: Payment, seen: SeenTransaction, changes: Changes) -> None:
-        """A transaction of the person's own wallet: the slot and the attempt are taken down after the fact."""
+    async def record_seen(self, payment: Payment, seen: SeenTransaction, changes: Changes) -> bool:
+        """A transaction of the person's own wallet: the slot and the attempt are taken down after the fact. False when the nonce is another
+        payment's."""
 
     async def finish(self, payment: Payment, changes: Changes, happened: Happened) -> None:
         """For good: the slot is settled."""
@@ -186,7 +188,7 @@ class _Step:
     async def _take_slot(self, standing: Standing) -> bool:
         payment = self.payment
         faultpoint("payment.before_fees")
-        quote = await self.chain.quote(payment.from_address, payment.call, payment.token_contract, payment.payee_address)
+        quote = await self.chain.quote(payment.from_address, payment.call, payment.token_contract)
         faultpoint("payment.after_fees")
         if quote.reverts is not None:
             return await self.wait([Hold.WOULD_REVERT], f"It would fail: {quote.reverts}.", timedelta(seconds=30))
@@ -292,7 +294,7 @@ class _Step:
         faultpoint("payment.before_broadcast")
         note = await self.chain.send_raw(attempt.raw)
         faultpoint("payment.after_broadcast")
-        reason = _ON_ITS_WAY + (f" The node says: {rules.told_by_node(note)}" if note else "")
+        reason = _ON_ITS_WAY + (f" The node says: {visible(note)}" if note else "")
         first = self.payment.state is PaymentState.SIGNED
         changes = self._into(PaymentState.BROADCAST, reason=reason) if first else {"reason": reason, "holds": self._lasting(), "tries": 0}
         changes |= {"hash": attempt.hash, "due_at": self.now + rules.pause(0)}
@@ -348,7 +350,7 @@ class _Step:
         if rules.bumps_left(last.number) == 0:
             return await self._ask("It was replaced as often as is allowed, and is still not mined.")
         standing = await self.world.judge.standing(payment)
-        gas = rules.PLAIN_TRANSFER_GAS if wanted is Attempt.CANCEL else None
+        gas = PLAIN_TRANSFER_GAS if wanted is Attempt.CANCEL else None
         fees = rules.bumped(last.fees, market, standing.fee_per_gas_max, gas=gas)
         if fees is None:
             return await self._ask("A replacement would have to bid more than the payment policy allows.", Hold.FEES_TOO_HIGH)

@@ -11,19 +11,6 @@ from crypto_api.kit.ethereum import checksummed
 from crypto_api.payments.types import BUMPS_MAX, Attempt, Call, FeeMarket, Fees, PaymentState, Receipt
 
 TRANSFER = "0xa9059cbb"  # ERC-20 transfer(address,uint256)
-_ERROR, _PANIC = "08c379a0", "4e487b71"  # Error(string), Panic(uint256)
-_PANICS = {
-    0x01: "an assertion does not hold",
-    0x11: "an arithmetic operation overflows",
-    0x12: "a division by zero",
-    0x21: "a value outside of its enumeration",
-    0x31: "taking from an empty list",
-    0x32: "an index outside of its list",
-    0x41: "too much memory",
-}
-REASON_LENGTH_MAX = 200
-GAS_MARGIN_PERCENT = 20
-PLAIN_TRANSFER_GAS = 21_000  # a transfer of the coin to an account without code: never more, so no margin
 
 DEADLINES: dict[PaymentState, timedelta] = {
     PaymentState.DRAFT: timedelta(days=30),
@@ -78,10 +65,6 @@ def token_payee(call: Call) -> tuple[str, int] | None:
 # ---- what it bids ----------------------------------------------------------------------------------------------------------------
 
 
-def gas_limit(estimate: int) -> int:
-    return estimate if estimate == PLAIN_TRANSFER_GAS else estimate + estimate * GAS_MARGIN_PERCENT // 100
-
-
 def first_fees(gas: int, market: FeeMarket, per_gas_max: int) -> Fees | None:
     """Twice the base fee and the usual tip, so that six full blocks in a row are outbid; less where the policy allows no more. None when not even the
     next block's base fee is within the policy."""
@@ -130,46 +113,6 @@ def mined_of(hashes: Sequence[str], receipts: dict[str, Receipt]) -> Receipt | N
     """The chain holds at most one transaction of a nonce; should a node claim two, the deepest is believed."""
     found = [receipts[hash_] for hash_ in hashes if hash_ in receipts]
     return max(found, key=lambda receipt: receipt.depth, default=None)
-
-
-# ---- why a call fails ------------------------------------------------------------------------------------------------------------
-
-
-def revert_reason(data: str | None, message: str = "") -> str:
-    """In words: what `Error(string)` says, what a panic means, else the error's selector, else what the node said. Untrusted text, cut."""
-    raw = bytes.fromhex(data[2:]) if data and data.startswith("0x") and len(data) % 2 == 0 and _is_hex(data[2:]) else b""
-    selector = raw[:4].hex()
-    if selector == _ERROR:
-        try:
-            (text,) = decode(["string"], raw[4:])
-        except (DecodingError, UnicodeDecodeError, OverflowError):
-            text = ""
-        if printable := _visible(text):
-            return printable
-    if selector == _PANIC and len(raw) == 36:
-        code = int.from_bytes(raw[4:])
-        return f"panic: {_PANICS.get(code, f'code {code:#x}')}"
-    if len(raw) >= 4:
-        return f"the contract's error 0x{selector}"
-    return _visible(message) or "the contract gives no reason"
-
-
-def _is_hex(text: str) -> bool:
-    return all(digit in "0123456789abcdefABCDEF" for digit in text)
-
-
-def _visible(text: str) -> str:
-    return "".join(char for char in text if char.isprintable()).strip()[:REASON_LENGTH_MAX]
-
-
-def told_by_node(text: str) -> str:
-    """What a node said, as it may stand in a reason."""
-    return _visible(text)
-
-
-def transfer_failed(answer: bytes) -> bool:
-    """Whether a token's `transfer` says that it did not happen: 32 bytes of zero. Tokens that answer nothing are believed."""
-    return len(answer) >= 32 and int.from_bytes(answer[:32]) == 0
 
 
 # ---- when it is looked at again --------------------------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from crypto_api.kit.sending import FeeMarket as FeeMarket
+from crypto_api.kit.sending import Quote as Quote
 from crypto_api.kit.signing import SignedBytes as SignedBytes
 
 BUMP_PERCENT = 12.5  # how much more a replacement bids, on both fees: geth refuses less than 10 %
@@ -161,28 +163,6 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class FeeMarket:
-    """EIP-1559, in wei: the base fee of the next block, and what others lately gave on top of it (the median)."""
-
-    base_fee: int
-    tip: int
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """What a call would do at the head of the chain, and what its sender has; all asked at one moment."""
-
-    nonce: int  # how many transactions of the sender are mined
-    gas: int  # units, with a margin
-    market: FeeMarket
-    balance: int  # wei
-    token_balance: int | None  # base units; None where no token moves
-    reverts: str | None  # why it would fail, in words; None when it would not
-    received: int | None = None  # base units that the payee would get, where the node can say: a token may take a fee of its own
-    payee_is_contract: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class SeenTransaction:
     """As a node tells it, mined or waiting."""
 
@@ -209,7 +189,7 @@ class PaymentChain(Protocol):
     async def knows(self, hash_: str) -> bool:
         """Whether the node has it, mined or waiting."""
 
-    async def quote(self, address: str, call: Call, token: str | None, payee: str | None = None) -> Quote:
+    async def quote(self, address: str, call: Call, token: str | None) -> Quote:
         """`call` sent by `address` at the head."""
 
     async def market(self) -> FeeMarket: ...
