@@ -7,12 +7,13 @@ from beanie import init_beanie
 
 from crypto_api.adapters.channel_layer import Frames
 from crypto_api.adapters.json_rpc import JsonRpcChain
-from crypto_api.adapters.key_sealing import KeySealer
 from crypto_api.adapters.limiter import Limiter
 from crypto_api.adapters.mail import Mailer
 from crypto_api.adapters.ollama import OllamaModel
 from crypto_api.adapters.queue import JobQueue
 from crypto_api.adapters.secret_box import SecretBox
+from crypto_api.adapters.signer import SignerClient
+from crypto_api.adapters.solidity_compiler import SolidityCompiler
 from crypto_api.config import Config
 from crypto_api.documents import DOCUMENTS
 from crypto_api.kit.clock import Clock, SystemClock
@@ -40,7 +41,7 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
         await refuse_newer(database, MIGRATIONS)
         await init_beanie(database=database, document_models=DOCUMENTS, skip_indexes=True)
         networks = config.load_networks()
-        rpc = {slug: await stack.enter_async_context(JsonRpcChain(network.rpc_urls, network.chain_id)) for slug, network in networks.items()}
+        rpc = {slug: await stack.enter_async_context(JsonRpcChain.of(network)) for slug, network in networks.items()}
         yield Runtime(
             config=config,
             networks=networks,
@@ -61,9 +62,10 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
                 mock_dir=config.log_dir / "mail",
             ),
             llm=_language_model(config),
-            sealer=KeySealer(config.master_key.get_secret_value(), config.master_key_id),
+            signer=SignerClient(config.signer_socket.absolute()),
             box=SecretBox(*_secret_keys(config)),
             limiter=await stack.enter_async_context(Limiter(config.redis_url, config.rates())),
+            compiler=SolidityCompiler(config.solc_dir),
             clock=clock or SystemClock(),
         )
 

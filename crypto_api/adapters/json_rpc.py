@@ -1,62 +1,68 @@
 """Reading a chain over JSON-RPC by a fast reader of our own; heads come by web3's subscription (`head_subscription.py`).
 
-Answers are decoded by `wire.py`. Logs are asked for by block hash: a lagging node then errs instead of answering "none".
+Answers are decoded by `wire.py`. Logs are asked for by block hash: a lagging node then errs instead of answering "none". An answer is used
+only if it agrees with what was asked and with the block's own header; else the next provider is asked (`providers.py`), and where there
+is none, the caller tries again later.
 """
 
 import asyncio
 import itertools
 from collections.abc import Container, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-import aiohttp
 import msgspec
-import orjson
 
-from crypto_api.adapters import wire
+from crypto_api.adapters import block_checks, wire
+from crypto_api.adapters.providers import Provider, ProviderPool
+from crypto_api.adapters.rpc_transport import Call
 from crypto_api.adapters.traces import CallTraces
-from crypto_api.kit import log
-from crypto_api.kit.ethereum import (
-    BlockHeader,
-    CallRefused,
-    ChainUnavailable,
-    InconsistentAnswer,
-    InternalTransfer,
-    WireBlock,
-    WireReceipt,
-    WireTransaction,
-)
-
-logger = log.get(__name__)
-
-BATCH_CALLS_MAX = 20
-_BATCHES_AT_ONCE = 2
-
-Call = tuple[str, list[Any]]
+from crypto_api.kit.ethereum import TRANSFER_TOPIC, BlockHeader, InconsistentAnswer, InternalTransfer, WireBlock, WireReceipt, WireTransaction
+from crypto_api.kit.networks import Endpoint, NetworkConfig, ProviderHealth
 
 
 class JsonRpcChain:
-    """One network through its endpoints, in order of preference. Every method raises ChainUnavailable when none of them answers."""
+    """One network through its providers. Every method raises ChainUnavailable when none of them answers."""
 
-    def __init__(self, rpc_urls: Sequence[str], chain_id: int, *, timeout_s: float = 10.0) -> None:
-        self._urls = list(rpc_urls)
-        self._chain_id = chain_id
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=3)
-        self._checked: set[str] = set()
-        self._http: aiohttp.ClientSession
-        self._traces = CallTraces(self._batch)
+    def __init__(
+        self,
+        endpoints: Sequence[str | Endpoint],
+        chain_id: int,
+        *,
+        agreement: int = 1,
+        receipts_checked: Literal["none", "ours", "all"] = "none",
+        lag_blocks_max: int = 5,
+    ) -> None:
+        named = [Endpoint(url=each) if isinstance(each, str) else each for each in endpoints]
+        self._pool = ProviderPool(named, chain_id, lag_blocks_max=lag_blocks_max)
+        self._agreement, self._receipts_checked = agreement, receipts_checked
+        self._traces = CallTraces(self._raw)
+
+    @classmethod
+    def of(cls, network: NetworkConfig) -> Self:
+        return cls(
+            network.endpoints(),
+            network.chain_id,
+            agreement=network.agreement,
+            receipts_checked=network.receipts_checked,
+            lag_blocks_max=network.lag_blocks_max,
+        )
 
     async def __aenter__(self) -> Self:
-        self._http = aiohttp.ClientSession(timeout=self._timeout, connector=aiohttp.TCPConnector(limit=8))
+        await self._pool.__aenter__()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._http.close()
+        await self._pool.__aexit__(kind, error, trace)
+
+    def providers(self) -> list[ProviderHealth]:
+        """How each provider does, in order of preference."""
+        return self._pool.report()
 
     # ---- reading -------------------------------------------------------------------------------------------------------------
 
     async def block_number(self) -> int:
-        return int(wire.decode_text((await self._batch([("eth_blockNumber", [])]))[0]), 16)
+        return await self._pool.head()
 
     async def header(self, number: int) -> BlockHeader | None:
         """None when the node has no such block (yet, or any more)."""
@@ -65,40 +71,55 @@ class JsonRpcChain:
 
     async def headers(self, first: int, last: int) -> list[BlockHeader]:
         """Of blocks first..last, as far as the node has them without a gap."""
-        answers = await self._batch([("eth_getBlockByNumber", [hex(number), False]) for number in range(first, last + 1)])
-        found = itertools.takewhile(lambda header: header is not None, map(wire.decode_header, answers))
-        return [wire.header_of(header) for header in found if header]
+
+        def read(index: int, raw: msgspec.Raw) -> BlockHeader | None:
+            found = wire.decode_header(raw)
+            return _at(first + index, wire.header_of(found)) if found is not None else None
+
+        answers = await self._pool.read([("eth_getBlockByNumber", [hex(number), False]) for number in range(first, last + 1)], read)
+        return [header for header in itertools.takewhile(lambda header: header is not None, answers) if header is not None]
 
     async def read_blocks(self, first: int, last: int, watched: Container[str]) -> list[WireBlock]:
         """Blocks first..last in order, as far as the node has them without a gap, reduced to what touches `watched` (lower case)."""
-        answers = await self._batch([("eth_getBlockByNumber", [hex(number), True]) for number in range(first, last + 1)])
-        blocks: list[wire.Block] = []
-        for number, raw in zip(range(first, last + 1), answers, strict=True):
+
+        def read(index: int, raw: msgspec.Raw) -> wire.Block | None:
             block = wire.decode_block(raw)
-            if block is None:  # the node does not have it: a retry later, never a skip
-                break
-            if int(block.number, 16) != number:
-                raise InconsistentAnswer(f"asked for block {number}, got {int(block.number, 16)}")
-            blocks.append(block)
+            if block is None:
+                if index == 0 and first <= self._pool.head_known():  # never a skip: another provider, or later
+                    raise InconsistentAnswer(f"block {first} is not there, though it was told of")
+                return None
+            _at(first + index, wire.header_of(block))
+            _check_places(block)
+            return block
+
+        answers = await self._pool.read([("eth_getBlockByNumber", [hex(number), True]) for number in range(first, last + 1)], read)
+        blocks = [block for block in itertools.takewhile(lambda block: block is not None, answers) if block is not None]
         logs = await self._logs([block for block in blocks if block.bloom != wire.EMPTY_BLOOM])
-        return [wire.reduced(block, logs.get(block.hash, []), watched) for block in blocks]
+        found = [_reduced(block, logs.get(block.hash, []), watched) for block in blocks]
+        await self._check_receipts(blocks, found, watched)
+        return found
 
     async def read_receipts(self, hashes: Iterable[str]) -> dict[str, WireReceipt]:
         """By transaction hash. InconsistentAnswer when one is missing: the block it stood in is gone."""
-        calls: list[Call] = [("eth_getTransactionReceipt", [hash_]) for hash_ in hashes]
-        rows: list[wire.Receipt] = []
-        for call, raw in zip(calls, await self._batch(calls), strict=True):
+        wanted = list(hashes)
+
+        def read(index: int, raw: msgspec.Raw) -> wire.Receipt:
             row = wire.decode_receipt(raw)
             if row is None:
-                raise InconsistentAnswer(f"no receipt for {call[1][0]}")
-            rows.append(row)
+                raise InconsistentAnswer(f"no receipt for {wanted[index]}")
+            if row.transaction_hash != wanted[index]:
+                raise InconsistentAnswer(f"asked for the receipt of {wanted[index]}, got another's")
+            wire.receipt_of(row)  # that its fields are what they should be
+            return row
+
+        rows = await self._pool.read([("eth_getTransactionReceipt", [hash_]) for hash_ in wanted], read)
         limits = await self._gas_limits([row.transaction_hash for row in rows if row.status is None])
         return {row.transaction_hash: wire.receipt_of(row, limits.get(row.transaction_hash)) for row in rows}
 
     async def _gas_limits(self, hashes: Sequence[str]) -> dict[str, int]:
-        answers = await self._batch([("eth_getTransactionByHash", [hash_]) for hash_ in hashes])
+        answers = await self._raw([("eth_getTransactionByHash", [hash_]) for hash_ in hashes])
         found = zip(hashes, map(wire.decode_gas, answers), strict=True)
-        return {hash_: int(row.gas, 16) for hash_, row in found if row is not None}
+        return {hash_: wire.quantity(row.gas, 64) for hash_, row in found if row is not None}
 
     async def internal_transfers(self, hashes: Sequence[str]) -> dict[str, tuple[InternalTransfer, ...] | None]:
         """What contracts moved of the native coin in each transaction, by its hash; None where no provider can tell: not the same as none."""
@@ -106,9 +127,14 @@ class JsonRpcChain:
 
     async def transactions_in(self, block_hash: str) -> list[WireTransaction]:
         """All of a block. InconsistentAnswer when the node does not have it."""
-        (raw,) = await self._batch([("eth_getBlockByHash", [block_hash, True])])
-        if (block := wire.decode_block(raw)) is None or block.hash != block_hash:
-            raise InconsistentAnswer(f"no block {block_hash}")
+
+        def read(_: int, raw: msgspec.Raw) -> wire.Block:
+            if (block := wire.decode_block(raw)) is None or block.hash != block_hash:
+                raise InconsistentAnswer(f"no block {block_hash}")
+            _check_places(block)
+            return block
+
+        (block,) = await self._pool.read([("eth_getBlockByHash", [block_hash, True])], read)
         return [wire.transaction_of(tx) for tx in block.transactions]
 
     async def balance(self, address: str, block_hash: str) -> int:
@@ -129,104 +155,142 @@ class JsonRpcChain:
                 calls.append(("eth_getBalance", [address, block]))
             else:
                 calls.append(("eth_call", [{"to": contract, "data": "0x70a08231" + "0" * 24 + address[2:].lower()}, block]))
-        answers = await self._batch(calls, tolerate_reverts=True)
-        return [int(text, 16) if len(text := wire.decode_text(raw)) > 2 else 0 for raw in answers]
+
+        def read(index: int, raw: msgspec.Raw) -> int:
+            text = wire.decode_text(raw)
+            if holdings[index][1] is None:
+                return wire.quantity(text)
+            return wire.quantity(text) if 2 < len(text) <= 66 else 0
+
+        return await self._pool.read(calls, read, tolerate_reverts=True)
 
     async def call(self, to: str, data: str, block_hash: str | None = None, *, gas: int | None = None) -> bytes:
         """`eth_call` at that block, or at the head, with that much gas at most. Empty when the call reverts or there is no contract; CallRefused when
         it fails otherwise."""
         at: Any = {"blockHash": block_hash} if block_hash else "latest"
         call = {"to": to, "data": data} | ({"gas": hex(gas)} if gas else {})
-        (raw,) = await self._batch([("eth_call", [call, at])], tolerate_reverts=True)
+        (text,) = await self._pool.read([("eth_call", [call, at])], lambda _, raw: wire.decode_text(raw), tolerate_reverts=True)
         try:
-            return bytes.fromhex(wire.decode_text(raw)[2:])
+            return bytes.fromhex(text[2:])
         except ValueError as error:
             raise InconsistentAnswer("the node answered a call with something else than bytes") from error
 
+    async def _raw(self, calls: Sequence[Call]) -> list[msgspec.Raw]:
+        return await self._pool.read(calls, lambda _, raw: raw)
+
     async def call_any(self, method: str, params: list[Any]) -> Any:
         """The result of any read, as JSON, from the first provider that answers. CallRefused where each of them refuses."""
-        (raw,) = await self._batch([(method, params)])
-        return wire.decode_any(raw)
+        (result,) = await self._pool.read([(method, params)], lambda _, raw: wire.decode_any(raw))
+        return result
 
     async def call_once(self, method: str, params: list[Any]) -> Any:
         """One request to one provider, never repeated by anybody: for `eth_sendRawTransaction` and what else has an effect. CallRefused when
         the node refused it; ChainUnavailable when nobody knows: it may have taken effect."""
-        (url, *_) = self._urls
-        if url not in self._checked:
-            await self._check_chain(url)
-        try:
-            (raw,) = await self._post(url, [(method, params)], False)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            self._checked.discard(url)
-            raise ChainUnavailable(f"the node of chain {self._chain_id} did not answer ({type(error).__name__})") from error
-        return wire.decode_any(raw)
+        return wire.decode_any(await self._pool.once((method, params)))
+
+    async def agree(self, number: int, block_hash: str) -> None:
+        """InconsistentAnswer unless as many providers as the network asks for name that block at that height. One that is outvoted is set aside."""
+        if self._agreement < 2:
+            return
+        agreeing, others = 0, []
+        async for provider, (header,) in self._pool.each([("eth_getBlockByNumber", [hex(number), False])], lambda _, raw: wire.decode_header(raw)):
+            if header is not None and header.hash == block_hash:
+                agreeing += 1
+            elif header is not None:
+                others.append(provider)
+            if agreeing >= self._agreement:
+                for each in others:
+                    each.failed(InconsistentAnswer(f"it names another block {number} than {agreeing} others"))
+                return
+        against = f"; {', '.join(each.endpoint.host for each in others)} named another" if others else ""
+        raise InconsistentAnswer(f"{agreeing} of the {self._agreement} providers that must agree named block {number} as it is held here{against}")
+
+    # ---- checking ------------------------------------------------------------------------------------------------------------
 
     async def _logs(self, blocks: Sequence[wire.Block]) -> dict[str, list[wire.Log]]:
-        answers = await self._batch([("eth_getLogs", [{"blockHash": block.hash, "topics": [wire.TOPICS]}]) for block in blocks])
-        found: dict[str, list[wire.Log]] = {}
-        for block, raw in zip(blocks, answers, strict=True):
-            found[block.hash] = logs = wire.decode_logs(raw)
-            if any(row.block_hash != block.hash for row in logs):
-                raise InconsistentAnswer(f"logs of another block than {block.hash}")
+        def read(index: int, raw: msgspec.Raw) -> list[wire.Log]:
+            return _of_block(blocks[index].hash, wire.decode_logs(raw))
+
+        answers = await self._pool.read([_logs_call(block.hash) for block in blocks], read)
+        found = {block.hash: logs for block, logs in zip(blocks, answers, strict=True)}
+        for block in blocks:
+            if not found[block.hash] and block_checks.may_hold(block_checks.bloom_of(block), TRANSFER_TOPIC):
+                found[block.hash] = await self._second_opinion(block)
         return found
 
-    # ---- transport -----------------------------------------------------------------------------------------------------------
+    async def _second_opinion(self, block: wire.Block) -> list[wire.Log]:
+        """Of a block whose header speaks of transfers while none were told. Two providers that tell none are believed, or one alone, twice: the
+        header may claim more than there is."""
+        silent: list[Provider] = []
+        async for provider, (logs,) in self._pool.each([_logs_call(block.hash)], lambda _, raw: _of_block(block.hash, wire.decode_logs(raw))):
+            if logs:
+                for each in silent:
+                    each.failed(InconsistentAnswer(f"it left out the logs of block {int(block.number, 16)}"))
+                return logs
+            silent.append(provider)
+            if len(silent) == 2:
+                break
+        if not silent:
+            raise InconsistentAnswer(f"block {int(block.number, 16)} has logs that nobody tells")
+        return []
 
-    async def _batch(self, calls: Sequence[Call], *, tolerate_reverts: bool = False) -> list[msgspec.Raw]:
-        """The results in the order of the calls, in batches that providers accept."""
-        if not calls:
-            return []
-        chunks = [calls[start : start + BATCH_CALLS_MAX] for start in range(0, len(calls), BATCH_CALLS_MAX)]
-        room = asyncio.Semaphore(_BATCHES_AT_ONCE)
+    async def _check_receipts(self, blocks: Sequence[wire.Block], found: Sequence[WireBlock], watched: Container[str]) -> None:
+        """Where the network asks for it: receipts up to the root in the header, and the header up to its hash. Raises InconsistentAnswer."""
+        if self._receipts_checked == "none":
+            return
+        every = self._receipts_checked == "all"
+        for block, reduced in zip(blocks, found, strict=True):
+            if every or reduced.transactions:
+                header, receipts = await self._proved(block)
+                logs = [row for receipt in receipts for row in receipt.logs if row.topics and row.topics[0] in wire.TOPICS]
+                if header.bloom.lower() != block.bloom.lower() or _reduced(block, logs, watched).logs != reduced.logs:
+                    raise InconsistentAnswer(f"logs of block {block.hash} differ from those in its receipts")
 
-        async def one(chunk: Sequence[Call]) -> list[msgspec.Raw]:
-            async with room:
-                return await self._from_any(chunk, tolerate_reverts)
+    async def _proved(self, block: wire.Block) -> tuple[block_checks.FullHeader, list[block_checks.FullReceipt]]:
+        def read(index: int, raw: msgspec.Raw) -> Any:
+            answer: Any = block_checks.decode_full_header(raw) if index == 0 else block_checks.decode_full_receipts(raw)
+            if answer is None:
+                raise InconsistentAnswer(f"block {block.hash} is not there any more")
+            return answer
 
-        return [raw for results in await asyncio.gather(*map(one, chunks)) for raw in results]
-
-    async def _from_any(self, calls: Sequence[Call], tolerate_reverts: bool) -> list[msgspec.Raw]:
-        problem: Exception | None = None
-        for url in list(self._urls):
-            try:
-                if url not in self._checked:
-                    await self._check_chain(url)
-                return await self._post(url, calls, tolerate_reverts)
-            except (aiohttp.ClientError, TimeoutError, ValueError, ChainUnavailable) as error:
-                problem = error
-                self._checked.discard(url)
-        if isinstance(problem, ChainUnavailable):
-            raise problem
-        raise ChainUnavailable(f"the node of chain {self._chain_id} does not answer ({type(problem).__name__})") from problem
-
-    async def _check_chain(self, url: str) -> None:
-        (raw,) = await self._post(url, [("eth_chainId", [])], False)
-        if (found := int(wire.decode_text(raw), 16)) != self._chain_id:
-            raise ChainUnavailable(f"the node answers for chain {found}, not {self._chain_id}")
-        self._checked.add(url)
-
-    async def _post(self, url: str, calls: Sequence[Call], tolerate_reverts: bool) -> list[msgspec.Raw]:
-        body = orjson.dumps([{"jsonrpc": "2.0", "id": i, "method": method, "params": params} for i, (method, params) in enumerate(calls)])
-        async with self._http.post(url, data=body, headers={"content-type": "application/json"}) as response:
-            content = await response.read()
-            if response.status != 200:
-                raise ChainUnavailable(f"the node of chain {self._chain_id} answered {response.status}")
-        answers = {answer.id: answer for answer in wire.decode_answers(content)}
-        if len(answers) != len(calls):
-            raise InconsistentAnswer(f"{len(calls)} calls, {len(answers)} answers")
-        return [_result(answers[i], tolerate_reverts) for i in range(len(calls))]
+        header, receipts = await self._pool.read([("eth_getBlockByHash", [block.hash, False]), ("eth_getBlockReceipts", [block.hash])], read)
+        if header.hash != block.hash or [row.transaction_hash for row in receipts] != [tx.hash for tx in block.transactions]:
+            raise InconsistentAnswer(f"the receipts of block {block.hash} are not those of its transactions")
+        await asyncio.to_thread(_prove, header, receipts)  # a hundred milliseconds for a full block
+        return header, receipts
 
 
-def _result(answer: wire.Answer, tolerate_reverts: bool) -> msgspec.Raw:
-    if answer.error is None:
-        return answer.result
-    message = str(answer.error.get("message", ""))[:200]
-    if tolerate_reverts and (answer.error.get("code") == 3 or "revert" in message.lower()):
-        return msgspec.Raw(b'"0x"')
-    code, data = answer.error.get("code"), answer.error.get("data")
-    raise CallRefused(
-        f"the node refused a call: {message}",
-        rpc_code=code if isinstance(code, int) else None,
-        rpc_message=message,
-        rpc_data=data if isinstance(data, str) else None,
-    )
+def _prove(header: block_checks.FullHeader, receipts: list[block_checks.FullReceipt]) -> None:
+    block_checks.check_header(header)
+    block_checks.check_receipts(header, receipts)
+
+
+def _at(number: int, header: BlockHeader) -> BlockHeader:
+    if header.number != number:
+        raise InconsistentAnswer(f"asked for block {number}, got {header.number}")
+    return header
+
+
+def _check_places(block: wire.Block) -> None:
+    """By the last one: none before it is missing. Each that is used is checked for itself."""
+    if block.transactions and wire.quantity(block.transactions[-1].index) != len(block.transactions) - 1:
+        raise InconsistentAnswer(f"block {block.hash} was told without some of its transactions")
+
+
+def _logs_call(block_hash: str) -> Call:
+    return "eth_getLogs", [{"blockHash": block_hash, "topics": [wire.TOPICS]}]
+
+
+def _of_block(block_hash: str, logs: list[wire.Log]) -> list[wire.Log]:
+    if any(row.block_hash != block_hash for row in logs):
+        raise InconsistentAnswer(f"logs of another block than {block_hash}")
+    if len({row.log_index for row in logs}) != len(logs):
+        raise InconsistentAnswer(f"a log of block {block_hash} was told twice")
+    return logs
+
+
+def _reduced(block: wire.Block, logs: list[wire.Log], watched: Container[str]) -> WireBlock:
+    found = wire.reduced(block, logs, watched)
+    if found.transactions or found.logs:
+        block_checks.check_block(block, found)
+    return found

@@ -1,12 +1,30 @@
 """What an installation says about a network: data from the networks file, without I/O."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from crypto_api.kit.ethereum import parse_address
+from crypto_api.kit.network_presets import PRESETS
 
 CheckedAddress = Annotated[str, BeforeValidator(parse_address)]
+
+
+def _of_scheme(*schemes: str) -> AfterValidator:
+    def check(url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in schemes or not parts.hostname:
+            raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)} and name a host")
+        return url
+
+    return AfterValidator(check)
+
+
+HttpUrl = Annotated[str, _of_scheme("http", "https")]
+WebSocketUrl = Annotated[str, _of_scheme("ws", "wss")]
 
 
 class ListedToken(BaseModel):
@@ -18,6 +36,7 @@ class ListedToken(BaseModel):
     address: CheckedAddress
     decimals: int = Field(ge=0, le=36)
     name: str = ""
+    believe: Literal["event", "balance"] = "event"  # balance: it takes a fee of transfers, or changes balances without an event
 
 
 class PriceFeed(BaseModel):
@@ -31,15 +50,40 @@ class PriceFeed(BaseModel):
     age_max_s: int = 86_400  # an older answer is not used
 
 
-class NetworkConfig(BaseModel):
+class Endpoint(BaseModel):
+    """One provider of a network, with the limits that its contract sets. Those of the same priority are preferred as they are listed."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    url: HttpUrl
+    ws_url: WebSocketUrl | None = None
+    priority: int = 0  # the lowest is preferred
+    requests_per_second: float | None = Field(default=None, gt=0)  # calls, also those inside a batch; None: as many as it takes
+    batch_max: int = Field(default=20, ge=1, le=1000)  # calls in one batch; 1: it takes no batches
+    timeout_s: float = Field(default=10.0, gt=0, le=120)
+
+    @property
+    def host(self) -> str:
+        """Paths and user parts of provider addresses hold access keys: the only part that is ever shown or logged."""
+        return host_of(self.url)
+
+
+class NetworkConfig(BaseModel):
+    """One row of the networks file. `preset` fills in what is known of a public network (`kit/network_presets.py`); what the row says goes first."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    preset: str | None = None
     slug: str
     name: str
     chain_id: int
     native_asset: str = "ETH"
-    rpc_urls: list[str] = Field(min_length=1)
-    ws_url: str | None = None
+    rpc_urls: list[HttpUrl] = []  # the short form: endpoints without limits of their own, preferred to `providers`
+    ws_url: WebSocketUrl | None = None
+    providers: list[Endpoint] = []
+    agreement: int = Field(default=1, ge=1, le=5)  # how many providers must name the same block before anything in it counts as confirmed
+    receipts_checked: Literal["none", "ours", "all"] = "none"  # whose blocks' receipts are computed up to the root in the block's header
+    lag_blocks_max: int = Field(default=5, ge=1)  # a provider further behind the best one, or further back than it was, is set aside
     confirmations: int = 12
     start_height: int | None = None  # where following begins on an empty database; None: at the head
     wrapped_native: ListedToken | None = None
@@ -47,14 +91,66 @@ class NetworkConfig(BaseModel):
     price_feeds: list[PriceFeed] = []
     explorer_url: str | None = None
     poll_s: float = 1.0
+    traces: bool = True  # ask its providers for traces, where they offer them
     reorg_depth_max: int = 64  # a deeper reorganisation stops the follower and waits for a person
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_preset(cls, row: Any) -> Any:
+        if not isinstance(row, dict) or row.get("preset") is None:
+            return row
+        if (preset := PRESETS.get(row["preset"])) is None:
+            raise ValueError(f"preset {row['preset']!r} is not known; known are {', '.join(PRESETS)}")
+        return {**preset, **row}
+
     @model_validator(mode="after")
-    def _symbols_are_unique(self) -> "NetworkConfig":
+    def _is_whole(self) -> Self:
         symbols = [self.native_asset, *(token.symbol for token in self.listed())]
         if len(symbols) != len(set(symbols)):
             raise ValueError(f"network {self.slug}: a symbol is listed twice")
+        if not self.endpoints():
+            raise ValueError(f"network {self.slug}: it needs at least one provider, under `rpc_urls` or `providers`")
+        if self.agreement > len(self.endpoints()):
+            raise ValueError(f"network {self.slug}: {self.agreement} providers cannot agree where {len(self.endpoints())} are named")
         return self
 
     def listed(self) -> list[ListedToken]:
         return [*self.tokens, *([self.wrapped_native] if self.wrapped_native else [])]
+
+    def endpoints(self) -> list[Endpoint]:
+        """In order of preference."""
+        return sorted([*(Endpoint(url=url) for url in self.rpc_urls), *self.providers], key=lambda endpoint: endpoint.priority)
+
+    def ws_urls(self) -> list[str]:
+        """Where new heads can be listened to, in order of preference."""
+        return [*([self.ws_url] if self.ws_url else []), *(endpoint.ws_url for endpoint in self.endpoints() if endpoint.ws_url)]
+
+
+class ProviderState(StrEnum):
+    IN_USE = "in_use"  # asked first
+    STANDBY = "standby"  # fit, and asked where those before it fail
+    SET_ASIDE = "set_aside"  # it answers, but is behind, went backwards, contradicts itself, or asks to wait: the others go first
+    UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"  # not asked yet
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderHealth:
+    """How one provider does, as the process that asks it sees it. Nothing in it tells an access key."""
+
+    host: str
+    kind: Literal["http", "websocket"]
+    state: ProviderState
+    head: int | None = None
+    lag_blocks: int | None = None  # behind the best provider of the network
+    latency_ms: int | None = None  # moving average
+    error_rate: float = 0.0  # 0..1, moving average
+    error: str | None = None  # in words; the last thing that went wrong, while it matters
+    requests_last_minute: int = 0  # calls, also those inside batches
+    batch: int | None = None  # calls in one batch, as far as it takes them now
+
+
+def host_of(url: str) -> str:
+    """The name, and the port where it is not the scheme's own."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or ''}:{parts.port}" if parts.port else parts.hostname or ""

@@ -73,7 +73,7 @@ async def _valkey(url: str) -> None:
 async def _network(network: NetworkConfig) -> None:
     request = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
     async with AsyncClient(timeout=10) as client:
-        for url in network.rpc_urls:
-            answer = (await client.post(url, json=request)).raise_for_status().json()
+        for endpoint in network.endpoints():
+            answer = (await client.post(endpoint.url, json=request)).raise_for_status().json()
             if int(answer["result"], 16) != network.chain_id:
                 raise ValueError(f"answers for chain {int(answer['result'], 16)}, not {network.chain_id}")
