@@ -56,6 +56,7 @@ class TokenContract(SharedDocument):
     symbol: str
     name: str
     decimals: int | None  # None: not told, or outside 0..36; such a token is quarantined, never taken for 18
+    by_balance: bool = False  # pinned the first time a balance contradicted its logs
 
     class Settings:
         name = "token_contracts"

@@ -7,7 +7,7 @@ from crypto_api.chains import rules, store
 from crypto_api.chains.documents import TokenContract
 from crypto_api.chains.types import ChainAsset, ChainReader, TokenFacts
 from crypto_api.kit.ethereum import NATIVE_DECIMALS, checksummed
-from crypto_api.kit.networks import NetworkConfig
+from crypto_api.kit.networks import ListedToken, NetworkConfig
 
 _SYMBOL, _NAME, _DECIMALS = "0x95d89b41", "0x06fdde03", "0x313ce567"  # EIP-20 symbol(), name(), decimals()
 
@@ -16,12 +16,32 @@ async def token_facts(network: NetworkConfig, contracts: Iterable[str], chain: C
     """By contract address in lower case. What the installation lists is believed; everything else is asked of the contract once."""
     wanted = {checksummed(contract) for contract in contracts}
     listed = {token.address: token for token in network.listed()}
-    facts = {a: TokenFacts(a, listed[a].symbol, listed[a].name, listed[a].decimals, True, listed[a].symbol) for a in wanted & listed.keys()}
-    pinned = {row.address: row for row in await store.tokens(network.slug, wanted - facts.keys())}
+    pinned = {row.address: row for row in await store.tokens(network.slug, wanted)}
+    facts = {address: _facts_of_listed(listed[address], pinned.get(address)) for address in wanted & listed.keys()}
     for address in sorted(wanted - facts.keys()):
         row = pinned.get(address) or await _pin(network, address, chain, now)
-        facts[address] = TokenFacts(address, row.symbol, row.name, row.decimals, False, row.id)
+        facts[address] = TokenFacts(address, row.symbol, row.name, row.decimals, False, row.id, row.by_balance)
     return {address.lower(): fact for address, fact in facts.items()}
+
+
+def _facts_of_listed(token: ListedToken, pinned: TokenContract | None) -> TokenFacts:
+    by_balance = token.believe == "balance" or (pinned is not None and pinned.by_balance)
+    return TokenFacts(token.address, token.symbol, token.name, token.decimals, True, token.symbol, by_balance)
+
+
+async def believe_by_balance(network: NetworkConfig, facts: TokenFacts, now: datetime) -> None:
+    """From now on its logs are compared with what they did. Harmless when done twice."""
+    row = TokenContract(
+        id=rules.asset_id(network.chain_id, facts.contract),
+        created_at=now,
+        network=network.slug,
+        address=facts.contract,
+        symbol=facts.symbol,
+        name=facts.name,
+        decimals=facts.decimals,
+    )
+    await store.pin_token(row)
+    await store.set_by_balance(row.id)
 
 
 def listed_assets(network: NetworkConfig) -> list[ChainAsset]:

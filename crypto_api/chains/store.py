@@ -111,6 +111,10 @@ async def pin_token(row: TokenContract) -> None:
     await TokenContract.get_pymongo_collection().update_one({"_id": key}, {"$setOnInsert": fields}, upsert=True)
 
 
+async def set_by_balance(token_id: str) -> None:
+    await TokenContract.get_pymongo_collection().update_one({"_id": token_id}, {"$set": {"by_balance": True}})
+
+
 def _stored(network: str, chain_id: int, header: BlockHeader, now: datetime) -> ReplaceOne[dict[str, Any]]:
     return ReplaceOne(
         {"_id": block_id(chain_id, header.hash)},

@@ -39,6 +39,7 @@ class TokenFacts:
     decimals: int | None
     listed: bool
     asset: str  # the symbol of a listed token, else its CAIP-19 id
+    by_balance: bool = False  # it takes a fee of transfers, or changes balances without a word: its logs are not believed
 
 
 @dataclass(frozen=True, slots=True)

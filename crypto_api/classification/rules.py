@@ -18,7 +18,8 @@ from crypto_api.classification.types import Category, CounterpartyKind, Decision
 from crypto_api.kit.amounts import add_exactly, text
 from crypto_api.kit.ethereum import ZERO_ADDRESS
 
-IN, OUT, INTERNAL, GAS = "in", "out", "internal", "gas"  # values of a leg's `direction` and `kind`
+IN, OUT, INTERNAL = "in", "out", "internal"  # values of a leg's `direction`
+_FEES = frozenset({"gas", "levy"})  # values of its `kind`
 
 _MEANINGS: dict[tuple[CounterpartyKind, str], tuple[Category, str]] = {
     (CounterpartyKind.CLIENT, IN): (Category.INCOME, "Received from the client {}."),
@@ -33,9 +34,9 @@ _MEANINGS: dict[tuple[CounterpartyKind, str], tuple[Category, str]] = {
 
 
 def decide(facts: Facts) -> Decision:
-    gas = [leg for leg in facts.legs if leg.kind == GAS]
+    gas = [leg for leg in facts.legs if leg.kind in _FEES]
     spam = [leg for leg in facts.legs if leg.spam_reason is not None]
-    moved = [leg for leg in facts.legs if leg.kind != GAS and leg.spam_reason is None and leg.amount != 0]
+    moved = [leg for leg in facts.legs if leg.kind not in _FEES and leg.spam_reason is None and leg.amount != 0]
     if not facts.succeeded:
         return _fact(Category.FAILED, "The transaction was reverted: nothing moved but its fee.", gas)
     if not moved:
@@ -68,8 +69,8 @@ def _is_wrap(facts: Facts, moved: Sequence[Leg]) -> bool:
         return False
     sums: dict[tuple[str, str], list[Decimal]] = defaultdict(list)
     for leg in moved:
-        sums[leg.kind, leg.direction].append(leg.amount or Decimal(0))
-    if len({leg.asset for leg in moved}) != 2 or len(sums) != 2:
+        sums[leg.asset, leg.direction].append(leg.amount or Decimal(0))
+    if len(sums) != 2:
         return False
     (first, gone), (second, come) = sums.items()
     return first[0] != second[0] and {first[1], second[1]} == {IN, OUT} and add_exactly(gone) == add_exactly(come)
@@ -99,9 +100,13 @@ def _decide_by_counterparty(facts: Facts, moved: Sequence[Leg]) -> Decision | No
 def _unclassified(facts: Facts, moved: Sequence[Leg]) -> Decision:
     sentences = []
     for leg in moved[:5]:
+        if leg.by_balance:
+            sentences.append(_by_balance(leg))
+            continue
         amount = "an unknown amount" if leg.amount is None else text(leg.amount)
+        piece = f" (number {_clean(leg.token_id, 20)})" if leg.token_id else ""
         verb, preposition = {IN: ("Received", "from"), OUT: ("Sent", "to")}.get(leg.direction, ("Moved", "within"))
-        sentences.append(f"{verb} {amount} {_clean(leg.symbol, 32)} {preposition} {_name_of(facts, _other(leg))}.")
+        sentences.append(f"{verb} {amount} {_clean(leg.symbol, 32)}{piece} {preposition} {_name_of(facts, _other(leg))}.")
     if len(moved) > 5:
         sentences.append(f"And {len(moved) - 5} more.")
     if {leg.direction for leg in moved} == {IN, OUT}:
@@ -109,6 +114,12 @@ def _unclassified(facts: Facts, moved: Sequence[Leg]) -> Decision:
     return Decision(
         category=Category.UNCLASSIFIED, confidence=0, source=DecisionSource.NONE, explanation=" ".join(sentences), evidence=[leg.key for leg in moved]
     )
+
+
+def _by_balance(leg: Leg) -> str:
+    grew = "grew" if leg.direction == IN else "shrank"
+    amount = "an unknown amount" if leg.amount is None else text(leg.amount)
+    return f"The balance {grew} by {amount} {_clean(leg.symbol, 32)}; no event and no trace tells who moved it."
 
 
 def _name_of(facts: Facts, address: str) -> str:

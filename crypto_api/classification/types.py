@@ -70,6 +70,8 @@ class Leg(BaseModel):
     from_address: str
     to_address: str
     spam_reason: str | None
+    token_id: str | None = None  # of a collectible
+    by_balance: bool = False  # only the balance before and after tells of it
 
 
 class Facts(BaseModel):

@@ -32,7 +32,7 @@ from crypto_api.prices.types import FeedReader, Moment, Quote
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.events import TransactionBooked
-from crypto_api.transactions.types import Booking, Direction, Movement, MovementKind
+from crypto_api.transactions.types import Basis, Booking, Direction, Movement, MovementKind
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 PURPOSE = "movements"
@@ -210,6 +210,8 @@ def _leg(movement: Movement) -> Leg:
         from_address=movement.from_address,
         to_address=movement.to_address,
         spam_reason=movement.spam_reason,
+        token_id=movement.token_id,
+        by_balance=movement.basis is Basis.BALANCE and movement.raw_event_amount is None,
     )
 
 
@@ -226,8 +228,8 @@ async def value(transaction: Transaction, decision: Decision, network: NetworkCo
 
 
 def _counts(movement: Movement) -> bool:
-    """Whether it belongs into the books: no spam, not zero, and an amount that 34 digits hold."""
-    return not movement.spam and movement.amount is not None and movement.amount > 0
+    """Whether it belongs into the books: no spam, no collectible, not zero, and an amount that 34 digits hold."""
+    return not movement.spam and not movement.collectible and movement.amount is not None and movement.amount > 0
 
 
 def _priced(movement: Movement, quotes: Mapping[str, Quote | None]) -> Movement:
@@ -252,15 +254,16 @@ _CONTRA = {
 }
 """A category that does not fit a movement's direction leaves it in suspense."""
 
+_FEES = {MovementKind.GAS: "Network fee", MovementKind.LEVY: "Fee of the token"}
 _CONTRAS = frozenset({*_CONTRA.values(), AccountCode.SUSPENSE}) - {AccountCode.NETWORK_FEES}
 _CUSTODY = frozenset({Category.TRANSFER_IN, Category.TRANSFER_OUT})
 
 
 def changes_of(movements: Sequence[Movement], category: Category) -> list[Change]:
-    """The fee first: it is paid before anything moves."""
+    """Fees first: gas is paid before anything moves."""
     counted = [movement for movement in movements if _counts(movement)]
-    fees = [movement for movement in counted if movement.kind is MovementKind.GAS]
-    moved = [movement for movement in counted if movement.kind is not MovementKind.GAS]
+    fees = [movement for movement in counted if movement.kind in _FEES]
+    moved = [movement for movement in counted if movement.kind not in _FEES]
     changes: list[Change] = [_disposal(movement, AccountCode.NETWORK_FEES) for movement in fees]
     if category is Category.WRAP and (wrapped := _wrap(moved)) is not None:
         return [*changes, *wrapped]
@@ -299,7 +302,7 @@ def _change(movement: Movement, category: Category) -> Change:
 
 def _disposal(movement: Movement, contra: AccountCode) -> Disposal:
     assert movement.amount is not None
-    description = "Network fee" if movement.kind is MovementKind.GAS else ""
+    description = _FEES.get(movement.kind, "")
     return Disposal(_place(movement, movement.wallet_id), movement.amount, movement.value, contra, description)
 
 

@@ -27,6 +27,7 @@ class Transaction(TenantDocument):
     method: str = "0x"  # first four bytes of the input
     gas_fee_raw: str | None = None  # wei, where a wallet of the organisation paid it
     movements: list[Movement]
+    movements_left_out: int = 0  # spam beyond what a row keeps
     wallet_ids: list[str]
     assets: list[str]
 

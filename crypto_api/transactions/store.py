@@ -10,7 +10,7 @@ from pymongo import InsertOne, UpdateOne
 
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.transactions.documents import Transaction
-from crypto_api.transactions.types import Booking, Finality, Movement, Status, status_of
+from crypto_api.transactions.types import Booking, Direction, Finality, Movement, MovementKind, Status, Suspended, status_of
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
@@ -56,6 +56,25 @@ async def count_by_status(org_id: str) -> dict[Status, int]:
     async for row in rows:
         counts[status_of(Finality(row["_id"]["finality"]), succeeded=row["_id"]["succeeded"])] += row["count"]
     return dict(counts)
+
+
+async def in_suspense(org_id: str) -> list[Suspended]:
+    """Booked, and nobody said yet what they are."""
+    shown = {"hash": 1, "network": 1, "timestamp": 1, "explanation": 1, "model": 1, "movements.direction": 1, "movements.kind": 1}
+    query = {"org_id": org_id, "category": "unclassified", "booking": Booking.DONE}
+    return [_suspended(row) async for row in Transaction.get_pymongo_collection().find(query, shown)]
+
+
+def _suspended(row: dict[str, Any]) -> Suspended:
+    moved = {part["direction"] for part in row["movements"] if part["kind"] != MovementKind.GAS}
+    return Suspended(
+        row["_id"], row["hash"], row["network"], row["timestamp"], row["explanation"], row["model"], both_ways={Direction.IN, Direction.OUT} <= moved
+    )
+
+
+async def any_due(session: Session, org_id: str, network: str) -> bool:
+    """Whether anything of the organisation waits to be booked there."""
+    return await Transaction.find_one({"org_id": org_id, "network": network, "booking": Booking.DUE}, session=session) is not None
 
 
 # ---- the follower ----------------------------------------------------------------------------------------------------------------
@@ -160,6 +179,20 @@ async def mark_booked(
     return done.modified_count == 1
 
 
+async def revalue(session: Session, row: Transaction, movements: Sequence[Movement], entry_id: str, unpriced: bool) -> bool:
+    """Its movements with other values, and the entry that stands for them; compare-and-set on `version`."""
+    done = await Transaction.get_pymongo_collection().update_one(
+        {"_id": row.id, "org_id": row.org_id, "version": row.version, "booking": Booking.DONE},
+        {
+            "$set": {"movements": [encoded(movement) for movement in movements], "unpriced": unpriced},
+            "$push": {"entry_ids": entry_id},
+            "$inc": {"version": 1},
+        },
+        session=session,
+    )
+    return done.modified_count == 1
+
+
 async def annotate(session: Session, org_id: str, row_id: str, version: int, changes: dict[str, Any]) -> bool:
     """Sets category fields and note by compare-and-set on `version`; never what came from the chain."""
     done = await Transaction.get_pymongo_collection().update_one(
@@ -178,6 +211,7 @@ _CHAIN_FACTS = (
     "finality",
     "gas_fee_raw",
     "movements",
+    "movements_left_out",
     "wallet_ids",
     "assets",
 )

@@ -1,5 +1,6 @@
 """Values of the slice: what a movement and a transaction are."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -11,7 +12,23 @@ from crypto_api.kit.amounts import StoredDecimal
 class MovementKind(StrEnum):
     NATIVE = "native"
     ERC20 = "erc20"
+    ERC721 = "erc721"
+    ERC1155 = "erc1155"
+    INTERNAL = "internal"  # native coin that a contract moved by a call: no log tells of it
+    LEVY = "levy"  # what a token took from the sender beside what it says that it moved
     GAS = "gas"
+
+
+COLLECTIBLES = frozenset({MovementKind.ERC721, MovementKind.ERC1155})
+COINS = frozenset({MovementKind.NATIVE, MovementKind.INTERNAL, MovementKind.GAS})
+
+
+class Basis(StrEnum):
+    """What a movement rests on."""
+
+    EVENT = "event"  # the transaction itself, or a log of it
+    TRACE = "trace"  # the tree of its calls
+    BALANCE = "balance"  # what was there before and after: who is on the other side is not known
 
 
 class Direction(StrEnum):
@@ -51,8 +68,8 @@ def status_of(finality: Finality, *, succeeded: bool) -> Status:
 
 
 class Movement(BaseModel):
-    """One asset going one way. `key` is its place in the transaction (`value`, `gas`, `log:7`, `log:7:native`): with the transaction it
-    names the movement for ever."""
+    """One asset going one way. `key` is its place in the transaction (`value`, `gas`, `log:7`, `log:7:0` in a batch, `log:7:native`,
+    `trace:0.1.2`, `balance`): with the transaction it names the movement for ever."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -70,6 +87,9 @@ class Movement(BaseModel):
     from_address: str  # EIP-55
     to_address: str
     log_index: int | None = None
+    basis: Basis = Basis.EVENT
+    token_id: str | None = None  # which one of an ERC-721 or ERC-1155 contract; a uint256 in decimal digits
+    raw_event_amount: str | None = None  # what the log says, where another amount arrived
     spam_reason: str | None = None  # why it is shown apart and never booked
     value: StoredDecimal | None = None  # in the functional currency at `rate`; None: unpriced
     rate: StoredDecimal | None = None
@@ -80,6 +100,11 @@ class Movement(BaseModel):
     def spam(self) -> bool:
         return self.spam_reason is not None
 
+    @property
+    def collectible(self) -> bool:
+        """Recorded and shown, never booked: it has no quantity that a price could be multiplied by."""
+        return self.kind in COLLECTIBLES
+
 
 class Inclusion(BaseModel):
     """A block in which the transaction stood once and no longer does."""
@@ -87,3 +112,16 @@ class Inclusion(BaseModel):
     block_number: int
     block_hash: str
     orphaned_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """A booked transaction of which nobody said yet what it is, as a list needs it."""
+
+    id: str
+    hash: str
+    network: str
+    timestamp: datetime
+    explanation: str
+    model: str | None  # which model suggested something
+    both_ways: bool  # something went out and something came in
