@@ -3,11 +3,13 @@
 from crypto_api.address_book.documents import Payee
 from crypto_api.audit.documents import AuditQueued, AuditRecord, AuditSeal
 from crypto_api.chains.documents import ChainBlock, ChainCursor, TokenContract
+from crypto_api.checkpoints.documents import Checkpoint
 from crypto_api.classification.documents import Counterparty
 from crypto_api.employees.documents import Employee
 from crypto_api.events.documents import Event, EventHead
 from crypto_api.idempotency.documents import IdempotentRequest
 from crypto_api.identity.documents import Attempts, DueMail, EthereumAccount, KnownDevice, OneTimeToken, Passkey, Session, SigningKey, User
+from crypto_api.inbox.documents import InboxItem
 from crypto_api.ledger.documents import Account, AccountBalance, JournalEntry
 from crypto_api.organizations.documents import Company, CustomRole, Invitation, Membership, Organization
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
@@ -57,5 +59,10 @@ DOCUMENTS: list[type[BaseDocument]] = [
     NonceSlot,
     SenderLane,
     PaymentAttempt,
+    Contract,
+    ContractText,
+    ContractVerification,
+    Checkpoint,
+    InboxItem,
     Task,
 ]

@@ -40,6 +40,7 @@ CROSSING = {
     "tasks:running_since_before": "the sweep of tasks that hang",
     "events:head": "asks by the organisation's own id",
     "events:heads": "asks by the organisations' own ids",
+    "events:all_heads": "the sweep of the inboxes of all asks where anything happened",
     "transactions:stored_of_network": "ids that begin with the organisation",
     "transactions:in_block": "a block concerns everybody in it",
 }

@@ -23,6 +23,7 @@ from crypto_api.runtime import Runtime
 from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.watch_list import WatchList
 from mongodb_config.process_name import process_name
+from workers.checkpoints import Comparing
 from workers.lane import Lane
 from workers.running import running
 
@@ -46,13 +47,16 @@ class Follower:
 
     def __post_init__(self) -> None:
         self.feeds = ChainFeedReader(self.runtime.rpc)
+        self.comparing = Comparing(self.runtime, self.network)
 
     async def run(self) -> None:
         """Follows while it holds the lease; returns when the lease is lost, to wait for it again."""
         leases, name = self.runtime.leases, f"follow:{self.network.slug}"
         lease = await leases.wait_for(name, process_name())
         logger.info("following", network=self.network.slug, fence=lease.fence)
-        tasks = [asyncio.create_task(work) for work in (leases.keep(lease), self._follow(), self._keep_booking(), self._listen())]
+        watched = WatchList(self.network.slug)
+        work = (leases.keep(lease), self._follow(watched), self._keep_booking(), self._listen(), self.comparing.run(watched))
+        tasks = [asyncio.create_task(each) for each in work]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -78,8 +82,7 @@ class Follower:
             pause_s = min(pause_s * 2, _PAUSE_S_MAX)
         await asyncio.Event().wait()  # polling alone
 
-    async def _follow(self) -> None:
-        watched = WatchList(self.network.slug)
+    async def _follow(self, watched: WatchList) -> None:
         pause_s = 0.25
         while True:
             try:
@@ -128,6 +131,8 @@ class Follower:
             for wallet in due:
                 async with running(runtime.uow, runtime.clock, wallet.org_id, "open_wallet", f"Opening the books of {wallet.name}") as task:
                     opened = await open_wallet(runtime.uow, runtime.clock, wallet, chain, self.feeds, moment)
+                    if opened:
+                        self.comparing.moved.add((wallet.org_id, wallet.id))
                     task.summary = f"{wallet.name}: " + (f"in the books since block {cursor.height}" if opened else "put off to the next block")
         except ChainUnavailable as error:  # the cursor's block may be gone, which the next step finds out
             logger.warning("opening of wallets waits for the node", network=network.slug, reason=error.detail)
@@ -145,6 +150,7 @@ class Follower:
 
     async def _rewind(self, watched: WatchList, cursor: ChainCursor) -> None:
         rewound = await rewind_chain(self.runtime.uow, self.runtime.clock, self.network, self.runtime.rpc[self.network.slug], watched.org_ids())
+        self.comparing.moved |= rewound.moved
         logger.warning(
             "reorganisation undone", network=self.network.slug, from_height=cursor.height, to_height=rewound.ancestor_height, depth=rewound.depth
         )
@@ -159,4 +165,5 @@ class Follower:
 
     async def _book(self) -> None:
         async with self.booking:
-            await book_due(self.runtime.uow, self.runtime.clock, self.network, self.feeds, self.runtime.queue)
+            if await book_due(self.runtime.uow, self.runtime.clock, self.network, self.feeds, self.runtime.queue, self.comparing.moved):
+                self.comparing.woken.set()

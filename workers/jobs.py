@@ -8,7 +8,7 @@ from crypto_api.adapters.queue import JOB_TIMEOUT_S, Handler
 from crypto_api.flows.end_abandoned_tasks import end_abandoned_tasks
 from crypto_api.kit import log
 from crypto_api.runtime import Runtime
-from workers import classification, identity, organizations
+from workers import classification, contracts, identity, inbox, organizations
 from workers.actor import Actor
 from workers.lane import Lane
 
@@ -27,6 +27,8 @@ def lanes(runtime: Runtime) -> list[Lane]:
         *identity.lanes(runtime),
         *organizations.lanes(runtime),
         *classification.lanes(runtime),
+        *contracts.lanes(runtime),
+        *inbox.lanes(runtime),
     ]
 
 

@@ -42,6 +42,11 @@ async def heads(org_ids: Collection[str]) -> dict[str, int]:
     return {row.id: row.seq for row in rows}
 
 
+async def all_heads() -> dict[str, int]:
+    """The last number of every organisation that has one: what has changed anywhere since the last look."""
+    return {row.id: row.seq for row in await EventHead.find_all().to_list()}
+
+
 async def seq_visible_at(org_id: str, seq: int, permissions: Iterable[str] | None, kind_prefix: str = "") -> int:
     """The greatest number up to and with `seq` whose event needs one of `permissions` (None: any); 0 if there is none."""
     query: dict[str, Any] = {"org_id": org_id, "pending": False, "seq": {"$lte": seq}}

@@ -22,8 +22,11 @@ ROWS_AT_ONCE = 500
 logger = log.get(__name__)
 
 
-async def book_due(uow: UnitOfWork, clock: Clock, network: NetworkConfig, feeds: FeedReader, queue: Jobs) -> int:
-    """Returns how many were booked. Stops early where the node cannot answer for a price: its block may be gone, and following finds out."""
+async def book_due(
+    uow: UnitOfWork, clock: Clock, network: NetworkConfig, feeds: FeedReader, queue: Jobs, moved: set[tuple[str, str]] | None = None
+) -> int:
+    """Returns how many were booked; (organisation, wallet) of what was goes into `moved`. Stops early where the node cannot answer for a price:
+    its block may be gone, and following finds out."""
     done, failed = 0, set[str]()
     while rows := [row for row in await transactions.due_for_booking_of_network(network.slug, ROWS_AT_ONCE + len(failed)) if row.id not in failed]:
         for row in rows:
@@ -40,6 +43,8 @@ async def book_due(uow: UnitOfWork, clock: Clock, network: NetworkConfig, feeds:
                 failed.add(row.id)
                 continue
             done += 1
+            if moved is not None:
+                moved.update((row.org_id, wallet_id) for wallet_id in row.wallet_ids)
             if result.booked and result.category is Category.UNCLASSIFIED:
                 await queue.put(ClassifyTransaction(org_id=row.org_id, transaction_id=row.id))
     return done

@@ -34,6 +34,7 @@ class TooDeep(Exception):
 class Rewound:
     ancestor_height: int
     depth: int
+    moved: frozenset[tuple[str, str]] = frozenset()  # (organisation, wallet) of what was undone
 
 
 async def rewind_chain(uow: UnitOfWork, clock: Clock, network: NetworkConfig, chain: ChainReader, org_ids: set[str]) -> Rewound:
@@ -41,13 +42,14 @@ async def rewind_chain(uow: UnitOfWork, clock: Clock, network: NetworkConfig, ch
     cursor = await chain_store.cursor(network.slug)
     assert cursor is not None, "a network is rewound only while it is followed"
     doomed = await _doomed(network, chain, cursor.height)
+    moved: set[tuple[str, str]] = set()
     for block in doomed:
-        await uow.run(lambda session, block=block: _undo(session, network, block, clock.now()))  # type: ignore[misc]
+        moved |= await uow.run(lambda session, block=block: _undo(session, network, block, clock.now()))  # type: ignore[misc]
         faultpoint("rewind_chain.undone")
     ancestor = (doomed[-1].number if doomed else cursor.height + 1) - 1
     if doomed:
         await uow.run(lambda session: _tell(session, network, org_ids, ancestor, len(doomed), clock.now()))
-    return Rewound(ancestor, len(doomed))
+    return Rewound(ancestor, len(doomed), frozenset(moved))
 
 
 async def _doomed(network: NetworkConfig, chain: ChainReader, height: int) -> list[ChainBlock]:
@@ -64,7 +66,8 @@ async def _doomed(network: NetworkConfig, chain: ChainReader, height: int) -> li
     raise TooDeep(reason)
 
 
-async def _undo(session: Session, network: NetworkConfig, block: ChainBlock, now: datetime) -> None:
+async def _undo(session: Session, network: NetworkConfig, block: ChainBlock, now: datetime) -> set[tuple[str, str]]:
+    moved: set[tuple[str, str]] = set()
     here, below = Position(block.number, block.hash), Position(block.number - 1, block.parent_hash)
     if not await chain_store.move_cursor(session, network.slug, expected=here, to=below, head=block.number, now=now):
         raise CursorMoved
@@ -74,9 +77,11 @@ async def _undo(session: Session, network: NetworkConfig, block: ChainBlock, now
         await transaction_store.orphan(session, row, now)
         row.finality = Finality.ORPHANED
         await events.append(session, row.org_id, TransactionOrphaned(**row.event_fields()), now)
+        moved.update((row.org_id, wallet_id) for wallet_id in row.wallet_ids)
     for wallet in await wallet_store.opened_at_on_network(session, network.slug, block.hash):
         await reverse_opening(session, wallet, now)
         await wallet_store.mark_due_again(session, wallet, now)
+    return moved
 
 
 async def _tell(session: Session, network: NetworkConfig, org_ids: set[str], ancestor: int, depth: int, now: datetime) -> None:

@@ -65,6 +65,9 @@ class JournalEntry(TenantDocument):
             IndexModel([("org_id", ASCENDING), ("lines.account_code", ASCENDING), ("date", DESCENDING)], name="org_account"),
             IndexModel([("org_id", ASCENDING), ("transaction_hash", ASCENDING)], name="org_transaction"),
             IndexModel([("org_id", ASCENDING), ("transaction_id", ASCENDING)], name="org_transaction_id"),
+            IndexModel(
+                [("org_id", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"unpriced": True, "status": "posted"}, name="org_unpriced"
+            ),
         ]
 
 

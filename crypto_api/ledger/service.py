@@ -19,13 +19,13 @@ from mongodb_config.unit_of_work import Session
 # ---- posting ---------------------------------------------------------------------------------------------------------------------
 
 
-async def post(session: Session, org_id: str, draft: EntryDraft, now: datetime) -> JournalEntry:
+async def post(session: Session, org_id: str, draft: EntryDraft, now: datetime, *, by: str | None = None) -> JournalEntry:
     """Posts exactly once per source: a second post of the same source gives the first entry and changes nothing. Two at the same moment
-    meet at the unique index; the one that loses is run again by its unit of work, and finds the other's."""
+    meet at the unique index; the one that loses is run again by its unit of work, and finds the other's. `by` is the person who decided it."""
     if (known := await store.entry_of_source(org_id, draft.source, session)) is not None:
         return known
     await _check(session, org_id, draft.lines)
-    entry = _entry(org_id, draft, EntryStatus.POSTED, now)
+    entry = _entry(org_id, draft, EntryStatus.POSTED, now, by)
     await store.insert_entry(session, entry)
     await _count(session, entry, now)
     return entry
@@ -67,6 +67,12 @@ async def open_purpose(session: Session, org_id: str, kind: SourceKind, source_i
     if standing is not None:
         return standing.source_purpose
     return purpose if not same else f"{purpose}:{len(same) + 1}"
+
+
+async def standing_of_source(session: Session, org_id: str, kind: SourceKind, source_id: str) -> JournalEntry | None:
+    """The latest entry of the source that stands, under whichever purpose; None when there is none, or it was reversed."""
+    entries = await store.entries_of_source(org_id, kind, source_id, session)
+    return next((entry for entry in reversed(entries) if entry.status is EntryStatus.POSTED), None)
 
 
 async def reverse_transaction(session: Session, org_id: str, transaction_id: str, now: datetime, reason: str) -> list[JournalEntry]:

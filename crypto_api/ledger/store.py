@@ -86,6 +86,12 @@ async def posted_of_transaction(org_id: str, transaction_id: str, session: Sessi
     return await JournalEntry.find(query, session=session).sort("+_id").to_list()
 
 
+async def unpriced(org_id: str) -> list[JournalEntry]:
+    """What stands in the books without a price or a cost, oldest first."""
+    query = {"org_id": org_id, "unpriced": True, "status": EntryStatus.POSTED}
+    return [row for row in await JournalEntry.find(query).sort("+_id").to_list() if row.reverses is None]
+
+
 async def page_of_entries(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[JournalEntry]:
     """`where` holds conditions that an edge composed from typed filters; the organisation is added here."""
     return await _page(JournalEntry, org_id, where, request)

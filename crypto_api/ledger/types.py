@@ -29,6 +29,7 @@ class SourceKind(StrEnum):
     TRANSACTION = "transaction"
     OPENING = "opening"
     REVERSAL = "reversal"
+    DIFFERENCE = "difference"  # of a checkpoint, explained by a person
 
 
 class Source(BaseModel):

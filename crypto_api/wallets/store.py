@@ -27,6 +27,13 @@ async def due_for_opening_on_network(network: str) -> list[Wallet]:
     return await Wallet.find({"network": network, "opening": Opening.DUE, "active": True, "monitoring_enabled": True}).to_list()
 
 
+async def some_on_network(network: str, keys: Collection[tuple[str, str]]) -> list[Wallet]:
+    """Of (organisation, wallet), those that are active."""
+    ids = sorted({wallet_id for _, wallet_id in keys})
+    rows = await Wallet.find({"_id": {"$in": ids}, "network": network, "active": True}).to_list()
+    return [row for row in rows if (row.org_id, row.id) in keys]
+
+
 async def opened_at_on_network(session: Session, network: str, block_hash: str) -> list[Wallet]:
     query = {"network": network, "opened_at_hash": block_hash}
     return await Wallet.find(query, session=session).to_list()
@@ -67,8 +74,8 @@ async def by_ids(org_id: str, wallet_ids: Sequence[str]) -> list[Wallet]:
     return await Wallet.find({"_id": {"$in": list(wallet_ids)}, "org_id": org_id}).to_list()
 
 
-async def active(org_id: str) -> list[Wallet]:
-    return await Wallet.find({"org_id": org_id, "active": True}).sort("+_id").to_list()
+async def active(org_id: str, session: Session | None = None) -> list[Wallet]:
+    return await Wallet.find({"org_id": org_id, "active": True}, session=session).sort("+_id").to_list()
 
 
 async def page(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Wallet]:

@@ -34,6 +34,10 @@ class WatchList:
                 found.setdefault(org_id, {})[address] = wallet_id
         return found
 
+    def wallets(self) -> list[tuple[str, str]]:
+        """(organisation, wallet) of all."""
+        return [(org_id, wallet_id) for owners in self._wallets.values() for org_id, wallet_id in owners.items()]
+
     def org_ids(self) -> set[str]:
         return set(self._addresses)
 

@@ -16,6 +16,8 @@ QUERIES = (WRITES - {"create", "insert"}) | {"aggregate", "count_documents", "fi
 READS_ACROSS = {
     "audit.queued": "the sealing lane seals what is due, whoever's it is",
     "audit.sealed_organizations": "which chains there are, for the operator's verification",
+    "events.all_heads": "the sweep of the inboxes asks where anything happened since it looked",
+    "contracts.unfinished_before": "the sweep runs what a lost job left",
     "events.heads": "the hub polls the heads of the organisations whose consoles are open here",
     "events.oldest_pending": "the health check asks whether the relay works",
     "events.pending": "the relay numbers what is due, whoever's it is",
@@ -39,6 +41,7 @@ READS_ACROSS = {
     "transactions.unconfirmed_of_network": "the follower confirms by depth",
     "wallets.changed_on_network": "the follower refreshes its watch list",
     "wallets.due_for_opening_on_network": "the follower opens the books of new wallets",
+    "wallets.some_on_network": "the follower compares wallets that moved with the chain, whoever's they are",
     "wallets.opened_at_on_network": "a reorganisation takes back openings at a block",
 }
 

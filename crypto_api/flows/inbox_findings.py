@@ -1,0 +1,179 @@
+"""What is true now in an organisation and should not be, as the inbox tells it."""
+
+from collections.abc import Mapping
+
+from crypto_api.chains import store as chain_store
+from crypto_api.chains.documents import ChainCursor, FollowState
+from crypto_api.checkpoints import store as checkpoints
+from crypto_api.checkpoints.documents import Checkpoint
+from crypto_api.inbox.types import Finding, ItemKind
+from crypto_api.kit.amounts import text, to_units
+from crypto_api.kit.networks import NetworkConfig
+from crypto_api.ledger import store as ledger_store
+from crypto_api.ledger.documents import JournalEntry
+from crypto_api.ledger.types import AccountCode, SourceKind
+from crypto_api.transactions import store as transactions
+from crypto_api.transactions.documents import Transaction
+from crypto_api.transactions.types import Suspended
+from crypto_api.wallets import store as wallet_store
+from crypto_api.wallets.documents import Opening, Wallet
+
+CLOSED_BECAUSE: Mapping[ItemKind, str] = {
+    ItemKind.RECONCILIATION_DIFFERENCE: "The books hold what the chain does, or the wallet is not watched any more.",
+    ItemKind.MISSING_PRICE: "It has its price, or it does not stand in the books any more.",
+    ItemKind.MISSING_COST: "Its cost is known, or it does not stand in the books any more.",
+    ItemKind.UNCLASSIFIED: "It is known what it was, or it does not stand in the books any more.",
+    ItemKind.AMBIGUOUS: "It is known what it was, or it does not stand in the books any more.",
+    ItemKind.FOLLOWER_STOPPED: "The network is followed again.",
+    ItemKind.PAYMENT_NEEDS_HUMAN: "The payment goes on, or has ended.",
+}
+
+
+async def findings(org_id: str, networks: Mapping[str, NetworkConfig]) -> list[Finding]:
+    wallets = {wallet.id: wallet for wallet in await wallet_store.active(org_id)}
+    return [
+        *[
+            difference_found(row, wallets[row.wallet_id])
+            for row in await checkpoints.differing(org_id)
+            if row.wallet_id in wallets and is_compared(wallets[row.wallet_id])
+        ],
+        *await _unvalued(org_id, wallets),
+        *[_suspended(row) for row in await transactions.in_suspense(org_id)],
+        *await _stopped(wallets, networks),
+    ]
+
+
+def is_compared(wallet: Wallet) -> bool:
+    """Whether its books are to hold what the chain does."""
+    return wallet.active and wallet.monitoring_enabled and wallet.opening is Opening.DONE
+
+
+def difference_key(wallet_id: str, asset: str) -> str:
+    return f"difference:{wallet_id}:{asset}"
+
+
+def difference_found(row: Checkpoint, wallet: Wallet) -> Finding:
+    on_chain = text(to_units(int(row.chain_raw), row.decimals))
+    amount = f"{text(row.difference.copy_abs())} {_short(row.asset)}"
+    since = f"They agreed at block {row.agreed_at_block}." if row.agreed_at_block is not None else "They were never seen to agree."
+    return Finding(
+        kind=ItemKind.RECONCILIATION_DIFFERENCE,
+        key=difference_key(row.wallet_id, row.asset),
+        subject=("wallet", row.wallet_id),
+        title=f"{wallet.name}: {amount} {'more on the chain than' if row.difference > 0 else 'less on the chain than'} in the books",
+        cause=(
+            f"At block {row.block_number} the chain has {on_chain}, the books {text(row.ledger_quantity)}. {since} What moves by an internal call, "
+            f"or a token whose balances change by themselves, leaves no event and shows like this."
+        ),
+        fingerprint=text(row.difference),
+        facts={
+            "wallet_id": row.wallet_id,
+            "network": row.network,
+            "asset": row.asset,
+            "block_number": str(row.block_number),
+            "chain": on_chain,
+            "books": text(row.ledger_quantity),
+            "difference": text(row.difference),
+            "agreed_at_block": "" if row.agreed_at_block is None else str(row.agreed_at_block),
+        },
+    )
+
+
+# ---- prices and costs ------------------------------------------------------------------------------------------------------------
+
+
+async def _unvalued(org_id: str, wallets: Mapping[str, Wallet]) -> list[Finding]:
+    found: dict[str, Finding] = {}
+    for entry in await ledger_store.unpriced(org_id):
+        row = await transactions.get(org_id, entry.transaction_id) if entry.transaction_id else None
+        finding = _of_transaction(entry, row) if row is not None else _of_opening(entry, wallets)
+        if finding is not None:
+            found[finding.key] = finding
+    return list(found.values())
+
+
+def _of_transaction(entry: JournalEntry, row: Transaction) -> Finding:
+    """Without a price where a movement that counts has none; else it is the cost that nobody knows."""
+    without = sorted({movement.asset for movement in row.movements if not movement.spam and movement.amount and movement.value is None})
+    facts = {"transaction_id": row.id, "hash": row.hash, "network": row.network, "entry_id": entry.id, "assets": " ".join(without)}
+    if without:
+        names = ", ".join(map(_short, without))
+        return Finding(
+            kind=ItemKind.MISSING_PRICE,
+            key=f"value:{row.id}",
+            subject=("transaction", row.id),
+            title=f"No price for {names} on {row.timestamp.date().isoformat()}",
+            cause=f"{entry.description} stands in the books without a value: no source told what {names} was worth at block {row.block_number}.",
+            fingerprint=names,
+            facts=facts,
+        )
+    return Finding(
+        kind=ItemKind.MISSING_COST,
+        key=f"value:{row.id}",
+        subject=("transaction", row.id),
+        title=f"Cost not known: {entry.description}",
+        cause="What left had no known cost: it came in without a price, or its coming in is not in the books.",
+        fingerprint="cost",
+        facts=facts,
+    )
+
+
+def _of_opening(entry: JournalEntry, wallets: Mapping[str, Wallet]) -> Finding | None:
+    """None where it is nobody's wallet any more: nothing is left to do about it."""
+    wallet_id = entry.source_id.partition("@")[0]
+    if entry.source_kind is not SourceKind.OPENING or wallet_id not in wallets:
+        return None
+    held = [line for line in entry.lines if line.account_code == AccountCode.CRYPTO and line.asset]
+    without = sorted({line.asset for line in held if line.asset and not line.debit and not line.credit})
+    names = ", ".join(map(_short, without))
+    return Finding(
+        kind=ItemKind.MISSING_PRICE if without else ItemKind.MISSING_COST,
+        key=f"value:{entry.source_id}",
+        subject=("wallet", wallet_id),
+        title=f"No price for {names} in the opening of {wallets[wallet_id].name}" if without else f"Cost not known: {entry.description}",
+        cause=f"{entry.description} stands in the books without a value for {names or 'all of it'}: no source told one at {entry.reference}.",
+        fingerprint=names or "cost",
+        facts={"wallet_id": wallet_id, "network": wallets[wallet_id].network, "entry_id": entry.id, "assets": " ".join(without)},
+    )
+
+
+# ---- meaning, and following ------------------------------------------------------------------------------------------------------
+
+
+def _suspended(row: Suspended) -> Finding:
+    ambiguous = row.model is not None or row.both_ways
+    return Finding(
+        kind=ItemKind.AMBIGUOUS if ambiguous else ItemKind.UNCLASSIFIED,
+        key=f"meaning:{row.id}",
+        subject=("transaction", row.id),
+        title=f"{'More than one thing it may be' if ambiguous else 'Not known what it was'}: {row.hash[:10]}… of {row.timestamp.date().isoformat()}",
+        cause=row.explanation or "No rule knows this transaction.",
+        fingerprint=f"{row.model}",
+        facts={"transaction_id": row.id, "hash": row.hash, "network": row.network},
+    )
+
+
+async def _stopped(wallets: Mapping[str, Wallet], networks: Mapping[str, NetworkConfig]) -> list[Finding]:
+    used = {wallet.network for wallet in wallets.values()}
+    stopped = [cursor for cursor in await chain_store.cursors() if cursor.state is FollowState.STOPPED and cursor.id in used & networks.keys()]
+    return [_stopped_at(cursor, networks[cursor.id]) for cursor in stopped]
+
+
+def _stopped_at(cursor: ChainCursor, network: NetworkConfig) -> Finding:
+    return Finding(
+        kind=ItemKind.FOLLOWER_STOPPED,
+        key=f"stopped:{cursor.id}",
+        subject=("network", cursor.id),
+        title=f"{network.name} is not followed any more",
+        cause=(
+            f"{cursor.reason or ''} Nothing after block {cursor.height} is in the books. Whoever runs the installation looks at the node, and goes "
+            f"on with manage.py resume_following."
+        ).strip(),
+        fingerprint=str(cursor.height),
+        facts={"network": cursor.id, "block_number": str(cursor.height)},
+    )
+
+
+def _short(asset: str) -> str:
+    """The symbol of a listed asset; of any other the contract, since its symbol is a stranger's text."""
+    return asset.rpartition(":")[2] if ":" in asset else asset
