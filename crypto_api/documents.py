@@ -5,6 +5,7 @@ from crypto_api.audit.documents import AuditQueued, AuditRecord, AuditSeal
 from crypto_api.chains.documents import ChainBlock, ChainCursor, TokenContract
 from crypto_api.checkpoints.documents import Checkpoint
 from crypto_api.classification.documents import Counterparty
+from crypto_api.contracts.documents import Contract, ContractText, ContractVerification
 from crypto_api.employees.documents import Employee
 from crypto_api.events.documents import Event, EventHead
 from crypto_api.idempotency.documents import IdempotentRequest

