@@ -1,7 +1,6 @@
 """Settings from the environment or `.env`: one typed object, documented in `.env.example`. Networks come from a JSON file."""
 
 import re
-from base64 import b64decode
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
@@ -40,8 +39,7 @@ class Config(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     secret_key: SecretStr = Field(default=SecretStr(""), validate_default=True)
     secret_key_previous: SecretStr = SecretStr("")
-    master_key: SecretStr = Field(default=SecretStr(""), validate_default=True)
-    master_key_id: str = "k1"
+    signer_socket: Path = Path(".data/run/signer.sock")
     debug: bool = False
     allowed_hosts: CommaList = ["127.0.0.1", "localhost"]
     cors_origins: CommaList = []
@@ -89,17 +87,6 @@ class Config(BaseSettings):
     def _not_everybody(cls, value: list[IPv4Network | IPv6Network]) -> list[IPv4Network | IPv6Network]:
         if any(network.prefixlen == 0 for network in value):
             raise ValueError("TRUSTED_PROXIES must not be everybody: anyone could then claim to be anyone")
-        return value
-
-    @field_validator("master_key")
-    @classmethod
-    def _is_256_bits(cls, value: SecretStr) -> SecretStr:
-        try:
-            size = len(b64decode(value.get_secret_value(), validate=True))
-        except ValueError:
-            size = 0
-        if size != 32:
-            raise ValueError("MASTER_KEY must be 32 bytes in base64")
         return value
 
     def rates(self) -> dict[str, str]:

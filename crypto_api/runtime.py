@@ -6,12 +6,12 @@ from typing import Any
 
 from crypto_api.adapters.channel_layer import Frames
 from crypto_api.adapters.json_rpc import JsonRpcChain
-from crypto_api.adapters.key_sealing import KeySealer
 from crypto_api.adapters.limiter import Limiter
 from crypto_api.adapters.mail import Mailer
 from crypto_api.adapters.ollama import OllamaModel
 from crypto_api.adapters.queue import JobQueue
 from crypto_api.adapters.secret_box import SecretBox
+from crypto_api.adapters.signer import SignerClient
 from crypto_api.adapters.solidity_compiler import SolidityCompiler
 from crypto_api.config import Config
 from crypto_api.kit.clock import Clock
@@ -34,7 +34,7 @@ class Runtime:
     frames: Frames
     mail: Mailer
     llm: OllamaModel | None
-    sealer: KeySealer
+    signer: SignerClient
     box: SecretBox
     limiter: Limiter
     compiler: SolidityCompiler

@@ -5,6 +5,9 @@ import secrets
 from base64 import b64encode
 from pathlib import Path
 
+MASTER_NAMES = ("MASTER_KEY", "MASTER_KEY_ID", "MASTER_KEYS_PREVIOUS")
+"""What only the signer is told."""
+
 
 def installation_keys(data_dir: Path, *, secret_key: str | None = None, master_key: str | None = None) -> dict[str, str]:
     """The two as environment variables; a configured one goes first."""

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -23,6 +23,7 @@ class ProcessSpec:
     name: str
     command: tuple[str, ...]
     health_url: str | None = None  # None: it writes its process id to its ready file once it has begun
+    env: Mapping[str, str] = field(default_factory=dict)  # what only this process is told
 
 
 def api_process(host: str, port: int) -> ProcessSpec:
@@ -36,13 +37,23 @@ def worker_process(name: str, *actors: str) -> ProcessSpec:
     return ProcessSpec(name, (sys.executable, str(ROOT / "manage.py"), "worker", *actors, "--ready-file", READY_FILE))
 
 
+def signer_process(keys: Mapping[str, str]) -> ProcessSpec:
+    return ProcessSpec("signer", (sys.executable, str(ROOT / "manage.py"), "signer", "--ready-file", READY_FILE), env=keys)
+
+
 class Processes:
     """`kill(name)` sends SIGKILL, after which the process comes back by itself, unless it was taken out by `stop_one`."""
 
     def __init__(self, specs: Sequence[ProcessSpec], *, env: Mapping[str, str], log_dir: Path, run_dir: Path) -> None:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        self.children = {spec.name: _child(spec, env, log_dir, run_dir / spec.name) for spec in specs}
+        run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._log_dir, self._run_dir = log_dir, run_dir
+        self.children: dict[str, Child] = {}
         self._keepers: dict[str, Keeper] = {}
+        self.add(specs, env)
+
+    def add(self, specs: Sequence[ProcessSpec], env: Mapping[str, str]) -> None:
+        """They are started by `start`, or one by one."""
+        self.children |= {spec.name: _child(spec, {**env, **spec.env}, self._log_dir, self._run_dir / spec.name) for spec in specs}
 
     @property
     def pids(self) -> dict[str, int]:
@@ -53,10 +64,10 @@ class Processes:
         return {name: keeper.restarts for name, keeper in self._keepers.items()}
 
     async def start(self) -> None:
-        """All at once; returns when all answer. ChildFailed names the one that does not."""
+        """All that do not run yet, at once; returns when all answer. ChildFailed names the one that does not."""
         try:
             async with asyncio.TaskGroup() as starting:
-                for name in self.children:
+                for name in self.children.keys() - self._keepers.keys():
                     starting.create_task(self.start_one(name))
         except BaseExceptionGroup as problems:
             await self.stop()

@@ -18,10 +18,10 @@ from crypto_api.migrations import prepare_database
 from crypto_project.embedded.chain_node import ChainNodeOptions
 from crypto_project.embedded.ports import first_free_from, free_port
 from crypto_project.embedded.servers import Addresses, Configured, EmbeddedServers
-from crypto_project.installation_keys import installation_keys
+from crypto_project.installation_keys import MASTER_NAMES, installation_keys
 from crypto_project.networks_file import write_networks_file
 from crypto_project.npm import ROOT, ensure_npm_parts
-from crypto_project.processes import Processes, ProcessSpec, api_process, worker_process
+from crypto_project.processes import Processes, ProcessSpec, api_process, signer_process, worker_process
 from crypto_project.vendor_assets import ensure_vendor_assets
 
 if TYPE_CHECKING:  # it stands on a chain client, which `serve` has no need of
@@ -103,13 +103,17 @@ class Shell:
         )
         addresses = await self.servers.start()
         self._stack.push_async_callback(self.servers.stop, discard=self.ephemeral)
+        configured = options.configured
+        self._keys = installation_keys(self.data_dir, secret_key=configured.secret_key, master_key=configured.master_key)
         self.env = self._environment(addresses)
         await prepare_database(self.config.mongodb_uri, self.config.mongodb_database)
+        self.processes = Processes([signer_process(self._master_keys())], env=self.env, log_dir=self.log_dir, run_dir=self.data_dir / "run")
+        self._stack.push_async_callback(self.processes.stop)
+        await self.processes.start()
         if options.sample_data:
             self.world = await prepare_world(addresses, self.data_dir, self.env)
         self.env["NETWORKS"] = str(await self._networks_file(addresses))
-        self.processes = Processes(self._specs(), env=self.env, log_dir=self.log_dir, run_dir=self.data_dir / "run")
-        self._stack.push_async_callback(self.processes.stop)
+        self.processes.add(self._specs(), self.env)
         await self.processes.start()
         if options.activity and self.world is not None:
             self._start_activity(self.world)
@@ -130,11 +134,19 @@ class Shell:
             "FRONTEND_URL": configured.frontend_url or self.page_url,
             "BACKEND_URL": configured.backend_url or self.base_url,
             "ALLOWED_HOSTS": configured.allowed_hosts or f"{self.options.host},127.0.0.1,localhost",
-            **installation_keys(self.data_dir, secret_key=self.options.configured.secret_key, master_key=self.options.configured.master_key),
+            "SIGNER_SOCKET": str(self.data_dir / "run" / "signer.sock"),
+            "SECRET_KEY": self._keys["SECRET_KEY"],
         }
         if self.options.sample_data:
             ours |= {"EMAIL_MOCK_MODE": "true", "DEBUG": "false"}  # sample people have no mailboxes
-        return {**os.environ, **ours, **self.options.env}
+        everything = {**os.environ, **ours, **self.options.env}
+        return {name: value for name, value in everything.items() if name not in MASTER_NAMES}
+
+    def _master_keys(self) -> dict[str, str]:
+        """For the signer alone."""
+        configured = self.options.configured
+        given = {"MASTER_KEY_ID": configured.master_key_id, "MASTER_KEYS_PREVIOUS": configured.master_keys_previous}
+        return {"MASTER_KEY": self._keys["MASTER_KEY"]} | {name: value for name, value in given.items() if value is not None}
 
     def _specs(self) -> list[ProcessSpec]:
         workers = [worker_process(name, actor) for name, actor in self.options.workers.items()]

@@ -17,7 +17,6 @@ TEST_MASTER_KEY = b64encode(bytes(range(32))).decode()
 
 # Django reads its settings when it is first imported: they must be there before any test module is.
 os.environ.setdefault("SECRET_KEY", TEST_SECRET_KEY)
-os.environ.setdefault("MASTER_KEY", TEST_MASTER_KEY)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crypto_project.settings")
 os.environ["BCRYPT_COST"] = "4"  # the cost is a setting; its smallest value keeps the suite fast
 for what in ("FAILED_LOG_INS", "REGISTRATIONS", "MAILS", "RESETS"):
@@ -33,6 +32,7 @@ from crypto_project.embedded.servers import Addresses, Configured, EmbeddedServe
 from crypto_project.npm import ensure_npm_parts  # noqa: E402
 from mongodb_config.client import connect  # noqa: E402
 from mongodb_config.migrations import deploy  # noqa: E402
+from tests.factories.signer import Signing, signing_desk  # noqa: E402
 from tests.tenant_guard import guard  # noqa: E402
 
 
@@ -70,6 +70,13 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Emb
 @pytest.fixture(scope="session")
 async def addresses(servers: EmbeddedServers) -> Addresses:
     return servers.addresses
+
+
+@pytest.fixture(scope="session")
+async def signing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Signing]:
+    """The signer that every runtime of a test finds."""
+    async with signing_desk(tmp_path_factory.mktemp("signer"), TEST_MASTER_KEY) as desk:
+        yield desk
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,7 @@ ConfigMaker = Callable[..., Config]
 
 
 @pytest.fixture
-def make_config(addresses: Addresses, database_name: str, tmp_path: Path) -> ConfigMaker:
+def make_config(addresses: Addresses, database_name: str, signing: Signing, tmp_path: Path) -> ConfigMaker:
     """Settings of a process on this test's database; `networks` are rows of the networks file."""
 
     def make(networks: list[dict[str, object]] | None = None, **settings: object) -> Config:
@@ -124,7 +131,7 @@ def make_config(addresses: Addresses, database_name: str, tmp_path: Path) -> Con
             "networks": path,
             "log_dir": tmp_path / "logs",
             "secret_key": TEST_SECRET_KEY,
-            "master_key": TEST_MASTER_KEY,
+            "signer_socket": signing.socket,
             "email_mock_mode": True,
         }
         return Config(_env_file=None, **{**values, **settings})  # type: ignore[arg-type]

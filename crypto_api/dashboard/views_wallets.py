@@ -1,14 +1,16 @@
 """Wallets: list, add, rename, watch or not, remove; through the same services as the API."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from urllib.parse import urlencode
 
+import orjson
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from crypto_api.adapters.key_parcel import make_parcel
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.rows import links_of
 from crypto_api.kit.amounts import add_exactly, multiply
@@ -18,7 +20,7 @@ from crypto_api.reports import activity, overview
 from crypto_api.wallets import service as wallets
 from crypto_api.wallets import store
 from crypto_api.wallets.documents import Opening, Wallet, WalletType
-from crypto_api.wallets.rules import address_and_secret
+from crypto_api.wallets.rules import checked, is_parcel
 from crypto_api.wallets.types import ACTIVE_MAX, NewWallet, WalletChanges
 
 NAME_MAX = 80
@@ -117,12 +119,14 @@ async def add_page(visit: Visit) -> HttpResponse:
         private_key=given["private_key"] or None if given["wallet_type"] == WalletType.PRIVATE_KEY else None,
         monitoring_enabled=bool(given["monitoring_enabled"]),
     )
+    if new.private_key is not None and not is_parcel(new.private_key):
+        new = replace(new, private_key=make_parcel(bytearray(orjson.dumps(new.private_key)), await visit.runtime.signer.public_key()))
     errors = _problems(given, new, visit.runtime.networks.keys())
     if errors:
         return _add_form(visit, given, errors)
     try:
         await wallets.create(
-            visit.runtime.uow, visit.runtime.clock, visit.runtime.sealer, visit.runtime.networks.keys(), visit.org_id, visit.principal.user_id, new
+            visit.runtime.uow, visit.runtime.clock, visit.runtime.signer, visit.runtime.networks.keys(), visit.org_id, visit.principal.user_id, new
         )
     except InvalidInput as error:
         return _add_form(visit, given, {row.field: row.message for row in error.errors})
@@ -141,7 +145,7 @@ def _problems(given: dict[str, str], new: NewWallet, networks: Collection[str]) 
     if new.wallet_type == WalletType.PRIVATE_KEY and new.private_key is None:
         errors["private_key"] = "is needed"
     try:
-        address_and_secret(new, networks)
+        checked(new, networks)
     except InvalidInput as error:
         return {row.field: row.message for row in error.errors} | errors
     return errors

@@ -6,6 +6,10 @@ from typing import Any
 from crypto_api.kit.errors import Conflict, Unavailable
 
 
+UNSEALED = "unsealed"
+"""Stands where a secret stood that could not be sealed, because the signer was away."""
+
+
 @dataclass(frozen=True, slots=True)
 class SignedBytes:
     raw: str  # 0x…, exactly what is broadcast

@@ -1,4 +1,4 @@
-"""The verbs of wallets. Keys come in once, are sealed at once, and never go anywhere else."""
+"""The verbs of wallets. A key comes in sealed to the signer, which alone opens it; what is kept here is the envelope that the signer made."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -13,15 +13,18 @@ from crypto_api.wallets import store
 from crypto_api.wallets.documents import Opening, Wallet, WalletType
 from crypto_api.wallets.errors import WalletLimitReached
 from crypto_api.wallets.events import WalletCreated, WalletDeleted, WalletUpdated
-from crypto_api.wallets.rules import address_and_secret, free_slot
-from crypto_api.wallets.types import ACTIVE_MAX, NewWallet, Sealer, WalletChanges
+from crypto_api.wallets.rules import address_of, checked, free_slot
+from crypto_api.wallets.types import ACTIVE_MAX, KeyVault, NewWallet, WalletChanges
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 
-async def create(uow: UnitOfWork, clock: Clock, sealer: Sealer, networks: Collection[str], org_id: str, user_id: str, new: NewWallet) -> Wallet:
-    """InvalidInput naming the fields, WalletExists, or WalletLimitReached. `networks` are the slugs of this installation."""
-    address, secret = address_and_secret(new, networks)
+async def create(uow: UnitOfWork, clock: Clock, vault: KeyVault, networks: Collection[str], org_id: str, user_id: str, new: NewWallet) -> Wallet:
+    """InvalidInput naming the fields, WalletExists, WalletLimitReached, or SignerUnavailable. `networks` are the slugs of this installation."""
+    given, key = checked(new, networks)
     now, wallet_id = clock.now(), new_id("wal")
+    sealed = await vault.seal(org_id, wallet_id, key) if key is not None else None
+    address = address_of(given, sealed) if sealed is not None else given
+    assert address is not None, "checked"
     wallet = Wallet(
         id=wallet_id,
         created_at=now,
@@ -32,7 +35,7 @@ async def create(uow: UnitOfWork, clock: Clock, sealer: Sealer, networks: Collec
         wallet_type=WalletType(new.wallet_type),
         network=new.network,
         monitoring_enabled=new.monitoring_enabled,
-        sealed_key=sealer.seal(secret, org_id=org_id, wallet_id=wallet_id, address=address) if secret else None,
+        sealed_key=sealed.envelope if sealed is not None else None,
         created_by=user_id,
     )
 

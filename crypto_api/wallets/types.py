@@ -1,24 +1,31 @@
 """Values and ports of the slice."""
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
+
+from crypto_api.kit.signing import KeyParcels, SealedKey
 
 ACTIVE_MAX = 10  # wallets a person may have at a time
 
 
-class Sealer(Protocol):
-    """Seals a secret so that it opens only for this wallet."""
+class KeyVault(Protocol):
+    """The process that holds the master key."""
 
-    def seal(self, secret: bytes, *, org_id: str, wallet_id: str, address: str) -> dict[str, Any]: ...
+    async def seal(self, org_id: str, wallet_id: str, key: KeyParcels) -> SealedKey:
+        """Its address, and an envelope that opens for this wallet alone. InvalidInput, SignerUnavailable."""
 
 
 @dataclass(frozen=True)
 class NewWallet:
+    """Secrets are parcels: sealed to the signer's key before they came here."""
+
     name: str
     wallet_type: str
     network: str
     address: str | None = None
-    private_key: str | None = field(default=None, repr=False)
+    private_key: str | None = field(default=None, repr=False)  # parcel
+    keystore: str | None = field(default=None, repr=False)  # JSON text
+    keystore_password: str | None = field(default=None, repr=False)  # parcel
     monitoring_enabled: bool = True
 
 

@@ -1,5 +1,9 @@
 """The sample organisation, through the product's own services. Each step looks first, so an interrupted start is gone on with."""
 
+import orjson
+from eth_account.signers.local import LocalAccount
+
+from crypto_api.adapters.key_parcel import make_parcel
 from crypto_api.classification import service as classification
 from crypto_api.employees import service as employees
 from crypto_api.employees import store as employee_store
@@ -92,9 +96,14 @@ async def _make_wallets(runtime: Runtime, org_id: str, user_id: str, network: st
             wallet_type=plan.wallet_type.value,
             network=network,
             address=plan.account.address,
-            private_key=f"0x{plan.account.key.hex().removeprefix('0x')}" if stored else None,
+            private_key=await _sealed(runtime, plan.account) if stored else None,
         )
-        await wallets.create(runtime.uow, runtime.clock, runtime.sealer, runtime.networks.keys(), org_id, user_id, new)
+        await wallets.create(runtime.uow, runtime.clock, runtime.signer, runtime.networks.keys(), org_id, user_id, new)
+
+
+async def _sealed(runtime: Runtime, account: LocalAccount) -> str:
+    """As a program does that adds a wallet by the API."""
+    return make_parcel(bytearray(orjson.dumps("0x" + bytes(account.key).hex())), await runtime.signer.public_key())
 
 
 async def _make_counterparties(runtime: Runtime, org_id: str) -> None:

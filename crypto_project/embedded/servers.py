@@ -32,6 +32,8 @@ class Configured(BaseSettings):
     ganache_chain_id: int = 31337
     secret_key: str | None = None
     master_key: str | None = None
+    master_key_id: str | None = None
+    master_keys_previous: str | None = None
     allowed_hosts: str | None = None
     frontend_url: str | None = None
     backend_url: str | None = None

@@ -25,7 +25,8 @@ from mongodb_config.client import connect
 from mongodb_config.migrations import deploy
 from tests.authorization.casting import Casting
 from tests.authorization.house import House
-from tests.conftest import TEST_MASTER_KEY, TEST_SECRET_KEY
+from tests.conftest import TEST_SECRET_KEY
+from tests.factories.signer import Signing
 from tests.http.conftest import serve
 from tests.tenant_guard import guard
 
@@ -94,7 +95,7 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-async def house(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+async def house(addresses: Addresses, signing: Signing, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     TALLY.began = min(TALLY.began, time.monotonic())
     folder, name = tmp_path_factory.mktemp("house"), f"test_matrix_{secrets.token_hex(6)}"
     client = connect(addresses.mongodb_uri)
@@ -113,7 +114,7 @@ async def house(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) 
         networks=networks,
         log_dir=folder / "logs",
         secret_key=TEST_SECRET_KEY,
-        master_key=TEST_MASTER_KEY,
+        signer_socket=signing.socket,
         email_mock_mode=True,
         bcrypt_cost=4,
         frontend_url=FRONTEND,

@@ -74,7 +74,7 @@ class Desk:
 
     async def add(self, address: str, name: str) -> Wallet:
         new = NewWallet(name=name, address=address, wallet_type="watch", private_key=None, network=self.network.slug, monitoring_enabled=True)
-        return await wallets.create(self.runtime.uow, self.runtime.clock, self.runtime.sealer, [self.network.slug], self.org_id, "usr_1", new)
+        return await wallets.create(self.runtime.uow, self.runtime.clock, self.runtime.signer, [self.network.slug], self.org_id, "usr_1", new)
 
     async def holding(self, wallet: Wallet) -> Decimal:
         return (await ledger_store.holdings(self.org_id)).get((wallet.id, "ETH"), (Decimal(0), Decimal(0)))[0]
@@ -143,7 +143,7 @@ async def test_two_organisations_may_watch_one_address(desk: Desk) -> None:
 
     other_id = await desk.runtime.uow.run(found)
     new = NewWallet(name="Theirs", address=treasury.address, wallet_type="watch", private_key=None, network="local", monitoring_enabled=True)
-    theirs = await wallets.create(desk.runtime.uow, desk.runtime.clock, desk.runtime.sealer, ["local"], other_id, "usr_2", new)
+    theirs = await wallets.create(desk.runtime.uow, desk.runtime.clock, desk.runtime.signer, ["local"], other_id, "usr_2", new)
     await desk.follow()
     await desk.actor.send(client, treasury.address, value=7)
     await desk.actor.mine()

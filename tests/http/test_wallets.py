@@ -5,10 +5,12 @@ import asyncio
 import pytest
 from eth_account import Account
 
+from crypto_api.adapters.key_sealing import KeySealer
 from crypto_api.events.documents import Event
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_api.wallets.documents import Wallet
+from tests.conftest import TEST_MASTER_KEY
 from tests.http.conftest import ADDRESS, Join, random_address, wallet_body
 
 KEY = "0x4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
@@ -99,7 +101,7 @@ async def test_a_stored_key_is_sealed_for_its_wallet_and_comes_out_nowhere(join:
     row = await Wallet.get(created.json()["id"])
     assert row is not None
     assert row.sealed_key is not None
-    opened = runtime.sealer.open(row.sealed_key, org_id=row.org_id, wallet_id=row.id, address=row.address)
+    opened = KeySealer(TEST_MASTER_KEY, "k1").open(row.sealed_key, org_id=row.org_id, wallet_id=row.id, address=row.address)
     assert opened.hex() == KEY[2:]
 
     told = created.text + broken.text + (await ada.http.get("/api/wallets/")).text + caplog.text

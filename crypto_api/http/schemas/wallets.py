@@ -1,9 +1,30 @@
-from pydantic import Field
+from typing import Annotated
+
+import orjson
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from crypto_api.http.paging import PageQuery
-from crypto_api.http.schemas.base import Choice, Line, QueryFlag, ReadSchema, RequestSchema, Secret, Time, Word
+from crypto_api.http.schemas.base import Choice, Line, QueryFlag, ReadSchema, RequestSchema, Time, Word
 from crypto_api.kit.amounts import SignedMoney
 from crypto_api.wallets.documents import Opening, Wallet, WalletType
+
+KEYSTORE_BYTES_MAX = 8_192
+
+
+def _text(value: object) -> object:
+    """Objects as their JSON text: what is in it concerns the signer alone."""
+    return orjson.dumps(value).decode() if isinstance(value, dict) else value
+
+
+Sealed = Annotated[str, StringConstraints(min_length=1, max_length=8_192), Field(json_schema_extra={"writeOnly": True, "format": "password"})]
+"""A secret for the signer alone. In the clear it is text, and the door makes a compact JWE of it (RFC 7516) before anything reads it."""
+
+Keystore = Annotated[
+    str,
+    BeforeValidator(_text),
+    StringConstraints(min_length=2, max_length=KEYSTORE_BYTES_MAX),
+    WithJsonSchema({"oneOf": [{"type": "object"}, {"type": "string"}], "writeOnly": True}),
+]
 
 
 class WalletCreate(RequestSchema):
@@ -13,7 +34,11 @@ class WalletCreate(RequestSchema):
     address: Word | None = Field(
         default=None, examples=["0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"], description="EIP-55; needed unless a key is stored."
     )
-    private_key: Secret | None = Field(default=None, description="Only for wallet_type private_key. It is sealed at once and never comes back.")
+    private_key: Sealed | None = Field(
+        default=None, description="Only for wallet_type private_key. It is sealed to the signer at the door, or by the client itself."
+    )
+    keystore: Keystore | None = Field(default=None, description="Instead of private_key: Web3 Secret Storage, version 3, as an object or as text.")
+    keystore_password: Sealed | None = Field(default=None, description="Of the keystore. It is sealed as a private_key is.")
     monitoring_enabled: bool = True
 
 

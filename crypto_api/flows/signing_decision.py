@@ -1,0 +1,246 @@
+"""Whether a planned attempt may be signed. Pure: the signer reads everything anew and asks here; so does the simulation.
+
+Nothing is taken from whoever asks but the ids. What was shown to the approvers is computed again from the payment, and compared with what they
+approved; what is signed is compared with that, byte for byte.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from eth_keys.exceptions import BadSignature
+from eth_utils.exceptions import ValidationError
+from hexbytes import HexBytes
+from rlp.exceptions import RLPException
+
+from crypto_api.address_book.documents import Payee
+from crypto_api.address_book.rules import hold_of
+from crypto_api.address_book.types import PayeeFacts
+from crypto_api.kit.ethereum import checksummed
+from crypto_api.organizations.documents import Organization
+from crypto_api.organizations.types import Permission
+from crypto_api.payments import rules
+from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
+from crypto_api.payments.typed_data import digest, typed_data
+from crypto_api.payments.types import BUMP_PERCENT, HOLDS_SLOT, Approval, Attempt, Call, Decision, PaymentKind, PaymentState, Way
+from crypto_api.policies.rules import Verdict, approvals_missing, judge
+from crypto_api.policies.types import PaymentPolicy
+from crypto_api.wallets.documents import Wallet, WalletType
+
+GAS_MAX = 30_000_000  # of a block of Ethereum: nothing that is mined takes more
+_GWEI = 10**9
+_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0  # of secp256k1: the lower s only (EIP-2)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What somebody who decided about the payment is in the organisation now; None of it is taken from the approval."""
+
+    role: str
+    permissions: frozenset[Permission]
+    suspended: bool  # in the organisation, or the account itself
+    addresses: frozenset[str]  # of their own Ethereum accounts, EIP-55; contracts are not among them
+
+
+@dataclass(frozen=True, slots=True)
+class SigningCase:
+    """All that was read. None: there is no such document."""
+
+    organization: Organization | None
+    wallet: Wallet | None
+    payment: Payment
+    attempt: PaymentAttempt
+    attempts: Sequence[PaymentAttempt]  # all of the payment
+    slot: NonceSlot | None
+    lane: SenderLane | None
+    policy: PaymentPolicy
+    people: Mapping[str, Person]  # members of the organisation among those who decided, by user id
+    payees: Sequence[Payee]  # present entries of the address book for the payee's address
+    signed_today: Decimal | None  # of the organisation's other payments, in its currency; None when one of them has no value
+
+
+def refusal(case: SigningCase, now: datetime) -> str | None:
+    """Why it is not signed, in a sentence; None when it is."""
+    return (
+        _of_sender(case)
+        or _of_slot(case)
+        or _of_fees(case)
+        or (_of_cancellation(case) if case.attempt.purpose is Attempt.CANCEL else _of_payload(case.payment, case.attempt))
+        or (_of_payment(case, now) if case.attempt.purpose is Attempt.PAY else _of_replacement(case))
+    )
+
+
+def _of_sender(case: SigningCase) -> str | None:
+    payment, wallet = case.payment, case.wallet
+    if case.organization is None or case.organization.suspended_at is not None:
+        return "The organisation is suspended."
+    if payment.way is not Way.SIGNER:
+        return "The payment is signed by a person's own wallet."
+    if wallet is None or not wallet.active:
+        return "The wallet was removed."
+    if wallet.wallet_type is not WalletType.PRIVATE_KEY or wallet.sealed_key is None:
+        return "There is no stored key of this wallet."
+    if (wallet.id, wallet.address, wallet.network) != (payment.wallet_id, payment.from_address, payment.network):
+        return "The payment does not come from this wallet."
+    if case.lane is not None and case.lane.frozen_reason is not None:
+        return f"The sender is frozen: {case.lane.frozen_reason}"
+    return None
+
+
+def _of_slot(case: SigningCase) -> str | None:
+    payment, attempt, slot = case.payment, case.attempt, case.slot
+    if attempt.payment_id != payment.id or (attempt.chain_id, attempt.from_address) != (payment.chain_id, payment.from_address):
+        return "The attempt does not belong to the payment."
+    if slot is None or not slot.live:
+        return "The payment holds no live nonce."
+    if (slot.payment_id, slot.owner_org_id) != (payment.id, payment.org_id):
+        return "The nonce belongs to another payment."
+    if (slot.chain_id, slot.address, slot.nonce) != (attempt.chain_id, attempt.from_address, attempt.nonce):
+        return "The attempt is for another nonce than the payment's."
+    if attempt.number != max(row.number for row in (*case.attempts, attempt)):
+        return "A later attempt of this payment is planned already."
+    return None
+
+
+def _of_fees(case: SigningCase) -> str | None:
+    fees = case.attempt.fees
+    if not 0 < fees.gas <= GAS_MAX:
+        return "The gas limit is none that a block takes."
+    if not 0 <= fees.max_priority_fee_per_gas <= fees.max_fee_per_gas:
+        return "The tip is above the whole fee."
+    if fees.max_fee_per_gas > case.policy.fee_per_gas_max_gwei * _GWEI:
+        return "The fee is above the most that the payment policy bids."
+    return None
+
+
+def _of_cancellation(case: SigningCase) -> str | None:
+    if case.payment.cancel_requested_by is None:
+        return "Nobody asked for the payment to be cancelled."
+    if case.attempt.call != rules.cancel_call(case.payment.from_address):
+        return "A cancellation moves nothing and goes to its own sender."
+    return None
+
+
+def _of_payload(payment: Payment, attempt: PaymentAttempt) -> str | None:
+    if payment.payload_hash is None or payment.payload_hash != digest(payment):
+        return "The payment is not what was put up for approval."
+    if attempt.call != payment.call:
+        return "The attempt executes something else than the payment."
+    if payment.kind is PaymentKind.CALL:
+        fits = payment.call.to == payment.payee_address and payment.token_contract is None and payment.call.value_raw == payment.raw_amount
+    else:
+        fits = payment.call == rules.transfer_call(payment.payee_address, int(payment.raw_amount), payment.token_contract)
+    return None if fits else "The call does not pay this payee this amount of this asset."
+
+
+# ---- the first attempt -----------------------------------------------------------------------------------------------------------
+
+
+def _of_payment(case: SigningCase, now: datetime) -> str | None:
+    payment = case.payment
+    if payment.state is not PaymentState.APPROVED:
+        return f"The payment is {payment.state}, not {PaymentState.APPROVED}."
+    if payment.cancel_requested_by is not None:
+        return "The payment is to be cancelled."
+    if any(row.raw is not None and row.nonce == case.attempt.nonce and row.id != case.attempt.id for row in case.attempts):
+        return "Something was signed for this nonce already."
+    value = None if payment.kind is PaymentKind.CALL else payment.value
+    held = hold_of([PayeeFacts(row.state, row.network, row.payable_from) for row in case.payees], payment.network, now)
+    verdict = judge(case.policy, value=value, today=case.signed_today, payee_hold=held)
+    return verdict.refusal or _of_payee(verdict) or _of_people(case, verdict) or _of_time(payment, verdict, now)
+
+
+def _of_payee(verdict: Verdict) -> str | None:
+    if not verdict.holds:
+        return None
+    return "The payee's address is not verified in the address book, or has not cooled off."
+
+
+def _of_people(case: SigningCase, verdict: Verdict) -> str | None:
+    payment = case.payment
+    if any(row.decision is Decision.REJECTED and row.payload_hash == payment.payload_hash for row in payment.approvals):
+        return "Somebody rejected the payment."
+    counted = [row for row in payment.approvals if _counts(row, payment, case.people)]
+    given = [(row.user_id, case.people[row.user_id].role, row.signature is not None) for row in counted]
+    missing = approvals_missing(verdict, given)
+    if missing:
+        return f"{missing} of {verdict.approvals_needed} approvals are missing, by people who may approve it and did not prepare it."
+    return None
+
+
+def _counts(approval: Approval, payment: Payment, people: Mapping[str, Person]) -> bool:
+    """By somebody else than who prepared it, who may approve now, over exactly this payload; and where it is signed, by their own account."""
+    person = people.get(approval.user_id)
+    if approval.decision is not Decision.APPROVED or approval.payload_hash != payment.payload_hash:
+        return False
+    if person is None or person.suspended or approval.user_id == payment.prepared_by or Permission.PAYMENTS_APPROVE not in person.permissions:
+        return False
+    return approval.signature is None or signed_by(approval, payment) in person.addresses
+
+
+def signed_by(approval: Approval, payment: Payment) -> str | None:
+    """The address that signed the payment's typed data (EIP-712), when it is the one that the approval names; None for anything else."""
+    try:
+        raw = bytes.fromhex((approval.signature or "").removeprefix("0x"))
+        if len(raw) != 65 or int.from_bytes(raw[32:64]) > _HALF_ORDER:
+            return None
+        message = encode_typed_data(full_message=typed_data(payment))
+        signer = str(Account.recover_message(message, signature=raw))
+    except (BadSignature, ValidationError, ValueError):
+        return None
+    return signer if signer == approval.signer_address else None
+
+
+def _of_time(payment: Payment, verdict: Verdict, now: datetime) -> str | None:
+    if payment.not_before is not None and now < payment.not_before:
+        return "The payment waits: its delay is not over."
+    if verdict.delay and (payment.approved_at is None or now < payment.approved_at + verdict.delay):
+        return "The payment waits: the delay of the payment policy is not over."
+    return None
+
+
+# ---- a replacement ---------------------------------------------------------------------------------------------------------------
+
+
+def _of_replacement(case: SigningCase) -> str | None:
+    """It takes the place of something that was signed here: so nothing is paid that was not judged before."""
+    payment, attempt = case.payment, case.attempt
+    if payment.state not in HOLDS_SLOT:
+        return f"A payment that is {payment.state} has nothing to replace."
+    earlier = [row for row in case.attempts if row.number < attempt.number and row.nonce == attempt.nonce and row.raw is not None]
+    if not earlier:
+        return "Nothing was signed for this nonce that it could replace."
+    if not any(_is_signed_payment(row, payment) for row in earlier):
+        return "What it is to replace is not this payment, signed by this wallet."
+    if attempt.purpose is Attempt.SPEED_UP and any(row.purpose is Attempt.CANCEL for row in earlier):
+        return "The payment was cancelled: it is not sent again."
+    if not all(_outbids(attempt, row) for row in earlier):
+        return f"A replacement bids at least {BUMP_PERCENT} % more, on both fees."
+    return None
+
+
+def _is_signed_payment(attempt: PaymentAttempt, payment: Payment) -> bool:
+    """Whether its bytes are the payment's call in this nonce, signed by its sender: as only the signer can have made them."""
+    assert attempt.raw is not None
+    try:
+        raw = HexBytes(attempt.raw)
+        sent = TypedTransaction.from_bytes(raw).as_dict()
+        if str(Account.recover_transaction(raw)) != payment.from_address:
+            return False
+    except (BadSignature, ValidationError, RLPException, KeyError, TypeError, ValueError):
+        return False
+    call = Call(to=checksummed("0x" + bytes(sent["to"]).hex()), value_raw=str(sent["value"]), data="0x" + bytes(sent["data"]).hex())
+    return call == payment.call and (sent["chainId"], sent["nonce"]) == (payment.chain_id, attempt.nonce)
+
+
+def _outbids(attempt: PaymentAttempt, earlier: PaymentAttempt) -> bool:
+    now, then = attempt.fees, earlier.fees
+    enough = 1_000 + int(BUMP_PERCENT * 10)
+    return (
+        now.max_fee_per_gas * 1_000 >= then.max_fee_per_gas * enough
+        and now.max_priority_fee_per_gas * 1_000 >= then.max_priority_fee_per_gas * enough
+    )

@@ -1,0 +1,55 @@
+"""The life of the signer: the vault first, then the desk, until it is told to end or the vault has."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from beanie import init_beanie
+
+from crypto_api.documents import DOCUMENTS
+from crypto_api.kit import log
+from crypto_api.kit.clock import SystemClock
+from mongodb_config.client import MongoClient, connect
+from signer.desk import Desk
+from signer.hardening import harden
+from signer.operations import Operations
+from signer.settings import VAULT_NAMES, DeskSettings
+from signer.vault_link import VaultLink
+
+_logger = log.get(__name__)
+
+
+async def run(settings: DeskSettings, ready_file: Path | None = None) -> int:
+    """Until cancelled. VaultUnfit or SocketInUse when it cannot begin."""
+    log.configure(settings.log_dir, process="signer")
+    harden()
+    async with VaultLink() as vault:
+        for name in VAULT_NAMES:
+            os.environ.pop(name, None)
+        mongo = connect(settings.mongodb_uri)
+        try:
+            operations = Operations(vault, SystemClock(), Binding(mongo, settings.mongodb_database))
+            async with Desk(operations, settings.signer_socket.absolute(), uids=settings.signer_client_uids):
+                _logger.info("signer_started", key_id=vault.key_id, intake=vault.intake.kid)
+                if ready_file is not None:
+                    ready_file.write_text(str(os.getpid()))  # noqa: ASYNC240  a few bytes, once
+                await vault.gone.wait()
+        finally:
+            await mongo.close()
+    _logger.error("vault_gone")
+    return 1
+
+
+class Binding:
+    """Connects the documents with the database, once, at the first question that needs it: sealing does not."""
+
+    def __init__(self, mongo: MongoClient, database: str) -> None:
+        self._mongo, self._database = mongo, database
+        self._lock = asyncio.Lock()
+        self._bound = False
+
+    async def __call__(self) -> None:
+        async with self._lock:
+            if not self._bound:
+                await init_beanie(database=self._mongo[self._database], document_models=DOCUMENTS, skip_indexes=True)
+                self._bound = True
