@@ -78,9 +78,10 @@ async def book_transaction(uow: UnitOfWork, clock: Clock, transaction: Transacti
         return BookingResult(False, decision.category)
 
 
-async def reverse_bookings(session: Session, transaction: Transaction, now: datetime) -> None:
-    """For a transaction whose block is no longer part of the chain: mirror entries for whatever stands in the books."""
-    await ledger.reverse_transaction(session, transaction.org_id, transaction.id, now, f"block {transaction.block_number} was reorganised away")
+async def reverse_bookings(session: Session, transaction: Transaction, now: datetime, reason: str | None = None) -> None:
+    """Mirror entries for whatever stands in the books: its block is no longer part of the chain, unless there is another reason."""
+    reason = reason or f"block {transaction.block_number} was reorganised away"
+    await ledger.reverse_transaction(session, transaction.org_id, transaction.id, now, reason)
 
 
 async def rebook(session: Session, transaction: Transaction, decision: Decision, time_zone: str, now: datetime) -> JournalEntry | None:

@@ -3,7 +3,7 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from crypto_api.transactions.types import Booking, Finality, Inclusion, Movement, Status, status_of
+from crypto_api.transactions.types import Booking, Finality, Inclusion, Movement, Origin, Status, status_of
 from mongodb_config.base_document import TenantDocument
 
 
@@ -11,9 +11,10 @@ class Transaction(TenantDocument):
     """A transaction as it concerns one organisation. `_id` is `<org>:eip155:<chain id>:<hash>`, so that seeing it twice is harmless; a
     reorganisation moves it to another block and keeps the old one in `past_inclusions`."""
 
+    origin: Origin = Origin.TRANSACTION
     network: str
     chain_id: int
-    hash: str
+    hash: str  # of the block, where its origin is a balance
     block_number: int
     block_hash: str
     index: int  # within the block
@@ -50,6 +51,10 @@ class Transaction(TenantDocument):
     @property
     def status(self) -> Status:
         return status_of(self.finality, succeeded=self.succeeded)
+
+    @property
+    def orphaned(self) -> bool:
+        return self.finality is Finality.ORPHANED
 
     def event_fields(self) -> dict[str, Any]:
         """What every event about it says."""

@@ -31,6 +31,10 @@ SPAM_KEPT_MAX = 100
 """Of what never counts, a row keeps this many: a stranger's transaction may hold thousands, and a document is bounded."""
 
 
+AFTER_ALL_TRANSACTIONS = 1_000_000
+"""The index of what stands in a block and in none of its transactions."""
+
+
 @dataclass(frozen=True)
 class Sight:
     """Whose eyes see it: the organisation's wallets by address (lower case), and what it knows."""

@@ -22,6 +22,10 @@ def transaction_id(org_id: str, chain_id: int, hash_: str) -> str:
     return f"{org_id}:eip155:{chain_id}:{hash_}"
 
 
+def adjustment_id(org_id: str, chain_id: int, block_hash: str, wallet_id: str, asset: str) -> str:
+    return f"{org_id}:eip155:{chain_id}:{block_hash}:{wallet_id}:{asset}"
+
+
 # ---- reads of one organisation ---------------------------------------------------------------------------------------------------
 
 
@@ -42,6 +46,12 @@ async def page(org_id: str, where: dict[str, Any], request: PageRequest) -> Page
     cursor = request.cursor_after(getattr(rows[-1], request.sort, rows[-1].id), rows[-1].id) if more else None
     total = await Transaction.find(query).count() if request.count else None
     return Page(rows, cursor, total)
+
+
+async def of_wallet_between(org_id: str, wallet_id: str, network: str, after: int, up_to: int) -> list[Transaction]:
+    """What stands in the blocks after the one and up to the other."""
+    query = {"network": network, "block_number": {"$gt": after, "$lte": up_to}, "finality": {"$ne": Finality.ORPHANED}}
+    return await Transaction.find({"org_id": org_id, "wallet_ids": wallet_id, **query}).to_list()
 
 
 async def count(org_id: str, where: dict[str, Any] | None = None) -> int:
@@ -99,6 +109,17 @@ async def put_in_block(session: Session, new: Iterable[Transaction], returned: I
         )
     if writes:
         await Transaction.get_pymongo_collection().bulk_write(writes, session=session)
+
+
+async def complete(session: Session, before: Transaction, now: Transaction) -> bool:
+    """Puts what was found later into a row that stands in the same block; it is due for booking again. False when somebody changed it meanwhile."""
+    fields = encoded(now)
+    done = await Transaction.get_pymongo_collection().update_one(
+        {"_id": before.id, "org_id": before.org_id, "block_hash": now.block_hash, "version": before.version},
+        {"$set": {name: fields[name] for name in _MOVED} | {"booking": Booking.DUE, "booked_at": None}, "$inc": {"version": 1}},
+        session=session,
+    )
+    return done.modified_count == 1
 
 
 async def in_block(session: Session, network: str, number: int, block_hash: str) -> list[Transaction]:
@@ -201,6 +222,7 @@ async def annotate(session: Session, org_id: str, row_id: str, version: int, cha
     return done.modified_count == 1
 
 
+_MOVED = ("movements", "movements_left_out", "wallet_ids", "assets")
 _CHAIN_FACTS = (
     "block_number",
     "block_hash",

@@ -31,6 +31,11 @@ class Basis(StrEnum):
     BALANCE = "balance"  # what was there before and after: who is on the other side is not known
 
 
+class Origin(StrEnum):
+    TRANSACTION = "transaction"
+    BALANCE = "balance"  # a change of a balance within a block, which no transaction explains
+
+
 class Direction(StrEnum):
     IN = "in"
     OUT = "out"

@@ -20,6 +20,15 @@ class WatchList:
     _addresses: dict[str, set[str]] = field(default_factory=dict)  # the same by organisation
     _changed_at: datetime | None = None
 
+    @classmethod
+    def of(cls, network: str, wallets: Iterable[Wallet]) -> "WatchList":
+        """Of these wallets alone, as far as they are on that network and their books are open."""
+        watched = cls(network)
+        for wallet in wallets:
+            if wallet.network == network:
+                watched._take(wallet)
+        return watched
+
     def __contains__(self, address: object) -> bool:
         return address in self._wallets
 
