@@ -182,8 +182,14 @@ class _Step:
             return await self._let_go_and_wait([Hold.SENDER_FROZEN], lane.frozen_reason, timedelta(seconds=60))
         if payment.nonce is None:
             return await self._take_slot(standing)
-        attempts = await self.book.attempts(payment.org_id, payment.id)
-        return await self._sign(attempts[-1])
+        return await self._sign((await self._attempts())[-1])
+
+    async def _attempts(self) -> list[PaymentAttempt]:
+        """Of a payment that has its slot. Overtaken when it was given back since the payment was read."""
+        found = await self.book.attempts(self.payment.org_id, self.payment.id)
+        if not found:
+            raise Overtaken
+        return found
 
     async def _take_slot(self, standing: Standing) -> bool:
         payment = self.payment
@@ -260,7 +266,7 @@ class _Step:
 
     async def _in_flight(self) -> bool:
         payment = self.payment
-        attempts = await self.book.attempts(payment.org_id, payment.id)
+        attempts = await self._attempts()
         if (receipt := await self._receipt(attempts)) is not None:
             return await self._into_block(receipt)
         last = attempts[-1]
