@@ -34,19 +34,21 @@ class Artifact:
     bytecode: str
 
 
-async def compile_contracts(*, package_root: Path = ROOT, cache_dir: Path = DEFAULT_CACHE_DIR) -> Mapping[str, Artifact]:
+async def compile_contracts(
+    *, package_root: Path = ROOT, cache_dir: Path = DEFAULT_CACHE_DIR, contracts_dir: Path = CONTRACTS_DIR
+) -> Mapping[str, Artifact]:
     """Every contract of the folder by name. `package_root` holds `node_modules`."""
-    request = _standard_json()
+    request = _standard_json(contracts_dir)
     cached = cache_dir / f"{_content_hash(request, package_root)}.json"
     if not cached.exists():
         output = await _run_compiler(request, package_root)
-        _write_atomically(cached, json.dumps(_artifacts_of(output)))
+        _write_atomically(cached, json.dumps(_artifacts_of(output, contracts_dir)))
     stored: dict[str, dict[str, Any]] = json.loads(cached.read_text())
     return {name: Artifact(name, part["abi"], part["bytecode"]) for name, part in stored.items()}
 
 
-def _standard_json() -> str:
-    sources = {path.name: {"content": path.read_text()} for path in sorted(CONTRACTS_DIR.glob("*.sol"))}
+def _standard_json(contracts_dir: Path) -> str:
+    sources = {path.name: {"content": path.read_text()} for path in sorted(contracts_dir.glob("*.sol"))}
     return json.dumps({"language": "Solidity", "sources": sources, "settings": SETTINGS}, sort_keys=True)
 
 
@@ -83,7 +85,7 @@ async def _run_compiler(request: str, package_root: Path) -> dict[str, Any]:
     return output
 
 
-def _artifacts_of(output: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _artifacts_of(output: dict[str, Any], contracts_dir: Path) -> dict[str, dict[str, Any]]:
     errors = [error["formattedMessage"] for error in output.get("errors", []) if error["severity"] == "error"]
     if errors:
         raise CompileError("\n".join(errors))
@@ -91,7 +93,7 @@ def _artifacts_of(output: dict[str, Any]) -> dict[str, dict[str, Any]]:
         name: {"abi": contract["abi"], "bytecode": "0x" + contract["evm"]["bytecode"]["object"]}
         for file, contracts in output["contracts"].items()
         for name, contract in contracts.items()
-        if (CONTRACTS_DIR / file).exists()
+        if (contracts_dir / file).exists()
     }
 
 
