@@ -395,6 +395,16 @@ async def create_wallet(act: Act) -> Values:
 
 
 @request
+async def remedy_inbox_item(act: Act) -> Values:
+    return {"remedy": "recheck"}
+
+
+@request
+async def waive_inbox_item(act: Act) -> Values:
+    return {"reason": "Agreed with the auditor"}
+
+
+@request
 async def list_transactions_of_category(act: Act) -> Request:
     return Request(path={"category": "unclassified"})
 

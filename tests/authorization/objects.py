@@ -16,6 +16,8 @@ from crypto_api.identity.documents import EthereumAccount, Passkey, Session
 from crypto_api.identity.passkeys import relying_party
 from crypto_api.identity.rules import hash_token
 from crypto_api.kit.ethereum import checksummed
+from crypto_api.inbox import service as inbox
+from crypto_api.inbox.types import Finding, ItemKind
 from crypto_api.kit.ids import new_id, new_token
 from crypto_api.ledger import service as ledger
 from crypto_api.ledger.documents import Account as LedgerAccount
@@ -96,6 +98,11 @@ async def task(house: House, org_id: str, owner: Person) -> str:
     row = Task(id=new_id("tsk"), created_at=house.now, org_id=org_id, kind="backfill", status=TaskStatus.QUEUED)
     await row.insert()
     return row.id
+
+
+async def inbox_item(house: House, org_id: str, owner: Person) -> str:
+    finding = Finding(ItemKind.UNCLASSIFIED, new_id("key"), ("transaction", new_id("row")), "Not known what it was", "No rule knows it.", "")
+    return (await house.runtime.uow.run(lambda session: inbox.note(session, org_id, finding, house.now))).id
 
 
 async def user(house: House, org_id: str, owner: Person) -> str:
@@ -249,7 +256,7 @@ async def payee(house: House, org_id: str, owner: Person) -> str:
 KINDS: dict[str, Factory] = {
     factory.__name__: factory
     for factory in (
-        *(organization, wallet, transaction, account, draft_entry, posted_entry, task, user, audit_record),
+        *(organization, wallet, transaction, account, draft_entry, posted_entry, task, user, audit_record, inbox_item),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee),
     )
