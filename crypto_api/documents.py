@@ -2,7 +2,7 @@
 
 from crypto_api.address_book.documents import Payee
 from crypto_api.audit.documents import AuditQueued, AuditRecord, AuditSeal
-from crypto_api.chains.documents import ChainBlock, ChainCursor, TokenContract
+from crypto_api.chains.documents import ChainBlock, ChainCursor, ChainProvider, TokenContract
 from crypto_api.checkpoints.documents import Checkpoint
 from crypto_api.classification.documents import Counterparty
 from crypto_api.contracts.documents import Contract, ContractText, ContractVerification
@@ -45,6 +45,7 @@ DOCUMENTS: list[type[BaseDocument]] = [
     EventHead,
     ChainCursor,
     ChainBlock,
+    ChainProvider,
     TokenContract,
     Wallet,
     ManualPrice,

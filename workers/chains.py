@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, field
 
-from crypto_api.adapters.head_subscription import new_heads
+from crypto_api.adapters.head_subscription import HeadSubscription
 from crypto_api.adapters.price_feed import ChainFeedReader
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import ChainCursor, FollowState
@@ -31,6 +31,7 @@ logger = log.get(__name__)
 
 _PAUSE_S_MAX = 5.0
 _BLOCKS_FORGOTTEN_EVERY = 500
+_PROVIDERS_TOLD_EVERY_S = 3.0
 
 
 def lanes(runtime: Runtime) -> list[Lane]:
@@ -47,6 +48,8 @@ class Follower:
 
     def __post_init__(self) -> None:
         self.feeds = ChainFeedReader(self.runtime.rpc)
+        self.heads = HeadSubscription(self.network.ws_urls(), self.network.chain_id)
+        self.unconfirmed = False  # providers did not agree yet about what is deep enough
         self.comparing = Comparing(self.runtime, self.network)
 
     async def run(self) -> None:
@@ -55,7 +58,14 @@ class Follower:
         lease = await leases.wait_for(name, process_name())
         logger.info("following", network=self.network.slug, fence=lease.fence)
         watched = WatchList(self.network.slug)
-        work = (leases.keep(lease), self._follow(watched), self._keep_booking(), self._listen(), self.comparing.run(watched))
+        work = (
+            leases.keep(lease),
+            self._follow(watched),
+            self._keep_booking(),
+            self._listen(),
+            self._tell_of_providers(),
+            self.comparing.run(watched),
+        )
         tasks = [asyncio.create_task(each) for each in work]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -69,18 +79,17 @@ class Follower:
                 await leases.release(lease)
 
     async def _listen(self) -> None:
-        """Wakes the lane at each announced head. A connection of its own each time, with growing pauses."""
-        pause_s = 0.25
-        while self.network.ws_url is not None:
-            try:
-                async for _ in new_heads(self.network.ws_url):
-                    pause_s = 0.25
-                    self.woken.set()
-            except ChainUnavailable as error:
-                logger.info("heads by polling for now", network=self.network.slug, reason=error.detail)
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, _PAUSE_S_MAX)
-        await asyncio.Event().wait()  # polling alone
+        """Wakes the lane at each announced head."""
+        async for _ in self.heads.heads():
+            self.woken.set()
+        await asyncio.Event().wait()  # no WebSocket is named: polling alone
+
+    async def _tell_of_providers(self) -> None:
+        """How they do is known here; the API and the pages read it from the database."""
+        while True:
+            reports = [*self.runtime.rpc[self.network.slug].providers(), *self.heads.report()]
+            await chain_store.put_providers(self.network.slug, reports, self.runtime.clock.now())
+            await asyncio.sleep(_PROVIDERS_TOLD_EVERY_S)
 
     async def _follow(self, watched: WatchList) -> None:
         pause_s = 0.25
@@ -141,12 +150,23 @@ class Follower:
         if step.transactions:
             self.stored.set()
         if step.blocks == 0:
+            if self.unconfirmed:
+                await self._confirm(step)
             if (cursor.state, cursor.head) != (FollowState.FOLLOWING, step.head):
                 await chain_store.set_state(self.network.slug, FollowState.FOLLOWING, head=step.head)
             return
-        await confirm_transactions(self.runtime.uow, self.runtime.clock, self.network, step.height)
+        await self._confirm(step)
         if step.height % _BLOCKS_FORGOTTEN_EVERY < step.blocks:
             await chain_store.forget_blocks_below(self.network.slug, step.height - chain_store.BLOCKS_KEPT)
+
+    async def _confirm(self, step: Step) -> None:
+        """Only what as many providers name as the network asks for. ChainUnavailable until they do."""
+        network, height = self.network, step.height - self.network.confirmations
+        self.unconfirmed = True
+        if network.agreement > 1 and (ours := await chain_store.canonical_hash(network.slug, height)) is not None:
+            await self.runtime.rpc[network.slug].agree(height, ours)
+        await confirm_transactions(self.runtime.uow, self.runtime.clock, network, step.height)
+        self.unconfirmed = False
 
     async def _rewind(self, watched: WatchList, cursor: ChainCursor) -> None:
         rewound = await rewind_chain(self.runtime.uow, self.runtime.clock, self.network, self.runtime.rpc[self.network.slug], watched.org_ids())

@@ -3,6 +3,7 @@ from enum import StrEnum
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from crypto_api.kit.networks import ProviderState
 from mongodb_config.base_document import SharedDocument
 
 
@@ -46,6 +47,27 @@ class ChainBlock(SharedDocument):
         indexes = [
             IndexModel([("network", ASCENDING), ("number", DESCENDING)], unique=True, partialFilterExpression={"orphaned": False}, name="canonical"),
         ]
+
+
+class ChainProvider(SharedDocument):
+    """Shared: how a provider does, as the follower of its network sees it. `_id` is `<network>:<place in the order of preference>`."""
+
+    network: str
+    place: int
+    host: str  # never the path: it may hold an access key
+    kind: str
+    state: ProviderState
+    head: int | None = None
+    lag_blocks: int | None = None
+    latency_ms: int | None = None
+    error_rate: float = 0.0
+    error: str | None = None
+    requests_last_minute: int = 0
+    batch: int | None = None
+    seen_at: datetime
+
+    class Settings:
+        name = "chain_providers"
 
 
 class TokenContract(SharedDocument):

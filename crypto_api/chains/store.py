@@ -1,14 +1,16 @@
 """Every query of the slice. Chains are shared by all organisations, so nothing here takes an organisation."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from pymongo import ReplaceOne
+from pymongo import DeleteMany, ReplaceOne
 
-from crypto_api.chains.documents import ChainBlock, ChainCursor, FollowState, TokenContract
+from crypto_api.chains.documents import ChainBlock, ChainCursor, ChainProvider, FollowState, TokenContract
 from crypto_api.chains.types import Position
 from crypto_api.kit.ethereum import BlockHeader
+from crypto_api.kit.networks import ProviderHealth
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
 
@@ -113,6 +115,23 @@ async def pin_token(row: TokenContract) -> None:
 
 async def set_by_balance(token_id: str) -> None:
     await TokenContract.get_pymongo_collection().update_one({"_id": token_id}, {"$set": {"by_balance": True}})
+
+
+async def put_providers(network: str, reports: Sequence[ProviderHealth], now: datetime) -> None:
+    """How the network's providers do; those that are no longer named are forgotten."""
+    rows: list[ReplaceOne[dict[str, Any]] | DeleteMany] = [
+        ReplaceOne(
+            {"_id": f"{network}:{place}"}, {"created_at": now, "network": network, "place": place, "seen_at": now, **asdict(report)}, upsert=True
+        )
+        for place, report in enumerate(reports)
+    ]
+    rows.append(DeleteMany({"network": network, "place": {"$gte": len(reports)}}))
+    await ChainProvider.get_pymongo_collection().bulk_write(rows, ordered=False)
+
+
+async def providers() -> list[ChainProvider]:
+    """Of every network, in order of preference."""
+    return await ChainProvider.find_all().sort("+network", "+place").to_list()
 
 
 def _stored(network: str, chain_id: int, header: BlockHeader, now: datetime) -> ReplaceOne[dict[str, Any]]:

@@ -49,6 +49,7 @@ READS_ACROSS = {
 WRITES_ALONE = {
     "chains.forget_blocks_below": "old headers, deleted by height",
     "chains.pin_token": "a fact of a contract, read once",
+    "chains.put_providers": "what the follower shows of the providers that it asks",
     "chains.set_confirmed": "a mark that only grows",
     "chains.set_state": "what the follower shows of itself",
     "chains.start": "the first cursor; the second of two finds it there",

@@ -8,8 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import ChainCursor, FollowState
 from crypto_api.events.documents import Event
+from crypto_api.kit.networks import ProviderHealth, ProviderState
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_api.tasks.documents import Task
@@ -95,7 +97,25 @@ async def test_networks_show_how_far_they_are_followed_and_no_secret(join: Join,
     await cursor(runtime).insert()
     (network,) = (await ada.http.get("/api/blockchain/networks/")).json()["items"]
     assert (network["head"], network["processed"], network["lag_blocks"], network["state"]) == (93, 90, 3, "following")
-    assert network["providers"] == [{"host": "127.0.0.1", "kind": "http"}]
+    (provider,) = network["providers"]
+    assert (provider["host"], provider["kind"], provider["state"], provider["healthy"], provider["seen_at"]) == (
+        "127.0.0.1:9",
+        "http",
+        "unknown",
+        False,
+        None,
+    )
+    report = ProviderHealth(
+        host="127.0.0.1:9", kind="http", state=ProviderState.STANDBY, head=91, lag_blocks=2, latency_ms=8, requests_last_minute=62
+    )
+    await chain_store.put_providers("testnet", [report], runtime.clock.now())
+    ((provider,),) = (row["providers"] for row in (await ada.http.get("/api/blockchain/networks/")).json()["items"])
+    assert {name: provider[name] for name in ("healthy", "state", "head", "lag_blocks", "latency_ms", "error", "requests_last_minute")} == {
+        "healthy": True, "state": "standby", "head": 91, "lag_blocks": 2, "latency_ms": 8, "error": None, "requests_last_minute": 62,
+    }  # fmt: skip
+    await chain_store.put_providers("testnet", [report], runtime.clock.now() - timedelta(minutes=1))
+    ((provider,),) = (row["providers"] for row in (await ada.http.get("/api/blockchain/networks/")).json()["items"])
+    assert (provider["state"], provider["healthy"], provider["requests_last_minute"]) == ("unknown", False, 0)  # its follower is silent
     client = await join("carl", org_id=ada.org_id, role=Role.CLIENT)
     assert (await client.http.get("/api/blockchain/networks/")).status_code == 403
 

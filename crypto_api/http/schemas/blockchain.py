@@ -1,12 +1,27 @@
+from typing import Literal
+
 from pydantic import Field
 
 from crypto_api.chains.documents import FollowState
 from crypto_api.http.schemas.base import ReadSchema, Time
+from crypto_api.kit.networks import ProviderState
 
 
 class ProviderRead(ReadSchema):
-    host: str = Field(examples=["127.0.0.1"], description="Without path and credentials.")
-    kind: str = Field(examples=["http"])
+    host: str = Field(examples=["mainnet.infura.io"], description="Without path and credentials; with the port where it is an unusual one.")
+    kind: Literal["http", "websocket"] = Field(examples=["http"])
+    healthy: bool = Field(description="Whether it is asked in its turn: in use or on standby.")
+    state: ProviderState = Field(
+        description="in_use: asked first; standby: asked where those before it fail; set_aside: it answers, but lags, went backwards, "
+        "contradicts itself or asks to wait; unreachable; unknown: nothing was heard of it for a while.",
+        examples=["in_use"],
+    )
+    head: int | None = Field(description="The newest block that it told of.", examples=[21_000_000])
+    lag_blocks: int | None = Field(description="How far it is behind the best provider of the network.", examples=[0])
+    latency_ms: int | None = Field(description="Moving average.", examples=[84])
+    error: str | None = Field(description="What went wrong last, while it matters.", examples=["it answered 429: too many requests"])
+    requests_last_minute: int = Field(description="Calls, also those inside batches.", examples=[62])
+    seen_at: Time | None = Field(description="When the follower last told of it.")
 
 
 class NetworkRead(ReadSchema):
