@@ -130,7 +130,6 @@ async def _rows(visit: Visit, names: dict[str, str]) -> dict[str, object]:
         "rows": [_row(visit, row, names) for row in shown],
         "next_after": shown[-1].user.id if more and shown else "",
         "first_page": not after,
-        "may_write": visit.may(Permission.MEMBERS_WRITE),
     }
 
 

@@ -199,7 +199,8 @@ async def test_no_text_but_ours_gets_in_although_it_is_signed(client: httpx.Asyn
         answer = await show(client, altered, signature_of(altered, KEY))
         assert told(answer) == REFUSED, name
         bodies.add(answer.content)
-        by_the_right_text = await show(client, altered, signature_of(message, KEY))
+        fresh = await text_for(client, KEY.address)
+        by_the_right_text = await show(client, change(fresh), signature_of(fresh, KEY))
         assert told(by_the_right_text) == REFUSED, name
     assert len(bodies) == 1
     assert await Session.find({"factors": "ethereum"}).count() == 0
@@ -275,7 +276,19 @@ async def test_texts_are_for_what_they_were_made_for(client: httpx.AsyncClient, 
         signature = bad_signature(name, message, OTHER)
         answer = await bob.http.post("/api/auth/wallet/link/", json={"message": message, "signature": hexed(signature)})
         assert answer.status_code == 422, name
+    for shown in ("0x", "0x" + "zz" * 65, "1b" * 65):
+        message = await text_for(bob.http, OTHER.address, link=True)
+        answer = await bob.http.post("/api/auth/wallet/link/", json={"message": message, "signature": shown})
+        assert [(row["field"], row["code"]) for row in answer.json()["errors"]] == [("signature", "invalid_signature")], shown[:6]
     assert await EthereumAccount.find_all().count() == 1
+
+
+async def test_people_without_a_verified_address_do_not_get_in(client: httpx.AsyncClient, join: Join) -> None:
+    ada = await join("ada")
+    assert (await link(ada)).status_code == 201
+    await User.get_pymongo_collection().update_one({"_id": ada.user["id"]}, {"$set": {"email_verified_at": None}})
+    assert told(await log_in(client)) == (403, "email_not_verified")
+    assert await Session.find({"factors": "ethereum"}).count() == 0
 
 
 async def test_an_account_signs_one_person_in(client: httpx.AsyncClient, join: Join) -> None:

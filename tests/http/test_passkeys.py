@@ -3,12 +3,18 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import cbor2
 import httpx
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from crypto_api.audit.documents import AuditRecord
 from crypto_api.bootstrap import open_runtime
@@ -118,7 +124,21 @@ def stuffed(credential: dict[str, Any], field: str, value: Any) -> None:
     credential["response"][field] = value
 
 
+def with_certificate(made: dict[str, Any]) -> None:
+    """Attests it as a security key of FIDO U2F does, rightly: nobody asked for that, so a browser would have left it out."""
+    response, key = made["response"], ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a key")]), datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(7)
+    certificate = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1)).sign(key, SHA256())
+    data = cbor2.loads(unb64(response["attestationObject"]))["authData"]
+    cose = cbor2.loads(data[71:])
+    signed = b"\x00" + data[:32] + sha256(unb64(response["clientDataJSON"])).digest() + data[55:71] + b"\x04" + cose[-2] + cose[-3]
+    statement = {"sig": key.sign(signed, ec.ECDSA(SHA256())), "x5c": [certificate.public_bytes(Encoding.DER)]}
+    response["attestationObject"] = b64(cbor2.dumps({"fmt": "fido-u2f", "attStmt": statement, "authData": data}))
+
+
 REGISTRATIONS: dict[str, Lies] = {
+    "a security key that attests": Lies(after=with_certificate),
     "wrong origin": Lies(origin="http://localhost:8001"),
     "other scheme": Lies(origin="https://localhost:8000"),
     "origin that begins like ours": Lies(origin="http://localhost:8000.example.com"),
@@ -308,7 +328,7 @@ async def test_challenges_are_for_what_they_were_made_for(client: httpx.AsyncCli
     approving = await options_of(ada.http, "approve/", {"purpose": "keys"})
 
     async def shows(http: httpx.AsyncClient, path: str, challenge: str, **more: Any) -> int:
-        credential = device.get({"rpId": "localhost", "challenge": challenge})
+        credential = device.get({"rpId": "localhost", "challenge": challenge}, held=device.held[0])
         return (await http.post(f"/api/auth/passkeys/{path}/", json={"credential": credential, **more})).status_code
 
     assert await shows(client, "login", registering["challenge"]) == 401
@@ -400,6 +420,17 @@ async def test_suspended_people_do_not_get_in(client: httpx.AsyncClient, join: J
     await User.get_pymongo_collection().update_one({"_id": ada.user["id"]}, {"$set": {"suspended_at": clock.now()}})
     refused = await log_in(client, device)
     assert refused.status_code == 403, refused.text
+    assert await Session.find_all().count() == 1
+
+
+async def test_people_without_a_verified_address_do_not_get_in_and_nobody_does_who_is_gone(client: httpx.AsyncClient, join: Join) -> None:
+    ada, device = await join("ada"), Authenticator(ORIGIN)
+    await add(ada, device)
+    people = User.get_pymongo_collection()
+    await people.update_one({"_id": ada.user["id"]}, {"$set": {"email_verified_at": None}})
+    assert told(await log_in(client, device)) == (403, "email_not_verified")
+    await people.delete_one({"_id": ada.user["id"]})
+    assert told(await log_in(client, device)) == (401, "invalid_passkey")
     assert await Session.find_all().count() == 1
 
 

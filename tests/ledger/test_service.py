@@ -244,6 +244,11 @@ async def test_a_posted_entry_is_neither_edited_nor_posted_again(runtime: Runtim
     assert (await kept(org))["1000", None, None] == (D("10.5"), D(0), D(0))
 
 
+async def test_a_draft_that_is_not_there_is_not_posted(runtime: Runtime, org: str) -> None:
+    with pytest.raises(NotFound):
+        await runtime.uow.run(lambda session: service.post_draft(session, org, "je_none", 1, NOW))
+
+
 async def test_a_draft_that_somebody_else_changed_is_not_overwritten(runtime: Runtime, org: str) -> None:
     entry = await runtime.uow.run(lambda session: service.create_draft(session, org, BODY, "u1", NOW))
     await runtime.uow.run(lambda session: service.edit_draft(session, org, entry.id, entry.version, BODY, NOW))

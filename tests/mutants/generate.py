@@ -170,7 +170,10 @@ def _queries(source: Source) -> Iterator[Mutant]:
 
 
 def _is_change(source: Source, node: ast.AST) -> bool:
-    """Whether it is what is written, not what is looked for."""
+    """Whether it is what is written, not what is looked for: inside an operator that writes, or called `changes`."""
+    match source.parent.get(node):
+        case ast.Assign(targets=[ast.Name(id="changes")]) | ast.AnnAssign(target=ast.Name(id="changes")):
+            return True
     above: ast.AST = node
     while (above := source.parent.get(above, source.tree)) is not source.tree:
         if isinstance(above, ast.Dict) and any(isinstance(key, ast.Constant) and key.value in NO_QUERY for key in above.keys):

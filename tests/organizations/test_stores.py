@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from crypto_api.organizations import store
-from crypto_api.organizations.documents import Invitation, InvitationState, Membership
-from crypto_api.organizations.types import Role
+from crypto_api.organizations import service, store
+from crypto_api.organizations.documents import CustomRole, Invitation, InvitationState, Membership
+from crypto_api.organizations.types import Permission, Role
 from crypto_api.runtime import Runtime
 from tests.http.conftest import database_name, http_database
 
@@ -59,6 +59,13 @@ async def test_one_member_of_one_organisation_is_taken_out(runtime: Runtime) -> 
     await runtime.uow.run(lambda session: store.delete_member(session, ORG, "bob"))
     await runtime.uow.run(lambda session: store.delete_member(session, OTHER, "cleo"))
     assert named(await Membership.find_all().to_list()) == {(ORG, "ada"), (OTHER, "ada")}
+
+
+async def test_a_role_holds_no_permission_of_the_installation_whatever_is_stored(now: datetime) -> None:
+    stored = [Permission.PLATFORM_WRITE, Permission.MEMBERS_READ]
+    await CustomRole(id="rol_a", created_at=now, updated_at=now, org_id=ORG, name="Helper", name_folded="helper", permissions=stored).insert()
+    assert await service.permissions_of(ORG, "rol_a") == {Permission.MEMBERS_READ}
+    assert await service.permissions_of(OTHER, "rol_a") is None
 
 
 # ---- invitations -----------------------------------------------------------------------------------------------------------------
