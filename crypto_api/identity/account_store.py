@@ -75,8 +75,8 @@ async def mark_mail_sent(session: UnitSession, mail_id: str, now: datetime) -> N
 # ---- keys that sign access tokens ----------------------------------------------------------------------------------------------
 
 _DATED = {"$type": "date"}
-"""Beside every range of `retired_at`: the index `signs` holds those without a date alone, and MongoDB 8.2 looks for a range of dates in it, too,
-where it finds none."""
+"""Beside every range of `retired_at`: the index `signs` holds only rows without a date, and the embedded database (SecantusDB 0.7) looks for a range
+of dates in it as well, where it finds none. MongoDB does not need it."""
 
 
 async def signing_keys(now: datetime, session: UnitSession | None = None) -> list[SigningKey]:
