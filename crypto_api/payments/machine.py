@@ -74,8 +74,8 @@ class PaymentBook(Protocol):
 
     async def move(self, payment: Payment, changes: Changes, happened: Happened) -> None: ...
 
-    async def postpone(self, payment: Payment, due_at: datetime) -> None:
-        """Only when it is looked at next: no change that anybody sees."""
+    async def postpone(self, payment: Payment, due_at: datetime | None, *, suspected: bool = False) -> None:
+        """Only when it is looked at next, and since when something seems wrong with it: no change that anybody sees."""
 
     async def take_slot(self, payment: Payment, gas_and_fees: Fees, chain_nonce: int, changes: Changes) -> NoSlot | None:
         """The next nonce of the sender, max(`chain_nonce`, last slot + 1), and the first attempt in it, planned. None when it was given."""
@@ -95,7 +95,10 @@ class PaymentBook(Protocol):
         payment's."""
 
     async def finish(self, payment: Payment, changes: Changes, happened: Happened) -> None:
-        """For good: the slot is settled."""
+        """The slot is settled."""
+
+    async def reopen(self, payment: Payment, changes: Changes, happened: Happened) -> None:
+        """What was final is not: the slot is live again."""
 
     async def freeze(self, payment: Payment, reason: str, changes: Changes) -> None:
         """The sender's lane, until a person has looked."""
@@ -108,13 +111,14 @@ class World:
     signer: Signer
     judge: Judge
     clock: Clock
-    confirmations: int  # of the network
+    confirmations: int  # of the network: then it has ended, for people
+    settled_depth: int  # how deep a reorganisation is undone by itself: until then an ended payment is still watched
 
 
 async def step(world: World, org_id: str, payment_id: str) -> bool:
     """Does the next thing. True when there may be more to do at once; False when it waits (its `due_at` says until when) or has ended."""
     payment = await world.book.load(org_id, payment_id)
-    if payment is None or payment.state in ENDED:
+    if payment is None or (payment.state in ENDED and payment.due_at is None):
         return False
     run = _Step(world, payment, world.clock.now())
     try:
@@ -122,6 +126,8 @@ async def step(world: World, org_id: str, payment_id: str) -> bool:
     except Overtaken:
         return True
     except ChainUnavailable as error:
+        if payment.state in ENDED:
+            return await run.keep(run.look_again())
         return await run.keep(run.wait([Hold.CHAIN_UNAVAILABLE], error.detail, rules.pause(payment.tries, least_s=2)))
     except SignerUnavailable as error:
         return await run.keep(run.wait([Hold.SIGNER_UNAVAILABLE], error.detail, rules.pause(payment.tries, least_s=2)))
@@ -142,8 +148,10 @@ class _Step:
                 return await self._approved()
             case PaymentState.SIGNED | PaymentState.BROADCAST:
                 return await self._in_flight()
-            case _:
+            case PaymentState.MINED:
                 return await self._mined()
+            case _:
+                return await self._ended()
 
     # ---- until it may be signed --------------------------------------------------------------------------------------------------
 
@@ -265,7 +273,6 @@ class _Step:
     # ---- on its way --------------------------------------------------------------------------------------------------------------
 
     async def _in_flight(self) -> bool:
-        payment = self.payment
         attempts = await self._attempts()
         if (receipt := await self._receipt(attempts)) is not None:
             return await self._into_block(receipt)
@@ -436,8 +443,7 @@ class _Step:
     # ---- in a block --------------------------------------------------------------------------------------------------------------
 
     async def _mined(self) -> bool:
-        payment = self.payment
-        attempts = await self.book.attempts(payment.org_id, payment.id)
+        payment, attempts = self.payment, await self._attempts()
         receipt = await self._receipt(attempts)
         if receipt is None:
             changes = self._into(PaymentState.BROADCAST, reason="Its block is no longer part of the chain: the same bytes are sent again.")
@@ -450,9 +456,41 @@ class _Step:
             return await self.wait([], self._told(_in_block(receipt)), rules.pause(payment.tries, most_s=10))
         mined = next(attempt for attempt in attempts if attempt.hash == receipt.hash)
         ends = rules.outcome(payment.call, mined.call, payment.from_address, succeeded=receipt.succeeded)
+        changes = self._into(ends, reason=_REASONS[ends]) | _inclusion(receipt)
+        if receipt.depth < self.world.settled_depth:
+            changes["due_at"] = self.now + rules.pause(0)
         faultpoint("payment.before_finalise")
-        await self.book.finish(payment, self._into(ends, reason=_REASONS[ends]) | _inclusion(receipt), Happened(f"payment.{ends.lower()}"))
+        await self.book.finish(payment, changes, Happened(f"payment.{ends.lower()}"))
         faultpoint("payment.after_finalise")
+        return False
+
+    async def _ended(self) -> bool:
+        """A deep reorganisation may still take its block away, or put a cancellation in place of what was paid: it is then opened again."""
+        payment = self.payment
+        attempts = await self._attempts()
+        receipt = await self._receipt(attempts)
+        if receipt is None:
+            if payment.suspected_at is None:
+                await self.book.postpone(payment, self.now + rules.SUSPICION, suspected=True)
+                return False
+            if self.now < payment.suspected_at + rules.SUSPICION:
+                return await self.look_again()
+            changes = self._into(PaymentState.BROADCAST, reason="Its block is no longer part of the chain: the same bytes are sent again.")
+            gone = {"block_number": None, "block_hash": None, "gas_fee_raw": None, "ended_at": None, "suspected_at": None}
+            await self.book.reopen(payment, changes | gone, Happened.REORGANISED)
+            return True
+        if (receipt.hash, receipt.block_hash) != (payment.hash, payment.block_hash):
+            changes = self._into(PaymentState.MINED, reason=_in_block(receipt)) | _inclusion(receipt)
+            await self.book.reopen(payment, changes | {"ended_at": None, "suspected_at": None}, Happened.REORGANISED)
+            return True
+        if receipt.depth >= self.world.settled_depth:
+            await self.book.postpone(payment, None)
+            return False
+        return await self.look_again()
+
+    async def look_again(self) -> bool:
+        """Later: nothing that anybody sees has changed."""
+        await self.book.postpone(self.payment, self.now + rules.pause(self.payment.tries, most_s=60))
         return False
 
     # ---- waiting -----------------------------------------------------------------------------------------------------------------

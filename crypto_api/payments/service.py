@@ -17,7 +17,7 @@ from crypto_api.payments import rules, store
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.payments.events import EVENTS, Happened
 from crypto_api.payments.machine import Changes, NoSlot, Overtaken
-from crypto_api.payments.types import Attempt, Fees, Hold, PaymentState, SeenTransaction, SignedBytes
+from crypto_api.payments.types import ENDED, Attempt, Fees, Hold, PaymentState, SeenTransaction, SignedBytes
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 Result = TypeVar("Result")
@@ -80,6 +80,28 @@ def called(payment: Payment) -> str:
     return f"{text(payment.amount)} {payment.asset} to {payment.payee_name or payment.payee_address}"
 
 
+async def adopt(session: Session, intent: Payment, seen: SeenTransaction, now: datetime) -> None:
+    """What stands on the chain is this payment, sent before a restore that forgot it: it goes on from there."""
+    await store.insert_slot(session, _slot(intent, seen.nonce, now))
+    await store.insert_attempt(session, _seen_attempt(intent, 0, seen, now))
+    told = "It was found on the chain: it was sent before this database was restored."
+    deadline_at = rules.deadline(PaymentState.BROADCAST, now)
+    changes: Changes = {"state": PaymentState.BROADCAST, "nonce": seen.nonce, "hash": seen.hash, "holds": [], "reason": told, "due_at": now}
+    await change(session, intent, changes | {"deadline_at": deadline_at, "attempt_number": 0, "tries": 0}, Happened.BROADCAST, now)
+
+
+async def end_replaced(session: Session, chain_id: int, address: str, payment_id: str, seen: SeenTransaction, now: datetime) -> None:
+    """Another transaction has its nonce for good: nothing of it can be mined any more."""
+    slot = await store.slot(chain_id, address, seen.nonce, session)
+    payment = await store.get(slot.owner_org_id, payment_id, session) if slot is not None else None
+    if slot is None or payment is None or payment.state in ENDED:
+        return
+    await store.settle_slot(session, chain_id, address, seen.nonce, payment_id)
+    reason = f"Its nonce was used by another transaction of the wallet, {seen.hash}, which is final."
+    changes: Changes = {"state": PaymentState.REPLACED, "holds": [], "reason": reason, "due_at": None, "deadline_at": None, "ended_at": now}
+    await change(session, payment, changes | {"reserved_wei": "0"}, Happened.REPLACED, now)
+
+
 class MongoBook:
     """`machine.PaymentBook` in the database. `fence` is that of the lease under which the sender's payments are moved."""
 
@@ -103,9 +125,10 @@ class MongoBook:
     async def move(self, payment: Payment, changes: Changes, happened: Happened) -> None:
         await self._write(lambda session, now: change(session, payment, changes, happened, now))
 
-    async def postpone(self, payment: Payment, due_at: datetime) -> None:
+    async def postpone(self, payment: Payment, due_at: datetime | None, *, suspected: bool = False) -> None:
         async def work(session: Session, now: datetime) -> None:
-            if not await store.postpone(session, payment.org_id, payment.id, payment.version, due_at):
+            since = now if suspected else None
+            if not await store.postpone(session, payment.org_id, payment.id, payment.version, due_at, since):
                 raise Overtaken
 
         await self._write(work)
@@ -181,10 +204,8 @@ class MongoBook:
                 if holder is not None:
                     return False
                 await store.insert_slot(session, _slot(payment, seen.nonce, now))
-            row = _attempt(payment, len(known), Attempt.PAY, seen.nonce, _NO_FEES, now)
-            told = {"call": seen.call, "hash": seen.hash, "first_sent_at": now, "last_sent_at": now}
-            await store.insert_attempt(session, row.model_copy(update=told))
-            await change(session, payment, changes | {"attempt_number": row.number}, Happened.BROADCAST, now)
+            await store.insert_attempt(session, _seen_attempt(payment, len(known), seen, now))
+            await change(session, payment, changes | {"attempt_number": len(known)}, Happened.BROADCAST, now)
             return True
 
         return await self._write(work)
@@ -194,6 +215,14 @@ class MongoBook:
             assert payment.nonce is not None, "it was mined"
             await store.settle_slot(session, payment.chain_id, payment.from_address, payment.nonce, payment.id)
             await change(session, payment, changes | {"reserved_wei": "0"}, happened, now)
+
+        await self._write(work)
+
+    async def reopen(self, payment: Payment, changes: Changes, happened: Happened) -> None:
+        async def work(session: Session, now: datetime) -> None:
+            assert payment.nonce is not None, "it was mined"
+            await store.reopen_slot(session, payment.chain_id, payment.from_address, payment.nonce, payment.id)
+            await change(session, payment, changes, happened, now)
 
         await self._write(work)
 
@@ -278,3 +307,10 @@ def _attempt(payment: Payment, number: int, purpose: Attempt, nonce: int, fees: 
         call=rules.call_of(purpose, payment.call, payment.from_address),
         fees=fees,
     )
+
+
+def _seen_attempt(payment: Payment, number: int, seen: SeenTransaction, now: datetime) -> PaymentAttempt:
+    """Of a transaction that somebody else has signed: its bytes are not ours to send again."""
+    row = _attempt(payment, number, Attempt.PAY, seen.nonce, _NO_FEES, now)
+    row.call, row.hash, row.first_sent_at, row.last_sent_at = seen.call, seen.hash, now, now
+    return row

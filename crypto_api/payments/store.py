@@ -90,10 +90,13 @@ async def change(session: Session, org_id: str, payment_id: str, version: int, c
     return Payment.model_validate(row) if row else None
 
 
-async def postpone(session: Session, org_id: str, payment_id: str, version: int, due_at: datetime) -> bool:
+async def postpone(
+    session: Session, org_id: str, payment_id: str, version: int, due_at: datetime | None, suspected_at: datetime | None = None
+) -> bool:
     """Nobody sees a change, so the version stays."""
+    changes = {"due_at": due_at} | ({"suspected_at": suspected_at} if suspected_at else {})
     done = await Payment.get_pymongo_collection().update_one(
-        {"_id": payment_id, "org_id": org_id, "version": version}, {"$set": {"due_at": due_at}, "$inc": {"tries": 1}}, session=session
+        {"_id": payment_id, "org_id": org_id, "version": version}, {"$set": changes, "$inc": {"tries": 1}}, session=session
     )
     return done.matched_count == 1
 
@@ -236,3 +239,8 @@ async def delete_slot(session: Session, chain_id: int, address: str, nonce: int,
 async def settle_slot(session: Session, chain_id: int, address: str, nonce: int, payment_id: str) -> None:
     key = {"_id": f"{lane_id(chain_id, address)}:{nonce}", "payment_id": payment_id}
     await NonceSlot.get_pymongo_collection().update_one(key, {"$set": {"live": False}}, session=session)
+
+
+async def reopen_slot(session: Session, chain_id: int, address: str, nonce: int, payment_id: str) -> None:
+    key = {"_id": f"{lane_id(chain_id, address)}:{nonce}", "payment_id": payment_id}
+    await NonceSlot.get_pymongo_collection().update_one(key, {"$set": {"live": True}}, session=session)

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from eth_account import Account
 from eth_account.messages import encode_typed_data
+from eth_keys.exceptions import BadSignature
 from eth_utils.crypto import keccak
+from eth_utils.exceptions import ValidationError
 
 from crypto_api.kit.ethereum import ZERO_ADDRESS
 from crypto_api.payments.documents import Payment
@@ -51,3 +54,11 @@ def digest(payment: Payment) -> str:
     """The 32 bytes that are signed, 0x…"""
     message = encode_typed_data(full_message=typed_data(payment))
     return "0x" + keccak(b"\x19" + message.version + message.header + message.body).hex()
+
+
+def signer_of(payment: Payment, signature: str) -> str | None:
+    """The address (EIP-55) whose key signed exactly this payment; None when the signature is none."""
+    try:
+        return str(Account.recover_message(encode_typed_data(full_message=typed_data(payment)), signature=signature))
+    except (ValueError, TypeError, BadSignature, ValidationError):
+        return None

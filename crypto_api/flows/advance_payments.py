@@ -1,0 +1,46 @@
+"""The sweep of payments: what is due, a sender at a time.
+
+One sender's payments go one after another, under a lease with a fence; many senders go beside one another. Everything that is due stands in the
+database, so a sweep that is lost, or a worker that dies, costs seconds and nothing else.
+"""
+
+from typing import Any
+
+from crypto_api.kit import log
+from crypto_api.kit.clock import Clock
+from crypto_api.payments import store
+from crypto_api.payments.machine import World, step
+from crypto_api.payments.types import PaymentState
+
+STEPS_MAX = 12  # of one payment in a row: from approved to broadcast it takes four
+AT_ONCE_MAX = 500
+_logger = log.get(__name__)
+
+_ORDER = {PaymentState.SIGNED: 1, PaymentState.APPROVED: 2, PaymentState.MINED: 3, PaymentState.BROADCAST: 3}
+"""What holds up others first: an unsigned slot, then what is signed and not sent, then new ones, then what is looked at."""
+
+
+async def advance_sender(world: World, network: str, address: str) -> int:
+    """Moves every due payment of a sender on, as far as it goes; returns how many were looked at."""
+    rows = await store.due_of_network(network, address, world.clock.now(), AT_ONCE_MAX)
+    for row in sorted(rows, key=_place):
+        await advance_payment(world, row["org_id"], row["_id"])
+    return len(rows)
+
+
+async def advance_payment(world: World, org_id: str, payment_id: str) -> None:
+    for _ in range(STEPS_MAX):
+        if not await step(world, org_id, payment_id):
+            return
+    _logger.warning("payment_takes_long", payment=payment_id, steps=STEPS_MAX)
+
+
+async def senders_due(network: str, clock: Clock) -> list[str]:
+    return await store.senders_due_of_network(network, clock.now())
+
+
+def _place(row: dict[str, Any]) -> tuple[int, int, Any]:
+    state, nonce = PaymentState(row["state"]), row["nonce"]
+    if state is PaymentState.APPROVED and nonce is not None:
+        return 0, nonce, row["created_at"]
+    return _ORDER.get(state, 4), nonce if nonce is not None else 0, row["approved_at"] or row["created_at"]
