@@ -14,6 +14,14 @@ from signer.operations import Operations
 from signer.vault_link import VaultLink
 
 
+@dataclass(frozen=True)
+class StillClock:
+    at: datetime
+
+    def now(self) -> datetime:
+        return self.at
+
+
 @dataclass
 class DeskClock:
     """Tests with a clock of their own set `current`."""
