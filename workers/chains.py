@@ -50,7 +50,7 @@ class Follower:
         self.feeds = ChainFeedReader(self.runtime.rpc)
         self.heads = HeadSubscription(self.network.ws_urls(), self.network.chain_id)
         self.unconfirmed = False  # providers did not agree yet about what is deep enough
-        self.comparing = Comparing(self.runtime, self.network)
+        self.comparing = Comparing(self.runtime, self.network, self.stored)
 
     async def run(self) -> None:
         """Follows while it holds the lease; returns when the lease is lost, to wait for it again."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import FollowState
+from crypto_api.checkpoints.documents import Checkpoint
 from crypto_api.flows.checkpoint_wallets import checkpoint_wallets
+from crypto_api.flows.explain_difference import explain_by_itself, told
 from crypto_api.kit import log
 from crypto_api.kit.ethereum import ChainUnavailable
 from crypto_api.kit.networks import NetworkConfig
@@ -26,10 +28,12 @@ Key = tuple[str, str]  # organisation, wallet
 
 @dataclass
 class Comparing:
-    """One network's. `moved` is filled by whoever books and undoes; what a crash forgets of it comes in its turn."""
+    """One network's. `moved` is filled by whoever books and undoes; what a crash forgets of it comes in its turn. `found` is set when something
+    is due for booking."""
 
     runtime: Runtime
     network: NetworkConfig
+    found: asyncio.Event
     moved: set[Key] = field(default_factory=set)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     _turn: deque[Key] = field(default_factory=deque)
@@ -66,8 +70,15 @@ class Comparing:
             return False
         for row in found:
             if not row.agrees:
-                _logger.warning("books differ from the chain", wallet=row.wallet_id, asset=row.asset, block=row.block_number)
+                await self._explain(row)
         return True
+
+    async def _explain(self, row: Checkpoint) -> None:
+        runtime, network = self.runtime, self.network
+        search = await explain_by_itself(runtime.uow, runtime.clock, network, runtime.rpc[network.slug], row)
+        _logger.warning("books_differ_from_chain", wallet=row.wallet_id, asset=row.asset, block=row.block_number, came_of_it=told(search))
+        if search.rows:
+            self.found.set()
 
     def _due(self, watched: WatchList) -> set[Key]:
         due = {self.moved.pop() for _ in range(min(len(self.moved), WALLETS_AT_ONCE))}

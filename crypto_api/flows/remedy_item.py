@@ -12,6 +12,7 @@ from crypto_api.classification.types import Category
 from crypto_api.flows.annotate_transaction import Annotation, annotate_transaction
 from crypto_api.flows.book_difference import Explanation, NotAtRest, book_difference
 from crypto_api.flows.checkpoint_wallets import checkpoint_wallets
+from crypto_api.flows.explain_difference import explain_difference, told
 from crypto_api.flows.inbox_sweep import sweep_inbox
 from crypto_api.flows.revalue import Revalued, opening_moment_of, revalue_opening, revalue_transaction
 from crypto_api.inbox import service as inbox
@@ -31,6 +32,8 @@ from crypto_api.transactions import store as transactions
 from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.documents import Wallet
 from mongodb_config.unit_of_work import UnitOfWork
+
+AGREE = "The books hold what the chain does."
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ async def _recheck(bench: Bench, org_id: str, item: InboxItem) -> str:
     if found is None:
         raise NotAtRest
     differing = [row for row in found if not row.agrees and row.asset == item.facts["asset"]]
-    return "The difference stands as it did." if differing else "The books hold what the chain does."
+    return "The difference stands as it did." if differing else AGREE
 
 
 async def _book(bench: Bench, org_id: str, item: InboxItem, choice: Choice, by: str) -> str:
@@ -120,7 +123,16 @@ async def _book(bench: Bench, org_id: str, item: InboxItem, choice: Choice, by: 
 
 
 async def _search(bench: Bench, org_id: str, item: InboxItem) -> str:
-    return "This installation's nodes do not trace: nothing was searched."
+    """The difference as it is now, not as it was when the item was last told."""
+    wallet = await _wallet(org_id, item)
+    network = _network(bench, wallet.network)
+    found = await checkpoint_wallets(bench.uow, bench.clock, network, bench.chains[network.slug], [wallet])
+    if found is None:
+        raise NotAtRest
+    row = next((row for row in found if row.asset == item.facts["asset"] and not row.agrees), None)
+    if row is None:
+        return AGREE
+    return told(await explain_difference(bench.uow, bench.clock, network, bench.chains[network.slug], row))
 
 
 async def _wallet(org_id: str, item: InboxItem) -> Wallet:

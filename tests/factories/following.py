@@ -8,6 +8,7 @@ from typing import Any
 
 from crypto_api.adapters.price_feed import ChainFeedReader
 from crypto_api.bootstrap import open_runtime
+from crypto_api.checkpoints.documents import Checkpoint
 from crypto_api.config import Config
 from crypto_api.flows.advance_chain import NotLinked, Step, advance_chain, start_following
 from crypto_api.flows.book_due import book_due
@@ -97,11 +98,14 @@ class Desk:
         assert found is not None
         return found
 
-    async def compare(self, wallet: Wallet) -> dict[str, Decimal]:
-        """The differences, by asset."""
+    async def checkpoints(self, wallet: Wallet) -> list[Checkpoint]:
         found = await checkpoint_wallets(self.runtime.uow, self.runtime.clock, self.network, self.chain, [await self.wallet(wallet)])
         assert found is not None, "not at rest"
-        return {row.asset: row.difference for row in found}
+        return found
+
+    async def compare(self, wallet: Wallet) -> dict[str, Decimal]:
+        """The differences, by asset."""
+        return {row.asset: row.difference for row in await self.checkpoints(wallet)}
 
     async def holding(self, wallet: Wallet, asset: str = "ETH") -> Decimal:
         return (await ledger_store.holdings(self.org_id)).get((wallet.id, asset), (Decimal(0), Decimal(0)))[0]

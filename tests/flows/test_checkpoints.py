@@ -7,6 +7,7 @@ import pytest
 
 from crypto_api.checkpoints import store as checkpoints
 from crypto_api.classification.types import Category
+from crypto_api.flows.explain_difference import explain_by_itself
 from crypto_api.flows.inbox_sweep import sweep_inbox
 from crypto_api.flows.remedy_item import Choice, remedy_item
 from crypto_api.inbox import service as inbox
@@ -37,6 +38,7 @@ async def unexplained(desk: Desk) -> Wallet:
     wallet = await desk.add(treasury.address, "Treasury")
     await desk.follow()
     assert await desk.compare(wallet) == {"ETH": D(0)}
+    await desk.actor.mine()  # the node puts what is set into its latest block
     await desk.actor.set_balance(treasury.address, 10_003 * 10**18)
     await desk.actor.mine()
     await desk.follow()
@@ -106,6 +108,21 @@ async def test_a_person_books_the_difference_once_and_the_books_are_equal(desk: 
     assert (entry.created_by, await desk.holding(wallet)) == ("usr_1", D(10_003))
     with pytest.raises(ItemClosed):
         await remedy_item(desk.bench, desk.org_id, item.id, choice, "usr_1")
+
+
+async def test_what_moved_unseen_is_found_and_booked_and_the_item_closes_itself(desk: Desk) -> None:
+    wallet = await unexplained(desk)
+    (row,) = await desk.checkpoints(wallet)
+    search = await explain_by_itself(desk.runtime.uow, desk.runtime.clock, desk.network, desk.chain, row)
+    await explain_by_itself(desk.runtime.uow, desk.runtime.clock, desk.network, desk.chain, row)
+    (item,) = await items(desk)
+    assert (search.rows, item.state, [attempt.by for attempt in item.attempts][:1]) == (1, ItemState.IN_PROGRESS, [None])
+    assert await desk.book() == 1
+    assert await desk.compare(wallet) == {"ETH": D(0)}
+    assert [(row.state, row.closed_by) for row in await items(desk)] == [(ItemState.RESOLVED, None)]
+    assert await desk.holding(wallet) == D(10_003)
+    await sweep(desk)
+    assert [item.subject_kind for item in await items(desk, ItemKind.UNCLASSIFIED)] == ["transaction"], "nobody knows yet what it was"
 
 
 async def test_what_was_waived_stays_quiet_until_it_is_another_difference(desk: Desk) -> None:
