@@ -456,6 +456,26 @@ async def verify_payee_address(act: Act) -> Values:
     return {"address": row.address}
 
 
+@request
+async def register_contract_address(act: Act) -> Values:
+    return {"address": random_address(), "network": "testnet", "name": "Vesting"}
+
+
+@request
+async def update_contract(act: Act) -> Values:
+    return {"name": "Vesting of the founders"}
+
+
+@request
+async def verify_contract(act: Act) -> Values:
+    return {"compiler_version": "0.8.37", "contract_name": "A", "source": "contract A {}"}
+
+
+@request
+async def interact_with_contract(act: Act) -> Values:
+    return {"function": "total", "arguments": []}
+
+
 # ---- books
 
 

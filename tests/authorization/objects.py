@@ -60,6 +60,34 @@ async def wallet(house: House, org_id: str, owner: Person) -> str:
     return row.id
 
 
+async def contract(house: House, org_id: str, owner: Person) -> str:
+    """Its address, by which operations name it."""
+    from crypto_api.contracts.documents import Contract, ContractText
+
+    address, contract_id = to_checksum_address(random_address()), new_id("ctr")
+    abi = '[{"type":"function","name":"total","inputs":[],"outputs":[{"name":"","type":"uint256"}],"stateMutability":"view"}]'
+    row = Contract(
+        id=contract_id,
+        created_at=house.now,
+        updated_at=house.now,
+        org_id=org_id,
+        network="testnet",
+        chain_id=CHAIN_ID,
+        address=address,
+        name="Vesting",
+        name_folded="vesting",
+        code_hash="0x" + "00" * 32,
+        code_size=100,
+        read_block_number=1,
+        read_block_hash="0x" + "00" * 32,
+        read_at=house.now,
+        created_by=owner.user_id,
+    )
+    await row.insert()
+    await ContractText(id=contract_id, created_at=house.now, org_id=org_id, abi=abi).insert()
+    return address
+
+
 async def transaction(house: House, org_id: str, owner: Person) -> str:
     row = stored_transaction(org_id, await wallet(house, org_id, owner), number=int(random_address(), 16) % 10**9)
     await row.insert()
@@ -258,7 +286,7 @@ KINDS: dict[str, Factory] = {
     for factory in (
         *(organization, wallet, transaction, account, draft_entry, posted_entry, task, user, audit_record, inbox_item),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
-        *(role, invitation, my_invitation, company, payee),
+        *(role, invitation, my_invitation, company, payee, contract),
     )
 }
 PERSONAL = {"own_employee", "employee", "pending_employee", "passkey", "ethereum_account", "session", "my_invitation"}
