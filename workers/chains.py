@@ -17,7 +17,7 @@ from crypto_api.flows.confirm_transactions import confirm_transactions
 from crypto_api.flows.open_wallets import open_wallet, opening_moment
 from crypto_api.flows.rewind_chain import TooDeep, rewind_chain
 from crypto_api.kit import log
-from crypto_api.kit.ethereum import ChainUnavailable
+from crypto_api.kit.ethereum import ChainUnavailable, InconsistentAnswer
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.runtime import Runtime
 from crypto_api.wallets import store as wallet_store
@@ -169,7 +169,10 @@ class Follower:
         self.unconfirmed = False
 
     async def _rewind(self, watched: WatchList, cursor: ChainCursor) -> None:
-        rewound = await rewind_chain(self.runtime.uow, self.runtime.clock, self.network, self.runtime.rpc[self.network.slug], watched.org_ids())
+        chain = self.runtime.rpc[self.network.slug]
+        if await chain.still_named(cursor.height, cursor.hash):
+            raise InconsistentAnswer(f"blocks were told that do not stand on block {cursor.height}, which others still name")
+        rewound = await rewind_chain(self.runtime.uow, self.runtime.clock, self.network, chain, watched.org_ids())
         self.comparing.moved |= rewound.moved
         logger.warning(
             "reorganisation undone", network=self.network.slug, from_height=cursor.height, to_height=rewound.ancestor_height, depth=rewound.depth

@@ -5,6 +5,7 @@ there is, so that a missing log can be suspected but not proved by it; the recei
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -72,6 +73,15 @@ class FullReceipt(
     deposit_version: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What of a receipt its block's header stands for: its price per gas is not in it."""
+
+    block_hash: str
+    gas_used: int
+    status: str | None
+
+
 decode_full_header: Callable[[bytes | msgspec.Raw], FullHeader | None] = decoder(FullHeader | None)  # type: ignore[arg-type]
 decode_full_receipts: Callable[[bytes | msgspec.Raw], list[FullReceipt] | None] = decoder(list[FullReceipt] | None)  # type: ignore[arg-type]
 
@@ -133,6 +143,16 @@ def check_receipts(header: FullHeader, receipts: Sequence[FullReceipt]) -> None:
         trie[rlp.encode(index)] = _encoded(row)
     if trie.root_hash != _bytes(header.receipts_root):
         raise InconsistentAnswer(f"the receipts of block {header.hash} are not those that its header names")
+
+
+def proved_of(receipts: Sequence[FullReceipt]) -> dict[str, Proved]:
+    """By transaction hash, of all receipts of a block whose root was checked."""
+    found, before = {}, 0
+    for row in receipts:
+        total = quantity(row.cumulative_gas, 53)
+        found[row.transaction_hash] = Proved(row.block_hash, total - before, row.status)
+        before = total
+    return found
 
 
 def _encoded(row: FullReceipt) -> bytes:

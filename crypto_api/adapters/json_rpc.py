@@ -37,6 +37,7 @@ class JsonRpcChain:
         self._pool = ProviderPool(named, chain_id, lag_blocks_max=lag_blocks_max)
         self._agreement, self._receipts_checked = agreement, receipts_checked
         self._traces = CallTraces(self._raw)
+        self._proved: dict[str, block_checks.Proved] = {}  # by transaction hash, of the blocks read last
 
     @classmethod
     def of(cls, network: NetworkConfig) -> Self:
@@ -109,7 +110,9 @@ class JsonRpcChain:
                 raise InconsistentAnswer(f"no receipt for {wanted[index]}")
             if row.transaction_hash != wanted[index]:
                 raise InconsistentAnswer(f"asked for the receipt of {wanted[index]}, got another's")
-            wire.receipt_of(row)  # that its fields are what they should be
+            told, proved = wire.receipt_of(row, 0), self._proved.get(row.transaction_hash)
+            if proved is not None and proved.block_hash == row.block_hash and (told.gas_used, row.status) != (proved.gas_used, proved.status):
+                raise InconsistentAnswer(f"the receipt of {wanted[index]} is not the one that its block's header stands for")
             return row
 
         rows = await self._pool.read([("eth_getTransactionReceipt", [hash_]) for hash_ in wanted], read)
@@ -205,6 +208,19 @@ class JsonRpcChain:
         against = f"; {', '.join(each.endpoint.host for each in others)} named another" if others else ""
         raise InconsistentAnswer(f"{agreeing} of the {self._agreement} providers that must agree named block {number} as it is held here{against}")
 
+    async def still_named(self, number: int, block_hash: str) -> bool:
+        """Whether more providers name that block at that height than name another: then those are set aside, and it is no reorganisation."""
+        naming, others = 0, []
+        async for provider, (header,) in self._pool.each([("eth_getBlockByNumber", [hex(number), False])], lambda _, raw: wire.decode_header(raw)):
+            if header is not None and header.hash == block_hash:
+                naming += 1
+            elif header is not None:
+                others.append(provider)
+        outvoted = naming > len(others)
+        for each in others if outvoted else []:
+            each.failed(InconsistentAnswer(f"it names another block {number} than {naming} others"))
+        return outvoted
+
     # ---- checking ------------------------------------------------------------------------------------------------------------
 
     async def _logs(self, blocks: Sequence[wire.Block]) -> dict[str, list[wire.Log]]:
@@ -238,15 +254,17 @@ class JsonRpcChain:
         """Where the network asks for it: receipts up to the root in the header, and the header up to its hash. Raises InconsistentAnswer."""
         if self._receipts_checked == "none":
             return
+        self._proved = {}
         every = self._receipts_checked == "all"
         for block, reduced in zip(blocks, found, strict=True):
             if every or reduced.transactions:
-                header, receipts = await self._proved(block)
+                header, receipts = await self._prove(block)
+                self._proved.update(block_checks.proved_of(receipts))
                 logs = [row for receipt in receipts for row in receipt.logs if row.topics and row.topics[0] in wire.TOPICS]
                 if header.bloom.lower() != block.bloom.lower() or _reduced(block, logs, watched).logs != reduced.logs:
                     raise InconsistentAnswer(f"logs of block {block.hash} differ from those in its receipts")
 
-    async def _proved(self, block: wire.Block) -> tuple[block_checks.FullHeader, list[block_checks.FullReceipt]]:
+    async def _prove(self, block: wire.Block) -> tuple[block_checks.FullHeader, list[block_checks.FullReceipt]]:
         def read(index: int, raw: msgspec.Raw) -> Any:
             answer: Any = block_checks.decode_full_header(raw) if index == 0 else block_checks.decode_full_receipts(raw)
             if answer is None:
