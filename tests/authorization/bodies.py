@@ -30,7 +30,7 @@ from crypto_api.policies.types import PaymentPolicy
 from tests.authorization.authenticator import Authenticator
 from tests.authorization.cells import Cells
 from tests.authorization.house import PASSWORD, House, Person, random_address
-from tests.authorization.objects import CHAIN_ID, KINDS, ethereum_account_of, invited, passkey_of
+from tests.authorization.objects import ANSWERS_42, CHAIN_ID, KINDS, ethereum_account_of, invited, passkey_of
 from tests.authorization.product import Operation
 
 Values = dict[str, Any]
@@ -458,7 +458,9 @@ async def verify_payee_address(act: Act) -> Values:
 
 @request
 async def register_contract_address(act: Act) -> Values:
-    return {"address": random_address(), "network": "testnet", "name": "Vesting"}
+    address = random_address()
+    await act.house.runtime.rpc["testnet"].call_once("anvil_setCode", [address, ANSWERS_42])
+    return {"address": address, "network": "testnet", "name": "Vesting"}
 
 
 @request
