@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from crypto_api.kit.clock import Clock
 from crypto_api.payments import rules
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.payments.events import Happened
@@ -43,6 +44,7 @@ class Book:
 
     tables: Tables
     fence: int
+    clock: Clock
 
     async def _write(self, name: str) -> None:
         await Point(f"book.{name}")
@@ -85,12 +87,13 @@ class Book:
         self.tables.change(payment, changes, happened)
         await self._wrote("move")
 
-    async def postpone(self, payment: Payment, due_at: datetime) -> None:
+    async def postpone(self, payment: Payment, due_at: datetime | None, *, suspected: bool = False) -> None:
         await self._write("postpone")
         now = self.tables.payments[payment.id]
         if now.version != payment.version:
             raise Overtaken
-        self.tables.payments[payment.id] = now.model_copy(update={"due_at": due_at, "tries": now.tries + 1})
+        since = {"suspected_at": self.clock.now()} if suspected else {}
+        self.tables.payments[payment.id] = now.model_copy(update={"due_at": due_at, "tries": now.tries + 1, **since})
 
     async def take_slot(self, payment: Payment, gas_and_fees: Fees, chain_nonce: int, changes: Changes) -> NoSlot | None:
         await self._write("take_slot")
@@ -180,6 +183,14 @@ class Book:
         key = (payment.chain_id, payment.from_address, payment.nonce)
         self.tables.slots[key] = self.tables.slots[key].model_copy(update={"live": False})
         await self._wrote("finish")
+
+    async def reopen(self, payment: Payment, changes: Changes, happened: Happened) -> None:
+        await self._write("reopen")
+        assert payment.nonce is not None
+        self.tables.change(payment, changes, happened)
+        key = (payment.chain_id, payment.from_address, payment.nonce)
+        self.tables.slots[key] = self.tables.slots[key].model_copy(update={"live": True})
+        await self._wrote("reopen")
 
     async def freeze(self, payment: Payment, reason: str, changes: Changes) -> None:
         await self._write("freeze")

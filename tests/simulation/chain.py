@@ -1,4 +1,4 @@
-"""A chain as payments see it: a pool that forgets, blocks that are taken back, providers that lag, a follower behind them all. No time passes in it."""
+"""A chain as payments see it: a pool that forgets, blocks that are taken back, providers that lag, and our follower behind them all."""
 
 import json
 from collections.abc import Sequence
@@ -59,6 +59,7 @@ class Chain:
     followed: list[str] = field(default_factory=list)  # hashes of the blocks that our follower holds as canonical
     base_fee: int = 10 * GWEI
     made: int = 0
+    places: dict[str, tuple[Block, Sent]] = field(default_factory=dict)  # of everything that is mined
     cannot: frozenset[str] = frozenset()  # addresses that refuse what comes, once it is mined
 
     # ---- what happens to it --------------------------------------------------------------------------------------------------
@@ -73,7 +74,9 @@ class Chain:
             nonces[row.sender] += 1
         self.made += 1
         reverted = frozenset(row.hash for row in sent if row.call.to in self.cannot)
-        self.blocks.append(Block(len(self.blocks), f"block{self.made}", tuple(sent), reverted, nonces))
+        block = Block(len(self.blocks), f"block{self.made}", tuple(sent), reverted, nonces)
+        self.blocks.append(block)
+        self.places |= {row.hash: (block, row) for row in sent}
 
     def mine(self, share: float = 0.9) -> None:
         """A block with some of what waits. Of several with one nonce any may win: no pool is like another."""
@@ -98,6 +101,7 @@ class Chain:
         gone = self.blocks[len(self.blocks) - depth :]
         del self.blocks[len(self.blocks) - depth :]
         for row in (row for block in gone for row in block.sent):
+            del self.places[row.hash]
             if self.random.random() < 0.5:
                 self.pool[row.hash] = row
         for _ in range(depth + 1):
@@ -108,21 +112,19 @@ class Chain:
 
     def follow(self, most: int) -> None:
         """Our follower goes on: it takes back what no longer stands, then takes up to `most` blocks."""
-        shared = 0
-        for ours, block in zip(self.followed, self.blocks, strict=False):
-            if ours != block.hash:
-                break
-            shared += 1
+        shared = min(len(self.followed), len(self.blocks))
+        while shared > 0 and self.followed[shared - 1] != self.blocks[shared - 1].hash:
+            shared -= 1
         del self.followed[shared:]
         self.followed += [block.hash for block in self.blocks[shared : shared + most]]
 
     # ---- what it holds -------------------------------------------------------------------------------------------------------
 
     def receipt(self, hash_: str) -> tuple[Block, Sent] | None:
-        return next(((block, row) for block in self.blocks for row in block.sent if row.hash == hash_), None)
+        return self.places.get(hash_)
 
     def mined(self) -> list[tuple[Block, Sent]]:
-        return [(block, row) for block in self.blocks for row in block.sent]
+        return list(self.places.values())
 
 
 @dataclass
@@ -159,15 +161,17 @@ class Provider:
     async def receipts(self, hashes: Sequence[str]) -> dict[str, Receipt]:
         await self._asked("receipts")
         found: dict[str, Receipt] = {}
-        held = set(self.chain.followed)
         for hash_ in hashes:
             told = self.chain.receipt(hash_)
-            if told is not None and told[0].hash in held and self.random.random() >= self.faults / 2:
+            if told is not None and self._followed(told[0]) and self.random.random() >= self.faults / 2:
                 block, row = told
                 depth = len(self.chain.followed) - 1 - block.number
                 found[hash_] = Receipt(hash_, block.number, block.hash, row.hash not in block.reverted, 21_000, self.chain.base_fee, 0, depth)
         await self._answers("receipts")
         return found
+
+    def _followed(self, block: Block) -> bool:
+        return block.number < len(self.chain.followed) and self.chain.followed[block.number] == block.hash
 
     async def send_raw(self, raw: str) -> str | None:
         await self._asked("send")
