@@ -1,0 +1,406 @@
+"""The cases that products of this kind get wrong, numbered as such lists number them, each on a real node with real contracts. What 12 asks of
+payments is tested with the payment machine; 11, 13 and 14 are tested here as far as transactions and entries go: lots and invoices come later."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import orjson
+import pytest
+
+from crypto_api.classification import store as counterparties
+from crypto_api.config import Config
+from crypto_api.kit.amounts import UINT256_MAX
+from crypto_api.ledger.documents import JournalEntry
+from crypto_api.ledger.types import AccountCode, EntryStatus
+from crypto_api.transactions.documents import Transaction
+from crypto_api.transactions.types import Booking, Finality, MovementKind, Origin, Status
+from crypto_project.embedded.servers import Addresses
+from tests.conftest import TEST_MASTER_KEY, TEST_SECRET_KEY
+from tests.factories.chain_house import ETHER, House, open_house, stranger
+
+D = Decimal
+
+
+@pytest.fixture(scope="module")
+async def house(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    folder: Path = tmp_path_factory.mktemp("house")
+
+    def make_config(database: str, networks: list[dict[str, object]]) -> Config:
+        path = folder / "networks.json"
+        path.write_bytes(orjson.dumps(networks))
+        return Config(  # type: ignore[call-arg]
+            _env_file=None,
+            mongodb_uri=addresses.mongodb_uri,
+            redis_url=addresses.redis_url,
+            mongodb_database=database,
+            networks=path,
+            log_dir=folder / "logs",
+            secret_key=TEST_SECRET_KEY,
+            master_key=TEST_MASTER_KEY,
+            email_mock_mode=True,
+        )
+
+    async with open_house(addresses, folder, make_config) as opened:
+        yield opened
+
+
+# ---- 1 fee on transfer, rebasing -------------------------------------------------------------------------------------------------
+
+
+async def test_01_of_a_token_that_takes_a_fee_what_arrived_is_credited(house: House) -> None:
+    books = await house.found()
+    key, till = await books.wallet("Till")
+    _, safe = await books.wallet("Safe")
+    await house.call(stranger, "FEE", "mint", stranger.address, 10_000_000_000)
+    first = await house.call(stranger, "FEE", "transfer", till.address, 1_000_000_000)
+    await house.mine()
+    assert await books.holding(till, "FEE") == 1000, "its log says so, and nothing is known against it yet"
+    assert await books.on_chain(till, "FEE") == 970
+    search = await books.search(till, "FEE")
+    (movement,) = (await books.row(first)).movements
+    assert (search.rows, movement.raw_amount, movement.raw_event_amount, movement.amount) == (1, "970000000", "1000000000", D(970))
+    assert await books.agrees(till, "FEE")
+    entries = await books.entries(await books.row(first))
+    assert len(entries) == 1, "the entry of what did not arrive is reversed"
+    assert (await books.search(till, "FEE")).rows == 0
+
+    second = await house.call(stranger, "FEE", "transfer", till.address, 100_000_000)
+    own = await house.call(key, "FEE", "transfer", safe.address, 500_000_000)
+    await house.mine()
+    assert [row.amount for row in (await books.row(second)).movements] == [D(97)], "from now on the balances count"
+    moved = {row.key.rpartition(":")[2]: row for row in (await books.row(own)).movements if row.asset == "FEE"}
+    assert sorted((row.kind, row.direction, row.amount) for row in moved.values()) == [("erc20", "internal", D(485)), ("levy", "out", D(15))]
+    assert await books.agrees(till, "FEE") and await books.agrees(safe, "FEE")
+    assert AccountCode.NETWORK_FEES in {line.account_code for entry in await books.entries(await books.row(own)) for line in entry.lines}
+
+    await house.call(stranger, "FEE", "take", True)
+    on_top = await house.call(key, "FEE", "transfer", stranger.address, 100_000_000)
+    await house.mine()
+    fees = [(row.kind, row.amount) for row in (await books.row(on_top)).movements if row.asset == "FEE"]
+    assert fees == [(MovementKind.ERC20, D(100)), (MovementKind.LEVY, D(3))]
+    assert await books.agrees(till, "FEE")
+
+
+async def test_01_a_balance_that_changes_without_an_event_becomes_a_row_of_its_own(house: House) -> None:
+    books = await house.found()
+    _, wallet = await books.wallet("Rebasing")
+    await house.call(stranger, "REB", "mint", wallet.address, 100 * ETHER)
+    await house.mine()
+    assert await books.agrees(wallet, "REB")
+    await house.call(stranger, "REB", "rebase", 110)
+    await house.mine()
+    await house.call(stranger, "REB", "rebase", 90)
+    await house.mine()
+    assert not await books.agrees(wallet, "REB")
+    search = await books.search(wallet, "REB")
+    changes = [(row.movements[0].direction, row.movements[0].amount) for row in await books.rows() if row.origin is Origin.BALANCE]
+    assert (search.rows, changes) == (2, [("in", D(10)), ("out", D(20))])
+    assert await books.agrees(wallet, "REB")
+    assert (await books.search(wallet, "REB")).rows == 0
+    assert {row.category for row in await books.rows() if row.origin is Origin.BALANCE} == {"unclassified"}, "a person says what it was"
+
+
+# ---- 2 internal transfers --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("traces", [True, False], ids=["traced", "by balance"])
+async def test_02_a_contract_that_passes_the_coin_on(house: House, traces: bool) -> None:
+    books = await house.found()
+    key, sender = await books.wallet("Sender")
+    _, receiver = await books.wallet("Receiver")
+    listened, house.network = house.network, house.network.model_copy(update={"traces": traces})
+    try:
+        seen = await house.call(key, "FORWARDER", "forward", sender.address, value=ETHER)  # there and back, by a call
+        await house.mine()
+        row = await books.row(seen)
+        back = [(m.key, m.kind, m.basis, m.raw_amount) for m in row.movements if m.direction == "in"]
+        assert back == [("trace:0" if traces else "balance", "internal", "trace" if traces else "balance", str(ETHER))]
+        assert await books.agrees(sender)
+
+        hidden = await house.call(stranger, "FORWARDER", "stumble", receiver.address, value=2 * ETHER)  # touches nothing else of ours
+        await house.mine()
+        assert not await books.agrees(receiver)
+        assert await Transaction.find({"org_id": books.org_id, "hash": hidden.hash}).count() == 0
+        assert (await books.search(receiver)).rows == 1
+        found = (await books.rows())[-1]
+        assert (found.origin, found.hash == hidden.hash) == ((Origin.TRANSACTION, True) if traces else (Origin.BALANCE, False))
+        assert [m.key for m in found.movements] == (["trace:1"] if traces else [f"balance:{found.block_hash}"])
+        assert [m.raw_amount for m in found.movements] == [str(ETHER)], "the call that failed moved nothing"
+        assert found.booking is Booking.DONE
+        assert await books.agrees(receiver)
+        again = await books.search(receiver)
+        assert (again.rows, len(await books.entries(found))) == (0, 1)
+    finally:
+        house.network = listened
+
+
+async def test_02_value_that_a_contract_is_created_with_is_the_contracts(house: House) -> None:
+    books = await house.found()
+    deployed = await house.deploy("FORWARDER", value=3)
+    assert int(await house.actor.rpc("eth_getBalance", deployed, "latest"), 16) == 3
+    key, wallet = await books.wallet("Creator")
+    code = bytes.fromhex(house.artifacts["Forwarder"].bytecode[2:])
+    created = await house.actor.send(key, None, value=7, data=code, gas=3_000_000)
+    await house.mine()
+    row = await books.row(created)
+    contract = str((await house.actor.wait(created))["contractAddress"])
+    assert [(m.key, m.to_address) for m in row.movements if m.kind == "native"] == [("value", contract)]
+    assert row.to_address is None and await books.agrees(wallet)
+
+
+# ---- 3 reorganisations -----------------------------------------------------------------------------------------------------------
+
+
+async def test_03_a_confirmed_transaction_that_leaves_the_chain_is_reversed_and_comes_back_elsewhere(house: House) -> None:
+    books = await house.found()
+    _, wallet = await books.wallet("Reorganised")
+    sent = await house.call(stranger, "FORWARDER", "forward", stranger.address)  # a block below, so that the fork is not at the opening
+    await house.mine()
+    sent = await house.actor.send(stranger, wallet.address, value=5 * ETHER)
+    await house.mine()
+    for _ in range(3):
+        await house.mine()
+    before = await books.row(sent)
+    assert (before.status, await books.holding(wallet)) == (Status.CONFIRMED, D(15))
+    await house.actor.rpc("anvil_reorg", 4, [])
+    house.actor.forget_nonces()
+    await house.mine()
+    gone = await books.row(sent)
+    assert (gone.finality, gone.booking, await books.holding(wallet)) == (Finality.ORPHANED, Booking.REVERSED, D(10))
+    assert await books.agrees(wallet)
+    await house.actor.rpc("eth_sendRawTransaction", sent.raw)
+    await house.mine()
+    back = await books.row(sent)
+    assert (back.finality, len(back.past_inclusions), await books.holding(wallet)) == (Finality.PENDING, 1, D(15))
+    assert back.block_hash != before.block_hash
+    entries = await JournalEntry.find({"org_id": books.org_id, "transaction_id": sent_id(back)}).to_list()
+    assert sorted(entry.status for entry in entries if entry.reverses is None) == [EntryStatus.POSTED, EntryStatus.REVERSED]
+
+
+def sent_id(row: Transaction) -> str:
+    return row.id
+
+
+# ---- 4 spam and poisoning --------------------------------------------------------------------------------------------------------
+
+
+async def test_04_what_strangers_send_or_pretend_is_shown_apart_and_never_booked(house: House) -> None:
+    books = await house.found()
+    _, wallet = await books.wallet("Baited")
+    known = (await books.wallet("Known"))[1].address
+    poison = known[:6] + "ab" * 16 + known[-4:]
+    sent = [
+        await house.call(stranger, "HUSH", "transferFrom", wallet.address, house.actor.w3.to_checksum_address(poison), 0),
+        await house.call(stranger, "HUSH", "mint", wallet.address, 10**24),
+        await house.call(stranger, "PIC", "mint", wallet.address, 7),
+        await house.call(stranger, "ITEM", "mint", wallet.address, 3, 50),
+        await house.call(stranger, "ITEM", "mintMany", wallet.address, list(range(150)), [1] * 150, gas=6_000_000),
+        await house.actor.send(stranger, wallet.address, data=b"visit us", gas=60_000),
+    ]
+    dust = await house.call(stranger, "FORWARDER", "forward", wallet.address, value=1)
+    await house.mine()
+    for transaction in sent:
+        row = await books.row(transaction)
+        assert all(movement.spam for movement in row.movements), row.movements
+        assert (row.category, row.booking, await books.entries(row)) == ("spam", Booking.NONE, [])
+    assert await counterparties.known(books.org_id) == {}
+    poisoned, picture, items, many = [await books.row(sent[i]) for i in (0, 2, 3, 4)]
+    assert "looks like one you know" in (poisoned.movements[0].spam_reason or "")
+    assert [(m.kind, m.token_id, m.amount, m.asset) for m in picture.movements] == [
+        ("erc721", "7", D(1), f"eip155:31337/erc721:{house.addresses['PIC']}")
+    ]
+    assert [(m.kind, m.token_id, m.raw_amount) for m in items.movements] == [("erc1155", "3", "50")]
+    assert (len(many.movements), many.movements_left_out) == (100, 50), "a stranger's flood is cut, and how much is said"
+    assert [m.key.rpartition(":")[2] for m in many.movements[:3]] == ["0", "1", "2"]
+    assert await books.search(wallet) and await books.row(dust), "a coin that really came changed the balance, dust or not"
+    assert await books.agrees(wallet)
+
+
+async def test_04_collectibles_of_ones_own_are_recorded_and_not_booked(house: House) -> None:
+    books = await house.found()
+    key, wallet = await books.wallet("Collector")
+    bought = await house.call(key, "PIC", "mint", wallet.address, 2**255)
+    await house.mine()
+    row = await books.row(bought)
+    assert [(m.kind, m.direction, m.token_id, m.spam) for m in row.movements if m.kind != "gas"] == [("erc721", "in", str(2**255), False)]
+    lines = [line for entry in await books.entries(row) for line in entry.lines]
+    assert {line.asset for line in lines if line.asset} == {"ETH"}, "nothing but the gas is in the books"
+
+
+# ---- 5, 6 decimals and size ------------------------------------------------------------------------------------------------------
+
+
+async def test_05_none_many_and_unknown_decimals(house: House) -> None:
+    books = await house.found()
+    key, wallet = await books.wallet("Decimals")
+    whole = await house.call(stranger, "WHOLE", "mint", wallet.address, 12)
+    await house.call(stranger, "DEEP", "mint", wallet.address, 1_500_000_000_000_000_000_000_001)
+    await house.call(stranger, "HUSH", "mint", wallet.address, 5)
+    await house.mine()
+    silent = await house.call(key, "HUSH", "transfer", stranger.address, 5)
+    await house.mine()
+    assert ((await books.row(whole)).movements[0].amount, await books.holding(wallet, "WHOLE")) == (D(12), D(12))
+    assert await books.holding(wallet, "DEEP") == D("1.500000000000000000000001")
+    movement = next(m for m in (await books.row(silent)).movements if m.kind == "erc20")
+    assert (movement.decimals, movement.amount, movement.raw_amount, movement.spam) == (None, None, "5", False), "quarantined, never taken for 18"
+    assert {line.asset for entry in await books.entries(await books.row(silent)) for line in entry.lines if line.asset} == {"ETH"}
+    assert await books.agrees(wallet, "WHOLE") and await books.agrees(wallet, "DEEP")
+
+
+async def test_06_amounts_of_78_digits_are_kept_to_the_last_and_stay_out_of_the_books(house: House) -> None:
+    books = await house.found()
+    key, wallet = await books.wallet("Huge")
+    came = await house.call(stranger, "HUGE", "mint", wallet.address, UINT256_MAX)
+    allowed = await house.call(key, "USD", "approve", stranger.address, UINT256_MAX)
+    await house.mine()
+    row = await books.row(came)
+    assert (row.movements[0].raw_amount, row.movements[0].amount, row.booking) == (str(UINT256_MAX), None, Booking.NONE)
+    assert [m.kind for m in (await books.row(allowed)).movements] == ["gas"], "an allowance is no movement"
+    assert (await books.row(allowed)).category == "gas"
+
+
+# ---- 7, 8, 9 whose transaction, whose gas ----------------------------------------------------------------------------------------
+
+
+async def test_07_of_two_transactions_with_one_nonce_the_mined_one_counts(house: House) -> None:
+    books = await house.found()
+    key, wallet = await books.wallet("Replacing")
+
+    def signed(nonce: int, fee: int, to: str, value: int) -> str:
+        fields = {"chainId": 31337, "nonce": nonce, "value": value, "to": to, "gas": 21_000, "maxFeePerGas": fee, "maxPriorityFeePerGas": fee}
+        return str(key.sign_transaction(fields).raw_transaction.to_0x_hex())
+
+    slow = await house.actor.rpc("eth_sendRawTransaction", signed(0, 5 * 10**9, stranger.address, ETHER))
+    fast = await house.actor.rpc("eth_sendRawTransaction", signed(0, 9 * 10**9, stranger.address, ETHER))
+    payment = await house.actor.rpc("eth_sendRawTransaction", signed(1, 5 * 10**9, stranger.address, ETHER))
+    cancel = await house.actor.rpc("eth_sendRawTransaction", signed(1, 9 * 10**9, wallet.address, 0))
+    await house.mine()
+    rows = await books.rows()
+    assert {row.hash for row in rows} == {fast, cancel} and not {slow, payment} & {row.hash for row in rows}
+    assert [row.gas_fee_raw for row in rows] == [str(21_000 * 9 * 10**9)] * 2, "gas of what was mined, once"
+    assert await books.agrees(wallet)
+
+
+async def test_08_what_stays_in_the_house_is_no_income_and_costs_gas_alone(house: House) -> None:
+    books = await house.found()
+    key, one = await books.wallet("One")
+    _, two = await books.wallet("Two")
+    own, to_itself = await house.actor.send(key, two.address, value=ETHER), await house.actor.send(key, one.address, value=2 * ETHER)
+    await house.mine()
+    for sent in (own, to_itself):
+        row = await books.row(sent)
+        assert (row.category, [(m.key, m.direction) for m in row.movements]) == ("own_transfer", [("value", "internal"), ("gas", "out")])
+        accounts = {line.account_code for entry in await books.entries(row) for line in entry.lines}
+        assert accounts <= {AccountCode.CRYPTO, AccountCode.NETWORK_FEES, AccountCode.GAINS, AccountCode.LOSSES}
+    assert await books.agrees(one) and await books.holding(two) == 11
+
+
+async def test_09_a_failed_transaction_costs_its_gas_and_what_others_pay_for_costs_nothing(house: House) -> None:
+    books = await house.found()
+    key, wallet = await books.wallet("Failing")
+    failed = await house.call(key, "FORWARDER", "payThenRevert", wallet.address, value=ETHER)
+    await house.mine()
+    row = await books.row(failed)
+    assert (row.status, row.category, [m.kind for m in row.movements]) == (Status.FAILED, "failed", ["gas"])
+    assert await books.agrees(wallet)
+    address = await house.deploy("ACCOUNT")
+    _, account = await books.wallet("Account", address=address)
+    relayed = await house.call(stranger, "ACCOUNT", "execute", stranger.address, 2 * ETHER, b"", at=address)
+    await house.mine()
+    row = await books.row(relayed)
+    assert [(m.key, m.kind, m.direction) for m in row.movements] == [("trace:0", "internal", "out")], "no gas: it was somebody else's"
+    assert row.gas_fee_raw is None and await books.holding(account) == 8 and await books.agrees(account)
+
+
+# ---- 10 wrapping -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("traces", [True, False], ids=["traced", "by logs"])
+async def test_10_the_coin_changes_its_form_and_nothing_is_doubled(house: House, traces: bool) -> None:
+    books = await house.found()
+    key, wallet = await books.wallet("Wrapping")
+    address = await house.deploy("ACCOUNT")
+    _, account = await books.wallet("Account", address=address)
+    listened, house.network = house.network, house.network.model_copy(update={"traces": traces})
+    try:
+        deposit = await house.call(key, "WETH", "deposit", value=4 * ETHER)
+        withdrawal = await house.call(key, "WETH", "withdraw", ETHER)
+        inside = bytes.fromhex(house.contract("WETH").encode_abi("deposit", [])[2:])
+        by_account = await house.call(stranger, "ACCOUNT", "execute", house.addresses["WETH"], 3 * ETHER, inside, at=address)
+        await house.call(key, "WETH", "approve", house.addresses["FORWARDER"], UINT256_MAX)
+        await house.mine()
+        routed = await house.call(key, "FORWARDER", "unwrapTo", house.addresses["WETH"], ETHER, wallet.address)
+        await house.mine()
+        for sent in (deposit, withdrawal, by_account):
+            assert (await books.row(sent)).category == "wrap"
+        assert [m.key.rpartition(":")[2] for m in (await books.row(withdrawal)).movements if m.asset == "ETH"] == ["native", "gas"]
+        back = next(m for m in (await books.row(routed)).movements if m.kind == "internal")
+        assert (back.direction, back.amount) == ("in", D(1))
+        for held, asset, units in ((wallet, "WETH", 2), (account, "WETH", 3), (account, "ETH", 7)):
+            assert await books.holding(held, asset) == units and await books.agrees(held, asset)
+        assert await books.agrees(wallet)
+        gains = {AccountCode.GAINS, AccountCode.LOSSES}
+        lines = [line for entry in await books.entries(await books.row(by_account)) for line in entry.lines]
+        assert not gains & {line.account_code for line in lines}, "a change of form realises nothing"
+    finally:
+        house.network = listened
+
+
+# ---- 11 to 15 --------------------------------------------------------------------------------------------------------------------
+
+
+async def test_13_one_payment_seen_twice_is_one_and_two_payments_are_two(house: House) -> None:
+    books = await house.found()
+    _, wallet = await books.wallet("Paid twice")
+    for _ in range(2):
+        await house.actor.send(stranger, wallet.address, value=ETHER)
+    await house.mine()
+    await books.search(wallet)
+    await house.follow()
+    rows = await books.rows()
+    assert len({row.id for row in rows}) == len(rows) == 2
+    assert [len(await books.entries(row)) for row in rows] == [1, 1]
+    assert {row.category for row in rows} == {"unclassified"}, "money of nobody known stands in suspense, not in income"
+    assert await books.holding(wallet) == 12
+
+
+async def test_14_what_comes_is_booked_in_full_whenever_it_comes(house: House) -> None:
+    books = await house.found()
+    _, wallet = await books.wallet("Invoiced")
+    for part in (ETHER // 4, ETHER, 3 * ETHER):  # a part, the rest and more, and late
+        await house.actor.send(stranger, wallet.address, value=part)
+        await house.mine()
+    assert [row.movements[0].amount for row in await books.rows()] == [D("0.25"), D(1), D(3)]
+    assert await books.holding(wallet) == D("14.25")
+
+
+async def test_15_no_price_and_an_old_price_are_neither_zero_nor_todays(house: House) -> None:
+    books = await house.found()
+    _, wallet = await books.wallet("Unpriced")
+    priced = await house.actor.send(stranger, wallet.address, value=ETHER)
+    await house.call(stranger, "WHOLE", "mint", wallet.address, 5)
+    await house.mine()
+    assert (await books.row(priced)).movements[0].rate == D(2000)
+    unpriced = (await books.rows())[-1]
+    assert (unpriced.unpriced, unpriced.movements[0].value, await books.holding(wallet, "WHOLE")) == (True, None, D(5))
+    await house.actor.rpc("evm_increaseTime", 2 * 86_400)
+    stale = await house.actor.send(stranger, wallet.address, value=ETHER)
+    await house.mine()
+    row = await books.row(stale)
+    assert (row.unpriced, row.movements[0].value) == (True, None), "the feed's last answer is two days old"
+
+
+async def test_11_the_year_ends_where_the_books_are_kept(house: House) -> None:
+    tokyo, london = await house.found(time_zone="Asia/Tokyo"), await house.found(time_zone="Europe/London")
+    _, wallet = await tokyo.wallet("East")
+    _, same = await london.wallet("West", address=wallet.address)
+    late = int(datetime(datetime.now(UTC).year + 1, 12, 31, 15, 30, tzinfo=UTC).timestamp())
+    await house.actor.rpc("evm_setNextBlockTimestamp", late)
+    sent = await house.actor.send(stranger, wallet.address, value=ETHER)
+    await house.mine()
+    days = [(await books.entries(await books.row(sent)))[0].date for books in (tokyo, london)]
+    assert days == [date(datetime.now(UTC).year + 2, 1, 1), date(datetime.now(UTC).year + 1, 12, 31)]
+    assert (await tokyo.row(sent)).timestamp == datetime.fromtimestamp(late, UTC)
+    assert same.address == wallet.address
