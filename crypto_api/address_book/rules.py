@@ -22,7 +22,7 @@ def checked(value: str, tokens: Mapping[str, str], contract_on: Collection[str],
         raise ValueError("belongs to the network itself: what is sent there is lost")
     if lower in tokens:
         raise ValueError(f"is the contract of the token {tokens[lower]}: what is sent there is lost")
-    similar = _look_alike(address, known)
+    similar = look_alike(address, known)
     warnings = []
     if similar is not None:
         warnings.append(f"It begins and ends like {similar.called}, {similar.address}, and is another address. Fraudsters make such addresses.")
@@ -37,7 +37,8 @@ def checked(value: str, tokens: Mapping[str, str], contract_on: Collection[str],
     return Checked(address, tuple(warnings), similar)
 
 
-def _look_alike(address: str, known: Iterable[Known]) -> Known | None:
+def look_alike(address: str, known: Iterable[Known]) -> Known | None:
+    """The known address that has the same first and last digits as `address` without being it."""
     by_address = {row.address.lower(): row for row in known}
     found = look_alike_of(address, frozenset(by_address))
     return by_address[found.lower()] if found is not None else None

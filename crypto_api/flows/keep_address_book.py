@@ -139,6 +139,11 @@ async def known_addresses(org_id: str, but: str | None = None) -> list[Known]:
     return [*met, *others, *own]
 
 
+async def resembled(org_id: str, address: str, but: str | None = None) -> Known | None:
+    """The known address that this one only looks like, for showing both side by side."""
+    return rules.look_alike(_address(address), await known_addresses(org_id, but))
+
+
 async def _look(desk: Desk, concerned: Mapping[str, NetworkConfig], address: str) -> tuple[list[str], list[str]]:
     """The names of the networks that have code at the address, and of those that did not tell."""
 

@@ -22,6 +22,16 @@ async def add_wallet(house: House, org_id: str, person: Person) -> Form:
     return {"name": "Operations", "wallet_type": "watch", "network": "testnet", "address": random_address(), "monitoring_enabled": "on"}
 
 
+@form("inbox-remedy")
+async def look_again(house: House, org_id: str, person: Person) -> Form:
+    return {"remedy": "recheck"}
+
+
+@form("inbox-waive")
+async def let_it_stand(house: House, org_id: str, person: Person) -> Form:
+    return {"waive_reason": "Agreed with the auditor"}
+
+
 @form("wallet")
 async def rename_wallet(house: House, org_id: str, person: Person) -> Form:
     return {"name": "Payroll"}
@@ -30,3 +40,18 @@ async def rename_wallet(house: House, org_id: str, person: Person) -> Form:
 @form("wallet-monitor")
 async def watch_wallet(house: House, org_id: str, person: Person) -> Form:
     return {"enabled": "true"}
+
+
+@form("payee-add")
+async def write_payee(house: House, org_id: str, person: Person) -> Form:
+    return {"name": "Analytical Engines", "address": random_address(), "network": "", "note": ""}
+
+
+@form("payee-verify")
+async def reject_payee(house: House, org_id: str, person: Person) -> Form:
+    return {"decision": "reject"}
+
+
+@form("payment-policy-decide")
+async def confirm_policy(house: House, org_id: str, person: Person) -> Form:
+    return {"decision": "confirm", "version": "1"}

@@ -1,0 +1,130 @@
+"""The payment policy in plain words: what holds, and what a change would change."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from crypto_api.dashboard.templatetags.coffer import money
+from crypto_api.policies.types import Payees, PaymentPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    title: str
+    was: str
+    becomes: str
+    looser: bool  # whether it lets payments do more than before
+
+
+Words = Callable[[PaymentPolicy, str], str]
+
+
+def hours(number: int) -> str:
+    """`24 hours`, `3 days`."""
+    if number and number % 24 == 0 and number > 24:
+        return f"{number // 24} days"
+    return f"{number} hour{'' if number == 1 else 's'}"
+
+
+def _payees(policy: PaymentPolicy, currency: str) -> str:
+    if policy.payees is Payees.ANY:
+        return "Anybody, at any address. The address book is a help, no condition."
+    return "Only entries of the address book that another person verified."
+
+
+def _cooling_off(policy: PaymentPolicy, currency: str) -> str:
+    return f"A new or changed address is payable {hours(policy.cooling_off_hours)} after it was verified." if policy.cooling_off_hours else "None."
+
+
+def _approvals(policy: PaymentPolicy, currency: str) -> str:
+    if policy.approvals_required == 0:
+        return "None: whoever prepares a payment pays it alone."
+    people = "one other person" if policy.approvals_required == 1 else f"{policy.approvals_required} other people"
+    if policy.approval_free_max > 0:
+        return f"By {people} above {money(policy.approval_free_max, currency)}; nobody need approve what is below."
+    return f"By {people}, whatever the amount."
+
+
+def _managers(policy: PaymentPolicy, currency: str) -> str:
+    return f"Count up to {money(policy.manager_max, currency)}." if policy.manager_max > 0 else "Do not count."
+
+
+def _signed(policy: PaymentPolicy, currency: str) -> str:
+    if policy.signed_above is None:
+        return "Not needed: a confirmed log-in is enough."
+    return f"Above {money(policy.signed_above, currency)} every approver signs with their own Ethereum account."
+
+
+def _limit(value: Decimal | None, currency: str) -> str:
+    return "No limit." if value is None else f"At most {money(value, currency)}."
+
+
+def _transaction(policy: PaymentPolicy, currency: str) -> str:
+    return _limit(policy.transaction_max, currency)
+
+
+def _day(policy: PaymentPolicy, currency: str) -> str:
+    return _limit(policy.day_max, currency)
+
+
+def _delay(policy: PaymentPolicy, currency: str) -> str:
+    if policy.delay_above is None or policy.delay_hours == 0:
+        return "None: an approved payment goes out at once."
+    return f"Above {money(policy.delay_above, currency)} an approved payment waits {hours(policy.delay_hours)} before it goes out."
+
+
+def _fees(policy: PaymentPolicy, currency: str) -> str:
+    return f"No transaction ever bids more than {policy.fee_per_gas_max_gwei:,} gwei."
+
+
+LINES: tuple[tuple[str, Words], ...] = (
+    ("Who may be paid", _payees),
+    ("Cooling-off", _cooling_off),
+    ("Approval", _approvals),
+    ("Approvals by managers", _managers),
+    ("Signed approvals", _signed),
+    ("One payment", _transaction),
+    ("All payments of a day", _day),
+    ("Delay", _delay),
+    ("Network fees", _fees),
+)
+
+
+def said(policy: PaymentPolicy, currency: str) -> list[Said]:
+    return [Said(title, words(policy, currency)) for title, words in LINES]
+
+
+def changes(before: PaymentPolicy, after: PaymentPolicy, currency: str) -> list[Change]:
+    """What reads differently, each with whether it lets payments do more."""
+    looser = _looser(before, after)
+    return [
+        Change(title, was, becomes, title in looser)
+        for title, words in LINES
+        if (was := words(before, currency)) != (becomes := words(after, currency))
+    ]
+
+
+def _looser(before: PaymentPolicy, after: PaymentPolicy) -> set[str]:
+    checks = {
+        "Who may be paid": after.payees is Payees.ANY and before.payees is not Payees.ANY,
+        "Cooling-off": after.cooling_off_hours < before.cooling_off_hours,
+        "Approval": after.approvals_required < before.approvals_required or after.approval_free_max > before.approval_free_max,
+        "Approvals by managers": after.manager_max > before.manager_max,
+        "Signed approvals": _raised(before.signed_above, after.signed_above),
+        "One payment": _raised(before.transaction_max, after.transaction_max),
+        "All payments of a day": _raised(before.day_max, after.day_max),
+        "Delay": _raised(before.delay_above, after.delay_above) or after.delay_hours < before.delay_hours,
+        "Network fees": after.fee_per_gas_max_gwei > before.fee_per_gas_max_gwei,
+    }
+    return {title for title, looser in checks.items() if looser}
+
+
+def _raised(before: Decimal | None, after: Decimal | None) -> bool:
+    """A limit that is gone is the highest."""
+    return before is not None and (after is None or after > before)

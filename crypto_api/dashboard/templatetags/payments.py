@@ -1,0 +1,34 @@
+"""How addresses and payments stand on a page."""
+
+from dataclasses import dataclass
+
+from django import template
+
+register = template.Library()
+
+GROUP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    text: str
+    differs: bool
+
+
+@register.inclusion_tag("dashboard/payments/address.html")
+def address(value: str, against: str = "", *, big: bool = False, copy: bool = False, link: str = "") -> dict[str, object]:
+    """An address as people compare it: `0x`, then groups of four. With another one, the groups that differ from it are marked."""
+    mine, other = _groups(value), _groups(against)
+    groups = [Group(text, bool(other) and (number >= len(other) or text.lower() != other[number].lower())) for number, text in enumerate(mine)]
+    return {"value": value, "groups": groups, "big": big, "copy": copy, "link": link}
+
+
+def _groups(value: str) -> list[str]:
+    text = (value or "").strip()[:64]
+    digits = text.removeprefix("0x")
+    return [*(["0x"] if text.startswith("0x") else []), *(digits[at : at + GROUP] for at in range(0, len(digits), GROUP))]
+
+
+@register.filter
+def sentence_start(text: str) -> str:
+    return text[:1].upper() + text[1:]
