@@ -168,6 +168,31 @@ async def submit_payment(desk: PaymentDesk, principal: Principal, org_id: str, p
     return after
 
 
+@dataclass(frozen=True)
+class Preview:
+    """What preparing a payment would find, before anything is stored."""
+
+    payment: Payment  # as it would be stored
+    fees: Fees
+    judged: Judgement
+
+
+async def preview_payment(desk: PaymentDesk, principal: Principal, org_id: str, new: NewPayment) -> Preview:
+    """Raises as `prepare_payment` does, but asks for no step-up."""
+    wanted = await _wanted(desk, org_id, new)
+    token = wanted.asset.contract
+    await _simulate(desk, wanted.network.slug, wanted.wallet.address, wanted.call, token, wanted.raw)
+    keeps = await _kept_by_token(desk, wanted, token)
+    quote = await desk.nodes[wanted.network.slug].quote(wanted.wallet.address, wanted.call.to, int(wanted.call.value_raw), wanted.call.data, token)
+    value, currency = await _value(desk, org_id, wanted.asset.name, wanted.amount, wanted.kind)
+    payment = _document(org_id, principal, wanted, Origin(kind="manual", id="preview"), value, currency, desk.clock.now())
+    payment.warnings += keeps
+    judged = await _judged(desk, principal, payment, stepped_up=True)
+    fees = rules.first_fees(quote.gas, quote.market, per_gas_max=2**128)
+    assert fees is not None, "no network bids that much"
+    return Preview(payment, fees, judged)
+
+
 async def estimate(desk: PaymentDesk, org_id: str, new: NewPayment) -> Estimate:
     """What it would cost, and whether it would fail. ChainUnavailable when no node answers."""
     wallet, network, _ = await _payer(desk, org_id, new.wallet_id, new.network, watched=True)
