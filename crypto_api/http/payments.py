@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router
+from ninja import Body, Query, Router
 
 from crypto_api.adapters.payment_chain import PaymentNode
 from crypto_api.adapters.price_feed import ChainFeedReader
@@ -34,6 +34,7 @@ from mongodb_config.pages import contains
 
 router = Router(tags=["payments"])
 
+_OPTIONAL = Body(None, examples=[{"reason": "Agreed on the phone"}])  # the session and the step-up say the rest
 SORTS = {"created_at": "_id", "updated_at": "updated_at", "state": "state", "amount": "amount", "payee_name": "payee_name"}
 SEARCHED = ("payee_name", "payee_address", "description", "hash")
 
@@ -79,7 +80,7 @@ async def submit_payment(request: HttpRequest, payment_id: str) -> HttpResponse:
 @requires(Permission.PAYMENTS_APPROVE)
 @approved(Purpose.KEYS)
 @idempotent
-async def approve_payment(request: HttpRequest, payment_id: str, body: PaymentDecide | None = None) -> HttpResponse:
+async def approve_payment(request: HttpRequest, payment_id: str, body: PaymentDecide | None = _OPTIONAL) -> HttpResponse:
     """Nobody approves what they prepared (403 `own_payment`). With `payload_hash` of what was shown, and, where the policy asks for it, with a
     signature of the payment's `typed_data`."""
     return await _decided(request, payment_id, decide_payment.approve_payment, body)
@@ -89,7 +90,7 @@ async def approve_payment(request: HttpRequest, payment_id: str, body: PaymentDe
 @requires(Permission.PAYMENTS_APPROVE)
 @approved(Purpose.KEYS)
 @idempotent
-async def reject_payment(request: HttpRequest, payment_id: str, body: PaymentDecide | None = None) -> HttpResponse:
+async def reject_payment(request: HttpRequest, payment_id: str, body: PaymentDecide | None = _OPTIONAL) -> HttpResponse:
     """As long as nothing of it is signed."""
     return await _decided(request, payment_id, decide_payment.reject_payment, body)
 

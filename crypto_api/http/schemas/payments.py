@@ -58,7 +58,7 @@ class PaymentDecide(RequestSchema):
 
 
 class PaymentSubmitted(RequestSchema):
-    hash: TransactionHash
+    hash: TransactionHash = Field(examples=["0x5c504ed432cb51138bcf09aa5e8a410dd4a1e204ef84bfed1be16dfba1b22060"])
 
 
 class GasQuery(BaseModel):
