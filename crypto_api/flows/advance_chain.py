@@ -1,6 +1,5 @@
-"""Follow a network one step: from the last block processed to the next ones.
-
-    read → link → store with the cursor (one unit of work); then `book_transaction` for each, and `confirm_transactions`
+"""Follow a network one step: from the last block processed to the next ones. The step itself is `chains/machine.py`; here is what it reads and where
+it keeps it.
 
 The cursor is compare-and-set on (height, hash) in the unit of work that stores the blocks' transactions, so a crash at any step neither
 skips a block nor takes one twice, and a second follower, or one that slept past its lease, changes nothing. A block that does not
@@ -8,48 +7,31 @@ link is a reorganisation: `rewind_chain` undoes ours back to the common ancestor
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from crypto_api.chains import rules as chain_rules
+from crypto_api.chains import machine
 from crypto_api.chains import store as chain_store
-from crypto_api.chains.documents import ChainCursor
+from crypto_api.chains.documents import ChainCursor, FollowState
+from crypto_api.chains.machine import CursorMoved, KeptBlock, NotLinked, Step, TooDeep
 from crypto_api.chains.types import ChainReader, Position
 from crypto_api.events import service as events
+from crypto_api.flows.book_transaction import reverse_bookings
+from crypto_api.flows.open_wallets import reverse_opening
 from crypto_api.flows.read_transactions import transactions_of
 from crypto_api.kit.clock import Clock
-from crypto_api.kit.ethereum import BlockHeader, InconsistentAnswer
+from crypto_api.kit.ethereum import BlockHeader, InconsistentAnswer, WireBlock
 from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.transactions import store as transaction_store
 from crypto_api.transactions.documents import Transaction
-from crypto_api.transactions.events import TransactionRecorded
+from crypto_api.transactions.events import TransactionOrphaned, TransactionRecorded
+from crypto_api.transactions.types import Finality
+from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.watch_list import WatchList
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
-BLOCKS_AT_ONCE = 50
-
-
-class NotLinked(Exception):
-    """The provider's blocks do not stand on ours: the chain was reorganised."""
-
-
-class CursorMoved(Exception):
-    """Another follower was here meanwhile: read the cursor again."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one step did. `head` is the highest block the provider told of."""
-
-    height: int
-    head: int
-    blocks: int
-    transactions: int
-
-    @property
-    def caught_up(self) -> bool:
-        return self.height >= self.head
+__all__ = ["CursorMoved", "MongoChainBook", "NotLinked", "Step", "TooDeep", "advance_chain", "start_following"]
 
 
 async def start_following(network: NetworkConfig, chain: ChainReader, clock: Clock) -> ChainCursor:
@@ -67,52 +49,75 @@ async def start_following(network: NetworkConfig, chain: ChainReader, clock: Clo
 
 
 async def advance_chain(uow: UnitOfWork, clock: Clock, network: NetworkConfig, chain: ChainReader, watched: WatchList, cursor: ChainCursor) -> Step:
-    """Processes up to BLOCKS_AT_ONCE blocks. Raises NotLinked on a reorganisation, ChainUnavailable when the provider cannot answer,
-    CursorMoved when somebody else moved the cursor; nothing is changed then."""
-    here = Position(cursor.height, cursor.hash)
-    head = await chain.block_number()
-    if head <= here.height:
-        await _still_stands(chain, network.slug, here, head)
-        return Step(here.height, head, 0, 0)
-    blocks = await chain.read_blocks(here.height + 1, min(head, here.height + BLOCKS_AT_ONCE), watched)
-    faultpoint("advance_chain.read")
-    headers = [block.header for block in blocks]
-    count = chain_rules.linked(here.hash, headers)
-    if blocks and count == 0:
-        raise NotLinked
-    blocks = blocks[:count]  # a break further on shows again at the next step, from its own parent
-    if not blocks:
-        return Step(here.height, head, 0, 0)
-    rows = await transactions_of(network, chain, watched, blocks, clock.now())
-    await _store(uow, network, here, headers[:count], rows, head, clock.now())
-    faultpoint("advance_chain.committed")
-    return Step(headers[count - 1].number, head, count, len(rows))
+    """`machine.advance` from the cursor."""
+    return await machine.advance(MongoChainBook(uow, clock, network, chain, watched), chain, Position(cursor.height, cursor.hash))
 
 
-async def _still_stands(chain: ChainReader, network: str, here: Position, head: int) -> None:
-    """With nothing new, our last block must still be the chain's. A provider that merely lags is not a reorganisation: it is asked about
-    the highest block that both know."""
-    number = min(head, here.height)
-    ours = here.hash if number == here.height else await chain_store.canonical_hash(network, number)
-    theirs = await chain.header(number)
-    if ours is not None and theirs is not None and theirs.hash != ours:
-        raise NotLinked
+@dataclass
+class MongoChainBook:
+    """`machine.FollowBook` in the database."""
+
+    uow: UnitOfWork
+    clock: Clock
+    network: NetworkConfig
+    chain: ChainReader
+    watched: WatchList | None = None  # None: it only undoes
+    moved: set[tuple[str, str]] = field(default_factory=set)  # (organisation, wallet) of what was undone
+
+    async def read(self, first: int, last: int) -> Sequence[WireBlock]:
+        assert self.watched is not None
+        return await self.chain.read_blocks(first, last, self.watched)
+
+    async def rows_of(self, blocks: Sequence[WireBlock]) -> list[Transaction]:
+        assert self.watched is not None
+        return await transactions_of(self.network, self.chain, self.watched, blocks, self.clock.now())
+
+    async def canonical_hash(self, number: int) -> str | None:
+        return await chain_store.canonical_hash(self.network.slug, number)
+
+    async def canonical_blocks(self, from_height: int) -> list[KeptBlock]:
+        rows = await chain_store.canonical_blocks(self.network.slug, from_height)
+        return [KeptBlock(row.number, row.hash, row.parent_hash) for row in rows]
+
+    async def take(self, here: Position, headers: Sequence[BlockHeader], rows: list[Transaction], head: int) -> None:
+        network, now = self.network, self.clock.now()
+        to = Position(headers[-1].number, headers[-1].hash)
+
+        async def work(session: Session) -> None:
+            if not await chain_store.move_cursor(session, network.slug, expected=here, to=to, head=max(head, to.height), now=now):
+                raise CursorMoved
+            await chain_store.record_blocks(session, network.slug, network.chain_id, headers, now)
+            stored = await transaction_store.stored_of_network(session, [row.id for row in rows])
+            fresh = [row for row in rows if row.id not in stored]
+            back = [(stored[row.id], row) for row in rows if row.id in stored]
+            await transaction_store.put_in_block(session, fresh, back)
+            await events.append_all(session, [(row.org_id, TransactionRecorded(**row.event_fields())) for row in rows], now)
+            faultpoint("advance_chain.before_commit")
+
+        await self.uow.run(work)
+
+    async def undo(self, block: KeptBlock) -> None:
+        now = self.clock.now()
+        self.moved |= await self.uow.run(lambda session: _undo(session, self.network, block, now))
+
+    async def stop(self, reason: str) -> None:
+        await chain_store.set_state(self.network.slug, FollowState.STOPPED, reason)
 
 
-async def _store(
-    uow: UnitOfWork, network: NetworkConfig, here: Position, headers: Sequence[BlockHeader], rows: Sequence[Transaction], head: int, now: datetime
-) -> None:
-    to = Position(headers[-1].number, headers[-1].hash)
-
-    async def work(session: Session) -> None:
-        if not await chain_store.move_cursor(session, network.slug, expected=here, to=to, head=max(head, to.height), now=now):
-            raise CursorMoved
-        await chain_store.record_blocks(session, network.slug, network.chain_id, headers, now)
-        stored = await transaction_store.stored_of_network(session, [row.id for row in rows])
-        fresh = [row for row in rows if row.id not in stored]
-        back = [(stored[row.id], row) for row in rows if row.id in stored]
-        await transaction_store.put_in_block(session, fresh, back)
-        await events.append_all(session, [(row.org_id, TransactionRecorded(**row.event_fields())) for row in rows], now)
-        faultpoint("advance_chain.before_commit")
-
-    await uow.run(work)
+async def _undo(session: Session, network: NetworkConfig, block: KeptBlock, now: datetime) -> set[tuple[str, str]]:
+    """Its transactions are orphaned, what was booked for them is reversed, wallets that were opened at it are opened anew."""
+    moved: set[tuple[str, str]] = set()
+    here, below = Position(block.number, block.hash), Position(block.number - 1, block.parent_hash)
+    if not await chain_store.move_cursor(session, network.slug, expected=here, to=below, head=block.number, now=now):
+        raise CursorMoved
+    await chain_store.orphan_block(session, network.chain_id, block.hash)
+    for row in reversed(await transaction_store.in_block(session, network.slug, block.number, block.hash)):
+        await reverse_bookings(session, row, now)
+        await transaction_store.orphan(session, row, now)
+        row.finality = Finality.ORPHANED
+        await events.append(session, row.org_id, TransactionOrphaned(**row.event_fields()), now)
+        moved.update((row.org_id, wallet_id) for wallet_id in row.wallet_ids)
+    for wallet in await wallet_store.opened_at_on_network(session, network.slug, block.hash):
+        await reverse_opening(session, wallet, now)
+        await wallet_store.mark_due_again(session, wallet, now)
+    return moved
