@@ -110,19 +110,19 @@ class JsonRpcChain:
                 raise InconsistentAnswer(f"no receipt for {wanted[index]}")
             if row.transaction_hash != wanted[index]:
                 raise InconsistentAnswer(f"asked for the receipt of {wanted[index]}, got another's")
-            told, proved = wire.receipt_of(row, 0), self._proved.get(row.transaction_hash)
+            told, proved = wire.receipt_of(row, wire.Gas("0x0", "0x0")), self._proved.get(row.transaction_hash)
             if proved is not None and proved.block_hash == row.block_hash and (told.gas_used, row.status) != (proved.gas_used, proved.status):
                 raise InconsistentAnswer(f"the receipt of {wanted[index]} is not the one that its block's header stands for")
             return row
 
         rows = await self._pool.read([("eth_getTransactionReceipt", [hash_]) for hash_ in wanted], read)
-        limits = await self._gas_limits([row.transaction_hash for row in rows if row.status is None])
-        return {row.transaction_hash: wire.receipt_of(row, limits.get(row.transaction_hash)) for row in rows}
+        gas = await self._gas([row.transaction_hash for row in rows if wire.lacks_gas(row)])
+        return {row.transaction_hash: wire.receipt_of(row, gas.get(row.transaction_hash)) for row in rows}
 
-    async def _gas_limits(self, hashes: Sequence[str]) -> dict[str, int]:
+    async def _gas(self, hashes: Sequence[str]) -> dict[str, wire.Gas]:
         answers = await self._raw([("eth_getTransactionByHash", [hash_]) for hash_ in hashes])
         found = zip(hashes, map(wire.decode_gas, answers), strict=True)
-        return {hash_: wire.quantity(row.gas, 64) for hash_, row in found if row is not None}
+        return {hash_: row for hash_, row in found if row is not None}
 
     async def internal_transfers(self, hashes: Sequence[str]) -> dict[str, tuple[InternalTransfer, ...] | None]:
         """What contracts moved of the native coin in each transaction, by its hash; None where no provider can tell: not the same as none."""

@@ -86,17 +86,20 @@ class Receipt(
     transaction_hash: str
     block_hash: str
     gas_used: str
-    effective_gas_price: str
+    effective_gas_price: str | None = None  # some networks' old receipts do not have it
     status: str | None = None  # absent before the Byzantium fork
-    type: str = "0x0"
+    type: str | None = None
     bloom: str = EMPTY_BLOOM
     l1_fee: str | None = None
     blob_gas_used: str | None = None
     blob_gas_price: str | None = None
 
 
-class Gas(msgspec.Struct):
+class Gas(msgspec.Struct, rename={"price": "gasPrice"}):
+    """What a transaction says about its gas: its limit, and its price, which is the effective one once it is in a block."""
+
     gas: str
+    price: str
 
 
 T = TypeVar("T")
@@ -141,8 +144,15 @@ def header_of(block: Header | Block) -> BlockHeader:
     return BlockHeader(quantity(block.number, 53), block.hash, block.parent_hash, quantity(block.timestamp, 33))
 
 
-def receipt_of(row: Receipt, gas_limit: int | None = None) -> WireReceipt:
-    """`gas_limit` of its transaction is needed where the receipt does not say whether it succeeded (`lacks_status`)."""
+def lacks_gas(row: Receipt) -> bool:
+    """Whether the receipt says too little about itself: its transaction's `Gas` has to be asked for."""
+    return row.status is None or row.effective_gas_price is None
+
+
+def receipt_of(row: Receipt, gas: Gas | None = None) -> WireReceipt:
+    """InconsistentAnswer where it `lacks_gas` and none is given."""
+    if gas is None and lacks_gas(row):
+        raise InconsistentAnswer("a receipt says neither whether it succeeded nor at what price, and its transaction is not known")
     if row.status not in (None, "0x0", "0x1"):
         raise InconsistentAnswer("a receipt says neither success nor failure")
     gas_used = quantity(row.gas_used, 40)
@@ -151,17 +161,17 @@ def receipt_of(row: Receipt, gas_limit: int | None = None) -> WireReceipt:
     return WireReceipt(
         row.transaction_hash,
         row.block_hash,
-        row.status == "0x1" if row.status is not None else _succeeded_by_gas(row, gas_used, gas_limit),
+        row.status == "0x1" if row.status is not None else _succeeded_by_gas(row, gas_used, gas),
         gas_used,
-        quantity(row.effective_gas_price, 96),
+        quantity(row.effective_gas_price or (gas.price if gas else "0x0"), 96),
         quantity(row.l1_fee or "0x0", 96),
         blobs,
     )
 
 
-def _succeeded_by_gas(row: Receipt, gas_used: int, gas_limit: int | None) -> bool:
+def _succeeded_by_gas(row: Receipt, gas_used: int, gas: Gas | None) -> bool:
     """Before Byzantium a receipt held a state root instead of a status. What failed then had used all of its gas and left no log."""
-    return row.bloom != EMPTY_BLOOM or gas_used == PLAIN_TRANSFER_GAS or (gas_limit is not None and gas_used < gas_limit)
+    return row.bloom != EMPTY_BLOOM or gas_used == PLAIN_TRANSFER_GAS or (gas is not None and gas_used < quantity(gas.gas, 64))
 
 
 def transaction_of(tx: Tx) -> WireTransaction:
