@@ -1,6 +1,7 @@
 """`python -m tests.simulation`, or `manage.py simulate`: many schedules, and what they found.
 
---schedules N   how many (20,000)
+--of WHAT       payments or following (both)
+--schedules N   how many of each (20,000)
 --seed S        where the seeds begin (0)
 --trace         prints the trace of the first one
 --jobs N        processes beside each other (all cores)
@@ -8,59 +9,77 @@
 
 import argparse
 import time
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from os import cpu_count
 
-from tests.simulation.payments import Schedule, Violation
+from tests.simulation import following, payments
+from tests.simulation.payments import Violation
 
 BATCH = 200
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="manage.py simulate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--of", choices=sorted(KINDS), action="append")
     parser.add_argument("--schedules", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trace", action="store_true")
     parser.add_argument("--jobs", type=int, default=cpu_count() or 1)
     options = parser.parse_args()
+    kinds = options.of or sorted(KINDS)
     if options.trace:
-        schedule = Schedule(options.seed)
-        try:
-            schedule.run()
-        finally:
-            print(*schedule.trace, sep="\n")
-        return 0
-    return _many(range(options.seed, options.seed + options.schedules), options.jobs)
+        return _trace(kinds[0], options.seed)
+    seeds = range(options.seed, options.seed + options.schedules)
+    return max(_many(kind, seeds, options.jobs) for kind in kinds)
 
 
-def _many(seeds: range, jobs: int) -> int:
+def _following(seed: int) -> following.Schedule:
+    return following.Schedule(seed, too_deep=seed % 20 == 19)
+
+
+KINDS: dict[str, Callable[[int], payments.Schedule | following.Schedule]] = {"payments": payments.Schedule, "following": _following}
+
+
+def _trace(kind: str, seed: int) -> int:
+    schedule = KINDS[kind](seed)
+    try:
+        schedule.run()
+    finally:
+        print(*schedule.trace, sep="\n")
+    return 0
+
+
+def _many(kind: str, seeds: range, jobs: int) -> int:
     began = time.monotonic()
-    batches = [seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH)]
+    batches = [(kind, seeds[start : start + BATCH]) for start in range(0, len(seeds), BATCH)]
+    ends: Counter[str] = Counter()
+    violations: list[str] = []
     with ProcessPoolExecutor(jobs) as pool:
-        results = list(pool.map(_batch, batches))
-    violations = [text for found, _ in results for text in found]
-    ends: dict[str, int] = {}
-    for _, counted in results:
-        for name, count in counted.items():
-            ends[name] = ends.get(name, 0) + count
+        for found, counted in pool.map(_batch, batches):
+            violations += found
+            ends += counted
     seconds = time.monotonic() - began
-    print(f"{len(seeds)} schedules in {seconds:.1f} s ({len(seeds) / seconds:.0f} a second), {len(violations)} violations")
-    print("payments ended:", ", ".join(f"{name} {count}" for name, count in sorted(ends.items())))
-    print(*violations[:20], sep="\n")
+    print(f"{kind}: {len(seeds)} schedules in {seconds:.1f} s ({len(seeds) / seconds:.0f} a second), {len(violations)} violations")
+    if ends:
+        print("  payments ended:", ", ".join(f"{name} {count}" for name, count in sorted(ends.items())))
+    print(*(f"  {violation}" for violation in violations[:20]), sep="\n", end="")
     return 1 if violations else 0
 
 
-def _batch(seeds: range) -> tuple[list[str], dict[str, int]]:
+def _batch(asked: tuple[str, range]) -> tuple[list[str], Counter[str]]:
+    kind, seeds = asked
     violations: list[str] = []
-    ends: dict[str, int] = {}
+    ends: Counter[str] = Counter()
     for seed in seeds:
-        schedule = Schedule(seed)
+        schedule = KINDS[kind](seed)
         try:
             schedule.run()
         except Violation as found:
             violations.append(str(found))
-        for payment in schedule.tables.payments.values():
-            ends[payment.state.value] = ends.get(payment.state.value, 0) + 1
+        if isinstance(schedule, payments.Schedule):
+            ends.update(payment.state.value for payment in schedule.tables.payments.values())
     return violations, ends
 
 
