@@ -7,9 +7,10 @@ is none, the caller tries again later.
 
 import asyncio
 import itertools
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NoReturn, Self
 
 import msgspec
 
@@ -17,8 +18,39 @@ from crypto_api.adapters import block_checks, wire
 from crypto_api.adapters.providers import Provider, ProviderPool
 from crypto_api.adapters.rpc_transport import Call
 from crypto_api.adapters.traces import CallTraces
+from crypto_api.kit import log
 from crypto_api.kit.ethereum import TRANSFER_TOPIC, BlockHeader, InconsistentAnswer, InternalTransfer, WireBlock, WireReceipt, WireTransaction
 from crypto_api.kit.networks import Endpoint, NetworkConfig, ProviderHealth
+
+logger = log.get(__name__)
+
+
+class _FoundOut(InconsistentAnswer):
+    """What was told cannot be, and those who told it are set aside."""
+
+
+@dataclass
+class _Told:
+    """A block as it was told, and by whom: block and logs may come from different providers."""
+
+    block: wire.Block
+    by: set[Provider]
+    logs: list[wire.Log] = field(default_factory=list)
+
+    def reduced(self, watched: Container[str]) -> WireBlock:
+        """Raises InconsistentAnswer, and blames, where its parts do not fit together."""
+        try:
+            found = wire.reduced(self.block, self.logs, watched)
+            if found.transactions or found.logs:
+                block_checks.check_block(self.block, found)
+        except InconsistentAnswer as error:
+            self.blame(error)
+        return found
+
+    def blame(self, error: InconsistentAnswer) -> NoReturn:
+        for provider in self.by:
+            provider.failed(error)
+        raise _FoundOut(error.detail) from error
 
 
 class JsonRpcChain:
@@ -82,7 +114,14 @@ class JsonRpcChain:
 
     async def read_blocks(self, first: int, last: int, watched: Container[str]) -> list[WireBlock]:
         """Blocks first..last in order, as far as the node has them without a gap, reduced to what touches `watched` (lower case)."""
+        for _ in range(self._pool.count - 1):
+            try:
+                return await self._read_blocks(first, last, watched)
+            except _FoundOut as error:  # whoever said so is not asked again for a while
+                logger.info("blocks are read again", first=first, reason=error.detail)
+        return await self._read_blocks(first, last, watched)
 
+    async def _read_blocks(self, first: int, last: int, watched: Container[str]) -> list[WireBlock]:
         def read(index: int, raw: msgspec.Raw) -> wire.Block | None:
             block = wire.decode_block(raw)
             if block is None:
@@ -93,16 +132,16 @@ class JsonRpcChain:
             _check_places(block)
             return block
 
-        answers = await self._pool.read([("eth_getBlockByNumber", [hex(number), True]) for number in range(first, last + 1)], read)
-        blocks = [block for block in itertools.takewhile(lambda block: block is not None, answers) if block is not None]
-        logs = await self._logs([block for block in blocks if block.bloom != wire.EMPTY_BLOOM])
-        found = [_reduced(block, logs.get(block.hash, []), watched) for block in blocks]
+        answers = await self._pool.read_sources([("eth_getBlockByNumber", [hex(number), True]) for number in range(first, last + 1)], read)
+        blocks = [_Told(block, {by}) for block, by in itertools.takewhile(lambda answer: answer[0] is not None, answers) if block is not None]
+        await self._add_logs([told for told in blocks if told.block.bloom != wire.EMPTY_BLOOM])
+        found = [told.reduced(watched) for told in blocks]
         await self._check_receipts(blocks, found, watched)
         return found
 
     async def read_receipts(self, hashes: Iterable[str]) -> dict[str, WireReceipt]:
-        """By transaction hash. InconsistentAnswer when one is missing: the block it stood in is gone."""
-        wanted = list(hashes)
+        """By transaction hash. InconsistentAnswer when one is missing: the block it stood in is gone. A mapping says in which block each must be."""
+        wanted, blocks = list(hashes), hashes if isinstance(hashes, Mapping) else {}
 
         def read(index: int, raw: msgspec.Raw) -> wire.Receipt:
             row = wire.decode_receipt(raw)
@@ -110,6 +149,8 @@ class JsonRpcChain:
                 raise InconsistentAnswer(f"no receipt for {wanted[index]}")
             if row.transaction_hash != wanted[index]:
                 raise InconsistentAnswer(f"asked for the receipt of {wanted[index]}, got another's")
+            if row.block_hash != blocks.get(row.transaction_hash, row.block_hash):
+                raise InconsistentAnswer(f"the receipt of {wanted[index]} is of another block than its transaction")
             told, proved = wire.receipt_of(row, wire.Gas("0x0", "0x0")), self._proved.get(row.transaction_hash)
             if proved is not None and proved.block_hash == row.block_hash and (told.gas_used, row.status) != (proved.gas_used, proved.status):
                 raise InconsistentAnswer(f"the receipt of {wanted[index]} is not the one that its block's header stands for")
@@ -223,16 +264,16 @@ class JsonRpcChain:
 
     # ---- checking ------------------------------------------------------------------------------------------------------------
 
-    async def _logs(self, blocks: Sequence[wire.Block]) -> dict[str, list[wire.Log]]:
+    async def _add_logs(self, blocks: Sequence[_Told]) -> None:
         def read(index: int, raw: msgspec.Raw) -> list[wire.Log]:
-            return _of_block(blocks[index].hash, wire.decode_logs(raw))
+            return _of_block(blocks[index].block.hash, wire.decode_logs(raw))
 
-        answers = await self._pool.read([_logs_call(block.hash) for block in blocks], read)
-        found = {block.hash: logs for block, logs in zip(blocks, answers, strict=True)}
-        for block in blocks:
-            if not found[block.hash] and block_checks.may_hold(block_checks.bloom_of(block), TRANSFER_TOPIC):
-                found[block.hash] = await self._second_opinion(block)
-        return found
+        answers = await self._pool.read_sources([_logs_call(told.block.hash) for told in blocks], read)
+        for told, (logs, by) in zip(blocks, answers, strict=True):
+            told.logs = logs
+            told.by.add(by)
+            if not logs and block_checks.may_hold(block_checks.bloom_of(told.block), TRANSFER_TOPIC):
+                told.logs = await self._second_opinion(told.block)
 
     async def _second_opinion(self, block: wire.Block) -> list[wire.Log]:
         """Of a block whose header speaks of transfers while none were told. Two providers that tell none are believed, or one alone, twice: the
@@ -250,19 +291,19 @@ class JsonRpcChain:
             raise InconsistentAnswer(f"block {int(block.number, 16)} has logs that nobody tells")
         return []
 
-    async def _check_receipts(self, blocks: Sequence[wire.Block], found: Sequence[WireBlock], watched: Container[str]) -> None:
+    async def _check_receipts(self, blocks: Sequence[_Told], found: Sequence[WireBlock], watched: Container[str]) -> None:
         """Where the network asks for it: receipts up to the root in the header, and the header up to its hash. Raises InconsistentAnswer."""
         if self._receipts_checked == "none":
             return
         self._proved = {}
-        every = self._receipts_checked == "all"
-        for block, reduced in zip(blocks, found, strict=True):
-            if every or reduced.transactions:
-                header, receipts = await self._prove(block)
+        for told, reduced in zip(blocks, found, strict=True):
+            if self._receipts_checked == "all" or reduced.transactions:
+                header, receipts = await self._prove(told.block)
                 self._proved.update(block_checks.proved_of(receipts))
                 logs = [row for receipt in receipts for row in receipt.logs if row.topics and row.topics[0] in wire.TOPICS]
-                if header.bloom.lower() != block.bloom.lower() or _reduced(block, logs, watched).logs != reduced.logs:
-                    raise InconsistentAnswer(f"logs of block {block.hash} differ from those in its receipts")
+                true = _Told(told.block, told.by, logs).reduced(watched)
+                if header.bloom.lower() != told.block.bloom.lower() or true.logs != reduced.logs:
+                    told.blame(InconsistentAnswer(f"logs of block {told.block.hash} differ from those in its receipts"))
 
     async def _prove(self, block: wire.Block) -> tuple[block_checks.FullHeader, list[block_checks.FullReceipt]]:
         def read(index: int, raw: msgspec.Raw) -> Any:
@@ -305,10 +346,3 @@ def _of_block(block_hash: str, logs: list[wire.Log]) -> list[wire.Log]:
     if len({row.log_index for row in logs}) != len(logs):
         raise InconsistentAnswer(f"a log of block {block_hash} was told twice")
     return logs
-
-
-def _reduced(block: wire.Block, logs: list[wire.Log], watched: Container[str]) -> WireBlock:
-    found = wire.reduced(block, logs, watched)
-    if found.transactions or found.logs:
-        block_checks.check_block(block, found)
-    return found

@@ -91,6 +91,7 @@ class Health:
     asked: bool = False
     failures: int = 0  # in a row
     lies: int = 0  # since it last did well for a while
+    refusals: int = 0  # in a row, of calls that others answered
     throttles: int = 0
     asides: int = 0
     failed_at: float = 0.0
@@ -136,6 +137,11 @@ class Health:
         self.head = self.lag = None
         self._pause(words, _grown(LIE_PAUSE_S, self.lies, LIE_PAUSE_S_MAX), now)
 
+    def refused(self) -> int:
+        """How often in a row by now."""
+        self.refusals += 1
+        return self.refusals
+
     def throttled(self, words: str, pause_s: float | None, now: float) -> None:
         self.throttles += 1
         self._pause(words, pause_s if pause_s is not None else _grown(THROTTLE_PAUSE_S, self.throttles, THROTTLE_PAUSE_S_MAX), now)
@@ -147,7 +153,8 @@ class Health:
         self._pause(reason, _grown(ASIDE_PAUSE_S, self.asides, ASIDE_PAUSE_S_MAX), now)
 
     def taken_back(self) -> None:
-        self.aside = self.error = None
+        if self.aside is not None:
+            self.aside = self.error = None
 
     def saw_head(self, head: int, now: float) -> None:
         self.head, self.head_at = head, now

@@ -32,6 +32,8 @@ _PROBE_EVERY_S = 5.0
 _PROBE_TIMEOUT_S = 3.0
 _HEAD_FRESH_S = 30.0
 _TURN_WAIT_S_MAX = 5.0
+_INTERNAL_ERROR = -32603
+REFUSALS_MAX = 3  # in a row
 
 T = TypeVar("T")
 Decode = Callable[[int, msgspec.Raw], T]
@@ -92,6 +94,12 @@ class Provider:
             if isinstance(error, TimeoutError):
                 self.batch.shrink(refused=False)
             self.health.failed(words, now)
+
+    def refused_alone(self, error: CallRefused) -> None:
+        """It refused what another provider answered. One that has faults of its own again and again is no better than one that is away;
+        one that merely does not do such calls is not at fault."""
+        if error.rpc_code == _INTERNAL_ERROR and self.health.refused() >= REFUSALS_MAX:
+            self.health.lied("it refuses with internal errors what others answer", time.monotonic())
 
     async def _check_chain(self) -> None:
         self.checked = True  # of the connection that this goes over; a newer one takes it back
@@ -157,6 +165,10 @@ class ProviderPool:
         self._http: aiohttp.ClientSession
         self.providers: list[Provider] = []
 
+    @property
+    def count(self) -> int:
+        return len(self._endpoints)
+
     async def __aenter__(self) -> Self:
         trace = aiohttp.TraceConfig()
         trace.on_connection_create_end.append(_connected)
@@ -175,16 +187,23 @@ class ProviderPool:
 
     async def read(self, calls: Sequence[Call], decode: Decode[T], *, tolerate_reverts: bool = False) -> list[T]:
         """`decode(index of the call, raw result)` of each call. What it refuses with InconsistentAnswer is asked of the next provider."""
+        return [result for results, _ in await self._read(calls, decode, tolerate_reverts) for result in results]
+
+    async def read_sources(self, calls: Sequence[Call], decode: Decode[T]) -> list[tuple[T, Provider]]:
+        """The same, each with the provider that said so, for whoever finds out later that it cannot be."""
+        return [(result, provider) for results, provider in await self._read(calls, decode, False) for result in results]
+
+    async def _read(self, calls: Sequence[Call], decode: Decode[T], tolerate_reverts: bool) -> list[tuple[list[T], Provider]]:
         size = self._order()[0].batch.size if len(calls) > 1 else 1
         if len(calls) <= size:
-            return await self._from_any(calls, decode, 0, tolerate_reverts) if calls else []
+            return [await self._from_any(calls, decode, 0, tolerate_reverts)] if calls else []
         room = asyncio.Semaphore(_BATCHES_AT_ONCE)
 
-        async def one(start: int) -> list[T]:
+        async def one(start: int) -> tuple[list[T], Provider]:
             async with room:
                 return await self._from_any(calls[start : start + size], decode, start, tolerate_reverts)
 
-        return [result for results in await asyncio.gather(*map(one, range(0, len(calls), size))) for result in results]
+        return await asyncio.gather(*map(one, range(0, len(calls), size)))
 
     async def once(self, call: Call) -> msgspec.Raw:
         """One request to one provider: whatever comes of it, it is sent to nobody else. Until a provider is ready nothing is sent at all."""
@@ -235,18 +254,26 @@ class ProviderPool:
         """The highest that any of them has told of."""
         return max((provider.health.head or 0 for provider in self.providers), default=0)
 
-    async def _from_any(self, calls: Sequence[Call], decode: Decode[T], start: int, tolerate_reverts: bool) -> list[T]:
+    async def _from_any(self, calls: Sequence[Call], decode: Decode[T], start: int, tolerate_reverts: bool) -> tuple[list[T], Provider]:
         problem: ChainUnavailable | None = None
+        refusing: list[tuple[Provider, CallRefused]] = []
         for provider in self._order():
             try:
                 raws = await provider.ask(calls, tolerate_reverts=tolerate_reverts)
-                return [decode(start + i, raw) for i, raw in enumerate(raws)]
+                results = [decode(start + i, raw) for i, raw in enumerate(raws)]
             except FAILURES as error:
                 provider.failed(error)
-                if isinstance(error, CallRefused) and "revert" in error.rpc_message.lower():
-                    raise  # by the contract, not by the provider
+                if isinstance(error, CallRefused):
+                    if "revert" in error.rpc_message.lower():
+                        raise  # by the contract, not by the provider
+                    refusing.append((provider, error))
                 if not isinstance(problem, CallRefused):
                     problem = self._unanswered(provider, error)
+                continue
+            provider.health.refusals = 0
+            for refuser, refusal in refusing:
+                refuser.refused_alone(refusal)
+            return results, provider
         raise problem or self._all_rest()
 
     def _unanswered(self, provider: Provider, error: Exception) -> ChainUnavailable:

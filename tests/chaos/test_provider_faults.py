@@ -1,0 +1,115 @@
+"""Each fault of a provider, alone and beside one that is sound: what is stored in the end is what the chain holds, no more and no less."""
+
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+
+from crypto_api.config import Config
+from crypto_api.documents import DOCUMENTS
+from crypto_api.kit.networks import Endpoint, ProviderState
+from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
+from crypto_project.embedded.servers import Addresses
+from mongodb_config.client import connect
+from mongodb_config.migrations import deploy
+from tests.chaos.provider_faults import LINE, PROVED_ONLY, SEEN_AT_ONCE, Outcome, Scene, label, network_row, open_scene, swarm
+from tests.conftest import TEST_MASTER_KEY, TEST_SECRET_KEY
+from tests.factories import fault_proxy as faults
+from tests.factories.fault_proxy import FaultProxy
+
+QUICK_S = 0.3
+
+
+@pytest.fixture(scope="module")
+async def scene(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    folder = tmp_path_factory.mktemp("faults")
+    options = ChainNodeOptions(mining=False, keep=False)
+    node, port = chain_node(folder / "node", folder, options)
+    await node.start()
+    url, database = f"http://127.0.0.1:{port}", f"test_{secrets.token_hex(8)}"
+    (folder / "networks.json").write_bytes(orjson.dumps([network_row(url, options.chain_id)]))
+    values: dict[str, Any] = {"secret_key": TEST_SECRET_KEY, "master_key": TEST_MASTER_KEY, "log_dir": folder, "networks": folder / "networks.json"}
+    config = Config(_env_file=None, mongodb_uri=addresses.mongodb_uri, redis_url=addresses.redis_url, mongodb_database=database, **values)  # type: ignore[call-arg]
+    client = connect(addresses.mongodb_uri)
+    await deploy(client, database, DOCUMENTS)
+    try:
+        async with open_scene(config, url) as opened, opened.reader([Endpoint(url=url)]) as chain:
+            await opened.follow(chain)
+            yield opened
+    finally:
+        await client.drop_database(database)
+        await client.close()
+        await node.stop()
+
+
+async def _is_right(scene: Scene) -> None:
+    stored, truth = await scene.stored(), await scene.truth()
+    assert truth.total() >= 8, "the chain holds nothing that could be missed"
+    assert stored == truth
+
+
+@pytest.mark.parametrize("fault", [*SEEN_AT_ONCE, *LINE], ids=label)
+async def test_a_sound_provider_takes_over_from_a_bad_one(scene: Scene, fault: faults.Fault) -> None:
+    await scene.forget()
+    async with FaultProxy(scene.node, 7).add(fault) as proxy:
+        endpoints = [Endpoint(url=proxy.url, timeout_s=QUICK_S), Endpoint(url=scene.node)]
+        async with scene.reader(endpoints) as chain:
+            await scene.happen()
+            outcome = await scene.follow(chain)
+            bad, good = chain.providers()
+        await _is_right(scene)
+        assert proxy.fired[fault.name], "the fault never happened"
+        assert outcome.requests <= 12, outcome.waited
+        if not isinstance(fault, faults.Delay | faults.BatchLimit):  # these are only slow
+            assert bad.error is not None
+            assert good.state is ProviderState.IN_USE or bad.state is not ProviderState.IN_USE
+            assert bad.error_rate > good.error_rate
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(
+            each
+            for each in SEEN_AT_ONCE
+            if label(each) in ("null blocks", "a transaction short", "logs of another block", "null receipts", "wrong chain")
+        ),
+        *(each for each in LINE if isinstance(each, faults.Stall | faults.LoseReply | faults.Corrupt | faults.Huge | faults.RepeatAnswers)),
+    ],
+    ids=label,
+)
+async def test_a_bad_provider_alone_is_waited_for_and_nothing_is_stored_meanwhile(scene: Scene, fault: faults.Fault) -> None:
+    await scene.forget()
+    async with FaultProxy(scene.node, 7).add(fault) as proxy:
+
+        def heals(outcome: Outcome) -> None:
+            if len(outcome.waited) >= 3:
+                proxy.heal()
+
+        async with scene.reader([Endpoint(url=proxy.url, timeout_s=QUICK_S)]) as chain:
+            await scene.happen()
+            outcome = await scene.follow(chain, stands=heals)
+            assert proxy.fired[fault.name]
+            assert len(outcome.waited) >= 3
+            assert all(outcome.waited)
+            assert len(outcome.heights) == 1, "it went on by an answer that was bad"
+    await _is_right(scene)
+
+
+@pytest.mark.parametrize("fault", PROVED_ONLY, ids=label)
+async def test_what_cannot_be_seen_in_one_answer_is_found_by_the_root_of_the_receipts(scene: Scene, fault: faults.Fault) -> None:
+    await scene.forget()
+    async with FaultProxy(scene.node, 7).add(fault) as proxy:
+        endpoints = [Endpoint(url=proxy.url), Endpoint(url=scene.node)]
+        async with scene.reader(endpoints, receipts_checked="ours") as chain:
+            await scene.happen()
+            await scene.follow(chain)
+        assert proxy.fired[fault.name]
+    await _is_right(scene)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_swarm_of_faults(scene: Scene, seed: int) -> None:
+    assert (await swarm(scene, seed)).total() > 0
