@@ -5,13 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from crypto_api.kit.amounts import text, to_units
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import Line
 from crypto_api.transactions.documents import Transaction
-from crypto_api.transactions.types import Booking, Direction, Movement, MovementKind, Status
+from crypto_api.transactions.types import FEES, Basis, Booking, Direction, Movement, MovementKind, Status
 
 LEGS_SHOWN = 2
+_HOW = {
+    MovementKind.GAS: "Network fee",
+    MovementKind.LEVY: "Fee of the token",
+    MovementKind.INTERNAL: "Moved by a contract's call",
+}
 SOURCES = {
     "fact": "Certain: follows from the chain and from what is known",
     "rule": "Decided by a rule",
@@ -33,6 +39,18 @@ class MovementRow:
     @property
     def asset(self) -> str:
         return self.movement.asset
+
+    @property
+    def how(self) -> str:
+        """What is said beneath the amount, where it is no plain transfer."""
+        movement = self.movement
+        if movement.raw_event_amount is not None and movement.decimals is not None:
+            return f"{text(to_units(int(movement.raw_event_amount), movement.decimals))} were announced; this is what arrived"
+        if movement.collectible:
+            return "A collectible: recorded, not booked"
+        if movement.basis is Basis.BALANCE and movement.kind is not MovementKind.LEVY:
+            return "The balance changed, and nothing tells who moved it"
+        return _HOW.get(movement.kind, "")
 
     @property
     def other_address(self) -> str:
@@ -59,6 +77,11 @@ class TransactionRow:
     def is_booked(self) -> bool:
         return self.transaction.booking is Booking.DONE
 
+    @property
+    def is_collectible(self) -> bool:
+        """Whether nothing of what is shown has a quantity that could be priced."""
+        return all(leg.movement.collectible for leg in self.legs)
+
 
 def movement_row(movement: Movement, wallets: Mapping[str, str]) -> MovementRow:
     tone = "spam" if movement.spam else {Direction.IN: "in", Direction.OUT: "out", Direction.INTERNAL: "own"}[movement.direction]
@@ -67,8 +90,8 @@ def movement_row(movement: Movement, wallets: Mapping[str, str]) -> MovementRow:
 
 
 def transaction_row(transaction: Transaction, wallets: Mapping[str, str]) -> TransactionRow:
-    """Leads with what moved value; gas only where nothing else moved, spam only where all of it is."""
-    value_legs = [row for row in transaction.movements if row.kind is not MovementKind.GAS]
+    """Leads with what moved value; fees only where nothing else moved, spam only where all of it is."""
+    value_legs = [row for row in transaction.movements if row.kind not in FEES]
     honest = [row for row in value_legs if not row.spam]
     shown = honest or value_legs or transaction.movements
     legs = [movement_row(row, wallets) for row in shown]
@@ -112,6 +135,8 @@ def _value(movements: Sequence[Movement]) -> Decimal | None:
     """What moved, in the functional currency. A swap has two sides of one value: the greater one stands for both. None: some of it has no price."""
     sides: dict[Direction, Decimal] = {}
     for movement in movements:
+        if movement.collectible:
+            continue
         if movement.value is None:
             return None
         sides[movement.direction] = sides.get(movement.direction, Decimal(0)) + abs(movement.value)

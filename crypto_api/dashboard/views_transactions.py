@@ -16,7 +16,7 @@ from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity
 from crypto_api.transactions import store as transactions
-from crypto_api.transactions.types import Finality, Status
+from crypto_api.transactions.types import Finality, Origin, Status
 from mongodb_config import pages
 
 TEXT_MAX = 100
@@ -126,7 +126,7 @@ async def _detail(visit: Visit, transaction_id: str) -> dict[str, object]:
         "movements": [movement_row(movement, names) for movement in found.movements],
         "entries": [entry_card(entry, accounts, names) for entry in entries],
         "steps": history(found, entries),
-        "tx_link": links.transaction(found.hash),
+        "tx_link": links.transaction(found.hash) if found.origin is Origin.TRANSACTION else links.block(found.block_number),
         "from_link": links.address(found.from_address),
         "to_link": links.address(found.to_address or ""),
         "network": network,

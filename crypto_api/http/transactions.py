@@ -90,6 +90,7 @@ def _filter(query: TransactionQuery) -> dict[str, Any]:
         "assets": query.asset,
         "category": query.category,
         "movements.direction": query.direction,
+        "movements.kind": query.kind,
     }
     where |= {field: value for field, value in asked.items() if value is not None}
     if query.q is not None:

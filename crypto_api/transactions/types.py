@@ -19,6 +19,7 @@ class MovementKind(StrEnum):
     GAS = "gas"
 
 
+FEES = frozenset({MovementKind.GAS, MovementKind.LEVY})
 COLLECTIBLES = frozenset({MovementKind.ERC721, MovementKind.ERC1155})
 COINS = frozenset({MovementKind.NATIVE, MovementKind.INTERNAL, MovementKind.GAS})
 

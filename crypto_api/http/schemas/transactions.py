@@ -10,7 +10,7 @@ from crypto_api.kit.amounts import SignedMoney, to_units
 from crypto_api.kit.errors import Conflict
 from crypto_api.kit.ethereum import NATIVE_DECIMALS
 from crypto_api.transactions.documents import Transaction
-from crypto_api.transactions.types import Booking, Direction, Movement, MovementKind, Status
+from crypto_api.transactions.types import FEES, Basis, Booking, Direction, Movement, MovementKind, Origin, Status
 
 
 class TransactionQuery(PageQuery):
@@ -20,6 +20,7 @@ class TransactionQuery(PageQuery):
     status: Status | None = None
     category: Category | None = None
     direction: Direction | None = None
+    kind: MovementKind | None = Field(default=None, description="Of one of its movements.")
     date_from: Date | None = Field(default=None, description="First day, UTC.")
     date_to: Date | None = Field(default=None, description="Last day, UTC.")
     q: Word | None = Field(default=None, description="Part of a hash or of an address.")
@@ -53,7 +54,12 @@ class ChainFactStays(Conflict):
 
 class MovementRead(ReadSchema):
     key: str = Field(examples=["log:7"])
-    kind: MovementKind
+    kind: MovementKind = Field(
+        description=(
+            "internal: the native coin, moved by a contract's call. levy: what a token took from the sender on top. erc721 and erc1155 are recorded "
+            "and shown, never booked."
+        )
+    )
     asset: str = Field(examples=["USDC"])
     symbol: str
     contract: str | None
@@ -66,6 +72,9 @@ class MovementRead(ReadSchema):
     from_address: str
     to_address: str
     log_index: int | None
+    basis: Basis = Field(description="event: the transaction or its logs say so; trace: its calls; balance: only what was there before and after.")
+    token_id: str | None = Field(examples=["7"], description="Which one of an ERC-721 or ERC-1155 contract.")
+    raw_event_amount: str | None = Field(description="What the log says, where another amount arrived.")
     spam: bool
     spam_reason: str | None
     value: SignedMoney | None
@@ -82,6 +91,7 @@ class TransactionRead(ReadSchema):
     """One transaction as it concerns the organisation. The fields from `wallet_id` to `rate` are those of its main movement."""
 
     id: str
+    origin: Origin = Field(description="balance: a change of a balance within a block that no transaction explains; `hash` is the block's then.")
     hash: str
     network: str = Field(examples=["ethereum"])
     chain_id: int = Field(examples=[1])
@@ -89,7 +99,7 @@ class TransactionRead(ReadSchema):
     block_hash: str
     timestamp: Time
     status: Status
-    transaction_type: str = Field(examples=["receive"], description="send, receive, internal or call.")
+    transaction_type: str = Field(examples=["receive"], description="send, receive, internal, call or adjustment.")
     wallet_id: str | None
     wallet_ids: list[str]
     asset: str | None = Field(examples=["ETH"])
@@ -102,6 +112,7 @@ class TransactionRead(ReadSchema):
     gas_fee_raw: str | None
     fee: SignedMoney | None = Field(description="The gas fee in the functional currency.")
     movements: list[MovementRead]
+    movements_left_out: int = Field(description="How much spam of the same transaction is not shown.")
     category: str
     subcategory: str
     counterparty: str
@@ -121,7 +132,7 @@ class TransactionRead(ReadSchema):
         main, gas = main_movement(row), next((movement for movement in row.movements if movement.kind is MovementKind.GAS), None)
         return cls(
             **{name: getattr(row, name) for name in _AS_STORED},
-            transaction_type=_type(main),
+            transaction_type="adjustment" if row.origin is Origin.BALANCE else _type(main),
             wallet_id=main.wallet_id if main else (gas.wallet_id if gas else None),
             asset=main.asset if main else None,
             amount=main.amount if main else None,
@@ -138,15 +149,15 @@ class TransactionRead(ReadSchema):
 
 
 _AS_STORED = (
-    *("id", "hash", "network", "chain_id", "block_number", "block_hash", "timestamp", "status", "wallet_ids"),
+    *("id", "origin", "hash", "network", "chain_id", "block_number", "block_hash", "timestamp", "status", "wallet_ids"),
     *("from_address", "to_address", "gas_fee_raw", "category", "subcategory", "counterparty", "explanation", "evidence", "note"),
-    *("unpriced", "booking", "entry_ids"),
+    *("unpriced", "booking", "entry_ids", "movements_left_out"),
 )
 
 
 def main_movement(row: Transaction) -> Movement | None:
-    """The one that a list shows: of what is not gas and not spam the most valuable, else the first; spam where there is nothing else."""
-    moved = [movement for movement in row.movements if movement.kind is not MovementKind.GAS]
+    """The one that a list shows: of what is no fee and not spam the most valuable, else the first; spam where there is nothing else."""
+    moved = [movement for movement in row.movements if movement.kind not in FEES]
     honest = [movement for movement in moved if not movement.spam] or moved
     return max(honest, key=lambda movement: movement.value or 0, default=None)
 
