@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from pymongo.errors import PyMongoError
@@ -14,6 +14,7 @@ from crypto_api.flows.note_seen import WRITE_S, write_seen
 from crypto_api.http import in_flight
 from crypto_api.kit import log
 from crypto_api.kit.cancel import cancel_and_wait
+from crypto_api.kit.signing import SignerUnavailable
 from crypto_api.runtime import Runtime
 from crypto_api.sockets.hub import EventHub
 from crypto_project.refusal import App, Message, Receive, Scope, Send
@@ -24,6 +25,7 @@ logger = log.get(__name__)
 
 DRAIN_S = 4.0
 PAUSE_S_MIN, PAUSE_S_MAX = 0.25, 4.0
+SIGNER_S_MIN, SIGNER_S_MAX = 1.0, 30.0
 State = dict[str, Any]
 
 
@@ -36,6 +38,7 @@ async def api_state() -> AsyncIterator[State]:
         runtime = await _opened(stack, config)
         hub = await stack.enter_async_context(EventHub(runtime.frames, runtime.clock))
         await stack.enter_async_context(_writing_seen(runtime))
+        await stack.enter_async_context(knowing_the_signer(runtime))
         logger.info("api started", networks=list(runtime.networks))
         yield {"runtime": runtime, "hub": hub}
         if late := await in_flight.drain(DRAIN_S):
@@ -55,6 +58,28 @@ async def _writing_seen(runtime: Runtime) -> AsyncIterator[None]:
                 logger.warning("last uses of sessions wait", error=str(error)[:200])
 
     task = asyncio.create_task(work(), name="write seen")
+    try:
+        yield
+    finally:
+        await cancel_and_wait(task)
+
+
+@asynccontextmanager
+async def knowing_the_signer(runtime: Runtime) -> AsyncIterator[None]:
+    """The key to which secrets are sealed at the door is asked for before the first request, and again and again: a rotation changes it."""
+
+    async def ask() -> bool:
+        with suppress(SignerUnavailable):
+            await runtime.signer.public_key()
+            return True
+        return False
+
+    async def work(known: bool) -> None:
+        while True:
+            await asyncio.sleep(SIGNER_S_MAX if known else SIGNER_S_MIN)
+            known = await ask()
+
+    task = asyncio.create_task(work(await ask()), name="know the signer")
     try:
         yield
     finally:

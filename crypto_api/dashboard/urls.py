@@ -10,6 +10,7 @@ from crypto_api.dashboard import (
     views_journal,
     views_overview,
     views_transactions,
+    views_wallet_add,
     views_wallets,
 )
 
@@ -17,7 +18,7 @@ urlpatterns = [
     path("", views_overview.overview_page, name="overview"),
     *urls_person.pages,
     path("wallets/", views_wallets.list_page, name="wallets"),
-    path("wallets/add/", views_wallets.add_page, name="wallet-add"),
+    path("wallets/add/", views_wallet_add.add_page, name="wallet-add"),
     path("wallets/<str:wallet_id>/", views_wallets.edit_page, name="wallet"),
     path("wallets/<str:wallet_id>/monitor/", views_wallets.monitor, name="wallet-monitor"),
     path("wallets/<str:wallet_id>/remove/", views_wallets.remove, name="wallet-remove"),

@@ -1,13 +1,10 @@
 """/api/wallets/."""
 
-from dataclasses import replace
 from typing import Any
 
-import orjson
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from crypto_api.adapters.key_parcel import make_parcel
 from crypto_api.flows.wallet_balance import wallet_balance
 from crypto_api.http.answers import answer, no_content
 from crypto_api.http.auth import org_of, principal_of
@@ -29,7 +26,6 @@ from crypto_api.kit.errors import NotFound, Unavailable
 from crypto_api.organizations.types import Permission
 from crypto_api.runtime import runtime_of
 from crypto_api.wallets import service, store
-from crypto_api.wallets.rules import is_parcel
 from crypto_api.wallets.types import NewWallet, WalletChanges
 from mongodb_config.pages import contains
 
@@ -59,9 +55,6 @@ async def create_wallet(request: HttpRequest, body: WalletCreate) -> HttpRespons
     """To be watched by its address, or with a key that is sealed at once. At most ten active ones a person; an address once in an organisation."""
     runtime = runtime_of(request.scope)
     new = NewWallet(**body.model_dump())
-    if new.private_key is not None and not is_parcel(new.private_key):
-        parcel = make_parcel(bytearray(orjson.dumps(new.private_key)), await runtime.signer.public_key())
-        new = replace(new, private_key=parcel)
     wallet = await service.create(runtime.uow, runtime.clock, runtime.signer, runtime.networks, org_of(request), principal_of(request).user_id, new)
     return answer(WalletRead.of(wallet), status=201, version=wallet.version)
 

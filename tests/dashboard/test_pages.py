@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import httpx
+import orjson
 import pytest
 
+from crypto_api.adapters.key_parcel import make_parcel
 from crypto_api.identity import service as identity
 from crypto_api.identity.types import NewUser
 from crypto_api.organizations.types import Role
@@ -146,12 +148,21 @@ async def test_what_belongs_to_others_is_not_there(visitor: httpx.AsyncClient, t
     assert (await Wallet.get(wallet.id)).active  # type: ignore[union-attr]
 
 
-async def test_a_stored_key_is_sealed_and_never_comes_back(visitor: httpx.AsyncClient, treasury: Treasury) -> None:
+async def parcel(runtime: Runtime, secret: str) -> str:
+    """As the page's script makes it."""
+    return make_parcel(bytearray(orjson.dumps(secret)), await runtime.signer.public_key())
+
+
+async def test_a_stored_key_is_sealed_and_never_comes_back(visitor: httpx.AsyncClient, treasury: Treasury, runtime: Runtime) -> None:
     await log_in(visitor)
     key = "ab" * 32
-    body = {"csrfmiddlewaretoken": await token(visitor, "/wallets/add/"), "wallet_type": "private_key", "network": "local", "private_key": key}
+    csrf = await token(visitor, "/wallets/add/")
+    body = {"csrfmiddlewaretoken": csrf, "wallet_type": "private_key", "network": "local", "private_key": await parcel(runtime, key)}
     refused = await visitor.post("/wallets/add/", data=body)
-    assert refused.status_code == 422 and "The name is needed." in refused.text and key not in refused.text
+    assert refused.status_code == 422 and "The name is needed." in refused.text
+    assert key not in refused.text and body["private_key"] not in refused.text
+    clear = await visitor.post("/wallets/add/", data=body | {"name": "Payroll", "private_key": key})
+    assert clear.status_code == 422 and "must be sealed to the signer" in clear.text.replace("&#x27;", "'") and key not in clear.text
     accepted = await visitor.post("/wallets/add/", data=body | {"name": "Payroll"})
     assert accepted.headers["location"] == "/wallets/?done=added"
     (wallet,) = await wallets.active(treasury.org_id)
@@ -167,12 +178,19 @@ async def test_a_stored_key_is_sealed_and_never_comes_back(visitor: httpx.AsyncC
         ({"network": "mars"}, "The network is not a network of this installation."),
         ({"wallet_type": "ledger"}, "The kind is not one of those offered."),
         ({"name": "n" * 81}, "The name has more than 80 characters."),
-        ({"wallet_type": "private_key", "private_key": "xyz"}, "The private key is not a secp256k1 private key"),
+        ({"wallet_type": "private_key"}, "The private key is needed."),
+        ({"wallet_type": "private_key", "sealed": "xyz"}, "The private key is not a secp256k1 private key"),
+        ({"wallet_type": "private_key", "sealed": "ab" * 32}, "The address is not the address of this private key."),
+        ({"wallet_type": "private_key", "keystore": "{}"}, "The password is needed."),
     ],
 )
-async def test_what_is_wrong_stands_at_its_field(visitor: httpx.AsyncClient, treasury: Treasury, changes: dict[str, str], text: str) -> None:
+async def test_what_is_wrong_stands_at_its_field(
+    visitor: httpx.AsyncClient, treasury: Treasury, runtime: Runtime, changes: dict[str, str], text: str
+) -> None:
     await log_in(visitor)
     body = {"name": "Operations", "wallet_type": "watch", "network": "local", "address": address_of("operations")} | changes
+    if secret := body.pop("sealed", None):
+        body["private_key"] = await parcel(runtime, secret)
     answer = await visitor.post("/wallets/add/", data=body | {"csrfmiddlewaretoken": await token(visitor, "/wallets/add/")})
     assert answer.status_code == 422 and text in answer.text.replace("&#x27;", "'")
     assert await wallets.active(treasury.org_id) == []

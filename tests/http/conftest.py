@@ -24,7 +24,7 @@ from crypto_api.runtime import Runtime
 from crypto_project.asgi import inner
 from crypto_project.embedded.ports import free_port
 from crypto_project.embedded.servers import Addresses
-from crypto_project.lifespan import Lifespan
+from crypto_project.lifespan import Lifespan, knowing_the_signer
 from mongodb_config.client import connect
 from mongodb_config.migrations import deploy
 
@@ -48,7 +48,8 @@ async def serve(runtime: Runtime, app: Any = inner) -> AsyncIterator[str]:
 
     @contextlib.asynccontextmanager
     async def state() -> AsyncIterator[dict[str, Any]]:
-        yield {"runtime": runtime, "hub": None}
+        async with knowing_the_signer(runtime):
+            yield {"runtime": runtime, "hub": None}
 
     port = free_port()
     config = uvicorn.Config(Lifespan(app, state), port=port, lifespan="on", log_config=None, access_log=False, server_header=False, **HTTP)

@@ -21,7 +21,8 @@ COMPARED = {
     "otp": "compared with digits",
     "message": "compared, byte for byte, with the message that was given out",
     "signature": "decoded as hexadecimal",
-    "private_key": "decoded as hexadecimal, sealed, never shown",
+    "private_key": "sealed before it is read, never shown",
+    "keystore_password": "the same",
 }
 """Fields whose text may hold any character, since it is neither stored nor shown."""
 

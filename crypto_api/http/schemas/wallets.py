@@ -12,8 +12,12 @@ KEYSTORE_BYTES_MAX = 8_192
 
 
 def _text(value: object) -> object:
-    """Objects as their JSON text: what is in it concerns the signer alone."""
-    return orjson.dumps(value).decode() if isinstance(value, dict) else value
+    """An object as its JSON text: what is in it concerns the signer alone."""
+    if not isinstance(value, dict):
+        return value
+    if "version" not in value:
+        raise ValueError("must be a keystore of Web3 Secret Storage, with its version")
+    return orjson.dumps(value).decode()
 
 
 Sealed = Annotated[str, StringConstraints(min_length=1, max_length=8_192), Field(json_schema_extra={"writeOnly": True, "format": "password"})]
@@ -22,7 +26,7 @@ Sealed = Annotated[str, StringConstraints(min_length=1, max_length=8_192), Field
 Keystore = Annotated[
     str,
     BeforeValidator(_text),
-    StringConstraints(min_length=2, max_length=KEYSTORE_BYTES_MAX),
+    StringConstraints(min_length=2, max_length=KEYSTORE_BYTES_MAX, pattern=r"^[\t\r\n\x20-\x7e]+$"),
     WithJsonSchema({"oneOf": [{"type": "object"}, {"type": "string"}], "writeOnly": True}),
 ]
 
