@@ -1,6 +1,7 @@
 """A valid request for each operation that the examples of the schema do not make one for. A function takes the act (who asks, in which
 organisation, with which objects made for the path) and gives what is to be sent."""
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -27,6 +28,7 @@ from crypto_api.kit.ids import new_id
 from crypto_api.organizations.types import Principal, Role
 from crypto_api.policies.documents import OrganizationPolicy, Proposal
 from crypto_api.policies.types import PaymentPolicy
+from crypto_api.wallets.documents import Wallet, WalletType
 from tests.authorization.authenticator import Authenticator
 from tests.authorization.cells import Cells
 from tests.authorization.house import PASSWORD, House, Person, random_address
@@ -476,6 +478,49 @@ async def verify_contract(act: Act) -> Values:
 @request
 async def interact_with_contract(act: Act) -> Values:
     return {"function": "total", "arguments": []}
+
+
+# ---- payments
+
+
+async def _to_pay(act: Act) -> Values:
+    """From a wallet with a key and enough on it."""
+    wallet_id = await KINDS["wallet"](act.house, act.org_id, act.person)
+    row = await Wallet.get(wallet_id)
+    assert row is not None
+    await row.set({"wallet_type": WalletType.PRIVATE_KEY})
+    await act.house.runtime.rpc["testnet"].call_once("anvil_setBalance", [row.address, hex(10**18)])
+    return {"wallet_id": wallet_id, "to": random_address(), "amount": "0.1"}
+
+
+@request
+async def create_payment(act: Act) -> Values:
+    return await _to_pay(act)
+
+
+@request
+async def send_eth(act: Act) -> Values:
+    return await _to_pay(act)
+
+
+@request
+async def estimate_gas(act: Act) -> Request:
+    return Request(query=await _to_pay(act))
+
+
+@request
+async def approve_payment(act: Act) -> Values:
+    return {"reason": "Agreed"}
+
+
+@request
+async def tell_payment_hash(act: Act) -> Values:
+    return {"hash": "0x" + secrets.token_hex(32)}
+
+
+@request
+async def set_wallet_monitoring(act: Act) -> Values:
+    return {"wallet_id": await KINDS["wallet"](act.house, act.org_id, act.person), "enabled": False}
 
 
 # ---- books

@@ -15,15 +15,20 @@ from crypto_api.employees.types import EmployeeStatus
 from crypto_api.identity.documents import EthereumAccount, Passkey, Session
 from crypto_api.identity.passkeys import relying_party
 from crypto_api.identity.rules import hash_token
-from crypto_api.kit.ethereum import checksummed
 from crypto_api.inbox import service as inbox
 from crypto_api.inbox.types import Finding, ItemKind
+from crypto_api.kit.ethereum import checksummed
 from crypto_api.kit.ids import new_id, new_token
 from crypto_api.ledger import service as ledger
 from crypto_api.ledger.documents import Account as LedgerAccount
 from crypto_api.ledger.types import AccountCode, AccountType, EntryDraft, Line, Source, SourceKind
 from crypto_api.organizations.documents import Company, Invitation
 from crypto_api.organizations.types import Permission, Role
+from crypto_api.payments.documents import Payment, SenderLane
+from crypto_api.payments.rules import transfer_call
+from crypto_api.payments.typed_data import digest
+from crypto_api.payments.types import Origin, PaymentKind, PaymentState
+from crypto_api.payments.types import Way as PayWay
 from crypto_api.tasks.documents import Task
 from crypto_api.tasks.types import TaskStatus
 from crypto_api.wallets.documents import Wallet, WalletType
@@ -94,6 +99,11 @@ async def transaction(house: House, org_id: str, owner: Person) -> str:
     row = stored_transaction(org_id, await wallet(house, org_id, owner), number=int(random_address(), 16) % 10**9)
     await row.insert()
     return row.id
+
+
+async def transaction_hash(house: House, org_id: str, owner: Person) -> str:
+    """No node knows it: it is the organisation's alone."""
+    return (await transaction(house, org_id, owner)).rpartition(":")[2]
 
 
 async def account(house: House, org_id: str, owner: Person) -> str:
@@ -283,12 +293,76 @@ async def payee(house: House, org_id: str, owner: Person) -> str:
     return row.id
 
 
+async def payment(house: House, org_id: str, owner: Person) -> str:
+    """Waits for approval; somebody else prepared it. It is worth nothing, so that a MANAGER's word counts."""
+    return (await stored_payment(house, org_id)).id
+
+
+async def draft_payment(house: House, org_id: str, owner: Person) -> str:
+    """From a wallet that has what it takes."""
+    from_address = checksummed(random_address())
+    await house.runtime.rpc["testnet"].call_once("anvil_setBalance", [from_address, hex(10**18)])
+    return (await stored_payment(house, org_id, state=PaymentState.DRAFT, payload_hash=None, from_address=from_address)).id
+
+
+async def sent_payment(house: House, org_id: str, owner: Person) -> str:
+    return (await stored_payment(house, org_id, state=PaymentState.BROADCAST, nonce=0)).id
+
+
+async def wallet_payment(house: House, org_id: str, owner: Person) -> str:
+    """Approved, to be sent by a person's own wallet."""
+    return (await stored_payment(house, org_id, state=PaymentState.APPROVED, way=PayWay.BROWSER)).id
+
+
+async def frozen_payment(house: House, org_id: str, owner: Person) -> str:
+    row = await stored_payment(house, org_id, state=PaymentState.APPROVED)
+    lane = SenderLane(
+        id=f"eip155:{row.chain_id}:{row.from_address}", created_at=house.now, chain_id=row.chain_id, address=row.from_address, frozen_reason="Look."
+    )
+    await lane.insert()
+    return row.id
+
+
+async def stored_payment(house: House, org_id: str, **changes: Any) -> Payment:
+    payee_address = checksummed(random_address())
+    values: dict[str, Any] = {
+        "id": new_id("pay"),
+        "created_at": house.now,
+        "updated_at": house.now,
+        "org_id": org_id,
+        "origin": Origin(kind="manual", id=new_id("man")),
+        "kind": PaymentKind.TRANSFER,
+        "way": PayWay.SIGNER,
+        "network": "testnet",
+        "chain_id": CHAIN_ID,
+        "wallet_id": new_id("wal"),
+        "from_address": checksummed(random_address()),
+        "payee_address": payee_address,
+        "asset": "ETH",
+        "decimals": 18,
+        "raw_amount": "1",
+        "amount": Decimal("0.000000000000000001"),
+        "call": transfer_call(payee_address, 1, None),
+        "value": Decimal(0),
+        "value_currency": "USD",
+        "prepared_by": "usr_preparer",
+        "state": PaymentState.PENDING_APPROVAL,
+        "due_at": None,
+    }
+    row = Payment(**values | changes)
+    if "payload_hash" not in changes:
+        row.payload_hash = digest(row)
+    await row.insert()
+    return row
+
+
 KINDS: dict[str, Factory] = {
     factory.__name__: factory
     for factory in (
         *(organization, wallet, transaction, account, draft_entry, posted_entry, task, user, audit_record, inbox_item),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract),
+        *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )
 }
 PERSONAL = {"own_employee", "employee", "pending_employee", "passkey", "ethereum_account", "session", "my_invitation"}

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, StringConstraints
 
 from crypto_api.flows.prepare_payment import NewPayment
 from crypto_api.flows.read_payments import PaymentView
@@ -28,12 +28,6 @@ class PaymentCreate(RequestSchema):
     network: Word | None = Field(default=None, examples=["ethereum"], description="That of the wallet when left out.")
     description: Prose = Field(default="", examples=["Invoice 2026-117"])
     draft: bool = Field(default=False, description="Keep it to yourself until it is submitted.")
-
-    @model_validator(mode="after")
-    def _one_payee(self) -> "PaymentCreate":
-        if (self.to is None) == (self.payee_id is None):
-            raise ValueError("give either to or payee_id")
-        return self
 
     def new(self) -> NewPayment:
         return NewPayment(self.wallet_id, self.amount, self.to, self.payee_id, self.asset, self.network, self.description)
