@@ -24,16 +24,18 @@ class Answered:
     raw: str
 
 
-async def call_contract(
-    chain: NodeReader, contract: Contract, wanted: str, arguments: Sequence[Any], *, block: int | None = None, sender: str | None = None
-) -> Answered:
-    """InvalidInput naming the argument, AbiMissing, CallReverted with the contract's reason, AnswerUnreadable; ChainUnavailable."""
+async def function_of(contract: Contract, wanted: str) -> tuple[Abi, Entry]:
+    """AbiMissing; InvalidInput where the ABI has no such function, or more than one of that name."""
     abi = (await contracts.needed_abi(contract)).abi
-    function = function_named(abi, wanted)
+    return abi, function_named(abi, wanted)
+
+
+async def call_contract(
+    chain: NodeReader, contract: Contract, abi: Abi, function: Entry, arguments: Sequence[Any], *, block: int | None = None
+) -> Answered:
+    """InvalidInput naming the argument, CallReverted with the contract's reason, AnswerUnreadable; ChainUnavailable."""
     at = await _block(chain, block)
     call = {"to": contract.address, "data": "0x" + call_data(function, arguments).hex(), "gas": hex(READ_GAS)}
-    if sender is not None:
-        call["from"] = sender
     answer = await _ask(chain, call, at, abi)
     if len(answer) > ANSWER_BYTES_MAX:
         raise AnswerUnreadable(f"The answer has more than {ANSWER_BYTES_MAX:,} bytes.")

@@ -9,14 +9,17 @@ from ninja import Query, Router
 from crypto_api.contracts import service, store
 from crypto_api.contracts.documents import Contract
 from crypto_api.contracts.types import ContractChanges, NewContract
-from crypto_api.flows.call_contract import call_contract
+from crypto_api.flows.call_contract import call_contract, function_of
+from crypto_api.flows.read_payments import payment_view
 from crypto_api.flows.register_contract import chain_of, refresh_contract, register_contract
 from crypto_api.flows.verify_contract import ask_verification
+from crypto_api.flows.write_to_contract import Writing, write_to_contract
 from crypto_api.http.answers import answer
 from crypto_api.http.auth import org_of, principal_of
 from crypto_api.http.etag import expected_versions
 from crypto_api.http.idempotency import idempotent
 from crypto_api.http.paging import page_read, page_request
+from crypto_api.http.payments import desk_of, manual_origin
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.base import PageRead, Word
 from crypto_api.http.schemas.contracts import (
@@ -32,6 +35,7 @@ from crypto_api.http.schemas.contracts import (
     VerificationRead,
     abi_text,
 )
+from crypto_api.http.schemas.payments import PaymentDetailRead
 from crypto_api.http.schemas.system import TaskRead
 from crypto_api.organizations.types import Permission
 from crypto_api.runtime import runtime_of
@@ -118,16 +122,23 @@ async def get_contract_abi(request: HttpRequest, address: str, network: Word | N
     return answer(ContractAbiRead.of(contract, await service.callable_abi(contract)), version=contract.version)
 
 
-@router.post("/contracts/{address}/interact/", response={200: InteractionRead}, summary="Call a function of a contract")
+@router.post("/contracts/{address}/interact/", response={200: InteractionRead, 202: PaymentDetailRead}, summary="Call a function of a contract")
 @requires(Permission.CONTRACTS_READ)
 @idempotent
 async def interact_with_contract(request: HttpRequest, address: str, body: ContractInteract, network: Word | None = None) -> HttpResponse:
     """A function that only reads is executed at one block and answers its values: whole numbers as decimal strings, bytes in hexadecimal, tuples
-    as objects. 409 `call_reverted` tells why the contract refused."""
+    as objects. 409 `call_reverted` tells why the contract refused. One that changes something becomes a payment (202): it needs `payments.prepare`, a
+    step-up (403 `session_not_approved`) and a wallet that sends it."""
     runtime = runtime_of(request.scope)
     contract = await service.named(org_of(request), address, network)
-    found = await call_contract(chain_of(runtime.rpc, contract), contract, body.function, body.arguments, block=body.block)
-    return answer(InteractionRead.of(found))
+    abi, function = await function_of(contract, body.function)
+    if function.reads:
+        found = await call_contract(chain_of(runtime.rpc, contract), contract, abi, function, body.arguments, block=body.block)
+        return answer(InteractionRead.of(found))
+    writing = Writing(body.arguments, body.wallet_id, body.value, body.block)
+    payment = await write_to_contract(desk_of(request), principal_of(request), contract, function, writing, manual_origin(request))
+    view = await payment_view(contract.org_id, payment, runtime.clock.now())
+    return answer(PaymentDetailRead.of(view), status=202, version=payment.version)
 
 
 async def _detail(contract: Contract) -> HttpResponse:

@@ -14,10 +14,11 @@ from crypto_api.contracts.jobs import VerifyContract
 from crypto_api.events.documents import Event
 from crypto_api.flows.verify_contract import _claim, end_abandoned
 from crypto_api.organizations.types import Role
+from crypto_api.payments.documents import Payment
 from crypto_api.runtime import Runtime
 from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
 from tests.factories.contracts import COMPILER, SETTINGS, VAULT_SOURCE, Deployer, artifacts
-from tests.http.conftest import Join, Person
+from tests.http.conftest import PASSWORD, Join, Person
 from workers import contracts as worker
 
 LARGEST = str(2**256 - 1)
@@ -346,6 +347,45 @@ async def test_what_is_not_the_compilers_business_is_refused(ada: Person, deploy
     assert await refused(source="x", contract_name="a b") == "contract_name"
     assert await refused(standard_json=standard | {"sources": {"a.sol": {"urls": ["file:///etc/passwd"]}}}) == "standard_json.sources.a.sol.content"
     assert await refused(standard_json=standard | {"settings": {"modelChecker": {"engine": "all"}}}) == "standard_json.settings.modelChecker"
+
+
+# ---- calls that change something
+
+
+async def call_of(payment: dict[str, Any]) -> tuple[str, str, str]:
+    row = await Payment.find_one({"_id": payment["id"]})
+    assert row is not None
+    return row.call.to, row.call.value_raw, row.call.data
+
+
+async def test_a_call_that_changes_something_becomes_a_payment(ada: Person, join: Join, deployed: Deployer, runtime: Runtime) -> None:
+    address = deployed.made["Oracle"]
+    await register(ada, address, abi=(await artifacts())["Oracle"]["abi"])
+    wallet = {"name": "Ops", "wallet_type": "metamask", "network": "testnet", "address": deployed.account}
+    wallet_id = (await ada.http.post("/api/wallets/", json=wallet)).json()["id"]
+    unconfirmed = await interact(ada, address, "store", LARGEST, wallet_id=wallet_id)
+    assert (unconfirmed.status_code, unconfirmed.json()["code"]) == (403, "session_not_approved")
+    assert (await ada.http.post("/api/auth/confirm-password/", json={"password": PASSWORD})).status_code == 200
+    for more, field in (
+        ({}, "wallet_id"),
+        ({"wallet_id": "wal_0"}, "wallet_id"),
+        ({"wallet_id": wallet_id, "value": "1"}, "value"),
+        ({"wallet_id": wallet_id, "block": 1}, "block"),
+    ):
+        answer = await interact(ada, address, "store", LARGEST, **more)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field), answer.text
+    made = await interact(ada, address, "store", LARGEST, wallet_id=wallet_id)
+    assert made.status_code == 202, made.text
+    payment = made.json()
+    assert (payment["kind"], payment["state"], payment["payee_address"]) == ("call", "PENDING_APPROVAL", address)
+    assert await call_of(payment) == (address, "0", "0x6057361d" + "f" * 64)
+    paid = (await interact(ada, address, "pay", wallet_id=wallet_id, value="0.000000000000000001")).json()
+    assert (await call_of(paid))[1] == "1"
+    auditor = await join("aud", org_id=ada.org_id, role=Role.AUDITOR)
+    refused = await interact(auditor, address, "store", LARGEST, wallet_id=wallet_id)
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+    upgrade = await interact(ada, address, "upgradeToAndCall", address, "0x", wallet_id=wallet_id, value="0")
+    assert (upgrade.status_code, upgrade.json()["code"]) == (409, "would_revert")  # UUPSUnauthorizedCallContext: not through its proxy
 
 
 # ---- who sees what
