@@ -111,6 +111,8 @@ async def test_the_pages_fit_and_change_by_themselves(
     await window.is_live()
     await expect(window.page.locator("#inbox-rows tr")).to_have_count(4)
     await expect(window.page.locator(".rail-count").first).to_have_text("4 open")
+    assert await window.sideways_scroll() <= 0
+    assert await window.grave_findings() == []
     await shoot(window, request, "list")
     item = items[ItemKind.RECONCILIATION_DIFFERENCE]
     wallet, clock = await Wallet.get(item.subject_id), runtime.clock
