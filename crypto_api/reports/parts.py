@@ -27,7 +27,12 @@ class Part:
 
 async def parts_of(runtime: Runtime) -> dict[str, Part]:
     """By name, all asked at the same time."""
-    checks: dict[str, Check] = {"mongodb": partial(_mongodb, runtime), "valkey": partial(_valkey, runtime), "relay": partial(_relay, runtime)}
+    checks: dict[str, Check] = {
+        "mongodb": partial(_mongodb, runtime),
+        "valkey": partial(_valkey, runtime),
+        "relay": partial(_relay, runtime),
+        "signer": partial(_signer, runtime),
+    }
     for slug in runtime.networks:
         checks |= {f"node:{slug}": partial(_node, runtime, slug), f"follower:{slug}": partial(_follower, slug)}
     return dict(zip(checks, await asyncio.gather(*map(_checked, checks.values())), strict=True))
@@ -52,6 +57,12 @@ async def _mongodb(runtime: Runtime) -> str | None:
 
 async def _valkey(runtime: Runtime) -> str | None:
     return "no answer" if await runtime.queue.depth() is None else None
+
+
+async def _signer(runtime: Runtime) -> str | None:
+    """Nothing but payments and new keys waits for it."""
+    await runtime.signer.health()
+    return None
 
 
 async def _node(runtime: Runtime, slug: str) -> str | None:

@@ -1,7 +1,6 @@
 """Django without a database; settings that are documented."""
 
 import re
-from base64 import b64encode
 
 import django
 import pytest
@@ -10,6 +9,7 @@ from django.conf import settings
 
 from crypto_api.config import Config
 from crypto_project.embedded.servers import Configured
+from signer.settings import DeskSettings, VaultSettings
 from tests.architecture.reading import ROOT
 
 WITH_TABLES = {"admin", "auth", "contenttypes", "sessions", "sites"}
@@ -35,7 +35,7 @@ def test_django_has_no_database() -> None:
 
 
 def test_every_setting_is_in_the_example_with_a_sentence_and_nothing_else() -> None:
-    known = {name.upper() for model in (Config, Configured) for name in model.model_fields}
+    known = {name.upper() for model in (Config, Configured, DeskSettings, VaultSettings) for name in model.model_fields}
     found = documented((ROOT / ".env.example").read_text())
     assert set(found) == known
     assert [name for name, comment in found.items() if not comment.endswith(".")] == []
@@ -44,8 +44,9 @@ def test_every_setting_is_in_the_example_with_a_sentence_and_nothing_else() -> N
 def test_the_example_copied_as_it_is_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in documented((ROOT / ".env.example").read_text()):
         monkeypatch.delenv(name, raising=False)
-    keys = {"secret_key": "x" * 32, "master_key": b64encode(bytes(32)).decode()}
-    assert Config(_env_file=ROOT / ".env.example", **keys) == Config(_env_file=None, **keys)  # type: ignore[arg-type]
+    secret = "x" * 32
+    assert Config(_env_file=ROOT / ".env.example", secret_key=secret) == Config(_env_file=None, secret_key=secret)  # type: ignore[arg-type]
+    assert DeskSettings(_env_file=ROOT / ".env.example") == DeskSettings(_env_file=None)
     assert Configured(_env_file=ROOT / ".env.example").mongodb_uri is None
 
 

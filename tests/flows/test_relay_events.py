@@ -144,7 +144,6 @@ async def run_relay(config: Config, faultpoint: str) -> int:
         "MONGODB_DATABASE": config.mongodb_database,
         "REDIS_URL": config.redis_url,
         "SECRET_KEY": config.secret_key.get_secret_value(),
-        "MASTER_KEY": config.master_key.get_secret_value(),
         "COFFER_FAULTPOINT": faultpoint,
     }
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", RELAY, env=env, cwd=Path(__file__).parents[2])

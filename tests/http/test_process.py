@@ -14,7 +14,7 @@ import orjson
 from crypto_project.embedded.ports import free_port
 from crypto_project.embedded.servers import Addresses, EmbeddedServers
 from crypto_project.processes import api_process
-from tests.conftest import TEST_MASTER_KEY, TEST_SECRET_KEY
+from tests.conftest import TEST_SECRET_KEY
 from tests.http.conftest import registration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +29,6 @@ async def process(addresses: Addresses, database: str, log_dir: Path, **env: str
         "REDIS_URL": addresses.redis_url,
         "LOG_DIR": str(log_dir),
         "SECRET_KEY": TEST_SECRET_KEY,
-        "MASTER_KEY": TEST_MASTER_KEY,
         "EMAIL_MOCK_MODE": "true",
     }
     child = await asyncio.create_subprocess_exec(

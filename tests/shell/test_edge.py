@@ -10,7 +10,7 @@ from crypto_api.config import Config
 from crypto_project.head_guard import HEAD_BYTES_MAX, HEADERS_MAX, PARAMETERS_MAX, PATH_BYTES_MAX, QUERY_BYTES_MAX, HeadGuard
 from crypto_project.refusal import HEADERS
 from crypto_project.trusted_proxies import TrustedProxies
-from tests.conftest import TEST_MASTER_KEY, TEST_SECRET_KEY
+from tests.conftest import TEST_SECRET_KEY
 
 TRUSTED = [ip_network("10.0.0.0/8"), ip_network("fd00::/8"), ip_network("127.0.0.1/32")]
 Headers = list[tuple[str, str]]
@@ -95,7 +95,7 @@ async def test_without_trusted_proxies_nobody_is_believed() -> None:
 
 
 def config(**values: Any) -> Config:
-    return Config(_env_file=None, secret_key=TEST_SECRET_KEY, master_key=TEST_MASTER_KEY, **values)  # type: ignore[arg-type, call-arg]
+    return Config(_env_file=None, secret_key=TEST_SECRET_KEY, **values)  # type: ignore[arg-type, call-arg]
 
 
 def test_settings_of_the_edge_are_checked_at_the_start() -> None:

@@ -36,7 +36,7 @@ def run(runtime: Runtime) -> Run:
     config = runtime.config
     env = os.environ | {
         "MONGODB_URI": config.mongodb_uri, "MONGODB_DATABASE": config.mongodb_database, "REDIS_URL": config.redis_url, "LOG_DIR": str(config.log_dir),
-        "SECRET_KEY": TEST_SECRET_KEY, "MASTER_KEY": config.master_key.get_secret_value(), "EMAIL_MOCK_MODE": "true", "SECRET_KEY_PREVIOUS": "",
+        "SECRET_KEY": TEST_SECRET_KEY, "EMAIL_MOCK_MODE": "true", "SECRET_KEY_PREVIOUS": "",
     }  # fmt: skip
 
     async def command(*arguments: str, stdin: str = "", **changed: str) -> subprocess.CompletedProcess[str]:

@@ -68,7 +68,6 @@ def api_process(config: Config, port: int, log_dir: Path) -> Child:
         "MONGODB_DATABASE": config.mongodb_database,
         "REDIS_URL": config.redis_url,
         "SECRET_KEY": config.secret_key.get_secret_value(),
-        "MASTER_KEY": config.master_key.get_secret_value(),
         "LOG_DIR": str(log_dir),
     }
 
