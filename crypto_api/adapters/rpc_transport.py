@@ -21,7 +21,7 @@ RETRY_AFTER_S_MAX = 120.0
 _HEADERS = {"content-type": "application/json"}
 _LIMIT_CODES = {-32005, -32029, 429}  # EIP-1474 "limit exceeded", and what providers use beside it
 _LIMIT_WORDS = ("rate limit", "ratelimit", "too many requests", "request limit", "request rate", "compute units", "throughput", "capacity exceeded")
-_SIZE_CODES = {-32003}  # geth: response too large
+_SIZE_CODES = {-32003}  # geth: response too large; EIP-1474 and anvil: a transaction is rejected, which is said of one call at a time
 _SIZE_WORDS = (
     "batch too large",
     "batch size",
@@ -113,7 +113,7 @@ def _results(content: bytes, count: int, tolerate_reverts: bool) -> list[msgspec
     answers = _parsed(content)
     for answer in answers:
         if answer.error is not None:
-            _raise_limits(answer.error)
+            _raise_limits(answer.error, alone=count == 1)
     by_id = {answer.id: answer for answer in answers}
     if len(answers) != count or len(by_id) != count or any(i not in by_id for i in range(count)):
         if len(answers) == 1 and answers[0].error is not None:  # one refusal for the whole batch
@@ -142,11 +142,11 @@ def _result(answer: _Answer, tolerate_reverts: bool) -> msgspec.Raw:
     )
 
 
-def _raise_limits(error: dict[str, Any]) -> None:
+def _raise_limits(error: dict[str, Any], *, alone: bool = False) -> None:
     code, message = error.get("code"), _message(error).lower()
     if _reverted(code, message):  # a contract may say anything
         return
-    if code in _SIZE_CODES or any(words in message for words in _SIZE_WORDS):
+    if (code in _SIZE_CODES and not alone) or any(words in message for words in _SIZE_WORDS):
         raise BatchTooLarge("it takes fewer calls at once")
     if code in _LIMIT_CODES or any(words in message for words in _LIMIT_WORDS):
         data = error.get("data")
