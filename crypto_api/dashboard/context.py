@@ -49,6 +49,8 @@ _PAGES = (
     ("Treasury", "Networks", "/networks/", "networks", Permission.BLOCKCHAIN_READ),
     ("Treasury", "Inbox", "/inbox/", "inbox", Permission.INBOX_READ),
     ("Payments", "Address book", "/address-book/", "address-book", Permission.ADDRESS_BOOK_READ),
+    ("Payments", "Approvals", "/approvals/", "approvals", Permission.PAYMENTS_READ),
+    ("Payments", "Payments", "/payments/", "payments", Permission.PAYMENTS_READ),
     ("Payments", "Policy", "/payment-policy/", "payment-policy", Permission.POLICIES_READ),
     ("Books", "Journal", "/journal/", "journal", Permission.LEDGER_READ),
     ("Books", "Trial balance", "/trial-balance/", "trial-balance", Permission.LEDGER_READ),

@@ -1,0 +1,25 @@
+"""What the pages of payments share."""
+
+from crypto_api.adapters.payment_chain import PaymentNode
+from crypto_api.adapters.price_feed import ChainFeedReader
+from crypto_api.dashboard.access import Visit
+from crypto_api.flows.prepare_payment import PaymentDesk
+from crypto_api.flows.price_at import Prices
+from crypto_api.flows.step_up import is_approved_for_keys
+
+
+def desk_of(visit: Visit) -> PaymentDesk:
+    runtime = visit.runtime
+    return PaymentDesk(
+        uow=runtime.uow,
+        clock=runtime.clock,
+        networks=runtime.networks,
+        nodes={slug: PaymentNode(rpc) for slug, rpc in runtime.rpc.items()},
+        prices=Prices(runtime.networks, ChainFeedReader(runtime.rpc)),
+        jobs=runtime.queue,
+    )
+
+
+async def has_confirmed(visit: Visit) -> bool:
+    """Whether this session may use keys now, without being asked once more."""
+    return await is_approved_for_keys(visit.principal.session_id, visit.org_id, visit.runtime.clock.now())

@@ -1,0 +1,100 @@
+// A payment and the person's own Ethereum wallet (EIP-1193, found by EIP-6963): it sends the payment, or signs an approval (EIP-712).
+// What is sent or signed comes from the server each time; the hash or signature goes back there, and the server and the chain decide.
+(() => {
+  "use strict";
+  class Refused extends Error {} // its message is for the person
+
+  const find = (name) => document.querySelector(`[data-${name}]`);
+  const wallets = new Map(); // EIP-6963: uuid → provider
+  addEventListener("eip6963:announceProvider", (event) => wallets.set(event.detail.info.uuid, event.detail.provider));
+  dispatchEvent(new Event("eip6963:requestProvider"));
+
+  const problem = (text) => {
+    const box = find("wallet-problem");
+    box.hidden = !text;
+    find("wallet-problem-text").textContent = text;
+    if (text) box.focus();
+  };
+  const state = (text) => { find("wallet-state").textContent = text; };
+
+  const ask = async (path, body) => {
+    let answer;
+    try {
+      answer = await fetch(path, body && {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "X-CSRFToken": document.querySelector("[name=csrfmiddlewaretoken]").value },
+        body: JSON.stringify(body),
+      });
+    } catch { throw new Refused("The server did not answer. Check the connection and try again."); }
+    const told = await answer.json().catch(() => ({ problem: "This page was open for too long. Load it again." }));
+    if (told.problem) throw new Refused(told.problem);
+    return told;
+  };
+
+  // Every wallet that is there is asked for its accounts until one has the address; without an address, the first one.
+  const asked = async (provider, method, params) => {
+    try { return await provider.request({ method, params }); } catch (error) {
+      if (error?.code === 4001) throw new Refused("You refused in your wallet, so nothing happened.");
+      if (error?.code === -32002) throw new Refused("Your wallet is asking already. Open it and answer there.");
+      if (error?.code === 4100 || error?.code === 4900 || error?.code === 4901) throw new Refused("Your wallet is locked or not connected. Unlock it and try again.");
+      throw new Refused("Your wallet could not do that. Open it, see what it says, and try again.");
+    }
+  };
+  const opened = async (address) => {
+    dispatchEvent(new Event("eip6963:requestProvider"));
+    const found = wallets.size ? [...wallets.values()] : window.ethereum ? [window.ethereum] : [];
+    if (!found.length) throw new Refused("No Ethereum wallet was found in this browser. Install or unlock one, and load the page again.");
+    state("Your wallet asks which account.");
+    for (const provider of found) {
+      const accounts = await asked(provider, "eth_requestAccounts");
+      const account = address ? accounts.find((one) => one.toLowerCase() === address.toLowerCase()) : accounts[0];
+      if (account) return { provider, account };
+    }
+    throw new Refused(address ? `Your wallet does not show the account ${address}. Choose it there and try again.` : "Your wallet gave no account.");
+  };
+  const onChain = async (provider, chainId) => {
+    if (Number(await asked(provider, "eth_chainId")) === Number(chainId)) return;
+    state("Your wallet asks to change the network.");
+    await asked(provider, "wallet_switchEthereumChain", [{ chainId }]);
+    if (Number(await asked(provider, "eth_chainId")) !== Number(chainId)) throw new Refused("Your wallet is on another network.");
+  };
+
+  const send = async (button) => {
+    const { transaction } = await ask(button.dataset.walletSend);
+    const { provider, account } = await opened(transaction.from);
+    await onChain(provider, transaction.chainId);
+    state("Your wallet shows the payment. Compare the address there.");
+    const hash = await asked(provider, "eth_sendTransaction", [{ ...transaction, from: account }]);
+    state(`Sent as ${hash}.`);
+    let told;
+    try { told = await ask(button.dataset.walletSent, { hash }); } catch (error) {
+      throw new Refused(`It was sent as ${hash}, but the server could not be told: ${error.message} Tell it below, under “I sent it already”. Do not send it again.`);
+    }
+    location.assign(told.location);
+  };
+
+  const sign = async (button) => {
+    const form = button.closest("form");
+    const { typed_data: typed } = await ask(button.dataset.walletSign);
+    const { provider, account } = await opened("");
+    await onChain(provider, `0x${Number(typed.domain.chainId).toString(16)}`);
+    state("Your wallet shows what you approve.");
+    form.elements.signature.value = await asked(provider, "eth_signTypedData_v4", [account, JSON.stringify(typed)]);
+    form.submit();
+  };
+
+  let busy = false; // one thing at a time
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-wallet-send], [data-wallet-sign]");
+    if (!button) return;
+    event.preventDefault();
+    if (busy) return;
+    busy = true;
+    problem("");
+    try { await (button.dataset.walletSend ? send(button) : sign(button)); } catch (error) {
+      state("");
+      problem(error instanceof Refused ? error.message : "Something went wrong on this page. Load it again.");
+      if (!(error instanceof Refused)) throw error;
+    } finally { busy = false; }
+  });
+})();

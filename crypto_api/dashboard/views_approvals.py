@@ -1,0 +1,38 @@
+"""What needs the person who looks: payments to approve or send, addresses to verify, a policy to confirm."""
+
+from django.http import HttpResponse
+
+from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.views_payments import payment_rows
+from crypto_api.organizations.types import Permission
+from crypto_api.reports import needs, people
+
+
+@page(Permission.PAYMENTS_READ)
+async def queue_page(visit: Visit) -> HttpResponse:
+    return visit.render("payments/approvals.html", await _values(visit))
+
+
+@page(Permission.PAYMENTS_READ)
+async def queue_fragment(visit: Visit) -> HttpResponse:
+    return visit.render("payments/approvals_body.html", await _values(visit))
+
+
+@page(Permission.PAYMENTS_READ)
+async def count_fragment(visit: Visit) -> HttpResponse:
+    """The badge beside the menu."""
+    return visit.render("payments/badge.html", {"waiting": await needs.count_of(visit.principal, visit.org_id)})
+
+
+async def _values(visit: Visit) -> dict[str, object]:
+    found = await needs.needs_of(visit.principal, visit.org_id)
+    proposer = found.policy.proposal.proposed_by if found.policy is not None and found.policy.proposal is not None else ""
+    named = await people.names_of({row.address_changed_by for row in found.payees} | ({proposer} if proposer else set()))
+    return {
+        "found": found,
+        "approvals": await payment_rows(found.approvals),
+        "wallet": await payment_rows(found.wallet),
+        "stopped": await payment_rows(found.stopped),
+        "payees": [(row, named.get(row.address_changed_by, "somebody")) for row in found.payees],
+        "proposer": named.get(proposer, "somebody"),
+    }

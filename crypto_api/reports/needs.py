@@ -1,0 +1,69 @@
+"""What waits for one person: payments to approve, addresses to verify, a policy to confirm. Reads across slices, changes nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from crypto_api.address_book.documents import Payee
+from crypto_api.address_book.types import PayeeState
+from crypto_api.organizations.types import Permission, Principal
+from crypto_api.payments.documents import Payment
+from crypto_api.payments.types import Hold, PaymentState, Way
+from crypto_api.policies.documents import OrganizationPolicy
+
+SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Oldest first, at most `SHOWN` of each."""
+
+    approvals: list[Payment]
+    wallet: list[Payment]  # to be sent by the person's own wallet
+    stopped: list[Payment]  # which nothing but a person sets going again
+    payees: list[Payee]
+    policy: OrganizationPolicy | None
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.approvals or self.wallet or self.stopped or self.payees or self.policy)
+
+
+async def count_of(principal: Principal, org_id: str) -> int:
+    """For the badge beside the menu."""
+    counts = [await Payment.find(where).count() for where in _payments(principal, org_id)]
+    if principal.may(Permission.ADDRESS_BOOK_VERIFY):
+        counts.append(await Payee.find(_payees(principal, org_id)).count())
+    if principal.may(Permission.POLICIES_WRITE):
+        counts.append(await OrganizationPolicy.find(_policy(principal, org_id)).count())
+    return sum(counts)
+
+
+async def needs_of(principal: Principal, org_id: str) -> Needs:
+    approvals, wallet, stopped = [await Payment.find(where, limit=SHOWN).sort("+_id").to_list() for where in _payments(principal, org_id)]
+    verifies, decides = principal.may(Permission.ADDRESS_BOOK_VERIFY), principal.may(Permission.POLICIES_WRITE)
+    return Needs(
+        approvals=approvals,
+        wallet=wallet,
+        stopped=stopped,
+        payees=await Payee.find(_payees(principal, org_id), limit=SHOWN).sort("+_id").to_list() if verifies else [],
+        policy=await OrganizationPolicy.find_one(_policy(principal, org_id)) if decides else None,
+    )
+
+
+def _payments(principal: Principal, org_id: str) -> list[dict[str, Any]]:
+    """To approve, to send from an own wallet, stopped; a right that is missing finds nothing."""
+    nobody = {"$in": list[str]()}
+    approves, prepares = principal.may(Permission.PAYMENTS_APPROVE), principal.may(Permission.PAYMENTS_PREPARE)
+    others = {"$ne": principal.user_id} if approves else nobody
+    waiting = {"state": PaymentState.PENDING_APPROVAL, "prepared_by": others, "approvals.user_id": {"$ne": principal.user_id}}
+    own = {"state": PaymentState.APPROVED, "way": Way.BROWSER, "hash": None, "prepared_by": principal.user_id if prepares else nobody}
+    stuck = {"holds": {"$in": [Hold.NEEDS_HUMAN, Hold.SENDER_FROZEN]}, "ended_at": None, **({} if approves else {"_id": nobody})}
+    return [{"org_id": org_id, **where} for where in (waiting, own, stuck)]
+
+
+def _payees(principal: Principal, org_id: str) -> dict[str, Any]:
+    return {"org_id": org_id, "state": PayeeState.UNVERIFIED, "address_changed_by": {"$ne": principal.user_id}}
+
+
+def _policy(principal: Principal, org_id: str) -> dict[str, Any]:
+    return {"_id": org_id, "org_id": org_id, "proposal": {"$ne": None}, "proposal.proposed_by": {"$ne": principal.user_id}}
