@@ -1,6 +1,7 @@
 """Internal transfers from traces: both dialects tell the same, on a real node; what nobody can tell is not nothing."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -27,6 +28,15 @@ def frame(kind: str = "CALL", value: int = 0, calls: Sequence[object] = (), send
 def flat(path: list[int], value: int, kind: str = "call", **more: Any) -> dict[str, object]:
     action = {"from": A, "to": B, "value": hex(value), "callType": "call"} | more.pop("action", {})
     return {"type": kind, "traceAddress": path, "action": action} | more
+
+
+@pytest.fixture
+def ordinary_depth() -> Iterator[None]:
+    """Python's own limit: test tools raise it."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000)
+    yield
+    sys.setrecursionlimit(before)
 
 
 class Node:
@@ -117,9 +127,9 @@ async def test_a_trace_that_is_refused_or_none_is_not_no_transfer(answer: object
     assert await read(Node(debug_traceTransaction=answer)) is None
 
 
-async def test_a_tree_of_calls_deeper_than_a_decoder_goes_does_not_stop_the_reader() -> None:
+async def test_a_tree_of_calls_deeper_than_a_decoder_goes_does_not_stop_the_reader(ordinary_depth: None) -> None:
     before, after = orjson.dumps(frame(calls=["@"])).decode().split('"@"')
-    raw = msgspec.Raw((before * 5_000 + orjson.dumps(frame(value=1)).decode() + after * 5_000).encode())
+    raw = msgspec.Raw((before * 1_024 + orjson.dumps(frame(value=1)).decode() + after * 1_024).encode())
 
     async def ask(calls: Sequence[object]) -> list[msgspec.Raw]:
         return [raw] * len(calls)
