@@ -2,9 +2,11 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from beanie import SortDirection
+from bson.decimal128 import Decimal128
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
@@ -83,7 +85,7 @@ async def change(session: Session, org_id: str, payment_id: str, version: int, c
     """Compare-and-set on `version`: None when it is another by now."""
     row: Row | None = await Payment.get_pymongo_collection().find_one_and_update(
         {"_id": payment_id, "org_id": org_id, "version": version},
-        {"$set": changes, "$inc": {"version": 1}},
+        {"$set": {name: Decimal128(value) if isinstance(value, Decimal) else value for name, value in changes.items()}, "$inc": {"version": 1}},
         return_document=ReturnDocument.AFTER,
         session=session,
     )
