@@ -39,9 +39,9 @@ async def believe_by_balance(network: NetworkConfig, facts: TokenFacts, now: dat
         symbol=facts.symbol,
         name=facts.name,
         decimals=facts.decimals,
+        by_balance=True,
     )
     await store.pin_token(row)
-    await store.set_by_balance(row.id)
 
 
 def listed_assets(network: NetworkConfig) -> list[ChainAsset]:

@@ -107,14 +107,11 @@ async def tokens_by_id(network: str, ids: Iterable[str]) -> list[TokenContract]:
 
 
 async def pin_token(row: TokenContract) -> None:
-    """The first facts read stay: a contract that changes its name later changes nothing here."""
+    """The first facts read stay: a contract that changes its name later changes nothing here. What is said against its logs stays as well."""
     fields = row.model_dump(by_alias=True)
-    key = fields.pop("_id")
-    await TokenContract.get_pymongo_collection().update_one({"_id": key}, {"$setOnInsert": fields}, upsert=True)
-
-
-async def set_by_balance(token_id: str) -> None:
-    await TokenContract.get_pymongo_collection().update_one({"_id": token_id}, {"$set": {"by_balance": True}})
+    key, against = fields.pop("_id"), {"by_balance": fields.pop("by_balance")}
+    change = {"$setOnInsert": fields, "$set": against} if row.by_balance else {"$setOnInsert": fields | against}
+    await TokenContract.get_pymongo_collection().update_one({"_id": key}, change, upsert=True)
 
 
 async def put_providers(network: str, reports: Sequence[ProviderHealth], now: datetime) -> None:
