@@ -46,6 +46,7 @@ _PAGES = (
     ("Treasury", "Overview", "/", "overview", Permission.DASHBOARD_READ),
     ("Treasury", "Transactions", "/transactions/", "transactions", Permission.TRANSACTIONS_READ),
     ("Treasury", "Wallets", "/wallets/", "wallets", Permission.WALLETS_READ),
+    ("Treasury", "Contracts", "/contracts/", "contracts", Permission.CONTRACTS_READ),
     ("Treasury", "Networks", "/networks/", "networks", Permission.BLOCKCHAIN_READ),
     ("Treasury", "Inbox", "/inbox/", "inbox", Permission.INBOX_READ),
     ("Payments", "Address book", "/address-book/", "address-book", Permission.ADDRESS_BOOK_READ),

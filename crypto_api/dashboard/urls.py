@@ -3,6 +3,7 @@
 from django.urls import path
 
 from crypto_api.dashboard import (
+    urls_contracts,
     urls_organization,
     urls_payments,
     urls_person,
@@ -48,5 +49,6 @@ urlpatterns = [
     path("fragments/journal/", views_journal.rows_fragment, name="journal-fragment"),
     path("fragments/trial-balance/", views_journal.trial_balance_fragment, name="trial-balance-fragment"),
     *urls_payments.pages,
+    *urls_contracts.pages,
     *urls_organization.pages,
 ]

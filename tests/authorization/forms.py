@@ -17,6 +17,21 @@ def form(name: str) -> Callable[[Filler], Filler]:
     return put
 
 
+@form("contract-register")
+async def register_contract(house: House, org_id: str, person: Person) -> Form:
+    return {"name": "Vesting", "network": "testnet", "address": random_address()}
+
+
+@form("contract-edit")
+async def rename_contract(house: House, org_id: str, person: Person) -> Form:
+    return {"name": "Vesting of the founders"}
+
+
+@form("contract-call")
+async def ask_contract(house: House, org_id: str, person: Person) -> Form:
+    return {"function": "total()"}
+
+
 @form("wallet-add")
 async def add_wallet(house: House, org_id: str, person: Person) -> Form:
     return {"name": "Operations", "wallet_type": "watch", "network": "testnet", "address": random_address(), "monitoring_enabled": "on"}

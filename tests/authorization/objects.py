@@ -95,6 +95,13 @@ async def contract(house: House, org_id: str, owner: Person) -> str:
     return address
 
 
+async def contract_id(house: House, org_id: str, owner: Person) -> str:
+    from crypto_api.contracts import store
+
+    (row,) = await store.by_address(org_id, await contract(house, org_id, owner))
+    return row.id
+
+
 async def transaction(house: House, org_id: str, owner: Person) -> str:
     row = stored_transaction(org_id, await wallet(house, org_id, owner), number=int(random_address(), 16) % 10**9)
     await row.insert()
@@ -361,7 +368,7 @@ KINDS: dict[str, Factory] = {
     for factory in (
         *(organization, wallet, transaction, account, draft_entry, posted_entry, task, user, audit_record, inbox_item),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
-        *(role, invitation, my_invitation, company, payee, contract),
+        *(role, invitation, my_invitation, company, payee, contract, contract_id),
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )
 }

@@ -16,61 +16,19 @@ from crypto_api.flows.verify_contract import _claim, end_abandoned
 from crypto_api.organizations.types import Role
 from crypto_api.payments.documents import Payment
 from crypto_api.runtime import Runtime
-from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
-from tests.factories.contracts import COMPILER, SETTINGS, VAULT_SOURCE, Deployer, artifacts
+from tests.factories.contracts import COMPILER, SETTINGS, VAULT_SOURCE, Deployer, artifacts, contract_node
 from tests.http.conftest import PASSWORD, Join, Person
 from workers import contracts as worker
 
 LARGEST = str(2**256 - 1)
-BEGIN, ROOM = bytes.fromhex("1bce6ff3"), bytes.fromhex("3433523e")  # proxies want to be initialised by a call
 OWNER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 PROXY_OPTIONS = {"compiler_version": COMPILER, "settings": {"optimizer": True, "runs": 200, "evm_version": "cancun"}}
 
 
 @pytest.fixture(scope="module")
 async def deployed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployer]:
-    """A node that mines by itself, with everything deployed."""
-    folder = tmp_path_factory.mktemp("contracts")
-    child, port = chain_node(folder, folder, ChainNodeOptions(keep=False))
-    await child.start()
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as http:
-        account = (await http.post("", json={"jsonrpc": "2.0", "id": 1, "method": "eth_accounts", "params": []})).json()["result"][0]
-        node = Deployer(http, account)
-        await _deploy(node)
+    async with contract_node(tmp_path_factory.mktemp("contracts")) as node:
         yield node
-    await child.stop()
-
-
-async def _deploy(node: Deployer) -> None:
-    oracle = await node.deploy("Oracle")
-    await node.deploy("OracleTwo")
-    await node.deploy("ERC1967Proxy", "address,bytes", oracle, BEGIN, as_="uups")
-    await node.deploy("TransparentUpgradeableProxy", "address,address,bytes", oracle, node.account, BEGIN, as_="transparent")
-    beacon = await node.deploy("UpgradeableBeacon", "address,address", oracle, node.account, as_="beacon")
-    await node.deploy("BeaconProxy", "address,bytes", beacon, BEGIN, as_="beacon proxy")
-    cloner = await node.deploy("Cloner")
-    node.made["clone"] = _made(await node.send(cloner, _call("plain(address)", oracle)))
-    node.made["clone with arguments"] = _made(await node.send(cloner, _call("withArguments(address)", oracle)))
-    node.made["clone of a proxy"] = _made(await node.send(cloner, _call("plain(address)", node.made["uups"])))
-    node.made["clone of nothing"] = _made(await node.send(cloner, _call("plain(address)", "0x" + "ee" * 20)))
-    for name in ("Items", "Sets", "Liar", "Loop"):
-        await node.deploy(name)
-    sums = await node.deploy("Sums")
-    await node.deploy("Ledger", libraries={"Sums": sums})
-    await node.deploy("Vault", "address,uint256,string", OWNER, 10**60, "Nest egg")
-    node.made["vault in uups"] = await node.deploy("ERC1967Proxy", "address,bytes", node.made["Vault"], ROOM, as_="vault in uups")
-
-
-def _call(signature: str, address: str) -> str:
-    from eth_utils.crypto import keccak
-
-    return "0x" + keccak(text=signature)[:4].hex() + address[2:].lower().rjust(64, "0")
-
-
-def _made(receipt: dict[str, Any]) -> str:
-    from eth_utils.address import to_checksum_address
-
-    return str(to_checksum_address("0x" + receipt["logs"][0]["data"][-40:]))
 
 
 @pytest.fixture

@@ -103,6 +103,11 @@ def capped(value: str, length: int = NAME_LENGTH_MAX) -> str:
     return clean if len(clean) <= length else clean[: length - 1] + "…"
 
 
+def inert_lines(value: str) -> str:
+    """Untrusted text on several lines: marks that turn or hide text stand as their codes, so that nothing looks like something else."""
+    return "".join(mark if mark == "\n" or mark.isprintable() else " " if mark == "\t" else f"⟨U+{ord(mark):04X}⟩" for mark in value[:100_000])
+
+
 def when(moment: datetime | None, zone: ZoneInfo) -> SafeString | str:
     """`21 Nov 14:03:07` in the reader's zone, the full UTC time behind it."""
     return _time(moment, zone, "%-d %b %H:%M:%S")
@@ -183,6 +188,7 @@ for _filter in (
     asset_name,
     unlisted,
     capped,
+    inert_lines,
     when,
     when_long,
     when_day,
