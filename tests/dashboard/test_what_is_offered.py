@@ -67,6 +67,6 @@ async def test_an_operator_who_only_looks_is_offered_no_suspension(
     desk = await sits("root.operator")
     for path in ("/platform/organizations/", "/platform/users/"):
         assert "Yes, suspend it" in await desk.text(path), path
-    monkeypatch.setitem(PERMISSIONS, Role.PLATFORM_ADMIN, frozenset({Permission.PLATFORM_READ}))  # type: ignore[arg-type]
+    monkeypatch.setitem(PERMISSIONS, Role.PLATFORM_ADMIN, frozenset({Permission.PLATFORM_READ}))
     for path in ("/platform/organizations/", "/platform/users/"):
         assert "Yes, suspend it" not in await desk.text(path), path

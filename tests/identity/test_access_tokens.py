@@ -6,7 +6,7 @@ import hmac
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
@@ -298,3 +298,10 @@ async def test_a_lost_secret_key_makes_a_new_signing_key_and_no_fault(runtime: R
     assert (await stranger.read(await stranger.issue(USER, SESSION, now), now)).user_id == USER
     with pytest.raises(InvalidToken):
         await stranger.read(old, now)
+
+
+def test_a_token_has_one_spelling_before_any_library_looks_at_it() -> None:
+    ours = access_tokens.issue(Signer("key_a", b"k" * 32), USER, SESSION, datetime.now(UTC))
+    assert access_tokens.kid_of(ours) == "key_a"
+    with pytest.raises(InvalidToken):
+        access_tokens.kid_of(_with_spare_bits(ours))

@@ -21,7 +21,7 @@ from crypto_api.flows.register_passkey import begin_passkey
 from crypto_api.flows.second_factor import ways_in
 from crypto_api.flows.set_password import change_password
 from crypto_api.flows.switch_organization import enter
-from crypto_api.http import auth, journal_entries, ledger, organizations, profile
+from crypto_api.http import auth, journal_entries, ledger, organizations, payment_policy, profile
 from crypto_api.http.auth import door_of, org_of
 from crypto_api.identity import service as identity
 from crypto_api.identity.documents import OneTimePurpose, OneTimeToken, Session, User
@@ -209,6 +209,7 @@ REQUESTS: list[tuple[ModuleType, str, str, str, str, dict[str, Any] | None, tupl
     (organizations, "identities", "user", "POST", "/api/auth/switch-organization/", {"organization_id": "ORG"}, (401, "unauthenticated")),
     (organizations, "store", "membership", "PUT", "/api/organizations/ORG/", {"name": "New name"}, (404, "not_found")),
     (ledger, "organizations", "get", "GET", "/api/ledger/trial-balance/", None, (404, "not_found")),
+    (payment_policy, "organizations", "get", "GET", "/api/payment-policy/", None, (404, "not_found")),
     (journal_entries, "organizations", "get", "POST", "/api/journal-entries/je_none/reverse/", {"reason": "It was wrong."}, (404, "not_found")),
 ]
 
@@ -229,4 +230,4 @@ def _named(body: dict[str, Any] | None, org_id: str) -> dict[str, Any] | None:
 def test_without_an_organisation_nothing_is_read_of_one() -> None:
     nowhere = Principal("usr_ada", None, None, GRANTABLE, "ses_ada", datetime.max.replace(tzinfo=UTC))
     with pytest.raises(PermissionDenied):
-        org_of(SimpleNamespace(auth=nowhere))  # type: ignore[arg-type]
+        org_of(SimpleNamespace(auth=nowhere))

@@ -21,7 +21,6 @@ from typing import Any
 
 from tests.mutants import run
 from tests.mutants.batches import try_together
-from tests.mutants.equivalent import reason_of
 from tests.mutants.generate import Mutant, mutants
 from tests.mutants.run import Verdict
 
@@ -47,8 +46,7 @@ def main() -> int:
         if not verdict.killed:
             print(f"LIVED {verdict.mutant.name} ({verdict.by})")
     if options.report:
-        equivalent = [mutant for mutant in mutants() if reason_of(mutant) is not None]
-        options.report.write_text(report(verdicts, equivalent, datetime.now(UTC).date()))
+        options.report.write_text(report(verdicts, datetime.now(UTC).date()))
     return 0 if killed == len(verdicts) else 1
 
 
@@ -58,7 +56,7 @@ def _all(options: argparse.Namespace) -> list[Verdict]:
         chosen = [
             mutant
             for number, mutant in enumerate(mutants(folder))
-            if (not options.only or number in options.only) and (not options.area or mutant.area in options.area) and reason_of(mutant) is None
+            if (not options.only or number in options.only) and (not options.area or mutant.area in options.area)
         ]
         kept = Kept(options.known)
         known = [verdict for mutant in chosen if (verdict := kept.found(mutant))]
@@ -70,8 +68,9 @@ def _all(options: argparse.Namespace) -> list[Verdict]:
             together = try_together(left, folder, environment)
             for verdict in together:
                 kept.add(verdict)
-            left = [mutant for mutant in left if mutant not in {verdict.mutant for verdict in together}]
-            return known + together + _in_stages(left, folder, environment, kept)
+            found = [verdict for verdict in together if verdict.killed]
+            left = [mutant for mutant in left if mutant not in {verdict.mutant for verdict in found}]
+            return known + found + _in_stages(left, folder, environment, kept)
 
 
 def _in_stages(left: list[Mutant], folder: Path, environment: dict[str, str], kept: "Kept") -> list[Verdict]:
@@ -166,27 +165,25 @@ HEAD = """# Mutants of the walls
 
 Each mutant takes one wall away: an organisation that drops out of a query, a guard that is left off an operation, page or console, a check that
 lets everybody through, a session or secret that counts although it has ended. It is found when a test fails with it and passes without it.
-`python -m tests.mutants --report docs/security-mutants.md` tries all of them, in a copy of the tree, and writes this page; a few are tried by
-`tests/mutants/test_sample.py` every time.
+`python -m tests.mutants --known FILE --report docs/security-mutants.md` tries all of them, in a copy of the tree, keeps what it found out in
+files named after FILE, and writes this page; a few are tried by `tests/mutants/test_sample.py` every time.
 """
 AREAS = {"query": "conditions of queries", "access": "guards of operations, pages and consoles", "check": "checks and decisions"}
 STAGES = ("the matrix of roles and operations", "tests of the API and of people, organisations, employees", "all other tests")
 
 
-def report(verdicts: list[Verdict], equivalent: Sequence[Mutant], day: date) -> str:
+def report(verdicts: list[Verdict], day: date) -> str:
     counted = Counter((verdict.mutant.area, verdict.stage if verdict.killed else 0) for verdict in verdicts)
-    spared = Counter(mutant.area for mutant in equivalent)
-    rows = [HEAD, f"Tried on {day:%d %B %Y}. What lives through one set of tests is tried against the next.", ""]
+    folders = ", ".join(f"`{name}`" for name in sorted({verdict.mutant.file.split("/")[1] for verdict in verdicts}))
+    rows = [HEAD, f"Tried on {day:%d %B %Y}, in {folders}.", "What lives through one set of tests is tried against the next.", ""]
     rows += [
-        f"| what is taken away | mutants | {' | '.join(f'found by {stage}' for stage in STAGES)} | not found | cannot be found |",
-        "|---" * 7 + "|",
+        f"| what is taken away | mutants | {' | '.join(f'found by {stage}' for stage in STAGES)} | not found |",
+        "|---" * 6 + "|",
     ]
     for areas, name in [*(((area,), name) for area, name in AREAS.items()), (tuple(AREAS), "together")]:
         figures = [sum(counted[area, stage] for area in areas) for stage in (*range(1, len(STAGES) + 1), 0)]
-        cannot = sum(spared[area] for area in areas)
-        rows.append(f"| {name} | {sum(figures) + cannot} | {' | '.join(map(str, figures))} | {cannot} |")
-    rows += ["", "## Not found", "", *(_not_found(verdicts) or ["None."]), "", "## Cannot be found, and why", "", *(_cannot(equivalent) or ["None."])]
-    rows += ["", "## Tried", "", "| file | mutant | functions |", "|---|---|---|"]
+        rows.append(f"| {name} | {sum(figures)} | {' | '.join(map(str, figures))} |")
+    rows += ["", "## Not found", "", *(_not_found(verdicts) or ["None."]), "", "## Tried", "", "| file | mutant | functions |", "|---|---|---|"]
     grouped: dict[tuple[str, str], Counter[str]] = {}
     for verdict in verdicts:
         mutant = verdict.mutant
@@ -200,10 +197,6 @@ def report(verdicts: list[Verdict], equivalent: Sequence[Mutant], day: date) -> 
 
 def _not_found(verdicts: list[Verdict]) -> list[str]:
     return [f"- `{row.mutant.file}` {row.mutant.function}, {row.mutant.what}: {row.by}" for row in verdicts if not row.killed]
-
-
-def _cannot(equivalent: Sequence[Mutant]) -> list[str]:
-    return [f"- `{mutant.file}` {mutant.function}, {mutant.what}: {reason_of(mutant)}" for mutant in equivalent]
 
 
 if __name__ == "__main__":

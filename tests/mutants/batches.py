@@ -17,14 +17,17 @@ _FAILED = re.compile(r"^FAILED (\S+)", re.MULTILINE)
 
 
 def try_together(chosen: list[Mutant], folder: Path, environment: dict[str, str]) -> list[Verdict]:
-    """Those of operations and pages; the others are for one at a time."""
+    """Those of operations and pages; those of consoles one after another, since they stand in a class and not in a function. The others are for
+    the stages."""
     tests = _tests_of(folder)
     groups: dict[str, list[Mutant]] = defaultdict(list)
     verdicts = []
     for mutant in chosen:
-        if mutant.area != "access" or "/sockets/" in mutant.file:
+        if mutant.area != "access":
             continue
-        if mutant.what == STOPS_THE_START:
+        if "/sockets/" in mutant.file:
+            verdicts.append(_try_console(mutant, folder, environment))
+        elif mutant.what == STOPS_THE_START:
             groups[STOPS_THE_START].append(mutant)
         elif tests.get((mutant.file, mutant.function)):
             groups[mutant.what].append(mutant)
@@ -60,6 +63,16 @@ def _try_group(what: str, group: list[Mutant], tests: dict[tuple[str, str], list
     print(f"{len(group)} {what}: {sum(row.killed for row in verdicts)} killed, {time.monotonic() - began:.0f} s together")
     sys.stdout.flush()
     return verdicts
+
+
+def _try_console(mutant: Mutant, folder: Path, environment: dict[str, str]) -> Verdict:
+    began = time.monotonic()
+    changed = _applied([mutant], folder)
+    _, output = pytest_in(folder, ["tests/authorization/test_consoles.py"], environment, timeout_s=1_200)
+    _restored(changed, folder)
+    by = next(iter(_FAILED.findall(output)), "")
+    print(f"{mutant.name}: {by or output[-300:]}", flush=True)
+    return Verdict(mutant, bool(by), time.monotonic() - began, by or "every console passed its cells")
 
 
 def _applied(group: list[Mutant], folder: Path) -> dict[str, bytes]:
