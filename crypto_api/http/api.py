@@ -34,6 +34,7 @@ from crypto_api.http import (
     system,
     tasks,
     transactions,
+    wallet_ownership,
     wallets,
 )
 from crypto_api.http.auth import AccessToken
@@ -56,6 +57,7 @@ ROUTERS: list[Router] = [
     employees.router,
     employee_accounts.router,
     wallets.router,
+    wallet_ownership.router,
     checkpoints.router,
     transactions.router,
     blockchain.router,

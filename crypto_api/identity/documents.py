@@ -108,6 +108,7 @@ class OneTimePurpose(StrEnum):
     PASSKEY_APPROVE = "passkey_approve"
     ETHEREUM_LOG_IN = "ethereum_log_in"
     ETHEREUM_LINK = "ethereum_link"
+    WALLET_OWNERSHIP = "wallet_ownership"
     SECOND_STEP = "second_step"  # of a log-in in a browser: what comes first was shown
 
 

@@ -28,6 +28,8 @@ class Wallet(TenantDocument):
     network: str  # slug
     monitoring_enabled: bool = True
     sealed_key: dict[str, Any] | None = None  # envelope of `adapters/key_sealing.py`; never in an answer, log or event
+    owner_verified_at: datetime | None = None  # since when it is known to be the organisation's: by its stored key, or by a signature
+    owner_verified_by: str | None = None
     created_by: str
     slot: int | None = None  # 0..9 among the active wallets of its creator: the unique index keeps anyone from having more than ten
     active: bool = True  # False: deleted by a person; kept for its history

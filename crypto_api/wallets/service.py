@@ -36,6 +36,8 @@ async def create(uow: UnitOfWork, clock: Clock, vault: KeyVault, networks: Colle
         network=new.network,
         monitoring_enabled=new.monitoring_enabled,
         sealed_key=sealed.envelope if sealed is not None else None,
+        owner_verified_at=now if sealed is not None else None,  # whoever gives a key has it
+        owner_verified_by=user_id if sealed is not None else None,
         created_by=user_id,
     )
 
@@ -87,6 +89,20 @@ async def delete(uow: UnitOfWork, clock: Clock, org_id: str, wallet_id: str, ver
     await uow.run(work)
 
 
+async def prove_owned(uow: UnitOfWork, clock: Clock, org_id: str, wallet_id: str, user_id: str) -> Wallet:
+    """Whoever calls it has checked the signature. NotFound."""
+    now = clock.now()
+
+    async def work(session: Session) -> Wallet:
+        changes = {"owner_verified_at": now, "owner_verified_by": user_id, "updated_at": now}
+        before, wallet = await _changed(session, org_id, wallet_id, None, changes)
+        await events.append(session, org_id, WalletUpdated(**_told(wallet)), now)
+        await _record(session, "wallet.ownership_proven", f"The wallet {wallet.name} was shown to be ours.", now, before, wallet)
+        return wallet
+
+    return await uow.run(work)
+
+
 async def _changed(session: Session, org_id: str, wallet_id: str, versions: Collection[int] | None, changes: dict[str, Any]) -> tuple[Wallet, Wallet]:
     """As it was, and as it is."""
     before = await store.get(org_id, wallet_id, session)
@@ -118,6 +134,7 @@ def _audited(wallet: Wallet) -> dict[str, Any]:
         "network": wallet.network,
         "wallet_type": wallet.wallet_type,
         "monitoring_enabled": wallet.monitoring_enabled,
+        "owner_verified_at": wallet.owner_verified_at,
     }
 
 

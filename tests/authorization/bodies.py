@@ -18,6 +18,7 @@ from crypto_api.flows.link_ethereum_account import begin_link
 from crypto_api.flows.passkey_log_in import begin_passkey_approval, begin_passkey_log_in
 from crypto_api.flows.register_passkey import begin_passkey
 from crypto_api.flows.second_factor import bound_to
+from crypto_api.flows.wallet_ownership import begin_ownership
 from crypto_api.http.auth import door_of
 from crypto_api.identity import service as identity
 from crypto_api.identity.documents import OneTimePurpose, Totp, User
@@ -389,6 +390,16 @@ async def get_own_employee(act: Act) -> None:
 
 
 # ---- treasury
+
+
+@request
+async def prove_wallet_ownership(act: Act) -> Values:
+    """The wallet gets an address whose key is known here."""
+    runtime, key, wallet_id = act.house.runtime, Account.create(), act.ids["wallet_id"]
+    rows = runtime.database["wallets"]
+    await rows.update_one({"_id": wallet_id, "org_id": act.org_id}, {"$set": {"address": key.address}})
+    challenge = await begin_ownership(runtime.uow, runtime.clock, _site(act), _principal(act), act.org_id, wallet_id, {"testnet": CHAIN_ID})
+    return _signed(key, challenge.message)
 
 
 @request

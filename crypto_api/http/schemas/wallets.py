@@ -70,6 +70,7 @@ class WalletRead(ReadSchema):
     network: str = Field(examples=["ethereum"])
     monitoring_enabled: bool
     opening: Opening = Field(description="Whether what it held when watching began stands in the books.")
+    owner_verified_at: Time | None = Field(description="Since when it is known to be ours: by its stored key, or by a signature of its owner.")
     created_by: str
     created_at: Time
     updated_at: Time
@@ -84,6 +85,7 @@ class WalletRead(ReadSchema):
             network=wallet.network,
             monitoring_enabled=wallet.monitoring_enabled,
             opening=wallet.opening,
+            owner_verified_at=wallet.owner_verified_at,
             created_by=wallet.created_by,
             created_at=wallet.created_at,
             updated_at=wallet.updated_at,
