@@ -75,7 +75,7 @@ class Scene:
     watched: WatchList
     made: int = 0
 
-    async def happen(self, blocks: int = 2) -> None:
+    async def happen(self, blocks: int = 1) -> None:
         """In each block: ether in and out, our token in, and one transfer of the token that is nobody's business."""
         for _ in range(blocks):
             self.made += 1
@@ -140,8 +140,8 @@ class Scene:
         first, last = self.network.start_height or 0, int(await self.actor.rpc("eth_blockNumber"), 16)
         for number in range(first + 1, last + 1):
             block = await self.actor.rpc("eth_getBlockByNumber", hex(number), True)
-            for tx in block["transactions"]:
-                receipt = await self.actor.rpc("eth_getTransactionReceipt", tx["hash"])
+            receipts = await self.actor.rpc("eth_getBlockReceipts", hex(number))
+            for tx, receipt in zip(block["transactions"], receipts, strict=True):
                 if {tx["from"], tx["to"] or ""} & ours and int(tx["value"], 16):
                     found[(tx["hash"], block["hash"], "ether", int(tx["value"], 16))] += 1
                 if tx["from"] in ours:
@@ -301,10 +301,11 @@ async def swarm(scene: Scene, seed: int) -> Counter[str]:
                 proxy.add(fault, share=random.choice([0.2, 0.5, 1.0]))
         endpoints = [Endpoint(url=url, timeout_s=0.3) for url in (one.url, two.url, scene.node)]
         async with scene.reader(endpoints) as chain:
-            await scene.happen(random.randint(1, 4))
+            blocks = random.randint(1, 4)
+            await scene.happen(blocks)
             await scene.follow(chain)
             if random.random() < 0.5:
-                await scene.actor.reorg(random.randint(1, 3), random)
+                await scene.actor.reorg(random.randint(1, blocks), random)
             await scene.happen(random.randint(1, 4))
             await scene.follow(chain)
         stored, truth = await scene.stored(), await scene.truth()
@@ -327,10 +328,8 @@ async def main() -> None:
         stack.push_async_callback(node.stop)
         url = f"http://127.0.0.1:{port}"
         (folder / "networks.json").write_bytes(orjson.dumps([network_row(url, ChainNodeOptions().chain_id)]))
-        config = Config(
-            mongodb_uri=servers.addresses.mongodb_uri, redis_url=servers.addresses.redis_url, networks=folder / "networks.json",
-            log_dir=folder / "logs",
-        )  # fmt: skip
+        values: dict[str, Any] = {"secret_key": "0" * 40, "networks": folder / "networks.json", "log_dir": folder / "logs"}
+        config = Config(_env_file=None, mongodb_uri=servers.addresses.mongodb_uri, redis_url=servers.addresses.redis_url, **values)  # type: ignore[call-arg]
         client = connect(config.mongodb_uri)
         await deploy(client, config.mongodb_database, DOCUMENTS)
         await client.close()

@@ -46,7 +46,7 @@ async def scene(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) 
 
 async def _is_right(scene: Scene) -> None:
     stored, truth = await scene.stored(), await scene.truth()
-    assert truth.total() >= 8, "the chain holds nothing that could be missed"
+    assert truth.total() >= 4, "the chain holds nothing that could be missed"
     assert stored == truth
 
 
@@ -76,7 +76,7 @@ async def test_a_sound_provider_takes_over_from_a_bad_one(scene: Scene, fault: f
             for each in SEEN_AT_ONCE
             if label(each) in ("null blocks", "a transaction short", "logs of another block", "null receipts", "wrong chain")
         ),
-        *(each for each in LINE if isinstance(each, faults.Stall | faults.LoseReply | faults.Corrupt | faults.Huge | faults.RepeatAnswers)),
+        *(each for each in LINE if isinstance(each, faults.Stall | faults.LoseReply | faults.Corrupt | faults.Truncate | faults.RepeatAnswers)),
     ],
     ids=label,
 )

@@ -208,8 +208,8 @@ class FaultProxy:
         try:
             while (body := await _request(reader)) is not None:
                 await self._answer(writer, body)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # cancelled by the end of the proxy alone
         finally:
             self._tasks.discard(task)
             self._writers.discard(writer)
@@ -435,7 +435,7 @@ class TcpProxy:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pump(reader, far_writer))
                 group.create_task(self._pump(far_reader, writer))
-        except* (ConnectionError, OSError):
+        except* (ConnectionError, OSError, asyncio.CancelledError):
             pass
         finally:
             self._tasks.discard(task)
