@@ -19,6 +19,7 @@ from crypto_api.chains import store as chain_store
 from crypto_api.chains.types import ChainAsset, ChainReader, Position, TokenFacts
 from crypto_api.events import service as events
 from crypto_api.flows.book_transaction import reverse_bookings
+from crypto_api.flows.counted_wallets import counted_wallets
 from crypto_api.flows.read_transactions import transactions_of, with_movements
 from crypto_api.kit import log
 from crypto_api.kit.clock import Clock
@@ -29,7 +30,6 @@ from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.events import TransactionRecorded
 from crypto_api.transactions.types import Movement, Origin
-from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.documents import Wallet
 from crypto_api.wallets.watch_list import WatchList
 from mongodb_config.unit_of_work import Session, UnitOfWork
@@ -89,8 +89,8 @@ async def find_missing_movements(
     if since >= here.height:
         return Search()
     by_block: dict[int, int] = {}
-    for row in await transactions.of_wallet_between(wallet.org_id, wallet.id, network.slug, since, here.height):
-        by_block[row.block_number] = by_block.get(row.block_number, 0) + _told(row.movements, wallet, asset)
+    async for height, movements in transactions.moved_between(wallet.org_id, wallet.id, network.slug, since, here.height):
+        by_block[height] = by_block.get(height, 0) + _told(movements, wallet, asset)
     heights = sorted(by_block)
     quest = _Quest(network, chain, wallet, asset, here, heights, list(accumulate(by_block[height] for height in heights)))
     try:
@@ -150,7 +150,8 @@ async def _facts(quest: _Quest, now: datetime) -> TokenFacts | None:
 
 async def _read_again(quest: _Quest, header: BlockHeader, now: datetime) -> list[Transaction]:
     """The organisation's rows of the block, also of transactions that only their traces connect with the wallet."""
-    watched = WatchList.of(quest.network.slug, await wallet_store.active(quest.wallet.org_id))
+    counted = await counted_wallets(quest.wallet.org_id, quest.network.slug)
+    watched = WatchList.of(quest.network.slug, counted.including([quest.wallet.id], header.number))
     (found,) = await quest.chain.read_blocks(header.number, header.number, watched) or [WireBlock(header, ())]
     if found.header.hash != header.hash:
         raise _Moved

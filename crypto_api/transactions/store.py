@@ -1,7 +1,7 @@
 """Every query of the slice. Those of the follower span organisations, since a block does; they are named `…_of_network` or `…_in_block`."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,10 +48,26 @@ async def page(org_id: str, where: dict[str, Any], request: PageRequest) -> Page
     return Page(rows, cursor, total)
 
 
+async def moved_between(org_id: str, wallet_id: str, network: str, after: int, up_to: int) -> AsyncIterator[tuple[int, list[Movement]]]:
+    """Block and movements of each row of a wallet in the blocks after the one and up to the other: there may be more than memory holds."""
+    query = _of_wallet(org_id, wallet_id, network, after, up_to)
+    async for row in Transaction.get_pymongo_collection().find(query, {"block_number": 1, "movements": 1}):
+        yield row["block_number"], [Movement(**movement) for movement in row["movements"]]
+
+
 async def of_wallet_between(org_id: str, wallet_id: str, network: str, after: int, up_to: int) -> list[Transaction]:
     """What stands in the blocks after the one and up to the other."""
-    query = {"network": network, "block_number": {"$gt": after, "$lte": up_to}, "finality": {"$ne": Finality.ORPHANED}}
-    return await Transaction.find({"org_id": org_id, "wallet_ids": wallet_id, **query}).to_list()
+    return await Transaction.find(_of_wallet(org_id, wallet_id, network, after, up_to)).to_list()
+
+
+def _of_wallet(org_id: str, wallet_id: str, network: str, after: int, up_to: int) -> dict[str, Any]:
+    standing = {"network": network, "block_number": {"$gt": after, "$lte": up_to}, "finality": {"$ne": Finality.ORPHANED}}
+    return {"org_id": org_id, "wallet_ids": wallet_id, **standing}
+
+
+async def of_org_between(org_id: str, network: str, after: int, up_to: int) -> list[Transaction]:
+    """Whatever stands, or stood, in the blocks after the one and up to the other."""
+    return await Transaction.find({"org_id": org_id, "network": network, "block_number": {"$gt": after, "$lte": up_to}}).to_list()
 
 
 async def count(org_id: str, where: dict[str, Any] | None = None) -> int:

@@ -11,7 +11,7 @@ from crypto_api.identity import service as identity
 from crypto_api.identity.types import NewUser
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
-from crypto_api.transactions.types import Direction
+from crypto_api.transactions.types import Direction, MovementKind
 from crypto_api.wallets import store as wallets
 from crypto_api.wallets.documents import Wallet
 from tests.dashboard.conftest import log_in, token
@@ -202,6 +202,20 @@ async def test_the_same_address_twice_is_refused_in_words(visitor: httpx.AsyncCl
     body = {"name": "Again", "wallet_type": "watch", "network": "local", "address": address_of("Operations")}
     answer = await visitor.post("/wallets/add/", data=body | {"csrfmiddlewaretoken": await token(visitor, "/wallets/add/")})
     assert answer.status_code == 409 and "has a wallet with this address on this network already" in answer.text
+
+
+async def test_collectibles_and_internal_transfers_are_shown_as_what_they_are(visitor: httpx.AsyncClient, treasury: Treasury) -> None:
+    wallet = await treasury.wallet("Operations")
+    picture = {"kind": MovementKind.ERC721, "decimals": 0, "raw_amount": "1", "token_id": "4711"}
+    bought = treasury.movement(wallet, Direction.IN, "1", "eip155:31337/erc721:0xbad", other="x", symbol="PIC", key="log:1", **picture)
+    inner = treasury.movement(wallet, Direction.IN, "2", "ETH", other="x", value="6000", key="trace:0", kind=MovementKind.INTERNAL)
+    short = treasury.movement(wallet, Direction.IN, "97", "USDC", other="x", value="97", key="log:2", raw_event_amount="100000000")
+    row = await treasury.record(treasury.transaction([bought, inner, short], treasury.now, movements_left_out=12))
+    await log_in(visitor)
+    detail = (await visitor.get(f"/transactions/{row.id}/")).text
+    for said in ("#4711", "A collectible: recorded, not booked", "Moved by a contract&#x27;s call", "100 were announced", "and 12 more"):
+        assert said in detail, said
+    assert "#4711" in (await visitor.get("/transactions/")).text
 
 
 async def test_hostile_text_of_a_token_is_only_text(visitor: httpx.AsyncClient, treasury: Treasury) -> None:

@@ -9,7 +9,7 @@ import pytest
 from crypto_api.events.documents import Event
 from crypto_api.organizations.types import Role
 from crypto_api.transactions.documents import Transaction
-from crypto_api.transactions.types import Direction, Finality, MovementKind
+from crypto_api.transactions.types import Basis, Direction, Finality, MovementKind, Origin
 from tests.http.conftest import Join, Person
 from tests.http.world import OTHER, OWN, stored_movement, stored_transaction
 
@@ -74,6 +74,24 @@ async def test_a_transaction_is_shown_exactly(join: Join) -> None:
     spam = shown["movements"][2]
     assert (spam["raw_amount"], spam["amount"], spam["spam"]) == (str(huge), None, True)
     assert not any(isinstance(value, float) for movement in shown["movements"] for value in movement.values())
+
+
+async def test_a_collectible_and_a_change_that_nobody_explains_say_what_they_are(join: Join) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    picture = {"kind": MovementKind.ERC721, "asset": f"eip155:1/erc721:{USDC}", "symbol": "PIC", "contract": USDC, "decimals": 0, "token_id": "7"}
+    bought = [stored_movement("wal_1", key="log:1", raw_amount="1", amount=Decimal(1), value=None, rate=None, **picture)]
+    change = [stored_movement("wal_1", key="balance:0xb2", kind=MovementKind.INTERNAL, basis=Basis.BALANCE)]
+    await Transaction.insert_many(
+        [
+            stored_transaction(ada.org_id, "wal_1", number=1, movements=bought, movements_left_out=3),
+            stored_transaction(ada.org_id, "wal_1", number=2, movements=change, origin=Origin.BALANCE),
+        ]
+    )
+    (collectible,) = (await ada.http.get("/api/transactions/", params={"kind": "erc721"})).json()["items"]
+    (movement,) = collectible["movements"]
+    assert (movement["token_id"], movement["amount"], movement["value"], collectible["movements_left_out"]) == ("7", "1", None, 3)
+    (adjustment,) = (await ada.http.get("/api/transactions/", params={"kind": "internal"})).json()["items"]
+    assert (adjustment["origin"], adjustment["transaction_type"], adjustment["movements"][0]["basis"]) == ("balance", "adjustment", "balance")
 
 
 async def history(ada: Person) -> list[Transaction]:

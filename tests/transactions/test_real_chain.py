@@ -20,6 +20,8 @@ import pytest
 
 from crypto_api.adapters import wire
 from crypto_api.chains.types import TokenFacts
+from crypto_api.classification.rules import decide
+from crypto_api.classification.types import Category, Facts, Leg
 from crypto_api.kit.ethereum import InternalTransfer, checksummed, parties_of
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.transactions.rules import Seen, Sight, movements_of, without_flood
@@ -46,6 +48,8 @@ SINGLE = "c3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2d0f62"
 BATCH = "4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb"
 DEPOSIT = "e1fffcc4923d04b559f4d29a8bfc6cda04eb5b0d3c460751c2402c5c5cc9109c"
 WITHDRAWAL = "7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268a95bf5081b65"
+DEPOSIT_CALL, WITHDRAW_CALL = "0xd0e30db0", "0x2e1a7d4d"  # WETH9 deposit(), withdraw(uint256)
+LEG_FIELDS = ("key", "kind", "asset", "symbol", "amount", "direction", "from_address", "to_address", "spam_reason")
 NOBODY = "0x" + "0" * 40
 
 Sums = dict[tuple[str, str, str], int]  # (account, contract or "", token id or "") → base units
@@ -247,6 +251,20 @@ def test_every_account_of_every_transaction_adds_up(capsys: pytest.CaptureFixtur
     with capsys.disabled():
         sys.stdout.write(f"\n{seen_by_protocol.total()} transactions of {len(seen_by_protocol)} protocols ({most} …), ")
         sys.stdout.write(f"{accounts} accounts, {counted} movements\n")
+
+
+def test_who_calls_the_wrapper_changes_the_form_of_the_coin() -> None:
+    found = 0
+    for row, seen in rows():
+        direct = seen.tx.recipient == WRAPPED[row["chain_id"]] and seen.tx.input[:10] in (DEPOSIT_CALL, WITHDRAW_CALL)
+        if not direct or seen.receipt is None or not seen.receipt.succeeded:
+            continue
+        legs = tuple(Leg(**{name: getattr(movement, name) for name in LEG_FIELDS}) for movement in movements(row, seen, seen.tx.sender))
+        wrapper = checksummed(WRAPPED[row["chain_id"]])
+        facts = Facts(succeeded=True, method=seen.tx.input[:10], sender_is_own=True, legs=legs, known={}, wrapped_native=wrapper)
+        assert decide(facts).category is Category.WRAP, (row["chain_id"], seen.tx.hash)
+        found += 1
+    assert found >= 8
 
 
 def test_what_failed_moved_its_gas_and_nothing_else() -> None:
