@@ -19,6 +19,7 @@ from crypto_api.dashboard.script_answers import go_on, spoken, told, told_text
 from crypto_api.dashboard.step_up import confirmation, confirmed
 from crypto_api.flows import decide_payment
 from crypto_api.flows.decide_payment import Word
+from crypto_api.flows.judge_payment import Subject, judge
 from crypto_api.flows.prepare_payment import submit_payment
 from crypto_api.flows.read_payments import PaymentView, payment_view
 from crypto_api.flows.resume_sender import resume_sender
@@ -169,12 +170,17 @@ async def _values(visit: Visit, payment: Payment) -> dict[str, object]:
         "payee_link": links.address(payment.payee_address),
         "gas_fee": _units(payment.gas_fee_raw),
         "transaction_id": transaction_id(payment.org_id, payment.chain_id, payment.hash) if payment.block_number and payment.hash else None,
-        "needs_signature": view.standing is not None and Hold.SIGNATURE_MISSING in view.standing.holds,
+        "needs_signature": view.standing is not None and await _needs_signature(visit, payment),
         "signed_message": _message(view),
         "preparer": view.name(payment.prepared_by),
         "confirm_path": confirmation(f"/payments/{payment.id}/", Purpose.KEYS),
         "confirmed": await has_confirmed(visit),
     } | _offers(visit, view)
+
+
+async def _needs_signature(visit: Visit, payment: Payment) -> bool:
+    subject = Subject(payment.org_id, payment.id, payment.network, payment.payee_address, payment.value)
+    return (await judge(subject, visit.runtime.clock.now())).verdict.signed
 
 
 def _units(raw: str | None) -> Decimal | None:
