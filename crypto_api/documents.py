@@ -2,6 +2,7 @@
 
 from crypto_api.address_book.documents import Payee
 from crypto_api.audit.documents import AuditQueued, AuditRecord, AuditSeal
+from crypto_api.backfills.documents import Backfill
 from crypto_api.chains.documents import ChainBlock, ChainCursor, ChainProvider, TokenContract
 from crypto_api.checkpoints.documents import Checkpoint
 from crypto_api.classification.documents import Counterparty
@@ -64,6 +65,7 @@ DOCUMENTS: list[type[BaseDocument]] = [
     Contract,
     ContractText,
     ContractVerification,
+    Backfill,
     Checkpoint,
     InboxItem,
     Task,

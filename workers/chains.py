@@ -23,6 +23,7 @@ from crypto_api.runtime import Runtime
 from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.watch_list import WatchList
 from mongodb_config.process_name import process_name
+from workers import backfills
 from workers.checkpoints import Comparing
 from workers.lane import Lane
 from workers.running import running
@@ -35,7 +36,8 @@ _PROVIDERS_TOLD_EVERY_S = 3.0
 
 
 def lanes(runtime: Runtime) -> list[Lane]:
-    return [Lane(f"chain:{slug}", Follower(runtime, network).run) for slug, network in runtime.networks.items()]
+    following = [Lane(f"chain:{slug}", Follower(runtime, network).run) for slug, network in runtime.networks.items()]
+    return [*following, *backfills.lanes(runtime)]
 
 
 @dataclass

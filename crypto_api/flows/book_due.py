@@ -6,16 +6,18 @@ crash in between leaves rows marked as due, which the next pass takes up.
 
 from pymongo.errors import PyMongoError
 
+from crypto_api.chains import store as chain_store
 from crypto_api.classification.jobs import ClassifyTransaction
 from crypto_api.classification.types import Category
-from crypto_api.flows.book_transaction import book_transaction
+from crypto_api.flows.book_transaction import BookingResult, book_transaction
 from crypto_api.kit import log
 from crypto_api.kit.clock import Clock
-from crypto_api.kit.ethereum import ChainUnavailable
+from crypto_api.kit.ethereum import CallRefused, ChainUnavailable
 from crypto_api.kit.jobs import Jobs
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.prices.types import FeedReader
 from crypto_api.transactions import store as transactions
+from crypto_api.transactions.documents import Transaction
 from mongodb_config.unit_of_work import UnitOfWork
 
 ROWS_AT_ONCE = 500
@@ -31,7 +33,7 @@ async def book_due(
     while rows := [row for row in await transactions.due_for_booking_of_network(network.slug, ROWS_AT_ONCE + len(failed)) if row.id not in failed]:
         for row in rows:
             try:
-                result = await book_transaction(uow, clock, row, network, feeds)
+                result = await _book(uow, clock, row, network, feeds)
             except ChainUnavailable as error:
                 logger.warning("booking waits for the node", transaction=row.id, reason=error.detail)
                 return done
@@ -48,3 +50,22 @@ async def book_due(
             if result.booked and result.category is Category.UNCLASSIFIED:
                 await queue.put(ClassifyTransaction(org_id=row.org_id, transaction_id=row.id))
     return done
+
+
+async def _book(uow: UnitOfWork, clock: Clock, row: Transaction, network: NetworkConfig, feeds: FeedReader) -> BookingResult:
+    """What the node refuses to tell of a block so deep that it cannot be gone is a state that it no longer keeps: no feed tells a price there."""
+    try:
+        return await book_transaction(uow, clock, row, network, feeds)
+    except CallRefused:
+        cursor = await chain_store.cursor(network.slug)
+        if cursor is None or row.block_number >= cursor.height - network.reorg_depth_max:
+            raise
+        logger.info("booked without feeds", transaction=row.id, block=row.block_number)
+        return await book_transaction(uow, clock, row, network, _Silent())
+
+
+class _Silent:
+    """Feeds that tell nothing."""
+
+    async def read_feed(self, network: str, feed_address: str, block_hash: str) -> tuple[int, int, int] | None:
+        return None

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
+from crypto_api.flows.request_backfill import add_wallet, request_backfill
 from crypto_api.flows.wallet_balance import wallet_balance
 from crypto_api.http.answers import answer, no_content
 from crypto_api.http.auth import org_of, principal_of
@@ -13,8 +14,10 @@ from crypto_api.http.idempotency import idempotent
 from crypto_api.http.paging import page_read, page_request
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.base import PageRead
+from crypto_api.http.schemas.system import TaskRead
 from crypto_api.http.schemas.wallets import (
     AssetBalanceRead,
+    WalletBackfill,
     WalletBalanceRead,
     WalletCreate,
     WalletMonitor,
@@ -54,8 +57,9 @@ async def list_wallets(request: HttpRequest, query: Query[WalletQuery]) -> HttpR
 async def create_wallet(request: HttpRequest, body: WalletCreate) -> HttpResponse:
     """To be watched by its address, or with a key that is sealed at once. At most ten active ones a person; an address once in an organisation."""
     runtime = runtime_of(request.scope)
-    new = NewWallet(**body.model_dump())
-    wallet = await service.create(runtime.uow, runtime.clock, runtime.signer, runtime.networks, org_of(request), principal_of(request).user_id, new)
+    org_id, user_id = org_of(request), principal_of(request).user_id
+    new = NewWallet(**body.model_dump(exclude={"history_from"}))
+    wallet = await add_wallet(runtime.uow, runtime.clock, runtime.signer, runtime.networks, org_id, user_id, new, body.history_from)
     return answer(WalletRead.of(wallet), status=201, version=wallet.version)
 
 
@@ -124,6 +128,17 @@ async def get_wallet_balance(request: HttpRequest, wallet_id: str) -> HttpRespon
 @requires(Permission.WALLETS_WRITE)
 async def monitor_wallet(request: HttpRequest, wallet_id: str, body: WalletMonitor) -> HttpResponse:
     return await _update(request, wallet_id, WalletChanges(monitoring_enabled=body.monitoring_enabled))
+
+
+@router.post("/wallets/{wallet_id}/backfill/", response={202: TaskRead}, summary="Read the history of a wallet")
+@requires(Permission.WALLETS_WRITE)
+@idempotent
+async def backfill_wallet(request: HttpRequest, wallet_id: str, body: WalletBackfill) -> HttpResponse:
+    """What moved before its books were opened. The answer is a task that tells how far it is; it goes on by itself after a crash. The opening entry
+    moves to the block before the first. 409 `backfill_running` while another goes on."""
+    runtime = runtime_of(request.scope)
+    task = await request_backfill(runtime.uow, runtime.clock, org_of(request), wallet_id, body.from_block, principal_of(request).user_id)
+    return answer(TaskRead.of(task), status=202)
 
 
 async def _update(request: HttpRequest, wallet_id: str, changes: WalletChanges) -> HttpResponse:

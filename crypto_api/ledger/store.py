@@ -86,6 +86,12 @@ async def posted_of_transaction(org_id: str, transaction_id: str, session: Sessi
     return await JournalEntry.find(query, session=session).sort("+_id").to_list()
 
 
+async def standing_openings(org_id: str, wallet_id: str) -> list[JournalEntry]:
+    """One for each time that watching of the wallet began."""
+    source = {"$gte": f"{wallet_id}@", "$lt": f"{wallet_id}A"}  # whatever block it names
+    return await JournalEntry.find({"org_id": org_id, "source_kind": "opening", "source_id": source, "status": EntryStatus.POSTED}).to_list()
+
+
 async def unpriced(org_id: str) -> list[JournalEntry]:
     """What stands in the books without a price or a cost, oldest first."""
     query = {"org_id": org_id, "unpriced": True, "status": EntryStatus.POSTED}

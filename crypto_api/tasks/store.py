@@ -8,7 +8,7 @@ from pymongo import ReturnDocument
 
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.tasks.documents import Task
-from crypto_api.tasks.types import TaskStatus
+from crypto_api.tasks.types import RESUMED, TaskStatus
 from mongodb_config import pages
 from mongodb_config.unit_of_work import Session
 
@@ -42,8 +42,9 @@ async def count_by_status(org_id: str) -> dict[TaskStatus, int]:
 
 
 async def running_since_before(moment: datetime, limit: int) -> list[Task]:
-    """Those of every organisation that run for longer than any job may: only the sweep asks."""
-    return await Task.find({"status": TaskStatus.RUNNING, "started_at": {"$lt": moment}}, limit=limit).to_list()
+    """Those of every organisation that run for longer than any job may, without what goes on by itself: only the sweep asks."""
+    query = {"status": TaskStatus.RUNNING, "started_at": {"$lt": moment}, "kind": {"$nin": sorted(RESUMED)}}
+    return await Task.find(query, limit=limit).to_list()
 
 
 async def failed_since_by_kind(moment: datetime) -> dict[str, int]:

@@ -11,3 +11,6 @@ class TaskStatus(StrEnum):
 
 
 ENDED = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED})
+
+RESUMED = frozenset({"backfill"})
+"""Kinds that take as long as they take and go on by themselves where they were when a worker dies."""

@@ -36,6 +36,7 @@ class Wallet(TenantDocument):
     opening: Opening = Opening.DUE
     opened_at_height: int | None = None  # movements count from the block after this one
     opened_at_hash: str | None = None
+    held: int = 0  # counts units of work that rest on this opening
     openings: int = 0  # how often it was opened: the opening block may be orphaned, and watching may pause
     updated_at: datetime
     version: int = 1  # grows with each change by a person; the ETag

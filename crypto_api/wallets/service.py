@@ -1,6 +1,6 @@
 """The verbs of wallets. A key comes in sealed to the signer, which alone opens it; what is kept here is the envelope that the signer made."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +18,18 @@ from crypto_api.wallets.types import ACTIVE_MAX, KeyVault, NewWallet, WalletChan
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 
-async def create(uow: UnitOfWork, clock: Clock, vault: KeyVault, networks: Collection[str], org_id: str, user_id: str, new: NewWallet) -> Wallet:
-    """InvalidInput naming the fields, WalletExists, WalletLimitReached, or SignerUnavailable. `networks` are the slugs of this installation."""
+async def create(
+    uow: UnitOfWork,
+    clock: Clock,
+    vault: KeyVault,
+    networks: Collection[str],
+    org_id: str,
+    user_id: str,
+    new: NewWallet,
+    also: Callable[[Session, Wallet], Awaitable[object]] | None = None,
+) -> Wallet:
+    """InvalidInput naming the fields, WalletExists, WalletLimitReached, or SignerUnavailable. `networks` are the slugs of this installation;
+    `also` takes part in the unit of work that makes it."""
     given, key = checked(new, networks)
     now, wallet_id = clock.now(), new_id("wal")
     sealed = await vault.seal(org_id, wallet_id, key) if key is not None else None
@@ -49,6 +59,8 @@ async def create(uow: UnitOfWork, clock: Clock, vault: KeyVault, networks: Colle
         await store.insert(session, wallet)
         await events.append(session, org_id, WalletCreated(**_told(wallet)), now)
         await _record(session, "wallet.created", f"The wallet {wallet.name} was added.", now, None, wallet)
+        if also is not None:
+            await also(session, wallet)
 
     while True:  # at most ACTIVE_MAX times: each time round another wallet of this person has taken a place
         try:

@@ -52,6 +52,16 @@ async def mark_opened(session: Session, wallet: Wallet, height: int, block_hash:
     return done.modified_count == 1
 
 
+async def hold_opening(session: Session, wallet: Wallet) -> bool:
+    """Makes this unit of work conflict with any that opens the wallet anew; False when it was, or is not watched any more."""
+    done = await Wallet.get_pymongo_collection().update_one(
+        {"_id": wallet.id, "org_id": wallet.org_id, "opening": Opening.DONE, "opened_at_hash": wallet.opened_at_hash, "active": True},
+        {"$inc": {"held": 1}},
+        session=session,
+    )
+    return done.modified_count == 1
+
+
 async def mark_due_again(session: Session, wallet: Wallet, now: datetime) -> None:
     """Its opening block is no longer part of the chain: it is opened anew."""
     await Wallet.get_pymongo_collection().update_one(

@@ -16,6 +16,7 @@ QUERIES = (WRITES - {"create", "insert"}) | {"aggregate", "count_documents", "fi
 READS_ACROSS = {
     "audit.queued": "the sealing lane seals what is due, whoever's it is",
     "audit.sealed_organizations": "which chains there are, for the operator's verification",
+    "backfills.live_on_network": "the lane that reads histories takes up whoever's there are",
     "events.all_heads": "the sweep of the inboxes asks where anything happened since it looked",
     "contracts.unfinished_before": "the sweep runs what a lost job left",
     "events.heads": "the hub polls the heads of the organisations whose consoles are open here",

@@ -403,8 +403,8 @@ async def prove_wallet_ownership(act: Act) -> Values:
 
 
 @request
-async def create_wallet(act: Act) -> Values:
-    return {"name": "Operations", "wallet_type": "watch", "network": "testnet", "address": random_address()}
+async def backfill_wallet(act: Act) -> Values:
+    return {"from_block": 7}
 
 
 @request

@@ -1,4 +1,4 @@
-from typing import Annotated
+from typing import Annotated, Literal
 
 import orjson
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
@@ -44,6 +44,18 @@ class WalletCreate(RequestSchema):
     keystore: Keystore | None = Field(default=None, description="Instead of private_key: Web3 Secret Storage, version 3, as an object or as text.")
     keystore_password: Sealed | None = Field(default=None, description="Of the keystore. It is sealed as a private_key is.")
     monitoring_enabled: bool = True
+    history_from: Literal["first"] | Annotated[int, Field(ge=0, le=2**53)] | None = Field(
+        default=None,
+        examples=["first"],
+        description="Read what moved before now too: from a block, or from the first in which the address did anything. Else it opens with what it "
+        "holds.",
+    )
+
+
+class WalletBackfill(RequestSchema):
+    from_block: Annotated[int, Field(ge=0, le=2**53)] | None = Field(
+        default=None, examples=[19_000_000], description="The first block in which the address did anything when left out, where the node can tell."
+    )
 
 
 class WalletUpdate(RequestSchema):
