@@ -7,11 +7,12 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.core.management.commands.check import Command as DjangoCheck
-from httpx import AsyncClient
 from redis.asyncio import Redis
 
+from crypto_api.adapters.json_rpc import JsonRpcChain
 from crypto_api.config import Config, load_config
-from crypto_api.kit.networks import NetworkConfig
+from crypto_api.kit.ethereum import ChainUnavailable
+from crypto_api.kit.networks import Endpoint, NetworkConfig
 from crypto_api.migrations import MIGRATIONS
 from crypto_project.management.running import plain_failures
 from mongodb_config.client import connect
@@ -71,9 +72,16 @@ async def _valkey(url: str) -> None:
 
 
 async def _network(network: NetworkConfig) -> None:
-    request = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
-    async with AsyncClient(timeout=10) as client:
-        for endpoint in network.endpoints():
-            answer = (await client.post(endpoint.url, json=request)).raise_for_status().json()
-            if int(answer["result"], 16) != network.chain_id:
-                raise ValueError(f"answers for chain {int(answer['result'], 16)}, not {network.chain_id}")
+    """Each of its providers by itself. What is wrong is told by host names: the rest of an address may hold an access key."""
+    problems = [f"{endpoint.host}: {problem}" for endpoint in network.endpoints() if (problem := await _provider(endpoint, network.chain_id))]
+    if problems:
+        raise ValueError("; ".join(problems))
+
+
+async def _provider(endpoint: Endpoint, chain_id: int) -> str | None:
+    async with JsonRpcChain([endpoint], chain_id) as chain:
+        try:
+            await chain.block_number()
+        except ChainUnavailable as error:
+            return error.detail
+    return None
