@@ -1,5 +1,6 @@
-"""The cases that products of this kind get wrong, numbered as such lists number them, each on a real node with real contracts. What 12 asks of
-payments is tested with the payment machine; 11, 13 and 14 are tested here as far as transactions and entries go: lots and invoices come later."""
+"""The cases that products of this kind get wrong, numbered as such lists number them, each on a real node with real contracts. The twelfth, a crash
+between broadcast and save, stands with the payments (`tests/http/test_payments.py`). 11, 13 and 14 are tested as far as transactions and entries
+go: lots and invoices come later."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime

@@ -561,6 +561,39 @@ class LostAnswer:
         raise ChainUnavailable("the answer was lost")
 
 
+async def test_12_who_dies_between_broadcast_and_save_sends_the_same_bytes_afterwards(house: PayingHouse, ada: Person) -> None:
+    """The twelfth of the edge cases of `tests/flows/test_edge_cases.py`."""
+    wallet, _ = await house.wallet()
+    to = stranger()
+    payment = await send(ada, wallet.id, to, "1")
+    house.world_with = lambda world: replace(world, chain=LostProcess(world.chain))
+    with pytest.raises(Killed):
+        await house.sweep()
+    (attempt,) = await house.attempts(payment["id"])
+    assert ((await shown(ada, payment["id"]))["state"], attempt.sends) == ("SIGNED", 0), "nothing was saved after the node had it"
+    assert await house.actor.rpc("eth_getTransactionByHash", attempt.hash) is not None
+    house.world_with = lambda world: replace(world, signer=NeverAsked())
+    await house.sweep()
+    done = await until_confirmed(house, ada, payment["id"])
+    assert (done["state"], done["hash"], len(done["attempts"])) == ("CONFIRMED", attempt.hash, 1)
+    assert (await house.ether(to), await house.nonce(wallet.address)) == (ETHER, 1)
+
+
+class Killed(BaseException):
+    """The process is gone: nothing catches it."""
+
+
+class LostProcess(LostAnswer):
+    async def send_raw(self, raw: str) -> str | None:
+        await self._chain.send_raw(raw)
+        raise Killed
+
+
+class NeverAsked:
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError("what is signed is never signed again")
+
+
 async def test_what_it_would_cost_and_what_became_of_it(house: PayingHouse, ada: Person) -> None:
     wallet, _ = await house.wallet()
     query = {"wallet_id": wallet.id, "to": stranger(), "amount": "1"}
