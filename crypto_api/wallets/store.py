@@ -52,16 +52,6 @@ async def mark_opened(session: Session, wallet: Wallet, height: int, block_hash:
     return done.modified_count == 1
 
 
-async def hold_opening(session: Session, wallet: Wallet) -> bool:
-    """Makes this unit of work conflict with any that opens the wallet anew; False when it was, or is not watched any more."""
-    done = await Wallet.get_pymongo_collection().update_one(
-        {"_id": wallet.id, "org_id": wallet.org_id, "opening": Opening.DONE, "opened_at_hash": wallet.opened_at_hash, "active": True},
-        {"$inc": {"held": 1}},
-        session=session,
-    )
-    return done.modified_count == 1
-
-
 async def mark_due_again(session: Session, wallet: Wallet, now: datetime) -> None:
     """Its opening block is no longer part of the chain: it is opened anew."""
     await Wallet.get_pymongo_collection().update_one(
@@ -93,6 +83,18 @@ async def page(org_id: str, where: dict[str, Any], request: PageRequest) -> Page
     query: dict[str, Any] = {"$and": [{"org_id": org_id, "active": True}, where]}
     rows = await pages.fetch(Wallet, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
     return request.page(rows, await Wallet.find(query).count() if request.count else None)
+
+
+async def with_key(org_id: str) -> list[Wallet]:
+    """Those with a stored key, deleted ones too."""
+    return await Wallet.find({"org_id": org_id, "sealed_key": {"$type": "object"}}).sort("+_id").to_list()
+
+
+async def replace_envelope(session: Session, org_id: str, wallet_id: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """False when another stands there by now."""
+    query = {"_id": wallet_id, "org_id": org_id, "sealed_key.wrapped_key": old.get("wrapped_key"), "sealed_key.ciphertext": old.get("ciphertext")}
+    done = await Wallet.get_pymongo_collection().update_one(query, {"$set": {"sealed_key": new}}, session=session)
+    return done.modified_count == 1
 
 
 async def taken_slots(session: Session, org_id: str, user_id: str) -> list[int]:
