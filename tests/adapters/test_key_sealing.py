@@ -4,6 +4,7 @@ from base64 import b64decode, b64encode
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,17 +36,29 @@ def test_it_opens_under_no_other_master_key() -> None:
             sealer.open(envelope, **OF)
 
 
+def test_an_envelope_of_the_first_version_still_opens() -> None:
+    """In it the secret was not bound to the master key's id."""
+    data_key, nonce, bound = bytes(range(32)), bytes(12), b"1|org_1|wal_1|" + OF["address"].encode() + b"|"
+    parts = {
+        "wrap_nonce": nonce, "wrapped_key": AESGCM(b64decode(MASTER)).encrypt(nonce, data_key, bound + b"k1"), "nonce": nonce,
+        "ciphertext": AESGCM(data_key).encrypt(nonce, SECRET, bound),
+    }  # fmt: skip
+    envelope = {"version": 1, "key_id": "k1", **{name: b64encode(value).decode() for name, value in parts.items()}}
+    assert KeySealer(MASTER, "k1").open(envelope, **OF) == SECRET
+
+
 def test_every_altered_bit_and_missing_field_is_noticed() -> None:
     sealer = KeySealer(MASTER, "k1")
     envelope = sealer.seal(SECRET, **OF)
     altered: list[dict[str, Any]] = [{name: value for name, value in envelope.items() if name != gone} for gone in envelope]
     for field in ("wrap_nonce", "wrapped_key", "nonce", "ciphertext"):
         raw = bytearray(b64decode(str(envelope[field])))
-        for position in range(len(raw)):
-            raw[position] ^= 1
+        for bit in range(8 * len(raw)):
+            raw[bit // 8] ^= 1 << bit % 8
             altered.append(envelope | {field: b64encode(bytes(raw)).decode()})
-            raw[position] ^= 1
-    altered += [envelope | {"version": 2}, envelope | {"ciphertext": ""}, envelope | {"nonce": "not base64!"}]
+            raw[bit // 8] ^= 1 << bit % 8
+    altered += [envelope | {"version": 1}, envelope | {"version": 3}, envelope | {"version": "2"}, envelope | {"ciphertext": ""}]
+    altered += [envelope | {"nonce": "not base64!"}, envelope | {"key_id": "k2"}, envelope | {"key_id": {}}, envelope | {"more": 1}]
     for each in altered:
         with pytest.raises(SealBroken):
             sealer.open(each, **OF)
