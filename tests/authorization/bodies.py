@@ -393,6 +393,11 @@ async def get_own_employee(act: Act) -> None:
 
 
 @request
+async def create_wallet(act: Act) -> Values:
+    return {"name": "Operations", "wallet_type": "watch", "network": "testnet", "address": random_address()}
+
+
+@request
 async def prove_wallet_ownership(act: Act) -> Values:
     """The wallet gets an address whose key is known here."""
     runtime, key, wallet_id = act.house.runtime, Account.create(), act.ids["wallet_id"]
