@@ -75,7 +75,9 @@ async def confirmed(person: Person) -> Person:
 
 
 async def post(person: Person, path: str, body: dict[str, Any] | None = None, **headers: str) -> httpx.Response:
-    return await person.http.post(path, **({"json": body} if body is not None else {}), headers=fresh_key() | headers)
+    if body is None:
+        return await person.http.post(path, headers=fresh_key() | headers)
+    return await person.http.post(path, json=body, headers=fresh_key() | headers)
 
 
 async def send(person: Person, wallet_id: str, to: str, amount: str, **more: Any) -> dict[str, Any]:
