@@ -26,6 +26,8 @@ logger = log.get(__name__)
 
 FAILURES = (aiohttp.ClientError, TimeoutError, OSError, ValueError, ChainUnavailable)
 """What a provider may do to a call. Anything else is a fault of ours."""
+METHOD_NOT_FOUND = -32601
+LACKING_S = 600.0
 _BATCHES_AT_ONCE = 2
 _LOOK_EVERY_S = 0.25
 _PROBE_EVERY_S = 5.0
@@ -51,6 +53,7 @@ class Provider:
         self.probing = False
         self._chain_id, self._http = chain_id, http
         self._bucket = TokenBucket(endpoint.requests_per_second) if endpoint.requests_per_second else None
+        self._lacks: dict[str, float] = {}  # methods that it does not offer, and until when it is not asked again
         self.checked = False  # whether the chain was asked for since the newest connection
 
     async def ask(self, calls: Sequence[Call], *, tolerate_reverts: bool = False) -> list[msgspec.Raw]:
@@ -115,6 +118,9 @@ class Provider:
         self.checked = True
 
     async def _post(self, calls: Sequence[Call], tolerate_reverts: bool) -> list[msgspec.Raw]:
+        methods = {method for method, _ in calls}
+        if lacking := [method for method in methods if self._lacks.get(method, 0.0) > time.monotonic()]:
+            raise CallRefused(f"it does not offer {lacking[0]}", rpc_code=METHOD_NOT_FOUND, rpc_message="method not found")
         await self._wait_for_turn(len(calls))
         started = time.monotonic()
         self.health.requests.add(len(calls), started)
@@ -123,8 +129,10 @@ class Provider:
             results = await post_batch(
                 self._http, self.endpoint.url, calls, timeout_s=timeout_s, tolerate_reverts=tolerate_reverts, bare=bare, context=self
             )
-        except CallRefused:
+        except CallRefused as error:
             self.health.answered(time.monotonic() - started, time.monotonic())
+            if error.rpc_code == METHOD_NOT_FOUND and len(methods) == 1:
+                self._lacks[calls[0][0]] = time.monotonic() + LACKING_S
             raise
         self.health.answered(time.monotonic() - started, time.monotonic())
         self.batch.took(len(calls))

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
+from aiohttp import web
 
 from crypto_api.adapters import traces
 from crypto_api.adapters.json_rpc import JsonRpcChain
@@ -140,6 +141,37 @@ async def test_a_tree_of_calls_deeper_than_a_decoder_goes_does_not_stop_the_read
 async def test_no_answer_at_all_is_not_taken_for_a_refusal() -> None:
     with pytest.raises(ChainUnavailable):
         await read(Node(debug_traceTransaction=ChainUnavailable("down")))
+
+
+async def test_a_provider_that_does_not_trace_is_asked_once_and_another_that_does_every_time(chain: LocalChain) -> None:
+    asked: list[str] = []
+
+    async def plain(request: web.Request) -> web.Response:
+        answers = []
+        for call in (calls := await request.json()):
+            asked.append(call["method"])
+            offered = call["method"] == "eth_chainId"
+            answer = {"result": hex(chain.chain_id)} if offered else {"error": {"code": -32601, "message": "Method not found"}}
+            answers.append({"jsonrpc": "2.0", "id": call["id"]} | answer)
+        assert len(answers) == len(calls)
+        return web.json_response(answers)
+
+    app = web.Application()
+    app.router.add_post("/", plain)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    actor = ChainActor(chain.rpc_url, chain.chain_id)
+    sent = await actor.send(alice, bob.address, value=1)
+    await actor.mine()
+    await actor.close()
+    async with JsonRpcChain([url, chain.rpc_url], chain.chain_id) as reader:
+        for _ in range(3):
+            assert await reader.internal_transfers([sent.hash]) == {sent.hash: ()}
+    await runner.cleanup()
+    assert asked.count("debug_traceTransaction") == 1
 
 
 async def test_both_dialects_of_a_real_node_agree(chain: LocalChain) -> None:
