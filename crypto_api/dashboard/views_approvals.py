@@ -21,11 +21,11 @@ async def queue_fragment(visit: Visit) -> HttpResponse:
 @page(Permission.PAYMENTS_READ)
 async def count_fragment(visit: Visit) -> HttpResponse:
     """The badge beside the menu."""
-    return visit.render("payments/badge.html", {"waiting": await needs.count_of(visit.principal, visit.org_id)})
+    return visit.render("payments/badge.html", {"waiting": await needs.count_of(visit.org_id, visit.principal)})
 
 
 async def _values(visit: Visit) -> dict[str, object]:
-    found = await needs.needs_of(visit.principal, visit.org_id)
+    found = await needs.needs_of(visit.org_id, visit.principal)
     proposer = found.policy.proposal.proposed_by if found.policy is not None and found.policy.proposal is not None else ""
     named = await people.names_of({row.address_changed_by for row in found.payees} | ({proposer} if proposer else set()))
     return {

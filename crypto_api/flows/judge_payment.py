@@ -1,14 +1,11 @@
 """What policy, address book and approvals say of a payment at this moment. Asked when it is prepared, decided, and again before each signature."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from crypto_api.address_book import rules as address_book_rules
-from crypto_api.address_book import store as address_book
-from crypto_api.address_book.types import PayeeFacts
+from crypto_api.address_book import service as address_book
 from crypto_api.identity import store as identities
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.clock import Clock
@@ -89,9 +86,8 @@ async def judge(subject: Subject, now: datetime, session: Session | None = None)
     policy = row.policy
     hold, not_before = None, None
     if policy.payees is Payees.ADDRESS_BOOK:
-        entries = await _entries(subject, session)
-        hold = address_book_rules.hold_of(entries, subject.network, now)
-        not_before = min((entry.payable_from for entry in entries if entry.payable_from), default=None)
+        listed = await address_book.payable(subject.org_id, subject.payee_address, subject.network, now, session)
+        hold, not_before = listed.hold, listed.payable_from
     today = await _today(subject, now, session) if policy.day_max is not None else Decimal(0)
     verdict = rules.judge(policy, value=subject.value, today=today, payee_hold=hold)
     return Judgement(verdict, not_before, policy.fee_per_gas_max_gwei * _GWEI, row.version)
@@ -117,11 +113,6 @@ async def _role_of_approver(org_id: str, approval: Approval, session: Session | 
     if Permission.PAYMENTS_APPROVE not in permissions or user is None or user.suspended_at is not None:
         return None
     return membership.role
-
-
-async def _entries(subject: Subject, session: Session | None) -> Sequence[PayeeFacts]:
-    rows = await address_book.at(subject.org_id, subject.payee_address, session)
-    return [PayeeFacts(row.state, row.network, row.payable_from) for row in rows]
 
 
 async def _today(subject: Subject, now: datetime, session: Session | None) -> Decimal | None:

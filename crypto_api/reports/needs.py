@@ -28,29 +28,29 @@ class Needs:
         return bool(self.approvals or self.wallet or self.stopped or self.payees or self.policy)
 
 
-async def count_of(principal: Principal, org_id: str) -> int:
+async def count_of(org_id: str, principal: Principal) -> int:
     """For the badge beside the menu."""
-    counts = [await Payment.find(where).count() for where in _payments(principal, org_id)]
+    counts = [await Payment.find(where).count() for where in _payments(org_id, principal)]
     if principal.may(Permission.ADDRESS_BOOK_VERIFY):
-        counts.append(await Payee.find(_payees(principal, org_id)).count())
+        counts.append(await Payee.find(_payees(org_id, principal)).count())
     if principal.may(Permission.POLICIES_WRITE):
-        counts.append(await OrganizationPolicy.find(_policy(principal, org_id)).count())
+        counts.append(await OrganizationPolicy.find(_policy(org_id, principal)).count())
     return sum(counts)
 
 
-async def needs_of(principal: Principal, org_id: str) -> Needs:
-    approvals, wallet, stopped = [await Payment.find(where, limit=SHOWN).sort("+_id").to_list() for where in _payments(principal, org_id)]
+async def needs_of(org_id: str, principal: Principal) -> Needs:
+    approvals, wallet, stopped = [await Payment.find(where, limit=SHOWN).sort("+_id").to_list() for where in _payments(org_id, principal)]
     verifies, decides = principal.may(Permission.ADDRESS_BOOK_VERIFY), principal.may(Permission.POLICIES_WRITE)
     return Needs(
         approvals=approvals,
         wallet=wallet,
         stopped=stopped,
-        payees=await Payee.find(_payees(principal, org_id), limit=SHOWN).sort("+_id").to_list() if verifies else [],
-        policy=await OrganizationPolicy.find_one(_policy(principal, org_id)) if decides else None,
+        payees=await Payee.find(_payees(org_id, principal), limit=SHOWN).sort("+_id").to_list() if verifies else [],
+        policy=await OrganizationPolicy.find_one(_policy(org_id, principal)) if decides else None,
     )
 
 
-def _payments(principal: Principal, org_id: str) -> list[dict[str, Any]]:
+def _payments(org_id: str, principal: Principal) -> list[dict[str, Any]]:
     """To approve, to send from an own wallet, stopped; a right that is missing finds nothing."""
     nobody = {"$in": list[str]()}
     approves, prepares = principal.may(Permission.PAYMENTS_APPROVE), principal.may(Permission.PAYMENTS_PREPARE)
@@ -61,9 +61,9 @@ def _payments(principal: Principal, org_id: str) -> list[dict[str, Any]]:
     return [{"org_id": org_id, **where} for where in (waiting, own, stuck)]
 
 
-def _payees(principal: Principal, org_id: str) -> dict[str, Any]:
+def _payees(org_id: str, principal: Principal) -> dict[str, Any]:
     return {"org_id": org_id, "state": PayeeState.UNVERIFIED, "address_changed_by": {"$ne": principal.user_id}}
 
 
-def _policy(principal: Principal, org_id: str) -> dict[str, Any]:
+def _policy(org_id: str, principal: Principal) -> dict[str, Any]:
     return {"_id": org_id, "org_id": org_id, "proposal": {"$ne": None}, "proposal.proposed_by": {"$ne": principal.user_id}}

@@ -29,7 +29,7 @@ class PaymentPolicyUpdate(RequestSchema):
     """What is left out stays as it is; null takes a limit away."""
 
     payees: Choice[Payees] = Field(default=Payees.ADDRESS_BOOK, examples=["address_book"])
-    cooling_off_hours: int = Field(default=24, ge=0, le=720, description=_COOLING)
+    cooling_off_hours: int = Field(default=24, ge=0, le=720, examples=[24], description=_COOLING)
     approvals_required: int = Field(default=1, ge=0, le=10, examples=[2], description="By people other than the one who prepared the payment.")
     approval_free_max: Limit = Field(default=Decimal(0), examples=["500"], description=_FREE)
     manager_max: Limit = Field(default=Decimal(0), examples=["1000"], description=_MANAGER)
@@ -38,7 +38,7 @@ class PaymentPolicyUpdate(RequestSchema):
     delay_above: Limit | None = Field(default=None, examples=["10000"], description=_DELAY)
     delay_hours: int = Field(default=0, ge=0, le=720, examples=[12])
     signed_above: Limit | None = Field(default=None, examples=["25000"], description=_SIGNED)
-    fee_per_gas_max_gwei: int = Field(default=500, ge=1, le=1_000_000, description="No transaction of ours ever bids more.")
+    fee_per_gas_max_gwei: int = Field(default=500, ge=1, le=1_000_000, examples=[500], description="No transaction of ours ever bids more.")
 
     def fields(self) -> dict[str, Any]:
         """Those that were sent."""
