@@ -48,9 +48,14 @@ class MovementRow:
             return f"{text(to_units(int(movement.raw_event_amount), movement.decimals))} were announced; this is what arrived"
         if movement.collectible:
             return "A collectible: recorded, not booked"
-        if movement.basis is Basis.BALANCE and movement.kind is not MovementKind.LEVY:
+        if self.by_nobody_known:
             return "The balance changed, and nothing tells who moved it"
         return _HOW.get(movement.kind, "")
+
+    @property
+    def by_nobody_known(self) -> bool:
+        """Whether only the balance before and after tells of it."""
+        return self.movement.basis is Basis.BALANCE and self.movement.kind is not MovementKind.LEVY and self.movement.raw_event_amount is None
 
     @property
     def other_address(self) -> str:
@@ -128,6 +133,8 @@ def _party(transaction: Transaction, legs: Sequence[MovementRow]) -> tuple[str, 
         return f"{lead.wallet} \N{RIGHTWARDS ARROW} {lead.counter_wallet or lead.wallet}", lead.movement.to_address
     if lead.movement.kind is MovementKind.GAS:
         return transaction.counterparty, transaction.to_address or ""
+    if lead.by_nobody_known:
+        return transaction.counterparty or "Not known", ""
     return transaction.counterparty, lead.other_address
 
 

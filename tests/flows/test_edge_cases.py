@@ -176,12 +176,30 @@ async def test_03_a_confirmed_transaction_that_leaves_the_chain_is_reversed_and_
     back = await books.row(sent)
     assert (back.finality, len(back.past_inclusions), await books.holding(wallet)) == (Finality.PENDING, 1, D(15))
     assert back.block_hash != before.block_hash
-    entries = await JournalEntry.find({"org_id": books.org_id, "transaction_id": sent_id(back)}).to_list()
+    entries = await JournalEntry.find({"org_id": books.org_id, "transaction_id": back.id}).to_list()
     assert sorted(entry.status for entry in entries if entry.reverses is None) == [EntryStatus.POSTED, EntryStatus.REVERSED]
 
 
-def sent_id(row: Transaction) -> str:
-    return row.id
+async def test_03_what_was_found_in_traces_goes_and_comes_with_its_block(house: House) -> None:
+    books = await house.found()
+    _, wallet = await books.wallet("Hidden")
+    await house.mine()
+    sent = await house.call(stranger, "FORWARDER", "forward", wallet.address, value=ETHER)
+    await house.mine()
+    assert (await books.search(wallet)).rows == 1 and await books.holding(wallet) == 11
+    await house.actor.rpc("anvil_reorg", 1, [])
+    house.actor.forget_nonces()
+    await house.mine()
+    gone = await books.row(sent)
+    assert (gone.finality, await books.holding(wallet), await books.agrees(wallet)) == (Finality.ORPHANED, D(10), True)
+    assert (await books.search(wallet)).rows == 0
+    await house.actor.rpc("eth_sendRawTransaction", sent.raw)
+    await house.mine()
+    assert not await books.agrees(wallet), "it touches nothing of ours: only a search sees it"
+    assert (await books.search(wallet)).rows == 1
+    back = await books.row(sent)
+    assert (back.finality, back.booking, len(back.past_inclusions), len(await books.entries(back))) == (Finality.PENDING, Booking.DONE, 1, 1)
+    assert await books.agrees(wallet)
 
 
 # ---- 4 spam and poisoning --------------------------------------------------------------------------------------------------------
