@@ -34,6 +34,7 @@ urlpatterns = [
     path("networks/", views_networks.list_page, name="networks"),
     path("fragments/networks/", views_networks.cards_fragment, name="networks-cards"),
     path("transactions/", views_transactions.list_page, name="transactions"),
+    path("transactions/export/", views_transactions.export, name="transactions-export"),
     path("transactions/<str:transaction_id>/", views_transactions.detail_page, name="transaction"),
     path("journal/", views_journal.list_page, name="journal"),
     path("journal/<str:entry_id>/", views_journal.detail_page, name="journal-entry"),

@@ -4,15 +4,18 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 
 from crypto_api.classification.types import Category
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.rows import SOURCES, entry_card, history, links_of, movement_row, transaction_row, transaction_rows
+from crypto_api.flows.export_transactions import COLUMNS, TooManyRows, export_transactions
 from crypto_api.kit.amounts import to_units
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.paging import PageRequest
+from crypto_api.kit.table_files import CSV, XLSX, csv_file, xlsx_file
+from crypto_api.kit.xlsx_text import ROWS_MAX
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity
 from crypto_api.transactions import store as transactions
@@ -98,6 +101,26 @@ async def _rows(visit: Visit, wanted: Filter, names: dict[str, str]) -> dict[str
     except InvalidInput as error:  # a cursor that somebody changed by hand
         raise Http404 from error
     return {"filter": wanted, "rows": transaction_rows(found.items, names), "next_cursor": found.next_cursor, "first_page": request.cursor is None}
+
+
+@page(Permission.TRANSACTIONS_READ)
+async def export(visit: Visit) -> HttpResponse:
+    """A file with what the filters let through, newest first. That it was taken is itself recorded."""
+    form = visit.request.GET.get("format", "csv")
+    if form not in ("csv", "xlsx"):
+        raise Http404
+    wanted, runtime = Filter.of(visit.request), visit.runtime
+    told = {name: getattr(wanted, name) for name in ("wallet", "asset", "category", "status", "q", "spam") if getattr(wanted, name)}
+    most = ROWS_MAX if form == "xlsx" else None
+    try:
+        found = await export_transactions(runtime.uow, runtime.clock, visit.org_id, wanted.where(), form=form, told=told, rows_max=most)
+    except TooManyRows as error:
+        names = await activity.wallet_names(visit.org_id)
+        return visit.render("transactions/list.html", await _rows(visit, wanted, names) | {"warning": error.detail}, status=error.status)
+    body, kind = (csv_file(COLUMNS, found.batches), CSV) if form == "csv" else (xlsx_file("Transactions", COLUMNS, found.batches), XLSX)
+    response = StreamingHttpResponse(body, content_type=kind)
+    response["Content-Disposition"] = f'attachment; filename="transactions.{form}"'
+    return response
 
 
 @page(Permission.TRANSACTIONS_READ)

@@ -2,20 +2,24 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 
 from crypto_api.classification.types import Category
 from crypto_api.flows.annotate_transaction import Annotation
 from crypto_api.flows.annotate_transaction import annotate_transaction as annotate
+from crypto_api.flows.export_transactions import COLUMNS
+from crypto_api.flows.export_transactions import export_transactions as take_along
 from crypto_api.http.answers import answer
 from crypto_api.http.auth import org_of
 from crypto_api.http.etag import expected_versions
 from crypto_api.http.paging import page_read, page_request
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.base import PageRead
-from crypto_api.http.schemas.transactions import TransactionAnnotate, TransactionQuery, TransactionRead, day_bounds
+from crypto_api.http.schemas.transactions import TransactionAnnotate, TransactionExport, TransactionQuery, TransactionRead, day_bounds
 from crypto_api.kit.errors import Conflict, NotFound
+from crypto_api.kit.table_files import CSV, XLSX, csv_file, xlsx_file
+from crypto_api.kit.xlsx_text import ROWS_MAX
 from crypto_api.organizations.types import Permission
 from crypto_api.runtime import runtime_of
 from crypto_api.transactions import store
@@ -38,6 +42,23 @@ async def list_transactions(request: HttpRequest, query: Query[TransactionQuery]
 @requires(Permission.TRANSACTIONS_READ)
 async def list_transaction_history(request: HttpRequest, query: Query[TransactionQuery]) -> HttpResponse:
     return await _page(request, query)
+
+
+@router.get("/transactions/export/", summary="Take transactions along as a table")
+@requires(Permission.TRANSACTIONS_READ)
+async def export_transactions(request: HttpRequest, query: Query[TransactionExport]) -> StreamingHttpResponse:
+    """A row for each movement, newest first, with the filters of the list. Cells are text or numbers, never formulas. That it was taken is
+    recorded. 409 `too_many_rows` where a workbook could not hold them."""
+    runtime = runtime_of(request.scope)
+    told = query.model_dump(mode="json", exclude_none=True, exclude={"format", "limit", "cursor", "sort", "count"})
+    most = ROWS_MAX if query.format == "xlsx" else None
+    export = await take_along(runtime.uow, runtime.clock, org_of(request), _filter(query), form=query.format, told=told, rows_max=most)
+    if query.format == "csv":
+        response = StreamingHttpResponse(csv_file(COLUMNS, export.batches), content_type=CSV)
+    else:
+        response = StreamingHttpResponse(xlsx_file("Transactions", COLUMNS, export.batches), content_type=XLSX)
+    response["Content-Disposition"] = f'attachment; filename="transactions.{query.format}"'
+    return response
 
 
 @router.get("/transactions/category/{category}/", response=PageRead[TransactionRead], summary="Transactions of one category")

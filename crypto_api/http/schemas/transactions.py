@@ -1,5 +1,5 @@
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,10 @@ class TransactionQuery(PageQuery):
     date_from: Date | None = Field(default=None, description="First day, UTC.")
     date_to: Date | None = Field(default=None, description="Last day, UTC.")
     q: Word | None = Field(default=None, description="Part of a hash or of an address.")
+
+
+class TransactionExport(TransactionQuery):
+    format: Literal["csv", "xlsx"] = Field(default="csv", description="`limit`, `cursor` and `sort` have no effect here.")
 
 
 class TransactionAnnotate(RequestSchema):

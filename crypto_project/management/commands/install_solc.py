@@ -57,7 +57,7 @@ def install(folder: Path, version: str) -> None:
 def _npm_install(folder: Path, package: str) -> None:
     node = find_node()
     env = os.environ | {"PATH": f"{node.node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    command = [node.node, node.npm_cli, "install", package, "--save-exact", *FLAGS]
+    command = [str(node.node), str(node.npm_cli), "install", package, "--save-exact", *FLAGS]
     done = subprocess.run(command, check=False, cwd=folder, env=env, capture_output=True, text=True)
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.startswith(("npm error", "npm ERR!"))]

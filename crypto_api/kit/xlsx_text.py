@@ -1,0 +1,52 @@
+"""Workbooks (Office Open XML) of one table, written row by row in constant memory. What a cell holds is text or a number, never a formula, a link
+or a macro."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import xlsxwriter
+
+ROWS_MAX = 1_048_575  # of a sheet, beside its header
+CELL_MAX = 32_767
+_DIGITS_MAX = 15  # what a number of a workbook, an IEEE double, holds exactly
+_OPTIONS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+
+Cell = str | Decimal | None
+
+
+class XlsxTable:
+    """`with XlsxTable(path, "Transactions", columns) as table: table.add(rows)`. The header stays in sight; `widths` are in characters."""
+
+    def __init__(self, path: Path, title: str, columns: Sequence[str], widths: Sequence[int] = ()) -> None:
+        self._book = xlsxwriter.Workbook(str(path), _OPTIONS)
+        self._sheet = self._book.add_worksheet(title[:31])
+        self._sheet.freeze_panes(1, 0)
+        for index, width in enumerate(widths):
+            self._sheet.set_column(index, index, width)
+        self._sheet.write_row(0, 0, columns, self._book.add_format({"bold": True}))
+        self._next = 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._book.close()
+
+    def add(self, rows: Iterable[Sequence[Cell]]) -> None:
+        for row in rows:
+            for column, cell in enumerate(row):
+                self._write(column, cell)
+            self._next += 1
+
+    def _write(self, column: int, cell: Cell) -> None:
+        if cell is None or cell == "":
+            return
+        if isinstance(cell, str):
+            self._sheet.write_string(self._next, column, cell[:CELL_MAX])
+        elif len(cell.normalize().as_tuple().digits) <= _DIGITS_MAX and abs(cell.adjusted()) < _DIGITS_MAX:
+            self._sheet.write_number(self._next, column, cell)
+        else:  # more digits than a program of tables keeps: as text it keeps them all
+            self._sheet.write_string(self._next, column, format(cell, "f"))
