@@ -128,7 +128,8 @@ class JsonRpcChain:
                 if index == 0 and first <= self._pool.head_known():  # never a skip: another provider, or later
                     raise InconsistentAnswer(f"block {first} is not there, though it was told of")
                 return None
-            _at(first + index, wire.header_of(block))
+            if wire.quantity(block.number, 53) != first + index:
+                raise InconsistentAnswer(f"asked for block {first + index}, got {block.number[:20]}")
             _check_places(block)
             return block
 
