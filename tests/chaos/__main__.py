@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-PROGRAMMES = {"payments": "payment_crashes", "following": "follower_crashes", "providers": "provider_faults"}
+PROGRAMMES = {"payments": ("payment_crashes", "--runs"), "following": ("follower_crashes", "--runs"), "providers": ("provider_faults", "--rounds")}
 
 
 def main() -> int:
@@ -22,7 +22,8 @@ def main() -> int:
     worst = 0
     for name in options.of or PROGRAMMES:
         began = time.monotonic()
-        command = [sys.executable, "-m", f"tests.chaos.{PROGRAMMES[name]}", "--runs", str(options.runs), "--seed", str(options.seed)]
+        module, count = PROGRAMMES[name]
+        command = [sys.executable, "-m", f"tests.chaos.{module}", count, str(options.runs), "--seed", str(options.seed)]
         code = subprocess.run(command, check=False).returncode
         print(f"{name}: {options.runs} runs, {'no violation' if code == 0 else 'VIOLATIONS'}, {time.monotonic() - began:.0f} s", flush=True)
         worst = max(worst, code)
