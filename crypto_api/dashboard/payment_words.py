@@ -79,11 +79,10 @@ def tone(payment: Payment) -> str:
 
 def standing_word(payment: Payment) -> str:
     """One expression for a list: why it waits, else how far it is."""
-    shown = [hold for hold in payment.holds if hold is not Hold.APPROVALS_MISSING or len(payment.holds) == 1]
-    urgent = [hold for hold in shown if hold in URGENT]
-    if payment.state in ENDED or payment.state is PaymentState.DRAFT or not shown:
+    urgent = [hold for hold in payment.holds if hold in URGENT]
+    if payment.state in (*ENDED, PaymentState.DRAFT) or not payment.holds or (payment.state is PaymentState.PENDING_APPROVAL and not urgent):
         return STATES[payment.state]
-    return HOLDS[(urgent or shown)[0]][0]
+    return HOLDS[(urgent or payment.holds)[0]][0]
 
 
 def reason_beyond(payment: Payment) -> str:

@@ -131,7 +131,7 @@ def _row(visit: Visit, payee: Payee, now: datetime) -> PayeeRow:
 
 def _network_name(visit: Visit, slug: str | None) -> str:
     if slug is None:
-        return "Every network"
+        return "every network"
     network = visit.runtime.networks.get(slug)
     return network.name if network else slug
 

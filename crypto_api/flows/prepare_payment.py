@@ -12,12 +12,12 @@ from decimal import Decimal
 
 from crypto_api.address_book import rules as address_book_rules
 from crypto_api.address_book import store as address_book
-from crypto_api.address_book.types import PRESENT, Known
+from crypto_api.address_book.types import PRESENT
 from crypto_api.chains import service as chains
 from crypto_api.chains.types import ChainAsset
-from crypto_api.classification import store as counterparties
 from crypto_api.flows.followed_chain import Node
 from crypto_api.flows.judge_payment import Judgement, Subject, judge, standing_of
+from crypto_api.flows.keep_address_book import known_addresses
 from crypto_api.flows.price_at import Prices, price_at
 from crypto_api.flows.step_up import require_approval
 from crypto_api.identity.types import Purpose
@@ -218,7 +218,7 @@ async def _wanted(desk: PaymentDesk, org_id: str, new: NewPayment) -> _Wanted:
     address, payee_id, name = await _payee(org_id, network, new)
     if address == wallet.address:
         raise InvalidInput.of("to", "is the wallet itself", "same_wallet")
-    warnings = await _warnings(desk, org_id, network, new.to or address, address)
+    warnings = (*await _warnings(desk, org_id, network, new.to or address, address), *await _renamed(org_id, payee_id))
     call = rules.transfer_call(address, raw, asset.contract)
     return _Wanted(wallet, network, way, PaymentKind.TRANSFER, asset, raw, address, payee_id, name, call, new.description, warnings)
 
@@ -290,18 +290,19 @@ async def _warnings(desk: PaymentDesk, org_id: str, network: NetworkConfig, writ
     tokens = {token.address.lower(): token.symbol for token in network.listed()}
     contract_on = [network.name] if await desk.nodes[network.slug].has_code(address) else []
     try:
-        found = address_book_rules.checked(written, tokens, contract_on, [], await _known(org_id))
+        found = address_book_rules.checked(written, tokens, contract_on, [], await known_addresses(org_id))
     except ValueError as error:
         raise InvalidInput.of("to", str(error), "not_payable") from error
     first = () if await store.paid_before(org_id, network.chain_id, address) else (_FIRST_TIME,)
     return (*found.warnings, *first)
 
 
-async def _known(org_id: str) -> list[Known]:
-    own = [Known(row.address, f"your wallet {row.name}") for row in await wallets.active(org_id)]
-    book = [Known(row.address, f"the payee {row.name}") for row in await address_book.present(org_id)]
-    met = [Known(address, f"the counterparty {name}") for address, (name, _) in (await counterparties.known(org_id)).items()]
-    return [*met, *book, *own]
+async def _renamed(org_id: str, payee_id: str | None) -> tuple[str, ...]:
+    """Whoever verified an address verified whose it is: a name that was written later is the writer's word alone."""
+    entry = await address_book.get(org_id, payee_id) if payee_id is not None else None
+    if entry is None or entry.verified_name in (None, entry.name):
+        return ()
+    return (f"The address was verified as that of {entry.verified_name}. It was renamed since.",)
 
 
 # ---- what is said of it ----------------------------------------------------------------------------------------------------------

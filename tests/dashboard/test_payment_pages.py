@@ -187,6 +187,9 @@ async def test_the_composer_offers_verified_payees_and_says_what_is_wrong(sits: 
     assert "The wallet holds 9 ETH, which is less than the amount." in less
     review = said(await ada.post("/payments/new/", wallet_id=wallet.id, payee_id=cools.id, amount="1", asset="ETH", description="<b>x</b>"))
     assert "the address to cool off, until" in review and "&lt;b&gt;" not in review and "the approval of one other person (not a manager's)" in review
+    await Payee.find_one({"_id": good.id, "org_id": treasury.org_id}).update({"$set": {"name": "Mallory"}})
+    review = said(await ada.post("/payments/new/", wallet_id=wallet.id, payee_id=good.id, amount="1", asset="ETH"))
+    assert "verified as that of Engines. It was renamed since." in review
     assert await Payment.find({"org_id": treasury.org_id}).count() == 0, "looking at it stores nothing"
 
 
