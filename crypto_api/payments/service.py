@@ -188,7 +188,7 @@ class MongoBook:
 
     async def record_sent(self, payment: Payment, attempt: PaymentAttempt, changes: Changes, happened: Happened | None) -> None:
         async def work(session: Session, now: datetime) -> None:
-            await store.note_sent(session, payment.org_id, attempt.id, now)
+            await store.note_sent(session, attempt, now)
             if happened is not None or any(getattr(payment, name) != value for name, value in changes.items() if name in ("reason", "holds")):
                 await change(session, payment, changes, happened or Happened.HELD, now)
             elif not await store.postpone(session, payment.org_id, payment.id, payment.version, changes["due_at"]):

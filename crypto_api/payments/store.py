@@ -164,10 +164,11 @@ async def sign_attempt(session: Session, org_id: str, attempt_id: str, raw: str,
     return done.matched_count == 1
 
 
-async def note_sent(session: Session, org_id: str, attempt_id: str, now: datetime) -> None:
-    rows = PaymentAttempt.get_pymongo_collection()
-    await rows.update_one({"_id": attempt_id, "org_id": org_id, "first_sent_at": None}, {"$set": {"first_sent_at": now}}, session=session)
-    await rows.update_one({"_id": attempt_id, "org_id": org_id}, {"$set": {"last_sent_at": now}, "$inc": {"sends": 1}}, session=session)
+async def note_sent(session: Session, attempt: PaymentAttempt, now: datetime) -> None:
+    """`attempt` as it was read under the version of its payment."""
+    sent = {"last_sent_at": now, "first_sent_at": attempt.first_sent_at or now}
+    key = {"_id": attempt.id, "org_id": attempt.org_id}
+    await PaymentAttempt.get_pymongo_collection().update_one(key, {"$set": sent, "$inc": {"sends": 1}}, session=session)
 
 
 async def delete_unsigned_attempts(session: Session, org_id: str, payment_id: str) -> None:
@@ -189,14 +190,12 @@ async def hold_lane(session: Session, chain_id: int, address: str, fence: int, n
     """The lane, which this unit of work now conflicts with any other about; None when it belongs to a later hand."""
     key = {"_id": lane_id(chain_id, address)}
     rows = SenderLane.get_pymongo_collection()
-    fresh = {"created_at": now, "chain_id": chain_id, "address": address, "fence": 0, "known_nonce": None, "handed": 0, "frozen_reason": None}
-    await rows.update_one(key, {"$setOnInsert": fresh}, upsert=True, session=session)
-    row: Row | None = await rows.find_one_and_update(
-        key | {"fence": {"$lte": fence}},
-        {"$set": {"fence": fence}, "$inc": {"handed": 1}},
-        return_document=ReturnDocument.AFTER,
-        session=session,
-    )
+    held = {"$set": {"fence": fence}, "$inc": {"handed": 1}}
+    row: Row | None = await rows.find_one_and_update(key | {"fence": {"$lte": fence}}, held, return_document=ReturnDocument.AFTER, session=session)
+    if row is None:
+        fresh = {"created_at": now, "chain_id": chain_id, "address": address, "fence": 0, "known_nonce": None, "handed": 0, "frozen_reason": None}
+        await rows.update_one(key, {"$setOnInsert": fresh}, upsert=True, session=session)
+        row = await rows.find_one_and_update(key | {"fence": {"$lte": fence}}, held, return_document=ReturnDocument.AFTER, session=session)
     return SenderLane.model_validate(row) if row else None
 
 
