@@ -17,6 +17,7 @@ from crypto_api.organizations.documents import Company, CustomRole, Invitation, 
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.policies.documents import OrganizationPolicy
 from crypto_api.prices.documents import ManualPrice, OraclePrice
+from crypto_api.saved_views.documents import SavedView
 from crypto_api.tasks.documents import Task
 from crypto_api.transactions.documents import Transaction
 from crypto_api.wallets.documents import Wallet
@@ -68,5 +69,6 @@ DOCUMENTS: list[type[BaseDocument]] = [
     Backfill,
     Checkpoint,
     InboxItem,
+    SavedView,
     Task,
 ]

@@ -29,6 +29,7 @@ from crypto_api.http import (
     problems,
     profile,
     roles,
+    saved_views,
     sending,
     step_up,
     system,
@@ -59,6 +60,7 @@ ROUTERS: list[Router] = [
     wallets.router,
     wallet_ownership.router,
     checkpoints.router,
+    saved_views.router,  # before what takes any id below /transactions/
     transactions.router,
     blockchain.router,
     sending.router,

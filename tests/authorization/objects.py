@@ -29,6 +29,7 @@ from crypto_api.payments.rules import transfer_call
 from crypto_api.payments.typed_data import digest
 from crypto_api.payments.types import Origin, PaymentKind, PaymentState
 from crypto_api.payments.types import Way as PayWay
+from crypto_api.saved_views import service as saved_views
 from crypto_api.tasks.documents import Task
 from crypto_api.tasks.types import TaskStatus
 from crypto_api.wallets.documents import Wallet, WalletType
@@ -363,14 +364,20 @@ async def stored_payment(house: House, org_id: str, **changes: Any) -> Payment:
     return row
 
 
+async def saved_view(house: House, org_id: str, owner: Person) -> str:
+    name = f"Payroll {random_address()}"
+    return (await saved_views.save(house.runtime.uow, house.runtime.clock, org_id, owner.user_id, name, {"category": "payroll"})).id
+
+
 KINDS: dict[str, Factory] = {
     factory.__name__: factory
     for factory in (
         *(organization, wallet, transaction, account, draft_entry, posted_entry, task, user, audit_record, inbox_item),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
+        saved_view,
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )
 }
-PERSONAL = {"own_employee", "employee", "pending_employee", "passkey", "ethereum_account", "session", "my_invitation"}
+PERSONAL = {"saved_view", "own_employee", "employee", "pending_employee", "passkey", "ethereum_account", "session", "my_invitation"}
 """Of whoever asks, or in their care: another's is not theirs to see."""
