@@ -96,7 +96,8 @@ PAYROLL = WalletPlan("Payroll", 2003, WalletType.PRIVATE_KEY)
 RECEIVABLES = WalletPlan("Receivables", 2004, WalletType.WATCH)
 COLD_RESERVE = WalletPlan("Cold reserve", 2005, WalletType.WATCH)
 GAS_TANK = WalletPlan("Gas tank", 2006, WalletType.PRIVATE_KEY)
-WALLETS = (TREASURY, OPERATIONS, PAYROLL, RECEIVABLES, COLD_RESERVE, GAS_TANK)
+PAYOUTS = WalletPlan("Payouts", 2007, WalletType.PRIVATE_KEY)  # for payments of visitors: nothing that the demo plays spends from it
+WALLETS = (TREASURY, OPERATIONS, PAYROLL, RECEIVABLES, COLD_RESERVE, GAS_TANK, PAYOUTS)
 
 CLIENTS = (
     Outsider("Alpine Robotics GmbH", 3001, CounterpartyKind.CLIENT),

@@ -95,9 +95,9 @@ class Plays:
     async def hand_out_working_capital(self) -> None:
         """From the treasury: gas for every wallet that sends, and the budgets of payroll and operations."""
         treasury = cast.TREASURY.account
-        for wallet, wei in ((cast.GAS_TANK, 6 * ETHER), *((wallet, ETHER) for wallet in SPENDING_WALLETS)):
+        for wallet, wei in ((cast.GAS_TANK, 6 * ETHER), (cast.PAYOUTS, 5 * ETHER), *((wallet, ETHER) for wallet in SPENDING_WALLETS)):
             await self._own_ether(treasury, wallet.account.address, wei)
-        for wallet, dollars in ((cast.PAYROLL, 60_000), (cast.OPERATIONS, 40_000)):
+        for wallet, dollars in ((cast.PAYROLL, 60_000), (cast.OPERATIONS, 40_000), (cast.PAYOUTS, 25_000)):
             await self._own_token(self.moves.contracts.usdc, treasury, wallet.account.address, dollars * 10**6)
         await self._own_token(self.moves.contracts.dai, treasury, cast.OPERATIONS.account.address, 20_000 * ETHER)
 

@@ -1,5 +1,7 @@
 """The sample organisation, through the product's own services. Each step looks first, so an interrupted start is gone on with."""
 
+from decimal import Decimal
+
 import orjson
 from eth_account.signers.local import LocalAccount
 
@@ -13,6 +15,8 @@ from crypto_api.identity import store as identity
 from crypto_api.identity.documents import User
 from crypto_api.identity.types import NewUser
 from crypto_api.organizations import service as organizations
+from crypto_api.policies import service as policies
+from crypto_api.policies.types import Payees, PaymentPolicy
 from crypto_api.runtime import Runtime
 from crypto_api.wallets import service as wallets
 from crypto_api.wallets import store as wallet_store
@@ -29,8 +33,10 @@ async def seed_organization(runtime: Runtime, network: str) -> str:
         await _join(runtime, org_id, person)
     for post in cast.POSTS:
         await _employ(runtime, org_id, founder.id, post)
-    await _make_wallets(runtime, org_id, founder.id, network)
+    controller = await identity.user_by_email(cast.STAFF[0].email)
+    await _make_wallets(runtime, org_id, founder.id, controller.id if controller else founder.id, network)
     await _make_counterparties(runtime, org_id)
+    await _make_policy(runtime, org_id, founder.id)
     return org_id
 
 
@@ -85,7 +91,17 @@ async def _register(runtime: Runtime, person: cast.Person, *, founds: str | None
     return user
 
 
-async def _make_wallets(runtime: Runtime, org_id: str, user_id: str, network: str) -> None:
+async def _make_policy(runtime: Runtime, org_id: str, user_id: str) -> None:
+    """One under which a visitor can pay something small at once, and sees an approval for the rest."""
+    policy = PaymentPolicy(payees=Payees.ANY, approval_free_max=Decimal(500), approvals_required=1, manager_max=Decimal(5_000))
+    now = runtime.clock.now()
+    before = await policies.current(org_id, now)
+    if before.version == policies.UNSTORED:
+        await runtime.uow.run(lambda session: policies.put(session, before, policy, user_id, now))
+
+
+async def _make_wallets(runtime: Runtime, org_id: str, founder_id: str, controller_id: str, network: str) -> None:
+    """The founder's, and the one that the controller made for paying."""
     present = {wallet.address for wallet in await wallet_store.active(org_id)}
     for plan in cast.WALLETS:
         if plan.account.address in present:
@@ -98,7 +114,8 @@ async def _make_wallets(runtime: Runtime, org_id: str, user_id: str, network: st
             address=plan.account.address,
             private_key=await _sealed(runtime, plan.account) if stored else None,
         )
-        await wallets.create(runtime.uow, runtime.clock, runtime.signer, runtime.networks.keys(), org_id, user_id, new)
+        made_by = controller_id if plan is cast.PAYOUTS else founder_id
+        await wallets.create(runtime.uow, runtime.clock, runtime.signer, runtime.networks.keys(), org_id, made_by, new)
 
 
 async def _sealed(runtime: Runtime, account: LocalAccount) -> str:
