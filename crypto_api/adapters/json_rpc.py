@@ -19,7 +19,16 @@ from crypto_api.adapters.providers import Provider, ProviderPool
 from crypto_api.adapters.rpc_transport import Call
 from crypto_api.adapters.traces import CallTraces
 from crypto_api.kit import log
-from crypto_api.kit.ethereum import TRANSFER_TOPIC, BlockHeader, InconsistentAnswer, InternalTransfer, WireBlock, WireReceipt, WireTransaction
+from crypto_api.kit.ethereum import (
+    TRANSFER_TOPIC,
+    BlockHeader,
+    CallRefused,
+    InconsistentAnswer,
+    InternalTransfer,
+    WireBlock,
+    WireReceipt,
+    WireTransaction,
+)
 from crypto_api.kit.networks import Endpoint, NetworkConfig, ProviderHealth
 
 logger = log.get(__name__)
@@ -102,6 +111,14 @@ class JsonRpcChain:
         found = await self.headers(number, number)
         return found[0] if found else None
 
+    async def tagged(self, tag: Literal["safe", "finalized"]) -> BlockHeader | None:
+        """The highest block that the network itself calls so; None when the node knows no such tag, or nothing yet."""
+        try:
+            (found,) = await self._pool.read([("eth_getBlockByNumber", [tag, False])], lambda _, raw: wire.decode_header(raw))
+        except CallRefused:
+            return None
+        return wire.header_of(found) if found is not None else None
+
     async def headers(self, first: int, last: int) -> list[BlockHeader]:
         """Of blocks first..last, as far as the node has them without a gap."""
 
@@ -169,6 +186,10 @@ class JsonRpcChain:
     async def internal_transfers(self, hashes: Sequence[str]) -> dict[str, tuple[InternalTransfer, ...] | None]:
         """What contracts moved of the native coin in each transaction, by its hash; None where no provider can tell: not the same as none."""
         return await self._traces.internal_transfers(hashes)
+
+    async def internal_transfers_in(self, header: BlockHeader) -> dict[str, tuple[InternalTransfer, ...]] | None:
+        """The same of every transaction of a block, by one call."""
+        return await self._traces.internal_transfers_in(header)
 
     async def transactions_in(self, block_hash: str) -> list[WireTransaction]:
         """All of a block. InconsistentAnswer when the node does not have it."""

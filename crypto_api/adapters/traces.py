@@ -1,20 +1,21 @@
 """Internal transfers of the native coin, which no log tells of, from a node that traces.
 
-Two dialects: `debug_traceTransaction` with the call tracer (Geth, Reth, Erigon, Nethermind, Anvil) and `trace_transaction` (OpenEthereum's,
-of Erigon, Nethermind, Reth and several providers). Which one a network's providers offer is found out once and remembered; one that offers
-neither is asked again after RETRY_S.
+Two dialects: `debug_trace…` with the call tracer (Geth, Reth, Erigon, Nethermind, Anvil) and `trace_…` (OpenEthereum's, of Erigon, Nethermind,
+Reth and several providers), for a transaction and for a whole block. Which one a network's providers offer is found out once and remembered;
+where they offer neither, they are asked again after RETRY_S.
 """
 
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from crypto_api.adapters import wire
 from crypto_api.kit import log
-from crypto_api.kit.ethereum import CallRefused, InconsistentAnswer, InternalTransfer
+from crypto_api.kit.ethereum import BlockHeader, CallRefused, InconsistentAnswer, InternalTransfer
 
 logger = log.get(__name__)
 
@@ -27,6 +28,7 @@ _CALLS = frozenset({"CALL", "CREATE", "CREATE2", "SELFDESTRUCT"})  # a delegate 
 
 Ask = Callable[[Sequence[tuple[str, list[Any]]]], Awaitable[list[msgspec.Raw]]]
 Transfers = tuple[InternalTransfer, ...]
+T = TypeVar("T")
 
 
 class _Frame(msgspec.Struct, rename={"sender": "from"}):
@@ -52,16 +54,23 @@ class _Result(msgspec.Struct):
     address: str = ""  # of a created contract
 
 
-class _Flat(msgspec.Struct, rename={"trace_address": "traceAddress"}):
+class _TracedTransaction(msgspec.Struct, rename={"tx_hash": "txHash"}):
+    tx_hash: str
+    result: _Frame
+
+
+class _Flat(msgspec.Struct, rename={"trace_address": "traceAddress", "transaction_hash": "transactionHash"}):
     type: str
     action: _Action
     trace_address: list[int]
     result: _Result | None = None
     error: str | None = None
+    transaction_hash: str | None = None
 
 
 _decode_frame = wire.decoder(_Frame)
 _decode_flat = wire.decoder(list[_Flat])
+_decode_block_frames = wire.decoder(list[_TracedTransaction])
 
 
 def _from_frames(raw: msgspec.Raw) -> Transfers:
@@ -84,6 +93,11 @@ def _from_flat(raw: msgspec.Raw) -> Transfers:
     rows = _decode_flat(raw)
     if not rows:
         raise InconsistentAnswer("the node has no trace of the transaction")
+    return _of_flat(rows)
+
+
+def _of_flat(rows: Sequence[_Flat]) -> Transfers:
+    """Of the rows of one transaction."""
     failed = {tuple(row.trace_address) for row in rows if row.error is not None}
     found = []
     for row in rows:
@@ -93,6 +107,18 @@ def _from_flat(raw: msgspec.Raw) -> Transfers:
         if (moved := _moved(row)) is not None:
             found.append(InternalTransfer(".".join(map(str, address)), *moved))
     return tuple(found)
+
+
+def _block_from_frames(raw: msgspec.Raw) -> dict[str, Transfers]:
+    return {row.tx_hash: tuple(_walk(row.result)) for row in _decode_block_frames(raw)}
+
+
+def _block_from_flat(raw: msgspec.Raw) -> dict[str, Transfers]:
+    by_hash: dict[str, list[_Flat]] = {}
+    for row in _decode_flat(raw):
+        if row.transaction_hash is not None:  # a reward has none
+            by_hash.setdefault(row.transaction_hash, []).append(row)
+    return {hash_: _of_flat(rows) for hash_, rows in by_hash.items()}
 
 
 def _moved(row: _Flat) -> tuple[str, str, int] | None:
@@ -108,59 +134,88 @@ def _moved(row: _Flat) -> tuple[str, str, int] | None:
     return (sender.lower(), recipient.lower(), value) if value else None
 
 
-_DIALECTS: tuple[tuple[str, list[Any], Callable[[msgspec.Raw], Transfers]], ...] = (
-    ("debug_traceTransaction", [{"tracer": "callTracer"}], _from_frames),
-    ("trace_transaction", [], _from_flat),
+@dataclass(frozen=True)
+class _Dialect(Generic[T]):
+    """How a transaction is asked for by its hash, or a block by its header."""
+
+    method: str
+    parameters: Callable[[Any], list[Any]]
+    read: Callable[[msgspec.Raw], T]
+
+
+_TRACER = {"tracer": "callTracer"}
+_OF_TRANSACTION: tuple[_Dialect[Transfers], ...] = (
+    _Dialect("debug_traceTransaction", lambda hash_: [hash_, _TRACER], _from_frames),
+    _Dialect("trace_transaction", lambda hash_: [hash_], _from_flat),
 )
+_OF_BLOCK: tuple[_Dialect[dict[str, Transfers]], ...] = (
+    _Dialect("debug_traceBlockByHash", lambda header: [header.hash, _TRACER], _block_from_frames),
+    _Dialect("trace_block", lambda header: [hex(header.number)], _block_from_flat),
+)
+
+
+class _Tracer(Generic[T]):
+    """Keeps in mind which dialect is offered."""
+
+    def __init__(self, ask: Ask, dialects: tuple[_Dialect[T], ...]) -> None:
+        self._ask, self._dialects = ask, dialects
+        self.dialect = 0
+        self._silent_until = 0.0  # monotonic seconds
+
+    @property
+    def silent(self) -> bool:
+        return time.monotonic() < self._silent_until
+
+    async def together(self, subjects: Sequence[Any]) -> list[T | None]:
+        dialect = self._dialects[self.dialect]
+        answers = await self._ask([(dialect.method, dialect.parameters(subject)) for subject in subjects])
+        return [_readable(dialect.read, raw) for raw in answers]
+
+    async def one(self, subject: Any) -> T | None:
+        """Goes on to the next dialect where the node does not know this one; None where the node refuses this subject: its state is gone."""
+        while not self.silent:
+            try:
+                return (await self.together([subject]))[0]
+            except CallRefused as error:
+                if not _unknown_method(error):
+                    logger.info("not traced", reason=error.detail)
+                    return None
+                self._next()
+        return None
+
+    def _next(self) -> None:
+        self.dialect += 1
+        if self.dialect == len(self._dialects):
+            self.dialect, self._silent_until = 0, time.monotonic() + RETRY_S
+            logger.info("no provider of this network traces: internal transfers are found by balance", method=self._dialects[0].method)
 
 
 class CallTraces:
     """`ask` sends a batch to the network's providers and raises CallRefused where they refuse one of its calls."""
 
     def __init__(self, ask: Ask) -> None:
-        self._ask = ask
-        self._dialect = 0
-        self._silent_until = 0.0  # monotonic seconds
+        self._transactions, self._blocks = _Tracer(ask, _OF_TRANSACTION), _Tracer(ask, _OF_BLOCK)
 
     async def internal_transfers(self, hashes: Sequence[str]) -> dict[str, Transfers | None]:
         """By transaction hash, in the order in which they happened; None where nobody can tell, which is not the same as none.
         ChainUnavailable when no provider answers at all."""
-        if not hashes or time.monotonic() < self._silent_until:
+        if not hashes or self._transactions.silent:
             return dict.fromkeys(hashes)
         try:
-            return await self._together(hashes)
+            return dict(zip(hashes, await self._transactions.together(hashes), strict=True))
         except CallRefused:
-            return {hash_: await self._one(hash_) for hash_ in hashes}
+            return {hash_: await self._transactions.one(hash_) for hash_ in hashes}
 
-    async def _together(self, hashes: Sequence[str]) -> dict[str, Transfers | None]:
-        method, parameters, read = _DIALECTS[self._dialect]
-        answers = await self._ask([(method, [hash_, *parameters]) for hash_ in hashes])
-        return {hash_: _readable(read, raw, hash_) for hash_, raw in zip(hashes, answers, strict=True)}
-
-    async def _one(self, hash_: str) -> Transfers | None:
-        """Goes on to the next dialect where the node does not know this one; None where the node refuses this transaction: its state is gone."""
-        while time.monotonic() >= self._silent_until:
-            try:
-                return (await self._together([hash_]))[hash_]
-            except CallRefused as error:
-                if not _unknown_method(error):
-                    logger.info("not traced", transaction=hash_, reason=error.detail)
-                    return None
-                self._next_dialect()
-        return None
-
-    def _next_dialect(self) -> None:
-        self._dialect += 1
-        if self._dialect == len(_DIALECTS):
-            self._dialect, self._silent_until = 0, time.monotonic() + RETRY_S
-            logger.info("no provider of this network traces: internal transfers are found by balance")
+    async def internal_transfers_in(self, header: BlockHeader) -> dict[str, Transfers] | None:
+        """The same of every transaction of a block; None where nobody can tell."""
+        return await self._blocks.one(header)
 
 
-def _readable(read: Callable[[msgspec.Raw], Transfers], raw: msgspec.Raw, hash_: str) -> Transfers | None:
+def _readable(read: Callable[[msgspec.Raw], T], raw: msgspec.Raw) -> T | None:
     try:
         return read(raw)
     except (InconsistentAnswer, RecursionError, ValueError) as error:  # also a tree of calls deeper than a decoder goes
-        logger.warning("a trace is not readable", transaction=hash_, reason=str(error)[:200])
+        logger.warning("a trace is not readable", reason=str(error)[:200])
         return None
 
 

@@ -4,6 +4,8 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pydantic import BaseModel, ConfigDict
+
 from crypto_api.kit.ethereum import BlockHeader, InternalTransfer, WireBlock, WireReceipt, WireTransaction
 
 
@@ -23,6 +25,8 @@ class ChainReader(Protocol):
     async def balances(self, holdings: Sequence[tuple[str, str | None]], block_hash: str) -> list[int]: ...
 
     async def internal_transfers(self, hashes: Sequence[str]) -> dict[str, tuple[InternalTransfer, ...] | None]: ...
+
+    async def internal_transfers_in(self, header: BlockHeader) -> dict[str, tuple[InternalTransfer, ...]] | None: ...
 
     async def transactions_in(self, block_hash: str) -> list[WireTransaction]: ...
 
@@ -49,6 +53,15 @@ class ChainAsset:
     name: str
     contract: str | None
     decimals: int
+
+
+class BlockRange(BaseModel):
+    """Both ends belong to it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)

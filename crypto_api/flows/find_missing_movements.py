@@ -164,10 +164,10 @@ async def _read_again(quest: _Quest, header: BlockHeader, now: datetime) -> list
 
 async def _hidden(quest: _Quest, header: BlockHeader, known: set[str]) -> list[WireTransaction]:
     """Transactions of the block that nothing but a trace connects with the wallet."""
-    if not quest.network.traces:
+    if quest.network.traces == "none":
         return []
     others = [tx for tx in await quest.chain.transactions_in(header.hash) if tx.hash not in known]
-    traces = await quest.chain.internal_transfers([tx.hash for tx in others])
+    traces = await quest.chain.internal_transfers_in(header) or await quest.chain.internal_transfers([tx.hash for tx in others])
     return [tx for tx in others if _touches(traces.get(tx.hash) or (), quest.wallet.address.lower())]
 
 

@@ -4,7 +4,7 @@ receipts → facts of the tokens → traces, where code ran → balances, for to
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from crypto_api.chains import service as chains
@@ -62,6 +62,7 @@ async def transactions_of(
     network: NetworkConfig, chain: ChainReader, watched: WatchList, blocks: Sequence[WireBlock], now: datetime
 ) -> list[Transaction]:
     """A row for each organisation that a transaction touches."""
+    blocks = [await _with_hidden(network, chain, watched, block) for block in blocks]
     receipts = await _receipts(chain, watched, blocks)
     contracts = {row.address for block in blocks for row in block.logs}
     tokens = await chains.token_facts(network, contracts, chain, now) if contracts else {}
@@ -103,7 +104,19 @@ async def _internal(
     """Of the transactions in which a contract may have moved the coin: not of plain transfers, nor of calls to a token that is listed."""
     tokens = {token.address.lower() for token in network.tokens}
     hashes = [tx.hash for block in blocks for tx in block.transactions if tx.recipient not in tokens and _ran_code(tx, receipts.get(tx.hash))]
-    return await chain.internal_transfers(hashes) if hashes and network.traces else dict.fromkeys(hashes)
+    return await chain.internal_transfers(hashes) if hashes and network.traces != "none" else dict.fromkeys(hashes)
+
+
+async def _with_hidden(network: NetworkConfig, chain: ChainReader, watched: WatchList, block: WireBlock) -> WireBlock:
+    """With the transactions that only a call connects with a wallet, where the network's blocks are traced whole."""
+    if network.traces != "blocks" or (traces := await chain.internal_transfers_in(block.header)) is None:
+        return block
+    touching = {hash_ for hash_, transfers in traces.items() if any(row.sender in watched or row.recipient in watched for row in transfers)}
+    hidden = touching - {tx.hash for tx in block.transactions}
+    if not hidden:
+        return block
+    found = [tx for tx in await chain.transactions_in(block.header.hash) if tx.hash in hidden]
+    return replace(block, transactions=tuple(sorted([*block.transactions, *found], key=lambda tx: tx.index)))
 
 
 def _ran_code(tx: WireTransaction, receipt: WireReceipt | None) -> bool:

@@ -85,13 +85,14 @@ class NetworkConfig(BaseModel):
     receipts_checked: Literal["none", "ours", "all"] = "none"  # whose blocks' receipts are computed up to the root in the block's header
     lag_blocks_max: int = Field(default=5, ge=1)  # a provider further behind the best one, or further back than it was, is set aside
     confirmations: int = 12
+    finality: Literal["depth", "tag"] = "depth"  # tag: as the network itself says what is final; by depth while a node does not tell it
     start_height: int | None = None  # where following begins on an empty database; None: at the head
     wrapped_native: ListedToken | None = None
     tokens: list[ListedToken] = []
     price_feeds: list[PriceFeed] = []
     explorer_url: str | None = None
     poll_s: float = 1.0
-    traces: bool = True  # ask its providers for traces, where they offer them
+    traces: Literal["none", "touched", "blocks"] = "touched"  # what is traced, where providers offer it: what touches a wallet, or all of a block
     reorg_depth_max: int = 64  # a deeper reorganisation stops the follower and waits for a person
 
     @model_validator(mode="before")

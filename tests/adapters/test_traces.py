@@ -186,5 +186,7 @@ async def test_both_dialects_of_a_real_node_agree(chain: LocalChain) -> None:
     expected = (InternalTransfer("0", contract.lower(), bob.address.lower(), 7),)
     async with JsonRpcChain([chain.rpc_url], chain.chain_id) as reader:
         assert await reader.internal_transfers([sent.hash]) == {sent.hash: expected}
-        reader._traces._dialect = 1
-        assert await reader.internal_transfers([sent.hash]) == {sent.hash: expected}
+        block = await reader.header(2)
+        assert block is not None and await reader.internal_transfers_in(block) == {sent.hash: expected}
+        reader._traces._transactions.dialect = reader._traces._blocks.dialect = 1
+        assert await reader.internal_transfers([sent.hash]) == await reader.internal_transfers_in(block) == {sent.hash: expected}

@@ -106,8 +106,8 @@ async def test_01_a_balance_that_changes_without_an_event_becomes_a_row_of_its_o
 # ---- 2 internal transfers --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("traces", [True, False], ids=["traced", "by balance"])
-async def test_02_a_contract_that_passes_the_coin_on(house: House, traces: bool) -> None:
+@pytest.mark.parametrize("traces", ["touched", "none"])
+async def test_02_a_contract_that_passes_the_coin_on(house: House, traces: str) -> None:
     books = await house.found()
     key, sender = await books.wallet("Sender")
     _, receiver = await books.wallet("Receiver")
@@ -117,7 +117,7 @@ async def test_02_a_contract_that_passes_the_coin_on(house: House, traces: bool)
         await house.mine()
         row = await books.row(seen)
         back = [(m.key, m.kind, m.basis, m.raw_amount) for m in row.movements if m.direction == "in"]
-        assert back == [("trace:0" if traces else "balance", "internal", "trace" if traces else "balance", str(ETHER))]
+        assert back == [("trace:0" if traces == "touched" else "balance", "internal", "trace" if traces == "touched" else "balance", str(ETHER))]
         assert await books.agrees(sender)
 
         hidden = await house.call(stranger, "FORWARDER", "stumble", receiver.address, value=2 * ETHER)  # touches nothing else of ours
@@ -126,13 +126,27 @@ async def test_02_a_contract_that_passes_the_coin_on(house: House, traces: bool)
         assert await Transaction.find({"org_id": books.org_id, "hash": hidden.hash}).count() == 0
         assert (await books.search(receiver)).rows == 1
         found = (await books.rows())[-1]
-        assert (found.origin, found.hash == hidden.hash) == ((Origin.TRANSACTION, True) if traces else (Origin.BALANCE, False))
-        assert [m.key for m in found.movements] == (["trace:1"] if traces else [f"balance:{found.block_hash}"])
+        assert (found.origin, found.hash == hidden.hash) == ((Origin.TRANSACTION, True) if traces == "touched" else (Origin.BALANCE, False))
+        assert [m.key for m in found.movements] == (["trace:1"] if traces == "touched" else [f"balance:{found.block_hash}"])
         assert [m.raw_amount for m in found.movements] == [str(ETHER)], "the call that failed moved nothing"
         assert found.booking is Booking.DONE
         assert await books.agrees(receiver)
         again = await books.search(receiver)
         assert (again.rows, len(await books.entries(found))) == (0, 1)
+    finally:
+        house.network = listened
+
+
+async def test_02_where_blocks_are_traced_whole_nothing_is_hidden(house: House) -> None:
+    books = await house.found()
+    _, wallet = await books.wallet("Receiver")
+    listened, house.network = house.network, house.network.model_copy(update={"traces": "blocks"})
+    try:
+        sent = await house.call(stranger, "FORWARDER", "stumble", wallet.address, value=2 * ETHER)
+        await house.mine()
+        row = await books.row(sent)
+        assert [(m.key, m.raw_amount) for m in row.movements] == [("trace:1", str(ETHER))]
+        assert await books.agrees(wallet) and (await books.search(wallet)).rows == 0
     finally:
         house.network = listened
 
@@ -336,8 +350,8 @@ async def test_09_a_failed_transaction_costs_its_gas_and_what_others_pay_for_cos
 # ---- 10 wrapping -----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("traces", [True, False], ids=["traced", "by logs"])
-async def test_10_the_coin_changes_its_form_and_nothing_is_doubled(house: House, traces: bool) -> None:
+@pytest.mark.parametrize("traces", ["touched", "blocks", "none"])
+async def test_10_the_coin_changes_its_form_and_nothing_is_doubled(house: House, traces: str) -> None:
     books = await house.found()
     key, wallet = await books.wallet("Wrapping")
     address = await house.deploy("ACCOUNT")
