@@ -163,12 +163,28 @@ class Follower:
 
     async def _confirm(self, step: Step) -> None:
         """Only what as many providers name as the network asks for. ChainUnavailable until they do."""
-        network, height = self.network, step.height - self.network.confirmations
+        network, final = self.network, await self._final(step)
+        height = step.height - network.confirmations if final is None else final
         self.unconfirmed = True
         if network.agreement > 1 and (ours := await chain_store.canonical_hash(network.slug, height)) is not None:
             await self.runtime.rpc[network.slug].agree(height, ours)
-        await confirm_transactions(self.runtime.uow, self.runtime.clock, network, step.height)
+        await confirm_transactions(self.runtime.uow, self.runtime.clock, network, step.height, final)
         self.unconfirmed = False
+
+    async def _final(self, step: Step) -> int | None:
+        """What the network itself calls final, of what was processed; None where depth decides. InconsistentAnswer when it calls another block so."""
+        chain, slug = self.runtime.rpc[self.network.slug], self.network.slug
+        if self.network.finality == "depth":
+            return None
+        safe, final = await chain.tagged("safe"), await chain.tagged("finalized")
+        if safe is not None:
+            await chain_store.set_safe(slug, min(safe.number, step.height))
+        if final is None:
+            return None
+        ours = await chain_store.canonical_hash(slug, final.number)
+        if ours is not None and ours != final.hash:
+            raise InconsistentAnswer(f"the node calls another block {final.number} final than the one that was processed")
+        return min(final.number, step.height)
 
     async def _rewind(self, watched: WatchList, cursor: ChainCursor) -> None:
         chain = self.runtime.rpc[self.network.slug]

@@ -32,6 +32,11 @@ async def begun(org_id: str, network: str) -> list[Backfill]:
     return await Backfill.find({"org_id": org_id, "network": network, "position": {"$ne": None}}).to_list()
 
 
+async def begun_on_network(network: str) -> list[Backfill]:
+    """The same of every organisation."""
+    return await Backfill.find({"network": network, "position": {"$ne": None}}).to_list()
+
+
 async def change(session: Session, row: Backfill, changes: dict[str, Any]) -> Backfill | None:
     """Compare-and-set on `version`: None when somebody else was first, or it has ended."""
     found: dict[str, Any] | None = await Backfill.get_pymongo_collection().find_one_and_update(

@@ -3,6 +3,7 @@ from enum import StrEnum
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from crypto_api.chains.types import BlockRange
 from crypto_api.kit.networks import ProviderState
 from mongodb_config.base_document import SharedDocument
 
@@ -23,6 +24,9 @@ class ChainCursor(SharedDocument):
     hash: str
     head: int  # highest block number the provider told of
     confirmed: int = 0  # height up to which transactions were confirmed
+    safe: int | None = None  # height that the network itself calls safe, where it does
+    first_height: int | None = None  # where following began; None: before this was noted
+    gaps: list[BlockRange] = []  # blocks that were taken over unseen, until somebody reads them again
     state: FollowState = FollowState.STARTING
     reason: str | None = None
     processed_at: datetime

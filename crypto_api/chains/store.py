@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import DeleteMany, ReplaceOne
 
 from crypto_api.chains.documents import ChainBlock, ChainCursor, ChainProvider, FollowState, TokenContract
-from crypto_api.chains.types import Position
+from crypto_api.chains.types import BlockRange, Position
 from crypto_api.kit.ethereum import BlockHeader
 from crypto_api.kit.networks import ProviderHealth
 from mongodb_config.base_document import encoded
@@ -35,7 +35,15 @@ async def start(network: str, chain_id: int, headers: Sequence[BlockHeader], now
     await ChainBlock.get_pymongo_collection().bulk_write([_stored(network, chain_id, header, now) for header in headers])
     last = headers[-1]
     row = ChainCursor(
-        id=network, created_at=now, chain_id=chain_id, height=last.number, hash=last.hash, head=last.number, confirmed=last.number, processed_at=now
+        id=network,
+        created_at=now,
+        chain_id=chain_id,
+        height=last.number,
+        hash=last.hash,
+        head=last.number,
+        confirmed=last.number,
+        first_height=last.number,
+        processed_at=now,
     )
     fields = encoded(row)
     fields.pop("_id")
@@ -75,6 +83,27 @@ async def record_blocks(session: Session, network: str, chain_id: int, headers: 
         await ChainBlock.get_pymongo_collection().bulk_write(writes, session=session)
 
 
+async def anchor(session: Session, network: str, *, expected: Position, to: Position, gap: BlockRange, now: datetime) -> bool:
+    """Puts the cursor on a block that does not stand on ours, as a person decided; what is below it was never compared with the chain as it is."""
+    done = await ChainCursor.get_pymongo_collection().update_one(
+        {"_id": network, "height": expected.height, "hash": expected.hash},
+        {
+            "$set": {"height": to.height, "hash": to.hash, "processed_at": now, "state": FollowState.CATCHING_UP, "reason": None},
+            "$push": {"gaps": encoded(gap)},
+        },
+        session=session,
+    )
+    return done.matched_count == 1
+
+
+async def set_gaps(session: Session, network: str, before: Sequence[BlockRange], after: Sequence[BlockRange]) -> bool:
+    """Compare-and-set: False when they are others by now."""
+    done = await ChainCursor.get_pymongo_collection().update_one(
+        {"_id": network, "gaps": [encoded(row) for row in before]}, {"$set": {"gaps": [encoded(row) for row in after]}}, session=session
+    )
+    return done.matched_count == 1
+
+
 async def orphan_block(session: Session, chain_id: int, block_hash: str) -> None:
     await ChainBlock.get_pymongo_collection().update_one({"_id": block_id(chain_id, block_hash)}, {"$set": {"orphaned": True}}, session=session)
 
@@ -91,6 +120,10 @@ async def canonical_hash(network: str, number: int) -> str | None:
 
 async def set_confirmed(network: str, height: int) -> None:
     await ChainCursor.get_pymongo_collection().update_one({"_id": network}, {"$max": {"confirmed": height}})
+
+
+async def set_safe(network: str, height: int) -> None:
+    await ChainCursor.get_pymongo_collection().update_one({"_id": network}, {"$set": {"safe": height}})
 
 
 async def forget_blocks_below(network: str, height: int) -> None:

@@ -204,7 +204,7 @@ async def _found(desk: Desk, row: Backfill, wallet: Wallet, counted: CountedWall
             each = await _again_with(desk, counted, wallet, before, blocks)
         if before is None or before.orphaned:
             fresh.append(each)
-        elif _facts(each.movements) != _facts(before.movements):
+        elif facts_of(each.movements) != facts_of(before.movements):
             changed.append(each)
         else:
             continue
@@ -243,7 +243,8 @@ def told(movements: Sequence[Movement], wallet: Wallet) -> dict[str, Decimal]:
     return {asset: add_exactly(amounts) for asset, amounts in sums.items()}
 
 
-def _facts(movements: Sequence[Movement]) -> list[tuple[str, ...]]:
+def facts_of(movements: Sequence[Movement]) -> list[tuple[str, ...]]:
+    """What the chain says of them, to compare; prices and suspicions are ours."""
     return sorted((row.key, row.raw_amount, row.from_address, row.to_address, row.wallet_id, row.counter_wallet_id or "") for row in movements)
 
 

@@ -1,4 +1,5 @@
-"""A transaction is confirmed once it stands as deep as its network asks for. A reorganisation up to the depth limit still undoes it."""
+"""A transaction is confirmed once it stands as deep as its network asks for, or in what the network itself calls final. A reorganisation up to the
+depth limit still undoes it."""
 
 from crypto_api.chains import store as chain_store
 from crypto_api.events import service as events
@@ -13,9 +14,9 @@ from mongodb_config.unit_of_work import Session, UnitOfWork
 ROWS_AT_ONCE = 200
 
 
-async def confirm_transactions(uow: UnitOfWork, clock: Clock, network: NetworkConfig, height: int) -> int:
-    """Confirms what stands at least `confirmations` blocks below `height`; returns how many."""
-    deep_enough = height - network.confirmations
+async def confirm_transactions(uow: UnitOfWork, clock: Clock, network: NetworkConfig, height: int, final: int | None = None) -> int:
+    """Confirms what stands at least `confirmations` blocks below `height`, or up to `final` where the network says so; returns how many."""
+    deep_enough = height - network.confirmations if final is None else min(final, height)
     confirmed = 0
     while rows := await transaction_store.unconfirmed_of_network(network.slug, deep_enough, ROWS_AT_ONCE):
         await uow.run(lambda session, rows=rows: _confirm(session, rows, clock))  # type: ignore[misc]

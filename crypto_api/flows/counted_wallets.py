@@ -5,13 +5,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from crypto_api.backfills import store as backfills
+from crypto_api.backfills.documents import Backfill
 from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.documents import Opening, Wallet
 
 
 @dataclass(frozen=True)
 class CountedWallets:
-    """Of one organisation on one network, as they are now."""
+    """Of one organisation, or of all, on one network, as they are now."""
 
     wallets: Sequence[Wallet]
     history: Sequence[tuple[str, int, int]]  # wallet, first and last block
@@ -33,10 +34,17 @@ class CountedWallets:
 
 
 async def counted_wallets(org_id: str, network: str) -> CountedWallets:
-    rows = [row for row in await wallet_store.active(org_id) if row.network == network and row.opening is Opening.DONE and row.monitoring_enabled]
-    read = [
-        (row.wallet_id, row.first_block, row.position)
-        for row in await backfills.begun(org_id, network)
-        if row.first_block is not None and row.position is not None
-    ]
-    return CountedWallets(rows, read)
+    rows = [row for row in await wallet_store.active(org_id) if row.network == network]
+    return _counted(rows, await backfills.begun(org_id, network))
+
+
+async def counted_on_network(network: str) -> CountedWallets:
+    """Of every organisation."""
+    rows = [row for row in await wallet_store.changed_on_network(network, None) if row.active]
+    return _counted(rows, await backfills.begun_on_network(network))
+
+
+def _counted(wallets: Iterable[Wallet], read: Iterable[Backfill]) -> CountedWallets:
+    open_ = [row for row in wallets if row.opening is Opening.DONE and row.monitoring_enabled]
+    history = [(row.wallet_id, row.first_block, row.position) for row in read if row.first_block is not None and row.position is not None]
+    return CountedWallets(open_, history)

@@ -3,11 +3,12 @@
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
+from crypto_api.chains.documents import ChainCursor
 from crypto_api.flows.read_networks import NetworkRow, ProviderRow, read_networks
 from crypto_api.http.answers import answer
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.base import PageRead
-from crypto_api.http.schemas.blockchain import NetworkRead, ProviderRead
+from crypto_api.http.schemas.blockchain import BlockRangeRead, CoverageRead, NetworkRead, ProviderRead
 from crypto_api.organizations.types import Permission
 from crypto_api.runtime import runtime_of
 
@@ -34,12 +35,23 @@ def _read(row: NetworkRow) -> NetworkRead:
         confirmations=network.confirmations,
         head=cursor.head if cursor else None,
         processed=cursor.height if cursor else None,
+        safe=cursor.safe if cursor else None,
+        finalized=cursor.confirmed if cursor else None,
+        finality=network.finality,
+        coverage=_coverage(cursor) if cursor else None,
         lag_blocks=row.lag_blocks,
         state=row.state,
         reason=cursor.reason if cursor else None,
         processed_at=cursor.processed_at if cursor else None,
         providers=[_provider(provider) for provider in row.providers],
     )
+
+
+def _coverage(cursor: ChainCursor) -> CoverageRead | None:
+    if cursor.first_height is None or cursor.first_height >= cursor.height:
+        return None
+    gaps = [BlockRangeRead(first=gap.first, last=gap.last) for gap in cursor.gaps]
+    return CoverageRead(from_=cursor.first_height + 1, to=cursor.height, gaps=gaps)
 
 
 def _provider(row: ProviderRow) -> ProviderRead:

@@ -37,6 +37,10 @@ async def by_hash(org_id: str, hash_: str) -> list[Transaction]:
     return await Transaction.find({"org_id": org_id, "hash": hash_.lower()}).to_list()
 
 
+async def by_ids(org_id: str, row_ids: Sequence[str], session: Session | None = None) -> list[Transaction]:
+    return await Transaction.find({"_id": {"$in": list(row_ids)}, "org_id": org_id}, session=session).to_list()
+
+
 async def page(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Transaction]:
     """`where` holds conditions that an edge composed from typed filters; the organisation is added here."""
     query: dict[str, Any] = {"$and": [{"org_id": org_id}, where]}
@@ -56,18 +60,19 @@ async def moved_between(org_id: str, wallet_id: str, network: str, after: int, u
 
 
 async def of_wallet_between(org_id: str, wallet_id: str, network: str, after: int, up_to: int) -> list[Transaction]:
-    """What stands in the blocks after the one and up to the other."""
+    """What stands in the blocks after the one and up to the other. The embedded server leaves out what equals the upper end of a range when an index
+    goes on behind that field: it is asked for what is below the next."""
     return await Transaction.find(_of_wallet(org_id, wallet_id, network, after, up_to)).to_list()
 
 
 def _of_wallet(org_id: str, wallet_id: str, network: str, after: int, up_to: int) -> dict[str, Any]:
-    standing = {"network": network, "block_number": {"$gt": after, "$lte": up_to}, "finality": {"$ne": Finality.ORPHANED}}
+    standing = {"network": network, "block_number": {"$gt": after, "$lt": up_to + 1}, "finality": {"$ne": Finality.ORPHANED}}
     return {"org_id": org_id, "wallet_ids": wallet_id, **standing}
 
 
 async def of_org_between(org_id: str, network: str, after: int, up_to: int) -> list[Transaction]:
     """Whatever stands, or stood, in the blocks after the one and up to the other."""
-    return await Transaction.find({"org_id": org_id, "network": network, "block_number": {"$gt": after, "$lte": up_to}}).to_list()
+    return await Transaction.find({"org_id": org_id, "network": network, "block_number": {"$gt": after, "$lt": up_to + 1}}).to_list()
 
 
 async def count(org_id: str, where: dict[str, Any] | None = None) -> int:
@@ -154,6 +159,11 @@ async def orphan(session: Session, row: Transaction, now: datetime) -> None:
     )
 
 
+async def between_of_network(network: str, after: int, up_to: int) -> list[Transaction]:
+    """Whatever stands, or stood, in the blocks after the one and up to the other."""
+    return await Transaction.find({"network": network, "block_number": {"$gt": after, "$lt": up_to + 1}}, sort=_CHAIN_ORDER).to_list()
+
+
 async def due_for_booking_of_network(network: str, limit: int) -> list[Transaction]:
     """Stored and not yet booked, in the order of the chain."""
     query = {"network": network, "booking": Booking.DUE}
@@ -180,6 +190,11 @@ async def undecided_of_network(network: str, booked_before: datetime, limit: int
     query = {"network": network, "category": "unclassified", "category_source": "none", "model": None, "booking": Booking.DONE}
     where = query | {"booked_at": {"$lt": booked_before}}
     return await Transaction.find(where, sort=[("block_number", SortDirection.DESCENDING)], limit=limit).to_list()
+
+
+async def insert_made(session: Session, row: Transaction) -> None:
+    """One that a person brought, with its booking. Two at the same moment meet at its id; the unit of work that loses runs again."""
+    await row.insert(session=session)
 
 
 # ---- booking ---------------------------------------------------------------------------------------------------------------------

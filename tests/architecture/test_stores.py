@@ -16,6 +16,7 @@ QUERIES = (WRITES - {"create", "insert"}) | {"aggregate", "count_documents", "fi
 READS_ACROSS = {
     "audit.queued": "the sealing lane seals what is due, whoever's it is",
     "audit.sealed_organizations": "which chains there are, for the operator's verification",
+    "backfills.begun_on_network": "blocks are read again for whoever had wallets in them",
     "backfills.live_on_network": "the lane that reads histories takes up whoever's there are",
     "events.all_heads": "the sweep of the inboxes asks where anything happened since it looked",
     "contracts.unfinished_before": "the sweep runs what a lost job left",
@@ -41,6 +42,7 @@ READS_ACROSS = {
     "tasks.running_since_before": "the sweeper ends tasks whose worker died",
     "transactions.in_block": "a reorganisation takes a block from everybody who had something in it",
     "transactions.stored_of_network": "the follower finds rows of all organisations by their natural keys, which hold the organisation",
+    "transactions.between_of_network": "blocks are read again and compared with what is stored of them, whoever's it is",
     "transactions.due_for_booking_of_network": "the follower books what its network stored",
     "transactions.undecided_of_network": "the sweep asks the model about what a lost nudge left",
     "transactions.unconfirmed_of_network": "the follower confirms by depth",
@@ -56,6 +58,7 @@ WRITES_ALONE = {
     "chains.pin_token": "a fact of a contract, read once",
     "chains.put_providers": "what the follower shows of the providers that it asks",
     "chains.set_confirmed": "a mark that only grows",
+    "chains.set_safe": "what the network says of itself",
     "chains.set_state": "what the follower shows of itself",
     "chains.start": "the first cursor; the second of two finds it there",
     "idempotency.finish": "the answer kept for a repeat; the request's own work is committed by then",

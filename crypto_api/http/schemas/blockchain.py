@@ -1,6 +1,6 @@
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from crypto_api.chains.documents import FollowState
 from crypto_api.http.schemas.base import ReadSchema, Time
@@ -24,6 +24,21 @@ class ProviderRead(ReadSchema):
     seen_at: Time | None = Field(description="When the follower last told of it.")
 
 
+class BlockRangeRead(ReadSchema):
+    first: int = Field(examples=[20_999_000])
+    last: int = Field(examples=[20_999_100], description="It belongs to the range.")
+
+
+class CoverageRead(ReadSchema):
+    """Which blocks were processed, without a hole but for `gaps`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
+
+    from_: int = Field(alias="from", examples=[20_990_001], description="The first block processed.")
+    to: int = Field(examples=[21_000_000])
+    gaps: list[BlockRangeRead] = Field(description="Taken over unseen after a stop; `reindex` reads them again.")
+
+
 class NetworkRead(ReadSchema):
     slug: str = Field(examples=["ethereum"])
     name: str = Field(examples=["Ethereum"])
@@ -33,6 +48,10 @@ class NetworkRead(ReadSchema):
     confirmations: int
     head: int | None = Field(description="Highest block that the provider told of; null before following began.")
     processed: int | None = Field(description="Last block in the books.")
+    safe: int | None = Field(description="Height that the network itself calls safe, where it does.")
+    finalized: int | None = Field(description="Height up to which transactions are CONFIRMED: by depth, or as the network itself calls it.")
+    finality: Literal["depth", "tag"] = Field(description="What decides it.")
+    coverage: CoverageRead | None = Field(description="null before anything was processed.")
     lag_blocks: int | None
     state: FollowState
     reason: str | None
