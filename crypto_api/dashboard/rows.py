@@ -18,6 +18,15 @@ _HOW = {
     MovementKind.LEVY: "Fee of the token",
     MovementKind.INTERNAL: "Moved by a contract's call",
 }
+KIND_NAMES = {
+    MovementKind.NATIVE: "Coin of the network",
+    MovementKind.ERC20: "Token",
+    MovementKind.ERC721: "Collectible (ERC-721)",
+    MovementKind.ERC1155: "Collectible (ERC-1155)",
+    MovementKind.INTERNAL: "By a contract's call",
+    MovementKind.LEVY: "Fee of a token",
+    MovementKind.GAS: "Network fee",
+}
 SOURCES = {
     "fact": "Certain: follows from the chain and from what is known",
     "rule": "Decided by a rule",

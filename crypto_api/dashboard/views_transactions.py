@@ -1,100 +1,109 @@
 """Transactions: the list with its filters, and one with everything known about it."""
 
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlencode
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
 
 from crypto_api.classification.types import Category
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
-from crypto_api.dashboard.rows import SOURCES, entry_card, history, links_of, movement_row, transaction_row, transaction_rows
+from crypto_api.dashboard.forms import Form, only_post
+from crypto_api.dashboard.rows import KIND_NAMES, SOURCES, entry_card, history, links_of, movement_row, transaction_row, transaction_rows
+from crypto_api.dashboard.transaction_filter import TransactionFilter
 from crypto_api.flows.export_transactions import COLUMNS, TooManyRows, export_transactions
 from crypto_api.kit.amounts import to_units
-from crypto_api.kit.errors import InvalidInput
+from crypto_api.kit.errors import Conflict, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.kit.table_files import CSV, XLSX, csv_file, xlsx_file
 from crypto_api.kit.xlsx_text import ROWS_MAX
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity
+from crypto_api.saved_views import store as saved_views
+from crypto_api.saved_views.documents import SavedView
+from crypto_api.saved_views.service import forget, save
+from crypto_api.saved_views.types import NAME_MAX
 from crypto_api.transactions import store as transactions
-from crypto_api.transactions.types import Finality, Origin, Status
-from mongodb_config import pages
+from crypto_api.transactions.types import Direction, MovementKind, Origin, Status
 
-TEXT_MAX = 100
-_SEARCHED = ("hash", "counterparty", "explanation", "note", "from_address", "to_address", "movements.from_address", "movements.to_address")
+NEWS_WINDOW = timedelta(hours=1)  # what lies further back on the chain is history that was read, no news
+FLASHES = {"saved": "The view was saved.", "deleted": "The view was deleted."}
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """What a person asked for. Spam is shown apart: either only it, or none of it."""
+class ViewChip:
+    """A saved view, as it stands above the list."""
 
-    wallet: str = ""
-    asset: str = ""
-    category: str = ""
-    status: str = ""
-    q: str = ""
-    spam: bool = False
-
-    @classmethod
-    def of(cls, request: HttpRequest) -> "Filter":
-        given = {name: request.GET.get(name, "").strip()[:TEXT_MAX] for name in ("wallet", "asset", "category", "status", "q")}
-        if given["status"] not in Status.__members__:
-            given["status"] = ""
-        if given["category"] not in list(Category):
-            given["category"] = ""
-        return cls(**given, spam=request.GET.get("view") == "spam")
-
-    @property
-    def narrows(self) -> bool:
-        return bool(self.wallet or self.asset or self.category or self.status or self.q)
-
-    def query_string(self) -> str:
-        given = {name: getattr(self, name) for name in ("wallet", "asset", "category", "status", "q") if getattr(self, name)}
-        return urlencode(given | ({"view": "spam"} if self.spam else {}))
-
-    def where(self) -> dict[str, Any]:
-        query: dict[str, Any] = {"category": "spam" if self.spam else self.category or {"$ne": "spam"}}
-        if self.wallet:
-            query["wallet_ids"] = self.wallet
-        if self.asset:
-            query["assets"] = self.asset
-        if self.status:
-            query |= _of_status(Status[self.status])
-        if self.q:
-            query["$or"] = [{field: pages.contains(self.q)} for field in _SEARCHED]
-        return query
-
-
-def _of_status(status: Status) -> dict[str, Any]:
-    if status is Status.ORPHANED:
-        return {"finality": Finality.ORPHANED}
-    if status is Status.FAILED:
-        return {"succeeded": False, "finality": {"$ne": Finality.ORPHANED}}
-    return {"succeeded": True, "finality": Finality.CONFIRMED if status is Status.CONFIRMED else Finality.PENDING}
+    view: SavedView
+    query: str
+    current: bool
 
 
 @page(Permission.TRANSACTIONS_READ)
 async def list_page(visit: Visit) -> HttpResponse:
-    wanted = Filter.of(visit.request)
-    names = await activity.wallet_names(visit.org_id)
-    choices = {
-        "wallet_choices": sorted(names.items(), key=lambda row: row[1].casefold()),
-        "asset_choices": await activity.assets_seen(visit.org_id),
-        "category_choices": [category for category in Category if category is not Category.SPAM],
-        "status_choices": list(Status),
-        "spam_count": await transactions.count(visit.org_id, {"category": "spam"}),
-    }
-    return visit.render("transactions/list.html", await _rows(visit, wanted, names) | choices)
+    return await _list(visit, {"flash": FLASHES.get(visit.request.GET.get("done", ""), "")})
 
 
 @page(Permission.TRANSACTIONS_READ)
 async def rows_fragment(visit: Visit) -> HttpResponse:
-    return visit.render("transactions/rows.html", await _rows(visit, Filter.of(visit.request), await activity.wallet_names(visit.org_id)))
+    names = await activity.wallet_names(visit.org_id)
+    return visit.render("transactions/rows.html", await rows_of(visit, TransactionFilter.of(visit.request, visit.zone), names))
 
 
-async def _rows(visit: Visit, wanted: Filter, names: dict[str, str]) -> dict[str, object]:
+@page(Permission.TRANSACTIONS_READ)
+async def news_fragment(visit: Visit) -> HttpResponse:
+    """How many have come in since the page was made that its filters leave out: whoever narrowed the list down still learns of them."""
+    wanted, since = TransactionFilter.of(visit.request, visit.zone), _moment(visit.request.GET.get("since", ""))
+    if since is None or not wanted.narrows:
+        return visit.render("transactions/news.html", {"left_out": 0})
+    new = {"timestamp": {"$gt": since - NEWS_WINDOW}, "stored_at": {"$gt": since}}
+    around = replace(wanted, given={"wallet": wanted["wallet"]} if wanted.in_wallet else {})
+    came = await transactions.count(visit.org_id, {"$and": [around.where(), new]})
+    shown = await transactions.count(visit.org_id, {"$and": [wanted.where(), new]}) if came else 0
+    return visit.render("transactions/news.html", {"left_out": came - shown, "filter": wanted})
+
+
+def _moment(milliseconds: str) -> datetime | None:
+    plausible = milliseconds.isascii() and milliseconds.isdecimal() and len(milliseconds) <= 13
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if plausible else None
+
+
+async def _list(visit: Visit, values: dict[str, object], *, status: int = 200) -> HttpResponse:
+    wanted = TransactionFilter.of(visit.request, visit.zone)
+    names = await activity.wallet_names(visit.org_id)
+    views = await saved_views.of_person(visit.org_id, visit.principal.user_id)
+    around = {
+        "wallet_choices": sorted(names.items(), key=lambda row: row[1].casefold()),
+        "network_choices": [(slug, network.name) for slug, network in visit.runtime.networks.items()],
+        "category_choices": [category for category in Category if category is not Category.SPAM],
+        "status_choices": list(Status),
+        "spam_count": await transactions.count(visit.org_id, {"category": "spam"}),
+        "views": [_chip(view, wanted) for view in views],
+        "view_name_max": NAME_MAX,
+        "warning": "",
+    }
+    return visit.render(
+        "transactions/list.html", await choices_of(visit, wanted) | await rows_of(visit, wanted, names) | around | values, status=status
+    )
+
+
+def _chip(view: SavedView, wanted: TransactionFilter) -> ViewChip:
+    return ViewChip(view, TransactionFilter.of_saved(view.filters).query_string(), view.filters == wanted.saved() and not wanted.spam)
+
+
+async def choices_of(visit: Visit, wanted: TransactionFilter) -> dict[str, object]:
+    """What the list on any page can be narrowed to, and when that page was made."""
+    return {
+        "filter": wanted,
+        "asset_choices": await activity.assets_seen(visit.org_id),
+        "direction_choices": [(Direction.IN, "In"), (Direction.OUT, "Out"), (Direction.INTERNAL, "Between own wallets")],
+        "kind_choices": [(kind, KIND_NAMES[kind]) for kind in MovementKind],
+        "made_at": int(visit.runtime.clock.now().timestamp() * 1000),
+    }
+
+
+async def rows_of(visit: Visit, wanted: TransactionFilter, names: dict[str, str]) -> dict[str, object]:
     request = PageRequest(limit=rows_wanted(visit.request), cursor=visit.request.GET.get("cursor") or None, sort="timestamp")
     try:
         found = await transactions.page(visit.org_id, wanted.where(), request)
@@ -109,18 +118,48 @@ async def export(visit: Visit) -> HttpResponse:
     form = visit.request.GET.get("format", "csv")
     if form not in ("csv", "xlsx"):
         raise Http404
-    wanted, runtime = Filter.of(visit.request), visit.runtime
-    told = {name: getattr(wanted, name) for name in ("wallet", "asset", "category", "status", "q", "spam") if getattr(wanted, name)}
+    wanted, runtime = TransactionFilter.of(visit.request, visit.zone), visit.runtime
     most = ROWS_MAX if form == "xlsx" else None
     try:
-        found = await export_transactions(runtime.uow, runtime.clock, visit.org_id, wanted.where(), form=form, told=told, rows_max=most)
+        found = await export_transactions(runtime.uow, runtime.clock, visit.org_id, wanted.where(), form=form, told=wanted.told(), rows_max=most)
     except TooManyRows as error:
-        names = await activity.wallet_names(visit.org_id)
-        return visit.render("transactions/list.html", await _rows(visit, wanted, names) | {"warning": error.detail}, status=error.status)
+        return await _list(visit, {"warning": error.detail}, status=error.status)
     body, kind = (csv_file(COLUMNS, found.batches), CSV) if form == "csv" else (xlsx_file("Transactions", COLUMNS, found.batches), XLSX)
     response = StreamingHttpResponse(body, content_type=kind)
     response["Content-Disposition"] = f'attachment; filename="transactions.{form}"'
     return response
+
+
+@page(Permission.TRANSACTIONS_READ)
+async def save_view(visit: Visit) -> HttpResponse:
+    """The filters stand in the address, the name in the form."""
+    only_post(visit.request)
+    wanted, form = TransactionFilter.of(visit.request, visit.zone), Form(visit.request, "name")
+    name = form.line("name", most=NAME_MAX)
+    if not wanted.saved():
+        form.wrong("name", "needs filters: narrow the list down first")
+    if not form.errors:
+        try:
+            await save(visit.runtime.uow, visit.runtime.clock, visit.org_id, visit.principal.user_id, name, wanted.saved())
+            return _to_list(wanted, "saved")
+        except Conflict as error:
+            return await _list(visit, {"view_name": name, "view_problem": error.detail}, status=error.status)
+    return await _list(visit, {"view_name": name, "view_problem": f"The name {form.errors['name']}."}, status=422)
+
+
+@page(Permission.TRANSACTIONS_READ)
+async def delete_view(visit: Visit, view_id: str) -> HttpResponse:
+    only_post(visit.request)
+    try:
+        await forget(visit.runtime.uow, visit.org_id, visit.principal.user_id, view_id)
+    except NotFound as error:
+        raise Http404 from error
+    return _to_list(TransactionFilter.of(visit.request, visit.zone), "deleted")
+
+
+def _to_list(wanted: TransactionFilter, done: str) -> HttpResponse:
+    rest = wanted.query_string()
+    return redirect(f"/transactions/?{rest}{'&' if rest else ''}done={done}")
 
 
 @page(Permission.TRANSACTIONS_READ)
