@@ -227,8 +227,7 @@ async def open_house(addresses: Addresses, folder: Path, make_config: Any) -> As
             yield House(runtime, actor, runtime.networks["local"], artifacts, deployed, WatchList("local"))
     finally:
         await actor.close()
-        await client.drop_database(database)
-        await client.close()
+        await client.close()  # dropping the database would take longer than the tests did; its server ends with the session
         await child.stop()
 
 
