@@ -7,6 +7,9 @@ from crypto_project.head_guard import HeadGuard
 from crypto_project.refusal import App
 from crypto_project.trusted_proxies import Network, TrustedProxies
 
+UPLOADS = frozenset({"/api/transactions/import/"})
+"""Paths that take files."""
+
 
 def guarded(app: App, *, trusted_proxies: Iterable[Network] = ()) -> App:
-    return TrustedProxies(HeadGuard(BodyGuard(app)), trusted_proxies)
+    return TrustedProxies(HeadGuard(BodyGuard(app, uploads=UPLOADS)), trusted_proxies)

@@ -55,9 +55,20 @@ def _scope(request: HttpRequest) -> str:
     return principal.org_id or f"user:{principal.user_id}"
 
 
+def _content(request: HttpRequest) -> bytes:
+    """What was sent. Of a form with files, which has been read by now: its files and its address."""
+    if request.content_type != "multipart/form-data":
+        return bytes(request.body)
+    parts = [request.get_full_path().encode()]
+    for name, file in sorted(request.FILES.items()):
+        parts += [name.encode(), str(file.name).encode(), hashlib.sha256(b"".join(file.chunks())).digest()]
+        file.seek(0)
+    return b"\n".join(parts)
+
+
 def _fingerprint(request: HttpRequest) -> str:
     """Keyed, because a body may hold a password and a plain hash of one could be guessed."""
     secret = runtime_of(request.scope).config.secret_key.get_secret_value()
     sealed = request.scope.get("sealed", {}).get("digest")  # the secrets in it were sealed at the door, each time to another text
-    told = b"\n".join([b"coffer idempotency v1", str(request.method).encode(), request.path.encode(), sealed or request.body])
+    told = b"\n".join([b"coffer idempotency v1", str(request.method).encode(), request.path.encode(), sealed or _content(request)])
     return hmac.new(secret.encode(), told, hashlib.sha256).hexdigest()

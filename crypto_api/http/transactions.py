@@ -3,21 +3,32 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from ninja import Query, Router
+from ninja import File, Query, Router, UploadedFile
 
+from crypto_api.adapters.table_reader import read_table
 from crypto_api.classification.types import Category
 from crypto_api.flows.annotate_transaction import Annotation
 from crypto_api.flows.annotate_transaction import annotate_transaction as annotate
 from crypto_api.flows.export_transactions import COLUMNS
 from crypto_api.flows.export_transactions import export_transactions as take_along
+from crypto_api.flows.import_transactions import import_transactions as take_in
 from crypto_api.http.answers import answer
 from crypto_api.http.auth import org_of
 from crypto_api.http.etag import expected_versions
+from crypto_api.http.idempotency import idempotent
 from crypto_api.http.paging import page_read, page_request
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.base import PageRead
-from crypto_api.http.schemas.transactions import TransactionAnnotate, TransactionExport, TransactionQuery, TransactionRead, day_bounds
-from crypto_api.kit.errors import Conflict, NotFound
+from crypto_api.http.schemas.transactions import (
+    ImportQuery,
+    ImportRead,
+    TransactionAnnotate,
+    TransactionExport,
+    TransactionQuery,
+    TransactionRead,
+    day_bounds,
+)
+from crypto_api.kit.errors import Conflict, FieldError, InvalidInput, NotFound
 from crypto_api.kit.table_files import CSV, XLSX, csv_file, xlsx_file
 from crypto_api.kit.xlsx_text import ROWS_MAX
 from crypto_api.organizations.types import Permission
@@ -59,6 +70,23 @@ async def export_transactions(request: HttpRequest, query: Query[TransactionExpo
         response = StreamingHttpResponse(xlsx_file("Transactions", COLUMNS, export.batches), content_type=XLSX)
     response["Content-Disposition"] = f'attachment; filename="transactions.{query.format}"'
     return response
+
+
+@router.post("/transactions/import/", response={200: ImportRead, 201: ImportRead}, summary="Import transactions from a table")
+@requires(Permission.TRANSACTIONS_WRITE)
+@idempotent
+async def import_transactions(request: HttpRequest, query: Query[ImportQuery], file: File[UploadedFile]) -> HttpResponse:
+    """A CSV file in UTF-8 or a workbook (xlsx), at most 20 MB and 1,000 rows, with the columns timestamp, type (BUY, SELL, TRANSFER, INCOME,
+    EXPENSE), asset, amount, price, fee, fee_asset, wallet, to_wallet, description, external_id; wallets by name or address; price and fee in the
+    functional currency, unless fee_asset is given. All rows or none: what is wrong is told by row and column (422, `3.amount`). Bringing a row again
+    changes nothing. With `dry_run=true` nothing is stored (200)."""
+    runtime, name = runtime_of(request.scope), file.name or ""
+    table = await read_table(name, file.read())
+    found = await take_in(runtime.uow, runtime.clock, runtime.networks, org_of(request), table, file_name=name, dry_run=query.dry_run)
+    if found.errors and not query.dry_run:
+        errors = [FieldError(f"{error.row}.{error.column}", error.message, "invalid_row") for error in found.errors[:500]]
+        raise InvalidInput(*errors, detail="Some rows are not valid. Nothing was stored.")
+    return answer(ImportRead.of(found), status=200 if query.dry_run else 201)
 
 
 @router.get("/transactions/category/{category}/", response=PageRead[TransactionRead], summary="Transactions of one category")

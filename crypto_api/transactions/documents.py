@@ -46,6 +46,7 @@ class Transaction(TenantDocument):
     evidence: list[str] = []
     model: str | None = None
     note: str = ""
+    content_hash: str | None = None  # of the row of a table, where a person brought it
     version: int = 1
 
     @property

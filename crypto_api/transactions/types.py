@@ -35,6 +35,7 @@ class Basis(StrEnum):
 class Origin(StrEnum):
     TRANSACTION = "transaction"
     BALANCE = "balance"  # a change of a balance within a block, which no transaction explains
+    IMPORT = "import"  # a person brought it: it has neither hash nor block
 
 
 class Direction(StrEnum):

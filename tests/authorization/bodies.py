@@ -47,6 +47,7 @@ class Request:
     path: Mapping[str, str] = field(default_factory=dict)  # by name of the parameter
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+    raw: bytes | None = None  # instead of a body: as it goes over the wire
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def with_id(self, place: str, object_id: str) -> "Request":
@@ -537,6 +538,15 @@ async def tell_payment_hash(act: Act) -> Values:
 @request
 async def set_wallet_monitoring(act: Act) -> Values:
     return {"wallet_id": await KINDS["wallet"](act.house, act.org_id, act.person), "enabled": False}
+
+
+@request
+async def import_transactions(act: Act) -> Request:
+    wallet = await act.house.runtime.database["wallets"].find_one({"_id": await act.make("wallet"), "org_id": act.org_id})
+    assert wallet is not None
+    table = f"timestamp,type,asset,amount,wallet\r\n2026-03-01T10:00:00Z,INCOME,ETH,1,{wallet['address']}\r\n"
+    part = f'--coffer\r\nContent-Disposition: form-data; name="file"; filename="rows.csv"\r\n\r\n{table}\r\n--coffer--\r\n'
+    return Request(query={"dry_run": "true"}, raw=part.encode(), headers={"Content-Type": "multipart/form-data; boundary=coffer"})
 
 
 # ---- books

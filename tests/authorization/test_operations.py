@@ -103,6 +103,7 @@ class Trial:
             request.filled(self.operation.path),
             query=request.query,
             body=request.body,
+            raw=request.raw,
             headers={**asker.headers, **request.headers, **(headers or {})},
         )
 

@@ -1,11 +1,12 @@
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from crypto_api.classification.types import Category, DecisionSource
+from crypto_api.flows.import_transactions import Imported
 from crypto_api.http.paging import PageQuery
-from crypto_api.http.schemas.base import Choice, Date, Line, Prose, ReadSchema, RequestSchema, Time, Word
+from crypto_api.http.schemas.base import Choice, Date, Line, Prose, QueryFlag, ReadSchema, RequestSchema, Time, Word
 from crypto_api.kit.amounts import SignedMoney, to_units
 from crypto_api.kit.errors import Conflict
 from crypto_api.kit.ethereum import NATIVE_DECIMALS
@@ -99,7 +100,7 @@ class TransactionRead(ReadSchema):
     hash: str
     network: str = Field(examples=["ethereum"])
     chain_id: int = Field(examples=[1])
-    block_number: int
+    block_number: int | None = Field(description="None where a person brought it.")
     block_hash: str
     timestamp: Time
     status: Status
@@ -136,6 +137,7 @@ class TransactionRead(ReadSchema):
         main, gas = main_movement(row), next((movement for movement in row.movements if movement.kind is MovementKind.GAS), None)
         return cls(
             **{name: getattr(row, name) for name in _AS_STORED},
+            block_number=row.block_number if row.block_number >= 0 else None,
             transaction_type="adjustment" if row.origin is Origin.BALANCE else _type(main),
             wallet_id=main.wallet_id if main else (gas.wallet_id if gas else None),
             asset=main.asset if main else None,
@@ -153,7 +155,7 @@ class TransactionRead(ReadSchema):
 
 
 _AS_STORED = (
-    *("id", "origin", "hash", "network", "chain_id", "block_number", "block_hash", "timestamp", "status", "wallet_ids"),
+    *("id", "origin", "hash", "network", "chain_id", "block_hash", "timestamp", "status", "wallet_ids"),
     *("from_address", "to_address", "gas_fee_raw", "category", "subcategory", "counterparty", "explanation", "evidence", "note"),
     *("unpriced", "booking", "entry_ids", "movements_left_out"),
 )
@@ -170,6 +172,30 @@ def _type(main: Movement | None) -> str:
     if main is None:
         return "call"
     return {Direction.IN: "receive", Direction.OUT: "send", Direction.INTERNAL: "internal"}[main.direction]
+
+
+class ImportQuery(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    dry_run: QueryFlag = Field(default=False, description="Only look at the table: nothing is stored.")
+
+
+class ImportErrorRead(ReadSchema):
+    row: int = Field(examples=[3], description="As a program of tables numbers them: the header is row 1.")
+    column: str = Field(examples=["amount"])
+    message: str
+
+
+class ImportRead(ReadSchema):
+    rows: int = Field(description="Rows that could be read.")
+    new: int = Field(description="Rows that are stored by this, or would be.")
+    unchanged: int = Field(description="Rows that had been brought before.")
+    errors: list[ImportErrorRead]
+
+    @classmethod
+    def of(cls, found: Imported) -> "ImportRead":
+        errors = [ImportErrorRead(row=error.row, column=error.column, message=error.message) for error in found.errors[:500]]
+        return cls(rows=found.rows, new=found.new, unchanged=found.unchanged, errors=errors)
 
 
 def day_bounds(query: TransactionQuery) -> dict[str, Any]:

@@ -1,0 +1,165 @@
+"""Rows that people bring along: what each says, and what is wrong with it, by row and column. Pure."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from crypto_api.kit import amounts
+
+COLUMNS = ("timestamp", "type", "asset", "amount", "price", "fee", "fee_asset", "wallet", "to_wallet", "description", "external_id")
+_NEEDED = ("timestamp", "type", "asset", "amount")
+_FIRST = datetime(2009, 1, 3, tzinfo=UTC)  # the first block of the first chain
+_TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII)
+_NOT_INERT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+Wrong = Callable[[str, str], None]
+"""Called with the column and what is wrong in it."""
+
+_LENGTHS = {"description": 500, "external_id": 200}
+
+
+class RowType(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+    TRANSFER = "TRANSFER"
+    INCOME = "INCOME"
+    EXPENSE = "EXPENSE"
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    row: int  # as a program of tables numbers them: the header is row 1
+    column: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """`wallet` and `to_wallet` as they were written: a name or an address. Price and fee in the functional currency, unless `fee_asset` is given."""
+
+    number: int
+    at: datetime
+    type: RowType
+    asset: str
+    amount: Decimal
+    price: Decimal | None
+    fee: Decimal
+    fee_asset: str
+    wallet: str
+    to_wallet: str
+    description: str
+    external_id: str
+    key: str  # of what it is: the same for the same row, however often it is brought
+    content: str  # a hash of what it says
+
+
+def read_rows(table: Sequence[Sequence[str]], now: datetime) -> tuple[list[TableRow], list[RowError]]:
+    """Every row that can be read, and everything that is wrong."""
+    if not table:
+        return [], [RowError(1, "", "is empty: it must begin with the names of the columns")]
+    header = [cell.strip().lower() for cell in table[0]]
+    errors = _header_errors(header)
+    if errors:
+        return [], errors
+    rows: list[TableRow] = []
+    seen: Counter[str] = Counter()
+    ids: dict[str, int] = {}
+    for number, cells in enumerate(table[1:], start=2):
+        if not any(cells):
+            continue
+        given = dict.fromkeys(COLUMNS, "") | dict(zip(header, cells, strict=False))
+        if len(cells) > len(header):
+            errors.append(RowError(number, "", f"has {len(cells)} cells, and there are {len(header)} columns"))
+            continue
+        row, wrong = _row(number, given, seen, now)
+        errors += wrong
+        if row is not None and row.external_id and (first := ids.setdefault(row.external_id, number)) != number:
+            errors.append(RowError(number, "external_id", f"stands in row {first} already"))
+        if row is not None:
+            rows.append(row)
+    return rows, errors
+
+
+def _header_errors(header: Sequence[str]) -> list[RowError]:
+    errors = [RowError(1, name, f"is not a column; they are {', '.join(COLUMNS)}") for name in header if name not in COLUMNS]
+    errors += [RowError(1, name, "stands there twice") for name, count in Counter(header).items() if count > 1]
+    return errors + [RowError(1, name, "is missing") for name in _NEEDED if name not in header]
+
+
+def _row(number: int, given: dict[str, str], seen: Counter[str], now: datetime) -> tuple[TableRow | None, list[RowError]]:
+    errors = [RowError(number, name, "holds control or text-direction characters") for name in COLUMNS if _NOT_INERT.search(given[name])]
+    errors += [RowError(number, name, f"has more than {most} characters") for name, most in _LENGTHS.items() if len(given[name]) > most]
+
+    def wrong(column: str, message: str) -> None:
+        errors.append(RowError(number, column, message))
+
+    at = _timestamp(given["timestamp"], now, wrong)
+    kind = RowType(given["type"].upper()) if given["type"].upper() in RowType.__members__ else None
+    if kind is None:
+        wrong("type", f"must be one of {', '.join(RowType)}")
+    amount = _number(given["amount"], "amount", wrong)
+    price = _number(given["price"], "price", wrong) if given["price"] else None
+    fee = (_number(given["fee"], "fee", wrong) if given["fee"] else Decimal(0)) or Decimal(0)
+    if amount == 0:
+        wrong("amount", "must be more than zero")
+    if not given["asset"]:
+        wrong("asset", "is needed")
+    _check_fit(kind, given, price, fee, wrong)
+    if errors or at is None or kind is None or amount is None:
+        return None, errors
+    content = hashlib.sha256("\x1f".join(given[name] for name in COLUMNS).encode()).hexdigest()
+    seen[content] += 1
+    key = f"id:{given['external_id']}" if given["external_id"] else f"row:{content}:{seen[content]}"
+    texts = {name: given[name] for name in ("asset", "fee_asset", "wallet", "to_wallet", "description", "external_id")}
+    return TableRow(number=number, at=at, type=kind, amount=amount, price=price, fee=fee, key=key, content=content, **texts), []
+
+
+def _check_fit(kind: RowType | None, given: dict[str, str], price: Decimal | None, fee: Decimal, wrong: Wrong) -> None:
+    """What goes with which type."""
+    if kind is RowType.TRANSFER:
+        if not given["wallet"] and not given["to_wallet"]:
+            wrong("wallet", "or to_wallet is needed: at least one side is yours")
+        if given["wallet"] and given["wallet"] == given["to_wallet"]:
+            wrong("to_wallet", "is the wallet that it comes from")
+    elif kind is not None:
+        if not given["wallet"]:
+            wrong("wallet", "is needed")
+        if given["to_wallet"]:
+            wrong("to_wallet", "goes with TRANSFER only")
+    if kind in (RowType.BUY, RowType.SELL) and price is None and not given["price"]:
+        wrong("price", f"is needed for {kind}")
+    if given["fee_asset"] and not fee:
+        wrong("fee", "is needed where fee_asset is given")
+    if fee and given["fee_asset"] and not given["wallet"]:
+        wrong("fee_asset", "comes out of wallet, and there is none")
+
+
+def _timestamp(text: str, now: datetime, wrong: Wrong) -> datetime | None:
+    if not _TIMESTAMP.fullmatch(text):
+        wrong("timestamp", "must be a time with its zone, such as 2026-11-21T09:30:00Z")
+        return None
+    try:
+        at = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        wrong("timestamp", "is no time that there is")
+        return None
+    if not _FIRST <= at <= now + timedelta(days=1):
+        wrong("timestamp", "must lie between January 2009 and now")
+        return None
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def _number(text: str, column: str, wrong: Wrong) -> Decimal | None:
+    try:
+        value = amounts.parse(text)
+    except ValueError:
+        wrong(column, "must be a plain decimal number such as 1234.50: no sign, no thousands separator, no comma, no exponent")
+        return None
+    if not amounts.is_exact(value):
+        wrong(column, "has more than 34 digits")
+        return None
+    return value
