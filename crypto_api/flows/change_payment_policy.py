@@ -11,6 +11,7 @@ from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import FieldError, InvalidInput
 from crypto_api.kit.log import security
 from crypto_api.organizations.types import Permission, Principal
+from crypto_api.payments import store as payments
 from crypto_api.policies import service as policies
 from crypto_api.policies.documents import OrganizationPolicy
 from crypto_api.policies.types import PaymentPolicy
@@ -32,7 +33,9 @@ async def change_payment_policy(
             return before
         if await others_who_may(session, org_id, Permission.POLICIES_WRITE, principal.user_id):
             return await policies.propose(session, before, wanted, principal.user_id, now)
-        return await policies.put(session, before, wanted, principal.user_id, now)
+        after = await policies.put(session, before, wanted, principal.user_id, now)
+        await payments.make_due(session, org_id, now)
+        return after
 
     row = await uow.run(work)
     security.info("payment_policy_change", user_id=principal.user_id, org_id=org_id, waits=row.proposal is not None, version=row.version)
@@ -48,7 +51,9 @@ async def confirm_payment_policy(
     async def work(session: Session) -> OrganizationPolicy:
         await require_standing(session, principal, org_id)
         before = await policies.expected(session, org_id, versions, now)
-        return await policies.confirm(session, before, principal.user_id, now)
+        after = await policies.confirm(session, before, principal.user_id, now)
+        await payments.make_due(session, org_id, now)
+        return after
 
     row = await uow.run(work)
     security.info("payment_policy_confirmed", user_id=principal.user_id, org_id=org_id, version=row.version)

@@ -18,6 +18,7 @@ from crypto_api.kit.ethereum import ChainUnavailable, parse_address
 from crypto_api.kit.log import security
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.organizations.types import Principal
+from crypto_api.payments import store as payments
 from crypto_api.policies import service as policies
 from crypto_api.wallets import store as wallets
 from mongodb_config.unit_of_work import Session, UnitOfWork
@@ -84,7 +85,9 @@ async def verify_payee(desk: Desk, principal: Principal, org_id: str, payee_id: 
         await require_standing(session, principal, org_id)
         before = await book.standing_entry(session, org_id, payee_id, versions)
         policy = (await policies.current(org_id, now, session)).policy
-        return await book.verify(session, before, compared, principal.user_id, policy.cooling_off, now)
+        verified = await book.verify(session, before, compared, principal.user_id, policy.cooling_off, now)
+        await payments.make_due(session, org_id, now, verified.address)
+        return verified
 
     row = await desk.uow.run(work)
     security.info("payee_verified", user_id=principal.user_id, org_id=org_id, payee_id=payee_id)
@@ -97,7 +100,9 @@ async def reject_payee(desk: Desk, principal: Principal, org_id: str, payee_id: 
 
     async def work(session: Session) -> Payee:
         await require_standing(session, principal, org_id)
-        return await book.reject(session, await book.standing_entry(session, org_id, payee_id, versions), now)
+        rejected = await book.reject(session, await book.standing_entry(session, org_id, payee_id, versions), now)
+        await payments.make_due(session, org_id, now, rejected.address)
+        return rejected
 
     row = await desk.uow.run(work)
     security.info("payee_rejected", user_id=principal.user_id, org_id=org_id, payee_id=payee_id)

@@ -127,6 +127,14 @@ async def make_due_of_network(session: Session, network: str, address: str, now:
     await Payment.get_pymongo_collection().update_many(query, {"$set": {"due_at": now}}, session=session)
 
 
+async def make_due(session: Session, org_id: str, now: datetime, payee_address: str | None = None) -> None:
+    """What waits is looked at now: what it waits for may have come. Of one payee, where it is given."""
+    query: Row = {"org_id": org_id, "state": {"$in": [PaymentState.PENDING_APPROVAL, PaymentState.APPROVED]}, "due_at": {"$gt": now}}
+    if payee_address is not None:
+        query["payee_address"] = payee_address
+    await Payment.get_pymongo_collection().update_many(query, {"$set": {"due_at": now}}, session=session)
+
+
 async def on_their_way_of_network(network: str, address: str, but: str) -> list[Row]:
     """(`reserved_wei`, `token_contract`, `raw_amount`) of a sender's other payments that are signed and in no block yet."""
     states = [PaymentState.SIGNED, PaymentState.BROADCAST]

@@ -102,6 +102,7 @@ class BrowserWallet:
     def __init__(self, key: LocalAccount, actor: ChainActor) -> None:
         self.key, self._actor = key, actor
         self.sent: list[str] = []
+        self.chain_id = 1  # the page has to ask for the network of the payment
 
     async def install(self, page: Page) -> None:
         await page.expose_function("walletAnswers", self._answer)
@@ -113,7 +114,10 @@ class BrowserWallet:
             case "eth_requestAccounts":
                 return [self.key.address.lower()]
             case "eth_chainId":
-                return hex(self._actor.chain_id)
+                return hex(self.chain_id)
+            case "wallet_switchEthereumChain":
+                self.chain_id = int(params[0]["chainId"], 16)
+                return None
             case "eth_sendTransaction":
                 return await self._send(params[0])
             case "eth_signTypedData_v4":
@@ -126,6 +130,7 @@ class BrowserWallet:
 
     async def _send(self, asked: dict[str, str]) -> str:
         nonce = int(await self._actor.rpc("eth_getTransactionCount", self.key.address, "latest"), 16)
+        assert int(asked["chainId"], 16) == self.chain_id == self._actor.chain_id
         transaction: dict[str, Any] = {
             "type": 2,
             "chainId": int(asked["chainId"], 16),
@@ -233,7 +238,7 @@ async def test_composed_by_one_approved_by_another_and_paid(opens: Opens, house:
 async def test_signed_and_sent_by_wallets_of_ones_own(opens: Opens, house: PayingHouse, treasury: Treasury, relay: None) -> None:
     """The approver signs what is paid (EIP-712), whoever prepared it sends it (EIP-1193); the chain says whether it was this payment."""
     await house.policy(PaymentPolicy(approvals_required=1, signed_above=Decimal(0)))
-    _, key = await house.wallet(wei=ETHER, wallet_type=WalletType.METAMASK)
+    wallet, key = await house.wallet(wei=ETHER, wallet_type=WalletType.METAMASK)
     to = stranger()
     await payee(treasury, "Analytical Engines", to)
     bob = await treasury.member("Bob", "Signer", Role.APPROVER)
@@ -263,6 +268,10 @@ async def test_signed_and_sent_by_wallets_of_ones_own(opens: Opens, house: Payin
     assert [row.signer_address for row in stored.approvals] == [own.address]
 
     await house.sweep()
+    sender.key = own  # a wallet that shows another account
+    await ada.page.click("text=Open my wallet")
+    await expect(ada.page.locator("[data-wallet-problem-text]").last).to_contain_text(f"Your wallet does not show the account {wallet.address}.")
+    sender.key = key
     await ada.page.click("text=Open my wallet")
     await expect(ada.page.locator("main")).to_contain_text("Noted. It goes on as soon as the network has it.")
     await stays(ada.page)

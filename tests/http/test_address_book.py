@@ -13,8 +13,11 @@ from crypto_api.address_book.types import PayeeHold
 from crypto_api.bootstrap import open_runtime
 from crypto_api.kit.ethereum import checksummed
 from crypto_api.organizations.types import Role
+from crypto_api.payments.documents import Payment
+from crypto_api.payments.types import Origin
 from crypto_api.runtime import Runtime
 from tests.factories.clock import MovableClock
+from tests.factories.signing import payment as stored_payment
 from tests.http.conftest import ADDRESS, Join, Person, random_address, wallet_body
 from tests.http.organization_calls import code_of, records, told
 from tests.http.test_payment_policy import approved
@@ -182,6 +185,29 @@ async def test_of_two_at_the_same_moment_one_comes_too_late(join: Join) -> None:
     same = checksummed(random_address())
     both = await asyncio.gather(*(add(ada, address=same) for _ in range(3)))
     assert sorted(answer.status_code for answer in both) == [201, 409, 409]
+
+
+async def test_payments_that_wait_are_looked_at_when_what_they_wait_for_is_decided(join: Join, clock: MovableClock) -> None:
+    ada, bob = await pair(join)
+    payee, later = await write(ada), clock.now() + timedelta(hours=1)
+    own = stored_payment(id="pay_own", org_id=ada.org_id, payee_address=ADDRESS, due_at=later)
+    others = [
+        stored_payment(id="pay_other", org_id=ada.org_id, origin=Origin(kind="manual", id="2"), due_at=later),
+        stored_payment(id="pay_foreign", org_id="org_foreign", payee_address=ADDRESS, due_at=later),
+        stored_payment(id="pay_over", org_id=ada.org_id, payee_address=ADDRESS, origin=Origin(kind="manual", id="3"), due_at=None, state="CONFIRMED"),
+    ]
+    for row in (own, *others):
+        await row.insert()
+
+    async def due() -> list[str]:
+        now = clock.now()
+        return sorted([row.id for row in await Payment.find_all().to_list() if row.due_at is not None and row.due_at <= now])
+
+    assert await due() == []
+    assert (await verify(bob, payee)).status_code == 200
+    assert await due() == ["pay_own"]
+    assert (await ada.http.put("/api/payment-policy/", json={"payees": "any"})).status_code == 200
+    assert await due() == ["pay_other", "pay_own"]
 
 
 async def test_the_list_is_searched_filtered_and_paged(join: Join) -> None:
