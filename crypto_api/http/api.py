@@ -57,8 +57,8 @@ ROUTERS: list[Router] = [
     companies.router,
     employees.router,
     employee_accounts.router,
+    wallet_ownership.router,  # before the path that takes any id
     wallets.router,
-    wallet_ownership.router,
     checkpoints.router,
     saved_views.router,  # before what takes any id below /transactions/
     transactions.router,

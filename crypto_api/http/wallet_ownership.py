@@ -10,13 +10,22 @@ from crypto_api.http.auth import org_of, principal_of
 from crypto_api.http.idempotency import idempotent
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.ethereum_log_in import TextRead
-from crypto_api.http.schemas.wallet_ownership import OwnershipProof
+from crypto_api.http.schemas.wallet_ownership import IntakeKeyRead, OwnershipProof
 from crypto_api.http.schemas.wallets import WalletRead
 from crypto_api.identity.siwe import site_of
 from crypto_api.organizations.types import Permission
 from crypto_api.runtime import runtime_of
 
 router = Router(tags=["wallets"])
+
+
+@router.get("/wallets/intake-key/", response=IntakeKeyRead, summary="Get the key to which secrets are sealed")
+@requires(Permission.WALLETS_WRITE)
+async def get_intake_key(request: HttpRequest) -> HttpResponse:
+    """For a client that seals `private_key` or `keystore_password` itself: a compact JWE (RFC 7516), ECDH-ES with A256GCM, over the value as JSON,
+    with this `kid`. What comes in the clear is sealed at the door. The key stays the same until the master key is changed."""
+    key = await runtime_of(request.scope).signer.public_key()
+    return answer(IntakeKeyRead(kid=key.kid, x=key.x, y=key.y))
 
 
 @router.post("/wallets/{wallet_id}/ownership/challenge/", response=TextRead, summary="Get the text that proves a wallet to be ours")

@@ -1,20 +1,30 @@
 """Wallets: added, found, changed, deleted, and everything that is refused."""
 
 import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from eth_account import Account
 
+from crypto_api.adapters.key_parcel import make_parcel
 from crypto_api.adapters.key_sealing import KeySealer
 from crypto_api.events.documents import Event
+from crypto_api.kit.signing import IntakeKey
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_api.wallets.documents import Wallet
+from crypto_project.asgi import inner
 from tests.conftest import TEST_MASTER_KEY
 from tests.http.conftest import ADDRESS, Join, random_address, wallet_body
 
 KEY = "0x4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
 KEY_ADDRESS = Account.from_key(KEY).address
+PASSWORD = 'a \u00e9trange "password" \\ of 32'
+KEYSTORE: dict[str, Any] = Account.encrypt(KEY, PASSWORD, kdf="pbkdf2", iterations=1000)
 
 
 async def test_a_watched_wallet_is_added_read_renamed_and_deleted(join: Join) -> None:
@@ -80,6 +90,16 @@ async def test_a_watched_wallet_is_added_read_renamed_and_deleted(join: Join) ->
         ({"wallet_type": "private_key", "private_key": "0x" + "f" * 64, "address": None}, {"private_key"}),
         ({"wallet_type": "private_key", "private_key": KEY[:-1], "address": None}, {"private_key"}),
         ({"wallet_type": "private_key", "private_key": 17, "address": None}, {"private_key"}),
+        ({"wallet_type": "private_key", "private_key": [KEY], "address": None}, {"private_key"}),
+        ({"wallet_type": "private_key", "private_key": "", "address": None}, {"private_key"}),
+        ({"wallet_type": "private_key", "keystore": KEYSTORE, "address": None}, {"keystore_password"}),
+        ({"wallet_type": "private_key", "keystore_password": "x", "address": None}, {"keystore"}),
+        ({"wallet_type": "private_key", "private_key": KEY, "keystore": KEYSTORE, "keystore_password": "x"}, {"keystore", "keystore_password"}),
+        ({"wallet_type": "private_key", "keystore": KEYSTORE, "keystore_password": "wrong", "address": None}, {"keystore_password"}),
+        ({"wallet_type": "private_key", "keystore": {"version": 3}, "keystore_password": "x", "address": None}, {"keystore"}),
+        ({"wallet_type": "private_key", "keystore": {"$ne": None}, "keystore_password": "x", "address": None}, {"keystore"}),
+        ({"wallet_type": "private_key", "keystore": "no JSON", "keystore_password": "x", "address": None}, {"keystore"}),
+        ({"keystore": KEYSTORE, "keystore_password": "x"}, {"keystore", "keystore_password"}),
     ],
 )
 async def test_what_is_wrong_is_named_and_nothing_is_stored(join: Join, changes: dict[str, object], fields: set[str]) -> None:
@@ -110,6 +130,88 @@ async def test_a_stored_key_is_sealed_for_its_wallet_and_comes_out_nowhere(join:
     assert KEY[2:] not in told.lower()
     assert str(bytes.fromhex(KEY[2:])) not in told
     assert "sealed" not in created.text
+
+
+@pytest.mark.parametrize("as_text", [False, True], ids=["object", "text"])
+async def test_a_keystore_is_taken_with_its_password(join: Join, as_text: bool) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    keystore = json.dumps(KEYSTORE) if as_text else KEYSTORE
+    body = {"name": "Hot", "wallet_type": "private_key", "network": "testnet", "keystore": keystore, "keystore_password": PASSWORD}
+    created = await ada.http.post("/api/wallets/", json=body)
+    assert created.status_code == 201, created.text
+    assert created.json()["address"] == KEY_ADDRESS
+    row = await Wallet.get(created.json()["id"])
+    assert row is not None and row.sealed_key is not None
+    assert KeySealer(TEST_MASTER_KEY, "k1").open(row.sealed_key, org_id=row.org_id, wallet_id=row.id, address=row.address).hex() == KEY[2:]
+
+
+async def test_a_request_with_a_key_is_repeated_harmlessly_and_another_key_is_another_request(join: Join) -> None:
+    """Each sealing is another text; what is compared is what came in."""
+    ada = await join("ada", founds="Byron Treasury")
+    body = wallet_body(wallet_type="private_key", private_key=KEY, address=None)
+    first, again = [await ada.http.post("/api/wallets/", json=body, headers={"Idempotency-Key": "k1"}) for _ in range(2)]
+    assert (first.status_code, again.status_code, again.headers["idempotency-replayed"]) == (201, 201, "true")
+    assert first.content == again.content
+    other = await ada.http.post("/api/wallets/", json=body | {"private_key": "0x" + "12" * 32}, headers={"Idempotency-Key": "k1"})
+    assert other.status_code == 409
+
+
+async def test_a_key_sealed_by_the_client_is_taken_as_it_is(join: Join, runtime: Runtime) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    key = (await ada.http.get("/api/wallets/intake-key/")).json()
+    parcel = make_parcel(bytearray(json.dumps(KEY).encode()), IntakeKey(key["kid"], key["x"], key["y"]))
+    created = await ada.http.post("/api/wallets/", json=wallet_body(wallet_type="private_key", private_key=parcel, address=KEY_ADDRESS))
+    assert created.status_code == 201, created.text
+    altered = parcel[:-2] + ("AA" if parcel[-2:] != "AA" else "BB")
+    refused = await ada.http.post("/api/wallets/", json=wallet_body(wallet_type="private_key", private_key=altered, address=None))
+    assert [(row["field"], row["code"]) for row in refused.json()["errors"]] == [("private_key", "not_sealed")]
+
+
+async def test_without_the_door_a_clear_key_is_refused(join: Join, runtime: Runtime) -> None:
+    """As where somebody runs the application behind another server."""
+    ada = await join("ada", founds="Byron Treasury")
+
+    async def with_state(scope: Any, receive: Any, send: Any) -> None:
+        await inner({**scope, "state": {"runtime": runtime, "hub": None}}, receive, send)
+
+    transport = httpx.ASGITransport(app=with_state)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=ada.http.headers) as straight:
+        answer = await straight.post("/api/wallets/", json=wallet_body(wallet_type="private_key", private_key=KEY, address=None))
+    assert (answer.status_code, [row["code"] for row in answer.json()["errors"]]) == (422, ["not_sealed"])
+    assert KEY[2:] not in answer.text
+
+
+async def test_without_the_signer_keys_wait_and_everything_else_goes_on(join: Join, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    monkeypatch.setattr(runtime.signer, "_socket", Path("/nonexistent/signer.sock"))
+    body = wallet_body(wallet_type="private_key", private_key=KEY, address=None)
+    for known in (runtime.signer.intake_key, None):  # it went away just now, or was never there
+        monkeypatch.setattr(runtime.signer, "intake_key", known)
+        answer = await ada.http.post("/api/wallets/", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (503, "signer_unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+        assert (await ada.http.post("/api/wallets/", json=body | {"network": "nowhere"})).status_code == 422
+    assert (await ada.http.get("/api/wallets/intake-key/")).status_code == 503
+    assert (await ada.http.post("/api/wallets/", json=wallet_body())).status_code == 201
+    health = (await ada.http.get("/api/system/health/")).json()
+    assert health["status"] == "degraded" and "signer" in health["degraded"]
+
+
+async def test_a_body_in_chunks_or_too_large_is_handled_as_any_other(join: Join) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+
+    async def pieces(raw: bytes) -> AsyncIterator[bytes]:
+        size = max(7, len(raw) // 20)
+        for start in range(0, len(raw), size):
+            yield raw[start : start + size]
+
+    raw = json.dumps(wallet_body(wallet_type="private_key", private_key=KEY, address=None)).encode()
+    headers = {"Content-Type": "application/json"}
+    assert (await ada.http.post("/api/wallets/", content=pieces(raw), headers=headers)).status_code == 201
+    for large in (raw[:-1] + b" " * 1_000_001 + b"}", b" " * 1_500_000):
+        told = await ada.http.post("/api/wallets/", content=pieces(large) if len(large) < 1_400_000 else large, headers=headers)
+        assert (told.status_code, told.json()["code"]) == (413, "content_too_large")
+    assert (await ada.http.get("/api/wallets/")).status_code == 200
 
 
 async def test_an_address_stands_once_in_an_organisation_also_when_many_try_at_once(join: Join) -> None:

@@ -38,7 +38,10 @@
     if (fields.length && !form.dataset.sealKid) return problem("The signer cannot be reached at the moment, so no key can be added. Try again in a minute.");
     if (fields.length && !window.crypto?.subtle) return problem("Keys are sealed by the browser, which does that only on a page with https or on localhost.");
     try {
-      for (const field of fields) form.elements[field.dataset.secret].value = await seal(field.dataset.trim === undefined ? field.value : field.value.trim(), form.dataset);
+      for (const field of fields) {
+        const typed = field.dataset.trim === undefined ? field.value : field.value.trim();
+        form.querySelector(`input[type=hidden][name=${field.dataset.secret}]`).value = await seal(typed, form.dataset);
+      }
     } catch (error) {
       console.warn(error.name);
       return problem("The key could not be sealed. Nothing was sent.");
