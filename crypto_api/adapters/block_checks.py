@@ -14,6 +14,7 @@ import rlp
 from eth_utils.crypto import keccak
 from trie.hexary import HexaryTrie
 
+from crypto_api.adapters.transaction_proofs import FullTx, hex_bytes
 from crypto_api.adapters.wire import Block, Log, decoder, quantity
 from crypto_api.kit.ethereum import InconsistentAnswer, WireBlock, WireLog
 
@@ -52,6 +53,7 @@ class FullHeader(msgspec.Struct, rename=_CAMEL):
     excess_blob_gas: str | None = None
     beacon_root: str | None = None
     requests_hash: str | None = None
+    transactions: list[FullTx] = []
 
 
 class FullReceipt(
@@ -89,7 +91,7 @@ decode_full_receipts: Callable[[bytes | msgspec.Raw], list[FullReceipt] | None] 
 @lru_cache(maxsize=4096)
 def bloom_mask(item: str) -> int:
     """The three bits of an address or a topic."""
-    digest = keccak(_bytes(item))
+    digest = keccak(hex_bytes(item))
     return sum(1 << bit for bit in {int.from_bytes(digest[i : i + 2]) & 2047 for i in (0, 2, 4)})
 
 
@@ -134,7 +136,7 @@ def check_header(header: FullHeader) -> None:
         later.append(name)
     earlier = [name for name in _CAMEL if name not in _LATER]
     fields = [_field(name, getattr(header, name)) for name in (*earlier, *later)]
-    if keccak(rlp.encode(fields)) != _bytes(header.hash):
+    if keccak(rlp.encode(fields)) != hex_bytes(header.hash):
         raise InconsistentAnswer(f"the header of block {header.hash} does not have that hash")
 
 
@@ -145,7 +147,7 @@ def check_receipts(header: FullHeader, receipts: Sequence[FullReceipt]) -> None:
     trie = HexaryTrie({}, prune=True)
     for index, row in enumerate(receipts):
         trie[rlp.encode(index)] = _encoded(row)
-    if trie.root_hash != _bytes(header.receipts_root):
+    if trie.root_hash != hex_bytes(header.receipts_root):
         raise InconsistentAnswer(f"the receipts of block {header.hash} are not those that its header names")
 
 
@@ -160,9 +162,9 @@ def proved_of(receipts: Sequence[FullReceipt]) -> dict[str, Proved]:
 
 
 def _encoded(row: FullReceipt) -> bytes:
-    logs = [[_bytes(log.address), [_bytes(topic) for topic in log.topics], _bytes(log.data)] for log in row.logs]
-    outcome = _bytes(row.root) if row.root else _minimal(row.status or "0x")
-    fields: list[Any] = [outcome, _minimal(row.cumulative_gas), _bytes(row.bloom), logs]
+    logs = [[hex_bytes(log.address), [hex_bytes(topic) for topic in log.topics], hex_bytes(log.data)] for log in row.logs]
+    outcome = hex_bytes(row.root) if row.root else _minimal(row.status or "0x")
+    fields: list[Any] = [outcome, _minimal(row.cumulative_gas), hex_bytes(row.bloom), logs]
     kind = quantity(row.type, 8)
     if kind == 0x7E and row.deposit_nonce is not None:
         fields += [_minimal(row.deposit_nonce), *([_minimal(row.deposit_version)] if row.deposit_version is not None else [])]
@@ -171,17 +173,10 @@ def _encoded(row: FullReceipt) -> bytes:
 
 
 def _field(name: str, value: str) -> bytes:
-    return _minimal(value) if name in _NUMBERS else _bytes(value)
+    return _minimal(value) if name in _NUMBERS else hex_bytes(value)
 
 
 def _minimal(text: str) -> bytes:
     """An integer as RLP has it: without leading zeros, zero as nothing."""
     number = quantity(text)
     return number.to_bytes((number.bit_length() + 7) // 8)
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text.removeprefix("0x"))
-    except ValueError as error:
-        raise InconsistentAnswer("the node answered with something else than bytes") from error

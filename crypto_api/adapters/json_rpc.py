@@ -18,6 +18,7 @@ from crypto_api.adapters import block_checks, wire
 from crypto_api.adapters.providers import Provider, ProviderPool
 from crypto_api.adapters.rpc_transport import Call
 from crypto_api.adapters.traces import CallTraces
+from crypto_api.adapters.transaction_proofs import check_same, check_transactions
 from crypto_api.kit import log
 from crypto_api.kit.ethereum import (
     TRANSFER_TOPIC,
@@ -314,7 +315,8 @@ class JsonRpcChain:
         return []
 
     async def _check_receipts(self, blocks: Sequence[_Told], found: Sequence[WireBlock], watched: Container[str]) -> None:
-        """Where the network asks for it: receipts up to the root in the header, and the header up to its hash. Raises InconsistentAnswer."""
+        """Where the network asks for it: transactions and receipts up to their roots in the header, and the header up to its hash. Raises
+        InconsistentAnswer."""
         if self._receipts_checked == "none":
             return
         self._proved = {}
@@ -324,8 +326,13 @@ class JsonRpcChain:
                 self._proved.update(block_checks.proved_of(receipts))
                 logs = [row for receipt in receipts for row in receipt.logs if row.topics and row.topics[0] in wire.TOPICS]
                 true = _Told(told.block, told.by, logs).reduced(watched)
-                if header.bloom.lower() != told.block.bloom.lower() or true.logs != reduced.logs:
-                    told.blame(InconsistentAnswer(f"logs of block {told.block.hash} differ from those in its receipts"))
+                try:
+                    for tx in reduced.transactions:
+                        check_same(header.transactions[tx.index], tx)
+                    if header.bloom.lower() != told.block.bloom.lower() or true.logs != reduced.logs:
+                        raise InconsistentAnswer(f"logs of block {told.block.hash} differ from those in its receipts")
+                except InconsistentAnswer as error:
+                    told.blame(error)
 
     async def _prove(self, block: wire.Block) -> tuple[block_checks.FullHeader, list[block_checks.FullReceipt]]:
         def read(index: int, raw: msgspec.Raw) -> Any:
@@ -334,15 +341,17 @@ class JsonRpcChain:
                 raise InconsistentAnswer(f"block {block.hash} is not there any more")
             return answer
 
-        header, receipts = await self._pool.read([("eth_getBlockByHash", [block.hash, False]), ("eth_getBlockReceipts", [block.hash])], read)
-        if header.hash != block.hash or [row.transaction_hash for row in receipts] != [tx.hash for tx in block.transactions]:
-            raise InconsistentAnswer(f"the receipts of block {block.hash} are not those of its transactions")
+        header, receipts = await self._pool.read([("eth_getBlockByHash", [block.hash, True]), ("eth_getBlockReceipts", [block.hash])], read)
+        hashes = [tx.hash for tx in block.transactions]
+        if header.hash != block.hash or [tx.hash for tx in header.transactions] != hashes or [row.transaction_hash for row in receipts] != hashes:
+            raise InconsistentAnswer(f"what was told of block {block.hash} are not the same transactions")
         await asyncio.to_thread(_prove, header, receipts)  # a hundred milliseconds for a full block
         return header, receipts
 
 
 def _prove(header: block_checks.FullHeader, receipts: list[block_checks.FullReceipt]) -> None:
     block_checks.check_header(header)
+    check_transactions(header.transactions_root, header.transactions)
     block_checks.check_receipts(header, receipts)
 
 

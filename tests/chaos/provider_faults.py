@@ -269,12 +269,14 @@ SEEN_AT_ONCE: list[faults.Fault] = [
 """What no provider can tell without being found out, whatever is configured."""
 
 PROVED_ONLY: list[faults.Fault] = [
+    lie(BLOCK, _first_transaction_with("value", "0x7777777"), "more ether than was sent"),
+    lie(BLOCK, _first_transaction_with("from", OTHER.address.lower()), "another sender"),
     lie(LOGS, _without_ours, "our log left out"),
     lie(LOGS, _with_another, "a log made up"),
     lie(RECEIPT, _with("gasUsed", "0x5300"), "more gas than was used"),
     lie(RECEIPT, _with("status", "0x0"), "failed instead of done"),
 ]
-"""What only the receipts' root finds out (`receipts_checked`)."""
+"""What only the roots in the header find out (`receipts_checked`)."""
 
 LINE: list[faults.Fault] = [
     faults.Delay(0.05), faults.Stall(), faults.Reset(), faults.LoseReply(), faults.Trickle(), faults.Truncate(), faults.Corrupt(),

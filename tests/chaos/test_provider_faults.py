@@ -99,7 +99,7 @@ async def test_a_bad_provider_alone_is_waited_for_and_nothing_is_stored_meanwhil
 
 
 @pytest.mark.parametrize("fault", PROVED_ONLY, ids=label)
-async def test_what_cannot_be_seen_in_one_answer_is_found_by_the_root_of_the_receipts(scene: Scene, fault: faults.Fault) -> None:
+async def test_what_cannot_be_seen_in_one_answer_is_found_by_the_roots_in_the_header(scene: Scene, fault: faults.Fault) -> None:
     await scene.forget()
     async with FaultProxy(scene.node, 7).add(fault) as proxy:
         endpoints = [Endpoint(url=proxy.url), Endpoint(url=scene.node)]
