@@ -137,7 +137,9 @@ async def _explain(uow: UnitOfWork, clock: Clock, quest: _Quest, height: int, mi
     changed = [row for row in read if _differs(row, stored.get(row.id))]
     rest = missing - _gain(quest, read, stored)
     if rest:
-        changed.append(_adjustment(quest, header, rest, facts, now))
+        row_id = transactions.adjustment_id(quest.wallet.org_id, quest.network.chain_id, header.hash, quest.wallet.id, quest.asset.name)
+        before = _told(stored[row_id].movements, quest.wallet, quest.asset) if row_id in stored else 0
+        changed.append(_adjustment(quest, header, row_id, before + rest, facts, now))
         logger.info("a balance changed by nobody known", wallet=quest.wallet.id, asset=quest.asset.name, block=height)
     await uow.run(lambda session: _store(session, quest, changed, now))
     return len(changed)
@@ -201,13 +203,14 @@ def _facts_of(row: Transaction) -> list[tuple[str, str, str, str]]:
     return sorted((movement.key, movement.raw_amount, movement.from_address, movement.to_address) for movement in row.movements)
 
 
-def _adjustment(quest: _Quest, header: BlockHeader, change: int, facts: TokenFacts | None, now: datetime) -> Transaction:
-    """A row for a change that no transaction explains: it stands in the block, and its `hash` is the block's."""
+def _adjustment(quest: _Quest, header: BlockHeader, row_id: str, change: int, facts: TokenFacts | None, now: datetime) -> Transaction:
+    """A row for a change that no transaction explains: it stands in the block, and its `hash` is the block's. One for each wallet and asset:
+    what is found later in the same block is added to it."""
     wallet, network = quest.wallet, quest.network
     movement = rules.by_balance(network, wallet.address, wallet.id, change, facts, key=f"balance:{header.hash}")
     return with_movements(
         Transaction(
-            id=transactions.adjustment_id(wallet.org_id, network.chain_id, header.hash, wallet.id, quest.asset.name),
+            id=row_id,
             created_at=now,
             org_id=wallet.org_id,
             origin=Origin.BALANCE,

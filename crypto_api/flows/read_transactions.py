@@ -3,6 +3,7 @@
 receipts → facts of the tokens → traces, where code ran → balances, for tokens that are believed by balance │ and for the coin, untraced
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -62,11 +63,13 @@ async def transactions_of(
     network: NetworkConfig, chain: ChainReader, watched: WatchList, blocks: Sequence[WireBlock], now: datetime
 ) -> list[Transaction]:
     """A row for each organisation that a transaction touches."""
-    blocks = [await _with_hidden(network, chain, watched, block) for block in blocks]
+    traced: dict[str, tuple[InternalTransfer, ...]] = {}
+    if network.traces == "blocks":
+        blocks, traced = await _traced(chain, watched, blocks)
     receipts = await _receipts(chain, watched, blocks)
     contracts = {row.address for block in blocks for row in block.logs}
     tokens = await chains.token_facts(network, contracts, chain, now) if contracts else {}
-    reading = _Reading(network, chain, watched, now, receipts, tokens, await _internal(network, chain, receipts, blocks))
+    reading = _Reading(network, chain, watched, now, receipts, tokens, await _internal(network, chain, receipts, blocks, traced))
     rows: list[Transaction] = []
     for block in blocks:
         rows.extend(await _rows(reading, block))
@@ -99,24 +102,39 @@ async def _receipts(chain: ChainReader, watched: WatchList, blocks: Sequence[Wir
 
 
 async def _internal(
-    network: NetworkConfig, chain: ChainReader, receipts: Mapping[str, WireReceipt], blocks: Sequence[WireBlock]
-) -> dict[str, tuple[InternalTransfer, ...] | None]:
+    network: NetworkConfig,
+    chain: ChainReader,
+    receipts: Mapping[str, WireReceipt],
+    blocks: Sequence[WireBlock],
+    traced: Mapping[str, tuple[InternalTransfer, ...]],
+) -> Internal:
     """Of the transactions in which a contract may have moved the coin: not of plain transfers, nor of calls to a token that is listed."""
     tokens = {token.address.lower() for token in network.tokens}
-    hashes = [tx.hash for block in blocks for tx in block.transactions if tx.recipient not in tokens and _ran_code(tx, receipts.get(tx.hash))]
-    return await chain.internal_transfers(hashes) if hashes and network.traces != "none" else dict.fromkeys(hashes)
+    of_code = [tx for block in blocks for tx in block.transactions if tx.recipient not in tokens and _ran_code(tx, receipts.get(tx.hash))]
+    hashes = [tx.hash for tx in of_code if tx.hash not in traced]
+    asked = await chain.internal_transfers(hashes) if hashes and network.traces != "none" else dict.fromkeys(hashes)
+    return {**asked, **traced}
 
 
-async def _with_hidden(network: NetworkConfig, chain: ChainReader, watched: WatchList, block: WireBlock) -> WireBlock:
-    """With the transactions that only a call connects with a wallet, where the network's blocks are traced whole."""
-    if network.traces != "blocks" or (traces := await chain.internal_transfers_in(block.header)) is None:
-        return block
-    touching = {hash_ for hash_, transfers in traces.items() if any(row.sender in watched or row.recipient in watched for row in transfers)}
-    hidden = touching - {tx.hash for tx in block.transactions}
-    if not hidden:
-        return block
-    found = [tx for tx in await chain.transactions_in(block.header.hash) if tx.hash in hidden]
-    return replace(block, transactions=tuple(sorted([*block.transactions, *found], key=lambda tx: tx.index)))
+async def _traced(
+    chain: ChainReader, watched: WatchList, blocks: Sequence[WireBlock]
+) -> tuple[list[WireBlock], dict[str, tuple[InternalTransfer, ...]]]:
+    """The blocks with the transactions that only a call connects with a wallet; and what every transaction that touches one moved by calls."""
+    found: list[WireBlock] = []
+    traced: dict[str, tuple[InternalTransfer, ...]] = {}
+    for block, traces in zip(blocks, await asyncio.gather(*(chain.internal_transfers_in(block.header) for block in blocks)), strict=True):
+        shown = {tx.hash for tx in block.transactions}
+        touching = {hash_: rows for hash_, rows in (traces or {}).items() if hash_ in shown or _touches(rows, watched)}
+        traced |= touching
+        if hidden := touching.keys() - shown:
+            others = [tx for tx in await chain.transactions_in(block.header.hash) if tx.hash in hidden]
+            block = replace(block, transactions=tuple(sorted([*block.transactions, *others], key=lambda tx: tx.index)))
+        found.append(block)
+    return found, traced
+
+
+def _touches(transfers: Iterable[InternalTransfer], watched: WatchList) -> bool:
+    return any(row.sender in watched or row.recipient in watched for row in transfers)
 
 
 def _ran_code(tx: WireTransaction, receipt: WireReceipt | None) -> bool:

@@ -342,7 +342,7 @@ def coin_change(movements: Iterable[Movement], address: str) -> int:
 
 
 def by_balance(network: NetworkConfig, address: str, wallet_id: str, change: int, token: TokenFacts | None = None, key: str = "balance") -> Movement:
-    """A change of a balance (EIP-55 address, base units, not 0) that nothing else tells of. Who is on the other side is not known."""
+    """A change of a balance (EIP-55 address, base units) that nothing else tells of. Who is on the other side is not known."""
     unknown = checksummed(ZERO_ADDRESS)
     decimals = token.decimals if token else NATIVE_DECIMALS
     amount = to_units(abs(change), decimals) if decimals is not None else None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from bson.decimal128 import Decimal128
 
 from crypto_api.classification import store as counterparties
 from crypto_api.config import Config
@@ -101,6 +102,14 @@ async def test_01_a_balance_that_changes_without_an_event_becomes_a_row_of_its_o
     assert await books.agrees(wallet, "REB")
     assert (await books.search(wallet, "REB")).rows == 0
     assert {row.category for row in await books.rows() if row.origin is Origin.BALANCE} == {"unclassified"}, "a person says what it was"
+
+    last = (await books.rows())[-1]
+    await Transaction.get_pymongo_collection().update_one(  # as if only a part of it had been found
+        {"_id": last.id, "org_id": books.org_id}, {"$set": {"movements.0.raw_amount": str(5 * ETHER), "movements.0.amount": Decimal128("5")}}
+    )
+    assert (await books.search(wallet, "REB")).rows == 1
+    assert [m.amount for m in (await books.rows())[-1].movements] == [D(20)], "what is found later in a block is added to what was found"
+    assert await books.agrees(wallet, "REB") and (await books.search(wallet, "REB")).rows == 0
 
 
 # ---- 2 internal transfers --------------------------------------------------------------------------------------------------------
