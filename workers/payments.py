@@ -25,7 +25,7 @@ from mongodb_config.process_name import process_name
 from workers.actor import Actor
 from workers.lane import EXPECTED, Lane
 
-SWEEP_S, SWEEP_S_MIN = 2.0, 0.1
+SWEEP_S, SWEEP_S_MIN = 2.0, 0.4
 SENDERS_AT_ONCE = 8
 PASSES_MAX = 1_000
 _logger = log.get(__name__)

@@ -70,10 +70,10 @@ async def resume_sender(desk: PaymentDesk, principal: Principal, org_id: str, pa
 async def _look(desk: PaymentDesk, chain: PaymentChain, payment: Payment, lane: SenderLane) -> _Found:
     """Reads what the chain has in every nonce that is open here, or that was never given out."""
     chain_nonce = await chain.nonce_at_head(payment.from_address)
-    slots = await desk.uow.run(lambda session: store.slots_from(session, payment.chain_id, payment.from_address, 0))
-    open_here = [slot for slot in slots if slot.live and slot.nonce < chain_nonce]
-    given = {slot.nonce for slot in slots}
-    never = [nonce for nonce in range(_first_unknown(lane, slots, chain_nonce), chain_nonce) if nonce not in given]
+    live, recent = await desk.uow.run(lambda session: _slots(session, payment, lane))
+    open_here = [slot for slot in live if slot.nonce < chain_nonce]
+    given = {slot.nonce for slot in recent}
+    never = [nonce for nonce in range(_first_unknown(lane, recent, chain_nonce), chain_nonce) if nonce not in given]
     if len(never) + len(open_here) > NONCES_MAX:
         raise NotFinalYet(f"The chain has {len(never)} transactions of this wallet that are not known here: too many to match one by one.")
     found = _Found(chain_nonce)
@@ -86,6 +86,12 @@ async def _look(desk: PaymentDesk, chain: PaymentChain, payment: Payment, lane: 
         if (seen := await chain.mined_with_nonce(payment.from_address, nonce)) is not None:
             found.unknown.append(seen)
     return found
+
+
+async def _slots(session: Session, payment: Payment, lane: SenderLane) -> tuple[list[NonceSlot], list[NonceSlot]]:
+    """Those that are open, and those from the first nonce on that was not looked at."""
+    live = await store.live_slots(session, payment.chain_id, payment.from_address)
+    return live, await store.slots_from(session, payment.chain_id, payment.from_address, lane.known_nonce or 0)
 
 
 def _first_unknown(lane: SenderLane, slots: list[NonceSlot], chain_nonce: int) -> int:

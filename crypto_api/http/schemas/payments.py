@@ -27,7 +27,7 @@ class PaymentCreate(RequestSchema):
     asset: AssetSymbol | None = Field(default=None, examples=["ETH"], description="The network's coin when left out, or a listed ERC-20.")
     network: Word | None = Field(default=None, examples=["ethereum"], description="That of the wallet when left out.")
     description: Prose = Field(default="", examples=["Invoice 2026-117"])
-    draft: bool = Field(default=False, description="Keep it to yourself until it is submitted.")
+    draft: bool = Field(default=False, description="It waits until it is submitted; nobody is asked to approve it before.")
 
     def new(self) -> NewPayment:
         return NewPayment(self.wallet_id, self.amount, self.to, self.payee_id, self.asset, self.network, self.description)
