@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from signer.hardening import die_with, harden, leave_the_network
 from signer.keyring import Keyring, open_keyring
 from signer.settings import VAULT_NAMES, VaultSettings
-from signer.uses import use
+from signer.uses import use, warm_up
 
 FRAME_BYTES_MAX = 131_072
 CHILD_S_MAX = 20
@@ -41,6 +41,7 @@ def main() -> None:
         os.environ.pop(name, None)
     intake = keyring.intake
     channel.send(orjson.dumps({"key_id": keyring.sealer.key_id, "kid": intake.kid, "x": intake.x, "y": intake.y, "missing": missing}))
+    warm_up()
     gc.collect()
     gc.freeze()  # a child then copies fewer pages
     serve(channel, keyring)
@@ -66,6 +67,7 @@ def serve(channel: socket.socket, keyring: Keyring) -> None:
             if channel in ready:
                 frame = channel.recv(FRAME_BYTES_MAX)
                 if not frame:
+                    signal.set_wakeup_fd(-1)  # a child may end after this
                     return
                 question = orjson.loads(frame)
                 child = os.fork()

@@ -6,22 +6,32 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 import pytest
+from beanie import init_beanie
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
+from eth_account import Account
+from hexbytes import HexBytes
 from redis.asyncio import Redis
 
 from crypto_api.adapters.key_parcel import make_parcel
 from crypto_api.adapters.signer import SignerClient
+from crypto_api.documents import DOCUMENTS
+from crypto_api.kit.signing import SignedBytes
+from crypto_api.policies.documents import OrganizationPolicy
+from crypto_api.policies.types import Payees, PaymentPolicy
+from crypto_api.wallets.documents import Wallet
 from crypto_project.demo import cast
 from crypto_project.shell import Shell
 from mongodb_config.client import connect
 from tests.e2e.conftest import Installation
+from tests.factories import signing as sound
 
 CHUNK = 16 * 2**20
 RAW = CodecOptions(document_class=RawBSONDocument)
@@ -59,9 +69,31 @@ async def add(house: House, **body: Any) -> httpx.Response:
     return await house.http.post("/api/wallets/", json=default | body)
 
 
-async def test_a_key_that_came_in_is_nowhere(house: House) -> None:
+async def signed_with(house: House, wallet: dict[str, Any]) -> SignedBytes:
+    """A payment from it, stored as the payment worker stores it, small enough to need no approval."""
+    client = connect(house.shell.addresses.mongodb_uri)
+    try:
+        await init_beanie(database=client[house.shell.config.mongodb_database], document_models=DOCUMENTS, skip_indexes=True)
+        found = await Wallet.get(wallet["id"])
+        assert found is not None
+        policy = PaymentPolicy(payees=Payees.ANY, approval_free_max=Decimal(100))
+        await OrganizationPolicy.find({"_id": found.org_id, "org_id": found.org_id}).delete()
+        await OrganizationPolicy(id=found.org_id, org_id=found.org_id, created_at=sound.NOW, policy=policy, updated_at=sound.NOW).insert()
+        of = {"org_id": found.org_id, "wallet_id": found.id, "from_address": found.address, "value": Decimal(5), "due_at": None, "approvals": []}
+        paid = sound.payment(id="pay_canary", **of)
+        for row in (paid, sound.attempt(paid), sound.slot(paid)):
+            await row.insert()
+        return await SignerClient(house.shell.config.signer_socket).sign_payment(found.org_id, paid.id, f"{paid.id}:0")
+    finally:
+        await client.close()
+
+
+async def test_a_key_that_came_in_and_signed_is_nowhere(house: House) -> None:
     keys = [secrets.token_bytes(32) for _ in range(6)]
-    assert (await add(house, private_key="0x" + keys[0].hex())).status_code == 201
+    added = await add(house, private_key="0x" + keys[0].hex())
+    assert added.status_code == 201
+    signed = await signed_with(house, added.json())
+    assert str(Account.recover_transaction(HexBytes(signed.raw))) == Account.from_key(keys[0]).address == added.json()["address"]
     assert (await add(house, private_key=keys[1].hex().upper())).status_code == 201
     parcel = make_parcel(bytearray(orjson.dumps(keys[2].hex())), await SignerClient(house.shell.config.signer_socket).public_key())
     assert (await add(house, private_key=parcel)).status_code == 201

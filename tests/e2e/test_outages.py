@@ -17,7 +17,7 @@ from tests.e2e.conftest import BACK_WITHIN_S, LOADED_MACHINE, Installation
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-@pytest.mark.parametrize("name", ["follower", "relay", "api", "jobs"])
+@pytest.mark.parametrize("name", ["follower", "relay", "api", "jobs", "signer"])
 async def test_a_killed_process_comes_back_and_goes_on(installation: Installation, name: str) -> None:
     before = installation.shell.pids[name]
     installation.shell.processes.kill(name)

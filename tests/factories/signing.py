@@ -133,7 +133,7 @@ def payee(**changes: Any) -> Payee:
     values: dict[str, Any] = {
         "id": "pye_1", "created_at": NOW, "updated_at": NOW, "org_id": ORG, "name": "Acme", "name_folded": "acme", "address": PAYEE,
         "state": PayeeState.VERIFIED, "created_by": "usr_ada", "address_changed_by": "usr_ada", "address_changed_at": NOW,
-        "verified_by": "usr_bob", "verified_at": NOW, "payable_from": NOW - timedelta(days=1),
+        "verified_by": "usr_bob", "verified_at": NOW, "payable_from": NOW - timedelta(days=3_650),
     }  # fmt: skip
     return Payee(**values | changes)
 
