@@ -33,6 +33,8 @@ from crypto_api.organizations.types import Permission
 from crypto_api.payments import store
 from crypto_api.payments.documents import Payment
 from crypto_api.payments.types import ENDED, Hold, PaymentState, Way
+from crypto_api.policies import rules as policy_rules
+from crypto_api.policies.rules import Verdict
 from crypto_api.reports import activity, people
 from crypto_api.transactions.store import transaction_id
 from mongodb_config import pages
@@ -151,6 +153,7 @@ async def _page(visit: Visit, payment_id: str, *, status: int = 200, **values: o
 
 async def _values(visit: Visit, payment: Payment) -> dict[str, object]:
     view = await payment_view(visit.org_id, payment, visit.runtime.clock.now())
+    verdict = await _verdict(visit, payment)
     links = links_of(visit.runtime.networks, payment.network)
     network = visit.runtime.networks.get(payment.network)
     wallets = await activity.wallet_names(visit.org_id)
@@ -170,17 +173,17 @@ async def _values(visit: Visit, payment: Payment) -> dict[str, object]:
         "payee_link": links.address(payment.payee_address),
         "gas_fee": _units(payment.gas_fee_raw),
         "transaction_id": transaction_id(payment.org_id, payment.chain_id, payment.hash) if payment.block_number and payment.hash else None,
-        "needs_signature": view.standing is not None and await _needs_signature(visit, payment),
         "signed_message": _message(view),
         "preparer": view.name(payment.prepared_by),
         "confirm_path": confirmation(f"/payments/{payment.id}/", Purpose.KEYS),
         "confirmed": await has_confirmed(visit),
-    } | _offers(visit, view)
+        "needs_signature": verdict.signed,
+    } | _offers(visit, view, verdict)
 
 
-async def _needs_signature(visit: Visit, payment: Payment) -> bool:
+async def _verdict(visit: Visit, payment: Payment) -> Verdict:
     subject = Subject(payment.org_id, payment.id, payment.network, payment.payee_address, payment.value)
-    return (await judge(subject, visit.runtime.clock.now())).verdict.signed
+    return (await judge(subject, visit.runtime.clock.now())).verdict
 
 
 def _units(raw: str | None) -> Decimal | None:
@@ -192,14 +195,16 @@ def _message(view: PaymentView) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in typed["message"].items()] if typed else []
 
 
-def _offers(visit: Visit, view: PaymentView) -> dict[str, bool]:
+def _offers(visit: Visit, view: PaymentView, verdict: Verdict) -> dict[str, bool]:
     """What this person may do about it, as it stands."""
     payment = view.payment
     prepares, approves = visit.may(Permission.PAYMENTS_PREPARE), visit.may(Permission.PAYMENTS_APPROVE)
     unsent = payment.state in (PaymentState.DRAFT, *_BEFORE_SIGNATURE) and payment.hash is None
+    counts = policy_rules.counts(verdict, visit.principal.role or "", signature=True)
     moving = payment.state in _ON_ITS_WAY and payment.way is Way.SIGNER
     return {
-        "may_approve": view.may_decide(visit.principal),
+        "may_approve": view.may_decide(visit.principal) and counts,
+        "beyond_limit": view.may_decide(visit.principal) and not counts,
         "may_reject": approves and payment.state in _BEFORE_SIGNATURE and payment.nonce is None,
         "may_submit": prepares and payment.state is PaymentState.DRAFT,
         "may_cancel": prepares and payment.cancel_requested_by is None and (unsent or moving),

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
+from bson.decimal128 import Decimal128
+
 from crypto_api.address_book.documents import Payee
 from crypto_api.address_book.types import PayeeState
-from crypto_api.organizations.types import Permission, Principal
+from crypto_api.organizations.types import Permission, Principal, Role
 from crypto_api.payments.documents import Payment
 from crypto_api.payments.types import Hold, PaymentState, Way
 from crypto_api.policies.documents import OrganizationPolicy
+from crypto_api.policies.types import PaymentPolicy
 
 SHOWN = 50
 
@@ -30,7 +33,7 @@ class Needs:
 
 async def count_of(org_id: str, principal: Principal) -> int:
     """For the badge beside the menu."""
-    counts = [await Payment.find(where).count() for where in _payments(org_id, principal)]
+    counts = [await Payment.find(where).count() for where in await _payments(org_id, principal)]
     if principal.may(Permission.ADDRESS_BOOK_VERIFY):
         counts.append(await Payee.find(_payees(org_id, principal)).count())
     if principal.may(Permission.POLICIES_WRITE):
@@ -39,7 +42,7 @@ async def count_of(org_id: str, principal: Principal) -> int:
 
 
 async def needs_of(org_id: str, principal: Principal) -> Needs:
-    approvals, wallet, stopped = [await Payment.find(where, limit=SHOWN).sort("+_id").to_list() for where in _payments(org_id, principal)]
+    approvals, wallet, stopped = [await Payment.find(where, limit=SHOWN).sort("+_id").to_list() for where in await _payments(org_id, principal)]
     verifies, decides = principal.may(Permission.ADDRESS_BOOK_VERIFY), principal.may(Permission.POLICIES_WRITE)
     return Needs(
         approvals=approvals,
@@ -50,12 +53,15 @@ async def needs_of(org_id: str, principal: Principal) -> Needs:
     )
 
 
-def _payments(org_id: str, principal: Principal) -> list[dict[str, Any]]:
+async def _payments(org_id: str, principal: Principal) -> list[dict[str, Any]]:
     """To approve, to send from an own wallet, stopped; a right that is missing finds nothing."""
     nobody = {"$in": list[str]()}
     approves, prepares = principal.may(Permission.PAYMENTS_APPROVE), principal.may(Permission.PAYMENTS_PREPARE)
     others = {"$ne": principal.user_id} if approves else nobody
-    waiting = {"state": PaymentState.PENDING_APPROVAL, "prepared_by": others, "approvals.user_id": {"$ne": principal.user_id}}
+    waiting: dict[str, Any] = {"state": PaymentState.PENDING_APPROVAL, "prepared_by": others, "approvals.user_id": {"$ne": principal.user_id}}
+    if principal.role == Role.MANAGER:  # above the limit of the policy their approval does not count
+        row = await OrganizationPolicy.find_one({"_id": org_id, "org_id": org_id})
+        waiting["value"] = {"$lte": Decimal128((row.policy if row else PaymentPolicy()).manager_max)}
     own = {"state": PaymentState.APPROVED, "way": Way.BROWSER, "hash": None, "prepared_by": principal.user_id if prepares else nobody}
     stuck = {"holds": {"$in": [Hold.NEEDS_HUMAN, Hold.SENDER_FROZEN]}, "ended_at": None, **({} if approves else {"_id": nobody})}
     return [{"org_id": org_id, **where} for where in (waiting, own, stuck)]

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from bson.decimal128 import Decimal128
 
 from crypto_api.adapters.payment_chain import PaymentNode
 from crypto_api.address_book.documents import Payee
@@ -249,6 +250,22 @@ async def test_what_needs_somebody_is_for_that_person_alone(sits: Sits, treasury
     assert "Nothing needs you" in await auditor.text("/approvals/")
     await Payment.find({"org_id": treasury.org_id}).update({"$set": {"holds": [Hold.NEEDS_HUMAN], "state": PaymentState.BROADCAST}})
     assert "Stopped until somebody looks" in await ada.text("/approvals/")
+
+
+async def test_a_manager_is_asked_up_to_the_limit_of_the_policy(sits: Sits, treasury: Treasury, wallet: Wallet) -> None:
+    await policy(treasury, payees=Payees.ANY, manager_max=Decimal(1000))
+    await treasury.member("Mia", "Manager", Role.MANAGER)
+    ada, mia = await sits("ada.okafor"), await sits("mia.manager")
+    form = {"wallet_id": wallet.id, "to": address_of("x"), "amount": "1", "asset": "ETH", "step": "submit", "once": "o"}
+    path = (await ada.does("/payments/new/", **form)).split("?")[0]
+    for value, asked in ((Decimal(1000), True), (Decimal("1000.01"), False), (None, False)):
+        row = await Payment.find_one({"org_id": treasury.org_id})
+        assert row is not None
+        await Payment.get_pymongo_collection().update_one(
+            {"_id": row.id, "org_id": row.org_id}, {"$set": {"value": None if value is None else Decimal128(value)}}
+        )
+        assert ("1 ETH to" in await mia.text("/approvals/")) is asked
+        assert ("lets a manager approve" in await mia.text(path)) is not asked
 
 
 async def test_a_hash_that_is_none_is_not_taken(sits: Sits, treasury: Treasury, wallet: Wallet, runtime: Runtime) -> None:
