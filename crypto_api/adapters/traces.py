@@ -15,11 +15,13 @@ import msgspec
 
 from crypto_api.adapters import wire
 from crypto_api.kit import log
-from crypto_api.kit.ethereum import BlockHeader, CallRefused, InconsistentAnswer, InternalTransfer
+from crypto_api.kit.ethereum import BlockHeader, CallRefused, ChainUnavailable, InconsistentAnswer, InternalTransfer
 
 logger = log.get(__name__)
 
 RETRY_S = 600.0
+TRIES_MAX = 3
+_FAILURES_KEPT = 100
 _METHOD_NOT_FOUND = -32601
 _NO_SUCH_METHOD = re.compile(
     r"method\b.*\b(not found|not exist|not available|not supported|unsupported|not allowed|disabled)|unsupported method", re.IGNORECASE
@@ -195,20 +197,43 @@ class CallTraces:
 
     def __init__(self, ask: Ask) -> None:
         self._transactions, self._blocks = _Tracer(ask, _OF_TRANSACTION), _Tracer(ask, _OF_BLOCK)
+        self._failures: dict[str, int] = {}  # how often a question went unanswered; answered ones are not in it
 
     async def internal_transfers(self, hashes: Sequence[str]) -> dict[str, Transfers | None]:
         """By transaction hash, in the order in which they happened; None where nobody can tell, which is not the same as none.
-        ChainUnavailable when no provider answers at all."""
+        ChainUnavailable when no provider answers at all, but not for ever: what is too much for them to trace must not stop the following."""
         if not hashes or self._transactions.silent:
             return dict.fromkeys(hashes)
         try:
             return dict(zip(hashes, await self._transactions.together(hashes), strict=True))
         except CallRefused:
             return {hash_: await self._transactions.one(hash_) for hash_ in hashes}
+        except ChainUnavailable as error:
+            self._count_failure(hashes[0], error)
+            return {hash_: await self._or_none(self._transactions, hash_) for hash_ in hashes}
 
     async def internal_transfers_in(self, header: BlockHeader) -> dict[str, Transfers] | None:
         """The same of every transaction of a block; None where nobody can tell."""
-        return await self._blocks.one(header)
+        try:
+            return await self._blocks.one(header)
+        except ChainUnavailable as error:
+            self._count_failure(header.hash, error)
+            return None
+
+    def _count_failure(self, key: str, error: ChainUnavailable) -> None:
+        """Raises the first times: the provider may be away for a moment."""
+        count = self._failures.pop(key, 0) + 1
+        if count < TRIES_MAX:
+            self._failures = {**dict(list(self._failures.items())[-_FAILURES_KEPT:]), key: count}
+            raise error
+        logger.warning("tracing was given up", subject=key, reason=error.detail)
+
+    @staticmethod
+    async def _or_none(tracer: _Tracer[Transfers], hash_: str) -> Transfers | None:
+        try:
+            return await tracer.one(hash_)
+        except ChainUnavailable:
+            return None
 
 
 def _readable(read: Callable[[msgspec.Raw], T], raw: msgspec.Raw) -> T | None:

@@ -12,7 +12,7 @@ from aiohttp import web
 from crypto_api.adapters import traces
 from crypto_api.adapters.json_rpc import JsonRpcChain
 from crypto_api.adapters.traces import CallTraces
-from crypto_api.kit.ethereum import CallRefused, ChainUnavailable, InternalTransfer
+from crypto_api.kit.ethereum import BlockHeader, CallRefused, ChainUnavailable, InternalTransfer
 from crypto_project.demo.chain import ChainActor
 from crypto_project.demo.keys import dev_account
 from tests.conftest import LocalChain
@@ -138,9 +138,18 @@ async def test_a_tree_of_calls_deeper_than_a_decoder_goes_does_not_stop_the_read
     assert await CallTraces(ask).internal_transfers([HASH]) == {HASH: None}
 
 
-async def test_no_answer_at_all_is_not_taken_for_a_refusal() -> None:
-    with pytest.raises(ChainUnavailable):
-        await read(Node(debug_traceTransaction=ChainUnavailable("down")))
+async def test_no_answer_at_all_is_tried_again_and_does_not_stop_the_reader_for_ever() -> None:
+    """A transaction may be too much for a provider to trace in time."""
+    reader = CallTraces(Node(debug_traceTransaction=ChainUnavailable("down"), debug_traceBlockByHash=ChainUnavailable("down")))
+    block = BlockHeader(5, HASH, "0x" + "00" * 32, 0)
+    for _ in range(traces.TRIES_MAX - 1):
+        with pytest.raises(ChainUnavailable):
+            await reader.internal_transfers([HASH])
+    assert await reader.internal_transfers([HASH]) == {HASH: None}
+    for _ in range(traces.TRIES_MAX - 1):
+        with pytest.raises(ChainUnavailable):
+            await reader.internal_transfers_in(block)
+    assert await reader.internal_transfers_in(block) is None
 
 
 async def test_a_provider_that_does_not_trace_is_asked_once_and_another_that_does_every_time(chain: LocalChain) -> None:
