@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from crypto_api.adapters.payment_chain import PaymentNode
-from crypto_api.flows.advance_payments import advance_sender, senders_due
+from crypto_api.flows.advance_payments import AT_ONCE_MAX, advance_sender, senders_due
 from crypto_api.flows.followed_chain import FollowedChain
 from crypto_api.flows.judge_payment import PolicyJudge
 from crypto_api.kit import log
@@ -27,7 +27,7 @@ from workers.lane import EXPECTED, Lane
 
 SWEEP_S, SWEEP_S_MIN = 2.0, 0.4
 SENDERS_AT_ONCE = 8
-PASSES_MAX = 1_000
+PASSES_MAX, OF_A_JOB = 1_000, 20
 _logger = log.get(__name__)
 
 
@@ -88,14 +88,14 @@ class Sweeper:
         return max(SWEEP_S_MIN, min(pauses))
 
 
-async def advance(runtime: Runtime, network: str, address: str) -> None:
-    """Everything of a sender that is due, while nobody else is at it."""
+async def advance(runtime: Runtime, network: str, address: str, *, passes: int = PASSES_MAX, limit: int = AT_ONCE_MAX) -> None:
+    """What of a sender is due, while nobody else is at it."""
     name = f"payments:{store.lane_id(runtime.networks[network].chain_id, address)}"
     lease = await runtime.leases.acquire(name, f"{process_name()}|{new_id('hand')}")
     if lease is None:
         return
     keep = asyncio.create_task(runtime.leases.keep(lease))
-    work = asyncio.create_task(_passes(runtime, network, address, lease))
+    work = asyncio.create_task(_passes(runtime, network, address, lease, passes, limit))
     try:
         await asyncio.wait({keep, work}, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
@@ -108,17 +108,18 @@ async def advance(runtime: Runtime, network: str, address: str) -> None:
             await runtime.leases.release(lease)
 
 
-async def _passes(runtime: Runtime, network: str, address: str, lease: Lease) -> None:
+async def _passes(runtime: Runtime, network: str, address: str, lease: Lease, passes: int, limit: int) -> None:
     world = world_of(runtime, network, lease.fence)
-    for _ in range(PASSES_MAX):
-        if not await advance_sender(world, network, address):
+    for _ in range(passes):
+        if not await advance_sender(world, network, address, limit=limit):
             return
 
 
 async def _due(runtime: Runtime, job: PaymentDue) -> None:
+    """A few of the sender's: a job is bounded in time, and where there are many the sweep is at them."""
     payment = await store.get(job.org_id, job.payment_id)
     if payment is not None and payment.network in runtime.networks:
-        await advance(runtime, payment.network, payment.from_address)
+        await advance(runtime, payment.network, payment.from_address, passes=1, limit=OF_A_JOB)
 
 
 ACTORS = [Actor(PaymentDue, _due)]

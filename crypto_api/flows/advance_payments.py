@@ -20,9 +20,9 @@ _ORDER = {PaymentState.SIGNED: 1, PaymentState.APPROVED: 2, PaymentState.MINED: 
 """What holds up others first: an unsigned slot, then what is signed and not sent, then new ones, then what is looked at."""
 
 
-async def advance_sender(world: World, network: str, address: str) -> int:
-    """Moves every due payment of a sender on, as far as it goes; returns how many were looked at."""
-    rows = await store.due_of_network(network, address, world.clock.now(), AT_ONCE_MAX)
+async def advance_sender(world: World, network: str, address: str, *, limit: int = AT_ONCE_MAX) -> int:
+    """Moves the due payments of a sender on, as far as they go; returns how many were looked at."""
+    rows = await store.due_of_network(network, address, world.clock.now(), limit)
     for row in sorted(rows, key=_place):
         await advance_payment(world, row["org_id"], row["_id"])
     return len(rows)

@@ -14,10 +14,12 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 
 from crypto_api.identity.documents import EthereumAccount
+from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.ethereum import ChainUnavailable
 from crypto_api.kit.signing import SignedBytes, SignerUnavailable
 from crypto_api.organizations.types import Role
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt
+from crypto_api.payments.jobs import PaymentDue
 from crypto_api.policies.types import PaymentPolicy
 from crypto_api.runtime import Runtime
 from crypto_api.wallets.documents import WalletType
@@ -27,6 +29,8 @@ from crypto_project.demo.deploy import DemoContracts, deploy_contracts
 from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
 from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, PayingHouse, fresh_key, network_row, stranger
 from tests.http.conftest import PASSWORD, Join, Person
+from workers import payments as payments_worker
+from workers.lane import supervise
 
 
 @pytest.fixture(scope="module")
@@ -636,3 +640,20 @@ async def test_an_approval_can_be_signed(house: PayingHouse, ada: Person, join: 
     assert (signed.status_code, signed.json()["approvals"][0]["signer_address"]) == (200, key.address), signed.text
     await house.sweep()
     assert (await until_confirmed(house, ada, payment["id"]))["state"] == "CONFIRMED"
+
+
+async def test_the_worker_does_all_of_it_by_itself_and_a_decision_wakes_it(house: PayingHouse, ada: Person) -> None:
+    wallet, _ = await house.wallet()
+    payment = await send(ada, wallet.id, stranger(), "1")
+    (actor,) = payments_worker.ACTORS
+    await actor.run(house.runtime, PaymentDue(org_id=ada.org_id, payment_id=payment["id"]))
+    assert (await shown(ada, payment["id"]))["state"] == "BROADCAST"
+    (lane,) = payments_worker.lanes(house.runtime)
+    work = asyncio.create_task(supervise(lane))
+    try:
+        async with asyncio.timeout(60):
+            while (await shown(ada, payment["id"]))["state"] != "CONFIRMED":
+                await house.mine()
+                await asyncio.sleep(0.1)
+    finally:
+        await cancel_and_wait(work)
