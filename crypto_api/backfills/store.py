@@ -27,6 +27,11 @@ async def live_of_wallet(org_id: str, wallet_id: str, session: Session | None = 
     return await Backfill.find_one({"org_id": org_id, "wallet_id": wallet_id, "live": True}, session=session)
 
 
+async def latest_of_wallet(org_id: str, wallet_id: str) -> Backfill | None:
+    """The last that was asked for, whether it goes on or has ended."""
+    return await Backfill.find({"org_id": org_id, "wallet_id": wallet_id}).sort("-_id").first_or_none()
+
+
 async def begun(org_id: str, network: str) -> list[Backfill]:
     """Whatever was read of the history of any wallet there, also by those that ended."""
     return await Backfill.find({"org_id": org_id, "network": network, "position": {"$ne": None}}).to_list()

@@ -26,6 +26,11 @@ async def of_wallet(org_id: str, wallet_id: str) -> list[Checkpoint]:
     return await Checkpoint.find({"org_id": org_id, "wallet_id": wallet_id}).sort("+asset").to_list()
 
 
+async def of_org(org_id: str) -> list[Checkpoint]:
+    """The latest comparison of every wallet and asset."""
+    return await Checkpoint.find({"org_id": org_id}).sort("+asset").to_list()
+
+
 async def page_of_wallet(org_id: str, wallet_id: str, request: PageRequest) -> Page[Checkpoint]:
     query: dict[str, Any] = {"org_id": org_id, "wallet_id": wallet_id}
     rows = await pages.fetch(Checkpoint, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)

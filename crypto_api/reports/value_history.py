@@ -51,19 +51,19 @@ Rates = dict[str, list[tuple[datetime, Decimal]]]
 
 async def first_booking_at(org_id: str) -> datetime | None:
     """When the books begin: the time of the oldest entry."""
-    oldest = await JournalEntry.find(_posted(org_id), sort=[("date", SortDirection.ASCENDING), ("_id", SortDirection.ASCENDING)], limit=1).to_list()
+    oldest = await JournalEntry.find(posted(org_id), sort=[("date", SortDirection.ASCENDING), ("_id", SortDirection.ASCENDING)], limit=1).to_list()
     if not oldest:
         return None
-    return (await _moments(org_id, oldest))[oldest[0].id]
+    return (await moments_of(org_id, oldest))[oldest[0].id]
 
 
 async def value_history(org_id: str, quote: str, since: datetime, now: datetime, pricing: Pricing, *, points: int = 120) -> ValueHistory:
     entries = await JournalEntry.find(
-        {**_posted(org_id), "date": {"$gte": day_as_stored(since.date() - timedelta(days=1))}},
+        {**posted(org_id), "date": {"$gte": day_as_stored(since.date() - timedelta(days=1))}},
         sort=[("date", SortDirection.DESCENDING), ("_id", SortDirection.DESCENDING)],
         limit=ENTRIES_MAX + 1,
     ).to_list()
-    moments = await _moments(org_id, entries)
+    moments = await moments_of(org_id, entries)
     cut = len(entries) > ENTRIES_MAX
     if cut:
         since = max(since, moments[entries[-1].id])
@@ -103,11 +103,11 @@ def _valued(at: datetime, held: dict[str, Decimal], rates: Rates) -> ValuePoint:
     return ValuePoint(at, total, tuple(sorted(unpriced)))
 
 
-def _posted(org_id: str) -> dict[str, Any]:
+def posted(org_id: str) -> dict[str, Any]:
     return {"org_id": org_id, "status": {"$in": [EntryStatus.POSTED, EntryStatus.REVERSED]}}
 
 
-async def _moments(org_id: str, entries: Sequence[JournalEntry]) -> dict[str, datetime]:
+async def moments_of(org_id: str, entries: Sequence[JournalEntry]) -> dict[str, datetime]:
     """When each entry counts from: its transaction's time on chain; for openings, reversals and entries by hand, when it was posted."""
     wanted = [entry.transaction_id for entry in entries if entry.transaction_id and entry.source_kind is SourceKind.TRANSACTION]
     rows = Transaction.get_pymongo_collection().find({"org_id": org_id, "_id": {"$in": wanted}}, {"timestamp": 1})

@@ -47,7 +47,7 @@ async def let_it_stand(house: House, org_id: str, person: Person) -> Form:
     return {"waive_reason": "Agreed with the auditor"}
 
 
-@form("wallet")
+@form("wallet-settings")
 async def rename_wallet(house: House, org_id: str, person: Person) -> Form:
     return {"name": "Payroll"}
 

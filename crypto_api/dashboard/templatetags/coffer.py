@@ -159,6 +159,14 @@ def duration(seconds: int) -> str:
     return f"{seconds} second{'' if seconds == 1 else 's'}"
 
 
+def age(seconds: int) -> str:
+    """How long ago, roughly and never longer than it is: `40 seconds`, `12 minutes`, `3 days`."""
+    for size, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return f"{seconds // size} {name}{'' if seconds // size == 1 else 's'}"
+    return f"{seconds} second{'' if seconds == 1 else 's'}"
+
+
 def entry_of(mapping: dict[str, object] | None, key: str) -> object:
     """What a mapping has under a key that is itself a variable; nothing for one it does not have."""
     return mapping.get(key, "") if mapping else ""
@@ -196,6 +204,7 @@ for _filter in (
     words,
     sentence,
     duration,
+    age,
     entry_of,
     codes_of,
 ):

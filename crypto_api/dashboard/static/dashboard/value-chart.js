@@ -54,6 +54,7 @@
       },
       series: [{
         type: "line",
+        step: box.dataset.steps === undefined ? false : "end", // a quantity stays what it is until the next booking
         data: points.map((point) => Number(point.value)),
         showSymbol: points.length === 1,
         symbolSize: 6,
@@ -74,7 +75,7 @@
       const time = document.createElement("td");
       const value = document.createElement("td");
       time.textContent = point.time;
-      value.textContent = point.text;
+      value.textContent = point.exact ?? point.text;
       value.className = "num";
       row.append(time, value);
       return row;
@@ -86,7 +87,9 @@
     if (reading) return;
     reading = true;
     try {
-      const answer = await fetch(`${box.dataset.seriesUrl}?range=${encodeURIComponent(box.dataset.range)}`, { headers: { Accept: "application/json", "HX-Request": "true" } });
+      const wanted = new URLSearchParams({ range: box.dataset.range });
+      if (box.dataset.asset) wanted.set("asset", box.dataset.asset);
+      const answer = await fetch(`${box.dataset.seriesUrl}?${wanted}`, { headers: { Accept: "application/json", "HX-Request": "true" } });
       if (!answer.ok) return;
       points = (await answer.json()).points;
       draw();
@@ -98,6 +101,13 @@
     button.addEventListener("click", () => {
       box.dataset.range = button.dataset.range;
       for (const other of document.querySelectorAll("button[data-range]")) other.setAttribute("aria-pressed", String(other === button));
+      load();
+    });
+  }
+  for (const button of document.querySelectorAll("button[data-series]")) {
+    button.addEventListener("click", () => {
+      box.dataset.asset = button.dataset.series;
+      for (const other of document.querySelectorAll("button[data-series]")) other.setAttribute("aria-pressed", String(other === button));
       load();
     });
   }

@@ -1,0 +1,117 @@
+"""One wallet: what it holds on the chain and in the books, since when they agree, how that came about, what moved."""
+
+from datetime import timedelta
+
+from django.http import Http404, HttpResponse, JsonResponse
+
+from crypto_api.backfills import store as backfills
+from crypto_api.checkpoints import store as checkpoints
+from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.forms import only_post
+from crypto_api.dashboard.templatetags.coffer import asset_name, exact, quantity
+from crypto_api.dashboard.transaction_filter import TransactionFilter
+from crypto_api.dashboard.views_transactions import choices_of, rows_of
+from crypto_api.dashboard.views_wallets import FLASHES, to_wallet, wallet_of
+from crypto_api.dashboard.wallet_rows import wallet_rows
+from crypto_api.flows.request_backfill import request_backfill
+from crypto_api.kit.amounts import text
+from crypto_api.kit.errors import Conflict, NotFound
+from crypto_api.organizations.types import Permission
+from crypto_api.reports import activity
+from crypto_api.reports.holding_history import HoldingPoint, booked_assets, holding_history
+from crypto_api.reports.value_history import first_booking_at
+from crypto_api.tasks import store as tasks
+from crypto_api.transactions import store as transactions
+from crypto_api.wallets.documents import Wallet
+
+RANGES = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30), "1y": timedelta(days=365)}
+CHARTED_MAX = 8  # assets that the chart offers
+BLOCK_DIGITS_MAX = 12
+
+
+@page(Permission.WALLETS_READ)
+async def detail_page(visit: Visit, wallet_id: str) -> HttpResponse:
+    wallet = await wallet_of(visit, wallet_id)
+    flashes = FLASHES | {"backfill": "Its history is being read."}
+    return await _page(visit, wallet, {"flash": flashes.get(visit.request.GET.get("done", ""), "")})
+
+
+async def _page(visit: Visit, wallet: Wallet, values: dict[str, object], *, status: int = 200) -> HttpResponse:
+    shown = await _facts(visit, wallet, ask=False) | await _chart(visit, wallet)
+    if visit.may(Permission.TRANSACTIONS_READ):
+        shown |= await _movements(visit, wallet)
+    return visit.render("wallets/detail.html", {"warning": ""} | shown | values, status=status)
+
+
+@page(Permission.WALLETS_READ)
+async def facts_fragment(visit: Visit, wallet_id: str) -> HttpResponse:
+    return visit.render("wallets/facts.html", await _facts(visit, await wallet_of(visit, wallet_id), ask=True))
+
+
+async def _facts(visit: Visit, wallet: Wallet, *, ask: bool) -> dict[str, object]:
+    (row,) = await wallet_rows(visit, [wallet], ask=ask)
+    backfill = await backfills.latest_of_wallet(visit.org_id, wallet.id)
+    return {
+        "row": row,
+        "checkpoints": await checkpoints.of_wallet(visit.org_id, wallet.id),
+        "backfill": backfill,
+        "task": await tasks.get(visit.org_id, backfill.task_id) if backfill is not None else None,
+        "may_read_inbox": visit.may(Permission.INBOX_READ),
+    }
+
+
+async def _movements(visit: Visit, wallet: Wallet) -> dict[str, object]:
+    wanted = TransactionFilter.of(visit.request, visit.zone, wallet=wallet.id)
+    spam = {"category": "spam", "wallet_ids": wallet.id}
+    rows = await rows_of(visit, wanted, await activity.wallet_names(visit.org_id))
+    return await choices_of(visit, wanted) | rows | {"spam_count": await transactions.count(visit.org_id, spam), "may_read_transactions": True}
+
+
+async def _chart(visit: Visit, wallet: Wallet) -> dict[str, object]:
+    booked = await booked_assets(visit.org_id, wallet.id)
+    order = sorted(booked, key=lambda asset: (booked[asset] == 0, ":" in asset, asset))[:CHARTED_MAX]
+    begin, now = await first_booking_at(visit.org_id), visit.runtime.clock.now()
+    age = now - begin if begin else timedelta(0)
+    return {"charted": order, "ranges": list(RANGES), "range": next((name for name, length in RANGES.items() if age <= length), "1y")}
+
+
+@page(Permission.WALLETS_READ)
+async def holding_series(visit: Visit, wallet_id: str) -> HttpResponse:
+    """Quantities as decimal strings beside the text that stands for them; the chart turns them into pixels and into nothing else."""
+    wallet, now = await wallet_of(visit, wallet_id), visit.runtime.clock.now()
+    asset, wanted = visit.request.GET.get("asset", "")[:200], visit.request.GET.get("range", "")
+    history = await holding_history(visit.org_id, wallet.id, asset, now - RANGES.get(wanted, RANGES["24h"]), now)
+    form = "%H:%M" if wanted == "24h" else "%-d %b"
+    points = [_point(visit, point, asset, form) for point in history.points]
+    return JsonResponse({"points": points, "cut": history.cut})
+
+
+def _point(visit: Visit, point: HoldingPoint, asset: str, form: str) -> dict[str, object]:
+    local = point.at.astimezone(visit.zone)
+    return {
+        "at": int(point.at.timestamp() * 1000),
+        "time": f"{local:%-d %b %Y, %H:%M:%S}",
+        "tick": f"{local:{form}}",
+        "value": text(point.quantity),
+        "text": f"{quantity(point.quantity)} {asset_name(asset)}",
+        "exact": f"{exact(point.quantity)} {asset_name(asset)}",
+        "unpriced": [],
+    }
+
+
+@page(Permission.WALLETS_WRITE)
+async def backfill(visit: Visit, wallet_id: str) -> HttpResponse:
+    only_post(visit.request)
+    wallet, runtime = await wallet_of(visit, wallet_id), visit.runtime
+    given = visit.request.POST.get("from_block", "").strip().replace(",", "")
+    if given and not (given.isascii() and given.isdecimal() and len(given) <= BLOCK_DIGITS_MAX):
+        wrong = "It must be the number of a block, or nothing for the first."
+        return await _page(visit, wallet, {"block_problem": wrong, "from_block": given[:40]}, status=422)
+    from_block = int(given) if given else None
+    try:
+        await request_backfill(runtime.uow, runtime.clock, visit.org_id, wallet_id, from_block, visit.principal.user_id)
+    except NotFound as error:
+        raise Http404 from error
+    except Conflict as error:
+        return await _page(visit, wallet, {"warning": error.detail}, status=error.status)
+    return to_wallet(wallet_id, "backfill")
