@@ -146,6 +146,19 @@ async def test_02_a_contract_that_passes_the_coin_on(house: House, traces: str) 
         house.network = listened
 
 
+async def test_02_the_block_is_found_among_many(house: House) -> None:
+    books = await house.found()
+    _, wallet = await books.wallet("Patient")
+    sent = []
+    for blocks in (40, 1, 90):
+        sent.append(await house.call(stranger, "FORWARDER", "forward", wallet.address, value=ETHER))
+        await house.actor.mine_many(blocks)
+    await house.follow()
+    assert (await books.search(wallet)).rows == 3
+    assert [row.hash for row in await books.rows()] == [transaction.hash for transaction in sent]
+    assert await books.agrees(wallet)
+
+
 async def test_02_where_blocks_are_traced_whole_nothing_is_hidden(house: House) -> None:
     books = await house.found()
     _, wallet = await books.wallet("Receiver")
