@@ -28,7 +28,7 @@ from crypto_api.transactions import store as transactions
 from crypto_api.transactions.types import Direction, MovementKind, Origin, Status
 
 NEWS_WINDOW = timedelta(hours=1)  # what lies further back on the chain is history that was read, no news
-FLASHES = {"saved": "The view was saved.", "deleted": "The view was deleted."}
+FLASHES = {"imported": "The transactions were imported.", "saved": "The view was saved.", "deleted": "The view was deleted."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,7 @@ async def _list(visit: Visit, values: dict[str, object], *, status: int = 200) -
         "views": [_chip(view, wanted) for view in views],
         "view_name_max": NAME_MAX,
         "warning": "",
+        "may_write": visit.may(Permission.TRANSACTIONS_WRITE),
     }
     return visit.render(
         "transactions/list.html", await choices_of(visit, wanted) | await rows_of(visit, wanted, names) | around | values, status=status

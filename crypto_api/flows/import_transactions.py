@@ -107,10 +107,11 @@ async def _store(session: Session, one: _Ready, time_zone: str, now: datetime) -
     row = one.transaction
     posting = await draw_up(session, row.org_id, changes_of(row.movements, one.decision.category))
     lines = [*posting.lines, *_fee_lines(one)]
+    purpose = await ledger.open_purpose(session, row.org_id, SourceKind.TRANSACTION, source_of(row), PURPOSE)
     draft = EntryDraft(
         date=row.timestamp.astimezone(ZoneInfo(time_zone)).date(),
         description=f"{_TITLES[one.row.type]}: {one.row.description}"[:200] if one.row.description else _TITLES[one.row.type],
-        source=Source(kind=SourceKind.TRANSACTION, id=source_of(row), purpose=PURPOSE),
+        source=Source(kind=SourceKind.TRANSACTION, id=source_of(row), purpose=purpose),
         lines=lines,
         reference=one.row.external_id[:100],
         transaction_id=row.id,

@@ -12,7 +12,8 @@ from crypto_api.flows.annotate_transaction import annotate_transaction as annota
 from crypto_api.flows.export_transactions import COLUMNS
 from crypto_api.flows.export_transactions import export_transactions as take_along
 from crypto_api.flows.import_transactions import import_transactions as take_in
-from crypto_api.http.answers import answer
+from crypto_api.flows.remove_import import remove_import
+from crypto_api.http.answers import answer, no_content
 from crypto_api.http.auth import org_of
 from crypto_api.http.etag import expected_versions
 from crypto_api.http.idempotency import idempotent
@@ -28,7 +29,7 @@ from crypto_api.http.schemas.transactions import (
     TransactionRead,
     day_bounds,
 )
-from crypto_api.kit.errors import Conflict, FieldError, InvalidInput, NotFound
+from crypto_api.kit.errors import FieldError, InvalidInput, NotFound
 from crypto_api.kit.table_files import CSV, XLSX, csv_file, xlsx_file
 from crypto_api.kit.xlsx_text import ROWS_MAX
 from crypto_api.organizations.types import Permission
@@ -116,13 +117,13 @@ async def annotate_transaction(request: HttpRequest, transaction_id: str, body: 
     return answer(TransactionRead.of(row), version=row.version)
 
 
-@router.delete("/transactions/{transaction_id}/", response={204: None}, summary="Refused for what came from a chain")
+@router.delete("/transactions/{transaction_id}/", response={204: None}, summary="Take back an imported transaction")
 @requires(Permission.TRANSACTIONS_WRITE)
 async def delete_transaction(request: HttpRequest, transaction_id: str) -> HttpResponse:
-    """A row that came from the chain can be annotated, never deleted: 409."""
-    if await store.get(org_of(request), transaction_id) is None:
-        raise NotFound
-    raise Conflict("It came from the chain and stays.", code="chain_fact")
+    """Its entry is reversed, and it may be brought again. A row that came from the chain can be annotated, never deleted: 409 `chain_fact`."""
+    runtime = runtime_of(request.scope)
+    await remove_import(runtime.uow, runtime.clock, org_of(request), transaction_id, expected_versions(request))
+    return no_content()
 
 
 async def _page(request: HttpRequest, query: TransactionQuery, where: dict[str, Any] | None = None) -> HttpResponse:

@@ -42,6 +42,12 @@ class TransactionOrphaned(_TransactionEvent):
     kind: ClassVar[str] = "transaction.orphaned"
 
 
+class TransactionRemoved(_TransactionEvent):
+    """A person took back what they had brought; its entry is reversed. Never what came from a chain."""
+
+    kind: ClassVar[str] = "transaction.removed"
+
+
 class TransactionAnnotated(_TransactionEvent):
     """A person changed its category or note."""
 

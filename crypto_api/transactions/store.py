@@ -10,7 +10,7 @@ from pymongo import InsertOne, UpdateOne
 
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.transactions.documents import Transaction
-from crypto_api.transactions.types import Booking, Direction, Finality, Movement, MovementKind, Status, Suspended, status_of
+from crypto_api.transactions.types import Booking, Direction, Finality, Movement, MovementKind, Origin, Status, Suspended, status_of
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
@@ -195,6 +195,13 @@ async def undecided_of_network(network: str, booked_before: datetime, limit: int
 async def insert_made(session: Session, row: Transaction) -> None:
     """One that a person brought, with its booking. Two at the same moment meet at its id; the unit of work that loses runs again."""
     await row.insert(session=session)
+
+
+async def remove_made(session: Session, row: Transaction) -> bool:
+    """Only what a person brought. False when it was changed, or removed, meanwhile."""
+    where = {"_id": row.id, "org_id": row.org_id, "origin": Origin.IMPORT, "version": row.version}
+    done = await Transaction.get_pymongo_collection().delete_one(where, session=session)
+    return done.deleted_count == 1
 
 
 # ---- booking ---------------------------------------------------------------------------------------------------------------------

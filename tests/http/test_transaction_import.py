@@ -206,3 +206,18 @@ async def test_an_imported_row_is_annotated_as_any_other(ada: Person) -> None:
     assert said.status_code == 200, said.text
     assert (await ada.http.get("/api/ledger/verify/")).json()["ok"] is True
     assert (await bring(ada, GOOD)).json()["unchanged"] == 6
+
+
+async def test_an_imported_row_can_be_taken_back_and_brought_again(ada: Person) -> None:
+    await bring(ada, GOOD)
+    item = next(item for item in (await ada.http.get("/api/transactions/")).json()["items"] if item["category"] == "income")
+    assert (item["hash"], item["block_number"], item["origin"]) == ("", None, "import")
+    assert (await ada.http.delete(f"/api/transactions/{item['id']}/", headers={"If-Match": '"99"'})).status_code == 412
+    assert (await ada.http.delete(f"/api/transactions/{item['id']}/")).status_code == 204
+    assert (await ada.http.delete(f"/api/transactions/{item['id']}/")).status_code == 404
+    entries = await JournalEntry.find({"org_id": ada.org_id, "transaction_id": item["id"]}).to_list()
+    assert sorted(entry.status.value for entry in entries) == ["posted", "reversed"]
+    again = await bring(ada, GOOD)
+    assert (again.json()["new"], again.json()["unchanged"]) == (1, 5)
+    verified = (await ada.http.get("/api/ledger/verify/")).json()
+    assert verified["ok"] is True, verified
