@@ -13,6 +13,7 @@ from tests.architecture.reading import PRODUCT, ROOT
 # a file of the product, and an import that its contract forbids there
 OFFENCES = {
     "top": ("workers/lane.py", "import crypto_project.shell"),
+    "keys": ("crypto_api/http/wallets.py", "import crypto_api.adapters.key_sealing"),
     "apart": ("crypto_project/asgi.py", "import workers"),
     "down": ("crypto_api/wallets/rules.py", "import crypto_api.flows.authenticate"),
     "books": ("crypto_api/tasks/service.py", "import crypto_api.ledger.service"),
