@@ -117,8 +117,9 @@ class Follower:
         runtime, network, chain = self.runtime, self.network, self.runtime.rpc[self.network.slug]
         while True:
             cursor = await start_following(network, chain, runtime.clock)
-            await self._open_wallets(cursor)
             await watched.refresh()
+            if opened := await self._open_wallets(cursor):
+                await watched.reread(opened)
             try:
                 step = await advance_chain(runtime.uow, runtime.clock, network, chain, watched, cursor)
             except NotLinked:
@@ -130,23 +131,27 @@ class Follower:
             if step.blocks == 0 or step.caught_up:
                 return
 
-    async def _open_wallets(self, cursor: ChainCursor) -> None:
+    async def _open_wallets(self, cursor: ChainCursor) -> set[str]:
+        """The ids of those that were opened."""
+        opened_ids: set[str] = set()
         runtime, network, chain = self.runtime, self.network, self.runtime.rpc[self.network.slug]
         due = await wallet_store.due_for_opening_on_network(network.slug)
         if not due:
-            return
+            return opened_ids
         try:
             await self._book()  # an opening takes the difference between chain and books: nothing may be on its way into them
             if (moment := await opening_moment(network, chain, cursor)) is None:
-                return  # reorganised: the next step finds out
+                return opened_ids  # reorganised: the next step finds out
             for wallet in due:
                 async with running(runtime.uow, runtime.clock, wallet.org_id, "open_wallet", f"Opening the books of {wallet.name}") as task:
                     opened = await open_wallet(runtime.uow, runtime.clock, wallet, chain, self.feeds, moment)
                     if opened:
+                        opened_ids.add(wallet.id)
                         self.comparing.moved.add((wallet.org_id, wallet.id))
                     task.summary = f"{wallet.name}: " + (f"in the books since block {cursor.height}" if opened else "put off to the next block")
         except ChainUnavailable as error:  # the cursor's block may be gone, which the next step finds out
             logger.warning("opening of wallets waits for the node", network=network.slug, reason=error.detail)
+        return opened_ids
 
     async def _settle(self, step: Step, cursor: ChainCursor) -> None:
         if step.transactions:

@@ -11,6 +11,7 @@ from pymongo.errors import DuplicateKeyError
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.wallets.documents import Opening, Wallet
 from crypto_api.wallets.errors import WalletExists
+from crypto_api.wallets.types import Watched
 from mongodb_config import pages
 from mongodb_config.unit_of_work import Session
 
@@ -21,6 +22,22 @@ async def changed_on_network(network: str, since: datetime | None) -> list[Walle
     """Every wallet of the network, or those changed at or after `since`."""
     query = {"network": network} if since is None else {"network": network, "updated_at": {"$gte": since}}
     return await Wallet.find(query, sort=[("updated_at", SortDirection.ASCENDING)]).to_list()
+
+
+async def watched_on_network(network: str, since: datetime | None, *, ids: Collection[str] | None = None) -> list[Watched]:
+    """Every wallet of the network, those changed at or after `since`, or those of these ids: a few fields each, since they are many."""
+    query: dict[str, Any] = {"network": network}
+    if since is not None:
+        query["updated_at"] = {"$gte": since}
+    if ids is not None:
+        query["_id"] = {"$in": sorted(ids)}
+    shown = {"org_id": 1, "address": 1, "updated_at": 1, "active": 1, "monitoring_enabled": 1, "opening": 1}
+    return [_watched(row) async for row in Wallet.get_pymongo_collection().find(query, shown)]
+
+
+def _watched(row: dict[str, Any]) -> Watched:
+    counts = row["active"] and row["monitoring_enabled"] and row["opening"] == Opening.DONE
+    return Watched(row["_id"], row["org_id"], row["address"].lower(), row["updated_at"], counts)
 
 
 async def due_for_opening_on_network(network: str) -> list[Wallet]:
@@ -47,6 +64,16 @@ async def mark_opened(session: Session, wallet: Wallet, height: int, block_hash:
             "$set": {"opening": Opening.DONE, "opened_at_height": height, "opened_at_hash": block_hash, "updated_at": now},
             "$inc": {"openings": 1},
         },
+        session=session,
+    )
+    return done.modified_count == 1
+
+
+async def hold_opening(session: Session, wallet: Wallet) -> bool:
+    """Makes this unit of work conflict with any that opens the wallet anew; False when it was, or is not watched any more."""
+    done = await Wallet.get_pymongo_collection().update_one(
+        {"_id": wallet.id, "org_id": wallet.org_id, "opening": Opening.DONE, "opened_at_hash": wallet.opened_at_hash, "active": True},
+        {"$inc": {"held": 1}},
         session=session,
     )
     return done.modified_count == 1

@@ -1,6 +1,7 @@
 """Values and ports of the slice."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from crypto_api.kit.signing import KeyParcels, SealedKey
@@ -35,3 +36,14 @@ class WalletChanges:
 
     name: str | None = None
     monitoring_enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A wallet as the watch list needs it; `counts` says whether it is to be looked for."""
+
+    id: str
+    org_id: str
+    address: str  # lower case
+    updated_at: datetime
+    counts: bool

@@ -46,8 +46,9 @@ READS_ACROSS = {
     "transactions.due_for_booking_of_network": "the follower books what its network stored",
     "transactions.undecided_of_network": "the sweep asks the model about what a lost nudge left",
     "transactions.unconfirmed_of_network": "the follower confirms by depth",
-    "wallets.changed_on_network": "the follower refreshes its watch list",
+    "wallets.changed_on_network": "blocks are read again for whoever had wallets in them",
     "wallets.due_for_opening_on_network": "the follower opens the books of new wallets",
+    "wallets.watched_on_network": "the follower refreshes its watch list",
     "wallets.some_on_network": "the follower compares wallets that moved with the chain, whoever's they are",
     "wallets.opened_at_on_network": "a reorganisation takes back openings at a block",
 }

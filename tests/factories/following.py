@@ -57,8 +57,10 @@ class Desk:
         runtime = self.runtime
         cursor = await start_following(self.network, self.chain, runtime.clock)
         if (moment := await opening_moment(self.network, self.chain, cursor)) is not None:
-            for wallet in await wallet_store.due_for_opening_on_network(self.network.slug):
+            due = await wallet_store.due_for_opening_on_network(self.network.slug)
+            for wallet in due:
                 await open_wallet(runtime.uow, runtime.clock, wallet, self.chain, self.feeds, moment)
+            await self.watched.reread([wallet.id for wallet in due])
         await self.watched.refresh()
         step = await advance_chain(runtime.uow, runtime.clock, self.network, self.chain, self.watched, cursor)
         await self.book()
