@@ -7,6 +7,7 @@
    parses the same answers and stores nothing: the limit.
 2. Latency on a real node with the real processes: from the moment a block was mined to its movement in the database, and to the
    frame at a console.
+3. With `--by-watched`: what a block costs, by the number of watched addresses (`benchmarks/watched.py`).
 """
 
 import argparse
@@ -19,7 +20,7 @@ import time
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import aiohttp
@@ -180,12 +181,19 @@ async def main() -> None:
     parser.add_argument("--transfers", type=int, default=100)
     parser.add_argument("--watched", type=int, default=10_000)
     parser.add_argument("--latency-blocks", type=int, default=200, help="0 leaves the latency out")
+    parser.add_argument("--by-watched", action="store_true", help="what a block costs with 10, 1,000 and 100,000 watched addresses")
     options = parser.parse_args()
     figures: dict[str, object] = {"catch_up": await catch_up(options.blocks, options.transfers, options.watched)}
     show("Catch-up", figures["catch_up"])  # type: ignore[arg-type]
     if options.latency_blocks:
         figures["latency_ms"] = await measure_latency(options.latency_blocks)
         show("Latency, ms", figures["latency_ms"])  # type: ignore[arg-type]
+    if options.by_watched:
+        from benchmarks import watched  # it stands on what is above
+
+        rows = await watched.by_watched(options.blocks, options.transfers, [10, 1_000, 100_000])
+        watched.show(rows)
+        figures["by_watched"] = [asdict(row) for row in rows]
     sys.stdout.write(json.dumps(figures) + "\n")
 
 

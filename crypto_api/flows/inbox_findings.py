@@ -12,6 +12,8 @@ from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger import store as ledger_store
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import AccountCode, SourceKind
+from crypto_api.payments import store as payments
+from crypto_api.payments.documents import Payment
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Suspended
@@ -40,6 +42,7 @@ async def findings(org_id: str, networks: Mapping[str, NetworkConfig]) -> list[F
         *await _unvalued(org_id, wallets),
         *[_suspended(row) for row in await transactions.in_suspense(org_id)],
         *await _stopped(wallets, networks),
+        *[_payment(row) for row in await payments.stopped(org_id)],
     ]
 
 
@@ -171,6 +174,18 @@ def _stopped_at(cursor: ChainCursor, network: NetworkConfig) -> Finding:
         ).strip(),
         fingerprint=str(cursor.height),
         facts={"network": cursor.id, "block_number": str(cursor.height)},
+    )
+
+
+def _payment(row: Payment) -> Finding:
+    return Finding(
+        kind=ItemKind.PAYMENT_NEEDS_HUMAN,
+        key=f"payment:{row.id}",
+        subject=("payment", row.id),
+        title=f"A payment of {text(row.amount)} {_short(row.asset)} does not go on by itself",
+        cause=row.reason or "Every deadline has passed.",
+        fingerprint=f"{row.state} {row.reason}",
+        facts={"payment_id": row.id, "network": row.network, "asset": row.asset},
     )
 
 

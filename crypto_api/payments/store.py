@@ -12,7 +12,7 @@ from pymongo.errors import DuplicateKeyError
 
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
-from crypto_api.payments.types import Origin, PaymentState
+from crypto_api.payments.types import Hold, Origin, PaymentState
 from mongodb_config import pages
 from mongodb_config.unit_of_work import Session
 
@@ -50,6 +50,11 @@ async def page(org_id: str, where: Row, request: PageRequest) -> Page[Payment]:
 
 async def count(org_id: str, where: Row) -> int:
     return await Payment.find({"$and": [{"org_id": org_id}, where]}).count()
+
+
+async def stopped(org_id: str) -> list[Payment]:
+    """Those that nothing but a person sets going again, oldest first."""
+    return await Payment.find({"org_id": org_id, "holds": Hold.NEEDS_HUMAN, "ended_at": None}).sort("+_id").to_list()
 
 
 async def paid_before(org_id: str, chain_id: int, address: str) -> bool:
