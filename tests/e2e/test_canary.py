@@ -33,6 +33,8 @@ from mongodb_config.client import connect
 from tests.e2e.conftest import Installation
 from tests.factories import signing as sound
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
 CHUNK = 16 * 2**20
 RAW = CodecOptions(document_class=RawBSONDocument)
 TEMPORARY = Path("/tmp")  # noqa: S108  looked through, not written to
@@ -98,6 +100,9 @@ async def test_a_key_that_came_in_and_signed_is_nowhere(house: House) -> None:
     parcel = make_parcel(bytearray(orjson.dumps(keys[2].hex())), await SignerClient(house.shell.config.signer_socket).public_key())
     assert (await add(house, private_key=parcel)).status_code == 201
     await send_in_pieces(house, keys[3])
+    keys.append(password := secrets.token_bytes(32))  # of a keystore: its digits are looked for as those of a key
+    keystore = Account.encrypt(secrets.token_bytes(32), password.hex(), kdf="pbkdf2", iterations=1000)
+    assert (await add(house, keystore=keystore, keystore_password=password.hex())).status_code == 201
     refused = await add(house, private_key=keys[4].hex() + "zz", name=7)
     assert refused.status_code == 422
     half = b'{"private_key": "' + keys[5].hex().encode()
