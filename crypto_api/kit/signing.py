@@ -5,7 +5,6 @@ from typing import Any
 
 from crypto_api.kit.errors import Conflict, Unavailable
 
-
 UNSEALED = "unsealed"
 """Stands where a secret stood that could not be sealed, because the signer was away."""
 
