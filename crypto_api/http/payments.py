@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Body, Query, Router
+from ninja import Query, Router
+from ninja.params.functions import Body
 
 from crypto_api.adapters.payment_chain import PaymentNode
 from crypto_api.adapters.price_feed import ChainFeedReader
@@ -34,7 +35,8 @@ from mongodb_config.pages import contains
 
 router = Router(tags=["payments"])
 
-_OPTIONAL = Body(None, examples=[{"reason": "Agreed on the phone"}])  # the session and the step-up say the rest
+_EXAMPLES: Any = [{"reason": "Agreed on the phone"}]  # a list, as JSON Schema has it, whatever ninja says of its type
+_OPTIONAL = Body(None, examples=_EXAMPLES)  # the session and the step-up say the rest
 SORTS = {"created_at": "_id", "updated_at": "updated_at", "state": "state", "amount": "amount", "payee_name": "payee_name"}
 SEARCHED = ("payee_name", "payee_address", "description", "hash")
 
