@@ -21,20 +21,20 @@ _GROWS_AFTER = 16  # full batches that went well
 class TokenBucket:
     """So many calls a second on average, and as many at once."""
 
-    rate: float
-    _tokens: float = field(init=False)
-    _at: float | None = None
+    calls_per_s: float
+    _free_s: float = field(init=False)  # what is left over of the last seconds; below zero it is owed
+    _read_at_s: float | None = None
 
     def __post_init__(self) -> None:
-        self._tokens = max(self.rate, 1.0)
+        self._free_s = self._most_s = max(1.0, 1.0 / self.calls_per_s)
 
     def reserve(self, calls: int, now: float) -> float:
         """Takes them, and says how many seconds to wait first."""
-        if self._at is not None:
-            self._tokens = min(max(self.rate, 1.0), self._tokens + (now - self._at) * self.rate)
-        self._at = now
-        self._tokens -= calls
-        return max(0.0, -self._tokens / self.rate)
+        if self._read_at_s is not None:
+            self._free_s = min(self._most_s, self._free_s + now - self._read_at_s)
+        self._read_at_s = now
+        self._free_s -= calls / self.calls_per_s
+        return max(0.0, -self._free_s)
 
 
 @dataclass
@@ -189,5 +189,5 @@ class Health:
         return max(0, self.highest - self.head) if self.head is not None else 0
 
 
-def _grown(first: float, times: int, most: float) -> float:
-    return float(min(most, first * 2 ** min(times - 1, 16)))
+def _grown(first_s: float, times: int, most_s: float) -> float:
+    return float(min(most_s, first_s * 2 ** min(times - 1, 16)))

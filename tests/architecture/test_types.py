@@ -18,7 +18,13 @@ NOT_MONEY = {
     "share",
     "heard_at",
     "now",
-}  # a probability, a part of a whole, readings of a monotonic clock
+    "error_rate",
+    "requests_per_second",
+    "failed_at",
+    "paused_until",
+    "head_at",
+    "highest_at",
+}  # a probability, parts of a whole, calls in a second, readings of a monotonic clock
 NOT_MONEY_ENDINGS = ("_s", "_ms", "_s_max", "_s_min")
 
 
