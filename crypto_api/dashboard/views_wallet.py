@@ -1,6 +1,7 @@
 """One wallet: what it holds on the chain and in the books, since when they agree, how that came about, what moved."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.http import Http404, HttpResponse, JsonResponse
 
@@ -12,7 +13,7 @@ from crypto_api.dashboard.templatetags.coffer import asset_name, exact, quantity
 from crypto_api.dashboard.transaction_filter import TransactionFilter
 from crypto_api.dashboard.views_transactions import choices_of, rows_of
 from crypto_api.dashboard.views_wallets import FLASHES, to_wallet, wallet_of
-from crypto_api.dashboard.wallet_rows import wallet_rows
+from crypto_api.dashboard.wallet_rows import WalletRow, wallet_rows
 from crypto_api.flows.request_backfill import request_backfill
 from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import Conflict, NotFound
@@ -37,7 +38,8 @@ async def detail_page(visit: Visit, wallet_id: str) -> HttpResponse:
 
 
 async def _page(visit: Visit, wallet: Wallet, values: dict[str, object], *, status: int = 200) -> HttpResponse:
-    shown = await _facts(visit, wallet, ask=False) | await _chart(visit, wallet)
+    facts = await _facts(visit, wallet, ask=False)
+    shown = facts | await _chart(visit, facts["row"])
     if visit.may(Permission.TRANSACTIONS_READ):
         shown |= await _movements(visit, wallet)
     return visit.render("wallets/detail.html", {"warning": ""} | shown | values, status=status)
@@ -48,7 +50,7 @@ async def facts_fragment(visit: Visit, wallet_id: str) -> HttpResponse:
     return visit.render("wallets/facts.html", await _facts(visit, await wallet_of(visit, wallet_id), ask=True))
 
 
-async def _facts(visit: Visit, wallet: Wallet, *, ask: bool) -> dict[str, object]:
+async def _facts(visit: Visit, wallet: Wallet, *, ask: bool) -> dict[str, Any]:
     (row,) = await wallet_rows(visit, [wallet], ask=ask)
     backfill = await backfills.latest_of_wallet(visit.org_id, wallet.id)
     return {
@@ -67,9 +69,11 @@ async def _movements(visit: Visit, wallet: Wallet) -> dict[str, object]:
     return await choices_of(visit, wanted) | rows | {"spam_count": await transactions.count(visit.org_id, spam), "may_read_transactions": True}
 
 
-async def _chart(visit: Visit, wallet: Wallet) -> dict[str, object]:
-    booked = await booked_assets(visit.org_id, wallet.id)
-    order = sorted(booked, key=lambda asset: (booked[asset] == 0, ":" in asset, asset))[:CHARTED_MAX]
+async def _chart(visit: Visit, row: WalletRow) -> dict[str, object]:
+    """What is worth most comes first, what is no longer held last."""
+    booked = await booked_assets(visit.org_id, row.wallet.id)
+    held = [asset.asset for asset in row.assets if asset.asset in booked]
+    order = [*held, *(asset for asset in booked if asset not in held)][:CHARTED_MAX]
     begin, now = await first_booking_at(visit.org_id), visit.runtime.clock.now()
     age = now - begin if begin else timedelta(0)
     return {"charted": order, "ranges": list(RANGES), "range": next((name for name, length in RANGES.items() if age <= length), "1y")}
