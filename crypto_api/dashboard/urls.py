@@ -7,6 +7,7 @@ from crypto_api.dashboard import (
     urls_organization,
     urls_payments,
     urls_person,
+    views_import,
     views_inbox,
     views_import,
     views_journal,
