@@ -56,7 +56,7 @@ class KeySealer:
 
 
 def _bound_to(version: int, org_id: str, wallet_id: str, address: str, key_id: str) -> tuple[bytes, bytes]:
-    """What is authenticated beside the data key, and beside the secret. Ids of ours hold no |. In version 1 the secret was not bound to the key id."""
+    """What is authenticated beside the data key, and beside the secret. Ids hold no |. In version 1 the secret was not bound to the key id."""
     whole = f"{version}|{org_id}|{wallet_id}|{address}|{key_id}"
     if version == 1:
         return whole.encode(), f"{version}|{org_id}|{wallet_id}|{address}|".encode()

@@ -23,7 +23,7 @@ DRIVER, LIMITER = Path(__file__).with_name("solc_driver.js"), Path(__file__).wit
 MEMORY_BYTES_MAX = 4_000_000_000  # address space: a compiler in WebAssembly reserves far more than it uses
 HEAP_MB_MAX = 1_024
 OUTPUT_BYTES_MAX = 50_000_000
-SECONDS_MAX = 45.0  # less than a job may take
+LIMIT_S = 45.0  # less than a job may take
 SAID_MAX = 2_000
 _OUTPUTS = [
     "abi",
@@ -40,8 +40,8 @@ _NO_IMMUTABLES = re.compile(r"0\.([0-5]\.[0-9]+|6\.[0-4])")  # older compilers r
 class SolidityCompiler:
     """`folder` is where `install_solc` puts compilers, one folder a version."""
 
-    def __init__(self, folder: Path, *, seconds_max: float = SECONDS_MAX) -> None:
-        self._folder, self._seconds_max = folder.resolve(), seconds_max
+    def __init__(self, folder: Path, *, limit_s: float = LIMIT_S) -> None:
+        self._folder, self._limit_s = folder.resolve(), limit_s
 
     def versions(self) -> list[str]:
         return sorted(self._installed(), key=lambda version: [int(part) for part in version.split(".")], reverse=True)
@@ -72,7 +72,7 @@ class SolidityCompiler:
             return await asyncio.to_thread(_read, made)
 
     async def _child(self, command: list[str], folder: Path) -> None:
-        seconds = str(int(self._seconds_max) + 1)
+        seconds = str(int(self._limit_s) + 1)
         limits = [str(os.getpid()), str(MEMORY_BYTES_MAX), seconds, str(OUTPUT_BYTES_MAX)]
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", str(LIMITER), *limits, *command),
@@ -83,10 +83,10 @@ class SolidityCompiler:
             stderr=asyncio.subprocess.DEVNULL,
         )
         try:
-            async with asyncio.timeout(self._seconds_max):
+            async with asyncio.timeout(self._limit_s):
                 code = await child.wait()
         except TimeoutError as error:
-            raise CompilationFailed("compiler_stopped", f"The compiler was stopped after {self._seconds_max:g} seconds.") from error
+            raise CompilationFailed("compiler_stopped", f"The compiler was stopped after {self._limit_s:g} seconds.") from error
         finally:
             if child.returncode is None:
                 child.kill()

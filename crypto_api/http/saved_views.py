@@ -29,7 +29,7 @@ async def list_saved_views(request: HttpRequest) -> HttpResponse:
 async def create_saved_view(request: HttpRequest, body: SavedViewCreate) -> HttpResponse:
     """For yourself. 409 `view_exists` when you have one of that name, `too_many_views` beyond 50."""
     runtime = runtime_of(request.scope)
-    view = await service.save(runtime.uow, runtime.clock, org_of(request), principal_of(request).user_id, body.name, body.filters.stored())
+    view = await service.keep(runtime.uow, runtime.clock, org_of(request), principal_of(request).user_id, body.name, body.filters.stored())
     return answer(SavedViewRead.of(view), status=201)
 
 

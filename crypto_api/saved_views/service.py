@@ -12,7 +12,7 @@ from crypto_api.saved_views.types import VIEWS_MAX
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 
-async def save(uow: UnitOfWork, clock: Clock, org_id: str, user_id: str, name: str, filters: Mapping[str, str]) -> SavedView:
+async def keep(uow: UnitOfWork, clock: Clock, org_id: str, user_id: str, name: str, filters: Mapping[str, str]) -> SavedView:
     """`filters` are checked by the edge that took them. ViewExists, TooManyViews."""
     view = SavedView(
         id=new_id("svw"), created_at=clock.now(), org_id=org_id, user_id=user_id, name=name, name_folded=name.casefold(), filters=dict(filters)

@@ -35,7 +35,7 @@ async def test_files_of_this_machine_cannot_be_imported(compiler: SolidityCompil
 
 
 async def test_a_compilation_that_does_not_end_is_stopped(tmp_path: Path) -> None:
-    hasty = SolidityCompiler(tmp_path, seconds_max=1.5)
+    hasty = SolidityCompiler(tmp_path, limit_s=1.5)
     started = time.monotonic()
     with pytest.raises(CompilationFailed) as caught:
         await hasty.compile(COMPILER, sources(GREEDY), "A")
