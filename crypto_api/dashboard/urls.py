@@ -9,7 +9,6 @@ from crypto_api.dashboard import (
     urls_person,
     views_import,
     views_inbox,
-    views_import,
     views_journal,
     views_networks,
     views_overview,
