@@ -22,7 +22,7 @@ from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity
 from crypto_api.saved_views import store as saved_views
 from crypto_api.saved_views.documents import SavedView
-from crypto_api.saved_views.service import forget, save
+from crypto_api.saved_views.service import forget, keep
 from crypto_api.saved_views.types import NAME_MAX
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.types import Direction, MovementKind, Origin, Status
@@ -141,7 +141,7 @@ async def save_view(visit: Visit) -> HttpResponse:
         form.wrong("name", "needs filters: narrow the list down first")
     if not form.errors:
         try:
-            await save(visit.runtime.uow, visit.runtime.clock, visit.org_id, visit.principal.user_id, name, wanted.saved())
+            await keep(visit.runtime.uow, visit.runtime.clock, visit.org_id, visit.principal.user_id, name, wanted.saved())
             return _to_list(wanted, "saved")
         except Conflict as error:
             return await _list(visit, {"view_name": name, "view_problem": error.detail}, status=error.status)

@@ -366,7 +366,7 @@ async def stored_payment(house: House, org_id: str, **changes: Any) -> Payment:
 
 async def saved_view(house: House, org_id: str, owner: Person) -> str:
     name = f"Payroll {random_address()}"
-    return (await saved_views.save(house.runtime.uow, house.runtime.clock, org_id, owner.user_id, name, {"category": "payroll"})).id
+    return (await saved_views.keep(house.runtime.uow, house.runtime.clock, org_id, owner.user_id, name, {"category": "payroll"})).id
 
 
 KINDS: dict[str, Factory] = {
