@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bson.decimal128 import Decimal128
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import File, Query, Router, UploadedFile
 
@@ -134,18 +135,22 @@ async def _page(request: HttpRequest, query: TransactionQuery, where: dict[str, 
 
 def _filter(query: TransactionQuery) -> dict[str, Any]:
     where: dict[str, Any] = day_bounds(query) | _of_status(query.status)
-    asked = {
-        "network": query.network,
-        "wallet_ids": query.wallet_id,
-        "assets": query.asset,
-        "category": query.category,
-        "movements.direction": query.direction,
-        "movements.kind": query.kind,
-    }
-    where |= {field: value for field, value in asked.items() if value is not None}
+    asked = {"network": query.network, "wallet_ids": query.wallet_id, "category": query.category}
+    where |= {field: value for field, value in asked.items() if value is not None} | _of_one_movement(query)
     if query.q is not None:
         where["$or"] = [{field: contains(query.q)} for field in SEARCHED]
     return where
+
+
+def _of_one_movement(query: TransactionQuery) -> dict[str, Any]:
+    """500 USDC that went out are not 500 DAI that came in beside USDC that went out. An asset alone has an index."""
+    bounds = {"$gte": query.amount_min, "$lte": query.amount_max}
+    amount = {operator: Decimal128(bound) for operator, bound in bounds.items() if bound is not None}
+    asked = {"asset": query.asset, "direction": query.direction, "kind": query.kind, "amount": amount or None}
+    of_one = {name: value for name, value in asked.items() if value is not None}
+    if not of_one.keys() - {"asset"}:
+        return {"assets": query.asset} if of_one else {}
+    return {"movements": {"$elemMatch": of_one}}
 
 
 def _of_status(status: Status | None) -> dict[str, Any]:

@@ -62,6 +62,7 @@ REFUSED: list[tuple[dict[str, object], str]] = [
     ({"name": "x", "filters": {"category": "gambling"}}, "filters.category"),
     ({"name": "x", "filters": {"amount_min": 5}}, "filters.amount_min"),
     ({"name": "x", "filters": {"amount_min": "-5"}}, "filters.amount_min"),
+    ({"name": "x", "filters": {"amount_max": "1" * 35}}, "filters.amount_max"),
     ({"name": "x", "filters": {"date_from": "1.11.2026"}}, "filters.date_from"),
     ({"name": "x", "filters": {"q": {"$gt": ""}}}, "filters.q"),
 ]

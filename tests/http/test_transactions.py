@@ -118,6 +118,10 @@ async def history(ada: Person) -> list[Transaction]:
         ({"network": "other"}, [4]),
         ({"asset": "USDC"}, [3]),
         ({"direction": "out"}, [3]),
+        ({"direction": "in", "asset": "USDC"}, []),  # of one movement
+        ({"asset": "ETH", "amount_min": "0.25", "amount_max": "0.25", "limit": "1"}, [2000]),
+        ({"asset": "USDC", "amount_max": "0.24"}, []),
+        ({"amount_min": "0.250000000000000001"}, []),
         ({"category": "income"}, [1]),
         ({"status": "PENDING"}, [1]),
         ({"status": "CONFIRMED"}, [3]),
@@ -148,6 +152,8 @@ async def test_each_filter_finds_what_it_says(join: Join, params: dict[str, str]
     "params",
     [
         {"status": "pending"},
+        {"amount_min": "-1"},
+        {"amount_max": "1.2345678901234567890123456789012345"},
         {"category": "none"},
         {"direction": "up"},
         {"date_from": "2026-13-01"},

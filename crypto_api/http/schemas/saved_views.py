@@ -4,7 +4,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from crypto_api.classification.types import Category
 from crypto_api.http.schemas.base import Choice, Date, Line, ReadSchema, RequestSchema, Time, Word
-from crypto_api.kit.amounts import Money, text
+from crypto_api.http.schemas.transactions import AmountBound
+from crypto_api.kit.amounts import text
 from crypto_api.saved_views.documents import SavedView
 from crypto_api.saved_views.types import NAME_MAX
 from crypto_api.transactions.types import Direction, MovementKind, Status
@@ -22,8 +23,8 @@ class ViewFilters(RequestSchema):
     kind: Choice[MovementKind] | None = None
     date_from: Date | None = None
     date_to: Date | None = None
-    amount_min: Money | None = Field(default=None, examples=["100"])
-    amount_max: Money | None = None
+    amount_min: AmountBound | None = Field(default=None, examples=["100"])
+    amount_max: AmountBound | None = None
     q: Annotated[Line, StringConstraints(max_length=100)] | None = None
 
     @model_validator(mode="after")

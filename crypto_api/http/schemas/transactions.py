@@ -1,17 +1,28 @@
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, Literal
+from decimal import Decimal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from crypto_api.classification.types import Category, DecisionSource
 from crypto_api.flows.import_transactions import Imported
 from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.base import Choice, Date, Line, Prose, QueryFlag, ReadSchema, RequestSchema, Time, Word
-from crypto_api.kit.amounts import SignedMoney, to_units
+from crypto_api.kit.amounts import Money, SignedMoney, is_exact, to_units
 from crypto_api.kit.errors import Conflict
 from crypto_api.kit.ethereum import NATIVE_DECIMALS
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import FEES, Basis, Booking, Direction, Movement, MovementKind, Origin, Status
+
+
+def _comparable(value: Decimal) -> Decimal:
+    if not is_exact(value):
+        raise ValueError("must not have more than 34 digits")
+    return value
+
+
+AmountBound = Annotated[Money, AfterValidator(_comparable)]
+"""What the database can compare amounts with."""
 
 
 class TransactionQuery(PageQuery):
@@ -20,8 +31,10 @@ class TransactionQuery(PageQuery):
     asset: Word | None = None
     status: Status | None = None
     category: Category | None = None
-    direction: Direction | None = None
-    kind: MovementKind | None = Field(default=None, description="Of one of its movements.")
+    direction: Direction | None = Field(default=None, description="This, `kind`, `asset` and the amounts hold for one and the same movement.")
+    kind: MovementKind | None = None
+    amount_min: AmountBound | None = Field(default=None, description="Whole units of one of its movements.")
+    amount_max: AmountBound | None = None
     date_from: Date | None = Field(default=None, description="First day, UTC.")
     date_to: Date | None = Field(default=None, description="Last day, UTC.")
     q: Word | None = Field(default=None, description="Part of a hash or of an address.")
