@@ -1,4 +1,4 @@
-from tests.chaos.reorganisations import house
+from tests.chaos.reorganisations import MARGIN, house
 from tests.conftest import ConfigMaker, LocalChain
 
 
@@ -8,5 +8,5 @@ async def test_three_depths_and_one_too_deep(chain: LocalChain, make_config: Con
         for depth in (1, 4, 9):
             outcome = await made.undo(depth)
             assert outcome.problems == [], outcome
-        stopped = await made.stop(11)
+        stopped = await made.stop(9 + MARGIN)
         assert stopped.problems == []
