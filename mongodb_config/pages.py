@@ -1,6 +1,7 @@
 """One page of a collection by keyset: no skip, so a page costs the same at any depth and stays stable while rows are added."""
 
 import re
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from beanie import SortDirection
@@ -8,6 +9,12 @@ from beanie import SortDirection
 from mongodb_config.base_document import BaseDocument
 
 Doc = TypeVar("Doc", bound=BaseDocument)
+
+
+def not_before(moment: datetime) -> dict[str, datetime]:
+    """As `$gte`. Times are whole milliseconds, so this is the same; on an index that has further fields behind a descending one the embedded server
+    leaves out the rows that are equal to the bound of a `$gte`."""
+    return {"$gt": moment - timedelta(milliseconds=1)}
 
 
 async def fetch(document: type[Doc], where: dict[str, Any], *, sort: str, descending: bool, after: tuple[Any, str] | None, limit: int) -> list[Doc]:

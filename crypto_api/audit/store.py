@@ -37,8 +37,8 @@ def _query(org_id: str, wanted: AuditFilter) -> dict[str, Any]:
     query |= {name: value for name in _EQUAL if (value := getattr(wanted, name)) is not None}
     if wanted.action is not None:
         query["action"] = {"$gte": wanted.action, "$lt": wanted.action + "\uffff"}
-    bounds = {"$gte": wanted.since, "$lt": wanted.before}
-    if within := {operator: value for operator, value in bounds.items() if value is not None}:
+    within = (pages.not_before(wanted.since) if wanted.since else {}) | ({"$lt": wanted.before} if wanted.before else {})
+    if within:
         query["created_at"] = within
     if wanted.q is not None:
         query["$or"] = [{field: pages.contains(wanted.q)} for field in _SEARCHED]

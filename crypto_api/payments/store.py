@@ -66,7 +66,7 @@ async def paid_before(org_id: str, chain_id: int, address: str) -> bool:
 async def values_since(org_id: str, since: datetime, but: str | None, session: Session | None = None) -> list[Row]:
     """`value` of each payment made since then that has not come to nothing."""
     over = [PaymentState.DRAFT, PaymentState.REJECTED, PaymentState.CANCELLED, PaymentState.FAILED, PaymentState.REPLACED]
-    query = {"org_id": org_id, "created_at": {"$gte": since}, "state": {"$nin": over}, "_id": {"$ne": but}}
+    query = {"org_id": org_id, "created_at": pages.not_before(since), "state": {"$nin": over}, "_id": {"$ne": but}}
     return [row async for row in Payment.get_pymongo_collection().find(query, {"value": 1}, session=session)]
 
 

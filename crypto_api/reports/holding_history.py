@@ -14,6 +14,7 @@ from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.store import day_as_stored
 from crypto_api.ledger.types import AccountCode
 from crypto_api.reports.value_history import ENTRIES_MAX, moments_of, posted
+from mongodb_config import pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ async def holding_history(org_id: str, wallet_id: str, asset: str, since: dateti
     if not first:
         return HoldingHistory([], cut=False)
     entries = await JournalEntry.find(
-        {**posted(org_id), **of_asset, "date": {"$gte": day_as_stored(since.date() - timedelta(days=1))}},
+        {**posted(org_id), **of_asset, "date": pages.not_before(day_as_stored(since.date() - timedelta(days=1)))},
         sort=[("date", SortDirection.DESCENDING), ("_id", SortDirection.DESCENDING)],
         limit=ENTRIES_MAX + 1,
     ).to_list()

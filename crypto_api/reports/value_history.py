@@ -20,6 +20,7 @@ from crypto_api.ledger.types import EntryStatus, SourceKind
 from crypto_api.prices.documents import ManualPrice, OraclePrice
 from crypto_api.reports.overview import HOLDING_ACCOUNTS, Pricing, holdings
 from crypto_api.transactions.documents import Transaction
+from mongodb_config import pages
 
 ENTRIES_MAX = 20_000  # a longer period is cut at its older end, and the history says so
 RATES_MAX = 5_000
@@ -59,7 +60,7 @@ async def first_booking_at(org_id: str) -> datetime | None:
 
 async def value_history(org_id: str, quote: str, since: datetime, now: datetime, pricing: Pricing, *, points: int = 120) -> ValueHistory:
     entries = await JournalEntry.find(
-        {**posted(org_id), "date": {"$gte": day_as_stored(since.date() - timedelta(days=1))}},
+        {**posted(org_id), "date": pages.not_before(day_as_stored(since.date() - timedelta(days=1)))},
         sort=[("date", SortDirection.DESCENDING), ("_id", SortDirection.DESCENDING)],
         limit=ENTRIES_MAX + 1,
     ).to_list()
