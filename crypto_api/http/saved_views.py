@@ -8,9 +8,11 @@ from crypto_api.http.auth import org_of, principal_of
 from crypto_api.http.idempotency import idempotent
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.saved_views import SavedViewCreate, SavedViewRead, SavedViewsRead
+from crypto_api.kit.errors import NotFound
 from crypto_api.organizations.types import Permission
 from crypto_api.runtime import runtime_of
 from crypto_api.saved_views import service, store
+from crypto_api.wallets import store as wallets
 
 router = Router(tags=["transactions"])
 
@@ -27,9 +29,11 @@ async def list_saved_views(request: HttpRequest) -> HttpResponse:
 @requires(Permission.TRANSACTIONS_READ)
 @idempotent
 async def create_saved_view(request: HttpRequest, body: SavedViewCreate) -> HttpResponse:
-    """For yourself. 409 `view_exists` when you have one of that name, `too_many_views` beyond 50."""
-    runtime = runtime_of(request.scope)
-    view = await service.keep(runtime.uow, runtime.clock, org_of(request), principal_of(request).user_id, body.name, body.filters.stored())
+    """For yourself. 409 `view_exists` when you have one of that name, `too_many_views` beyond 50. 404 for a wallet that is not the organisation's."""
+    runtime, org_id, wallet_id = runtime_of(request.scope), org_of(request), body.filters.wallet_id
+    if wallet_id is not None and not await wallets.by_ids(org_id, [wallet_id]):
+        raise NotFound
+    view = await service.keep(runtime.uow, runtime.clock, org_id, principal_of(request).user_id, body.name, body.filters.stored())
     return answer(SavedViewRead.of(view), status=201)
 
 

@@ -48,10 +48,11 @@ async def checkpoint(treasury: Treasury, wallet: Wallet, asset: str, raw: str, b
 
 async def test_every_type_stands_there_and_a_dead_node_leaves_the_last_known(sits: Sits, treasury: Treasury) -> None:
     await treasury.rate("ETH", "3000", treasury.now, 1)
+    wallets = {}
     for kind in WalletType:
-        wallet = await treasury.wallet(f"The {kind}", kind)
-        await treasury.opening(wallet, "ETH", "10", "30000", treasury.now)
-    await checkpoint(treasury, wallet, "ETH", "12500000000000000000", "12.5", "0")
+        wallets[kind] = await treasury.wallet(f"The {kind}", kind)
+        await treasury.opening(wallets[kind], "ETH", "10", "30000", treasury.now)
+    await checkpoint(treasury, wallets[WalletType.WATCH], "ETH", "12500000000000000000", "12.5", "0")
     desk = await sits("ada.okafor")
     for path in ("/wallets/", "/fragments/wallets/"):  # the second asks the node, which is not there
         text = await desk.text(path)
