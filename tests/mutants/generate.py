@@ -188,8 +188,8 @@ def _without(source: Source, node: ast.Dict, key: ast.expr, value: ast.expr) -> 
     index = node.values.index(value)
     start, end = source.span(key)[0], source.span(value)[1]
     if index + 1 < len(node.values):
-        following = node.keys[index + 1] or node.values[index + 1]
-        end = source.span(following)[0] - (2 if node.keys[index + 1] is None else 0)
+        named, following = node.keys[index + 1], node.values[index + 1]
+        end = source.span(named)[0] if named is not None else source.bytes.rfind(b"**", end, source.span(following)[0])
     elif index > 0:
         start = source.span(node.values[index - 1])[1]
     return Edit(start, end, "")
