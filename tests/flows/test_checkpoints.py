@@ -158,6 +158,7 @@ async def test_a_wallet_that_is_not_watched_is_not_in_the_inbox(desk: Desk) -> N
 async def test_what_has_no_price_and_no_meaning_waits_until_it_has(desk: Desk) -> None:
     wallet = await desk.add(treasury.address, "Treasury")
     await desk.follow()
+    await desk.actor.rpc("evm_increaseTime", 60)  # else both blocks may fall into one second, and have one price
     sent = await desk.actor.send(client, treasury.address, value=2 * 10**18)
     await desk.actor.mine()
     await desk.follow()
