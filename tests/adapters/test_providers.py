@@ -190,7 +190,7 @@ async def test_batches_adapt_to_what_is_taken(pair: tuple[FaultProxy, FaultProxy
     first.add(faults.BatchLimit(3))
     async with reader(first) as chain:
         assert [header.number for header in await chain.headers(1, 40)] == list(range(1, 41))
-        assert chain.providers()[0].batch == 2
+        assert 2 <= chain.providers()[0].batch <= 3  # halved until it was taken, and perhaps grown again to what is
         assert chain.providers()[0].error_rate < 0.01, "a smaller batch is no failure"
         refused = first.fired["BatchLimit"]
         await chain.headers(1, 40)

@@ -317,7 +317,6 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
 
 async def crash_runs(seeds: list[int]) -> AsyncIterator[Outcome]:
     with tempfile.TemporaryDirectory() as folder:
-        log.configure(Path(folder), process="supervisor")
         async with rig(Path(folder)) as shared:
             for seed in seeds:
                 run = Run(shared, Plan.of(seed))
@@ -333,6 +332,7 @@ async def main() -> int:
     parser.add_argument("--runs", type=int, default=len(STEPS))
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    log.configure(Path(tempfile.mkdtemp(prefix="payment-crashes-")), process="supervisor")
     failed, started = 0, time.monotonic()
     kills: Counter[str] = Counter()
     async for outcome in crash_runs(list(range(options.seed, options.seed + options.runs))):

@@ -9,13 +9,22 @@
   addEventListener("eip6963:announceProvider", (event) => wallets.set(event.detail.info.uuid, event.detail.provider));
   dispatchEvent(new Event("eip6963:requestProvider"));
 
-  const problem = (text) => {
+  // The page fetches itself anew while the wallet is asked: what was said is said again in what comes.
+  const said = { problem: "", state: "" };
+  const show = () => {
     const box = find("wallet-problem");
-    box.hidden = !text;
-    find("wallet-problem-text").textContent = text;
-    if (text) box.focus();
+    if (!box) return;
+    box.hidden = !said.problem;
+    find("wallet-problem-text").textContent = said.problem;
+    find("wallet-state").textContent = said.state;
   };
-  const state = (text) => { find("wallet-state").textContent = text; };
+  const problem = (text) => {
+    said.problem = text;
+    show();
+    if (text) find("wallet-problem")?.focus();
+  };
+  const state = (text) => { said.state = text; show(); };
+  document.addEventListener("htmx:after:swap", show);
 
   const ask = async (path, body) => {
     let answer;
@@ -74,12 +83,14 @@
   };
 
   const sign = async (button) => {
-    const form = button.closest("form");
     const { typed_data: typed } = await ask(button.dataset.walletSign);
     const { provider, account } = await opened("");
     await onChain(provider, `0x${Number(typed.domain.chainId).toString(16)}`);
     state("Your wallet shows what you approve.");
-    form.elements.signature.value = await asked(provider, "eth_signTypedData_v4", [account, JSON.stringify(typed)]);
+    const signature = await asked(provider, "eth_signTypedData_v4", [account, JSON.stringify(typed)]);
+    const form = find("wallet-sign")?.closest("form"); // as it is now
+    if (!form) throw new Refused("The payment has changed meanwhile. Look at it again.");
+    form.elements.signature.value = signature;
     form.submit();
   };
 
