@@ -6,8 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
+from crypto_api.backfills.documents import Backfill
 from crypto_api.http.api import api as http_api
+from crypto_api.identity.documents import OneTimeToken
 from crypto_api.runtime import Runtime
+from crypto_api.saved_views.documents import SavedView
 from crypto_api.tasks.documents import Task
 from crypto_api.tasks.types import TaskStatus
 from crypto_api.transactions.documents import Transaction
@@ -18,6 +21,7 @@ from tests.http.world import stored_transaction
 from tests.tenant_guard import CROSSING, guard
 
 HEADERS = {"X-Request-Id": "same"}
+HELD = (Wallet, Transaction, Task, SavedView, Backfill, OneTimeToken)
 
 # Each operation that names an object: how to call it with that object's id. A new one must be added here.
 BY_ID: dict[str, tuple[str, str, Any]] = {
@@ -29,9 +33,14 @@ BY_ID: dict[str, tuple[str, str, Any]] = {
     "delete_wallet": ("DELETE", "wallet", None),
     "get_wallet_balance": ("GET", "wallet", None),
     "monitor_wallet": ("POST", "wallet", {"monitoring_enabled": False}),
+    "begin_wallet_ownership": ("POST", "wallet", None),
+    "prove_wallet_ownership": ("POST", "wallet", {"message": "mine", "signature": "0x" + "1b" * 65}),
+    "backfill_wallet": ("POST", "wallet", {"from_block": 1}),
+    "list_checkpoints": ("GET", "wallet", None),
     "get_transaction": ("GET", "transaction", None),
     "annotate_transaction": ("PUT", "transaction", {"note": "Taken over"}),
     "delete_transaction": ("DELETE", "transaction", None),
+    "delete_saved_view": ("DELETE", "view", None),
     "get_task": ("GET", "task", None),
 }
 
@@ -57,7 +66,8 @@ async def owned_by(person: Person, runtime: Runtime) -> dict[str, str]:
     await transaction.insert()
     task = Task(id="tsk_" + person.org_id, created_at=runtime.clock.now(), org_id=person.org_id, kind="backfill", status=TaskStatus.QUEUED)
     await task.insert()
-    return {"organization": person.org_id, "wallet": wallet, "transaction": transaction.id, "task": task.id}
+    view = await person.http.post("/api/transactions/views/", json={"name": "Payroll", "filters": {"category": "payroll"}})
+    return {"organization": person.org_id, "wallet": wallet, "transaction": transaction.id, "task": task.id, "view": view.json()["id"]}
 
 
 @pytest.mark.parametrize("name", sorted(BY_ID))
@@ -81,7 +91,7 @@ async def test_a_foreign_object_answers_as_an_absent_one(name: str, join: Join, 
 
 
 async def snapshot() -> list[Any]:
-    return [row.model_dump() for document in (Wallet, Transaction, Task) for row in await document.find_all().sort("+_id").to_list()]
+    return [row.model_dump() for document in HELD for row in await document.find_all().sort("+_id").to_list()]
 
 
 async def test_lists_hold_what_is_ones_own(join: Join, runtime: Runtime) -> None:
