@@ -10,6 +10,10 @@ from crypto_project.refusal import App, Message, Receive, Refused, Scope, Send, 
 
 BODY_BYTES_MAX = 1_000_000
 UPLOAD_BYTES_MAX = 20_000_000
+KEYS_BODY_BYTES_MAX = 32_768
+"""Where keys may come. Such a body is read for secrets before anybody knows who sends it, so that its length is time of the whole server."""
+
+KEYS_COME_TO = "/api/wallets/"
 BODY_S_MAX = 10.0
 DEPTH_MAX = 32
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
@@ -30,7 +34,7 @@ class BodyGuard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = UPLOAD_BYTES_MAX if scope["path"] in self._uploads else BODY_BYTES_MAX
+        limit = self._limit(scope["path"])
         try:
             body = await self._read(scope, receive, limit)
             if _is_json(scope) and deeper_than(body, DEPTH_MAX):
@@ -44,6 +48,11 @@ class BodyGuard:
             return
         else:
             await self._app(scope, _replaying(body, receive), send)
+
+    def _limit(self, path: str) -> int:
+        if path in self._uploads:
+            return UPLOAD_BYTES_MAX
+        return KEYS_BODY_BYTES_MAX if path.startswith(KEYS_COME_TO) else BODY_BYTES_MAX
 
     async def _read(self, scope: Scope, receive: Receive, limit: int) -> bytes:
         headers = dict(scope["headers"])

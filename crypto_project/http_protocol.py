@@ -9,13 +9,12 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from crypto_api.kit.wiping import wipe
-from crypto_project.body_guard import BODY_BYTES_MAX
+from crypto_project.body_guard import KEYS_BODY_BYTES_MAX, KEYS_COME_TO
 from crypto_project.secret_intake import digest_of, seal_body
 
 HEAD_BYTES_MAX = 65_536  # more than the guard behind it lets pass, which can say what is wrong
 HEAD_S_MAX = 10.0
 RECEIVE_BYTES = 262_144
-KEYS_COME_TO = "/api/wallets/"
 SEALED = "sealed"
 """In the scope of a request that may bring keys: a dictionary that holds the `digest` of the body as it came, once it has come."""
 
@@ -102,9 +101,11 @@ class _Http(HttpToolsProtocol):
             return
         self._saw_secrets = True
         end = self._secret_length + len(body)
-        if end <= len(self._secret_body):
+        if end <= len(self._secret_body) and not self.cycle.response_complete:
             self._secret_body[self._secret_length : end] = body
-        self._secret_length = end
+            self._secret_length = end
+        else:
+            self._refuse_secrets()
         wipe(body)
 
     def on_message_complete(self) -> None:
@@ -122,14 +123,21 @@ class _Http(HttpToolsProtocol):
         """Room for the whole body: a buffer that grew would leave copies behind."""
         headers = dict(self.headers)
         told = headers.get(b"content-length", b"0")
-        return min(int(told[:20]), BODY_BYTES_MAX) if told.isdigit() and b"transfer-encoding" not in headers else BODY_BYTES_MAX
+        return min(int(told[:20]), KEYS_BODY_BYTES_MAX) if told.isdigit() and b"transfer-encoding" not in headers else KEYS_BODY_BYTES_MAX
+
+    def _refuse_secrets(self) -> None:
+        """There are more than there may be, or they were answered already: nothing of the rest is kept. The guard behind this is given as much as it
+        refuses, and nothing of what it was, at once: the end may never come."""
+        if self._secret_length <= KEYS_BODY_BYTES_MAX:
+            self._secret_length = KEYS_BODY_BYTES_MAX + 1
+            if self._secret_body is not None:
+                wipe(self._secret_body)
+            super().on_body(bytes(KEYS_BODY_BYTES_MAX + 1))
 
     def _pass_on_sealed(self) -> None:
         body, length = self._secret_body, self._secret_length
         assert body is not None
-        if length > len(body):
-            super().on_body(bytes(BODY_BYTES_MAX + 1))  # as much as the guard behind this refuses, and nothing of what it was
-        elif length:
+        if 0 < length <= len(body):
             with memoryview(body)[:length] as given:
                 whole = bytearray(given)
             runtime = self.app_state["runtime"]

@@ -15,6 +15,9 @@ from crypto_api.kit.wiping import wipe
 
 SECRETS = frozenset({b"private_key", b"keystore_password"})
 ENCRYPTED_ALREADY = b"keystore"  # holds 64 hexadecimal digits that are no key
+SECRETS_MAX = 8
+"""More are hidden instead: no request of ours has them, and each takes time of the whole server."""
+
 NOT_JSON = b"{"  # is answered as any other body that is not JSON
 
 _TOKEN = re.compile(
@@ -49,9 +52,12 @@ def seal_body(body: bytearray, to: IntakeKey | None) -> bytes:
     """The body as it may go on. `body` is overwritten. `to`: None while the signer is away; then a word stands for each secret."""
     view = memoryview(body)
     try:
-        pieces, position = [], 0
+        pieces, position, sealed = [], 0, 0
         for value in _secrets(body):
-            pieces += [bytes(view[position : value.start]), _instead(view[value.start : value.end], value, to)]
+            instead = _HIDDEN
+            if value.names and value.names[-1] in SECRETS and sealed < SECRETS_MAX:
+                instead, sealed = _parcel(view[value.start : value.end], to), sealed + 1
+            pieces += [bytes(view[position : value.start]), instead]
             position = value.end
         return b"".join([*pieces, bytes(view[position:])])
     except NotJson:
@@ -82,9 +88,7 @@ def _is_secret(body: bytearray, value: Value) -> bool:
     return ENCRYPTED_ALREADY not in value.names and _LIKE_A_KEY.fullmatch(body, value.start, value.end) is not None
 
 
-def _instead(secret: memoryview, value: Value, to: IntakeKey | None) -> bytes:
-    if not value.names or value.names[-1] not in SECRETS:
-        return _HIDDEN
+def _parcel(secret: memoryview, to: IntakeKey | None) -> bytes:
     return b'"%b"' % (make_parcel(secret, to) if to is not None else UNSEALED).encode()
 
 

@@ -32,6 +32,7 @@ class Operation:
     query_parameters: tuple[str, ...]
     body: dict[str, Any] | None  # the schema of it, with every reference resolved
     query: dict[str, Any]  # name → schema
+    body_required: bool = False
 
 
 def schema() -> dict[str, Any]:
@@ -57,6 +58,7 @@ def operations() -> dict[str, Operation]:
                 query_parameters=tuple(row["name"] for row in parameters if row["in"] == "query"),
                 body=_body(details, described),
                 query={row["name"]: resolved(row["schema"], described) for row in parameters if row["in"] == "query"},
+                body_required=bool(details.get("requestBody", {}).get("required", False)),
             )
     return found
 

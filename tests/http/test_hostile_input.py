@@ -19,6 +19,8 @@ from pymongo import monitoring
 
 from crypto_api.http.problems import CONTENT_TYPE
 from crypto_api.organizations.types import Role
+from crypto_project.body_guard import UPLOAD_BYTES_MAX
+from crypto_project.edge import UPLOADS
 from tests.authorization import cells as expected
 from tests.authorization import product
 from tests.authorization.bodies import Request, request_for
@@ -54,7 +56,7 @@ TEXTS: dict[str, str] = {
     "direction": "a\\u202eb",
     "long": "x" * 300_000,
 }
-"""As they stand between quotes in JSON. Refused wherever text is taken."""
+"""As they stand between quotes in JSON. Refused wherever text is taken; the long one is made longer where the schema says that more is taken."""
 
 HARMLESS_TEXTS = ("$where", "__proto__", "constructor", "a.b", "'; return true; //", "{{7*7}}", "../../etc/passwd", "%00", "１２")
 """Text like any other: taken or refused, but never more than text."""
@@ -131,7 +133,8 @@ class Siege:
                 yield self._refused(f"{place} = {name}", orjson.dumps(_with(good, place, value)), names=place)
             for name, text in TEXTS.items():
                 allowed = name == "long" and _is_number(schema)
-                yield self._refused(f"{place} = {name}", _with_raw(good, place, f'"{text}"'), names=None if allowed else place)
+                whole = text.ljust(_longest(schema) + 1, "x") if name == "long" else text
+                yield self._refused(f"{place} = {name}", _with_raw(good, place, f'"{whole}"'), names=None if allowed else place)
             for number in NUMBERS:
                 yield self._survived(f"{place} = {number[:12]}", _with_raw(good, place, number))
             for text in HARMLESS_TEXTS:
@@ -145,8 +148,8 @@ class Siege:
         """The body as a whole is not what it should be."""
         yield self._refused("an array", b"[" + good + b"]")
         yield self._refused("text", b'"' + CANARY.encode() + b'"')
-        yield self._refused("null", b"null")
-        yield self._refused("nothing", b"")
+        for what, raw in (("null", b"null"), ("nothing", b"")):
+            yield self._refused(what, raw) if self.operation.body_required else self._survived(what, raw)
         yield self._refused("cut off", good[:-1])
         yield self._refused("invalid UTF-8", b'{"\xff\xfe": "\xc3\x28"}')
         yield self._refused("two bodies", good + good)
@@ -239,7 +242,7 @@ class Siege:
             self.faults.append(f"{what}: comes back in the error: {answer}")
 
 
-TOGETHER = {("create_wallet_link", "message", "signature")}
+TOGETHER = {(name, "message", "signature") for name in ("create_wallet_link", "prove_wallet_ownership")}
 """(operation, field, field that is named for it): what only counts together is wrong together."""
 
 EXPECTED_CODES: dict[str, tuple[str, ...]] = {}
@@ -252,6 +255,11 @@ def fields_of(schema: Mapping[str, Any], before: str = "") -> Iterator[tuple[str
         yield before + name, part
         yield from fields_of(part, f"{before}{name}.")
         yield from fields_of(part.get("items", {}), f"{before}{name}.0.")
+
+
+def _longest(schema: Mapping[str, Any]) -> int:
+    """How long a text may be there at most."""
+    return max([int(schema.get("maxLength", 0)), *(_longest(part) for part in schema.get("anyOf", []))])
 
 
 def _is_number(schema: Mapping[str, Any]) -> bool:
@@ -317,16 +325,18 @@ async def test_operation(name: str, house: House) -> None:
 
 
 async def test_bodies_that_are_too_large_or_too_slow(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """10 MB to every operation that takes a body, read or not, from somebody and from nobody: refused at once and not kept."""
+    """10 MB, or more than a file may have, to every operation that takes a body, read or not, from nobody: refused at once and not kept."""
     before = _rss_mb()
     for name, operation in product.operations().items():
         if operation.method in ("GET", "DELETE"):
             continue
         path = re.sub(r"{[a-z_]+}", "x", operation.path)
-        status = await _flood(house, operation.method, path, told=True)
+        size = UPLOAD_BYTES_MAX + MEGABYTES_10 if path in UPLOADS else MEGABYTES_10
+        status = await _flood(house, operation.method, path, told=True, size=size)
         assert status in (413, 404), name
-    for chunked in (True, True, True):
-        assert await _flood(house, "POST", "/api/auth/login/", told=not chunked) == 413
+    for path in ("/api/auth/login/", "/api/wallets/"):
+        for _ in range(3):
+            assert await _flood(house, "POST", path, told=False) == 413
     assert _rss_mb() - before < RSS_GROWTH_MB_MAX
 
     monkeypatch.setattr(BEHIND_A_PROXY._app._app, "_seconds_max", 0.3)
@@ -337,15 +347,15 @@ async def test_bodies_that_are_too_large_or_too_slow(house: House, monkeypatch: 
         writer.close()
 
 
-async def _flood(house: House, method: str, path: str, *, told: bool) -> int:
-    """The status that comes back while 10 MB are on their way. `told`: by their length; otherwise piece by piece."""
+async def _flood(house: House, method: str, path: str, *, told: bool, size: int = MEGABYTES_10) -> int:
+    """The status that comes back while they are on their way. `told`: by their length; otherwise piece by piece."""
     reader, writer = await _connected(house)
-    length = f"Content-Length: {MEGABYTES_10}" if told else "Transfer-Encoding: chunked"
+    length = f"Content-Length: {size}" if told else "Transfer-Encoding: chunked"
     writer.write(f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{length}\r\n\r\n".encode())
     piece = b"x" * 100_000
     answer = asyncio.ensure_future(_status(reader))
     with contextlib.suppress(ConnectionError):
-        for _ in range(MEGABYTES_10 // len(piece)):
+        for _ in range(size // len(piece)):
             writer.write(piece if told else b"%x\r\n%b\r\n" % (len(piece), piece))
             await writer.drain()
             if answer.done():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from crypto_api.kit.signing import UNSEALED
-from crypto_project.secret_intake import NOT_JSON, NotJson, seal_body, values
+from crypto_project.secret_intake import NOT_JSON, SECRETS_MAX, NotJson, seal_body, values
 from signer.keyring import Keyring, open_keyring
 from signer.parcels import open_parcel
 from signer.settings import VaultSettings
@@ -56,6 +56,12 @@ def test_what_looks_like_a_key_is_hidden_wherever_it_stands_but_not_in_a_keystor
     cipher = "ab" * 32
     done = orjson.loads(sealed(json.dumps({"privat_key": KEY, "name": KEY[2:].upper(), "keystore": {"crypto": {"mac": cipher}}}), keyring))
     assert done == {"privat_key": "[hidden]", "name": "[hidden]", "keystore": {"crypto": {"mac": cipher}}}
+
+
+def test_more_secrets_than_any_request_of_ours_has_are_hidden(keyring: Keyring) -> None:
+    done = sealed(json.dumps([{"private_key": KEY}] * 1_000), keyring)
+    assert done.count(b"eyJ") == SECRETS_MAX
+    assert [row["private_key"] for row in orjson.loads(done)[SECRETS_MAX:]] == ["[hidden]"] * (1_000 - SECRETS_MAX)
 
 
 def test_nothing_and_a_parcel_stay_as_they_are(keyring: Keyring) -> None:

@@ -35,7 +35,8 @@ class ReadSchema(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _inert(value: str) -> str:
+def inert(value: str) -> str:
+    """ValueError for what a reader would not see, or not where it stands."""
     if _CONTROL.search(value):
         raise ValueError("must not hold control or text-direction characters")
     return value
@@ -69,13 +70,13 @@ def _rfc3339(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
 
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_inert)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(inert)]
 """One line of text that a person wrote."""
 
-Prose = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000), AfterValidator(_inert)]
+Prose = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000), AfterValidator(inert)]
 """Several lines of text; may be empty."""
 
-Word = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_inert)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(inert)]
 """Text that stands for something else: an address, a slug, a hash, an id."""
 
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1_024), Field(json_schema_extra={"writeOnly": True, "format": "password"})]

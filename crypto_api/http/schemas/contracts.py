@@ -19,13 +19,15 @@ from crypto_api.contracts.types import (
 )
 from crypto_api.flows.call_contract import Answered
 from crypto_api.http.paging import PageQuery
-from crypto_api.http.schemas.base import Line, QueryFlag, ReadSchema, RequestSchema, Time, Word
+from crypto_api.http.schemas.base import Line, QueryFlag, ReadSchema, RequestSchema, Time, Word, inert
 from crypto_api.kit.amounts import Money
 
 ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 
 AbiGiven = list[dict[str, JsonValue]] | Annotated[str, StringConstraints(max_length=600_000)]
-SourceText = Annotated[str, StringConstraints(max_length=900_000)]
+SourceText = Annotated[str, StringConstraints(max_length=900_000), AfterValidator(inert)]
+"""What turns the direction of text makes a source read as another than is compiled ("Trojan Source", CVE-2021-42574)."""
+
 Hex = Annotated[str, StringConstraints(pattern=r"^0x([0-9a-fA-F]{2})*$", max_length=100_000)]
 Hash = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{64}$")]
 EvmVersion = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z]{4,24}$")]
