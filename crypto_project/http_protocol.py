@@ -18,6 +18,11 @@ RECEIVE_BYTES = 262_144
 SEALED = "sealed"
 """In the scope of a request that may bring keys: a dictionary that holds the `digest` of the body as it came, once it has come."""
 
+READ_ON_BYTES_MAX = 2_000_000
+"""Of a body with keys that is too large, and of which nothing is kept: who is cut off while they send often loses the answer. Then it is refused
+without its end, which may never come."""
+
+_MORE_THAN_MAY_BE = bytes(KEYS_BODY_BYTES_MAX + 1)  # is what the guard behind this refuses, and nothing of what came
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -101,11 +106,11 @@ class _Http(HttpToolsProtocol):
             return
         self._saw_secrets = True
         end = self._secret_length + len(body)
-        if end <= len(self._secret_body) and not self.cycle.response_complete:
+        if end <= len(self._secret_body):
             self._secret_body[self._secret_length : end] = body
-            self._secret_length = end
-        else:
-            self._refuse_secrets()
+        elif self._secret_length <= READ_ON_BYTES_MAX < end:
+            super().on_body(_MORE_THAN_MAY_BE)
+        self._secret_length = end
         wipe(body)
 
     def on_message_complete(self) -> None:
@@ -125,19 +130,12 @@ class _Http(HttpToolsProtocol):
         told = headers.get(b"content-length", b"0")
         return min(int(told[:20]), KEYS_BODY_BYTES_MAX) if told.isdigit() and b"transfer-encoding" not in headers else KEYS_BODY_BYTES_MAX
 
-    def _refuse_secrets(self) -> None:
-        """There are more than there may be, or they were answered already: nothing of the rest is kept. The guard behind this is given as much as it
-        refuses, and nothing of what it was, at once: the end may never come."""
-        if self._secret_length <= KEYS_BODY_BYTES_MAX:
-            self._secret_length = KEYS_BODY_BYTES_MAX + 1
-            if self._secret_body is not None:
-                wipe(self._secret_body)
-            super().on_body(bytes(KEYS_BODY_BYTES_MAX + 1))
-
     def _pass_on_sealed(self) -> None:
         body, length = self._secret_body, self._secret_length
         assert body is not None
-        if 0 < length <= len(body):
+        if length > len(body):
+            super().on_body(_MORE_THAN_MAY_BE)
+        elif length:
             with memoryview(body)[:length] as given:
                 whole = bytearray(given)
             runtime = self.app_state["runtime"]

@@ -219,6 +219,7 @@ async def raw(api: str, *parts: bytes) -> bytes:
 
 
 HEAD = b"POST /api/auth/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+KEYS = b"POST /api/wallets/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 
 
 @pytest.mark.parametrize(
@@ -229,6 +230,9 @@ HEAD = b"POST /api/auth/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: appl
         (HEAD + b"Transfer-Encoding: gzip\r\n\r\n{}", {b"400"}),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n", {b"400"}),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\nF4240\r\n" + b"x" * 1_000_000 + b"\r\n5\r\nxxxxx\r\n0\r\n\r\n", {b"413"}),
+        (KEYS + b"Transfer-Encoding: chunked\r\n\r\n8001\r\n" + b"x" * 0x8001 + b"\r\n0\r\n\r\n", {b"413"}),
+        (KEYS + b"Transfer-Encoding: chunked\r\n\r\n200000\r\n" + b"x" * 0x200000 + b"\r\n", {b"413"}),  # and no end
+        (KEYS + b"Content-Length: 32769\r\n\r\n{", {b"413"}),
         (HEAD + b"X-Nul: a\x00b\r\nContent-Length: 2\r\n\r\n{}", {b"400"}),
         (HEAD + b"X-Latin: \xff\xfe\r\nContent-Length: 2\r\n\r\n{}", {b"400"}),
         (HEAD + b"Bad Name: x\r\nContent-Length: 2\r\n\r\n{}", {b"400"}),
@@ -243,6 +247,18 @@ HEAD = b"POST /api/auth/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: appl
 async def test_what_is_no_sound_request_is_refused(api: str, head: bytes, statuses: set[bytes]) -> None:
     line = await raw(api, head)
     assert line.split(b" ")[1:2] and line.split(b" ")[1] in statuses, line
+
+
+async def test_requests_sent_ahead_are_answered_in_their_order_also_where_keys_come(api: str) -> None:
+    key, no_json, log_in = b'{"private_key":"x"}', b"{", b'{"username":1}'
+    sent = [KEYS + b"Content-Length: %d\r\n\r\n%b" % (len(body), body) for body in (key, no_json)]
+    sent[1:1] = [HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(log_in), log_in), b"GET /login/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"]
+    address = urlsplit(api)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write(b"".join(sent) + b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+    answers = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"401", b"422", b"200", b"401", b"302"]
 
 
 async def test_a_head_that_does_not_end_is_cut_off(api: str) -> None:
