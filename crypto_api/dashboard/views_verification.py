@@ -7,7 +7,7 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.dashboard.views_team import employee_rows
 from crypto_api.employees import store
-from crypto_api.employees.types import Decision
+from crypto_api.employees.types import EmployeeDecision
 from crypto_api.flows.employee_scope import scope_of
 from crypto_api.flows.verify_employee import verify_employee
 from crypto_api.kit.errors import CoreError, NotFound
@@ -46,12 +46,12 @@ async def _rows(visit: Visit) -> dict[str, object]:
 async def decide(visit: Visit, employee_id: str) -> HttpResponse:
     only_post(visit.request)
     form = Form(visit.request, "decision", "note")
-    if form["decision"] not in list(Decision):
+    if form["decision"] not in list(EmployeeDecision):
         raise Http404
     note = form.line("note", most=NOTE_MAX, needed=False)
     if form.errors:
         return await _queue(visit, warning=f"The note {form.errors['note']}. Nothing was decided.", status=422)
-    decision = Decision(form["decision"])
+    decision = EmployeeDecision(form["decision"])
     try:
         await verify_employee(visit.runtime.uow, visit.runtime.clock, visit.principal, employee_id, decision, note)
     except NotFound as error:

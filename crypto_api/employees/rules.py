@@ -6,7 +6,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from crypto_api.employees.types import DEPTH_MAX, Decision, EmployeeStatus, Scope
+from crypto_api.employees.types import DEPTH_MAX, EmployeeDecision, EmployeeStatus, Scope
 
 Managers = Mapping[str, str | None]
 
@@ -23,7 +23,7 @@ ALLOWED: Mapping[EmployeeStatus, frozenset[EmployeeStatus]] = {
 SHUT_OUT = frozenset({EmployeeStatus.SUSPENDED, EmployeeStatus.REJECTED})
 """Whoever is that acts no more in the organisation."""
 
-OUTCOME = {Decision.APPROVE: EmployeeStatus.ACTIVE, Decision.REJECT: EmployeeStatus.REJECTED}
+OUTCOME = {EmployeeDecision.APPROVE: EmployeeStatus.ACTIVE, EmployeeDecision.REJECT: EmployeeStatus.REJECTED}
 
 
 def may_become(status: EmployeeStatus, wanted: EmployeeStatus) -> bool:

@@ -17,7 +17,7 @@ from crypto_api.employees.events import (
     EmployeeVerified,
 )
 from crypto_api.employees.events import EmployeeRemoved as EmployeeWasRemoved
-from crypto_api.employees.types import Asked, Decision, EmployeeStatus, NewEmployee
+from crypto_api.employees.types import Asked, EmployeeDecision, EmployeeStatus, NewEmployee
 from crypto_api.events import service as events
 from crypto_api.events.types import DomainEvent
 from crypto_api.identity import store as identities
@@ -120,7 +120,7 @@ async def joined(session: Session, org_id: str, employee_id: str, user_id: str, 
     return after
 
 
-async def verify(session: Session, org_id: str, employee_id: str, decision: Decision, by_user_id: str, note: str, now: datetime) -> Employee:
+async def verify(session: Session, org_id: str, employee_id: str, decision: EmployeeDecision, by_user_id: str, note: str, now: datetime) -> Employee:
     """NotFound; AlreadyDecided for whoever does not wait for it: of two who decide at once, one comes too late."""
     before = await store.get(org_id, employee_id, session)
     if before is None:
@@ -128,7 +128,7 @@ async def verify(session: Session, org_id: str, employee_id: str, decision: Deci
     if before.status is not EmployeeStatus.PENDING:
         raise AlreadyDecided(before.status)
     after = await _put(session, before, _verdict(rules.OUTCOME[decision], by_user_id, note, now))
-    done = "Approved" if decision is Decision.APPROVE else "Rejected"
+    done = "Approved" if decision is EmployeeDecision.APPROVE else "Rejected"
     await _record(session, after, f"employee.{done.lower()}", f"{done} {_named(after)}", now, before, EmployeeVerified)
     return after
 

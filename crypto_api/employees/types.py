@@ -19,7 +19,7 @@ class EmployeeStatus(StrEnum):
     REMOVED = "removed"
 
 
-class Decision(StrEnum):
+class EmployeeDecision(StrEnum):
     """Of whoever verifies an employee."""
 
     APPROVE = "approve"

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from crypto_api.employees import service as employees
 from crypto_api.employees.documents import Employee
-from crypto_api.employees.types import Decision, EmployeeStatus
+from crypto_api.employees.types import EmployeeDecision, EmployeeStatus
 from crypto_api.flows.employee_access import follow_status
 from crypto_api.flows.employee_scope import governed_employee
 from crypto_api.kit.clock import Clock
@@ -13,7 +13,7 @@ from crypto_api.organizations.types import Principal
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 
-async def verify_employee(uow: UnitOfWork, clock: Clock, principal: Principal, employee_id: str, decision: Decision, note: str) -> Employee:
+async def verify_employee(uow: UnitOfWork, clock: Clock, principal: Principal, employee_id: str, decision: EmployeeDecision, note: str) -> Employee:
     """NotFound, OwnRecord, NotYourTeam; AlreadyDecided, also for the second of two at the same moment; LastAdmin when that one is rejected."""
     now = clock.now()
 

@@ -9,7 +9,7 @@ from crypto_api.adapters.key_parcel import make_parcel
 from crypto_api.classification import service as classification
 from crypto_api.employees import service as employees
 from crypto_api.employees import store as employee_store
-from crypto_api.employees.types import Decision, EmployeeStatus, NewEmployee
+from crypto_api.employees.types import EmployeeDecision, EmployeeStatus, NewEmployee
 from crypto_api.flows.register_account import register_account
 from crypto_api.identity import store as identity
 from crypto_api.identity.documents import User
@@ -73,7 +73,7 @@ async def _employ(runtime: Runtime, org_id: str, founder_id: str, post: cast.Pos
     async def work(session: Session) -> None:
         await employees.add(session, known, now)
         if post.verified:
-            await employees.verify(session, org_id, known.id, Decision.APPROVE, founder_id, "", now)
+            await employees.verify(session, org_id, known.id, EmployeeDecision.APPROVE, founder_id, "", now)
 
     await runtime.uow.run(work)
 

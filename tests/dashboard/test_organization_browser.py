@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 from playwright.async_api import Browser, expect
 
-from crypto_api.employees.types import Decision, NewEmployee
+from crypto_api.employees.types import EmployeeDecision, NewEmployee
 from crypto_api.flows.edit_employee import add_record
 from crypto_api.flows.verify_employee import verify_employee
 from crypto_api.organizations import service as organizations
@@ -62,7 +62,7 @@ async def populate(runtime: Runtime, treasury: Treasury) -> dict[str, str]:
     await invited(runtime, treasury, f"{'very.long.' * 6}address@{'long-' * 8}company.example", role.id)
     await runtime.uow.run(lambda session: organizations.create_company(session, treasury.org_id, {"legal_name": LONG, "tax_id": "X" * 60}, now))
     boss = await employee(runtime, treasury, "Sofia", title=LONG[:120])
-    await verify_employee(runtime.uow, runtime.clock, maker, boss, Decision.APPROVE, "Met in person.")
+    await verify_employee(runtime.uow, runtime.clock, maker, boss, EmployeeDecision.APPROVE, "Met in person.")
     await employee(runtime, treasury, LONG[:80], boss)
     return {"member": f"/members/{grace.id}/", "role": f"/roles/{role.id}/", "employee": f"/team/{boss}/"}
 

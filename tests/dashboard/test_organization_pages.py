@@ -12,7 +12,7 @@ from crypto_api.audit.types import INSTALLATION, Outcome
 from crypto_api.dashboard.role_words import SUBJECTS
 from crypto_api.employees import store as employees
 from crypto_api.employees.documents import Employee
-from crypto_api.employees.types import Decision, EmployeeStatus, NewEmployee
+from crypto_api.employees.types import EmployeeDecision, EmployeeStatus, NewEmployee
 from crypto_api.flows import members as members_flow
 from crypto_api.flows.edit_employee import add_record
 from crypto_api.flows.verify_employee import verify_employee
@@ -71,7 +71,7 @@ async def employee(runtime: Runtime, treasury: Treasury, first: str, *, manager:
     new = NewEmployee(f"{first}@northwind.example".lower(), first, "Person", "Analyst", manager_id=manager)
     row = await add_record(runtime.uow, runtime.clock, treasury.org_id, new)
     if active:
-        row = await verify_employee(runtime.uow, runtime.clock, admin_of(treasury), row.id, Decision.APPROVE, "")
+        row = await verify_employee(runtime.uow, runtime.clock, admin_of(treasury), row.id, EmployeeDecision.APPROVE, "")
     return row
 
 

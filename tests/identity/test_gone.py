@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from crypto_api.employees import service as employees
-from crypto_api.employees.types import Decision
+from crypto_api.employees.types import EmployeeDecision
 from crypto_api.flows import invitations, second_step, set_password, sign_in
 from crypto_api.flows.approve_session import Confirmation, approve_by_password
 from crypto_api.flows.edit_profile import ProfileChanges, edit_profile
@@ -79,7 +79,9 @@ async def test_nobody_does_anything_who_is_no_longer_there(runtime: Runtime) -> 
 
 async def test_an_employee_who_is_not_there_is_not_verified(runtime: Runtime) -> None:
     with pytest.raises(NotFound):
-        await runtime.uow.run(lambda session: employees.verify(session, "org_one", "emp_gone", Decision.APPROVE, "usr_ada", "", runtime.clock.now()))
+        await runtime.uow.run(
+            lambda session: employees.verify(session, "org_one", "emp_gone", EmployeeDecision.APPROVE, "usr_ada", "", runtime.clock.now())
+        )
 
 
 async def test_an_invitation_into_nothing_makes_nobody_a_member(runtime: Runtime) -> None:

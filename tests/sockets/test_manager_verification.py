@@ -6,7 +6,7 @@ import pytest
 
 from crypto_api.employees import service as employees
 from crypto_api.employees.documents import Employee
-from crypto_api.employees.types import Decision, EmployeeStatus, NewEmployee
+from crypto_api.employees.types import EmployeeDecision, EmployeeStatus, NewEmployee
 from crypto_api.flows.authenticate import authenticate_session
 from crypto_api.flows.remove_employee import remove_employee
 from crypto_api.flows.verify_employee import set_employee_status, verify_employee
@@ -38,7 +38,7 @@ async def principal(member: Member) -> Any:
 
 
 async def decide(member: Member, employee: Employee) -> None:
-    await verify_employee(member.runtime.uow, member.runtime.clock, await principal(member), employee.id, Decision.APPROVE, "")
+    await verify_employee(member.runtime.uow, member.runtime.clock, await principal(member), employee.id, EmployeeDecision.APPROVE, "")
 
 
 def shown(frame: dict[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from crypto_api.employees.documents import Employee
-from crypto_api.employees.types import Decision, EmployeeStatus, NewEmployee
+from crypto_api.employees.types import EmployeeDecision, EmployeeStatus, NewEmployee
 from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.auth import Email
 from crypto_api.http.schemas.base import Choice, Date, Line, Prose, QueryFlag, ReadSchema, RequestSchema, Time, Word
@@ -101,7 +101,7 @@ class EmployeeUpdate(_Position):
 
 
 class EmployeeVerify(RequestSchema):
-    decision: Choice[Decision] = Field(examples=["approve"])
+    decision: Choice[EmployeeDecision] = Field(examples=["approve"])
     note: Prose = Field(default="", examples=["Met in person."])
 
 
