@@ -10,6 +10,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from crypto_api.http.answers import JSON
+from crypto_api.http.body import FORM
 from crypto_api.idempotency import service as idempotency
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.organizations.types import Principal
@@ -57,7 +58,7 @@ def _scope(request: HttpRequest) -> str:
 
 def _content(request: HttpRequest) -> bytes:
     """What was sent. Of a form with files, which has been read by now: its files and its address."""
-    if request.content_type != "multipart/form-data":
+    if request.content_type != FORM:
         return bytes(request.body)
     parts = [request.get_full_path().encode()]
     for name, file in sorted(request.FILES.items()):

@@ -7,6 +7,7 @@ from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
+from crypto_api.http.body import FORM
 from crypto_api.http.permissions import OPEN, SAFE, SIGNED_IN
 from crypto_api.http.problems import CONTENT_TYPE, Problem
 
@@ -47,12 +48,14 @@ class CofferSchema(OpenAPISchema):
             details["parameters"].append(_IDEMPOTENCY_KEY)
         if operation.methods[0] in ("PUT", "DELETE"):
             details["parameters"].append(_IF_MATCH)
+        for form in (content for kind, content in details.get("requestBody", {}).get("content", {}).items() if kind == FORM):
+            form["schema"]["additionalProperties"] = False
         for status in self._errors(operation, permission, writes):
             details["responses"].setdefault(status, _problem_answer(status))
         return details
 
     def _errors(self, operation: Operation, permission: str, writes: bool) -> list[int]:
-        has_body = any(model.__ninja_param_source__ == "body" for model in operation.models)
+        has_body = any(model.__ninja_param_source__ in ("body", "file") for model in operation.models)
         has_values = bool(operation.models)
         found = {503: True, 401: permission != OPEN, 403: permission not in (OPEN, SIGNED_IN), 404: "{" in operation.path}
         found |= {400: has_body, 413: has_body, 415: has_body, 422: has_values, 409: writes, 412: operation.methods[0] in ("PUT", "DELETE")}

@@ -5,7 +5,9 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+from django.core.exceptions import TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import Field
@@ -20,6 +22,7 @@ from crypto_api.kit.ethereum import ChainUnavailable
 logger = log.get(__name__)
 
 CONTENT_TYPE = "application/problem+json"
+BROKEN_FORM = (MultiPartParserError, TooManyFieldsSent, TooManyFilesSent)
 DATABASE_DOWN = (AutoReconnect, NetworkTimeout, ServerSelectionTimeoutError, WaitQueueTimeoutError)
 RETRY_AFTER_S = 5
 
@@ -112,6 +115,10 @@ def _of_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     return of_status(request, error.status_code)
 
 
+def _of_broken_form(request: HttpRequest, _: Exception) -> HttpResponse:
+    return problem(request, 400, "invalid_form", "Bad request", "The body is not a valid form of type multipart/form-data.")
+
+
 def _of_missing_token(request: HttpRequest, _: AuthenticationError) -> HttpResponse:
     return of_core_error(request, Unauthenticated("Send an access token: Authorization: Bearer …"))
 
@@ -144,6 +151,7 @@ HANDLERS: list[tuple[type[Exception], Callable[..., HttpResponse]]] = [
     (AuthenticationError, _of_missing_token),
     (ChainUnavailable, _of_chain_down),
     (PyMongoError, _of_database),
+    *((broken, _of_broken_form) for broken in BROKEN_FORM),
     *((down, _of_database_down) for down in DATABASE_DOWN),
     (Exception, of_fault),
 ]

@@ -1,10 +1,11 @@
 """/api/transactions/: what happened on the chain, and what it meant."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from bson.decimal128 import Decimal128
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from ninja import File, Query, Router, UploadedFile
+from ninja import Query, Router, UploadedFile
+from ninja.params import functions
 
 from crypto_api.adapters.table_reader import read_table
 from crypto_api.classification.types import Category
@@ -16,6 +17,7 @@ from crypto_api.flows.import_transactions import import_transactions as take_in
 from crypto_api.flows.remove_import import remove_import
 from crypto_api.http.answers import answer, no_content
 from crypto_api.http.auth import org_of
+from crypto_api.http.body import only_file
 from crypto_api.http.etag import expected_versions
 from crypto_api.http.idempotency import idempotent
 from crypto_api.http.paging import page_read, page_request
@@ -42,6 +44,7 @@ from mongodb_config.pages import contains
 router = Router(tags=["transactions"])
 
 SEARCHED = ("hash", "from_address", "to_address", "movements.from_address", "movements.to_address")
+ImportFile = Annotated[UploadedFile, functions.File(description="CSV in UTF-8, or a workbook (xlsx).", example="transactions.csv")]
 SORTS = {"timestamp": "timestamp", "block_number": "block_number", "category": "category"}
 
 
@@ -77,11 +80,12 @@ async def export_transactions(request: HttpRequest, query: Query[TransactionExpo
 @router.post("/transactions/import/", response={200: ImportRead, 201: ImportRead}, summary="Import transactions from a table")
 @requires(Permission.TRANSACTIONS_WRITE)
 @idempotent
-async def import_transactions(request: HttpRequest, query: Query[ImportQuery], file: File[UploadedFile]) -> HttpResponse:
+async def import_transactions(request: HttpRequest, query: Query[ImportQuery], file: ImportFile) -> HttpResponse:
     """A CSV file in UTF-8 or a workbook (xlsx), at most 20 MB and 1,000 rows, with the columns timestamp, type (BUY, SELL, TRANSFER, INCOME,
     EXPENSE), asset, amount, price, fee, fee_asset, wallet, to_wallet, description, external_id; wallets by name or address; price and fee in the
     functional currency, unless fee_asset is given. All rows or none: what is wrong is told by row and column (422, `3.amount`). Bringing a row again
     changes nothing. With `dry_run=true` nothing is stored (200)."""
+    only_file(request, "file")
     runtime, name = runtime_of(request.scope), file.name or ""
     table = await read_table(name, file.read())
     found = await take_in(runtime.uow, runtime.clock, runtime.networks, org_of(request), table, file_name=name, dry_run=query.dry_run)

@@ -221,3 +221,31 @@ async def test_an_imported_row_can_be_taken_back_and_brought_again(ada: Person) 
     assert (again.json()["new"], again.json()["unchanged"]) == (1, 5)
     verified = (await ada.http.get("/api/ledger/verify/")).json()
     assert verified["ok"] is True, verified
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "expected"),
+    [
+        ("application/json", b"{}", (415, "unsupported_media_type")),
+        ("application/x-www-form-urlencoded", b"file=x", (415, "unsupported_media_type")),
+        ("", b"x", (415, "unsupported_media_type")),
+        ("multipart/form-data", b"x", (400, "invalid_form")),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n' * 2_000, (400, "invalid_form")),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\nb\r\n--x--\r\n', (422, "invalid_input")),
+    ],
+)
+async def test_what_is_no_form_with_a_file_is_refused(ada: Person, kind: str, body: bytes, expected: tuple[int, str]) -> None:
+    answer = await ada.http.post("/api/transactions/import/", content=body, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["code"]) == expected
+
+
+async def test_a_form_holds_its_file_and_nothing_else(ada: Person) -> None:
+    file = ("file", ("rows.csv", GOOD.encode()))
+    for more, data, field in (
+        ([file], {}, ("file", "repeated")),
+        ([("other", ("x.csv", b"x"))], {}, ("other", "unknown_field")),
+        ([], {"org_id": "org_other"}, ("org_id", "unknown_field")),
+    ):
+        answer = await ada.http.post("/api/transactions/import/", files=[file, *more], data=data)
+        assert (answer.status_code, [(row["field"], row["code"]) for row in answer.json()["errors"]]) == (422, [field])
+    assert await Transaction.find({"org_id": ada.org_id}).count() == 0
