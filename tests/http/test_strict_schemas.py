@@ -26,6 +26,10 @@ COMPARED = {
 }
 """Fields whose text may hold any character, since it is neither stored nor shown."""
 
+BY_THE_ABI = {("ContractInteract", "arguments")}
+"""Lists of anything: `[[]]` is one empty array, and a part of a tuple may be called `$ne` in Solidity. What fits is decided by the types of the
+function that is called (tests/contracts/test_abi.py); they become the bytes of a call, and are neither stored nor part of a query."""
+
 
 def bodies() -> dict[str, type[BaseModel]]:
     """The schema of every body that an operation takes, and those inside."""
@@ -109,6 +113,8 @@ def test_no_field_coerces_or_takes_an_operator(name: str, field: str) -> None:
     taken = [value for value in hostile if not faults_at(model, field, value)]
     if field in COMPARED or model.model_json_schema()["properties"][field].get("format") == "password":
         taken = [value for value in taken if not isinstance(value, str)]
+    if (name, field) in BY_THE_ABI:
+        taken = [value for value in taken if not isinstance(value, list)]
     assert taken == [], of
 
 

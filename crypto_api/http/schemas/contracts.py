@@ -1,3 +1,4 @@
+import re
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -24,7 +25,22 @@ from crypto_api.kit.amounts import Money
 
 ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 
-AbiGiven = list[dict[str, JsonValue]] | Annotated[str, StringConstraints(max_length=600_000)]
+
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
+
+
+def _plain_abi(given: list[dict[str, JsonValue]] | str) -> list[dict[str, JsonValue]] | str:
+    """What is told of an entry has a name of letters, whichever compiler wrote it. Everything else is looked at where an ABI is read."""
+    if isinstance(given, str):
+        if given.strip() and given.lstrip()[0] not in "[{":
+            raise ValueError("must be JSON")
+        return inert(given)
+    if not all(_KEY.fullmatch(key) for entry in given for key in entry):
+        raise ValueError("must be a list of functions, events and errors")
+    return given
+
+
+AbiGiven = Annotated[list[dict[str, JsonValue]] | Annotated[str, StringConstraints(max_length=600_000)], AfterValidator(_plain_abi)]
 SourceText = Annotated[str, StringConstraints(max_length=900_000), AfterValidator(inert)]
 """What turns the direction of text makes a source read as another than is compiled ("Trojan Source", CVE-2021-42574)."""
 
