@@ -1,9 +1,10 @@
-"""The schema of the API: what every operation has, so that none has to repeat it."""
+"""The API object, and its schema: what every operation has, so that none has to repeat it."""
 
 from http import HTTPStatus
 from typing import Any
 
 from ninja import NinjaAPI
+from ninja.errors import ValidationError, ValidationErrorContext
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
@@ -27,6 +28,16 @@ class CofferAPI(NinjaAPI):
 
     def get_openapi_schema(self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None) -> "CofferSchema":
         return CofferSchema(self, self.get_root_path(path_params or {}) if path_prefix is None else path_prefix)
+
+    def validation_error_from_error_contexts(self, error_contexts: list[ValidationErrorContext[Any]]) -> ValidationError:
+        """What a validator raised holds the frames that it came through, these hold the request and Pydantic's error, which holds it: a circle that
+        the collector does not see, since Pydantic's error is not Python's. Without the traceback there is none, and no request stays for ever."""
+        told = super().validation_error_from_error_contexts(error_contexts)
+        for context in error_contexts:
+            for row in context.pydantic_validation_error.errors(include_url=False, include_input=False):
+                if isinstance(raised := row.get("ctx", {}).get("error"), BaseException):
+                    raised.__traceback__ = None
+        return told
 
 
 class CofferSchema(OpenAPISchema):
