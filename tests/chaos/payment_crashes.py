@@ -335,15 +335,20 @@ async def main() -> int:
     parser.add_argument("--runs", type=int, default=len(STEPS))
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    log.configure(Path(tempfile.mkdtemp(prefix="payment-crashes-")), process="supervisor")
+    with tempfile.TemporaryDirectory() as logs:
+        log.configure(Path(logs), process="supervisor")
+        return await _report(options.seed, options.runs)
+
+
+async def _report(seed: int, runs: int) -> int:
     failed, started = 0, time.monotonic()
     kills: Counter[str] = Counter()
-    async for outcome in crash_runs(list(range(options.seed, options.seed + options.runs))):
+    async for outcome in crash_runs(list(range(seed, seed + runs))):
         failed += bool(outcome.problems)
         kills[outcome.plan.step] += outcome.killed
         sys.stdout.write(f"{outcome.plan} killed={outcome.killed} {dict(outcome.states)} {outcome.problems or 'ok'}\n")
         sys.stdout.flush()
-    figures = {"runs": options.runs, "failed": failed, "kills": dict(kills), "seconds": round(time.monotonic() - started)}
+    figures = {"runs": runs, "failed": failed, "kills": dict(kills), "seconds": round(time.monotonic() - started)}
     sys.stdout.write(json.dumps(figures) + "\n")
     return 1 if failed else 0
 

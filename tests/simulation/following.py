@@ -180,7 +180,6 @@ class Schedule:
         self.tables = Tables(Position(last.number, last.hash), kept, {row.number: row.hash for row in kept.values()})
         self.begin = last.number
         self.running: list[Running] = []
-        self.fork = last.number  # the highest block that every branch since the last common one has
 
     def run(self) -> None:
         try:
@@ -238,16 +237,12 @@ class Schedule:
 
     def _reorganise(self) -> None:
         """At most as deep, seen from what we hold, as is undone by itself."""
-        room = len(self.chain.blocks) - 1 - max(self.begin - DEPTH_MAX + 1, self._shared_least())
+        lowest = max(self.begin, *self.tables.canonical) - DEPTH_MAX + 1
+        room = len(self.chain.blocks) - 1 - lowest
         if room > 0:
             depth = self.random.randint(1, min(room, self.random.choice((1, 3, DEPTH_MAX))))
             self.chain.reorganise(depth)
             self.trace.append(f"reorganise {depth}")
-
-    def _shared_least(self) -> int:
-        """Below this height no reorganisation may reach, else it were too deep for what is kept."""
-        highest = max(self.tables.canonical)
-        return highest - DEPTH_MAX + 1
 
     def _reorganise_too_deep(self) -> None:
         self._heal()
