@@ -1,11 +1,27 @@
 """What the deploy step does for this product: a fit server, then collections, validators, indexes and the numbered migrations below."""
 
+from datetime import UTC, datetime
+
 from crypto_api.documents import DOCUMENTS
-from mongodb_config.client import connect
-from mongodb_config.migrations import DeployReport, Migration, deploy
+from crypto_api.ledger import store as ledger
+from crypto_api.ledger.types import DEFAULT_CHART, AccountCode
+from mongodb_config.client import Database, connect
+from mongodb_config.migrations import Checkpoint, DeployReport, Migration, deploy
 from mongodb_config.probe import probe
 
-MIGRATIONS: list[Migration] = []
+_CHARTS_AT_ONCE = 200
+
+
+async def _cash_at_bank(database: Database, checkpoint: Checkpoint) -> None:
+    """Charts from before there was an account for money."""
+    cash, now = next(row for row in DEFAULT_CHART if row.code == AccountCode.CASH), datetime.now(UTC)
+    while org_ids := await ledger.organizations_with_a_chart(database, checkpoint.at, _CHARTS_AT_ONCE):
+        for org_id in org_ids:
+            await ledger.add_to_chart(database, org_id, cash, now)
+        await checkpoint.reached(org_ids[-1])
+
+
+MIGRATIONS: list[Migration] = [Migration(1, "cash at bank", _cash_at_bank)]
 """In order, numbered from 1. A released one is never changed or removed: databases remember how far they are."""
 
 

@@ -6,14 +6,15 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from bson.decimal128 import Decimal128
-from pymongo import UpdateOne
+from pymongo import ASCENDING, UpdateOne
 
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.ledger.documents import Account, AccountBalance, JournalEntry
-from crypto_api.ledger.types import AccountCode, AccountTotal, EntryStatus, Holding, Line, Place, Source
+from crypto_api.ledger.types import AccountCode, AccountTotal, ChartAccount, EntryStatus, Holding, Line, Place, Source
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
+from mongodb_config.client import Database
 from mongodb_config.unit_of_work import Session
 
 _COUNTED = [EntryStatus.POSTED, EntryStatus.REVERSED]  # a reversed entry stands; its mirror takes it back
@@ -60,6 +61,27 @@ async def account_is_used(session: Session, org_id: str, code: str) -> bool:
     """By any entry, drafts included, or as a parent."""
     entry = await JournalEntry.find_one({"org_id": org_id, "lines.account_code": code}, session=session)
     return entry is not None or await Account.find_one({"org_id": org_id, "parent_code": code}, session=session) is not None
+
+
+async def organizations_with_a_chart(database: Database, after: str | None, limit: int) -> list[str]:
+    """Their ids, in order, for the deploy step: no document is ready then."""
+    query: dict[str, Any] = {"code": AccountCode.CRYPTO.value, **({} if after is None else {"org_id": {"$gt": after}})}
+    rows = database[Account.Settings.name].find(query, {"org_id": 1}).sort("org_id", ASCENDING).limit(limit)
+    return [row["org_id"] async for row in rows]
+
+
+async def add_to_chart(database: Database, org_id: str, row: ChartAccount, now: datetime) -> None:
+    """Changes nothing where there is an account of this code: what the organisation made of it stays."""
+    facts = {
+        "name": row.name,
+        "account_type": row.account_type.value,
+        "parent_code": row.parent_code,
+        "active": True,
+        "version": 1,
+        "created_at": now,
+    }
+    key = {"_id": account_id(org_id, row.code), "org_id": org_id}
+    await database[Account.Settings.name].update_one(key, {"$setOnInsert": {"code": row.code, **facts}}, upsert=True)
 
 
 # ---- entries ---------------------------------------------------------------------------------------------------------------------

@@ -73,6 +73,7 @@ class EntryDraft(BaseModel):
 class AccountCode(StrEnum):
     """The accounts that postings of the system use. They exist in every chart and cannot be deactivated."""
 
+    CASH = "1010"
     CRYPTO = "1100"
     CUSTODY = "1110"
     RECEIVABLES = "1200"
@@ -98,6 +99,7 @@ class ChartAccount:
 
 DEFAULT_CHART = (
     ChartAccount("1000", "Assets", AccountType.ASSET),
+    ChartAccount("1010", "Cash at bank", AccountType.ASSET, "1000"),
     ChartAccount("1100", "Crypto assets", AccountType.ASSET, "1000"),
     ChartAccount("1110", "Crypto assets held with exchanges", AccountType.ASSET, "1000"),
     ChartAccount("1200", "Accounts receivable", AccountType.ASSET, "1000"),

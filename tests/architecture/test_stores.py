@@ -23,6 +23,7 @@ READS_ACROSS = {
     "events.heads": "the hub polls the heads of the organisations whose consoles are open here",
     "events.oldest_pending": "the health check asks whether the relay works",
     "events.pending": "the relay numbers what is due, whoever's it is",
+    "ledger.organizations_with_a_chart": "the deploy step adds an account to the chart of each",
     "organizations.count_of_members": "how many members each organisation has, for the operator of the installation",
     "organizations.custom_roles_among": "open consoles check again what their people may see",
     "organizations.invitation_by_token": "whoever shows the token from the mail does not know the organisation yet",
@@ -66,6 +67,7 @@ WRITES_ALONE = {
     "idempotency.insert": "claims the key before the work begins: the unique key decides between two",
     "idempotency.release": "gives the key back after a failure",
     "idempotency.take_over": "claims what a dead process left",
+    "ledger.add_to_chart": "the deploy step: one account under its natural key, only where there is none",
     "prices.keep_oracle": "what a feed answered at a block, under its natural key",
 }
 
