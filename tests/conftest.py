@@ -2,7 +2,6 @@
 is asked for."""
 
 import os
-import secrets
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -24,14 +23,12 @@ for what in ("FAILED_LOG_INS", "REGISTRATIONS", "MAILS", "RESETS"):
 
 from crypto_api.bootstrap import open_runtime  # noqa: E402
 from crypto_api.config import Config  # noqa: E402
-from crypto_api.documents import DOCUMENTS  # noqa: E402
 from crypto_api.runtime import Runtime  # noqa: E402
 from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node  # noqa: E402
 from crypto_project.embedded.ports import free_port  # noqa: E402
 from crypto_project.embedded.servers import Addresses, Configured, EmbeddedServers  # noqa: E402
 from crypto_project.npm import ensure_npm_parts  # noqa: E402
-from mongodb_config.client import connect  # noqa: E402
-from mongodb_config.migrations import deploy  # noqa: E402
+from tests.factories.databases import temporary_database  # noqa: E402
 from tests.factories.signer import Signing, signing_desk  # noqa: E402
 from tests.tenant_guard import guard  # noqa: E402
 
@@ -104,14 +101,8 @@ async def database_name(addresses: Addresses) -> AsyncIterator[str]:
     redis = Redis.from_url(addresses.redis_url)
     await redis.flushall()
     await redis.aclose()
-    name = f"test_{secrets.token_hex(8)}"
-    client = connect(addresses.mongodb_uri)
-    await deploy(client, name, DOCUMENTS)
-    try:
-        yield name
-    finally:
-        await client.drop_database(name)
-        await client.close()
+    async with temporary_database(addresses.mongodb_uri) as database:
+        yield database.name
 
 
 ConfigMaker = Callable[..., Config]

@@ -1,6 +1,5 @@
 """Somebody at a desk: a browser without eyes that is logged in, fills in forms and follows where it is sent."""
 
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -23,9 +22,8 @@ from crypto_api.organizations.documents import Invitation
 from crypto_api.organizations.types import GRANTABLE, Principal, Role
 from crypto_api.runtime import Runtime
 from crypto_project.embedded.servers import Addresses
-from mongodb_config.client import connect
-from mongodb_config.migrations import deploy
 from tests.dashboard.conftest import Site, log_in, token
+from tests.factories.databases import temporary_database
 from tests.factories.treasury import PASSWORD, Treasury
 
 
@@ -111,12 +109,8 @@ async def letter_token(runtime: Runtime, row: Invitation) -> str:
 @pytest.fixture(scope="session")
 async def desk_database(addresses: Addresses) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
     """One database with every index for all tests of a file: making one takes longer than most of them."""
-    client = connect(addresses.mongodb_uri)
-    name = f"test_desk_{secrets.token_hex(8)}"
-    await deploy(client, name, DOCUMENTS)
-    yield client[name]
-    await client.drop_database(name)
-    await client.close()
+    async with temporary_database(addresses.mongodb_uri, "test_desk") as database:
+        yield database
 
 
 @pytest.fixture

@@ -25,8 +25,7 @@ from crypto_project.asgi import inner
 from crypto_project.embedded.ports import free_port
 from crypto_project.embedded.servers import Addresses
 from crypto_project.lifespan import Lifespan, knowing_the_signer
-from mongodb_config.client import connect
-from mongodb_config.migrations import deploy
+from tests.factories.databases import temporary_database
 
 PASSWORD = "a-river-of-9-stones"
 NETWORK = {"slug": "testnet", "name": "Test network", "chain_id": 31337, "rpc_urls": ["http://127.0.0.1:9"], "confirmations": 2}
@@ -69,12 +68,8 @@ async def serve(runtime: Runtime, app: Any = inner) -> AsyncIterator[str]:
 @pytest.fixture(scope="session")
 async def http_database(addresses: Addresses) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
     """One database with every index for all tests of this folder: making one takes longer than most of them."""
-    client = connect(addresses.mongodb_uri)
-    name = f"test_http_{secrets.token_hex(8)}"
-    await deploy(client, name, DOCUMENTS)
-    yield client[name]
-    await client.drop_database(name)
-    await client.close()
+    async with temporary_database(addresses.mongodb_uri, "test_http") as database:
+        yield database
 
 
 @pytest.fixture
