@@ -28,7 +28,7 @@ from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node  # n
 from crypto_project.embedded.ports import free_port  # noqa: E402
 from crypto_project.embedded.servers import Addresses, Configured, EmbeddedServers  # noqa: E402
 from crypto_project.npm import ensure_npm_parts  # noqa: E402
-from tests.factories.databases import temporary_database  # noqa: E402
+from tests.factories.databases import Databases  # noqa: E402
 from tests.factories.signer import Signing, signing_desk  # noqa: E402
 from tests.tenant_guard import guard  # noqa: E402
 
@@ -95,14 +95,21 @@ async def chain(tmp_path: Path) -> AsyncIterator[LocalChain]:
         await child.stop()
 
 
+@pytest.fixture(scope="session")
+async def databases(addresses: Addresses) -> AsyncIterator[Databases]:
+    kept = Databases(addresses.mongodb_uri)
+    yield kept
+    await kept.close()
+
+
 @pytest.fixture
-async def database_name(addresses: Addresses) -> AsyncIterator[str]:
-    """A database with every index, gone afterwards; and an empty Valkey, which may be emptied at any time."""
+async def database_name(databases: Databases, addresses: Addresses) -> AsyncIterator[str]:
+    """A database with every index and no row, for this test alone; and an empty Valkey, which may be emptied at any time."""
     redis = Redis.from_url(addresses.redis_url)
     await redis.flushall()
     await redis.aclose()
-    async with temporary_database(addresses.mongodb_uri) as database:
-        yield database.name
+    async with databases.one() as name:
+        yield name
 
 
 ConfigMaker = Callable[..., Config]

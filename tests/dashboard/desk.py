@@ -5,14 +5,10 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from email import message_from_bytes, policy
 from html import unescape
-from typing import Any
 
 import httpx
 import pytest
-from pymongo.asynchronous.database import AsyncDatabase
-from redis.asyncio import Redis
 
-from crypto_api.documents import DOCUMENTS
 from crypto_api.flows import invitations
 from crypto_api.flows.send_invitation_mail import send_invitation_mail
 from crypto_api.identity import service as identity
@@ -21,9 +17,7 @@ from crypto_api.identity.types import NewUser
 from crypto_api.organizations.documents import Invitation
 from crypto_api.organizations.types import GRANTABLE, Principal, Role
 from crypto_api.runtime import Runtime
-from crypto_project.embedded.servers import Addresses
 from tests.dashboard.conftest import Site, log_in, token
-from tests.factories.databases import temporary_database
 from tests.factories.treasury import PASSWORD, Treasury
 
 
@@ -104,21 +98,3 @@ async def letter_token(runtime: Runtime, row: Invitation) -> str:
     newest = max((runtime.config.log_dir / "mail").glob("*.eml"))
     words = message_from_bytes(newest.read_bytes(), policy=policy.default).get_content().split()
     return next(str(word).split("token=")[1] for word in words if "/invitations/accept/?token=" in word)
-
-
-@pytest.fixture(scope="session")
-async def desk_database(addresses: Addresses) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
-    """One database with every index for all tests of a file: making one takes longer than most of them."""
-    async with temporary_database(addresses.mongodb_uri, "test_desk") as database:
-        yield database
-
-
-@pytest.fixture
-async def database_name(desk_database: AsyncDatabase[dict[str, Any]], addresses: Addresses) -> AsyncIterator[str]:
-    """It, emptied after each test; and an empty Valkey."""
-    redis = Redis.from_url(addresses.redis_url)
-    await redis.flushall()
-    await redis.aclose()
-    yield desk_database.name
-    for document in DOCUMENTS:
-        await desk_database[document.Settings.name].delete_many({})  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_project.embedded.ports import free_port
 from tests.dashboard.conftest import Window
-from tests.dashboard.desk import Desk, Sits, database_name, desk_database, sits  # noqa: F401
+from tests.dashboard.desk import Desk, Sits, sits  # noqa: F401
 from tests.factories.contracts import COMPILER, VAULT_SOURCE, Deployer, artifacts, contract_node
 from tests.factories.treasury import NETWORKS, Treasury
 from workers import contracts as worker

@@ -3,7 +3,7 @@
 from crypto_api.organizations.types import Role
 from crypto_api.transactions.documents import Transaction
 from tests.dashboard.conftest import token
-from tests.dashboard.desk import Desk, Sits, database_name, desk_database, said, sits  # noqa: F401
+from tests.dashboard.desk import Desk, Sits, said, sits  # noqa: F401
 from tests.factories.treasury import Treasury
 
 TABLE = "timestamp,type,asset,amount,price,wallet,external_id\n2026-03-01T10:00:00Z,BUY,ETH,2,2000,Operations,k-1\n"

@@ -18,10 +18,10 @@ from crypto_api.runtime import Runtime
 from crypto_api.transactions.types import Booking, Direction, Finality
 from crypto_api.wallets.documents import Wallet
 from tests.dashboard.conftest import Window
-from tests.dashboard.desk import Sits, database_name, desk_database, sits
+from tests.dashboard.desk import Sits, sits
 from tests.factories.treasury import Treasury, new_treasury
 
-__all__ = ["database_name", "desk_database", "sits"]
+__all__ = ["sits"]
 
 SHOTS = os.environ.get("COFFER_SHOTS")  # a folder for pictures of the pages
 

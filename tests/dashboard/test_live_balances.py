@@ -8,11 +8,8 @@ from crypto_api.bootstrap import open_runtime
 from crypto_api.dashboard import live_balances
 from crypto_project.demo.chain import ChainActor
 from tests.conftest import LocalChain
-from tests.dashboard.desk import database_name, desk_database
 from tests.factories.clock import MovableClock
 from tests.factories.treasury import NETWORK, new_treasury
-
-__all__ = ["database_name", "desk_database"]
 
 
 async def test_what_is_read_serves_everybody_for_a_moment(make_config: Any, chain: LocalChain) -> None:

@@ -13,10 +13,10 @@ from crypto_api.kit.networks import ProviderHealth, ProviderState
 from crypto_api.runtime import Runtime
 from tests.conftest import ConfigMaker
 from tests.dashboard.conftest import Window
-from tests.dashboard.desk import Sits, database_name, desk_database, sits
+from tests.dashboard.desk import Sits, sits
 from tests.factories.treasury import NETWORKS, Treasury
 
-__all__ = ["database_name", "desk_database", "sits"]
+__all__ = ["sits"]
 
 SHOTS = os.environ.get("COFFER_SHOTS")  # a folder for pictures of the pages
 KEY = "a1b2c3d4e5f6a7b8"

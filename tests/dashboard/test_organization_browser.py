@@ -15,10 +15,9 @@ from crypto_api.organizations.types import Permission, Role
 from crypto_api.runtime import Runtime
 from tests.browser import REPORT_VIOLATIONS, Faults
 from tests.dashboard.conftest import Site, Window
-from tests.dashboard.desk import admin_of, database_name, desk_database, invited, letter_token, person
+from tests.dashboard.desk import admin_of, invited, letter_token, person
 from tests.factories.treasury import PASSWORD, Treasury, new_treasury
 
-__all__ = ["database_name", "desk_database"]
 pytestmark = [pytest.mark.browser]
 
 LONG = "Maximiliane-Theodora von und zu Hohenlohe-Waldenburg-Schillingsfürst, Beauftragte für grenzüberschreitende Treuhandangelegenheiten"

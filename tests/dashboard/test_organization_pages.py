@@ -24,10 +24,10 @@ from crypto_api.organizations import store
 from crypto_api.organizations.documents import Company, CustomRole, Invitation, Membership, Organization
 from crypto_api.organizations.types import GRANTABLE, Permission, Role
 from crypto_api.runtime import Runtime
-from tests.dashboard.desk import Desk, Sits, admin_of, database_name, desk_database, invited, letter_token, person, said, sits
+from tests.dashboard.desk import Desk, Sits, admin_of, invited, letter_token, person, said, sits
 from tests.factories.treasury import PASSWORD, Treasury, new_treasury
 
-__all__ = ["database_name", "desk_database", "sits"]
+__all__ = ["sits"]
 
 PAGES: Mapping[str, Permission] = {
     "/team/": Permission.EMPLOYEES_READ,

@@ -32,11 +32,9 @@ from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
 from crypto_project.embedded.ports import free_port
 from tests.browser import REPORT_VIOLATIONS, Faults
 from tests.dashboard.conftest import Site, Window
-from tests.dashboard.desk import database_name, desk_database
 from tests.factories.paying import ETHER, PayingHouse, network_row, stranger
 from tests.factories.treasury import PASSWORD, Treasury
 
-__all__ = ["database_name", "desk_database"]
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(120)]
 
 Opens = Callable[..., Awaitable[Window]]

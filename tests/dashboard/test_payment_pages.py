@@ -22,11 +22,11 @@ from crypto_api.policies.documents import OrganizationPolicy
 from crypto_api.policies.types import Payees, PaymentPolicy
 from crypto_api.runtime import Runtime
 from crypto_api.wallets.documents import Wallet, WalletType
-from tests.dashboard.desk import Desk, Sits, database_name, desk_database, said, sits
+from tests.dashboard.desk import Desk, Sits, said, sits
 from tests.dashboard.test_payment_browser import confirm, payee
 from tests.factories.treasury import Treasury, address_of
 
-__all__ = ["database_name", "desk_database", "sits"]
+__all__ = ["sits"]
 ETHER = 10**18
 
 

@@ -18,10 +18,10 @@ from crypto_api.saved_views.documents import SavedView
 from crypto_api.transactions.types import Booking, Direction, MovementKind
 from crypto_api.wallets.documents import Wallet, WalletType
 from tests.dashboard.conftest import Window
-from tests.dashboard.desk import Sits, database_name, desk_database, sits
+from tests.dashboard.desk import Sits, sits
 from tests.factories.treasury import NETWORK, Treasury, hash_of, new_treasury
 
-__all__ = ["database_name", "desk_database", "sits"]
+__all__ = ["sits"]
 
 
 async def checkpoint(treasury: Treasury, wallet: Wallet, asset: str, raw: str, books: str, difference: str, *, minutes: int = 12) -> Checkpoint:

@@ -9,11 +9,11 @@ from crypto_api.ledger.types import AccountCode, Line
 from crypto_api.organizations.types import PERMISSIONS, Permission, Role
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.types import Direction
-from tests.dashboard.desk import Sits, database_name, desk_database, invited, person, sits
+from tests.dashboard.desk import Sits, invited, person, sits
 from tests.dashboard.test_organization_pages import employee, grant
 from tests.factories.treasury import Treasury
 
-__all__ = ["database_name", "desk_database", "sits"]
+__all__ = ["sits"]
 
 OFFERS = {
     "/wallets/": ("Add a wallet",),

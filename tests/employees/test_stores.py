@@ -9,9 +9,6 @@ from crypto_api.employees.documents import Employee
 from crypto_api.employees.types import EmployeeStatus
 from crypto_api.kit.paging import PageRequest
 from crypto_api.runtime import Runtime
-from tests.http.conftest import database_name, http_database
-
-__all__ = ["database_name", "http_database"]  # fixtures
 
 ORG, OTHER = "org_one", "org_two"
 

@@ -13,11 +13,8 @@ from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Booking, Finality
 from crypto_api.wallets import store as wallets
 from crypto_api.wallets.documents import Wallet, WalletType
-from tests.http.conftest import database_name, http_database
 from tests.http.world import OTHER as COUNTERPARTY
 from tests.http.world import OWN, stored_transaction
-
-__all__ = ["database_name", "http_database"]  # fixtures
 
 ONE, TWO = "org_one", "org_two"
 

@@ -12,10 +12,8 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from pymongo.asynchronous.database import AsyncDatabase
 
 from crypto_api.bootstrap import open_runtime
-from crypto_api.documents import DOCUMENTS
 from crypto_api.flows.send_verification_mail import send_verification_mail
 from crypto_api.http import in_flight
 from crypto_api.organizations import service as organizations
@@ -23,9 +21,7 @@ from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_project.asgi import inner
 from crypto_project.embedded.ports import free_port
-from crypto_project.embedded.servers import Addresses
 from crypto_project.lifespan import Lifespan, knowing_the_signer
-from tests.factories.databases import temporary_database
 
 PASSWORD = "a-river-of-9-stones"
 NETWORK = {"slug": "testnet", "name": "Test network", "chain_id": 31337, "rpc_urls": ["http://127.0.0.1:9"], "confirmations": 2}
@@ -63,21 +59,6 @@ async def serve(runtime: Runtime, app: Any = inner) -> AsyncIterator[str]:
         server.should_exit = True
         await serving
         await in_flight.drain(5)
-
-
-@pytest.fixture(scope="session")
-async def http_database(addresses: Addresses) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
-    """One database with every index for all tests of this folder: making one takes longer than most of them."""
-    async with temporary_database(addresses.mongodb_uri, "test_http") as database:
-        yield database
-
-
-@pytest.fixture
-async def database_name(http_database: AsyncDatabase[dict[str, Any]]) -> AsyncIterator[str]:
-    """It, emptied after each test."""
-    yield http_database.name
-    for document in DOCUMENTS:
-        await http_database[document.Settings.name].delete_many({})  # type: ignore[attr-defined]
 
 
 @pytest.fixture

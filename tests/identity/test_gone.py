@@ -35,9 +35,9 @@ from crypto_api.organizations import rules
 from crypto_api.organizations.documents import Invitation, Membership, Organization
 from crypto_api.organizations.types import GRANTABLE, NewOrganization, Principal, Role
 from crypto_api.runtime import Runtime
-from tests.http.conftest import PASSWORD, Join, api, client, database_name, http_database, join, networks, runtime
+from tests.http.conftest import PASSWORD, Join, api, client, join, networks, runtime
 
-__all__ = ["api", "client", "database_name", "http_database", "join", "networks", "runtime"]  # fixtures
+__all__ = ["api", "client", "join", "networks", "runtime"]  # fixtures
 
 LAPTOP = Device("127.0.0.1", "x")
 ADDRESS = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"

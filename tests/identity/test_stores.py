@@ -26,9 +26,6 @@ from crypto_api.identity.types import Factor, Purpose
 from crypto_api.kit.paging import PageRequest
 from crypto_api.runtime import Runtime
 from mongodb_config.unit_of_work import Session as UnitSession
-from tests.http.conftest import database_name, http_database
-
-__all__ = ["database_name", "http_database"]  # fixtures
 
 MINUTE = timedelta(minutes=1)
 

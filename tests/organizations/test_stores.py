@@ -10,9 +10,6 @@ from crypto_api.organizations import service, store
 from crypto_api.organizations.documents import CustomRole, Invitation, InvitationState, Membership
 from crypto_api.organizations.types import Permission, Role
 from crypto_api.runtime import Runtime
-from tests.http.conftest import database_name, http_database
-
-__all__ = ["database_name", "http_database"]  # fixtures
 
 MINUTE = timedelta(minutes=1)
 ORG, OTHER = "org_one", "org_two"

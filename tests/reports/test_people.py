@@ -11,9 +11,6 @@ from crypto_api.organizations.types import Role
 from crypto_api.reports import people
 from crypto_api.reports.presence import presence
 from crypto_api.runtime import Runtime
-from tests.http.conftest import database_name, http_database
-
-__all__ = ["database_name", "http_database"]  # fixtures
 
 ORG, OTHER = "org_one", "org_two"
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
