@@ -51,6 +51,8 @@ SUBJECTS: tuple[tuple[str, tuple[tuple[Permission, str, str], ...]], ...] = (
         (
             (_P.LEDGER_READ, "See the books", "Journal, accounts and trial balance."),
             (_P.LEDGER_WRITE, "Keep the books", "Write, post and reverse entries; manage accounts."),
+            (_P.LEDGER_APPROVE, "Approve entries", "By hand, where the organisation asks for it; never what they wrote or edited themselves."),
+            (_P.LEDGER_CLOSE, "Close periods", "Close a month when everything agrees, and reopen it."),
             (_P.PRICES_READ, "See exchange rates", "The rates that values rest on."),
             (_P.PRICES_WRITE, "Enter exchange rates", "Where no source has one."),
         ),

@@ -26,6 +26,7 @@ ADDRESS_MAX = 500
 TAX_ID_MAX = 60
 COMPANIES_SHOWN = 50
 COMPANY_FIELDS = ("legal_name", "tax_id", "address", "country", "active", *MONEY_FIELDS)
+SWITCHES = ("single_session", "entry_approval")
 FLASHES = {
     "saved": "The settings were saved.",
     "policies": "The policies were saved. They count from the next click on, for everybody.",
@@ -68,7 +69,7 @@ async def settings_page(visit: Visit) -> HttpResponse:
 async def change_policies(visit: Visit) -> HttpResponse:
     only_post(visit.request)
     wanted = list(dict.fromkeys(visit.request.POST.getlist("second_factor_roles")))
-    fields = {"second_factor_roles": wanted, "single_session": visit.request.POST.get("single_session") == "on"}
+    fields = {"second_factor_roles": wanted, **{name: visit.request.POST.get(name) == "on" for name in SWITCHES}}
     try:
         await _change(visit, fields)
     except SecondFactorFirst as error:
@@ -89,12 +90,12 @@ async def _settings(
 ) -> HttpResponse:
     here = await store.get(visit.org_id) or visit.organization
     stands = {"name": here.name, **money_values(here.functional_currency, here.time_zone, here.fiscal_year_start)}
-    wanted = policies or {"second_factor_roles": here.second_factor_roles, "single_session": here.single_session}
+    wanted = policies or {"second_factor_roles": here.second_factor_roles, **{name: getattr(here, name) for name in SWITCHES}}
     roles = await _policy_roles(visit.org_id, wanted["second_factor_roles"])
     companies = await store.page_of_companies(visit.org_id, {}, _companies_asked(visit))
     around = {
         "organization": here,
-        "given": (stands if given is None else given) | {"version": str(here.version), "single_session": wanted["single_session"]},
+        "given": (stands if given is None else given) | {"version": str(here.version), **{name: wanted[name] for name in SWITCHES}},
         "policy_roles": roles,
         "required_names": ", ".join(role.name for role in roles if role.checked),
         "companies": companies.items,

@@ -1,6 +1,6 @@
 """Errors of the books."""
 
-from crypto_api.kit.errors import Conflict
+from crypto_api.kit.errors import Conflict, PermissionDenied
 
 
 class NotADraft(Conflict):
@@ -33,3 +33,24 @@ class ChangedMeanwhile(Conflict):
 
     def __init__(self) -> None:
         super().__init__("Somebody else changed it at the same moment: read it again.")
+
+
+class ReversalIsFixed(Conflict):
+    code = "reversal_is_fixed"
+
+    def __init__(self) -> None:
+        super().__init__("This draft takes another entry back: its lines are that entry's. Delete it, or post it as it is.")
+
+
+class ApprovalRequired(PermissionDenied):
+    code = "approval_required"
+
+    def __init__(self) -> None:
+        super().__init__("This organisation asks for another person's approval before an entry by hand is posted.")
+
+
+class OwnEntry(PermissionDenied):
+    code = "own_entry"
+
+    def __init__(self) -> None:
+        super().__init__("Nobody approves what they prepared: somebody who did not write or edit this entry has to.")

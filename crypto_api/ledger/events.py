@@ -33,3 +33,29 @@ class JournalEntryReversed(_EntryEvent):
 
     reversed_by: str
     reason: str
+
+
+class JournalEntryDrafted(_EntryEvent):
+    """A person wrote it; it does not count yet."""
+
+    kind: ClassVar[str] = "journal_entry.drafted"
+
+
+class JournalEntryEdited(_EntryEvent):
+    """A draft says something else now."""
+
+    kind: ClassVar[str] = "journal_entry.edited"
+
+
+class JournalEntryApproved(_EntryEvent):
+    """Somebody who did not prepare it lets it be posted."""
+
+    kind: ClassVar[str] = "journal_entry.approved"
+
+    approved_by: str
+
+
+class JournalEntryDiscarded(_EntryEvent):
+    """The draft is gone. It never counted."""
+
+    kind: ClassVar[str] = "journal_entry.discarded"

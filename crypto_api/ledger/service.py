@@ -11,7 +11,7 @@ from crypto_api.kit.errors import FieldError, InvalidInput, NotFound
 from crypto_api.kit.ids import new_id
 from crypto_api.ledger import rules, store
 from crypto_api.ledger.documents import Account, JournalEntry
-from crypto_api.ledger.errors import AccountExists, AccountInUse, ChangedMeanwhile, NotADraft, NotPosted
+from crypto_api.ledger.errors import AccountExists, AccountInUse, ChangedMeanwhile, NotPosted
 from crypto_api.ledger.events import JournalEntryPosted, JournalEntryReversed
 from crypto_api.ledger.types import DEFAULT_CHART, AccountCode, AccountType, EntryDraft, EntryStatus, Line, Source, SourceKind
 from mongodb_config.unit_of_work import Session
@@ -22,40 +22,61 @@ from mongodb_config.unit_of_work import Session
 async def post(session: Session, org_id: str, draft: EntryDraft, now: datetime, *, by: str | None = None) -> JournalEntry:
     """Posts exactly once per source: a second post of the same source gives the first entry and changes nothing. Two at the same moment
     meet at the unique index; the one that loses is run again by its unit of work, and finds the other's. `by` is the person who decided it."""
-    if (known := await store.entry_of_source(org_id, draft.source, session)) is not None:
-        return known
-    await _check(session, org_id, draft.lines)
-    entry = _entry(org_id, draft, EntryStatus.POSTED, now, by)
-    await store.insert_entry(session, entry)
-    await _count(session, entry, now)
-    return entry
+    return (await post_all(session, org_id, [draft], now, by=by))[0]
+
+
+async def post_all(session: Session, org_id: str, drafts: Sequence[EntryDraft], now: datetime, *, by: str | None = None) -> list[JournalEntry]:
+    """`post` for many at once, all or none: the entries in the order of the drafts, at the cost of few commands."""
+    entries = await store.entries_of_sources(org_id, [draft.source for draft in drafts], session)
+    fresh = list({draft.source: draft for draft in reversed(drafts) if draft.source not in entries}.values())[::-1]
+    if fresh:
+        await check_all(session, org_id, [draft.lines for draft in fresh])
+        rows = [new_entry(org_id, draft, EntryStatus.POSTED, now, by) for draft in fresh]
+        await store.insert_entries(session, rows)
+        await count_all(session, org_id, rows, now)
+        entries |= {draft.source: row for draft, row in zip(fresh, rows, strict=True)}
+    return [entries[draft.source] for draft in drafts]
 
 
 async def reverse(
     session: Session, org_id: str, entry_id: str, now: datetime, reason: str, *, on: date | None = None, by: str | None = None
 ) -> JournalEntry:
     """The mirror entry, dated `on` (as the entry itself when left out: it never should have stood there). Reversing twice gives the first
-    mirror."""
+    mirror. A draft of a reversal that waits for approval gives way."""
     entry = await store.entry(org_id, entry_id, session)
     if entry is None:
         raise NotFound
     if entry.status is EntryStatus.REVERSED and entry.reversed_by is not None:
-        mirror = await store.entry(org_id, entry.reversed_by, session)
-        assert mirror is not None, f"{entry_id} names a mirror that does not exist"
-        return mirror
-    if entry.status is not EntryStatus.POSTED or entry.reverses is not None:
-        raise NotPosted
-    mirror = _mirror(entry, now, reason, on or entry.date, by)
+        known = await store.entry(org_id, entry.reversed_by, session)
+        assert known is not None, f"{entry_id} names a mirror that does not exist"
+        return known
+    check_reversible(entry)
+    if (waiting := await store.entry_of_source(org_id, reversal_of(entry), session)) is not None:
+        await store.delete_draft(session, org_id, waiting.id, waiting.version)
+        await record_entry(session, "journal_entry.discarded", f"{entry.description} was reversed without its draft", now, waiting, None)
+    mirror = mirror_of(entry, now, reason, on or entry.date, by)
+    await store.insert_entries(session, [mirror])
+    return await take_back(session, entry, mirror, now, reason, by)
+
+
+async def take_back(session: Session, entry: JournalEntry, mirror: JournalEntry, now: datetime, reason: str, by: str | None) -> JournalEntry:
+    """Marks the entry as reversed by `mirror`, which stands in the database as posted and counts from here on. ChangedMeanwhile when somebody
+    was faster."""
     changes = {"status": EntryStatus.REVERSED, "reversed_by": mirror.id}
-    if not await store.update_entry(session, org_id, entry_id, EntryStatus.POSTED, entry.version, changes):
+    if not await store.update_entry(session, entry.org_id, entry.id, EntryStatus.POSTED, entry.version, changes):
         raise ChangedMeanwhile
-    await store.insert_entry(session, mirror)
-    await store.add_to_balances(session, org_id, mirror.lines, now)
-    await events.append(session, org_id, JournalEntryReversed(**_facts(entry), reversed_by=mirror.id, reason=reason), now)
+    await store.add_to_balances(session, entry.org_id, mirror.lines, now)
+    await events.append(session, entry.org_id, JournalEntryReversed(**facts(entry), reversed_by=mirror.id, reason=reason), now)
     if by is not None:  # what the chain takes back is told by the events and the entries themselves
         changed = entry.model_copy(update=changes)
-        await _record_entry(session, "journal_entry.reversed", f"{entry.description} was reversed: {reason}", now, entry, changed)
+        await record_entry(session, "journal_entry.reversed", f"{entry.description} was reversed: {reason}", now, entry, changed)
     return mirror
+
+
+def check_reversible(entry: JournalEntry) -> None:
+    """NotPosted for a draft, for what was reversed, and for what itself takes back another."""
+    if entry.status is not EntryStatus.POSTED or entry.reverses is not None:
+        raise NotPosted
 
 
 async def open_purpose(session: Session, org_id: str, kind: SourceKind, source_id: str, purpose: str) -> str:
@@ -79,57 +100,6 @@ async def reverse_transaction(session: Session, org_id: str, transaction_id: str
     """Takes back whatever stands in the books for a transaction."""
     standing = await store.posted_of_transaction(org_id, transaction_id, session)
     return [await reverse(session, org_id, entry.id, now, reason) for entry in standing]
-
-
-# ---- entries by hand -------------------------------------------------------------------------------------------------------------
-
-
-async def create_draft(session: Session, org_id: str, body: EntryDraft, user_id: str, now: datetime) -> JournalEntry:
-    """`body.source` is given anew: what a person writes is its own source."""
-    await _check(session, org_id, body.lines)
-    entry = _entry(org_id, body, EntryStatus.DRAFT, now, user_id)
-    entry.source_kind, entry.source_id, entry.source_purpose = SourceKind.MANUAL, entry.id, "manual"
-    await store.insert_entry(session, entry)
-    await _record_entry(session, "journal_entry.drafted", f"A draft was written: {entry.description}", now, None, entry)
-    return entry
-
-
-async def edit_draft(session: Session, org_id: str, entry_id: str, version: int, body: EntryDraft, now: datetime) -> JournalEntry:
-    before = await store.entry(org_id, entry_id, session)
-    await _check(session, org_id, body.lines)
-    debit, credit = rules.totals(body.lines)
-    changes = {
-        "date": store.day_as_stored(body.date),
-        "description": body.description,
-        "reference": body.reference,
-        "transaction_hash": body.transaction_hash,
-        "lines": store.as_stored(body.lines),
-        **store.totals_as_stored(debit, credit),
-    }
-    changed = await _change_draft(session, org_id, entry_id, version, changes)
-    await _record_entry(session, "journal_entry.edited", f"A draft was edited: {changed.description}", now, before, changed)
-    return changed
-
-
-async def post_draft(session: Session, org_id: str, entry_id: str, version: int, now: datetime) -> JournalEntry:
-    """From here on it counts and cannot be changed. Its accounts are checked again: one may have been deactivated meanwhile."""
-    before = await store.entry(org_id, entry_id, session)
-    entry = await _change_draft(session, org_id, entry_id, version, {"status": EntryStatus.POSTED, "posted_at": now})
-    await _check(session, org_id, entry.lines)
-    await _count(session, entry, now)
-    await _record_entry(session, "journal_entry.posted", f"A draft was posted: {entry.description}", now, before, entry)
-    return entry
-
-
-async def _change_draft(session: Session, org_id: str, entry_id: str, version: int, changes: dict[str, Any]) -> JournalEntry:
-    if not await store.update_entry(session, org_id, entry_id, EntryStatus.DRAFT, version, changes):
-        entry = await store.entry(org_id, entry_id, session)
-        if entry is None:
-            raise NotFound
-        raise NotADraft if entry.status is not EntryStatus.DRAFT else ChangedMeanwhile
-    changed = await store.entry(org_id, entry_id, session)
-    assert changed is not None
-    return changed
 
 
 # ---- accounts --------------------------------------------------------------------------------------------------------------------
@@ -231,12 +201,15 @@ def _check_parent(known: Mapping[str, Account], code: str, account_type: Account
 # ---- parts -----------------------------------------------------------------------------------------------------------------------
 
 
-async def _check(session: Session, org_id: str, lines: Sequence[Line]) -> None:
-    """InvalidInput unless the lines balance and name active accounts of the organisation."""
-    rules.check_lines(lines)
-    active = {account.code for account in await store.accounts(org_id, {line.account_code for line in lines}, session) if account.active}
+async def check_all(session: Session, org_id: str, entries: Sequence[Sequence[Line]]) -> None:
+    """InvalidInput unless the lines of each balance and name active accounts of the organisation."""
+    for lines in entries:
+        rules.check_lines(lines)
+    wanted = {line.account_code for lines in entries for line in lines}
+    active = {account.code for account in await store.accounts(org_id, wanted, session) if account.active}
     errors = [
         FieldError(f"line_items.{i}.account_code", "is not an active account of this organisation", "unknown_account")
+        for lines in entries
         for i, line in enumerate(lines)
         if line.account_code not in active
     ]
@@ -244,7 +217,7 @@ async def _check(session: Session, org_id: str, lines: Sequence[Line]) -> None:
         raise InvalidInput(*errors)
 
 
-def _entry(org_id: str, draft: EntryDraft, status: EntryStatus, now: datetime, user_id: str | None = None) -> JournalEntry:
+def new_entry(org_id: str, draft: EntryDraft, status: EntryStatus, now: datetime, user_id: str | None = None) -> JournalEntry:
     debit, credit = rules.totals(draft.lines)
     return JournalEntry(
         id=new_id("je"),
@@ -268,27 +241,33 @@ def _entry(org_id: str, draft: EntryDraft, status: EntryStatus, now: datetime, u
     )
 
 
-def _mirror(entry: JournalEntry, now: datetime, reason: str, on: date, by: str | None) -> JournalEntry:
+def reversal_of(entry: JournalEntry) -> Source:
+    """The source of the one entry that takes it back."""
+    return Source(kind=SourceKind.REVERSAL, id=entry.id, purpose="reversal")
+
+
+def mirror_of(entry: JournalEntry, now: datetime, reason: str, on: date, by: str | None, status: EntryStatus = EntryStatus.POSTED) -> JournalEntry:
     draft = EntryDraft(
         date=on,
         description=f"Reversal: {entry.description} ({reason})",
         reference=entry.reference,
-        source=Source(kind=SourceKind.REVERSAL, id=entry.id, purpose="reversal"),
+        source=reversal_of(entry),
         lines=rules.mirror(entry.lines),
         transaction_id=entry.transaction_id,
         transaction_hash=entry.transaction_hash,
     )
-    mirror = _entry(entry.org_id, draft, EntryStatus.POSTED, now, by)
+    mirror = new_entry(entry.org_id, draft, status, now, by)
     mirror.reverses = entry.id
     return mirror
 
 
-async def _count(session: Session, entry: JournalEntry, now: datetime) -> None:
-    await store.add_to_balances(session, entry.org_id, entry.lines, now)
-    await events.append(session, entry.org_id, JournalEntryPosted(**_facts(entry)), now)
+async def count_all(session: Session, org_id: str, entries: Sequence[JournalEntry], now: datetime) -> None:
+    """What a posting brings with it: the balances, and the fact."""
+    await store.add_to_balances(session, org_id, [line for entry in entries for line in entry.lines], now)
+    await events.append_all(session, [(org_id, JournalEntryPosted(**facts(entry))) for entry in entries], now)
 
 
-def _facts(entry: JournalEntry) -> dict[str, Any]:
+def facts(entry: JournalEntry) -> dict[str, Any]:
     return {
         "entry_id": entry.id,
         "date": entry.date,
@@ -304,7 +283,7 @@ def _facts(entry: JournalEntry) -> dict[str, Any]:
 # ---- what a person did, for the audit log ----------------------------------------------------------------------------------------
 
 _OF_ACCOUNT = ("code", "name", "account_type", "parent_code", "active")
-_OF_ENTRY = ("status", "date", "description", "reference", "transaction_hash", "total_debit", "reversed_by")
+_OF_ENTRY = ("status", "date", "description", "reference", "transaction_hash", "total_debit", "approved_by", "reversed_by")
 _OF_LINE = ("account_code", "debit", "credit", "asset", "quantity", "description")
 
 
@@ -316,9 +295,11 @@ async def _record_account(session: Session, action: str, now: datetime, before: 
     await audit.record(session, account.org_id, action, summary, now, subject=("ledger_account", account.id), before=was, after=became)
 
 
-async def _record_entry(session: Session, action: str, summary: str, now: datetime, before: JournalEntry | None, after: JournalEntry) -> None:
-    was, became = (_told_of(entry) if entry else None for entry in (before, after))
-    await audit.record(session, after.org_id, action, summary, now, subject=("journal_entry", after.id), before=was, after=became)
+async def record_entry(session: Session, action: str, summary: str, now: datetime, before: JournalEntry | None, after: JournalEntry | None) -> None:
+    entry = after or before
+    assert entry is not None
+    was, became = (_told_of(row) if row else None for row in (before, after))
+    await audit.record(session, entry.org_id, action, summary, now, subject=("journal_entry", entry.id), before=was, after=became)
 
 
 def _told_of(entry: JournalEntry) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pymongo import ASCENDING, UpdateOne
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.ledger.documents import Account, AccountBalance, JournalEntry
-from crypto_api.ledger.types import AccountCode, AccountTotal, ChartAccount, EntryStatus, Holding, Line, Place, Source
+from crypto_api.ledger.types import AccountCode, AccountTotal, ChartAccount, EntryStatus, Holding, Line, Place, Source, SourceKind
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.client import Database
@@ -96,6 +96,22 @@ async def entry_of_source(org_id: str, source: Source, session: Session) -> Jour
     return await JournalEntry.find_one(query, session=session)
 
 
+async def entries_of_sources(org_id: str, sources: Sequence[Source], session: Session) -> dict[Source, JournalEntry]:
+    """Those of the sources that have an entry already."""
+    if len(sources) == 1:
+        found = await entry_of_source(org_id, sources[0], session)
+        return {sources[0]: found} if found is not None else {}
+    known: dict[Source, JournalEntry] = {}
+    groups: dict[tuple[SourceKind, str], list[str]] = {}
+    for source in sources:
+        groups.setdefault((source.kind, source.purpose), []).append(source.id)
+    for (kind, purpose), ids in groups.items():
+        query = {"org_id": org_id, "source_kind": kind, "source_id": {"$in": ids}, "source_purpose": purpose}
+        async for row in JournalEntry.find(query, session=session):
+            known[Source(kind=row.source_kind, id=row.source_id, purpose=row.source_purpose)] = row
+    return known
+
+
 async def entries_of_source(org_id: str, kind: str, source_id: str, session: Session) -> list[JournalEntry]:
     """Every purpose, oldest first."""
     query = {"org_id": org_id, "source_kind": kind, "source_id": source_id}
@@ -132,8 +148,15 @@ async def page_of_lines(org_id: str, account_code: str, wallet_id: str | None, d
     return await _page(JournalEntry, org_id, where | ({"date": days} if days else {}), request)
 
 
-async def insert_entry(session: Session, row: JournalEntry) -> None:
-    await row.insert(session=session)
+async def insert_entries(session: Session, rows: Sequence[JournalEntry]) -> None:
+    await JournalEntry.insert_many(rows, session=session)
+
+
+async def delete_draft(session: Session, org_id: str, row_id: str, version: int) -> bool:
+    """Compare-and-set on status and `version`: what is posted is never deleted."""
+    query = {"_id": row_id, "org_id": org_id, "status": EntryStatus.DRAFT, "version": version}
+    done = await JournalEntry.get_pymongo_collection().delete_one(query, session=session)
+    return done.deleted_count == 1
 
 
 async def update_entry(session: Session, org_id: str, row_id: str, status: EntryStatus, version: int, changes: dict[str, Any]) -> bool:

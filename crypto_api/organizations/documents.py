@@ -16,6 +16,7 @@ class Organization(SharedDocument):
     fiscal_year_start: str = "01-01"  # MM-DD
     second_factor_roles: list[str] = []  # whoever has one of these acts only in a session with a second factor
     single_session: bool = False  # a new session in it ends the person's others in it
+    entry_approval: bool = False  # entries by hand are posted only after another person's approval
     suspended_at: datetime | None = None  # by the platform: nobody acts in it
     admins_changed: int = 0  # grows whenever its ADMINs may change, so that two such changes at once conflict: the last ADMIN stays
     teams_changed: int = 0  # grows whenever somebody gets another manager, so that two such changes at once conflict: no circle

@@ -23,6 +23,8 @@ class Permission(StrEnum):
     TRANSACTIONS_WRITE = "transactions.write"
     LEDGER_READ = "ledger.read"
     LEDGER_WRITE = "ledger.write"
+    LEDGER_APPROVE = "ledger.approve"
+    LEDGER_CLOSE = "ledger.close"
     PRICES_READ = "prices.read"
     PRICES_WRITE = "prices.write"
     BLOCKCHAIN_READ = "blockchain.read"
@@ -78,6 +80,7 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
     | {
         Permission.TRANSACTIONS_WRITE,
         Permission.LEDGER_WRITE,
+        Permission.LEDGER_CLOSE,
         Permission.PRICES_WRITE,
         Permission.WALLETS_WRITE,
         Permission.PAYMENTS_PREPARE,
@@ -85,7 +88,7 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
         Permission.CONTRACTS_WRITE,
         Permission.INBOX_WRITE,
     },
-    Role.APPROVER: _READS | {Permission.PAYMENTS_APPROVE, Permission.ADDRESS_BOOK_VERIFY},
+    Role.APPROVER: _READS | {Permission.PAYMENTS_APPROVE, Permission.ADDRESS_BOOK_VERIFY, Permission.LEDGER_APPROVE},
     Role.AUDITOR: _READS | {Permission.AUDIT_READ},
     Role.USER: frozenset({Permission.ORGANIZATION_READ}),
     Role.CLIENT: frozenset(),

@@ -75,3 +75,22 @@ async def confirm_policy(house: House, org_id: str, person: Person) -> Form:
 @form("payment-sent")
 async def tell_hash(house: House, org_id: str, person: Person) -> Form:
     return {"hash": "0x" + "ab" * 32}
+
+
+@form("journal-new")
+async def write_entry(house: House, org_id: str, person: Person) -> Form:
+    return [("date", "2026-11-20"), ("description", "Rent"), *_lines("1100", "10", ""), *_lines("3100", "", "10")]
+
+
+@form("journal-edit")
+async def edit_entry(house: House, org_id: str, person: Person) -> Form:
+    return await write_entry(house, org_id, person)
+
+
+@form("journal-reverse")
+async def reverse_entry(house: House, org_id: str, person: Person) -> Form:
+    return {"reason": "Booked twice"}
+
+
+def _lines(account: str, debit: str, credit: str) -> list[tuple[str, str]]:
+    return [("account", account), ("note", ""), ("debit", debit), ("credit", credit), ("asset", ""), ("quantity", "")]

@@ -19,6 +19,7 @@ from crypto_api.inbox import service as inbox
 from crypto_api.inbox.types import Finding, ItemKind
 from crypto_api.kit.ethereum import checksummed
 from crypto_api.kit.ids import new_id, new_token
+from crypto_api.ledger import drafts
 from crypto_api.ledger import service as ledger
 from crypto_api.ledger.documents import Account as LedgerAccount
 from crypto_api.ledger.types import AccountCode, AccountType, EntryDraft, Line, Source, SourceKind
@@ -134,7 +135,13 @@ def _entry_draft() -> EntryDraft:
 
 async def draft_entry(house: House, org_id: str, owner: Person) -> str:
     now = house.now
-    return (await house.runtime.uow.run(lambda session: ledger.create_draft(session, org_id, _entry_draft(), owner.user_id, now))).id
+    return (await house.runtime.uow.run(lambda session: drafts.create_draft(session, org_id, _entry_draft(), owner.user_id, now))).id
+
+
+async def others_draft(house: House, org_id: str, owner: Person) -> str:
+    """Of somebody else, for whoever asks to approve."""
+    now = house.now
+    return (await house.runtime.uow.run(lambda session: drafts.create_draft(session, org_id, _entry_draft(), "usr_preparer", now))).id
 
 
 async def posted_entry(house: House, org_id: str, owner: Person) -> str:
@@ -372,7 +379,7 @@ async def saved_view(house: House, org_id: str, owner: Person) -> str:
 KINDS: dict[str, Factory] = {
     factory.__name__: factory
     for factory in (
-        *(organization, wallet, transaction, account, draft_entry, posted_entry, task, user, audit_record, inbox_item),
+        *(organization, wallet, transaction, account, draft_entry, others_draft, posted_entry, task, user, audit_record, inbox_item),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
         saved_view,

@@ -142,6 +142,84 @@ async def test_the_same_key_writes_one_draft(ada: Person) -> None:
     assert (await ada.http.get("/api/journal-entries/?count=true")).json()["total"] == 1
 
 
+# ---- approval --------------------------------------------------------------------------------------------------------------------
+
+
+async def asks_for_approval(person: Person) -> None:
+    answer = await person.http.put(f"/api/organizations/{person.org_id}/", json={"entry_approval": True})
+    assert (answer.status_code, answer.json()["entry_approval"]) == (200, True)
+
+
+async def test_nobody_posts_by_hand_what_nobody_else_approved(ada: Person, join: Join) -> None:
+    await asks_for_approval(ada)
+    ben = await join("ben", org_id=ada.org_id, role=Role.ACCOUNTANT)
+    cleo = await join("cleo", org_id=ada.org_id, role=Role.APPROVER)
+    url = f"/api/journal-entries/{(await drafted(ben))['id']}/"
+    early = await ben.http.post(f"{url}post/")
+    assert (early.status_code, early.json()["code"]) == (403, "approval_required")
+    assert (await ben.http.post(f"{url}approve/")).json()["code"] == "permission_denied"
+    approved = await cleo.http.post(f"{url}approve/", headers={"If-Match": '"1"'})
+    assert (approved.status_code, approved.json()["approved_by"], approved.json()["status"]) == (200, cleo.user["id"], "draft")
+    assert (await cleo.http.post(f"{url}approve/")).json()["approved_by"] == cleo.user["id"]
+    assert [row["id"] for row in (await ben.http.get("/api/journal-entries/?approved=true")).json()["items"]] == [approved.json()["id"]]
+    edited = await ben.http.put(url, json=RENT | {"reference": "changed after the approval"})
+    assert (edited.json()["approved_by"], edited.json()["approved_at"]) == (None, None)
+    assert (await ben.http.post(f"{url}post/")).json()["code"] == "approval_required"
+    assert await totals(ada) == {}
+    await cleo.http.post(f"{url}approve/")
+    done = await ben.http.post(f"{url}post/")
+    assert (done.json()["status"], done.json()["approved_by"]) == ("posted", cleo.user["id"])
+    assert (await cleo.http.post(f"{url}approve/")).json()["code"] == "not_a_draft"
+    assert await totals(ada) == {"2100": ("0", "1200.5"), "5300": ("1200.5", "0")}
+
+
+async def test_whoever_wrote_or_edited_it_does_not_approve_it(ada: Person, join: Join) -> None:
+    await asks_for_approval(ada)
+    eve = await join("eve", org_id=ada.org_id, role=Role.ADMIN)
+    url = f"/api/journal-entries/{(await drafted(ada))['id']}/"
+    assert (await ada.http.post(f"{url}approve/")).json()["code"] == "own_entry"
+    await eve.http.put(url, json=RENT | {"description": "Rent, as eve has it"})
+    refused = await eve.http.post(f"{url}approve/")
+    assert (refused.status_code, refused.json()["code"]) == (403, "own_entry")
+    assert (await ada.http.post(f"{url}approve/")).json()["code"] == "own_entry"
+    assert (await ada.http.get(url)).json()["approved_by"] is None
+
+
+async def test_a_reversal_by_hand_waits_for_approval_too(ada: Person, join: Join) -> None:
+    entry = await posted(ada)
+    await asks_for_approval(ada)
+    eve = await join("eve", org_id=ada.org_id, role=Role.ADMIN)
+    mirror = (await ada.http.post(f"/api/journal-entries/{entry['id']}/reverse/", json={"reason": "Twice"})).json()
+    assert (mirror["status"], mirror["reverses"], mirror["line_items"][0]["credit_amount"]) == ("draft", entry["id"], "1200.5")
+    again = (await ada.http.post(f"/api/journal-entries/{entry['id']}/reverse/", json={"reason": "Twice"})).json()
+    assert again["id"] == mirror["id"]
+    url = f"/api/journal-entries/{mirror['id']}/"
+    assert (await ada.http.put(url, json=RENT)).json()["code"] == "reversal_is_fixed"
+    assert (await ada.http.post(f"{url}post/")).json()["code"] == "approval_required"
+    assert (await ada.http.get(f"/api/journal-entries/{entry['id']}/")).json()["status"] == "posted"
+    assert (await eve.http.post(f"{url}approve/")).status_code == 200
+    assert (await ada.http.post(f"{url}post/")).json()["status"] == "posted"
+    reversed_entry = (await ada.http.get(f"/api/journal-entries/{entry['id']}/")).json()
+    assert (reversed_entry["status"], reversed_entry["reversed_by"]) == ("reversed", mirror["id"])
+    assert await totals(ada) == {"2100": ("1200.5", "1200.5"), "5300": ("1200.5", "1200.5")}
+    assert (await ada.http.post(f"/api/journal-entries/{entry['id']}/reverse/", json={"reason": "Again"})).json()["code"] == "not_posted"
+    assert (await ada.http.get("/api/ledger/verify/")).json()["ok"] is True
+
+
+async def test_a_draft_can_be_deleted_and_a_posted_entry_never(ada: Person) -> None:
+    draft, entry = await drafted(ada), await posted(ada)
+    assert (await ada.http.delete(f"/api/journal-entries/{draft['id']}/", headers={"If-Match": '"7"'})).status_code == 412
+    assert (await ada.http.delete(f"/api/journal-entries/{draft['id']}/")).status_code == 204
+    assert (await ada.http.get(f"/api/journal-entries/{draft['id']}/")).status_code == 404
+    refused = await ada.http.delete(f"/api/journal-entries/{entry['id']}/")
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_a_draft")
+    record = (await ada.http.get(f"/api/audit-log/?action=journal_entry.discarded&subject_id={draft['id']}")).json()["items"][0]
+    assert record["before"]["lines"][0]["debit"] == "1200.50" and record["after"] is None
+
+
+# ---- accounts --------------------------------------------------------------------------------------------------------------------
+
+
 async def test_accounts_are_made_changed_and_taken_away(ada: Person) -> None:
     made = await ada.http.post("/api/accounts/", json={"code": "4500", "name": "Grants", "account_type": "income", "parent_code": "4000"})
     assert (made.status_code, made.headers["ETag"]) == (201, '"1"')

@@ -6,12 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pymongo.errors import PyMongoError, WriteError
+from bson.decimal128 import Decimal128
+from pymongo.errors import WriteError
 
 from crypto_api.events.documents import Event
 from crypto_api.kit.errors import InvalidInput, NotFound
 from crypto_api.kit.ids import new_id
-from crypto_api.ledger import rules, service, store
+from crypto_api.ledger import drafts, rules, service, store
 from crypto_api.ledger.documents import AccountBalance, JournalEntry
 from crypto_api.ledger.errors import AccountExists, AccountInUse, ChangedMeanwhile, NotADraft, NotPosted
 from crypto_api.ledger.types import AccountType, Acquisition, Disposal, EntryDraft, EntryStatus, Holding, Line, Place, Source, SourceKind
@@ -116,6 +117,56 @@ async def test_another_organisation_sees_and_touches_nothing(runtime: Runtime, o
     assert (await store.holdings(other)).keys() == {("w1", "ETH")}
 
 
+def line(account: str, debit: str = "0", credit: str = "0") -> dict[str, Any]:
+    return {"account_code": account, "debit": Decimal128(debit), "credit": Decimal128(credit)}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"total_debit": Decimal128("4"), "total_credit": Decimal128("4")},  # both totals agree, and with no line
+        {"total_credit": Decimal128("4")},
+        {"lines": [line("1100", "5"), line("4100", "0", "4.99999999")]},
+        {"lines": [line("1100", "-5"), line("4100", "10", "0"), line("5100", "0", "5")]},
+        {"lines": [line("1100", "5", "5"), line("4100", "0", "0")]},
+        {"lines": [line("1100", "5")]},
+        {"lines": "none"},
+        {"lines": [line("1100", "5") | {"debit": 5}, line("4100", "0", "5")]},
+        {"status": "balanced"},
+    ],
+)
+async def test_the_database_refuses_what_is_no_entry(runtime: Runtime, org: str, wrong: dict[str, Any]) -> None:
+    row = await JournalEntry.get_pymongo_collection().find_one({"_id": (await post(runtime, org, receipt("tx1", value="5"))).id})
+    assert row is not None
+    with pytest.raises(WriteError):
+        await JournalEntry.get_pymongo_collection().insert_one(row | {"_id": "je_wrong", "source_id": "wrong"} | wrong)
+    with pytest.raises(WriteError):
+        await JournalEntry.get_pymongo_collection().update_one({"_id": row["_id"]}, {"$set": wrong})
+    await JournalEntry.get_pymongo_collection().insert_one(row | {"_id": "je_right", "source_id": "right"})
+
+
+async def test_many_are_posted_at_once_or_none(runtime: Runtime, org: str) -> None:
+    first = await post(runtime, org, receipt("tx1"))
+    bodies = [receipt("tx1"), receipt("tx2"), receipt("tx3"), receipt("tx2")]
+    entries = await runtime.uow.run(lambda session: service.post_all(session, org, bodies, NOW))
+    assert [entry.source_id for entry in entries] == ["tx1", "tx2", "tx3", "tx2"]
+    assert entries[0].id == first.id and entries[1].id == entries[3].id
+    assert (await kept(org))["1100", "w1", "ETH"] == (D("9000.00000003"), D(0), D("3.000000000000000003"))
+    assert await Event.find({"org_id": org}).count() == 3
+    unknown = draft("tx9", Line(account_code="1100", debit=D(1)), Line(account_code="nowhere", credit=D(1)))
+    with pytest.raises(InvalidInput):
+        await runtime.uow.run(lambda session: service.post_all(session, org, [receipt("tx8"), unknown], NOW))
+    assert await JournalEntry.find({"org_id": org}).count() == 3
+
+
+async def test_a_reorganisation_does_not_wait_for_the_draft_of_a_reversal(runtime: Runtime, org: str) -> None:
+    entry = await post(runtime, org, receipt("tx1"))
+    waiting = await runtime.uow.run(lambda session: drafts.draft_reversal(session, org, entry.id, "u1", NOW, "wrong", NOW.date()))
+    mirror = await runtime.uow.run(lambda session: service.reverse(session, org, entry.id, NOW, "block orphaned"))
+    assert mirror.id != waiting.id and await store.entry(org, waiting.id) is None
+    assert await store.holdings(org) == {("w1", "ETH"): (D(0), D(0))}
+
+
 @pytest.mark.parametrize(
     "lines",
     [
@@ -139,29 +190,6 @@ async def test_a_failure_after_the_posting_takes_all_of_it_back(runtime: Runtime
     with pytest.raises(RuntimeError):
         await runtime.uow.run(work)
     assert await JournalEntry.find({"org_id": org}).count() == await AccountBalance.find({"org_id": org}).count() == 0
-
-
-def _broken(**changes: Any) -> dict[str, Any]:
-    from bson.decimal128 import Decimal128
-
-    lines = [{"account_code": "1100", "debit": Decimal128("1"), "credit": Decimal128("0")}, {"account_code": "4100", "debit": Decimal128("0")}]
-    return {"_id": new_id("je"), "org_id": "o", "lines": lines, "total_debit": Decimal128("1.00"), "total_credit": Decimal128("1"), **changes}
-
-
-async def test_the_database_itself_refuses_an_unbalanced_entry(runtime: Runtime, org: str) -> None:
-    from bson.decimal128 import Decimal128
-
-    rows = JournalEntry.get_pymongo_collection()
-    good = _broken()
-    await rows.insert_one(good)
-    for broken in (_broken(total_credit=Decimal128("1.00000001")), _broken(lines=good["lines"][:1]), _broken(lines=None)):
-        with pytest.raises(WriteError) as refused:
-            await rows.insert_one({**broken, "source_id": broken["_id"]})
-        assert refused.value.code == 121
-    with pytest.raises(PyMongoError):
-        await rows.update_one({"_id": good["_id"]}, {"$set": {"total_debit": Decimal128("2")}})
-    stored = await rows.find_one({"_id": good["_id"]})
-    assert stored is not None and stored["total_debit"] == Decimal128("1.00")
 
 
 # ---- reversal --------------------------------------------------------------------------------------------------------------------
@@ -223,43 +251,43 @@ BODY = draft("ignored", Line(account_code="1000", debit=D("10.5")), Line(account
 
 
 async def test_a_draft_counts_only_when_it_is_posted(runtime: Runtime, org: str) -> None:
-    entry = await runtime.uow.run(lambda session: service.create_draft(session, org, BODY, "u1", NOW))
+    entry = await runtime.uow.run(lambda session: drafts.create_draft(session, org, BODY, "u1", NOW))
     assert (entry.status, entry.source_kind, entry.source_id) == (EntryStatus.DRAFT, SourceKind.MANUAL, entry.id)
     assert await kept(org) == {}
     changed = BODY.model_copy(update={"lines": [Line(account_code="1000", debit=D(7)), Line(account_code="4900", credit=D(7))]})
-    edited = await runtime.uow.run(lambda session: service.edit_draft(session, org, entry.id, entry.version, changed, NOW))
+    edited = await runtime.uow.run(lambda session: drafts.edit_draft(session, org, entry.id, entry.version, changed, "u1", NOW))
     assert (edited.total_debit, edited.version) == (D(7), 2)
-    posted = await runtime.uow.run(lambda session: service.post_draft(session, org, entry.id, edited.version, NOW))
+    posted = await runtime.uow.run(lambda session: drafts.post_draft(session, org, entry.id, edited.version, NOW))
     assert (posted.status, posted.posted_at) == (EntryStatus.POSTED, NOW)
     assert (await kept(org))["1000", None, None] == (D(7), D(0), D(0))
 
 
 async def test_a_posted_entry_is_neither_edited_nor_posted_again(runtime: Runtime, org: str) -> None:
-    entry = await runtime.uow.run(lambda session: service.create_draft(session, org, BODY, "u1", NOW))
-    posted = await runtime.uow.run(lambda session: service.post_draft(session, org, entry.id, entry.version, NOW))
+    entry = await runtime.uow.run(lambda session: drafts.create_draft(session, org, BODY, "u1", NOW))
+    posted = await runtime.uow.run(lambda session: drafts.post_draft(session, org, entry.id, entry.version, NOW))
     with pytest.raises(NotADraft):
-        await runtime.uow.run(lambda session: service.edit_draft(session, org, entry.id, posted.version, BODY, NOW))
+        await runtime.uow.run(lambda session: drafts.edit_draft(session, org, entry.id, posted.version, BODY, "u1", NOW))
     with pytest.raises(NotADraft):
-        await runtime.uow.run(lambda session: service.post_draft(session, org, entry.id, posted.version, NOW))
+        await runtime.uow.run(lambda session: drafts.post_draft(session, org, entry.id, posted.version, NOW))
     assert (await kept(org))["1000", None, None] == (D("10.5"), D(0), D(0))
 
 
 async def test_a_draft_that_is_not_there_is_not_posted(runtime: Runtime, org: str) -> None:
     with pytest.raises(NotFound):
-        await runtime.uow.run(lambda session: service.post_draft(session, org, "je_none", 1, NOW))
+        await runtime.uow.run(lambda session: drafts.post_draft(session, org, "je_none", 1, NOW))
 
 
 async def test_a_draft_that_somebody_else_changed_is_not_overwritten(runtime: Runtime, org: str) -> None:
-    entry = await runtime.uow.run(lambda session: service.create_draft(session, org, BODY, "u1", NOW))
-    await runtime.uow.run(lambda session: service.edit_draft(session, org, entry.id, entry.version, BODY, NOW))
+    entry = await runtime.uow.run(lambda session: drafts.create_draft(session, org, BODY, "u1", NOW))
+    await runtime.uow.run(lambda session: drafts.edit_draft(session, org, entry.id, entry.version, BODY, "u1", NOW))
     with pytest.raises(ChangedMeanwhile):
-        await runtime.uow.run(lambda session: service.edit_draft(session, org, entry.id, entry.version, BODY, NOW))
+        await runtime.uow.run(lambda session: drafts.edit_draft(session, org, entry.id, entry.version, BODY, "u1", NOW))
 
 
 async def test_posting_a_draft_at_once_counts_once(runtime: Runtime, org: str) -> None:
-    entry = await runtime.uow.run(lambda session: service.create_draft(session, org, BODY, "u1", NOW))
+    entry = await runtime.uow.run(lambda session: drafts.create_draft(session, org, BODY, "u1", NOW))
     results = await asyncio.gather(
-        *(runtime.uow.run(lambda session: service.post_draft(session, org, entry.id, entry.version, NOW)) for _ in range(8)), return_exceptions=True
+        *(runtime.uow.run(lambda session: drafts.post_draft(session, org, entry.id, entry.version, NOW)) for _ in range(8)), return_exceptions=True
     )
     assert sum(isinstance(result, JournalEntry) for result in results) == 1
     assert all(isinstance(result, JournalEntry | NotADraft) for result in results)

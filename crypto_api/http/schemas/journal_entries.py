@@ -5,7 +5,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints,
 
 from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.accounts import AccountCode
-from crypto_api.http.schemas.base import Date, Prose, ReadSchema, RequestSchema, Time, Word
+from crypto_api.http.schemas.base import Date, Prose, QueryFlag, ReadSchema, RequestSchema, Time, Word
 from crypto_api.http.schemas.base import Line as TextLine
 from crypto_api.kit.amounts import Money, SignedMoney, parse, text
 from crypto_api.ledger.documents import JournalEntry
@@ -78,6 +78,8 @@ class JournalEntryQuery(PageQuery):
     account_code: Word | None = None
     wallet_id: Word | None = None
     status: EntryStatus | None = None
+    source: SourceKind | None = Field(default=None, description="What it comes from.")
+    approved: QueryFlag | None = None
     date_from: Date | None = None
     date_to: Date | None = None
     q: Word | None = Field(default=None, description="Part of the description or of the reference.")
@@ -122,6 +124,8 @@ class JournalEntryRead(ReadSchema):
     reversed_by: str | None
     posted_at: Time | None
     created_by: str | None = Field(description="None: posted by the system.")
+    approved_by: str | None = Field(description="Somebody who neither wrote nor edited it.")
+    approved_at: Time | None
     created_at: Time
 
     @classmethod
@@ -143,5 +147,7 @@ class JournalEntryRead(ReadSchema):
             reversed_by=row.reversed_by,
             posted_at=row.posted_at,
             created_by=row.created_by,
+            approved_by=row.approved_by,
+            approved_at=row.approved_at,
             created_at=row.created_at,
         )

@@ -49,6 +49,7 @@ class OrganizationUpdate(RequestSchema):
         default=None, examples=[["ADMIN"]], description="Whoever has one of these roles acts only in a session with a second factor."
     )
     single_session: bool | None = Field(default=None, description="A new session of a person here ends their others here.")
+    entry_approval: bool | None = Field(default=None, description="Journal entries by hand are posted only after another person's approval.")
 
 
 class OrganizationRead(ReadSchema):
@@ -59,6 +60,7 @@ class OrganizationRead(ReadSchema):
     fiscal_year_start: str = Field(examples=["01-01"], description="MM-DD")
     second_factor_roles: list[str] = Field(examples=[["ADMIN"]])
     single_session: bool
+    entry_approval: bool
     suspended: bool = Field(description="Whether it, or my place in it, is suspended: then nothing can be done there.")
     role: str = Field(description="Mine in it.")
     current: bool = Field(description="Whether this session acts in it.")
@@ -74,6 +76,7 @@ class OrganizationRead(ReadSchema):
             fiscal_year_start=row.fiscal_year_start,
             second_factor_roles=row.second_factor_roles,
             single_session=row.single_session,
+            entry_approval=row.entry_approval,
             suspended=row.suspended_at is not None or membership.suspended_at is not None,
             role=membership.role,
             current=row.id == current_id,

@@ -1,0 +1,90 @@
+// A journal entry by keyboard: the difference runs along, Enter goes on, `=` balances. Amounts are whole numbers of 10^-8, never floats.
+(() => {
+  "use strict";
+  const form = document.querySelector("[data-entry-form]");
+  if (!form) return;
+  const body = form.querySelector("[data-lines]");
+  const PLACES = 8;
+
+  const parsed = (typed) => { // null: not an amount
+    const text = typed.replaceAll(",", "").replaceAll(" ", "");
+    if (text === "") return 0n;
+    const found = /^(\d{1,60})(?:\.(\d{1,8}))?$/.exec(text);
+    return found && BigInt(found[1] + (found[2] ?? "").padEnd(PLACES, "0"));
+  };
+  const written = (value, grouped) => {
+    const digits = value.toString().padStart(PLACES + 1, "0");
+    const whole = digits.slice(0, -PLACES);
+    const rest = digits.slice(-PLACES).replace(/0+$/, "").padEnd(2, "0");
+    return `${grouped ? whole.replace(/\B(?=(\d{3})+(?!\d))/g, ",") : whole}.${rest}`;
+  };
+  const sum = (side) => {
+    let total = 0n;
+    for (const field of body.querySelectorAll(`[name="${side}"]`)) {
+      const value = parsed(field.value);
+      if (value === null) return null;
+      total += value;
+    }
+    return total;
+  };
+
+  const show = () => {
+    const [debit, credit] = [sum("debit"), sum("credit")];
+    const says = form.querySelector("[data-difference]");
+    for (const [side, total] of [["debit", debit], ["credit", credit]]) {
+      form.querySelector(`[data-total="${side}"]`).textContent = total === null ? "?" : written(total, true);
+    }
+    const known = debit !== null && credit !== null;
+    const balanced = known && debit === credit;
+    says.dataset.state = balanced ? (debit === 0n ? "none" : "balanced") : "open";
+    if (!known) says.textContent = "An amount cannot be read";
+    else if (balanced) says.textContent = debit === 0n ? "" : "Balanced";
+    else says.textContent = debit > credit ? `${written(debit - credit, true)} more debit` : `${written(credit - debit, true)} more credit`;
+  };
+
+  const fields = () => [...body.querySelectorAll("input")];
+  const addLine = () => {
+    const rows = body.querySelectorAll("tr:not(.line-says)");
+    const row = rows[rows.length - 1].cloneNode(true);
+    row.classList.remove("is-wrong");
+    for (const field of row.querySelectorAll("input")) {
+      field.value = "";
+      field.classList.remove("is-invalid");
+      field.removeAttribute("aria-invalid");
+      field.removeAttribute("aria-describedby");
+      field.setAttribute("aria-label", field.getAttribute("aria-label").replace(/\d+$/, String(rows.length + 1)));
+    }
+    body.append(row);
+    return row.querySelector("input");
+  };
+
+  const balance = (field) => { // what is missing on this side, given the other lines
+    field.value = "";
+    const [debit, credit] = [sum("debit"), sum("credit")];
+    if (debit === null || credit === null) return;
+    const missing = field.name === "debit" ? credit - debit : debit - credit;
+    if (missing > 0n) field.value = written(missing, false);
+    show();
+  };
+
+  body.addEventListener("input", show);
+  body.addEventListener("keydown", (event) => {
+    const field = event.target;
+    if (event.key === "=" && (field.name === "debit" || field.name === "credit")) {
+      event.preventDefault();
+      balance(field);
+    }
+  });
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches("input")) return;
+    event.preventDefault();
+    if (event.ctrlKey || event.metaKey) { form.requestSubmit(form.querySelector('[name="then"][value="draft"]')); return; }
+    const all = [...form.querySelectorAll("input:not([type=hidden])")];
+    const next = all[all.indexOf(event.target) + 1] ?? addLine();
+    next.focus();
+    next.select?.();
+  });
+  form.querySelector("[data-add-line]").addEventListener("click", (event) => { event.preventDefault(); addLine().focus(); });
+  for (const field of fields()) if (field.name === "account") field.addEventListener("change", show);
+  show();
+})();

@@ -1,0 +1,107 @@
+"""The books on pages: an entry by hand from the form to the journal, with what is refused on the way."""
+
+import httpx
+import pytest
+
+from crypto_api.ledger.documents import JournalEntry
+from crypto_api.organizations.documents import Organization
+from crypto_api.organizations.types import Role
+from tests.dashboard.conftest import Site, log_in, token
+from tests.factories.treasury import Treasury
+
+Field = tuple[str, str]
+
+
+def lines(*rows: tuple[str, str, str]) -> list[Field]:
+    """(account, debit, credit)"""
+    return [field for account, debit, credit in rows for field in (("account", account), ("note", ""), ("debit", debit), ("credit", credit))]
+
+
+async def send(client: httpx.AsyncClient, path: str, form: str, fields: list[Field]) -> httpx.Response:
+    sent: dict[str, list[str]] = {"csrfmiddlewaretoken": [await token(client, form)]}
+    for name, value in fields:
+        sent.setdefault(name, []).append(value)
+    return await client.post(path, data=sent)
+
+
+RENT = [("date", "2026-11-20"), ("description", "Rent <b>November</b>"), ("reference", "INV-7")]
+BALANCED = lines(("5300 Suppliers and services", "1,200.50", ""), ("2100", "", "1200.50"), ("", "", ""))
+
+
+@pytest.fixture
+async def ada(visitor: httpx.AsyncClient) -> httpx.AsyncClient:
+    assert (await log_in(visitor)).status_code == 302
+    return visitor
+
+
+async def test_an_entry_is_written_edited_posted_and_reversed_on_pages(ada: httpx.AsyncClient, treasury: Treasury) -> None:
+    done = await send(ada, "/journal/new/", "/journal/new/", [*RENT, *BALANCED, ("then", "draft")])
+    assert done.status_code == 302, done.text
+    url = done.headers["location"].split("?")[0]
+    shown = (await ada.get(done.headers["location"])).text
+    assert "The draft was saved" in shown and "Rent &lt;b&gt;November" in shown and "1,200.50" in shown
+    edited = await send(ada, f"{url}edit/", f"{url}edit/", [*RENT, *lines(("5300", "1300", ""), ("2100", "", "1300")), ("version", "1")])
+    assert edited.status_code == 302
+    stale = await send(ada, f"{url}edit/", f"{url}edit/", [*RENT, *BALANCED, ("version", "1")])
+    assert stale.status_code == 412 and 'value="1300"' in stale.text and "changed this draft meanwhile" in stale.text
+    assert (await send(ada, f"{url}post/", url, [("version", "1")])).status_code == 409
+    assert (await send(ada, f"{url}post/", url, [("version", "2")])).headers["location"] == f"{url}?done=posted"
+    assert (await ada.get(f"{url}edit/")).headers["location"] == url
+    assert (await send(ada, f"{url}reverse/", url, [("reason", "")])).status_code == 422
+    assert (await send(ada, f"{url}reverse/", url, [("reason", "Twice"), ("date", "2026-11-21")])).status_code == 302
+    entries = await JournalEntry.find({"org_id": treasury.org_id, "description": {"$regex": "Rent"}}).sort("+_id").to_list()
+    assert [(row.status, str(row.total_debit)) for row in entries] == [("reversed", "1300"), ("posted", "1300")]
+    journal = (await ada.get("/journal/?q=rent&status=reversed&account=2100&source=manual&date_from=2026-11-20&date_to=2026-11-20")).text
+    assert entries[0].id in journal and entries[1].id not in journal
+    assert "Nothing matches these filters" in (await ada.get("/journal/?q=nothing+like+this")).text
+    assert "could not be read" in (await ada.get("/journal/?date_from=yesterday")).text
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ([*RENT, *lines(("5300", "1", ""), ("2100", "", "2"))], "must be equal"),
+        ([*RENT, *lines(("5300", "1", ""))], "at least two lines"),
+        ([*RENT, *lines(("5300", "1e3", ""), ("2100", "", "1"))], "Debit must be an amount such as 1234.50."),
+        ([*RENT, *lines(("5300", "0.000000001", ""), ("2100", "", "1"))], "Debit must have at most 8 decimals."),
+        ([*RENT, *lines(("9999", "1", ""), ("2100", "", "1"))], "Account is not an active account of this organisation."),
+        ([*RENT, *lines(("", "1", ""), ("2100", "", "1"))], "Account is needed."),
+        ([("date", "tomorrow"), *RENT[1:], *BALANCED], "The date is not a date such as 2026-11-21."),
+        ([RENT[0], ("description", ""), *BALANCED], "The description is needed."),
+        ([*RENT, *lines(("5300", "1", "1"), ("2100", "", "0"))], "not both"),
+    ],
+)
+async def test_what_is_no_entry_is_told_where_it_stands(ada: httpx.AsyncClient, treasury: Treasury, fields: list[Field], says: str) -> None:
+    answer = await send(ada, "/journal/new/", "/journal/new/", [*fields, ("then", "post")])
+    assert answer.status_code == 422 and says in answer.text
+    assert await JournalEntry.find({"org_id": treasury.org_id}).count() == 0
+
+
+async def test_more_lines_come_without_a_script(ada: httpx.AsyncClient, treasury: Treasury) -> None:
+    answer = await send(ada, "/journal/new/", "/journal/new/", [*RENT, *lines(*[("5300", "1", "")] * 6), ("then", "rows")])
+    assert answer.status_code == 200 and answer.text.count('name="account"') == 8
+
+
+async def test_whoever_wrote_it_is_not_offered_to_approve_it(site: Site, ada: httpx.AsyncClient, treasury: Treasury) -> None:
+    await Organization.find_one({"_id": treasury.org_id}).set({"entry_approval": True})
+    await treasury.member("Cleo", "Marsh", Role.APPROVER)
+    done = await send(ada, "/journal/new/", "/journal/new/", [*RENT, *BALANCED, ("then", "draft")])
+    url = done.headers["location"].split("?")[0]
+    own = (await ada.get(url)).text
+    assert "has to approve it" in own and f"{url}approve/" not in own and f"{url}post/" not in own
+    assert (await send(ada, f"{url}post/", "/journal/new/", [])).status_code == 403
+    assert "Save and post" not in (await ada.get("/journal/new/")).text
+    assert "To approve" in (await ada.get("/journal/")).text
+    async with httpx.AsyncClient(base_url=site.url, timeout=20, headers={"Origin": site.url}) as cleo:
+        await log_in(cleo, "cleo.marsh")
+        assert f"{url}approve/" in (await cleo.get(url)).text
+        assert (await send(cleo, f"{url}approve/", url, [("version", "1")])).headers["location"] == f"{url}?done=approved"
+    assert "approved by Cleo Marsh" in (await ada.get(url)).text
+    assert (await send(ada, f"{url}post/", url, [])).headers["location"] == f"{url}?done=posted"
+
+
+async def test_a_draft_is_deleted_on_its_page(ada: httpx.AsyncClient, treasury: Treasury) -> None:
+    done = await send(ada, "/journal/new/", "/journal/new/", [*RENT, *BALANCED, ("then", "draft")])
+    url = done.headers["location"].split("?")[0]
+    assert (await send(ada, f"{url}delete/", url, [])).headers["location"] == "/journal/?done=deleted"
+    assert (await ada.get(url)).status_code == 404
