@@ -40,7 +40,7 @@ async def test_a_compilation_that_does_not_end_is_stopped(tmp_path: Path) -> Non
     with pytest.raises(CompilationFailed) as caught:
         await hasty.compile(COMPILER, sources(GREEDY), "A")
     assert caught.value.code == "compiler_stopped"
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
 
 
 async def test_memory_is_bounded(compiler: SolidityCompiler, monkeypatch: pytest.MonkeyPatch) -> None:

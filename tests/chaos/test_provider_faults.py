@@ -1,12 +1,16 @@
 """Each fault of a provider, alone and beside one that is sound: what is stored in the end is what the chain holds, no more and no less."""
 
+import asyncio
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
 import pytest
 
+from crypto_api.adapters import providers
+from crypto_api.adapters.json_rpc import JsonRpcChain
 from crypto_api.config import Config
 from crypto_api.documents import DOCUMENTS
 from crypto_api.kit.networks import Endpoint, ProviderState
@@ -17,9 +21,16 @@ from mongodb_config.migrations import deploy
 from tests.chaos.provider_faults import LINE, PROVED_ONLY, SEEN_AT_ONCE, Outcome, Scene, label, network_row, open_scene, swarm
 from tests.conftest import TEST_MASTER_KEY, TEST_SECRET_KEY
 from tests.factories import fault_proxy as faults
+from tests.factories.clock import StoppedTime
 from tests.factories.fault_proxy import FaultProxy
 
-QUICK_S = 0.3
+SILENT = (faults.Stall, faults.Trickle)
+SILENCE_S = 1.0
+
+
+def timeout_s(fault: faults.Fault) -> float:
+    """Short only for what never answers: with one, a busy machine makes a provider silent whose lies are to be found out."""
+    return SILENCE_S if isinstance(fault, SILENT) else 30.0
 
 
 @pytest.fixture(scope="module")
@@ -50,22 +61,34 @@ async def _is_right(scene: Scene) -> None:
     assert stored == truth
 
 
+async def _compared(chain: JsonRpcChain) -> None:
+    """Until the head of the sound provider, which is asked second, is known beside that of the other: only then is it seen that one is behind."""
+    async with asyncio.timeout(60):
+        while chain.providers()[1].head is None:
+            await chain.block_number()
+            await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize("fault", [*SEEN_AT_ONCE, *LINE], ids=label)
-async def test_a_sound_provider_takes_over_from_a_bad_one(scene: Scene, fault: faults.Fault) -> None:
+async def test_a_sound_provider_takes_over_from_a_bad_one(scene: Scene, fault: faults.Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause of the bad one runs out meanwhile: it stays as what it did has left it."""
+    monkeypatch.setattr(providers, "time", StoppedTime())
     await scene.forget()
     async with FaultProxy(scene.node, 7).add(fault) as proxy:
-        endpoints = [Endpoint(url=proxy.url, timeout_s=QUICK_S), Endpoint(url=scene.node)]
+        endpoints = [Endpoint(url=proxy.url, timeout_s=timeout_s(fault)), Endpoint(url=scene.node, timeout_s=30)]
         async with scene.reader(endpoints) as chain:
             await scene.happen()
+            await _compared(chain)
             outcome = await scene.follow(chain)
             bad, good = chain.providers()
         await _is_right(scene)
         assert proxy.fired[fault.name], "the fault never happened"
-        assert outcome.requests <= 12, outcome.waited
+        assert outcome.requests <= 4, outcome.waited
+        assert (good.error, good.error_rate) == (None, 0)
         if not isinstance(fault, faults.Delay | faults.BatchLimit):  # these are only slow
             assert bad.error is not None
-            assert good.state is ProviderState.IN_USE or bad.state is not ProviderState.IN_USE
-            assert bad.error_rate > good.error_rate
+            assert bad.error_rate > 0
+            assert (bad.state in (ProviderState.SET_ASIDE, ProviderState.UNREACHABLE), good.state) == (True, ProviderState.IN_USE)
 
 
 @pytest.mark.parametrize(
@@ -83,18 +106,19 @@ async def test_a_sound_provider_takes_over_from_a_bad_one(scene: Scene, fault: f
 async def test_a_bad_provider_alone_is_waited_for_and_nothing_is_stored_meanwhile(scene: Scene, fault: faults.Fault) -> None:
     await scene.forget()
     async with FaultProxy(scene.node, 7).add(fault) as proxy:
+        stood: set[int] = set()
 
         def heals(outcome: Outcome) -> None:
-            if len(outcome.waited) >= 3:
+            if len(outcome.waited) == 3:
+                stood.update(outcome.heights)
                 proxy.heal()
 
-        async with scene.reader([Endpoint(url=proxy.url, timeout_s=QUICK_S)]) as chain:
+        async with scene.reader([Endpoint(url=proxy.url, timeout_s=timeout_s(fault))]) as chain:
             await scene.happen()
             outcome = await scene.follow(chain, stands=heals)
             assert proxy.fired[fault.name]
-            assert len(outcome.waited) >= 3
             assert all(outcome.waited)
-            assert len(outcome.heights) == 1, "it went on by an answer that was bad"
+            assert len(stood) == 1, "it went on by an answer that was bad"
     await _is_right(scene)
 
 
@@ -110,6 +134,6 @@ async def test_what_cannot_be_seen_in_one_answer_is_found_by_the_roots_in_the_he
     await _is_right(scene)
 
 
-@pytest.mark.parametrize("seed", range(3))
-async def test_a_swarm_of_faults(scene: Scene, seed: int) -> None:
-    assert (await swarm(scene, seed)).total() > 0
+async def test_swarms_of_faults(scene: Scene) -> None:
+    fired = [await swarm(scene, seed) for seed in range(3)]
+    assert sum(fired, start=Counter()).total() > 0
