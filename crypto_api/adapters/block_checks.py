@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import rlp
 from eth_utils.crypto import keccak
-from trie.hexary import HexaryTrie
 
+from crypto_api.adapters.ordered_trie import ordered_root
 from crypto_api.adapters.transaction_proofs import FullTx, hex_bytes
 from crypto_api.adapters.wire import Block, Log, decoder, quantity
 from crypto_api.kit.ethereum import InconsistentAnswer, WireBlock, WireLog
@@ -144,10 +144,7 @@ def check_receipts(header: FullHeader, receipts: Sequence[FullReceipt]) -> None:
     """InconsistentAnswer unless these are all receipts of the block, unchanged: their root is the header's (EIP-2718)."""
     if any(row.block_hash != header.hash for row in receipts):
         raise InconsistentAnswer(f"receipts of another block than {header.hash}")
-    trie = HexaryTrie({}, prune=True)
-    for index, row in enumerate(receipts):
-        trie[rlp.encode(index)] = _encoded(row)
-    if trie.root_hash != hex_bytes(header.receipts_root):
+    if ordered_root([_encoded(row) for row in receipts]) != hex_bytes(header.receipts_root):
         raise InconsistentAnswer(f"the receipts of block {header.hash} are not those that its header names")
 
 

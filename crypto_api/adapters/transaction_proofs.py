@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import rlp
 from eth_utils.crypto import keccak
-from trie.hexary import HexaryTrie
 
+from crypto_api.adapters.ordered_trie import ordered_root
 from crypto_api.adapters.wire import quantity
 from crypto_api.kit.ethereum import InconsistentAnswer, WireTransaction
 
@@ -67,13 +67,11 @@ class FullTx(
 
 def check_transactions(root: str, transactions: Sequence[FullTx]) -> None:
     """InconsistentAnswer unless these are all transactions of the block whose header names `root`, unchanged but for their senders."""
-    trie = HexaryTrie({}, prune=True)
-    for index, tx in enumerate(transactions):
-        encoded = encoded_transaction(tx)
-        if keccak(encoded) != hex_bytes(tx.hash):
+    encoded = [encoded_transaction(tx) for tx in transactions]
+    for tx, content in zip(transactions, encoded, strict=True):
+        if keccak(content) != hex_bytes(tx.hash):
             raise InconsistentAnswer(f"transaction {tx.hash} does not have that hash")
-        trie[rlp.encode(index)] = encoded
-    if trie.root_hash != hex_bytes(root):
+    if ordered_root(encoded) != hex_bytes(root):
         raise InconsistentAnswer("the transactions of a block are not those that its header names")
 
 

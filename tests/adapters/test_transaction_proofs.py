@@ -8,8 +8,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import rlp
 from eth_utils.crypto import keccak
+from trie.hexary import HexaryTrie
 
+from crypto_api.adapters.ordered_trie import ordered_root
 from crypto_api.adapters.transaction_proofs import FullTx, check_same, encoded_transaction, hex_bytes
 from crypto_api.kit.ethereum import InconsistentAnswer, WireTransaction
 
@@ -17,6 +20,16 @@ DATA = os.environ.get("REAL_CHAIN_DATA")
 PROVABLE = (1, 56, 137, 8453, 10, 42161)
 # Transactions that these networks made themselves and that carry no signature: state syncs, deposits from before Bedrock.
 UNSIGNED_MAX = {1: 0, 56: 0, 137: 1, 8453: 2, 10: 5, 42161: 5}
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 16, 17, 127, 128, 129, 200, 256, 257, 300])
+@pytest.mark.parametrize("size", [1, 20, 33, 400])
+def test_the_root_of_a_list_is_that_of_a_whole_trie(count: int, size: int) -> None:
+    values = [bytes([place % 251 + 1]) * size for place in range(count)]
+    trie = HexaryTrie({}, prune=True)
+    for place, value in enumerate(values):
+        trie[rlp.encode(place)] = value
+    assert ordered_root(values) == trie.root_hash
 
 
 def _read(tx: FullTx) -> WireTransaction:
