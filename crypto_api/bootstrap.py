@@ -10,6 +10,7 @@ from crypto_api.adapters.json_rpc import JsonRpcChain
 from crypto_api.adapters.limiter import Limiter
 from crypto_api.adapters.mail import Mailer
 from crypto_api.adapters.ollama import OllamaModel
+from crypto_api.adapters.price_sources import OutsidePrices
 from crypto_api.adapters.queue import JobQueue
 from crypto_api.adapters.secret_box import SecretBox
 from crypto_api.adapters.signer import SignerClient
@@ -50,6 +51,7 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
             uow=UnitOfWork(mongo, await stack.enter_async_context(Presence(database))),
             leases=Leases(database),
             rpc=rpc,
+            prices=await stack.enter_async_context(OutsidePrices(rpc, config.load_prices())),
             queue=await stack.enter_async_context(JobQueue(config.redis_url)),
             frames=await stack.enter_async_context(Frames(config.redis_url)),
             mail=Mailer(

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crypto_api.kit.networks import NetworkConfig
+from crypto_api.kit.price_settings import PriceSettings
 
 
 def _listed(value: object) -> object:
@@ -45,6 +46,7 @@ class Config(BaseSettings):
     cors_origins: CommaList = []
     trusted_proxies: Networks = []
     networks: Path | None = None
+    prices: Path | None = None
     email_host: str = "127.0.0.1"
     email_port: int = 25
     email_host_user: str = ""
@@ -101,6 +103,12 @@ class Config(BaseSettings):
         rows = orjson.loads(self.networks.read_bytes())
         found = [NetworkConfig.model_validate(row) for row in rows]
         return {network.slug: network for network in found}
+
+    def load_prices(self) -> PriceSettings:
+        """Where prices come from. Without a file: by hand, the networks' feeds, and what was kept of them. ValueError when it is absent or wrong."""
+        if self.prices is None:
+            return PriceSettings()
+        return PriceSettings.model_validate(orjson.loads(self.prices.read_bytes()))
 
 
 def load_config() -> Config:

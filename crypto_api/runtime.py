@@ -9,6 +9,7 @@ from crypto_api.adapters.json_rpc import JsonRpcChain
 from crypto_api.adapters.limiter import Limiter
 from crypto_api.adapters.mail import Mailer
 from crypto_api.adapters.ollama import OllamaModel
+from crypto_api.adapters.price_sources import OutsidePrices
 from crypto_api.adapters.queue import JobQueue
 from crypto_api.adapters.secret_box import SecretBox
 from crypto_api.adapters.signer import SignerClient
@@ -30,6 +31,7 @@ class Runtime:
     uow: UnitOfWork
     leases: Leases
     rpc: Mapping[str, JsonRpcChain]  # by network slug
+    prices: OutsidePrices
     queue: JobQueue
     frames: Frames
     mail: Mailer

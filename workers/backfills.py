@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from crypto_api.adapters.price_feed import ChainFeedReader
 from crypto_api.backfills import store
 from crypto_api.flows.backfill_wallet import Desk, step_backfill
 from crypto_api.kit import log
@@ -27,7 +26,7 @@ def _lane(runtime: Runtime, network: NetworkConfig) -> Callable[[], Awaitable[No
 
 
 async def keep_reading(runtime: Runtime, network: NetworkConfig) -> None:
-    desk = Desk(runtime.uow, runtime.clock, network, runtime.rpc[network.slug], ChainFeedReader(runtime.rpc))
+    desk = Desk(runtime.uow, runtime.clock, network, runtime.rpc[network.slug], runtime.prices)
     pause_s = IDLE_S
     while True:
         went_on = False

@@ -8,7 +8,6 @@ import contextlib
 from dataclasses import dataclass, field
 
 from crypto_api.adapters.head_subscription import HeadSubscription
-from crypto_api.adapters.price_feed import ChainFeedReader
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import ChainCursor, FollowState
 from crypto_api.flows.advance_chain import CursorMoved, NotLinked, Step, advance_chain, start_following
@@ -49,7 +48,7 @@ class Follower:
     booking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        self.feeds = ChainFeedReader(self.runtime.rpc)
+        self.feeds = self.runtime.prices
         self.heads = HeadSubscription(self.network.ws_urls(), self.network.chain_id)
         self.unconfirmed = False  # providers did not agree yet about what is deep enough
         self.comparing = Comparing(self.runtime, self.network, self.stored)

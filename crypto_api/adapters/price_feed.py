@@ -6,6 +6,8 @@ from typing import Protocol
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
+from crypto_api.kit.rates import FeedRound
+
 _LATEST_ROUND_DATA, _DECIMALS = "0xfeaf968c", "0x313ce567"  # latestRoundData(), decimals()
 _ROUND = ["uint80", "int256", "uint256", "uint256", "uint80"]  # roundId, answer, startedAt, updatedAt, answeredInRound
 
@@ -21,9 +23,8 @@ class ChainFeedReader:
         self._chains = chains
         self._decimals: dict[tuple[str, str], int] = {}
 
-    async def read_feed(self, network: str, feed_address: str, block_hash: str) -> tuple[int, int, int] | None:
-        """(answer, decimals, updated at in seconds since 1970). None when there is no such contract at that block, or it answers anything
-        but a round."""
+    async def read_feed(self, network: str, feed_address: str, block_hash: str) -> FeedRound | None:
+        """None when there is no such contract at that block, or it answers anything but a round. ChainUnavailable."""
         chain = self._chains[network]
         decimals = self._decimals.get((network, feed_address))
         if decimals is None:
@@ -32,7 +33,7 @@ class ChainFeedReader:
                 return None
             decimals = self._decimals[network, feed_address] = int.from_bytes(answered)
         try:
-            _, answer, _, updated_at, _ = decode(_ROUND, await chain.call(feed_address, _LATEST_ROUND_DATA, block_hash))
+            round_id, answer, _, updated_at, answered_in = decode(_ROUND, await chain.call(feed_address, _LATEST_ROUND_DATA, block_hash))
         except (DecodingError, OverflowError):
             return None
-        return answer, decimals, updated_at
+        return FeedRound(answer, decimals, updated_at, round_id, answered_in)

@@ -23,8 +23,8 @@ from crypto_api.kit import origin
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Organization
 from crypto_api.organizations.types import Denied, Permission, Principal, Role
+from crypto_api.prices.types import Pricing
 from crypto_api.reports import people
-from crypto_api.reports.overview import Pricing
 from crypto_api.runtime import Runtime, runtime_of
 
 TIME_ZONE_COOKIE = "coffer_tz"  # told by the browser, so that times stand in the reader's own zone
@@ -75,7 +75,7 @@ class Visit(Visitor):
 
     @property
     def pricing(self) -> Pricing:
-        return Pricing.of(self.runtime.networks.values())
+        return Pricing.of(self.runtime.networks.values(), self.runtime.prices.settings)
 
 
 View = Callable[..., Awaitable[HttpResponse]]

@@ -1,7 +1,6 @@
 """What the pages of payments share."""
 
 from crypto_api.adapters.payment_chain import PaymentNode
-from crypto_api.adapters.price_feed import ChainFeedReader
 from crypto_api.dashboard.access import Visit
 from crypto_api.flows.prepare_payment import PaymentDesk
 from crypto_api.flows.price_at import Prices
@@ -15,7 +14,7 @@ def desk_of(visit: Visit) -> PaymentDesk:
         clock=runtime.clock,
         networks=runtime.networks,
         nodes={slug: PaymentNode(rpc) for slug, rpc in runtime.rpc.items()},
-        prices=Prices(runtime.networks, ChainFeedReader(runtime.rpc)),
+        prices=Prices(runtime.networks, runtime.prices),
         jobs=runtime.queue,
     )
 

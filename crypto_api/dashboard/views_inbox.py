@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from crypto_api.adapters.price_feed import ChainFeedReader
 from crypto_api.classification.types import Category
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
@@ -148,7 +147,7 @@ async def try_remedy(visit: Visit, item_id: str) -> HttpResponse:
     if form.errors:
         return await _detail(visit, item_id, form=form, status=422)
     runtime = visit.runtime
-    bench = Bench(runtime.uow, runtime.clock, runtime.networks, runtime.rpc, ChainFeedReader(runtime.rpc))
+    bench = Bench(runtime.uow, runtime.clock, runtime.networks, runtime.rpc, runtime.prices)
     try:
         await remedy_item(bench, visit.org_id, item_id, choice, visit.principal.user_id)
     except NotFound as error:

@@ -17,7 +17,9 @@ from crypto_api.inbox.types import ItemKind
 from crypto_api.kit.amounts import add_exactly, multiply, to_units
 from crypto_api.ledger import store as ledger
 from crypto_api.organizations.types import Permission
-from crypto_api.reports import activity, overview
+from crypto_api.prices import service as prices
+from crypto_api.prices.types import Quote
+from crypto_api.reports import activity
 from crypto_api.wallets.documents import Opening, Wallet, WalletType
 
 LIVE_FOR = timedelta(seconds=45)
@@ -90,7 +92,7 @@ class _Beside:
     readings: Mapping[str, Reading]
     checkpoints: Mapping[str, Mapping[str, Checkpoint]]
     items: Mapping[str, str]  # by key
-    rates: Mapping[str, overview.Rate]
+    rates: Mapping[str, Quote]
     moved: Mapping[str, datetime]
 
 
@@ -113,7 +115,7 @@ async def wallet_rows(visit: Visit, found: Sequence[Wallet], *, ask: bool) -> li
         readings=readings,
         checkpoints=compared,
         items={key: item.id for key, item in differences.items()},
-        rates=await overview.latest_rates(visit.org_id, assets, currency, now, visit.pricing),
+        rates=await prices.kept_rates(visit.org_id, assets, currency, now, visit.pricing),
         moved=await activity.last_activity(visit.org_id, [wallet.id for wallet in found]),
     )
     return [_row(visit, wallet, beside, now) for wallet in found]

@@ -36,7 +36,7 @@ from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.organizations import store as organizations
 from crypto_api.prices import service as prices
-from crypto_api.prices.types import FeedReader, Moment
+from crypto_api.prices.types import Moment, PriceSources
 from crypto_api.tasks import service as tasks
 from crypto_api.tasks.errors import TaskNotRunning
 from crypto_api.transactions import store as transaction_store
@@ -63,7 +63,7 @@ class Desk:
     clock: Clock
     network: NetworkConfig
     chain: HistoryReader
-    feeds: FeedReader
+    feeds: PriceSources
 
 
 async def step_backfill(desk: Desk, row: Backfill) -> bool:

@@ -23,7 +23,7 @@ from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, EntryDraft, Holding, Source, SourceKind
 from crypto_api.organizations import store as organizations
 from crypto_api.prices import service as prices
-from crypto_api.prices.types import FeedReader, Moment
+from crypto_api.prices.types import Moment, PriceSources
 from crypto_api.wallets.documents import Wallet
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
@@ -51,7 +51,7 @@ async def book_difference(
     asset: str,
     network: NetworkConfig,
     chain: ChainReader,
-    feeds: FeedReader,
+    feeds: PriceSources,
     explanation: Explanation,
 ) -> JournalEntry | None:
     """None when there is no difference (any more). NotFound, InvalidInput for the account, NotAtRest, ChainUnavailable."""

@@ -4,6 +4,8 @@ Storing and booking are units of work of their own: the chain is followed even w
 crash in between leaves rows marked as due, which the next pass takes up.
 """
 
+from datetime import datetime
+
 from pymongo.errors import PyMongoError
 
 from crypto_api.chains import store as chain_store
@@ -15,7 +17,9 @@ from crypto_api.kit.clock import Clock
 from crypto_api.kit.ethereum import CallRefused, ChainUnavailable
 from crypto_api.kit.jobs import Jobs
 from crypto_api.kit.networks import NetworkConfig
-from crypto_api.prices.types import FeedReader
+from crypto_api.kit.price_settings import PriceProvider, PriceSettings
+from crypto_api.kit.rates import Answer, FeedRound
+from crypto_api.prices.types import PriceSources
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from mongodb_config.unit_of_work import UnitOfWork
@@ -25,7 +29,7 @@ logger = log.get(__name__)
 
 
 async def book_due(
-    uow: UnitOfWork, clock: Clock, network: NetworkConfig, feeds: FeedReader, queue: Jobs, moved: set[tuple[str, str]] | None = None
+    uow: UnitOfWork, clock: Clock, network: NetworkConfig, feeds: PriceSources, queue: Jobs, moved: set[tuple[str, str]] | None = None
 ) -> int:
     """Returns how many were booked; (organisation, wallet) of what was goes into `moved`. Stops early where the node cannot answer for a price:
     its block may be gone, and following finds out."""
@@ -52,7 +56,7 @@ async def book_due(
     return done
 
 
-async def _book(uow: UnitOfWork, clock: Clock, row: Transaction, network: NetworkConfig, feeds: FeedReader) -> BookingResult:
+async def _book(uow: UnitOfWork, clock: Clock, row: Transaction, network: NetworkConfig, feeds: PriceSources) -> BookingResult:
     """What the node refuses to tell of a block so deep that it cannot be gone is a state that it no longer keeps: no feed tells a price there."""
     try:
         return await book_transaction(uow, clock, row, network, feeds)
@@ -61,11 +65,21 @@ async def _book(uow: UnitOfWork, clock: Clock, row: Transaction, network: Networ
         if cursor is None or row.block_number >= cursor.height - network.reorg_depth_max:
             raise
         logger.info("booked without feeds", transaction=row.id, block=row.block_number)
-        return await book_transaction(uow, clock, row, network, _Silent())
+        return await book_transaction(uow, clock, row, network, _WithoutFeeds(feeds))
 
 
-class _Silent:
-    """Feeds that tell nothing."""
+class _WithoutFeeds:
+    """The other sources, where the networks' feeds tell nothing."""
 
-    async def read_feed(self, network: str, feed_address: str, block_hash: str) -> tuple[int, int, int] | None:
+    def __init__(self, others: PriceSources) -> None:
+        self._others = others
+
+    @property
+    def settings(self) -> PriceSettings:
+        return self._others.settings
+
+    async def read_feed(self, network: str, feed_address: str, block_hash: str) -> FeedRound | None:
         return None
+
+    async def ask(self, provider: PriceProvider, base: str, quote: str, at: datetime, now: datetime) -> Answer:
+        return await self._others.ask(provider, base, quote, at, now)

@@ -28,7 +28,7 @@ from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, EntryDraft, Line, Place, Posting, Relocation, Source, SourceKind
 from crypto_api.organizations import store as organizations
 from crypto_api.prices import service as prices
-from crypto_api.prices.types import FeedReader, Moment, Quote
+from crypto_api.prices.types import Moment, PriceSources, Quote
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.events import TransactionBooked
@@ -67,7 +67,7 @@ class Valued:
     time_zone: str
 
 
-async def book_transaction(uow: UnitOfWork, clock: Clock, transaction: Transaction, network: NetworkConfig, feeds: FeedReader) -> BookingResult:
+async def book_transaction(uow: UnitOfWork, clock: Clock, transaction: Transaction, network: NetworkConfig, feeds: PriceSources) -> BookingResult:
     """Raises ChainUnavailable when a price has to be read and no node answers; nothing is changed then."""
     now = clock.now()
     decision = await decide(transaction, network)
@@ -216,7 +216,7 @@ def _leg(movement: Movement) -> Leg:
     )
 
 
-async def value(transaction: Transaction, decision: Decision, network: NetworkConfig, feeds: FeedReader, now: datetime) -> Valued:
+async def value(transaction: Transaction, decision: Decision, network: NetworkConfig, feeds: PriceSources, now: datetime) -> Valued:
     """Prices at the transaction's block, one reading for each asset."""
     organization = await organizations.get(transaction.org_id)
     assert organization is not None, f"transaction {transaction.id} of an organisation that does not exist"
@@ -237,8 +237,10 @@ def _priced(movement: Movement, quotes: Mapping[str, Quote | None]) -> Movement:
     quote = quotes.get(movement.asset) if _counts(movement) else None
     worth = ledger_rules.value_of(movement.amount, quote.rate) if quote is not None and movement.amount is not None else None
     if quote is None or worth is None:
-        return movement.model_copy(update={"value": None, "rate": None, "price_source": None, "price_at": None})
-    return movement.model_copy(update={"value": worth, "rate": quote.rate, "price_source": quote.source.value, "price_at": quote.at})
+        return movement.model_copy(update={"value": None, "rate": None, "price_source": None, "price_at": None, "price_origin": None})
+    return movement.model_copy(
+        update={"value": worth, "rate": quote.rate, "price_source": quote.source.value, "price_at": quote.at, "price_origin": quote.origin}
+    )
 
 
 # ---- what a category posts -------------------------------------------------------------------------------------------------------

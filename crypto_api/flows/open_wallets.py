@@ -24,7 +24,7 @@ from crypto_api.ledger import store as ledger_store
 from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, EntryDraft, EntryStatus, Place, Source, SourceKind
 from crypto_api.organizations import store as organizations
 from crypto_api.prices import service as prices
-from crypto_api.prices.types import FeedReader, Moment
+from crypto_api.prices.types import Moment, PriceSources
 from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.documents import Wallet
 from crypto_api.wallets.events import WalletOpened
@@ -48,7 +48,7 @@ async def opening_moment(network: NetworkConfig, chain: ChainReader, cursor: Cha
     return Moment(network, cursor.height, cursor.hash, datetime.fromtimestamp(header.timestamp, UTC))
 
 
-async def open_wallet(uow: UnitOfWork, clock: Clock, wallet: Wallet, chain: ChainReader, feeds: FeedReader, moment: Moment) -> bool:
+async def open_wallet(uow: UnitOfWork, clock: Clock, wallet: Wallet, chain: ChainReader, feeds: PriceSources, moment: Moment) -> bool:
     """False when the cursor has moved on or somebody else was first: nothing is changed then. ChainUnavailable when the node cannot tell the
     balances at that block. Nothing of the wallet may be waiting to be booked: its opening is what the chain holds more than the books."""
     differences = await _differences(wallet, moment.network, chain, feeds, moment, clock.now())
@@ -120,7 +120,7 @@ def _change(wallet: Wallet, row: _Difference) -> Change:
 
 
 async def _differences(
-    wallet: Wallet, network: NetworkConfig, chain: ChainReader, feeds: FeedReader, moment: Moment, now: datetime
+    wallet: Wallet, network: NetworkConfig, chain: ChainReader, feeds: PriceSources, moment: Moment, now: datetime
 ) -> list[_Difference]:
     held = {asset: quantity for (wallet_id, asset), (quantity, _) in (await ledger_store.holdings(wallet.org_id)).items() if wallet_id == wallet.id}
     assets = await chain_service.assets_with(network, set(held))

@@ -408,7 +408,7 @@ async def _value(desk: PaymentDesk, org_id: str, asset: str, amount: Decimal, ki
     currency = organization.functional_currency
     if kind is PaymentKind.CALL:
         return None, currency
-    quote = await price_at(org_id, asset, currency, None, desk.prices, desk.clock.now())
+    quote = (await price_at(org_id, asset, currency, None, desk.prices, desk.clock.now())).quote
     return (to_functional(multiply(amount, quote.rate)) if quote is not None else None), currency
 
 

@@ -10,8 +10,9 @@ from crypto_api.kit.amounts import add_exactly, multiply, to_functional
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger import store as ledger_store
 from crypto_api.organizations import store as organizations
-from crypto_api.prices import rules, service
-from crypto_api.prices.types import FeedReader, Moment, PriceSource, Quote
+from crypto_api.prices import rules
+from crypto_api.prices.lookup import look_up
+from crypto_api.prices.types import Lookup, Moment, PriceSource, PriceSources, Pricing, Quote, Sought
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Prices:
     """Where prices come from in this installation."""
 
     networks: Mapping[str, NetworkConfig]
-    feeds: FeedReader
+    feeds: PriceSources
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,21 @@ class PortfolioValue:
     positions: list[Position]
 
 
-async def price_at(org_id: str, base: str, quote: str, at: datetime | None, prices: Prices, now: datetime) -> Quote | None:
-    """Directly where there is a source, else through the functional currency. `at` None: at the last block processed."""
+async def price_at(org_id: str, base: str, quote: str, at: datetime | None, prices: Prices, now: datetime) -> Lookup:
+    """Directly where there is a source, else through the functional currency. `at` None: now, with the feeds at the last block processed."""
     if base == quote:
-        return Quote(Decimal(1), PriceSource.IDENTITY, at or now)
-    if (direct := await _direct(org_id, base, quote, at, prices, now)) is not None:
+        return Lookup(Quote(Decimal(1), PriceSource.IDENTITY, at or now))
+    blocks = {} if at is not None else {slug: moment for slug, network in prices.networks.items() if (moment := await _last_block(slug, network))}
+    sought = Sought(org_id, at or now, Pricing.of(prices.networks.values(), prices.feeds.settings), blocks)
+    direct = await look_up(sought, base, quote, prices.feeds, now)
+    if direct.quote is not None:
         return direct
     organization = await organizations.get(org_id)
     currency = organization.functional_currency if organization is not None else quote
-    left = await _direct(org_id, base, currency, at, prices, now)
-    right = await _direct(org_id, quote, currency, at, prices, now)
-    return rules.ratio(left, right) if left is not None and right is not None else None
+    left, right = await look_up(sought, base, currency, prices.feeds, now), await look_up(sought, quote, currency, prices.feeds, now)
+    if left.quote is not None and right.quote is not None:
+        return Lookup(rules.ratio(left.quote, right.quote))
+    return Lookup(None, tuple(dict.fromkeys((*direct.tried, *left.tried, *right.tried))))
 
 
 async def portfolio_value(org_id: str, prices: Prices, now: datetime) -> PortfolioValue:
@@ -65,24 +70,10 @@ async def portfolio_value(org_id: str, prices: Prices, now: datetime) -> Portfol
         quantity, cost = add_exactly([row[0] for row in rows]), add_exactly([row[1] for row in rows])
         if quantity == 0:
             continue
-        quote = await price_at(org_id, asset, currency, None, prices, now)
+        quote = (await price_at(org_id, asset, currency, None, prices, now)).quote
         worth = to_functional(multiply(quantity, quote.rate)) if quote is not None else None
         positions.append(Position(asset, quantity, cost, quote, worth))
     return PortfolioValue(currency, now, add_exactly([row.value for row in positions if row.value is not None]), positions)
-
-
-async def _direct(org_id: str, asset: str, quote: str, at: datetime | None, prices: Prices, now: datetime) -> Quote | None:
-    if (known := await service.manual_rate(org_id, asset, quote, at or now)) is not None:
-        return known
-    for slug, network in prices.networks.items():
-        moment = await _last_block(slug, network) if at is None else None
-        if moment is None:
-            found = await service.past_rate(org_id, asset, quote, network, at or now)
-        else:
-            found = await service.rate_at(org_id, asset, quote, moment, prices.feeds, now)
-        if found is not None:
-            return found
-    return None
 
 
 async def _last_block(slug: str, network: NetworkConfig) -> Moment | None:

@@ -27,7 +27,7 @@ from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger.types import AccountCode
 from crypto_api.organizations import store as organizations
 from crypto_api.prices import service as prices
-from crypto_api.prices.types import FeedReader
+from crypto_api.prices.types import PriceSources
 from crypto_api.transactions import store as transactions
 from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.documents import Wallet
@@ -57,7 +57,7 @@ class Bench:
     clock: Clock
     networks: Mapping[str, NetworkConfig]
     chains: Mapping[str, ChainReader]
-    feeds: FeedReader
+    feeds: PriceSources
 
 
 async def remedy_item(bench: Bench, org_id: str, item_id: str, choice: Choice, by: str) -> InboxItem:

@@ -22,7 +22,7 @@ from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, EntryDraft, Line, Place, Posting, Source, SourceKind
 from crypto_api.organizations import store as organizations
 from crypto_api.prices import service as prices
-from crypto_api.prices.types import FeedReader, Moment
+from crypto_api.prices.types import Moment, PriceSources
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.events import TransactionBooked
@@ -47,7 +47,9 @@ class Revalued:
     unpriced: bool
 
 
-async def revalue_transaction(uow: UnitOfWork, clock: Clock, org_id: str, transaction_id: str, network: NetworkConfig, feeds: FeedReader) -> Revalued:
+async def revalue_transaction(
+    uow: UnitOfWork, clock: Clock, org_id: str, transaction_id: str, network: NetworkConfig, feeds: PriceSources
+) -> Revalued:
     """NotFound; ChainUnavailable when a price has to be read and no node answers."""
     while True:
         row = await transactions.get(org_id, transaction_id)
@@ -65,7 +67,7 @@ async def revalue_transaction(uow: UnitOfWork, clock: Clock, org_id: str, transa
             continue
 
 
-async def revalue_opening(uow: UnitOfWork, clock: Clock, wallet: Wallet, network: NetworkConfig, chain: ChainReader, feeds: FeedReader) -> Revalued:
+async def revalue_opening(uow: UnitOfWork, clock: Clock, wallet: Wallet, network: NetworkConfig, chain: ChainReader, feeds: PriceSources) -> Revalued:
     """Of a wallet whose books are open. ChainUnavailable when the node does not tell its block, or no price there."""
     moment = await opening_moment_of(wallet, network, chain)
     organization = await organizations.get(wallet.org_id)

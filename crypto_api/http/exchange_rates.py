@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from crypto_api.adapters.price_feed import ChainFeedReader
 from crypto_api.flows.price_at import Prices, portfolio_value, price_at
 from crypto_api.http.answers import answer
 from crypto_api.http.auth import org_of, principal_of
@@ -39,7 +38,7 @@ _AHEAD_MAX = timedelta(minutes=5)
 async def get_exchange_rate(request: HttpRequest, query: Query[RateQuery]) -> HttpResponse:
     """By hand before the feeds on chain; through the functional currency where there is none directly. 404 `no_price` rather than a guess."""
     quote = await _quote(request, query.base, query.quote, query.at)
-    return answer(RateRead(base=query.base, quote=query.quote, rate=quote.rate, source=quote.source, at=quote.at))
+    return answer(RateRead.of(query.base, query.quote, quote, query.at or runtime_of(request.scope).clock.now()))
 
 
 @router.post("/exchange-rates/", response={201: ManualRateRead}, summary="Enter a price by hand")
@@ -67,7 +66,8 @@ async def create_exchange_rate(request: HttpRequest, body: RateCreate) -> HttpRe
 async def convert_amount(request: HttpRequest, body: ConvertRequest) -> HttpResponse:
     quote = await _quote(request, body.base, body.quote, body.at)
     result = to_functional(multiply(body.amount, quote.rate))
-    return answer(ConvertRead(base=body.base, quote=body.quote, rate=quote.rate, source=quote.source, at=quote.at, amount=body.amount, result=result))
+    read = RateRead.of(body.base, body.quote, quote, body.at or runtime_of(request.scope).clock.now())
+    return answer(ConvertRead(**read.model_dump(), amount=body.amount, result=result))
 
 
 @router.get("/exchange-rates/portfolio-value/", response=PortfolioValueRead, summary="What the organisation holds is worth")
@@ -93,11 +93,11 @@ async def get_portfolio_value(request: HttpRequest) -> HttpResponse:
 
 async def _quote(request: HttpRequest, base: str, quote: str, at: datetime | None) -> Quote:
     found = await price_at(org_of(request), base, quote, at, _prices(request), runtime_of(request.scope).clock.now())
-    if found is None:
-        raise NoPrice(base, quote)
-    return found
+    if found.quote is None:
+        raise NoPrice(base, quote, found.tried)
+    return found.quote
 
 
 def _prices(request: HttpRequest) -> Prices:
     runtime = runtime_of(request.scope)
-    return Prices(runtime.networks, ChainFeedReader(runtime.rpc))
+    return Prices(runtime.networks, runtime.prices)

@@ -5,7 +5,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from crypto_api.adapters.price_feed import ChainFeedReader
 from crypto_api.flows.remedy_item import Bench, remedy_item
 from crypto_api.http.answers import answer
 from crypto_api.http.auth import org_of, principal_of
@@ -67,4 +66,4 @@ async def waive_inbox_item(request: HttpRequest, item_id: str, body: ItemWaive) 
 
 
 def bench_of(runtime: Runtime) -> Bench:
-    return Bench(runtime.uow, runtime.clock, runtime.networks, runtime.rpc, ChainFeedReader(runtime.rpc))
+    return Bench(runtime.uow, runtime.clock, runtime.networks, runtime.rpc, runtime.prices)

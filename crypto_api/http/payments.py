@@ -7,7 +7,6 @@ from ninja import Query, Router
 from ninja.params.functions import Body
 
 from crypto_api.adapters.payment_chain import PaymentNode
-from crypto_api.adapters.price_feed import ChainFeedReader
 from crypto_api.flows import decide_payment
 from crypto_api.flows.decide_payment import Word
 from crypto_api.flows.prepare_payment import PaymentDesk, prepare_payment
@@ -145,7 +144,7 @@ def desk_of(request: HttpRequest) -> PaymentDesk:
         clock=runtime.clock,
         networks=runtime.networks,
         nodes={slug: PaymentNode(rpc) for slug, rpc in runtime.rpc.items()},
-        prices=Prices(runtime.networks, ChainFeedReader(runtime.rpc)),
+        prices=Prices(runtime.networks, runtime.prices),
         jobs=runtime.queue,
     )
 

@@ -1,5 +1,6 @@
 from datetime import datetime
 
+from pydantic import BaseModel, ConfigDict
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from crypto_api.kit.amounts import StoredDecimal
@@ -39,3 +40,41 @@ class OraclePrice(SharedDocument):
             IndexModel([("network", ASCENDING), ("asset", ASCENDING), ("block_number", DESCENDING)], name="asset_block"),
             IndexModel([("feed", ASCENDING), ("updated_at", DESCENDING)], name="feed_updated"),
         ]
+
+
+class ProviderPrice(SharedDocument):
+    """Shared: what a provider over HTTP said that an asset was worth at a time. `_id` is `<provider>:<asset>:<quote>:<milliseconds>`; said once, it
+    stands: a provider that says otherwise later does not change what was booked on it."""
+
+    provider: str
+    asset: str
+    quote: str
+    at: datetime
+    rate: StoredDecimal
+
+    class Settings:
+        name = "provider_prices"
+        indexes = [IndexModel([("provider", ASCENDING), ("asset", ASCENDING), ("quote", ASCENDING), ("at", DESCENDING)], name="provider_pair_at")]
+
+
+class TriedSource(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    outcome: str
+
+
+class PriceGap(TenantDocument):
+    """A price that was wanted and that no source told: what was tried, and when last. `_id` is `<org>|<asset>|<quote>|<milliseconds>`. The worklist
+    is drawn from the books; this says why, and when it is worth asking again."""
+
+    asset: str
+    quote: str
+    at: datetime
+    tried: list[TriedSource]
+    attempts: int
+    asked_at: datetime
+
+    class Settings:
+        name = "price_gaps"
+        indexes = [IndexModel([("org_id", ASCENDING), ("asset", ASCENDING), ("at", ASCENDING)], name="org_asset_at")]

@@ -1,6 +1,9 @@
 """Errors of the slice."""
 
+from collections.abc import Sequence
+
 from crypto_api.kit.errors import CoreError
+from crypto_api.prices.types import Tried
 
 
 class NoPrice(CoreError):
@@ -8,5 +11,6 @@ class NoPrice(CoreError):
 
     status, code, title = 404, "no_price", "No price"
 
-    def __init__(self, base: str, quote: str) -> None:
-        super().__init__(f"There is no price of {base} in {quote} for that time: none was entered, and no feed has one that is fresh enough.")
+    def __init__(self, base: str, quote: str, tried: Sequence[Tried] = ()) -> None:
+        why = " ".join(f"{row.source}: {row.outcome}." for row in tried)
+        super().__init__(f"There is no price of {base} in {quote} for that time. {why}".rstrip())

@@ -1,55 +1,60 @@
 """What an asset was worth. A price is a fact with a source and a time, or it is None: never zero, never older than its source allows."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from crypto_api.audit import service as audit
 from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.ids import new_id
-from crypto_api.kit.networks import NetworkConfig, PriceFeed
-from crypto_api.prices import rules, store
-from crypto_api.prices.documents import ManualPrice, OraclePrice
-from crypto_api.prices.types import FeedReader, Moment, PriceSource, Quote
+from crypto_api.kit.networks import NetworkConfig
+from crypto_api.kit.price_settings import PriceSettings
+from crypto_api.prices import store
+from crypto_api.prices.documents import ManualPrice
+from crypto_api.prices.kept import Kept, KeptNow, KeptSeries
+from crypto_api.prices.lookup import look_up
+from crypto_api.prices.types import Moment, PriceSources, Pricing, Quote, Sought
 from mongodb_config.unit_of_work import Session
 
 
-async def rate_at(org_id: str, asset: str, quote: str, moment: Moment, feeds: FeedReader, now: datetime) -> Quote | None:
-    """The price of one `asset` in `quote`: by hand before the network's feeds, directly or through the currency that a feed quotes in."""
-    priced = rules.priced_as(asset, moment.network)
-    if (known := await manual_rate(org_id, asset, quote, moment.at) or await manual_rate(org_id, priced, quote, moment.at)) is not None:
-        return known
-    for feed in rules.feeds_of(moment.network, priced):
-        answered = await _read(feed, moment, feeds, now)
-        if answered is None:
-            continue
-        onward = await _currency(org_id, feed.quote, quote, moment, feeds, now)
-        if onward is not None:
-            return answered if onward.source is PriceSource.IDENTITY else rules.chain(answered, onward)
-    return None
+async def rate_at(org_id: str, asset: str, quote: str, moment: Moment, sources: PriceSources, now: datetime) -> Quote | None:
+    """The price of one `asset` in `quote` at a block, for what is booked. What is asked in vain is noted with what was tried."""
+    sought = Sought(org_id, moment.at, Pricing.of([moment.network], sources.settings), {moment.network.slug: moment})
+    found = await look_up(sought, asset, quote, sources, now)
+    if found.quote is None:
+        await store.note_gap(org_id, asset, quote, moment.at, found.tried, now)
+    return found.quote
 
 
-async def manual_rate(org_id: str, asset: str, quote: str, at: datetime) -> Quote | None:
-    """What a person entered, in force at that time; 1 for a currency in itself."""
-    if asset == quote:
-        return Quote(Decimal(1), PriceSource.IDENTITY, at)
-    manual = await store.manual_at(org_id, asset, quote, at)
-    return Quote(manual.rate, PriceSource.MANUAL, manual.at) if manual is not None else None
+async def past_rate(org_id: str, asset: str, quote: str, network: NetworkConfig, at: datetime, settings: PriceSettings | None = None) -> Quote | None:
+    """The price at a time whose block is not at hand, from what is kept."""
+    return (await look_up(Sought(org_id, at, Pricing.of([network], settings)), asset, quote, None, at)).quote
 
 
-async def past_rate(org_id: str, asset: str, quote: str, network: NetworkConfig, at: datetime) -> Quote | None:
-    """The price at a time whose block is not at hand: by hand, or what a feed was last read to say, as fresh as the feed has to be."""
-    priced = rules.priced_as(asset, network)
-    if (known := await manual_rate(org_id, asset, quote, at) or await manual_rate(org_id, priced, quote, at)) is not None:
-        return known
-    for feed in rules.feeds_of(network, priced):
-        kept = await store.kept_oracle(feed.address, at)
-        if kept is None or at - kept.updated_at > timedelta(seconds=feed.age_max_s):
-            continue
-        found = Quote(kept.rate, PriceSource.ORACLE, kept.updated_at)
-        if (onward := await manual_rate(org_id, feed.quote, quote, at)) is not None:
-            return found if onward.source is PriceSource.IDENTITY else rules.chain(found, onward)
-    return None
+async def kept_rates(org_id: str, assets: Iterable[str], quote: str, at: datetime, pricing: Pricing) -> dict[str, Quote]:
+    """By asset, of those that have one, from what is kept: a page asks nobody."""
+    return (await kept_series(org_id, assets, quote, [at], pricing, kept=KeptNow()))[0]
+
+
+async def kept_series(
+    org_id: str,
+    assets: Iterable[str],
+    quote: str,
+    times: Sequence[datetime],
+    pricing: Pricing,
+    *,
+    age_max_s: int | None = None,
+    kept: Kept | None = None,
+) -> list[dict[str, Quote]]:
+    """The same for each of many times. `age_max_s` widens what is kept to a value at the end of a day, whatever its source says."""
+    book = kept or (KeptSeries(min(times), max(times)) if times else KeptNow())
+    wanted, rows = sorted(set(assets)), []
+    for at in times:
+        sought = Sought(org_id, at, pricing, age_max_s=age_max_s)
+        found = {asset: (await look_up(sought, asset, quote, None, at, book)).quote for asset in wanted}
+        rows.append({asset: told for asset, told in found.items() if told is not None})
+    return rows
 
 
 async def set_manual(
@@ -65,36 +70,3 @@ async def set_manual(
         session, org_id, "exchange_rate.entered", f"1 {asset} is {text(rate)} {quote}.", now, subject=("exchange_rate", row.id), after=told
     )
     return row
-
-
-async def _currency(org_id: str, currency: str, quote: str, moment: Moment, feeds: FeedReader, now: datetime) -> Quote | None:
-    """One step from a feed's currency to the wanted one; no further, so that two feeds can never send each other around."""
-    if (known := await manual_rate(org_id, currency, quote, moment.at)) is not None:
-        return known
-    for feed in rules.feeds_of(moment.network, currency):
-        if feed.quote == quote and (answered := await _read(feed, moment, feeds, now)) is not None:
-            return answered
-    return None
-
-
-async def _read(feed: PriceFeed, moment: Moment, feeds: FeedReader, now: datetime) -> Quote | None:
-    """What the feed says at that block; asked once, then kept."""
-    row_id = f"eip155:{moment.network.chain_id}:{moment.block_hash}:{feed.address}"
-    if (kept := await store.oracle(row_id)) is not None:
-        return Quote(kept.rate, PriceSource.ORACLE, kept.updated_at)
-    answer = await feeds.read_feed(moment.network.slug, feed.address, moment.block_hash)
-    found = rules.read_answer(*answer, moment.at, feed.age_max_s) if answer is not None else None
-    if found is not None:
-        row = OraclePrice(
-            id=row_id,
-            created_at=now,
-            network=moment.network.slug,
-            feed=feed.address,
-            asset=feed.asset,
-            quote=feed.quote,
-            block_number=moment.block_number,
-            rate=found.rate,
-            updated_at=found.at,
-        )
-        await store.keep_oracle(row)
-    return found

@@ -1,24 +1,57 @@
 """Every query of the slice."""
 
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 from beanie import SortDirection
+from pymongo import UpdateOne
 
-from crypto_api.prices.documents import ManualPrice, OraclePrice
+from crypto_api.kit.paging import Page, PageRequest
+from crypto_api.kit.rates import Point
+from crypto_api.prices.documents import ManualPrice, OraclePrice, PriceGap, ProviderPrice
+from crypto_api.prices.types import Tried
+from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
+
+_LATEST_FIRST = [("at", SortDirection.DESCENDING), ("_id", SortDirection.DESCENDING)]
+
+
+# ---- by hand ---------------------------------------------------------------------------------------------------------------------
 
 
 async def manual_at(org_id: str, asset: str, quote: str, at: datetime) -> ManualPrice | None:
     """The one in force at that time."""
-    return await ManualPrice.find_one(
-        {"org_id": org_id, "asset": asset, "quote": quote, "at": {"$lte": at}},
-        sort=[("at", SortDirection.DESCENDING), ("_id", SortDirection.DESCENDING)],
-    )
+    return await ManualPrice.find_one({"org_id": org_id, "asset": asset, "quote": quote, "at": {"$lte": at}}, sort=_LATEST_FIRST)
+
+
+async def manual_between(org_id: str, asset: str, quote: str, since: datetime, until: datetime, limit: int) -> list[ManualPrice]:
+    """Those that began after `since`, oldest first; of several that began at the same time the last is the one in force."""
+    query = {"org_id": org_id, "asset": asset, "quote": quote, "at": {"$gt": since, "$lte": until}}
+    return (await ManualPrice.find(query, sort=_LATEST_FIRST, limit=limit).to_list())[::-1]
+
+
+async def page_of_manual(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[ManualPrice]:
+    query: dict[str, Any] = {"$and": [{"org_id": org_id}, where]}
+    rows = await pages.fetch(ManualPrice, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
+    more = len(rows) > request.limit
+    rows = rows[: request.limit]
+    cursor = request.cursor_after(rows[-1].id if request.sort == "_id" else getattr(rows[-1], request.sort), rows[-1].id) if more else None
+    return Page(rows, cursor, await ManualPrice.find(query).count() if request.count else None)
 
 
 async def insert_manual(session: Session, row: ManualPrice) -> None:
     await row.insert(session=session)
+
+
+async def same_manual(session: Session, org_id: str, asset: str, quote: str, at: datetime) -> ManualPrice | None:
+    """The one that begins at that very time."""
+    query = {"org_id": org_id, "asset": asset, "quote": quote, "at": at}
+    return await ManualPrice.find_one(query, sort=_LATEST_FIRST, session=session)
+
+
+# ---- from feeds ------------------------------------------------------------------------------------------------------------------
 
 
 async def oracle(row_id: str) -> OraclePrice | None:
@@ -31,8 +64,90 @@ async def kept_oracle(feed: str, at: datetime) -> OraclePrice | None:
     return await OraclePrice.find_one({"feed": feed, "updated_at": {"$lte": at}}, sort=[("updated_at", SortDirection.DESCENDING)])
 
 
+async def kept_oracles(feed: str, since: datetime, until: datetime, limit: int) -> list[OraclePrice]:
+    """The latest `limit` of them, oldest first."""
+    query = {"feed": feed, "updated_at": {"$gte": since, "$lte": until}}
+    return (await OraclePrice.find(query, sort=[("updated_at", SortDirection.DESCENDING)], limit=limit).to_list())[::-1]
+
+
 async def keep_oracle(row: OraclePrice) -> None:
     """Harmless when it is kept already: the same feed at the same block answers the same."""
     fields = encoded(row)
     row_id = fields.pop("_id")
     await OraclePrice.get_pymongo_collection().update_one({"_id": row_id}, {"$setOnInsert": fields}, upsert=True)
+
+
+# ---- from providers --------------------------------------------------------------------------------------------------------------
+
+
+async def kept_provider(provider: str, asset: str, quote: str, at: datetime) -> ProviderPrice | None:
+    """The last rate from before then."""
+    return await ProviderPrice.find_one({"provider": provider, "asset": asset, "quote": quote, "at": {"$lte": at}}, sort=_LATEST_FIRST)
+
+
+async def kept_providers(provider: str, asset: str, quote: str, since: datetime, until: datetime, limit: int) -> list[ProviderPrice]:
+    """The latest `limit` of them, oldest first."""
+    query = {"provider": provider, "asset": asset, "quote": quote, "at": {"$gte": since, "$lte": until}}
+    return (await ProviderPrice.find(query, sort=_LATEST_FIRST, limit=limit).to_list())[::-1]
+
+
+async def keep_points(provider: str, asset: str, quote: str, points: Sequence[Point], now: datetime) -> None:
+    """What is kept already stays as it is."""
+    rows = [
+        ProviderPrice(
+            id=f"{provider}:{asset}:{quote}:{int(point.at.timestamp() * 1000)}",
+            created_at=now,
+            provider=provider,
+            asset=asset,
+            quote=quote,
+            at=point.at,
+            rate=point.rate,
+        )
+        for point in points
+    ]
+    writes = []
+    for row in rows:
+        fields = encoded(row)
+        writes.append(UpdateOne({"_id": fields.pop("_id")}, {"$setOnInsert": fields}, upsert=True))
+    if writes:
+        await ProviderPrice.get_pymongo_collection().bulk_write(writes, ordered=False)
+
+
+# ---- what no source told ---------------------------------------------------------------------------------------------------------
+
+
+def gap_id(org_id: str, asset: str, quote: str, at: datetime) -> str:
+    return f"{org_id}|{asset}|{quote}|{int(at.timestamp() * 1000)}"
+
+
+async def note_gap(org_id: str, asset: str, quote: str, at: datetime, tried: Sequence[Tried], now: datetime) -> None:
+    """Beside whatever unit of work goes on: that it was asked in vain stands even where that is rolled back."""
+    await PriceGap.get_pymongo_collection().update_one(
+        {"_id": gap_id(org_id, asset, quote, at), "org_id": org_id},
+        {
+            "$set": {"tried": [{"source": row.source, "outcome": row.outcome} for row in tried], "asked_at": now},
+            "$inc": {"attempts": 1},
+            "$setOnInsert": {"created_at": now, "asset": asset, "quote": quote, "at": at},
+        },
+        upsert=True,
+    )
+
+
+async def gaps(org_id: str, keys: Collection[tuple[str, str, datetime]]) -> dict[tuple[str, str, datetime], PriceGap]:
+    """By (asset, quote, time)."""
+    ids = {gap_id(org_id, *key): key for key in keys}
+    rows = await PriceGap.find({"org_id": org_id, "_id": {"$in": sorted(ids)}}).to_list()
+    return {ids[row.id]: row for row in rows}
+
+
+async def forget_gaps(session: Session, org_id: str, keys: Collection[tuple[str, str, datetime]]) -> None:
+    ids = sorted(gap_id(org_id, *key) for key in keys)
+    await PriceGap.get_pymongo_collection().delete_many({"org_id": org_id, "_id": {"$in": ids}}, session=session)
+
+
+async def gaps_are_due(org_id: str, now: datetime, first_pause: timedelta, pause_max: timedelta) -> bool:
+    """Whether any price that was asked for in vain has waited long enough: twice as long after each time."""
+    async for row in PriceGap.find({"org_id": org_id, "asked_at": {"$lte": now - first_pause}}):
+        if now - row.asked_at >= min(first_pause * 2 ** min(row.attempts - 1, 20), pause_max):
+            return True
+    return False

@@ -3,9 +3,8 @@
 Nothing is guessed: before its first rate an asset has no value and the point names it as unpriced; before the first booking there is no point.
 """
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,13 +16,13 @@ from crypto_api.kit.amounts import add_exactly, multiply
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.store import day_as_stored
 from crypto_api.ledger.types import EntryStatus, SourceKind
-from crypto_api.prices.documents import ManualPrice, OraclePrice
-from crypto_api.reports.overview import HOLDING_ACCOUNTS, Pricing, holdings
+from crypto_api.prices import service as prices
+from crypto_api.prices.types import Pricing, Quote
+from crypto_api.reports.overview import HOLDING_ACCOUNTS, holdings
 from crypto_api.transactions.documents import Transaction
 from mongodb_config import pages
 
 ENTRIES_MAX = 20_000  # a longer period is cut at its older end, and the history says so
-RATES_MAX = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,6 @@ class _Change:
     quantity: Decimal
 
 
-Rates = dict[str, list[tuple[datetime, Decimal]]]
-
-
 async def first_booking_at(org_id: str) -> datetime | None:
     """When the books begin: the time of the oldest entry."""
     oldest = await JournalEntry.find(posted(org_id), sort=[("date", SortDirection.ASCENDING), ("_id", SortDirection.ASCENDING)], limit=1).to_list()
@@ -70,38 +66,32 @@ async def value_history(org_id: str, quote: str, since: datetime, now: datetime,
         since = max(since, moments[entries[-1].id])
     changes = sorted(_changes(entries, moments), key=lambda change: change.at, reverse=True)
     held = await _held_now(org_id)
-    rates = await _rates(org_id, set(held) | {change.asset for change in changes}, quote, pricing)
     begin = await first_booking_at(org_id)
     if begin is None:
         return ValueHistory([], since, cut)
     since = min(max(since, begin), now)
     times = [since + (now - since) * step / (points - 1) for step in range(points)]
+    rates = await prices.kept_series(org_id, set(held) | {change.asset for change in changes}, quote, times, pricing)
     return ValueHistory(_walk_back(times, held, changes, rates), since, cut)
 
 
-def _walk_back(times: Sequence[datetime], held: dict[str, Decimal], changes: Sequence[_Change], rates: Rates) -> list[ValuePoint]:
+def _walk_back(
+    times: Sequence[datetime], held: dict[str, Decimal], changes: Sequence[_Change], rates: Sequence[Mapping[str, Quote]]
+) -> list[ValuePoint]:
     found, position = [], 0
-    for at in reversed(times):
+    for at, known in zip(reversed(times), reversed(rates), strict=True):
         while position < len(changes) and changes[position].at > at:
             change = changes[position]
             held[change.asset] = add_exactly([held.get(change.asset, Decimal(0)), change.quantity.copy_negate()])
             position += 1
-        found.append(_valued(at, held, rates))
+        found.append(_valued(at, held, known))
     return found[::-1]
 
 
-def _valued(at: datetime, held: dict[str, Decimal], rates: Rates) -> ValuePoint:
-    total, unpriced = Decimal(0), []
-    for asset, quantity in held.items():
-        if quantity == 0:
-            continue
-        known = rates.get(asset, [])
-        index = bisect_right(known, at, key=lambda row: row[0])
-        if index == 0:
-            unpriced.append(asset)
-        else:
-            total = add_exactly([total, multiply(quantity, known[index - 1][1])])
-    return ValuePoint(at, total, tuple(sorted(unpriced)))
+def _valued(at: datetime, held: Mapping[str, Decimal], rates: Mapping[str, Quote]) -> ValuePoint:
+    there = {asset: quantity for asset, quantity in held.items() if quantity != 0}
+    total = add_exactly([multiply(quantity, rates[asset].rate) for asset, quantity in there.items() if asset in rates])
+    return ValuePoint(at, total, tuple(sorted(there.keys() - rates.keys())))
 
 
 def posted(org_id: str) -> dict[str, Any]:
@@ -135,21 +125,3 @@ async def _held_now(org_id: str) -> dict[str, Decimal]:
     for holding in await holdings(org_id):
         held[holding.asset] = add_exactly([held[holding.asset], holding.quantity])
     return held
-
-
-async def _rates(org_id: str, assets: set[str], quote: str, pricing: Pricing) -> Rates:
-    """Per asset the known rates in time order. From the moment a person sets a price on, it goes before the feeds."""
-    priced = {asset: pricing.priced_as.get(asset, asset) for asset in assets}
-    wanted = {"asset": {"$in": sorted(set(priced.values()) | assets)}, "quote": quote}
-    by_hand: Rates = defaultdict(list)
-    for manual in await ManualPrice.find({"org_id": org_id, **wanted}, sort=[("at", SortDirection.ASCENDING)], limit=RATES_MAX).to_list():
-        by_hand[manual.asset].append((manual.at, manual.rate))
-    by_feed: Rates = defaultdict(list)
-    for kept in await OraclePrice.find(wanted, sort=[("block_number", SortDirection.DESCENDING)], limit=RATES_MAX).to_list():
-        by_feed[kept.asset].append((kept.updated_at, kept.rate))
-    return {asset: _in_force(by_hand.get(asset) or by_hand.get(name, []), by_feed.get(name, [])) for asset, name in priced.items()}
-
-
-def _in_force(by_hand: list[tuple[datetime, Decimal]], by_feed: list[tuple[datetime, Decimal]]) -> list[tuple[datetime, Decimal]]:
-    until = by_hand[0][0] if by_hand else None
-    return sorted([row for row in by_feed if until is None or row[0] < until] + by_hand, key=lambda row: row[0])

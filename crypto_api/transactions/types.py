@@ -102,6 +102,7 @@ class Movement(BaseModel):
     rate: StoredDecimal | None = None
     price_source: str | None = None
     price_at: datetime | None = None
+    price_origin: str | None = None  # in words: which feed, provider or entry by hand, and through what
 
     @property
     def spam(self) -> bool:

@@ -69,6 +69,8 @@ WRITES_ALONE = {
     "idempotency.take_over": "claims what a dead process left",
     "ledger.add_to_chart": "the deploy step: one account under its natural key, only where there is none",
     "prices.keep_oracle": "what a feed answered at a block, under its natural key",
+    "prices.keep_points": "what a provider said, under its natural key",
+    "prices.note_gap": "that a price was asked for in vain, which stands even where what asked is rolled back",
 }
 
 SHARED = {document.__name__ for document in DOCUMENTS if not document.TENANT}

@@ -91,7 +91,6 @@ class Outcome:
 def _worker(settings: dict[str, Any], intents: list[dict[str, Any]], fault: str) -> None:
     """The body of a worker process."""
     from crypto_api.adapters.payment_chain import PaymentNode
-    from crypto_api.adapters.price_feed import ChainFeedReader
     from crypto_api.bootstrap import open_runtime
     from crypto_api.config import Config
     from crypto_api.flows.prepare_payment import NewPayment, PaymentDesk, prepare_payment
@@ -106,7 +105,7 @@ def _worker(settings: dict[str, Any], intents: list[dict[str, Any]], fault: str)
         log.configure(Path(settings["log_dir"]), process="worker")
         async with open_runtime(Config(_env_file=None, **settings)) as runtime:
             nodes = {slug: PaymentNode(rpc) for slug, rpc in runtime.rpc.items()}
-            prices = Prices(runtime.networks, ChainFeedReader(runtime.rpc))
+            prices = Prices(runtime.networks, runtime.prices)
             desk = PaymentDesk(runtime.uow, runtime.clock, runtime.networks, nodes, prices, runtime.queue)
             later = runtime.clock.now() + timedelta(hours=1)
             person = Principal(USER, ORG, Role.ADMIN, PERMISSIONS[Role.ADMIN], SESSION, later)

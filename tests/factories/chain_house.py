@@ -12,7 +12,6 @@ from typing import Any
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from crypto_api.adapters.price_feed import ChainFeedReader
 from crypto_api.bootstrap import open_runtime
 from crypto_api.chains import service as chain_service
 from crypto_api.chains import store as chain_store
@@ -116,7 +115,7 @@ class House:
         return Books(self, organization.id)
 
     async def step(self) -> Step:
-        runtime, feeds = self.runtime, ChainFeedReader(self.runtime.rpc)
+        runtime, feeds = self.runtime, self.runtime.prices
         cursor = await start_following(self.network, self.chain, runtime.clock)
         if (moment := await opening_moment(self.network, self.chain, cursor)) is not None:
             for wallet in await wallet_store.due_for_opening_on_network(self.network.slug):
@@ -128,7 +127,7 @@ class House:
         return step
 
     async def book(self) -> None:
-        await book_due(self.runtime.uow, self.runtime.clock, self.network, ChainFeedReader(self.runtime.rpc), self.runtime.queue)
+        await book_due(self.runtime.uow, self.runtime.clock, self.network, self.runtime.prices, self.runtime.queue)
 
     async def follow(self) -> None:
         while True:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from crypto_api.adapters.price_feed import ChainFeedReader
+from crypto_api.adapters.price_sources import OutsidePrices
 from crypto_api.bootstrap import open_runtime
 from crypto_api.checkpoints.documents import Checkpoint
 from crypto_api.config import Config
@@ -45,8 +45,8 @@ class Desk:
         return self.runtime.rpc[self.network.slug]
 
     @property
-    def feeds(self) -> ChainFeedReader:
-        return ChainFeedReader(self.runtime.rpc)
+    def feeds(self) -> OutsidePrices:
+        return self.runtime.prices
 
     @property
     def bench(self) -> Bench:

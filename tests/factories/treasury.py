@@ -50,6 +50,9 @@ NETWORKS: list[dict[str, object]] = [
 ]
 
 
+FEEDS = {asset: str(to_checksum_address("0x" + byte * 20)) for asset, byte in (("ETH", "f1"), ("USDC", "f2"), ("DAI", "f3"))}
+
+
 def address_of(name: str) -> str:
     return str(to_checksum_address("0x" + hashlib.sha256(name.encode()).hexdigest()[:40]))
 
@@ -97,7 +100,7 @@ class Treasury:
             id=f"eip155:{CHAIN_ID}:{hash_of(f'block {block}')}:{asset}",
             created_at=at,
             network=NETWORK,
-            feed=address_of(f"feed {asset}"),
+            feed=FEEDS.get(asset) or address_of(f"feed {asset}"),
             asset=asset,
             quote="USD",
             block_number=block,

@@ -15,6 +15,8 @@ from crypto_api.flows.book_transaction import BookingResult, book_transaction, r
 from crypto_api.kit.clock import FixedClock
 from crypto_api.kit.ethereum import ChainUnavailable
 from crypto_api.kit.networks import NetworkConfig
+from crypto_api.kit.price_settings import PriceProvider, PriceSettings
+from crypto_api.kit.rates import Answer, FeedRound
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.prices import service as prices
@@ -36,18 +38,27 @@ FRESH = int(BLOCK_AT.timestamp()) - 60
 
 
 class Feeds:
-    """Answers of feed contracts by address; counts how often it is asked."""
+    """Answers of feed contracts by address: (answer, decimals, updated at); counts how often it is asked."""
+
+    settings = PriceSettings()
 
     def __init__(self, answers: Mapping[str, tuple[int, int, int] | None]) -> None:
         self.answers, self.asked = answers, 0
 
-    async def read_feed(self, network: str, feed_address: str, block_hash: str) -> tuple[int, int, int] | None:
+    async def read_feed(self, network: str, feed_address: str, block_hash: str) -> FeedRound | None:
         self.asked += 1
-        return self.answers.get(feed_address)
+        told = self.answers.get(feed_address)
+        return FeedRound(*told) if told is not None else None
+
+    async def ask(self, provider: PriceProvider, base: str, quote: str, at: datetime, now: datetime) -> Answer:
+        raise AssertionError("no provider is configured")
 
 
-class DeadFeeds:
-    async def read_feed(self, network: str, feed_address: str, block_hash: str) -> tuple[int, int, int] | None:
+class DeadFeeds(Feeds):
+    def __init__(self) -> None:
+        super().__init__({})
+
+    async def read_feed(self, network: str, feed_address: str, block_hash: str) -> FeedRound | None:
         raise ChainUnavailable("no node")
 
 

@@ -8,7 +8,6 @@ from random import Random
 
 import pytest
 
-from crypto_api.adapters.price_feed import ChainFeedReader
 from crypto_api.bootstrap import open_runtime
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import FollowState
@@ -53,7 +52,7 @@ class Desk:
 
     async def step(self) -> Step:
         """What the follower does once; raises what it would have to deal with."""
-        runtime, feeds = self.runtime, ChainFeedReader(self.runtime.rpc)
+        runtime, feeds = self.runtime, self.runtime.prices
         cursor = await start_following(self.network, self.chain, runtime.clock)
         if (moment := await opening_moment(self.network, self.chain, cursor)) is not None:
             for wallet in await wallet_store.due_for_opening_on_network(self.network.slug):

@@ -10,6 +10,7 @@ from bson.decimal128 import Decimal128
 
 from crypto_api.adapters.json_rpc import JsonRpcChain
 from crypto_api.adapters.price_feed import ChainFeedReader
+from crypto_api.adapters.price_sources import OutsidePrices
 from crypto_api.chains.documents import ChainCursor
 from crypto_api.flows.price_at import Prices, price_at
 from crypto_api.flows.verify_ledger import Failure, VerifyReport, verify_ledger
@@ -180,7 +181,7 @@ async def moment(house: House) -> Moment:
 
 
 async def rate(house: House, asset: str, at: Moment) -> Decimal | None:
-    quote = await prices.rate_at(house.org_id, asset, "USD", at, ChainFeedReader({NETWORK: house.rpc}), NOW)
+    quote = await prices.rate_at(house.org_id, asset, "USD", at, OutsidePrices({NETWORK: house.rpc}), NOW)
     assert quote is None or quote.source is PriceSource.ORACLE
     return quote.rate if quote else None
 
@@ -218,9 +219,9 @@ async def test_what_is_no_feed_is_no_price(house: House) -> None:
 
 
 async def test_a_price_for_people_is_that_of_the_last_block_processed(house: House) -> None:
-    at, feeds = await moment(house), Prices({NETWORK: house.network}, ChainFeedReader({NETWORK: house.rpc}))
+    at, feeds = await moment(house), Prices({NETWORK: house.network}, OutsidePrices({NETWORK: house.rpc}))
     assert await rate(house, "ETH", at) == D("3120.45")
     past = await price_at(house.org_id, "ETH", "USD", at.at + timedelta(hours=1), feeds, NOW)
     stale = await price_at(house.org_id, "ETH", "USD", at.at + timedelta(hours=25), feeds, NOW)
-    assert past is not None and past.rate == D("3120.45")
-    assert stale is None
+    assert past.quote is not None and past.quote.rate == D("3120.45")
+    assert stale.quote is None

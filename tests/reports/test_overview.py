@@ -7,13 +7,13 @@ import pytest
 
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger.types import AccountCode, Line
-from crypto_api.prices.types import PriceSource
+from crypto_api.prices.types import PriceSource, Pricing
 from crypto_api.reports import overview, value_history
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.types import Direction
 from tests.factories.treasury import NETWORKS, Treasury, new_treasury
 
-PRICING = overview.Pricing.of([NetworkConfig.model_validate(row) for row in NETWORKS])
+PRICING = Pricing.of([NetworkConfig.model_validate(row) for row in NETWORKS])
 
 
 @pytest.fixture

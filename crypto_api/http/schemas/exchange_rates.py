@@ -8,7 +8,7 @@ from crypto_api.http.schemas.base import Prose, ReadSchema, RequestSchema, Time
 from crypto_api.http.schemas.journal_entries import AssetName
 from crypto_api.kit.amounts import Money, SignedMoney
 from crypto_api.kit.clock import to_milliseconds
-from crypto_api.prices.types import PriceSource
+from crypto_api.prices.types import PriceSource, Quote
 
 _RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII)
 
@@ -40,6 +40,13 @@ class RateRead(ReadSchema):
     rate: SignedMoney = Field(examples=["3120.45"], description="Units of `quote` for one `base`.")
     source: PriceSource
     at: Time = Field(description="As of when its source gave it.")
+    age_s: int = Field(examples=[42], description="How long before the time that was asked for that was.")
+    origin: str = Field(examples=["feed ETH/USD on Ethereum"], description="In words: which feed, provider or entry by hand, and through what.")
+
+    @classmethod
+    def of(cls, base: str, quote: str, told: Quote, at: datetime) -> "RateRead":
+        age_s = max(int((at - told.at).total_seconds()), 0)
+        return cls(base=base, quote=quote, rate=told.rate, source=told.source, at=told.at, age_s=age_s, origin=told.origin)
 
 
 class RateCreate(RequestSchema):

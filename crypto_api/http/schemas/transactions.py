@@ -99,6 +99,7 @@ class MovementRead(ReadSchema):
     rate: SignedMoney | None
     price_source: str | None
     price_at: Time | None
+    price_origin: str | None = None
 
     @classmethod
     def of(cls, movement: Movement) -> "MovementRead":
