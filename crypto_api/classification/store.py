@@ -11,10 +11,6 @@ async def known(org_id: str) -> dict[str, tuple[str, CounterpartyKind]]:
     return {row.address: (row.name, row.kind) for row in rows}
 
 
-async def counterparties(org_id: str) -> list[Counterparty]:
-    return await Counterparty.find({"org_id": org_id}).sort("+_id").to_list()
-
-
 async def by_address(org_id: str, address: str, session: Session) -> Counterparty | None:
     return await Counterparty.find_one({"org_id": org_id, "address": address}, session=session)
 

@@ -11,13 +11,14 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.flows.import_transactions import Imported, import_transactions
 from crypto_api.kit.errors import CoreError, InvalidInput
 from crypto_api.organizations.types import Permission
-from crypto_api.transactions.imports import COLUMNS, RowType
+from crypto_api.transactions.imports import COLUMNS
+from crypto_api.transactions.types import RowType
 
 ERRORS_SHOWN = 200
 PREVIEW_ROWS = 20
 _ABOUT = {
-    RowType.BUY: "An asset for money. It costs amount times price.",
-    RowType.SELL: "An asset for money.",
+    RowType.BUY: "An asset for money, out of cash at bank or the account that cash_account names. It costs amount times price, and the fee.",
+    RowType.SELL: "An asset for money, into the same accounts. It brings amount times price, less the fee.",
     RowType.TRANSFER: "Between wallets of yours, or with somebody who keeps assets for you: then one side stays empty.",
     RowType.INCOME: "Earned.",
     RowType.EXPENSE: "Spent.",

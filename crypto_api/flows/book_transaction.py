@@ -150,6 +150,7 @@ def draft(valued: Valued, posting: Posting, purpose: str) -> EntryDraft:
         description=f"{title}: {decision.counterparty}" if decision.counterparty else title,
         source=Source(kind=SourceKind.TRANSACTION, id=source_of(transaction), purpose=purpose),
         lines=list(posting.lines),
+        reference=transaction.brought.external_id[:100] if transaction.brought else "",
         transaction_id=transaction.id,
         transaction_hash=transaction.hash,
         unpriced=posting.unpriced,
@@ -262,6 +263,11 @@ _CONTRAS = frozenset({*_CONTRA.values(), AccountCode.SUSPENSE}) - {AccountCode.N
 _CUSTODY = frozenset({Category.TRANSFER_IN, Category.TRANSFER_OUT})
 
 
+def contra_of(category: Category, direction: Direction) -> AccountCode:
+    """The account that says why; suspense where the category does not say it of this direction."""
+    return _CONTRA.get((category, direction), AccountCode.SUSPENSE)
+
+
 def changes_of(movements: Sequence[Movement], category: Category) -> list[Change]:
     """Fees first: gas is paid before anything moves."""
     counted = [movement for movement in movements if _counts(movement)]
@@ -284,7 +290,7 @@ def _relabelled(line: Line, category: Category) -> Line:
     if line.account_code not in _CONTRAS or line.quantity is None or line.wallet_id is not None:
         return line
     direction = Direction.IN if line.quantity < 0 else Direction.OUT  # a contra line carries the quantity with the other sign
-    return line.model_copy(update={"account_code": _CONTRA.get((category, direction), AccountCode.SUSPENSE)})
+    return line.model_copy(update={"account_code": contra_of(category, direction)})
 
 
 def _change(movement: Movement, category: Category) -> Change:
@@ -297,7 +303,7 @@ def _change(movement: Movement, category: Category) -> Change:
         there = Place(AccountCode.CUSTODY, None, movement.asset)
         source, target = (there, here) if movement.direction is Direction.IN else (here, there)
         return Relocation(source, target, movement.amount, movement.value, "Exchange")
-    contra = _CONTRA.get((category, movement.direction), AccountCode.SUSPENSE)
+    contra = contra_of(category, movement.direction)
     if movement.direction is Direction.IN:
         return Acquisition(here, movement.amount, movement.value, contra)
     return _disposal(movement, contra)

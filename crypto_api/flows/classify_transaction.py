@@ -23,7 +23,7 @@ from crypto_api.transactions.types import Booking
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 
-class _Overtaken(Exception):
+class Overtaken(Exception):
     """The row changed meanwhile: nothing of this unit of work may stay."""
 
 
@@ -58,8 +58,8 @@ async def classify_transaction(
     now = clock.now()
     if sure:
         try:
-            return await uow.run(lambda session: _reclassify(session, row, suggestion, organization.time_zone, now))
-        except _Overtaken:
+            return await uow.run(lambda session: reclassify(session, row, suggestion, organization.time_zone, now))
+        except Overtaken:
             return Outcome.OVERTAKEN
     return await uow.run(lambda session: _keep(session, row, suggestion))
 
@@ -68,13 +68,14 @@ def _undecided(row: Transaction) -> bool:
     return row.booking is Booking.DONE and row.category == Category.UNCLASSIFIED and row.category_source == DecisionSource.NONE and row.model is None
 
 
-async def _reclassify(session: Session, row: Transaction, decision: Decision, time_zone: str, now: datetime) -> Outcome:
+async def reclassify(session: Session, row: Transaction, decision: Decision, time_zone: str, now: datetime) -> Outcome:
+    """From suspense to what was decided. Overtaken when the row is no longer as it was read."""
     entry = await rebook(session, row, decision, time_zone, now)
     changes = as_fields(decision)
     if entry is not None:
         changes |= {"entry_ids": [*row.entry_ids, entry.id], "unpriced": entry.unpriced}
     if not await transactions.annotate(session, row.org_id, row.id, row.version, changes):
-        raise _Overtaken
+        raise Overtaken
     told = row.event_fields() | {"category": decision.category.value}
     await events.append(session, row.org_id, TransactionBooked(**told), now)
     return Outcome.RECLASSIFIED

@@ -7,7 +7,7 @@ from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import Conflict, NotFound, PreconditionFailed
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.events import TransactionRemoved
-from crypto_api.transactions.types import Origin
+from crypto_api.transactions.types import BROUGHT
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 
@@ -16,7 +16,7 @@ async def remove_import(uow: UnitOfWork, clock: Clock, org_id: str, row_id: str,
     row = await transactions.get(org_id, row_id)
     if row is None:
         raise NotFound
-    if row.origin is not Origin.IMPORT:
+    if row.origin not in BROUGHT:
         raise Conflict("It came from the chain and stays.", code="chain_fact")
     if versions is not None and row.version not in versions:
         raise PreconditionFailed("It was changed since it was read.")
@@ -25,11 +25,17 @@ async def remove_import(uow: UnitOfWork, clock: Clock, org_id: str, row_id: str,
     async def work(session: Session) -> None:
         if not await transactions.remove_made(session, row):
             raise PreconditionFailed("It was changed since it was read.")
-        await reverse_bookings(session, row, now, "the imported row was removed")
+        await reverse_bookings(session, row, now, "the transaction was taken back")
         await events.append(session, org_id, TransactionRemoved(**row.event_fields()), now)
         before = {"timestamp": row.timestamp, "category": row.category, "note": row.note, "asset": ", ".join(row.assets)}
         await audit.record(
-            session, org_id, "transaction.removed", "An imported transaction was removed.", now, subject=("transaction", row.id), before=before
+            session,
+            org_id,
+            "transaction.removed",
+            "A transaction was taken back.",
+            now,
+            subject=("transaction", row.id),
+            before=before,
         )
 
     await uow.run(work)

@@ -1,5 +1,8 @@
 """/api/transactions/: what happened on the chain, and what it meant."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated, Any
 
 from bson.decimal128 import Decimal128
@@ -9,11 +12,12 @@ from ninja.params import functions
 
 from crypto_api.adapters.table_reader import read_table
 from crypto_api.classification.types import Category
-from crypto_api.flows.annotate_transaction import Annotation
-from crypto_api.flows.annotate_transaction import annotate_transaction as annotate
+from crypto_api.flows.classify_again import classify_again
 from crypto_api.flows.export_transactions import COLUMNS
 from crypto_api.flows.export_transactions import export_transactions as take_along
 from crypto_api.flows.import_transactions import import_transactions as take_in
+from crypto_api.flows.record_transaction import change_transaction as change
+from crypto_api.flows.record_transaction import record_transaction
 from crypto_api.flows.remove_import import remove_import
 from crypto_api.http.answers import answer, no_content
 from crypto_api.http.auth import org_of
@@ -24,12 +28,17 @@ from crypto_api.http.paging import page_read, page_request
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.base import PageRead
 from crypto_api.http.schemas.transactions import (
+    ClassifiedRead,
+    ClassifyRead,
     ImportQuery,
     ImportRead,
-    TransactionAnnotate,
+    TransactionClassify,
+    TransactionCreate,
     TransactionExport,
+    TransactionFacts,
     TransactionQuery,
     TransactionRead,
+    TransactionUpdate,
     day_bounds,
 )
 from crypto_api.kit.errors import FieldError, InvalidInput, NotFound
@@ -43,7 +52,7 @@ from mongodb_config.pages import contains
 
 router = Router(tags=["transactions"])
 
-SEARCHED = ("hash", "from_address", "to_address", "movements.from_address", "movements.to_address")
+SEARCHED = ("hash", "from_address", "to_address", "movements.from_address", "movements.to_address", "brought.external_id")
 ImportFile = Annotated[UploadedFile, functions.File(description="CSV in UTF-8, or a workbook (xlsx).", example="transactions.csv")]
 SORTS = {"timestamp": "timestamp", "block_number": "block_number", "category": "category"}
 
@@ -52,6 +61,18 @@ SORTS = {"timestamp": "timestamp", "block_number": "block_number", "category": "
 @requires(Permission.TRANSACTIONS_READ)
 async def list_transactions(request: HttpRequest, query: Query[TransactionQuery]) -> HttpResponse:
     return await _page(request, query)
+
+
+@router.post("/transactions/", response={200: TransactionRead, 201: TransactionRead}, summary="Enter a transaction by hand")
+@requires(Permission.TRANSACTIONS_WRITE)
+@idempotent
+async def create_transaction(request: HttpRequest, body: TransactionCreate) -> HttpResponse:
+    """It means what a row of an imported table means, and is booked as one: BUY and SELL against money, its fee inside. The same under the same
+    `external_id` is the transaction that stands there (200); anything else under it is 409 `external_id_taken`."""
+    runtime, org_id = runtime_of(request.scope), org_of(request)
+    with _fields_of(body):
+        found = await record_transaction(runtime.uow, runtime.clock, runtime.networks, org_id, body.said(), body.annotation())
+    return answer(TransactionRead.of(found.row), status=201 if found.new else 200, version=found.row.version)
 
 
 @router.get("/transactions/history/", response=PageRead[TransactionRead], summary="Transactions from the latest to the first")
@@ -82,9 +103,10 @@ async def export_transactions(request: HttpRequest, query: Query[TransactionExpo
 @idempotent
 async def import_transactions(request: HttpRequest, query: Query[ImportQuery], file: ImportFile) -> HttpResponse:
     """A CSV file in UTF-8 or a workbook (xlsx), at most 20 MB and 1,000 rows, with the columns timestamp, type (BUY, SELL, TRANSFER, INCOME,
-    EXPENSE), asset, amount, price, fee, fee_asset, wallet, to_wallet, description, external_id; wallets by name or address; price and fee in the
-    functional currency, unless fee_asset is given. All rows or none: what is wrong is told by row and column (422, `3.amount`). Bringing a row again
-    changes nothing. With `dry_run=true` nothing is stored (200)."""
+    EXPENSE), asset, amount, price, fee, fee_asset, wallet, to_wallet, description, external_id, cash_account; wallets and accounts by name, address
+    or code; price and fee in the functional currency, unless fee_asset is given; money out of cash at bank, unless cash_account is. All rows or
+    none: what is wrong is told by row and column (422, `3.amount`). Bringing a row again changes nothing. With `dry_run=true` nothing is stored
+    (200)."""
     only_file(request, "file")
     runtime, name = runtime_of(request.scope), file.name or ""
     table = await read_table(name, file.read())
@@ -104,6 +126,17 @@ async def list_transactions_of_category(request: HttpRequest, category: str, que
     return await _page(request, query, {"category": category})
 
 
+@router.post("/transactions/classify/", response=ClassifyRead, summary="Judge again what nobody decided yet")
+@requires(Permission.TRANSACTIONS_WRITE)
+@idempotent
+async def classify_transactions(request: HttpRequest, body: TransactionClassify) -> HttpResponse:
+    """By the rules, which may know a counterparty by now, else by the local model, if there is one. What was decided, by whomever, stays."""
+    runtime, org_id = runtime_of(request.scope), org_of(request)
+    has_model = runtime.llm is not None
+    done = await classify_again(runtime.uow, runtime.clock, runtime.networks, runtime.queue, org_id, body.transaction_ids, has_model=has_model)
+    return answer(ClassifyRead(items=[ClassifiedRead(**vars(one)) for one in done]))
+
+
 @router.get("/transactions/{transaction_id}/", response=TransactionRead, summary="Get a transaction")
 @requires(Permission.TRANSACTIONS_READ)
 async def get_transaction(request: HttpRequest, transaction_id: str) -> HttpResponse:
@@ -113,22 +146,35 @@ async def get_transaction(request: HttpRequest, transaction_id: str) -> HttpResp
     return answer(TransactionRead.of(row), version=row.version)
 
 
-@router.put("/transactions/{transaction_id}/", response=TransactionRead, summary="Say what a transaction is, or note something")
+@router.put("/transactions/{transaction_id}/", response=TransactionRead, summary="Say what a transaction is, or correct one that was brought")
 @requires(Permission.TRANSACTIONS_WRITE)
-async def annotate_transaction(request: HttpRequest, transaction_id: str, body: TransactionAnnotate) -> HttpResponse:
-    """What is left out stays as it is. A category set here is a person's word: nothing overrides it."""
-    runtime = runtime_of(request.scope)
-    row = await annotate(runtime.uow, runtime.clock, org_of(request), transaction_id, Annotation(**body.model_dump()), expected_versions(request))
+async def update_transaction(request: HttpRequest, transaction_id: str, body: TransactionUpdate) -> HttpResponse:
+    """What is left out stays as it is; null clears. A category set here is a person's word: nothing overrides it. What a person brought can be
+    corrected: its entry is reversed, and another is posted. A row that came from the chain can only be annotated: 409 `chain_fact`."""
+    runtime, org_id = runtime_of(request.scope), org_of(request)
+    versions = expected_versions(request)
+    with _fields_of(body):
+        row = await change(runtime.uow, runtime.clock, runtime.networks, org_id, transaction_id, body.said(), body.annotation(), versions)
     return answer(TransactionRead.of(row), version=row.version)
 
 
-@router.delete("/transactions/{transaction_id}/", response={204: None}, summary="Take back an imported transaction")
+@router.delete("/transactions/{transaction_id}/", response={204: None}, summary="Take back a transaction that was brought")
 @requires(Permission.TRANSACTIONS_WRITE)
 async def delete_transaction(request: HttpRequest, transaction_id: str) -> HttpResponse:
     """Its entry is reversed, and it may be brought again. A row that came from the chain can be annotated, never deleted: 409 `chain_fact`."""
     runtime = runtime_of(request.scope)
     await remove_import(runtime.uow, runtime.clock, org_of(request), transaction_id, expected_versions(request))
     return no_content()
+
+
+@contextmanager
+def _fields_of(body: TransactionFacts) -> Iterator[None]:
+    """Errors under the name by which a wallet was given."""
+    try:
+        yield
+    except InvalidInput as error:
+        names = {name: f"{name}_id" for name in ("wallet", "to_wallet") if getattr(body, f"{name}_id") is not None}
+        raise InvalidInput(*(replace(row, field=names.get(row.field, row.field)) for row in error.errors), detail=error.detail) from error
 
 
 async def _page(request: HttpRequest, query: TransactionQuery, where: dict[str, Any] | None = None) -> HttpResponse:

@@ -3,7 +3,7 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from crypto_api.transactions.types import Booking, Finality, Inclusion, Movement, Origin, Status, status_of
+from crypto_api.transactions.types import Booking, Brought, Finality, Inclusion, Movement, Origin, Status, status_of
 from mongodb_config.base_document import TenantDocument
 
 
@@ -46,7 +46,8 @@ class Transaction(TenantDocument):
     evidence: list[str] = []
     model: str | None = None
     note: str = ""
-    content_hash: str | None = None  # of the row of a table, where a person brought it
+    content_hash: str | None = None  # of what a person said, where they brought it
+    brought: Brought | None = None
     version: int = 1
 
     @property

@@ -48,6 +48,12 @@ class TransactionRemoved(_TransactionEvent):
     kind: ClassVar[str] = "transaction.removed"
 
 
+class TransactionChanged(_TransactionEvent):
+    """A person corrected what they had brought: its entry is reversed and posted anew. Never what came from a chain."""
+
+    kind: ClassVar[str] = "transaction.changed"
+
+
 class TransactionAnnotated(_TransactionEvent):
     """A person changed its category or note."""
 

@@ -3,16 +3,18 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 
 from crypto_api.kit import amounts
+from crypto_api.transactions.types import RowType
 
-COLUMNS = ("timestamp", "type", "asset", "amount", "price", "fee", "fee_asset", "wallet", "to_wallet", "description", "external_id")
+_FIRST_COLUMNS = ("timestamp", "type", "asset", "amount", "price", "fee", "fee_asset", "wallet", "to_wallet", "description", "external_id")
+COLUMNS = (*_FIRST_COLUMNS, "cash_account")
 _NEEDED = ("timestamp", "type", "asset", "amount")
+BY_HAND = (*COLUMNS, "value")
 _FIRST = datetime(2009, 1, 3, tzinfo=UTC)  # the first block of the first chain
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII)
 _NOT_INERT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -20,14 +22,6 @@ Wrong = Callable[[str, str], None]
 """Called with the column and what is wrong in it."""
 
 _LENGTHS = {"description": 500, "external_id": 200}
-
-
-class RowType(StrEnum):
-    BUY = "BUY"
-    SELL = "SELL"
-    TRANSFER = "TRANSFER"
-    INCOME = "INCOME"
-    EXPENSE = "EXPENSE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +33,8 @@ class RowError:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """`wallet` and `to_wallet` as they were written: a name or an address. Price and fee in the functional currency, unless `fee_asset` is given."""
+    """`wallet` and `to_wallet` as they were written: a name, an address or an id; `cash_account` a code or a name. Price, value and fee in the
+    functional currency, unless `fee_asset` is given."""
 
     number: int
     at: datetime
@@ -47,12 +42,14 @@ class TableRow:
     asset: str
     amount: Decimal
     price: Decimal | None
+    value: Decimal | None  # of all of it; only by hand, instead of a price
     fee: Decimal
     fee_asset: str
     wallet: str
     to_wallet: str
     description: str
     external_id: str
+    cash_account: str
     key: str  # of what it is: the same for the same row, however often it is brought
     content: str  # a hash of what it says
 
@@ -75,13 +72,21 @@ def read_rows(table: Sequence[Sequence[str]], now: datetime) -> tuple[list[Table
         if len(cells) > len(header):
             errors.append(RowError(number, "", f"has {len(cells)} cells, and there are {len(header)} columns"))
             continue
-        row, wrong = _row(number, given, seen, now)
+        row, wrong = _row(number, given, now)
         errors += wrong
-        if row is not None and row.external_id and (first := ids.setdefault(row.external_id, number)) != number:
+        if row is None:
+            continue
+        seen[row.content] += 1
+        if row.external_id and (first := ids.setdefault(row.external_id, number)) != number:
             errors.append(RowError(number, "external_id", f"stands in row {first} already"))
-        if row is not None:
-            rows.append(row)
+        rows.append(row if row.external_id else replace(row, key=f"row:{row.content}:{seen[row.content]}"))
     return rows, errors
+
+
+def read_said(said: Mapping[str, str], key: str, now: datetime) -> tuple[TableRow | None, list[RowError]]:
+    """One row that was written by hand, under the names of `BY_HAND`. `key` names it where it has no `external_id`."""
+    row, errors = _row(1, dict.fromkeys(BY_HAND, "") | dict(said), now)
+    return (row if row is None or row.external_id else replace(row, key=key)), errors
 
 
 def _header_errors(header: Sequence[str]) -> list[RowError]:
@@ -90,8 +95,8 @@ def _header_errors(header: Sequence[str]) -> list[RowError]:
     return errors + [RowError(1, name, "is missing") for name in _NEEDED if name not in header]
 
 
-def _row(number: int, given: dict[str, str], seen: Counter[str], now: datetime) -> tuple[TableRow | None, list[RowError]]:
-    errors = [RowError(number, name, "holds control or text-direction characters") for name in COLUMNS if _NOT_INERT.search(given[name])]
+def _row(number: int, given: dict[str, str], now: datetime) -> tuple[TableRow | None, list[RowError]]:
+    errors = [RowError(number, name, "holds control or text-direction characters") for name, text in given.items() if _NOT_INERT.search(text)]
     errors += [RowError(number, name, f"has more than {most} characters") for name, most in _LENGTHS.items() if len(given[name]) > most]
 
     def wrong(column: str, message: str) -> None:
@@ -102,24 +107,30 @@ def _row(number: int, given: dict[str, str], seen: Counter[str], now: datetime) 
     if kind is None:
         wrong("type", f"must be one of {', '.join(RowType)}")
     amount = _number(given["amount"], "amount", wrong)
-    price = _number(given["price"], "price", wrong) if given["price"] else None
+    price, value = (_number(given[name], name, wrong) if given.get(name) else None for name in ("price", "value"))
     fee = (_number(given["fee"], "fee", wrong) if given["fee"] else Decimal(0)) or Decimal(0)
     if amount == 0:
         wrong("amount", "must be more than zero")
     if not given["asset"]:
         wrong("asset", "is needed")
-    _check_fit(kind, given, price, fee, wrong)
+    _check_fit(kind, given, fee, wrong)
     if errors or at is None or kind is None or amount is None:
         return None, errors
-    content = hashlib.sha256("\x1f".join(given[name] for name in COLUMNS).encode()).hexdigest()
-    seen[content] += 1
-    key = f"id:{given['external_id']}" if given["external_id"] else f"row:{content}:{seen[content]}"
-    texts = {name: given[name] for name in ("asset", "fee_asset", "wallet", "to_wallet", "description", "external_id")}
-    return TableRow(number=number, at=at, type=kind, amount=amount, price=price, fee=fee, key=key, content=content, **texts), []
+    texts = {name: given[name] for name in ("asset", "fee_asset", "wallet", "to_wallet", "description", "external_id", "cash_account")}
+    numbers = {"amount": amount, "price": price, "value": value, "fee": fee}
+    key = f"id:{given['external_id']}"
+    return TableRow(number=number, at=at, type=kind, key=key, content=_content(given), **numbers, **texts), []  # type: ignore[arg-type]
 
 
-def _check_fit(kind: RowType | None, given: dict[str, str], price: Decimal | None, fee: Decimal, wrong: Wrong) -> None:
+def _content(given: Mapping[str, str]) -> str:
+    """A hash of what was said. A column that came later counts where it says something: what was brought before it stays the same row."""
+    later = [f"{name}={given[name]}" for name in BY_HAND if name not in _FIRST_COLUMNS and given.get(name)]
+    return hashlib.sha256("\x1f".join([*(given[name] for name in _FIRST_COLUMNS), *later]).encode()).hexdigest()
+
+
+def _check_fit(kind: RowType | None, given: Mapping[str, str], fee: Decimal, wrong: Wrong) -> None:
     """What goes with which type."""
+    trade = kind in (RowType.BUY, RowType.SELL)
     if kind is RowType.TRANSFER:
         if not given["wallet"] and not given["to_wallet"]:
             wrong("wallet", "or to_wallet is needed: at least one side is yours")
@@ -130,12 +141,16 @@ def _check_fit(kind: RowType | None, given: dict[str, str], price: Decimal | Non
             wrong("wallet", "is needed")
         if given["to_wallet"]:
             wrong("to_wallet", "goes with TRANSFER only")
-    if kind in (RowType.BUY, RowType.SELL) and price is None and not given["price"]:
+    if trade and not given["price"] and not given.get("value"):
         wrong("price", f"is needed for {kind}")
+    if given["price"] and given.get("value"):
+        wrong("value", "is amount times price: give one of them")
     if given["fee_asset"] and not fee:
         wrong("fee", "is needed where fee_asset is given")
     if fee and given["fee_asset"] and not given["wallet"]:
         wrong("fee_asset", "comes out of wallet, and there is none")
+    if given["cash_account"] and kind is not None and not trade and (not fee or given["fee_asset"]):
+        wrong("cash_account", "goes with BUY, SELL, or a fee in money: nothing here is paid in money")
 
 
 def _timestamp(text: str, now: datetime, wrong: Wrong) -> datetime | None:

@@ -10,7 +10,7 @@ from pymongo import InsertOne, UpdateOne
 
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.transactions.documents import Transaction
-from crypto_api.transactions.types import Booking, Direction, Finality, Movement, MovementKind, Origin, Status, Suspended, status_of
+from crypto_api.transactions.types import BROUGHT, Booking, Direction, Finality, Movement, MovementKind, Status, Suspended, status_of
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
@@ -31,10 +31,6 @@ def adjustment_id(org_id: str, chain_id: int, block_hash: str, wallet_id: str, a
 
 async def get(org_id: str, row_id: str) -> Transaction | None:
     return await Transaction.find_one({"_id": row_id, "org_id": org_id})
-
-
-async def by_hash(org_id: str, hash_: str) -> list[Transaction]:
-    return await Transaction.find({"org_id": org_id, "hash": hash_.lower()}).to_list()
 
 
 async def by_ids(org_id: str, row_ids: Sequence[str], session: Session | None = None) -> list[Transaction]:
@@ -199,9 +195,20 @@ async def insert_made(session: Session, row: Transaction) -> None:
 
 async def remove_made(session: Session, row: Transaction) -> bool:
     """Only what a person brought. False when it was changed, or removed, meanwhile."""
-    where = {"_id": row.id, "org_id": row.org_id, "origin": Origin.IMPORT, "version": row.version}
+    where = {"_id": row.id, "org_id": row.org_id, "origin": {"$in": sorted(BROUGHT)}, "version": row.version}
     done = await Transaction.get_pymongo_collection().delete_one(where, session=session)
     return done.deleted_count == 1
+
+
+async def replace_made(session: Session, before: Transaction, now: Transaction) -> bool:
+    """Only what a person brought: as they say now. False when it was changed, or removed, meanwhile."""
+    fields = {name: value for name, value in encoded(now).items() if name not in ("_id", "org_id", "origin", "version", "created_at")}
+    done = await Transaction.get_pymongo_collection().update_one(
+        {"_id": before.id, "org_id": before.org_id, "origin": {"$in": sorted(BROUGHT)}, "version": before.version},
+        {"$set": fields, "$inc": {"version": 1}},
+        session=session,
+    )
+    return done.modified_count == 1
 
 
 # ---- booking ---------------------------------------------------------------------------------------------------------------------

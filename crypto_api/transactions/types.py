@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -35,7 +36,22 @@ class Basis(StrEnum):
 class Origin(StrEnum):
     TRANSACTION = "transaction"
     BALANCE = "balance"  # a change of a balance within a block, which no transaction explains
-    IMPORT = "import"  # a person brought it: it has neither hash nor block
+    IMPORT = "import"  # a person brought it in a table: it has neither hash nor block
+    MANUAL = "manual"  # a person wrote it down, one by one
+
+
+BROUGHT = frozenset({Origin.IMPORT, Origin.MANUAL})
+"""Nothing on a chain says so: a person may change it and take it back."""
+
+
+class RowType(StrEnum):
+    """What a row that a person brought says of itself."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+    TRANSFER = "TRANSFER"
+    INCOME = "INCOME"
+    EXPENSE = "EXPENSE"
 
 
 class Direction(StrEnum):
@@ -112,6 +128,27 @@ class Movement(BaseModel):
     def collectible(self) -> bool:
         """Recorded and shown, never booked: it has no quantity that a price could be multiplied by."""
         return self.kind in COLLECTIBLES
+
+
+class Brought(BaseModel):
+    """What a person said who brought a row; `price`, `value` and a fee without `fee_asset` in the functional currency. Movements and entry
+    follow from it, so that it can be changed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: RowType
+    at: datetime
+    asset: str
+    amount: StoredDecimal  # whole units
+    price: StoredDecimal | None = None  # of one unit
+    value: StoredDecimal | None = None  # of all of it, instead of a price
+    fee: StoredDecimal = Decimal(0)
+    fee_asset: str = ""
+    wallet_id: str | None = None
+    to_wallet_id: str | None = None
+    cash_account: str = ""  # code; empty: none was named
+    description: str = ""
+    external_id: str = ""
 
 
 class Inclusion(BaseModel):

@@ -541,6 +541,22 @@ async def set_wallet_monitoring(act: Act) -> Values:
 
 
 @request
+async def create_transaction(act: Act) -> Values:
+    sides = {"wallet_id": await act.make("wallet"), "to_wallet_id": await act.make("wallet")}
+    return {"timestamp": "2026-03-01T10:00:00Z", "type": "TRANSFER", "asset": "ETH", "amount": "1", **sides}
+
+
+@request
+async def update_transaction(act: Act) -> Values:
+    return {"amount": "2", "wallet_id": await act.make("wallet"), "to_wallet_id": await act.make("wallet")}
+
+
+@request
+async def classify_transactions(act: Act) -> Values:
+    return {"transaction_ids": [await act.make("transaction")]}
+
+
+@request
 async def import_transactions(act: Act) -> Request:
     wallet = await act.house.runtime.database["wallets"].find_one({"_id": await act.make("wallet"), "org_id": act.org_id})
     assert wallet is not None

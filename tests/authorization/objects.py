@@ -12,6 +12,8 @@ from crypto_api.address_book.documents import Payee
 from crypto_api.audit import service as audit
 from crypto_api.employees.documents import Employee
 from crypto_api.employees.types import EmployeeStatus
+from crypto_api.flows.annotate_transaction import Annotation
+from crypto_api.flows.record_transaction import record_transaction
 from crypto_api.identity.documents import EthereumAccount, Passkey, Session
 from crypto_api.identity.passkeys import relying_party
 from crypto_api.identity.rules import hash_token
@@ -108,6 +110,13 @@ async def transaction(house: House, org_id: str, owner: Person) -> str:
     row = stored_transaction(org_id, await wallet(house, org_id, owner), number=int(random_address(), 16) % 10**9)
     await row.insert()
     return row.id
+
+
+async def brought_transaction(house: House, org_id: str, owner: Person) -> str:
+    """One that a person entered."""
+    runtime, wallet_id = house.runtime, await wallet(house, org_id, owner)
+    said = {"timestamp": "2026-03-01T10:00:00Z", "type": "TRANSFER", "asset": "ETH", "amount": "1", "wallet": wallet_id}
+    return (await record_transaction(runtime.uow, runtime.clock, runtime.networks, org_id, said, Annotation())).row.id
 
 
 async def transaction_hash(house: House, org_id: str, owner: Person) -> str:
@@ -382,7 +391,7 @@ KINDS: dict[str, Factory] = {
         *(organization, wallet, transaction, account, draft_entry, others_draft, posted_entry, task, user, audit_record, inbox_item),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
-        saved_view,
+        *(saved_view, brought_transaction),
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )
 }

@@ -34,27 +34,32 @@ async def now(runtime: Runtime) -> datetime:
             network="testnet",
             created_by="ada",
         ).insert()
-        await Counterparty(id=f"cp of {org_id}", **about, address=COUNTERPARTY, name="Exchange", kind=CounterpartyKind.EXCHANGE).insert()
+        await Counterparty(id=f"cp of {org_id}", **about, address=COUNTERPARTY, name=f"Exchange of {org_id}", kind=CounterpartyKind.EXCHANGE).insert()
         await stored_transaction(org_id, f"wal of {org_id}", finality=Finality.ORPHANED, booking=Booking.REVERSED).insert()
     return now
 
 
+def row_id(org_id: str) -> str:
+    return transactions.transaction_id(org_id, 31337, f"0x{1:064x}")
+
+
 @pytest.mark.usefixtures("now")
 async def test_each_reads_its_own() -> None:
-    (row,) = await transactions.by_hash(ONE, f"0x{1:064X}")
+    (row,) = await transactions.by_ids(ONE, [row_id(ONE), row_id(TWO)])
     assert row.org_id == ONE
     (wallet,) = await wallets.by_ids(ONE, [f"wal of {ONE}", f"wal of {TWO}"])
     assert wallet.org_id == ONE
-    (counterparty,) = await classification.counterparties(ONE)
-    assert counterparty.org_id == ONE
+    assert await classification.known(ONE) == {COUNTERPARTY: ("Exchange of org_one", CounterpartyKind.EXCHANGE)}
 
 
 @pytest.mark.usefixtures("now")
 async def test_what_comes_back_in_another_block_comes_back_for_the_one_it_is_of(runtime: Runtime) -> None:
-    (before,) = await transactions.by_hash(ONE, f"0x{1:064x}")
+    before = await transactions.get(ONE, row_id(ONE))
+    assert before is not None
     now = before.model_copy(update={"block_number": 7, "block_hash": "0xnew"})
     await runtime.uow.run(lambda session: transactions.put_in_block(session, [], [(before, now)]))
-    (theirs,) = await transactions.by_hash(TWO, f"0x{1:064x}")
+    theirs = await transactions.get(TWO, row_id(TWO))
+    assert theirs is not None
     mistaken = theirs.model_copy(update={"org_id": ONE})
     await runtime.uow.run(lambda session: transactions.put_in_block(session, [], [(mistaken, mistaken)]))
     rows = {row.org_id: row for row in await Transaction.find_all().to_list()}

@@ -38,7 +38,7 @@ BY_ID: dict[str, tuple[str, str, Any]] = {
     "backfill_wallet": ("POST", "wallet", {"from_block": 1}),
     "list_checkpoints": ("GET", "wallet", None),
     "get_transaction": ("GET", "transaction", None),
-    "annotate_transaction": ("PUT", "transaction", {"note": "Taken over"}),
+    "update_transaction": ("PUT", "transaction", {"note": "Taken over"}),
     "delete_transaction": ("DELETE", "transaction", None),
     "delete_saved_view": ("DELETE", "view", None),
     "get_task": ("GET", "task", None),

@@ -1,5 +1,6 @@
 """Rows from elsewhere: all or none, once, exact in the books, and every fault told by row and column."""
 
+import hashlib
 import io
 import zipfile
 from datetime import UTC, datetime
@@ -14,10 +15,12 @@ from crypto_api.audit.documents import AuditRecord
 from crypto_api.kit.amounts import text
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.organizations.types import Role
+from crypto_api.runtime import Runtime
 from crypto_api.transactions.documents import Transaction
-from tests.http.conftest import Join, Person, random_address, wallet_body
+from tests.http.conftest import NETWORK, Join, Person, random_address, wallet_body
 
 HEADER = "timestamp,type,asset,amount,price,fee,fee_asset,wallet,to_wallet,description,external_id"
+COLUMNS = f"{HEADER},cash_account"
 GOOD = f"""{HEADER}
 2026-03-01T10:00:00Z,BUY,ETH,2,2000,5,,Operations,,First,k-1
 2026-03-02T10:00:00+01:00,TRANSFER,ETH,0.5,,0.001,ETH,Operations,Reserve,,k-2
@@ -26,6 +29,11 @@ GOOD = f"""{HEADER}
 2026-03-05T10:00:00Z,EXPENSE,ETH,0.1,2200,,,Reserve,,Hosting,k-5
 2026-03-06T10:00:00Z,TRANSFER,ETH,0.05,,,,,Reserve,From the exchange,k-6
 """
+
+
+@pytest.fixture
+def networks() -> list[dict[str, object]]:
+    return [NETWORK | {"tokens": [{"symbol": "USDC", "address": "0x5FbDB2315678afecb367f032d93F642f64180aa3", "decimals": 6}]}]
 
 
 @pytest.fixture
@@ -74,9 +82,8 @@ async def test_rows_stand_in_transactions_and_books_once(ada: Person) -> None:
     items = (await ada.http.get("/api/transactions/")).json()["items"]
     assert [item["timestamp"][:16] for item in items][:2] == ["2026-03-06T10:00", "2026-03-05T10:00"]
     assert items[4]["timestamp"] == "2026-03-02T09:00:00.000Z" and items[4]["direction"] == "internal"
-    assert [line[:3] for line in await lines_of(ada, "k-1")] == [("1100", "4000", "0"), ("1900", "0", "4000"), ("5100", "5", "0"), ("1900", "0", "5")]
-    sold = await lines_of(ada, "k-3")
-    assert ("1900", "2500.5", "0") in [line[:3] for line in sold] and ("4200", "0", "500.5") in [line[:3] for line in sold]
+    assert await lines_of(ada, "k-1") == [("1100", "4005", "0", "2"), ("1010", "0", "4005", "")], "a fee is part of what it cost"
+    assert await lines_of(ada, "k-3") == [("1100", "0", "2002.5", "-1"), ("4200", "0", "498", ""), ("1010", "2500.5", "0", "")]
     assert ("4100", "0", "525") in [line[:3] for line in await lines_of(ada, "k-4")]
     verified = (await ada.http.get("/api/ledger/verify/")).json()
     assert verified["ok"] is True, verified
@@ -99,6 +106,14 @@ async def test_a_row_brought_again_with_other_values_is_a_fault(ada: Person) -> 
     answer = await bring(ada, GOOD.replace(",0.25,", ",0.26,"))
     assert [(row["field"], row["message"]) for row in answer.json()["errors"]] == [("5.external_id", "was brought before with other values")]
     assert await Transaction.find({"org_id": ada.org_id}).count() == 6
+
+
+async def test_what_was_brought_before_there_was_a_column_is_the_same_row(ada: Person) -> None:
+    line = "2026-03-01T10:00:00Z,INCOME,ETH,1,2000,,,Operations,,,"
+    assert (await bring(ada, f"{HEADER}\n{line}\n")).json()["new"] == 1
+    assert (await bring(ada, f"{COLUMNS}\n{line},\n")).json() == {"rows": 1, "new": 0, "unchanged": 1, "errors": []}
+    (row,) = await Transaction.find({"org_id": ada.org_id}).to_list()
+    assert row.content_hash == hashlib.sha256("\x1f".join(line.split(",")).encode()).hexdigest(), "rows that stand there were named by this"
 
 
 async def test_rows_without_an_id_are_named_by_what_they_say(ada: Person) -> None:
@@ -134,6 +149,70 @@ async def test_rows_without_an_id_are_named_by_what_they_say(ada: Person) -> Non
 )
 async def test_faults_are_told_by_row_and_column(ada: Person, line: str, places: list[str]) -> None:
     assert [place for place, _ in await errors_of(ada, f"{HEADER}\n{line}\n")] == places
+
+
+TRADES = f"""{COLUMNS}
+2026-04-01T10:00:00Z,BUY,USDC,1000,1,,,Operations,,,c-0,
+2026-04-01T11:00:00Z,BUY,ETH,2,2000,,,Operations,,,c-1,cash AT bank
+2026-04-02T10:00:00Z,BUY,ETH,1,2000,2,USDC,Operations,,,c-2,1910
+2026-04-03T10:00:00Z,BUY,ETH,1,2000,0.1,ETH,Operations,,,c-3,Card
+2026-04-04T10:00:00Z,SELL,ETH,0.9,2500,0.1,ETH,Operations,,,c-4,1900
+2026-04-05T10:00:00Z,SELL,ETH,1,2500,20.000000015,,Operations,,,c-5,
+2026-04-06T10:00:00Z,INCOME,ETH,1,2000,3,,Operations,,,c-6,
+2026-04-07T10:00:00Z,TRANSFER,ETH,1,,4,,Operations,Reserve,,c-7,1910
+"""
+
+
+async def test_trades_are_against_money_and_their_fee_is_inside(ada: Person) -> None:
+    """A third asset as a fee leaves at its cost, and what it was worth is part of the price."""
+    for code, name, kind, parent in (("1910", "Exchange EUR", "asset", "1000"), ("2150", "Card", "liability", "2000")):
+        made = await ada.http.post("/api/accounts/", json={"code": code, "name": name, "account_type": kind, "parent_code": parent})
+        assert made.status_code == 201, made.text
+    priced = {"asset": "USDC", "quote": "USD", "at": "2026-01-01T00:00:00Z", "rate": "1.5", "reason": "Test"}
+    assert (await ada.http.post("/api/exchange-rates/", json=priced)).status_code == 201
+    done = await bring(ada, TRADES)
+    assert done.status_code == 201, done.text
+    assert await lines_of(ada, "c-1") == [("1100", "4000", "0", "2"), ("1010", "0", "4000", "")]
+    assert await lines_of(ada, "c-2") == [
+        ("1100", "0", "2", "-2"),
+        ("4200", "0", "1", ""),
+        ("1100", "2003", "0", "1"),
+        ("1910", "0", "2000", ""),
+    ]
+    assert await lines_of(ada, "c-3") == [("1100", "2000", "0", "0.9"), ("2150", "0", "2000", "")]
+    assert await lines_of(ada, "c-4") == [("1100", "0", "2052.05128205", "-1.0"), ("4200", "0", "197.94871795", ""), ("1900", "2250", "0", "")]
+    assert ("1010", "2479.99999998", "0", "") in await lines_of(ada, "c-5")
+    assert (await lines_of(ada, "c-6"))[-2:] == [("5100", "3", "0", ""), ("1010", "0", "3", "")]
+    assert (await lines_of(ada, "c-7"))[-2:] == [("5100", "4", "0", ""), ("1910", "0", "4", "")]
+    assert (await ada.http.get("/api/ledger/verify/")).json()["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("BUY,ETH,1,2000,,,Operations,,,,9999", ("2.cash_account", "is no account for money in the chart: name an active asset or liability")),
+        ("BUY,ETH,1,2000,,,Operations,,,,1100", ("2.cash_account", "is no account for money")),
+        ("BUY,ETH,1,2000,,,Operations,,,,2100", ("2.cash_account", "is no account for money")),
+        ("BUY,ETH,1,2000,,,Operations,,,,1000", ("2.cash_account", "is no account for money")),
+        ("BUY,ETH,1,2000,,,Operations,,,,5300", ("2.cash_account", "is no account for money")),
+        ("INCOME,ETH,1,2000,,,Operations,,,,1010", ("2.cash_account", "goes with BUY, SELL, or a fee in money")),
+        ("BUY,ETH,1,0,,,Operations,,,,", ("2.price", "comes to nothing")),
+        ("BUY,ETH,0.0001,0.0000001,,,Operations,,,,", ("2.price", "comes to nothing")),
+        ("BUY,ETH,1,2000,1,ETH,Operations,,,,", ("2.fee", "is all of what was bought, or more")),
+        ("SELL,ETH,1,2000,2000,,Operations,,,,", ("2.fee", "is all of what it was sold for, or more")),
+    ],
+)
+async def test_trades_that_are_none(ada: Person, line: str, said: tuple[str, str]) -> None:
+    ((field, message),) = await errors_of(ada, f"{COLUMNS}\n2026-03-01T10:00:00Z,{line}\n")
+    assert field == said[0] and message.startswith(said[1]), message
+
+
+async def test_without_an_account_for_money_a_trade_names_one(ada: Person, runtime: Runtime) -> None:
+    own = {"org_id": ada.org_id, "code": "1010"}
+    await runtime.database["accounts"].update_one(own, {"$set": {"account_type": "equity"}})
+    line = "2026-03-01T10:00:00Z,BUY,ETH,1,2000,,,Operations,,,"
+    assert await errors_of(ada, f"{HEADER}\n{line}\n") == [("2.cash_account", "is needed: account 1010 of the chart is none for money")]
+    assert (await bring(ada, f"{COLUMNS}\n{line},1900\n")).status_code == 201
 
 
 async def test_one_wrong_row_keeps_all_of_them_out(ada: Person) -> None:
@@ -182,7 +261,7 @@ async def test_files_that_are_none_are_refused_with_the_reason(ada: Person) -> N
     assert await errors_of(ada, "timestamp,kind\n") == [
         ("1.amount", "is missing"),
         ("1.asset", "is missing"),
-        ("1.kind", f"is not a column; they are {', '.join(HEADER.split(','))}"),
+        ("1.kind", f"is not a column; they are {', '.join(COLUMNS.split(','))}"),
         ("1.type", "is missing"),
     ]
 

@@ -1,18 +1,20 @@
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from crypto_api.classification.types import Category, DecisionSource
+from crypto_api.flows.annotate_transaction import Annotation
+from crypto_api.flows.classify_again import Reclassification
 from crypto_api.flows.import_transactions import Imported
+from crypto_api.flows.record_transaction import ChainFact
 from crypto_api.http.paging import PageQuery
-from crypto_api.http.schemas.base import Choice, Date, Line, Prose, QueryFlag, ReadSchema, RequestSchema, Time, Word
-from crypto_api.kit.amounts import Money, SignedMoney, is_exact, to_units
-from crypto_api.kit.errors import Conflict
+from crypto_api.http.schemas.base import Choice, Date, Line, Prose, QueryFlag, ReadSchema, RequestSchema, Time, Word, inert
+from crypto_api.kit.amounts import Money, SignedMoney, is_exact, text, to_units
 from crypto_api.kit.ethereum import NATIVE_DECIMALS
 from crypto_api.transactions.documents import Transaction
-from crypto_api.transactions.types import FEES, Basis, Booking, Direction, Movement, MovementKind, Origin, Status
+from crypto_api.transactions.types import FEES, Basis, Booking, Brought, Direction, Movement, MovementKind, Origin, RowType, Status
 
 
 def _comparable(value: Decimal) -> Decimal:
@@ -37,7 +39,7 @@ class TransactionQuery(PageQuery):
     amount_max: AmountBound | None = None
     date_from: Date | None = Field(default=None, description="First day, UTC.")
     date_to: Date | None = Field(default=None, description="Last day, UTC.")
-    q: Word | None = Field(default=None, description="Part of a hash or of an address.")
+    q: Word | None = Field(default=None, description="Part of a hash, an address, or an external id.")
 
 
 class TransactionExport(TransactionQuery):
@@ -53,21 +55,107 @@ class TransactionAnnotate(RequestSchema):
     explanation: Prose | None = Field(default=None, examples=["Bonus agreed by mail"])
     note: Prose | None = Field(default=None, examples=["See contract 17"])
 
+    def annotation(self) -> Annotation:
+        return Annotation(**{name: getattr(self, name) for name in TransactionAnnotate.model_fields})
+
+
+class TransactionFacts(RequestSchema):
+    """What a person says who brings a transaction; the same as a row of an imported table."""
+
+    timestamp: Word | None = Field(default=None, examples=["2026-11-21T09:30:00Z"], description="With its zone.")
+    type: Choice[RowType] | None = Field(default=None, examples=["BUY"])
+    asset: Word | None = Field(default=None, examples=["ETH"], description="A listed asset of the wallet's network.")
+    amount: Money | None = Field(default=None, examples=["2.5"], description="Whole units.")
+    price: Money | None = Field(default=None, examples=["2000"], description="Of one unit, in the functional currency. A trade needs it, or `value`.")
+    value: Money | None = Field(default=None, examples=["5000"], description="Of all of it, instead of `price`.")
+    fee: Money | None = Field(default=None, examples=["5"], description="In the functional currency, unless `fee_asset` is given.")
+    fee_asset: Word | None = Field(default=None, examples=["ETH"])
+    wallet_id: Word | None = Field(default=None, examples=["wal_01k9x5r3v8"], description="Where it leaves, or arrives; TRANSFER: where it leaves.")
+    wallet: Word | None = Field(default=None, description="Instead of `wallet_id`: its name or its address.")
+    to_wallet_id: Word | None = Field(default=None, description="TRANSFER only: where it arrives.")
+    to_wallet: Word | None = Field(default=None, description="Instead of `to_wallet_id`: its name or its address.")
+    cash_account: Line | None = Field(
+        default=None, examples=["1010"], description="Where its money comes from or goes to: an account, by code or name."
+    )
+    description: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(inert)] | None = None
+    external_id: Word | None = Field(default=None, examples=["invoice-2026-117"], description="Makes a repeat harmless. It cannot be changed.")
+
+    @model_validator(mode="after")
+    def _one_name_a_wallet(self) -> Self:
+        for name in ("wallet", "to_wallet"):
+            if getattr(self, name) is not None and getattr(self, f"{name}_id") is not None:
+                raise ValueError(f"give {name} or {name}_id, not both")
+        return self
+
+    def said(self) -> dict[str, str]:
+        """What was given, under the names of a table's columns; null is given too, and clears."""
+        given = {name: getattr(self, name) for name in TransactionFacts.model_fields if name in self.model_fields_set}
+        return {_COLUMN.get(name, name): _as_said(value) for name, value in given.items()}
+
+
+_COLUMN = {"wallet_id": "wallet", "to_wallet_id": "to_wallet"}
+
+
+def _as_said(value: Any) -> str:
+    return "" if value is None else text(value) if isinstance(value, Decimal) else str(value)
+
+
+class TransactionCreate(TransactionFacts, TransactionAnnotate):
+    timestamp: Word = Field(examples=["2026-11-21T09:30:00Z"], description="With its zone.")
+    type: Choice[RowType] = Field(examples=["BUY"])
+    asset: Word = Field(examples=["ETH"], description="A listed asset of the wallet's network.")
+    amount: Money = Field(examples=["2.5"], description="Whole units.")
+
+
+class TransactionUpdate(TransactionFacts, TransactionAnnotate):
+    """What a person may say about any transaction, and what they said of one that they brought. What the chain said is not theirs to change."""
+
     @model_validator(mode="before")
     @classmethod
-    def _chain_facts_stay(cls, given: Any) -> Any:
-        """A field that an answer shows and nobody may change is a conflict, not a misspelling."""
-        facts = sorted(TransactionRead.model_fields.keys() - cls.model_fields.keys() & given.keys()) if isinstance(given, dict) else []
+    def _what_follows_stays(cls, given: Any) -> Any:
+        """A field that an answer shows and nobody may set is a conflict, not a misspelling."""
+        facts = TransactionRead.model_fields.keys() - cls.model_fields.keys() & given.keys() if isinstance(given, dict) else set()
         if facts:
-            raise ChainFactStays(facts)
+            raise ChainFact(facts)
         return given
 
 
-class ChainFactStays(Conflict):
-    code = "chain_fact"
+class TransactionClassify(RequestSchema):
+    transaction_ids: list[Word] = Field(min_length=1, max_length=100, examples=[["org_1:eip155:1:0x5c50"]])
 
-    def __init__(self, fields: list[str]) -> None:
-        super().__init__(f"It came from the chain and stays as it is: {', '.join(fields)}.")
+
+class ClassifiedRead(ReadSchema):
+    transaction_id: str
+    outcome: Reclassification = Field(
+        description="classified: the rules know now; queued: the local model is asked; unchanged: decided before, not booked yet, or nobody knows."
+    )
+    category: str = Field(examples=["expense"])
+
+
+class ClassifyRead(ReadSchema):
+    items: list[ClassifiedRead]
+
+
+class BroughtRead(ReadSchema):
+    """What the person said who brought it; a PUT takes the same fields."""
+
+    timestamp: Time
+    type: RowType
+    asset: str
+    amount: SignedMoney
+    price: SignedMoney | None
+    value: SignedMoney | None
+    fee: SignedMoney
+    fee_asset: str
+    wallet_id: str | None
+    to_wallet_id: str | None
+    cash_account: str = Field(description="Empty where the default holds: cash at bank.")
+    description: str
+    external_id: str
+
+    @classmethod
+    def of(cls, brought: Brought) -> "BroughtRead":
+        return cls(**brought.model_dump(exclude={"at"}), timestamp=brought.at)
 
 
 class MovementRead(ReadSchema):
@@ -110,7 +198,10 @@ class TransactionRead(ReadSchema):
     """One transaction as it concerns the organisation. The fields from `wallet_id` to `rate` are those of its main movement."""
 
     id: str
-    origin: Origin = Field(description="balance: a change of a balance within a block that no transaction explains; `hash` is the block's then.")
+    origin: Origin = Field(
+        description="balance: a change of a balance within a block that no transaction explains; `hash` is the block's then. import and manual: a "
+        "person brought it, there is no hash."
+    )
     hash: str
     network: str = Field(examples=["ethereum"])
     chain_id: int = Field(examples=[1])
@@ -145,6 +236,7 @@ class TransactionRead(ReadSchema):
     unpriced: bool
     booking: Booking
     entry_ids: list[str]
+    brought: BroughtRead | None = Field(description="What was said of it, where a person brought it.")
 
     @classmethod
     def of(cls, row: Transaction) -> "TransactionRead":
@@ -165,6 +257,7 @@ class TransactionRead(ReadSchema):
             category_source=DecisionSource(row.category_source),
             usd_value=main.value if main else None,
             rate=main.rate if main else None,
+            brought=BroughtRead.of(row.brought) if row.brought else None,
         )
 
 

@@ -1,0 +1,106 @@
+"""What a row posts that a person brought: entry → row → event, in the caller's unit of work.
+
+Money comes out of an account for money, "cash at bank" where none is named. A fee is part of what a purchase costs, and of what a sale brings;
+paid in a third asset, it is a disposal of that as well; elsewhere it is an expense.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from crypto_api.classification.types import Category
+from crypto_api.events import service as events
+from crypto_api.flows.book_transaction import PURPOSE, changes_of, draw_up, source_of
+from crypto_api.flows.brought_rows import TRADES, Ready, fee_in_money
+from crypto_api.kit.amounts import add_exactly
+from crypto_api.ledger import rules as ledger_rules
+from crypto_api.ledger import service as ledger
+from crypto_api.ledger.documents import JournalEntry
+from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, EntryDraft, Line, Place, Source, SourceKind
+from crypto_api.transactions import store as transactions
+from crypto_api.transactions.documents import Transaction
+from crypto_api.transactions.events import TransactionBooked
+from crypto_api.transactions.imports import TableRow
+from crypto_api.transactions.types import Movement, RowType
+from mongodb_config.unit_of_work import Session
+
+_TITLES = {RowType.BUY: "Bought", RowType.SELL: "Sold", RowType.TRANSFER: "Transferred", RowType.INCOME: "Income", RowType.EXPENSE: "Expense"}
+
+
+async def store_row(session: Session, one: Ready, time_zone: str, now: datetime) -> Transaction:
+    """The entry, the row, and that it is booked."""
+    entry = await post_row(session, one, time_zone, now)
+    stored: Transaction = one.transaction.model_copy(update={"entry_ids": [entry.id], "unpriced": entry.unpriced})
+    await transactions.insert_made(session, stored)
+    await events.append(session, stored.org_id, TransactionBooked(**stored.event_fields()), now)
+    return stored
+
+
+async def post_row(session: Session, one: Ready, time_zone: str, now: datetime) -> JournalEntry:
+    """Under the next purpose of its source, where what stood for it was taken back."""
+    row, said = one.transaction, one.row
+    posting = await draw_up(session, row.org_id, changes_of_row(said, row.movements, one.decision.category, one.cash_account))
+    lines = [*_in_money(posting.lines, one.cash_account), *_fee_lines(one)]
+    draft = EntryDraft(
+        date=row.timestamp.astimezone(ZoneInfo(time_zone)).date(),
+        description=f"{_TITLES[said.type]}: {said.description}"[:200] if said.description else _TITLES[said.type],
+        source=Source(
+            kind=SourceKind.TRANSACTION,
+            id=source_of(row),
+            purpose=await ledger.open_purpose(session, row.org_id, SourceKind.TRANSACTION, source_of(row), PURPOSE),
+        ),
+        lines=lines,
+        reference=said.external_id[:100],
+        transaction_id=row.id,
+        unpriced=posting.unpriced,
+    )
+    return await ledger.post(session, row.org_id, draft, now)
+
+
+def changes_of_row(said: TableRow, movements: Sequence[Movement], category: Category, cash_account: str) -> list[Change]:
+    """A purchase or sale is against money, its fee inside; everything else is booked as what came from a chain is."""
+    if said.type not in TRADES:
+        return changes_of(movements, category)
+    main, fee = movements[0], next(iter(movements[1:]), None)
+    assert main.amount is not None and main.value is not None
+    sign = Decimal(1) if said.type is RowType.BUY else Decimal(-1)
+    quantity, extra, changes = main.amount, Decimal(0), list[Change]()
+    if fee is None:
+        extra = fee_in_money(said)
+    elif fee.asset == main.asset:
+        assert fee.amount is not None
+        quantity = add_exactly([quantity, (fee.amount * -sign)])  # less came in, more went out, for the same money
+    else:
+        assert fee.amount is not None
+        extra = fee.value or Decimal(0)
+        contra = cash_account if fee.value is not None else AccountCode.NETWORK_FEES
+        changes.append(Disposal(_place(fee), fee.amount, fee.value, contra, "Fee"))
+    worth = add_exactly([main.value, extra if sign > 0 else extra.copy_negate()])
+    change = Acquisition if said.type is RowType.BUY else Disposal
+    return [*changes, change(_place(main), quantity, worth, cash_account)]
+
+
+def _place(movement: Movement) -> Place:
+    return Place(AccountCode.CRYPTO, movement.wallet_id, movement.asset)
+
+
+def _in_money(lines: Sequence[Line], cash_account: str) -> list[Line]:
+    """Money has no quantity of an asset: one line of it, as the bank will have it."""
+    money = [line for line in lines if line.account_code == cash_account]
+    if not money:
+        return list(lines)
+    debit, credit = ledger_rules.totals(money)
+    net = ledger_rules.less(debit, credit)
+    paid = Line(account_code=cash_account, debit=max(net, Decimal(0)), credit=max(net.copy_negate(), Decimal(0)))
+    return [*(line for line in lines if line.account_code != cash_account), paid]
+
+
+def _fee_lines(one: Ready) -> list[Line]:
+    fee = fee_in_money(one.row)
+    if not fee or one.row.type in TRADES:
+        return []
+    return [
+        Line(account_code=AccountCode.NETWORK_FEES, debit=fee, description="Fee"),
+        Line(account_code=one.cash_account, credit=fee, description="Fee"),
+    ]
