@@ -17,7 +17,7 @@ from crypto_api.kit.amounts import DECIMAL128_DIGITS, is_exact, to_functional, t
 from crypto_api.kit.ethereum import ZERO_ADDRESS
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger import rules as ledger_rules
-from crypto_api.ledger import store as ledger_store
+from crypto_api.ledger import service as ledger
 from crypto_api.ledger.documents import Account
 from crypto_api.ledger.types import AccountCode
 from crypto_api.organizations import store as organizations
@@ -70,7 +70,7 @@ class House:
     async def of(cls, networks: Networks, org_id: str) -> "House":
         organization = await organizations.get(org_id)
         assert organization is not None
-        money = ledger_rules.money_accounts(await ledger_store.accounts(org_id))
+        money = await ledger.money_accounts(org_id)
         return cls(networks, org_id, organization.functional_currency, organization.time_zone, await wallets.active(org_id), money)
 
 

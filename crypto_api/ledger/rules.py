@@ -10,8 +10,7 @@ from decimal import Decimal
 
 from crypto_api.kit.amounts import DECIMAL128_DIGITS, add_exactly, divide, is_exact, multiply, text, to_functional
 from crypto_api.kit.errors import FieldError, InvalidInput
-from crypto_api.ledger.documents import Account
-from crypto_api.ledger.types import AccountCode, AccountType, Acquisition, Change, Disposal, Holding, Line, Place, Posting, Relocation
+from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, Holding, Line, Place, Posting, Relocation
 
 ZERO = Decimal(0)
 LINES_MAX = 1000
@@ -66,19 +65,6 @@ def mirror(lines: Iterable[Line]) -> list[Line]:
         )
         for line in lines
     ]
-
-
-# ---- accounts --------------------------------------------------------------------------------------------------------------------
-
-_NOT_MONEY = frozenset(AccountCode) - {AccountCode.CASH, AccountCode.SUSPENSE}
-
-
-def money_accounts(chart: Sequence[Account]) -> dict[str, Account]:
-    """By code, what something can be paid from or into: active assets and liabilities that no posting of the system has for itself, and no headings.
-    Suspense is one of them: there it stands until somebody knows where the money was."""
-    parents = {row.parent_code for row in chart}
-    fit = [row for row in chart if row.active and row.account_type in (AccountType.ASSET, AccountType.LIABILITY) and row.code not in _NOT_MONEY]
-    return {row.code: row for row in fit if row.parent_code is not None or row.code not in parents}
 
 
 # ---- postings --------------------------------------------------------------------------------------------------------------------

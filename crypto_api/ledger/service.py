@@ -175,6 +175,18 @@ async def remove_account(session: Session, org_id: str, account: Account, now: d
     return False
 
 
+_NOT_MONEY = frozenset(AccountCode) - {AccountCode.CASH, AccountCode.SUSPENSE}
+
+
+async def money_accounts(org_id: str) -> dict[str, Account]:
+    """By code, what something can be paid from or into: active assets and liabilities that no posting of the system has for itself, and no headings.
+    Suspense is one of them: there it stands until somebody knows where the money was."""
+    chart = await store.accounts(org_id)
+    parents = {row.parent_code for row in chart}
+    fit = [row for row in chart if row.active and row.account_type in (AccountType.ASSET, AccountType.LIABILITY) and row.code not in _NOT_MONEY]
+    return {row.code: row for row in fit if row.parent_code is not None or row.code not in parents}
+
+
 def _refuse_system_account(account: Account) -> None:
     if account.code in set(AccountCode):
         raise AccountInUse("Movements on the chain are booked on this account: it stays active.")
