@@ -4,6 +4,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from crypto_api.audit.types import Outcome
 from mongodb_config.base_document import TenantDocument
+from mongodb_config.seal_chain import SealDocument
 
 _NEWEST_FIRST = [("created_at", DESCENDING), ("_id", DESCENDING)]
 
@@ -43,14 +44,11 @@ class AuditRecord(TenantDocument):
         ]
 
 
-class AuditSeal(TenantDocument):
+class AuditSeal(SealDocument):
     """A link of the organisation's chain: one record, sealed after its commit, so that writers never queue. Inserted and read, nothing
-    else, and kept apart from the record, which therefore never changes."""
+    else, and kept apart from the record, which therefore never changes. `hash` is over prev, seq and the record: audit/rules.py."""
 
-    seq: int
     record_id: str
-    prev: str
-    hash: str  # SHA-256 over prev, seq and the record: audit/rules.py
 
     class Settings:
         name = "audit_seals"

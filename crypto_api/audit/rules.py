@@ -1,16 +1,16 @@
 """Pure decisions of the slice: what of a change is kept, and what seals it."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-import orjson
 from pydantic import BaseModel
+
+from crypto_api.kit.seals import canonical, link
 
 HIDDEN = "[hidden]"
 TEXT_MAX = 500
@@ -103,18 +103,6 @@ def _key(name: Any) -> str:
 # ---- seals -----------------------------------------------------------------------------------------------------------------------
 
 
-def canonical(row: Mapping[str, Any]) -> bytes:
-    """A record as it stands in the database, as the one sequence of bytes that it can have: JSON in UTF-8 without blanks, names sorted,
-    times in UTC with milliseconds. Field by field, so that one that was added shows too."""
-    return orjson.dumps(row, default=_instant, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME)
-
-
-def _instant(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds")
-    return f"[{type(value).__name__}]{value!r}"
-
-
 def seal(prev: str, seq: int, row: Mapping[str, Any]) -> str:
-    """SHA-256 over what came before, the number, and the record, in hexadecimal."""
-    return hashlib.sha256(f"{prev}|{seq}|".encode() + canonical(row)).hexdigest()
+    """The link of a record as it stands in the database, field by field, so that one that was added shows too."""
+    return link(prev, seq, canonical(row))

@@ -4,9 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from crypto_api.audit.documents import AuditQueued, AuditRecord, AuditSeal
-from crypto_api.audit.types import NO_HEAD, AuditFilter, Head
+from crypto_api.audit.types import AuditFilter
 from crypto_api.kit.paging import Page, PageRequest
-from mongodb_config import pages
+from crypto_api.kit.seals import NO_HEAD, Head
+from mongodb_config import pages, seal_chain
 from mongodb_config.unit_of_work import Session
 
 NEWEST_FIRST = PageRequest(sort="created_at", descending=True)
@@ -63,23 +64,23 @@ async def still_queued(session: Session, org_id: str, record_ids: Collection[str
 
 
 async def head(org_id: str, session: Session | None = None) -> Head:
-    row = await AuditSeal.get_pymongo_collection().find_one({"org_id": org_id}, {"seq": 1, "hash": 1}, sort=[("seq", -1)], session=session)
+    row = await seal_chain.head(AuditSeal, org_id, session)
     return Head(row["seq"], row["hash"]) if row else NO_HEAD
 
 
 async def insert_seals(session: Session, org_id: str, seals: Sequence[AuditSeal]) -> None:
     """DuplicateKeyError when another has sealed in between."""
-    await AuditSeal.insert_many(seals, session=session)
+    await seal_chain.insert(AuditSeal, seals, session)
     ids = [seal.record_id for seal in seals]
     await AuditQueued.get_pymongo_collection().delete_many({"_id": {"$in": ids}, "org_id": org_id}, session=session)
 
 
 async def seals_after(org_id: str, seq: int, limit: int) -> list[AuditSeal]:
-    return await AuditSeal.find({"org_id": org_id, "seq": {"$gt": seq}}, sort=[("seq", 1)], limit=limit).to_list()  # type: ignore[list-item]
+    return await seal_chain.after(AuditSeal, org_id, seq, limit)
 
 
 async def seal_at(org_id: str, seq: int) -> AuditSeal | None:
-    return await AuditSeal.find_one({"org_id": org_id, "seq": seq})
+    return await seal_chain.at(AuditSeal, org_id, seq)
 
 
 async def records(org_id: str, record_ids: Collection[str]) -> Mapping[str, Row]:

@@ -29,18 +29,6 @@ class AuditFilter:
     q: str | None = None  # part of the summary, of the actor's name or of the subject's id
 
 
-@dataclass(frozen=True)
-class Head:
-    """The last link of an organisation's chain. Who notes it down can tell later that nothing up to it was taken away."""
-
-    seq: int
-    hash: str
-
-
-NO_HEAD = Head(0, "0" * 64)
-"""Where a chain begins."""
-
-
 class Fault(StrEnum):
     ALTERED = "altered"
     MISSING = "missing"

@@ -54,6 +54,7 @@ _PAGES = (
     ("Payments", "Address book", "/address-book/", "address-book", Permission.ADDRESS_BOOK_READ),
     ("Payments", "Policy", "/payment-policy/", "payment-policy", Permission.POLICIES_READ),
     ("Books", "Journal", "/journal/", "journal", Permission.LEDGER_READ),
+    ("Books", "Accounts", "/accounts/", "accounts", Permission.LEDGER_READ),
     ("Books", "Trial balance", "/trial-balance/", "trial-balance", Permission.LEDGER_READ),
     ("People", "Team", "/team/", "team", Permission.EMPLOYEES_READ),
     ("People", "Verification", "/team/verification/", "verification", Permission.EMPLOYEES_VERIFY),

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from crypto_api.audit import rules, store
 from crypto_api.audit.documents import AuditSeal
-from crypto_api.audit.types import NO_HEAD, Failure, Fault, Head
+from crypto_api.audit.types import Failure, Fault
+from crypto_api.kit.seals import NO_HEAD, Head
 
 BATCH = 500
 

@@ -1,20 +1,29 @@
 """/api/accounts/: the chart of accounts."""
 
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from ninja import Query, Router, UploadedFile
+from ninja.params import functions
 
+from crypto_api.adapters.table_reader import read_table
+from crypto_api.flows.import_chart import import_chart as take_in
 from crypto_api.http.answers import answer, no_content
 from crypto_api.http.auth import org_of
+from crypto_api.http.body import only_file
 from crypto_api.http.etag import expected_versions
 from crypto_api.http.idempotency import idempotent
 from crypto_api.http.paging import page_read, page_request
 from crypto_api.http.permissions import requires
-from crypto_api.http.schemas.accounts import AccountCreate, AccountQuery, AccountRead, AccountUpdate
+from crypto_api.http.schemas.accounts import AccountCreate, AccountQuery, AccountRead, AccountUpdate, ChartImportRead
 from crypto_api.http.schemas.base import PageRead
-from crypto_api.kit.errors import NotFound, PreconditionFailed
+from crypto_api.http.schemas.transactions import ImportQuery
+from crypto_api.kit.errors import FieldError, InvalidInput, NotFound, PreconditionFailed
+from crypto_api.kit.table_files import CSV, csv_file
 from crypto_api.ledger import service, store
+from crypto_api.ledger.chart import COLUMNS, in_order
 from crypto_api.ledger.documents import Account
 from crypto_api.organizations.types import Permission
 from crypto_api.runtime import runtime_of
@@ -22,6 +31,7 @@ from mongodb_config.pages import contains
 
 router = Router(tags=["books"])
 
+ImportFile = Annotated[UploadedFile, functions.File(description="CSV in UTF-8, or a workbook (xlsx).", example="chart.csv")]
 SORTS = {"code": "code", "name": "name", "created_at": "_id"}
 
 
@@ -47,6 +57,30 @@ async def create_account(request: HttpRequest, body: AccountCreate) -> HttpRespo
         )
     )
     return answer(AccountRead.of(account), status=201, version=account.version)
+
+
+@router.get("/accounts/export/", summary="Take the chart of accounts along as CSV")
+@requires(Permission.LEDGER_READ)
+async def export_accounts(request: HttpRequest) -> StreamingHttpResponse:
+    """code, name, type, parent, active: parents before their children. The import takes it as it is."""
+    rows = await store.accounts(org_of(request))
+    return csv_answer(rows)
+
+
+@router.post("/accounts/import/", response={200: ChartImportRead, 201: ChartImportRead}, summary="Import a chart of accounts from a table")
+@requires(Permission.LEDGER_WRITE)
+@idempotent
+async def import_accounts(request: HttpRequest, query: Query[ImportQuery], file: ImportFile) -> HttpResponse:
+    """CSV in UTF-8 or a workbook (xlsx) with the columns code, name, type, parent, active. New codes are added, known ones renamed, moved,
+    deactivated; a type never changes; what is not in the table stays. All rows or none: what is wrong is told by row and column (422, `3.parent`).
+    With `dry_run=true` nothing is stored (200)."""
+    only_file(request, "file")
+    runtime, org_id = runtime_of(request.scope), org_of(request)
+    found = await take_in(runtime.uow, runtime.clock, org_id, await read_table(file.name or "", file.read()), dry_run=query.dry_run)
+    if found.errors and not query.dry_run:
+        errors = [FieldError(f"{error.row}.{error.column}", error.message, "invalid_row") for error in found.errors[:500]]
+        raise InvalidInput(*errors, detail="Some rows are not valid. Nothing was stored.")
+    return answer(ChartImportRead.of(found), status=200 if query.dry_run else 201)
 
 
 @router.get("/accounts/{account_id}/", response=AccountRead, summary="Get an account")
@@ -100,3 +134,12 @@ async def _expected(request: HttpRequest, account_id: str) -> Account:
     if versions is not None and account.version not in versions:
         raise PreconditionFailed("It was changed since it was read.")
     return account
+
+
+def csv_answer(accounts: Sequence[Account]) -> StreamingHttpResponse:
+    async def batches() -> AsyncIterator[list[list[str | Decimal | None]]]:
+        yield [[row.code, row.name, row.account_type.value, row.parent_code, "true" if row.active else "false"] for row, _ in in_order(accounts)]
+
+    response = StreamingHttpResponse(csv_file(COLUMNS, batches()), content_type=CSV)
+    response["Content-Disposition"] = 'attachment; filename="chart-of-accounts.csv"'
+    return response

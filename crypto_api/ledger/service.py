@@ -9,7 +9,8 @@ from crypto_api.events import service as events
 from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import FieldError, InvalidInput, NotFound
 from crypto_api.kit.ids import new_id
-from crypto_api.ledger import rules, store
+from crypto_api.ledger import chart, rules, store
+from crypto_api.ledger.chart import ChartRow
 from crypto_api.ledger.documents import Account, JournalEntry
 from crypto_api.ledger.errors import AccountExists, AccountInUse, ChangedMeanwhile, NotPosted
 from crypto_api.ledger.events import JournalEntryPosted, JournalEntryReversed
@@ -185,6 +186,44 @@ async def money_accounts(org_id: str) -> dict[str, Account]:
     parents = {row.parent_code for row in chart}
     fit = [row for row in chart if row.active and row.account_type in (AccountType.ASSET, AccountType.LIABILITY) and row.code not in _NOT_MONEY]
     return {row.code: row for row in fit if row.parent_code is not None or row.code not in parents}
+
+
+async def import_chart(session: Session, org_id: str, rows: Sequence[ChartRow], now: datetime) -> tuple[int, int]:
+    """(how many are new, how many changed). Bringing the same again changes nothing; what is not in the table stays. InvalidInput for a hierarchy
+    that goes in a circle or is too deep, ChangedMeanwhile when somebody edits an account at the same moment."""
+    known = {account.code: account for account in await store.accounts(org_id, session=session)}
+    parents = {code: account.parent_code for code, account in known.items()} | {row.code: row.parent_code for row in rows}
+    if wrong := chart.circles(parents):
+        errors = [FieldError(f"{row.number}.parent", "goes in a circle, or is too deep", "cycle") for row in rows if row.code in wrong]
+        raise InvalidInput(*(errors or [FieldError("file", "makes the hierarchy too deep", "cycle")]))
+    fresh = [row for row in rows if row.code not in known]
+    await store.insert_accounts(session, [_account(org_id, row, now) for row in fresh])
+    changed = 0
+    for row in rows:
+        account, changes = known.get(row.code), {"name": row.name, "parent_code": row.parent_code, "active": row.active}
+        if account is None or all(getattr(account, name) == value for name, value in changes.items()):
+            continue
+        if not await store.update_account(session, org_id, account.id, account.version, changes):
+            raise ChangedMeanwhile
+        changed += 1
+    if fresh or changed:
+        summary = f"A chart of accounts was imported: {len(fresh)} new, {changed} changed."
+        after = {"new": [row.code for row in fresh], "changed": changed}
+        await audit.record(session, org_id, "ledger_accounts.imported", summary, now, subject=("ledger_accounts", ""), after=after)
+    return len(fresh), changed
+
+
+def _account(org_id: str, row: ChartRow, now: datetime) -> Account:
+    return Account(
+        id=store.account_id(org_id, row.code),
+        created_at=now,
+        org_id=org_id,
+        code=row.code,
+        name=row.name,
+        account_type=row.account_type,
+        parent_code=row.parent_code,
+        active=row.active,
+    )
 
 
 def _refuse_system_account(account: Account) -> None:

@@ -42,7 +42,8 @@ async def page_of_accounts(org_id: str, where: dict[str, Any], request: PageRequ
 
 
 async def insert_accounts(session: Session, rows: Sequence[Account]) -> None:
-    await Account.insert_many(rows, session=session)
+    if rows:
+        await Account.insert_many(rows, session=session)
 
 
 async def update_account(session: Session, org_id: str, row_id: str, version: int, changes: dict[str, Any]) -> bool:

@@ -188,3 +188,12 @@ class AccountTotal:
     account_code: str
     debit: Decimal
     credit: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """What is wrong with a table that somebody brings."""
+
+    row: int  # as a program of tables numbers them: the header is row 1
+    column: str
+    message: str

@@ -11,8 +11,9 @@ import pytest
 from bson import BSON
 from pydantic import BaseModel, SecretStr
 
-from crypto_api.audit.rules import HIDDEN, canonical, difference, is_secret, plain, seal
+from crypto_api.audit.rules import HIDDEN, difference, is_secret, plain, seal
 from crypto_api.documents import DOCUMENTS
+from crypto_api.kit.seals import canonical
 
 CANARY = "canary-7Qz1x"
 

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from crypto_api.audit import rules, service, store
+from crypto_api.audit import service, store
 from crypto_api.audit.documents import AuditQueued, AuditRecord, AuditSeal
-from crypto_api.audit.types import Fault, Head, Outcome
+from crypto_api.audit.types import Fault, Outcome
 from crypto_api.flows.seal_audit_log import seal_pass
 from crypto_api.flows.verify_audit_log import verify_audit_log, verify_every_audit_log
 from crypto_api.kit import origin
 from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.origin import Origin
+from crypto_api.kit.seals import Head, canonical
 from crypto_api.runtime import Runtime
 from mongodb_config.unit_of_work import Session
 from workers.events import seal_audit_log
@@ -86,7 +87,7 @@ async def test_records_are_sealed_in_their_order_each_organisation_by_itself(run
     mine = await store.seals_after(ORG, 0, 10)
     assert [(seal.seq, seal.record_id) for seal in mine] == [(1, ids[0]), (2, ids[1]), (3, ids[2]), (4, ids[5]), (5, ids[6])]
     row = await rows(AuditRecord).find_one({"_id": ids[0]})
-    assert mine[0].hash == hashlib.sha256(f"{'0' * 64}|1|".encode() + rules.canonical(row)).hexdigest()
+    assert mine[0].hash == hashlib.sha256(f"{'0' * 64}|1|".encode() + canonical(row)).hexdigest()
     assert [seal.prev for seal in mine[1:]] == [seal.hash for seal in mine[:-1]]
     report = await verify_audit_log(ORG)
     assert (report.ok, report.checked, report.waiting, report.head) == (True, 5, 0, Head(5, mine[-1].hash))

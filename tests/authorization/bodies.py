@@ -568,6 +568,13 @@ async def import_transactions(act: Act) -> Request:
 # ---- books
 
 
+@request
+async def import_accounts(act: Act) -> Request:
+    table = "code,name,type\r\n6000,Grants,income\r\n"
+    part = f'--coffer\r\nContent-Disposition: form-data; name="file"; filename="chart.csv"\r\n\r\n{table}\r\n--coffer--\r\n'
+    return Request(query={"dry_run": "true"}, raw=part.encode(), headers={"Content-Type": "multipart/form-data; boundary=coffer"})
+
+
 def _journal_entry() -> Values:
     lines = [{"account_code": "1100", "debit_amount": "10.00"}, {"account_code": "3100", "credit_amount": "10.00"}]
     return {"date": "2026-11-20", "description": "By hand", "line_items": lines}

@@ -94,3 +94,13 @@ async def reverse_entry(house: House, org_id: str, person: Person) -> Form:
 
 def _lines(account: str, debit: str, credit: str) -> list[tuple[str, str]]:
     return [("account", account), ("note", ""), ("debit", debit), ("credit", credit), ("asset", ""), ("quantity", "")]
+
+
+@form("account-add")
+async def add_account(house: House, org_id: str, person: Person) -> Form:
+    return {"code": random_address()[2:14], "name": "Grants", "account_type": "income", "parent_code": ""}
+
+
+@form("account")
+async def rename_account(house: House, org_id: str, person: Person) -> Form:
+    return {"name": "Travel abroad", "parent_code": "", "active": "on"}

@@ -105,3 +105,42 @@ async def test_a_draft_is_deleted_on_its_page(ada: httpx.AsyncClient, treasury: 
     url = done.headers["location"].split("?")[0]
     assert (await send(ada, f"{url}delete/", url, [])).headers["location"] == "/journal/?done=deleted"
     assert (await ada.get(url)).status_code == 404
+
+
+# ---- chart of accounts -----------------------------------------------------------------------------------------------------------
+
+
+async def test_accounts_are_added_changed_and_taken_away_on_pages(ada: httpx.AsyncClient, treasury: Treasury) -> None:
+    added = await send(
+        ada, "/accounts/add/", "/accounts/add/", [("code", "4500"), ("name", "Grants & gifts"), ("account_type", "income"), ("parent_code", "4000")]
+    )
+    assert added.headers["location"] == "/accounts/?done=added"
+    shown = (await ada.get("/accounts/?done=added")).text
+    assert "Grants &amp; gifts" in shown and "The account was added." in shown
+    url = f"/accounts/{treasury.org_id}:4500/"
+    again = await send(ada, "/accounts/add/", "/accounts/add/", [("code", "4500"), ("name", "x"), ("account_type", "income")])
+    assert again.status_code == 409 and "There is an account with this code." in again.text
+    wrong = await send(ada, "/accounts/add/", "/accounts/add/", [("code", "4 5"), ("name", ""), ("account_type", "")])
+    assert wrong.status_code == 422 and "The code must be letters" in wrong.text and "The type must be chosen" in wrong.text
+    circle = await send(ada, url, url, [("name", "Grants"), ("parent_code", "4500"), ("active", "on"), ("version", "1")])
+    assert circle.status_code == 422 and "its own parent" in circle.text
+    saved = await send(ada, url, url, [("name", "Grants"), ("parent_code", ""), ("version", "1")])
+    assert saved.headers["location"] == "/accounts/?done=saved"
+    assert (await send(ada, url, url, [("name", "Late"), ("version", "1")])).status_code == 412
+    assert (await send(ada, f"{url}remove/", url, [])).headers["location"] == "/accounts/?done=deleted"
+    system = f"/accounts/{treasury.org_id}:1900/"
+    assert "it stays active" in (await ada.get(system)).text
+    assert (await send(ada, f"{system}remove/", system, [])).status_code == 409
+    assert (await ada.get("/accounts/export/")).headers["content-type"].startswith("text/csv")
+
+
+async def test_a_chart_is_looked_at_and_brought_in(ada: httpx.AsyncClient, treasury: Treasury) -> None:
+    csrf = {"csrfmiddlewaretoken": await token(ada, "/accounts/import/")}
+    good, bad = b"code,name,type\n6000,Grants,income\n", b"code,name,type\n6000,Grants,money\n"
+    looked = await ada.post("/accounts/import/", data=csrf | {"do": "look"}, files={"file": ("c.csv", good)})
+    assert looked.status_code == 200 and "1 account would be new" in looked.text
+    refused = await ada.post("/accounts/import/", data=csrf | {"do": "bring"}, files={"file": ("c.csv", bad)})
+    assert refused.status_code == 422 and "must be one of asset" in refused.text
+    assert (await ada.post("/accounts/import/", data=csrf | {"do": "bring"})).status_code == 422
+    brought = await ada.post("/accounts/import/", data=csrf | {"do": "bring"}, files={"file": ("c.csv", good)})
+    assert brought.headers["location"] == "/accounts/?done=imported" and "Grants" in (await ada.get("/accounts/")).text

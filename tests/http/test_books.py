@@ -241,6 +241,36 @@ async def test_accounts_are_made_changed_and_taken_away(ada: Person) -> None:
     assert (await ada.http.get(f"/api/accounts/{empty['id']}/")).status_code == 404
 
 
+def chart(*rows: str, name: str = "chart.csv") -> dict[str, Any]:
+    return {"files": {"file": (name, "\r\n".join(("code,name,type,parent,active", *rows)).encode())}}
+
+
+async def test_a_chart_goes_out_and_comes_back(ada: Person) -> None:
+    out = await ada.http.get("/api/accounts/export/")
+    assert out.headers["content-type"].startswith("text/csv") and out.text.splitlines()[:2] == [
+        "code,name,type,parent,active",
+        "1000,Assets,asset,,true",
+    ]
+    back = await ada.http.post("/api/accounts/import/", files={"file": ("chart.csv", out.content)})
+    assert (back.status_code, back.json()) == (201, {"rows": len(out.text.splitlines()) - 1, "new": 0, "changed": 0, "errors": []})
+    body = chart("6000,Grants,income,4000,", "6100,Public grants,income,6000,true", "5300,Suppliers,expense,5000,")
+    looked = await ada.http.post("/api/accounts/import/?dry_run=true", **body)
+    assert (looked.status_code, looked.json()["new"], looked.json()["changed"]) == (200, 2, 1)
+    assert (await ada.http.get("/api/accounts/?q=Grants")).json()["items"] == []
+    assert (await ada.http.post("/api/accounts/import/", **body)).status_code == 201
+    found = {row["code"]: (row["name"], row["parent_code"]) for row in (await ada.http.get("/api/accounts/?limit=200")).json()["items"]}
+    assert (found["6100"], found["5300"]) == (("Public grants", "6000"), ("Suppliers", "5000"))
+
+
+async def test_a_chart_with_a_fault_changes_nothing(ada: Person) -> None:
+    wrong = await ada.http.post("/api/accounts/import/", **chart("6000,Grants,income,,", "6100,Bad,money,,", "5300,S,asset,,"))
+    assert wrong.status_code == 422 and [error["field"] for error in wrong.json()["errors"]] == ["3.type", "4.type"]
+    circle = await ada.http.post("/api/accounts/import/", **chart("6000,A,income,6100,", "6100,B,income,6000,"))
+    assert [error["field"] for error in circle.json()["errors"]] == ["2.parent", "3.parent"]
+    assert (await ada.http.get("/api/accounts/?q=6")).json()["items"] == []
+    assert (await ada.http.post("/api/accounts/import/", files={"file": ("chart.pdf", b"%PDF")})).status_code == 422
+
+
 async def test_foreign_books_are_as_absent_ones(ada: Person, join: Join) -> None:
     eve = await join("eve", founds="Other")
     entry = await drafted(ada)

@@ -2,8 +2,10 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from crypto_api.flows.import_chart import ChartImported
 from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.base import Choice, Line, QueryFlag, ReadSchema, RequestSchema, Time, Word
+from crypto_api.http.schemas.transactions import ImportErrorRead
 from crypto_api.ledger.documents import Account
 from crypto_api.ledger.types import AccountType
 
@@ -51,3 +53,15 @@ class AccountRead(ReadSchema):
             active=row.active,
             created_at=row.created_at,
         )
+
+
+class ChartImportRead(ReadSchema):
+    rows: int = Field(description="Rows that could be read.")
+    new: int = Field(description="Accounts that are added by this, or would be.")
+    changed: int = Field(description="Accounts that are renamed, moved, deactivated or reactivated by this, or would be.")
+    errors: list[ImportErrorRead]
+
+    @classmethod
+    def of(cls, found: ChartImported) -> "ChartImportRead":
+        errors = [ImportErrorRead(row=error.row, column=error.column, message=error.message) for error in found.errors[:500]]
+        return cls(rows=found.rows, new=found.new, changed=found.changed, errors=errors)

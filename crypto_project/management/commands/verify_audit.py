@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from crypto_api.audit.types import Head
 from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config, load_config
 from crypto_api.flows.verify_audit_log import AuditReport, verify_audit_log, verify_every_audit_log
+from crypto_api.kit.seals import Head
 from crypto_api.organizations import store as organizations
 from crypto_project.management.running import plain_failures
 

@@ -1,0 +1,42 @@
+"""A hash chain of an organisation as a collection: one document a link, inserted and read and nothing else."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pymongo.errors import DuplicateKeyError
+
+from mongodb_config.base_document import TenantDocument
+from mongodb_config.unit_of_work import Session
+
+__all__ = ["DuplicateKeyError", "SealDocument", "after", "at", "head", "insert"]
+
+
+class SealDocument(TenantDocument):
+    """A link; `_id` is `<org>:<seq>`. (org_id, seq) is unique: of two who seal beside each other, one comes second and looks again."""
+
+    seq: int
+    prev: str
+    hash: str
+
+
+Seal = TypeVar("Seal", bound=SealDocument)
+
+
+async def head(document: type[SealDocument], org_id: str, session: Session | None = None) -> dict[str, Any] | None:
+    """`seq`, `hash` and `created_at` of the last link."""
+    wanted = {"seq": 1, "hash": 1, "created_at": 1}
+    row: dict[str, Any] | None = await document.get_pymongo_collection().find_one({"org_id": org_id}, wanted, sort=[("seq", -1)], session=session)
+    return row
+
+
+async def after(document: type[Seal], org_id: str, seq: int, limit: int, session: Session | None = None) -> list[Seal]:
+    return await document.find({"org_id": org_id, "seq": {"$gt": seq}}, sort=[("seq", 1)], limit=limit, session=session).to_list()  # type: ignore[list-item]
+
+
+async def at(document: type[Seal], org_id: str, seq: int, session: Session | None = None) -> Seal | None:
+    return await document.find_one({"org_id": org_id, "seq": seq}, session=session)
+
+
+async def insert(document: type[Seal], seals: Sequence[Seal], session: Session) -> None:
+    """DuplicateKeyError when another has sealed in between."""
+    await document.insert_many(seals, session=session)
