@@ -10,10 +10,10 @@ from django.shortcuts import redirect
 from crypto_api.adapters.table_reader import read_table
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post, version_of
-from crypto_api.flows.import_chart import ChartImported, import_chart
-from crypto_api.http.accounts import csv_answer
+from crypto_api.flows.import_chart import ChartImported, chart_rows, import_chart
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.errors import CoreError, InvalidInput
+from crypto_api.kit.table_files import CSV, csv_file
 from crypto_api.ledger import service, store
 from crypto_api.ledger.chart import COLUMNS, in_order
 from crypto_api.ledger.documents import Account
@@ -75,7 +75,9 @@ async def _lines(visit: Visit) -> dict[str, object]:
 
 @page(Permission.LEDGER_READ)
 async def export(visit: Visit) -> StreamingHttpResponse:
-    return csv_answer(await store.accounts(visit.org_id))
+    response = StreamingHttpResponse(csv_file(COLUMNS, chart_rows(visit.org_id)), content_type=CSV)
+    response["Content-Disposition"] = 'attachment; filename="chart-of-accounts.csv"'
+    return response
 
 
 # ---- one account -----------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 """/api/accounts/: the chart of accounts."""
 
-from collections.abc import AsyncIterator, Sequence
-from decimal import Decimal
 from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -9,6 +7,7 @@ from ninja import Query, Router, UploadedFile
 from ninja.params import functions
 
 from crypto_api.adapters.table_reader import read_table
+from crypto_api.flows.import_chart import chart_rows
 from crypto_api.flows.import_chart import import_chart as take_in
 from crypto_api.http.answers import answer, no_content
 from crypto_api.http.auth import org_of
@@ -23,7 +22,7 @@ from crypto_api.http.schemas.transactions import ImportQuery
 from crypto_api.kit.errors import FieldError, InvalidInput, NotFound, PreconditionFailed
 from crypto_api.kit.table_files import CSV, csv_file
 from crypto_api.ledger import service, store
-from crypto_api.ledger.chart import COLUMNS, in_order
+from crypto_api.ledger.chart import COLUMNS
 from crypto_api.ledger.documents import Account
 from crypto_api.organizations.types import Permission
 from crypto_api.runtime import runtime_of
@@ -63,8 +62,9 @@ async def create_account(request: HttpRequest, body: AccountCreate) -> HttpRespo
 @requires(Permission.LEDGER_READ)
 async def export_accounts(request: HttpRequest) -> StreamingHttpResponse:
     """code, name, type, parent, active: parents before their children. The import takes it as it is."""
-    rows = await store.accounts(org_of(request))
-    return csv_answer(rows)
+    response = StreamingHttpResponse(csv_file(COLUMNS, chart_rows(org_of(request))), content_type=CSV)
+    response["Content-Disposition"] = 'attachment; filename="chart-of-accounts.csv"'
+    return response
 
 
 @router.post("/accounts/import/", response={200: ChartImportRead, 201: ChartImportRead}, summary="Import a chart of accounts from a table")
@@ -134,12 +134,3 @@ async def _expected(request: HttpRequest, account_id: str) -> Account:
     if versions is not None and account.version not in versions:
         raise PreconditionFailed("It was changed since it was read.")
     return account
-
-
-def csv_answer(accounts: Sequence[Account]) -> StreamingHttpResponse:
-    async def batches() -> AsyncIterator[list[list[str | Decimal | None]]]:
-        yield [[row.code, row.name, row.account_type.value, row.parent_code, "true" if row.active else "false"] for row, _ in in_order(accounts)]
-
-    response = StreamingHttpResponse(csv_file(COLUMNS, batches()), content_type=CSV)
-    response["Content-Disposition"] = 'attachment; filename="chart-of-accounts.csv"'
-    return response
