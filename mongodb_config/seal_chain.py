@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 from mongodb_config.base_document import TenantDocument
 from mongodb_config.unit_of_work import Session
 
-__all__ = ["DuplicateKeyError", "SealDocument", "after", "at", "head", "insert"]
+__all__ = ["DuplicateKeyError", "SealDocument", "add_links", "after", "at", "head"]
 
 
 class SealDocument(TenantDocument):
@@ -37,6 +37,6 @@ async def at(document: type[Seal], org_id: str, seq: int, session: Session | Non
     return await document.find_one({"org_id": org_id, "seq": seq}, session=session)
 
 
-async def insert(document: type[Seal], seals: Sequence[Seal], session: Session) -> None:
+async def add_links(document: type[Seal], seals: Sequence[Seal], session: Session) -> None:
     """DuplicateKeyError when another has sealed in between."""
     await document.insert_many(seals, session=session)

@@ -70,7 +70,7 @@ async def head(org_id: str, session: Session | None = None) -> Head:
 
 async def insert_seals(session: Session, org_id: str, seals: Sequence[AuditSeal]) -> None:
     """DuplicateKeyError when another has sealed in between."""
-    await seal_chain.insert(AuditSeal, seals, session)
+    await seal_chain.add_links(AuditSeal, seals, session)
     ids = [seal.record_id for seal in seals]
     await AuditQueued.get_pymongo_collection().delete_many({"_id": {"$in": ids}, "org_id": org_id}, session=session)
 
