@@ -25,6 +25,7 @@ FLASHES = {
     "added": "The wallet was added.",
     "saved": "Saved.",
     "removed": "The wallet was removed. Its history stays in the books.",
+    "proven": "It is shown to be ours.",
     "watching": "Watching changed.",
 }
 

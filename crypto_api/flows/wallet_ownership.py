@@ -15,6 +15,14 @@ from crypto_api.wallets.documents import Wallet
 from mongodb_config.unit_of_work import UnitOfWork
 
 
+class _Told(SignatureRefused):
+    """A reason that the person is told as well: it is about what they signed, and tells nothing of anybody else."""
+
+    def __init__(self, reason: str, told: str) -> None:
+        super().__init__(reason)
+        self.told = told
+
+
 async def begin_ownership(
     uow: UnitOfWork, clock: Clock, site: Site, principal: Principal, org_id: str, wallet_id: str, chain_ids: dict[str, int]
 ) -> Challenge:
@@ -36,7 +44,8 @@ async def prove_ownership(uow: UnitOfWork, clock: Clock, chains: Chains, princip
         await _check(chains, principal, wallet, asked, signed.signature)
     except SignatureRefused as error:
         security.warning("wallet_ownership_refused", user_id=principal.user_id, org_id=org_id, wallet_id=wallet_id, reason=str(error))
-        raise InvalidInput.of("signature", "is not valid for this text: ask for a new one and sign it", "invalid_signature") from error
+        why = error.told if isinstance(error, _Told) else "is not for a text that waits here: it has run out, was answered, or is another's"
+        raise InvalidInput.of("signature", f"{why}. Ask for a new text and sign that one", "invalid_signature") from error
     proven = await wallets.prove_owned(uow, clock, org_id, wallet_id, principal.user_id)
     security.info("wallet_ownership_proven", user_id=principal.user_id, org_id=org_id, wallet_id=wallet_id, address=wallet.address)
     return proven
@@ -50,9 +59,13 @@ async def _check(chains: Chains, principal: Principal, wallet: Wallet, asked: As
         raise SignatureRefused("the text for another wallet")
     raw = siwe.signature_bytes(signature)
     if raw is None:
-        raise SignatureRefused("no signature")
-    if not siwe.signed_by_key(asked.message, raw, asked.address) and not await signed_by_contract(chains, asked, raw):
-        raise SignatureRefused("not the signature of this address")
+        raise _Told("no signature", "is none: it begins with 0x and holds hexadecimal digits, two for each byte")
+    if siwe.signed_by_key(asked.message, raw, asked.address) or await signed_by_contract(chains, asked, raw):
+        return
+    signer = siwe.signer_of(asked.message, raw)
+    if signer is None:
+        raise _Told("not the signature of this address", f"is neither that of a key nor accepted by a contract at {asked.address}")
+    raise _Told("not the signature of this address", f"was made by the key of {signer}, and the wallet is {asked.address}; or for another text")
 
 
 def _statement(wallet: Wallet) -> str:

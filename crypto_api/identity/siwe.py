@@ -98,17 +98,23 @@ def signature_bytes(signature: str) -> bytes | None:
 
 
 def signed_by_key(message: str, signature: bytes, address: str) -> bool:
-    """Whether the key of `address` signed it. The twin of a signature with the other s, which anybody can work out from it, does not count."""
+    """Whether the key of `address` signed it."""
+    signer = signer_of(message, signature)
+    return signer is not None and compare_digest(signer.lower(), address.lower())
+
+
+def signer_of(message: str, signature: bytes) -> str | None:
+    """The address (EIP-55) whose key made it for this text; None where no key did. The twin of a signature with the other s, which anybody can work
+    out from it, does not count. Of another text it gives an address that nobody has."""
     if len(signature) != _SIGNATURE_BYTES or signature[64] not in _V:
-        return False
+        return None
     if int.from_bytes(signature[32:64], "big") > _HALF_ORDER:
-        return False
+        return None
     v = signature[64] if signature[64] >= 27 else signature[64] + 27
     try:
-        signer = str(Account.recover_message(encode_defunct(text=message), signature=signature[:64] + bytes([v])))
+        return str(Account.recover_message(encode_defunct(text=message), signature=signature[:64] + bytes([v])))
     except (BadSignature, ValidationError, ValueError):
-        return False
-    return compare_digest(signer.lower(), address.lower())
+        return None
 
 
 async def signed_by_contract(chain: ContractPort, message: str, signature: bytes, address: str) -> bool:

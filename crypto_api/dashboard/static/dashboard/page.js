@@ -81,7 +81,7 @@
       const left = Math.ceil((ends - performance.now()) / 1000);
       if (left > 0) { node.textContent = node.dataset.left ? clock(left) : `Try again in ${clock(left)}.`; return; }
       clearInterval(ticking);
-      if (node.dataset.left) location.reload(); else node.textContent = "You can try again now.";
+      if (node.dataset.left) location.assign(location.pathname + location.search); else node.textContent = "You can try again now.";
     };
     const ticking = setInterval(show, 1000);
     show();

@@ -1,4 +1,4 @@
-// A payment and the person's own Ethereum wallet (EIP-1193, found by EIP-6963): it sends the payment, or signs an approval (EIP-712).
+// The person's own Ethereum wallet (EIP-1193, found by EIP-6963): it sends a payment, signs an approval (EIP-712), or signs whose a wallet is (EIP-191).
 // What is sent or signed comes from the server each time; the hash or signature goes back there, and the server and the chain decide.
 (() => {
   "use strict";
@@ -94,15 +94,24 @@
     form.submit();
   };
 
+  const hex = (message) => "0x" + [...new TextEncoder().encode(message)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const prove = async (button) => {
+    const { form } = button;
+    const { provider, account } = await opened(button.dataset.walletProve);
+    state("Your wallet shows the text. Compare it, and sign.");
+    form.elements.signature.value = await asked(provider, "personal_sign", [hex(find("wallet-text").textContent), account]);
+    form.requestSubmit();
+  };
+
   let busy = false; // one thing at a time
   document.addEventListener("click", async (event) => {
-    const button = event.target.closest("[data-wallet-send], [data-wallet-sign]");
+    const button = event.target.closest("[data-wallet-send], [data-wallet-sign], [data-wallet-prove]");
     if (!button) return;
     event.preventDefault();
     if (busy) return;
     busy = true;
     problem("");
-    try { await (button.dataset.walletSend ? send(button) : sign(button)); } catch (error) {
+    try { await (button.dataset.walletSend ? send(button) : button.dataset.walletProve ? prove(button) : sign(button)); } catch (error) {
       state("");
       problem(error instanceof Refused ? error.message : "Something went wrong on this page. Load it again.");
       if (!(error instanceof Refused)) throw error;
