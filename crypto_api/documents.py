@@ -16,6 +16,7 @@ from crypto_api.ledger.documents import Account, AccountBalance, JournalEntry
 from crypto_api.organizations.documents import Company, CustomRole, Invitation, Membership, Organization
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.policies.documents import OrganizationPolicy
+from crypto_api.price_alerts.documents import PriceAlert
 from crypto_api.prices.documents import ManualPrice, OraclePrice, PriceGap, ProviderPrice
 from crypto_api.saved_views.documents import SavedView
 from crypto_api.tasks.documents import Task
@@ -54,6 +55,7 @@ DOCUMENTS: list[type[BaseDocument]] = [
     OraclePrice,
     ProviderPrice,
     PriceGap,
+    PriceAlert,
     Transaction,
     Counterparty,
     Account,

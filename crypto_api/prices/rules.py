@@ -1,5 +1,6 @@
 """What makes a price. Pure."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -9,8 +10,14 @@ from crypto_api.kit.price_settings import PriceProvider
 from crypto_api.kit.rates import FeedRound, Point, Refused, rounded
 from crypto_api.prices.types import PriceSource, Quote
 
+_ASSET_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z:/._-]{0,119}", re.ASCII)
 _FEED_DECIMALS_MAX = 36
 _CLOCK_TOLERANCE = timedelta(seconds=60)  # a feed that says it was updated later than the block it is read in is not believed
+
+
+def is_asset_name(text: str) -> bool:
+    """A symbol, a currency, or the long name of a token that is not listed."""
+    return _ASSET_NAME.fullmatch(text) is not None
 
 
 def priced_as(asset: str, network: NetworkConfig) -> str:
@@ -83,7 +90,7 @@ def ratio(base: Quote, quote: Quote) -> Quote:
 
 def inverse(told: Quote) -> Quote:
     """From the other side."""
-    return Quote(rounded(divide(Decimal(1), told.rate)), told.source, told.at, told.origin)
+    return Quote(rounded(divide(Decimal(1), told.rate)), PriceSource.DERIVED, told.at, told.origin)
 
 
 def _source(first: Quote, second: Quote) -> PriceSource:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from crypto_api.audit import service as audit
 from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import InvalidInput
-from crypto_api.kit.ids import new_id
+from crypto_api.kit.ids import next_id
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.kit.price_settings import PriceSettings
 from crypto_api.prices import store
@@ -20,7 +20,8 @@ from mongodb_config.unit_of_work import Session
 
 async def rate_at(org_id: str, asset: str, quote: str, moment: Moment, sources: PriceSources, now: datetime) -> Quote | None:
     """The price of one `asset` in `quote` at a block, for what is booked. What is asked in vain is noted with what was tried."""
-    sought = Sought(org_id, moment.at, Pricing.of([moment.network], sources.settings), {moment.network.slug: moment})
+    blocks = {moment.network.slug: moment} if moment.block_hash else {}  # what was imported stands in no block
+    sought = Sought(org_id, moment.at, Pricing.of([moment.network], sources.settings), blocks)
     found = await look_up(sought, asset, quote, sources, now)
     if found.quote is None:
         await store.note_gap(org_id, asset, quote, moment.at, found.tried, now)
@@ -63,8 +64,9 @@ async def set_manual(
     """In force from `at` until another takes over. Both stay: what was booked on the first names it."""
     if rate <= 0:
         raise InvalidInput.of("rate", "must be more than zero", "not_positive")
-    row = ManualPrice(id=new_id("prc"), created_at=now, org_id=org_id, asset=asset, quote=quote, at=at, rate=rate, set_by=user_id, reason=reason)
+    row = ManualPrice(id=next_id("prc"), created_at=now, org_id=org_id, asset=asset, quote=quote, at=at, rate=rate, set_by=user_id, reason=reason)
     await store.insert_manual(session, row)
+    await store.ask_again(session, org_id, asset, at)
     told = {"asset": asset, "quote": quote, "at": at, "rate": rate, "reason": reason}
     await audit.record(
         session, org_id, "exchange_rate.entered", f"1 {asset} is {text(rate)} {quote}.", now, subject=("exchange_rate", row.id), after=told

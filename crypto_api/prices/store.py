@@ -1,5 +1,6 @@
 """Every query of the slice."""
 
+import re
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -140,14 +141,29 @@ async def gaps(org_id: str, keys: Collection[tuple[str, str, datetime]]) -> dict
     return {ids[row.id]: row for row in rows}
 
 
-async def forget_gaps(session: Session, org_id: str, keys: Collection[tuple[str, str, datetime]]) -> None:
-    ids = sorted(gap_id(org_id, *key) for key in keys)
-    await PriceGap.get_pymongo_collection().delete_many({"org_id": org_id, "_id": {"$in": ids}}, session=session)
+async def ask_again(session: Session, org_id: str, asset: str | None = None, since: datetime | None = None) -> int:
+    """What was asked for in vain is due at once: of one asset from a time on, or all of it. Returns how many."""
+    query: dict[str, Any] = {"org_id": org_id}
+    if asset is not None:
+        query["$or"] = [{"asset": asset}, {"quote": asset}, {"tried.outcome": {"$regex": rf"\b{re.escape(asset)}\b"}}]
+    if since is not None:
+        query["at"] = {"$gte": since}
+    done = await PriceGap.get_pymongo_collection().update_many(query, {"$set": {"attempts": 0}}, session=session)
+    return int(done.matched_count)
 
 
-async def gaps_are_due(org_id: str, now: datetime, first_pause: timedelta, pause_max: timedelta) -> bool:
-    """Whether any price that was asked for in vain has waited long enough: twice as long after each time."""
-    async for row in PriceGap.find({"org_id": org_id, "asked_at": {"$lte": now - first_pause}}):
-        if now - row.asked_at >= min(first_pause * 2 ** min(row.attempts - 1, 20), pause_max):
-            return True
-    return False
+async def due_gaps(org_id: str, now: datetime, first_pause: timedelta, pause_max: timedelta) -> list[PriceGap]:
+    """Those that have waited long enough: twice as long after each time. One that was never tried, or that somebody did something about, is due."""
+    rows = await PriceGap.find({"org_id": org_id}).to_list()
+    return [row for row in rows if row.attempts == 0 or now - row.asked_at >= min(first_pause * 2 ** min(row.attempts - 1, 20), pause_max)]
+
+
+async def orgs_with_gaps() -> list[str]:
+    """Of all organisations: the sweep of what was asked for in vain."""
+    found: list[str] = await PriceGap.get_pymongo_collection().distinct("org_id")
+    return found
+
+
+async def forget_gap(org_id: str, row_id: str, attempts: int) -> None:
+    """Unless it was asked for in vain once more since then."""
+    await PriceGap.get_pymongo_collection().delete_one({"_id": row_id, "org_id": org_id, "attempts": attempts})

@@ -638,5 +638,22 @@ async def convert_amount(act: Act) -> Values:
 
 
 @request
+async def get_rate_history(act: Act) -> Request:
+    return Request(query={"base": "ETH", "quote": "USD", "points": "2"})
+
+
+@request
+async def import_exchange_rates(act: Act) -> Request:
+    table = "asset,quote,at,rate\r\nETH,USD,2026-03-01T10:00:00Z,3000\r\n"
+    part = f'--coffer\r\nContent-Disposition: form-data; name="file"; filename="rows.csv"\r\n\r\n{table}\r\n--coffer--\r\n'
+    return Request(query={"dry_run": "true"}, raw=part.encode(), headers={"Content-Type": "multipart/form-data; boundary=coffer"})
+
+
+@request
+async def create_price_alert(act: Act) -> Values:
+    return {"asset": "ETH", "quote": "USD", "condition": "above", "threshold": "4000"}
+
+
+@request
 async def create_exchange_rate(act: Act) -> Values:
     return {"asset": "ETH", "quote": "USD", "at": "2026-11-20T12:00:00Z", "rate": "3120.45"}

@@ -32,6 +32,9 @@ from crypto_api.payments.rules import transfer_call
 from crypto_api.payments.typed_data import digest
 from crypto_api.payments.types import Origin, PaymentKind, PaymentState
 from crypto_api.payments.types import Way as PayWay
+from crypto_api.price_alerts import service as price_alerts
+from crypto_api.price_alerts.service import NewAlert
+from crypto_api.price_alerts.types import Condition
 from crypto_api.saved_views import service as saved_views
 from crypto_api.tasks.documents import Task
 from crypto_api.tasks.types import TaskStatus
@@ -385,13 +388,18 @@ async def saved_view(house: House, org_id: str, owner: Person) -> str:
     return (await saved_views.keep(house.runtime.uow, house.runtime.clock, org_id, owner.user_id, name, {"category": "payroll"})).id
 
 
+async def price_alert(house: House, org_id: str, owner: Person) -> str:
+    new = NewAlert("ETH", "USD", Condition.ABOVE, Decimal(4_000))
+    return (await house.runtime.uow.run(lambda session: price_alerts.add(session, org_id, new, owner.user_id, house.now))).id
+
+
 KINDS: dict[str, Factory] = {
     factory.__name__: factory
     for factory in (
         *(organization, wallet, transaction, account, draft_entry, others_draft, posted_entry, task, user, audit_record, inbox_item),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
-        *(saved_view, brought_transaction),
+        *(saved_view, brought_transaction, price_alert),
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )
 }

@@ -313,7 +313,15 @@ async def test_a_price_by_hand_is_in_force_from_its_time_on(ada: Person) -> None
     await enter(ada.http, "4000.000000000000000001", "2026-06-01T00:00:00+02:00")
     then = (await ada.http.get("/api/exchange-rates/?base=ETH&quote=USD&at=2026-05-31T21:59:59Z")).json()
     after = (await ada.http.get("/api/exchange-rates/?base=ETH&quote=USD&at=2026-05-31T22:00:00Z")).json()
-    assert then == {"base": "ETH", "quote": "USD", "rate": "3000", "source": "manual", "at": "2026-01-01T00:00:00.000Z"}
+    assert then == {
+        "base": "ETH",
+        "quote": "USD",
+        "rate": "3000",
+        "source": "manual",
+        "at": "2026-01-01T00:00:00.000Z",
+        "age_s": 13_039_199,
+        "origin": "entered by hand for ETH in USD",
+    }
     assert (after["rate"], after["at"]) == ("4000.000000000000000001", "2026-05-31T22:00:00.000Z")
     before = await ada.http.get("/api/exchange-rates/?base=ETH&quote=USD&at=2025-12-31T23:59:59Z")
     assert (before.status_code, before.json()["code"]) == (404, "no_price")

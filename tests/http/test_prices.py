@@ -1,0 +1,232 @@
+"""Prices over HTTP: lists, import, history, sources, the worklist of the unpriced and alerts."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from crypto_api.adapters.price_sources import OutsidePrices
+from crypto_api.events.documents import Event
+from crypto_api.flows.book_transaction import book_transaction
+from crypto_api.flows.inbox_sweep import sweep_inbox
+from crypto_api.flows.price_at import Prices
+from crypto_api.flows.true_up import Desk, true_up
+from crypto_api.flows.watch_prices import watch_prices
+from crypto_api.ledger import store as ledger
+from crypto_api.ledger.documents import JournalEntry
+from crypto_api.organizations.types import Role
+from crypto_api.prices.documents import ManualPrice, PriceGap
+from crypto_api.runtime import Runtime
+from crypto_api.transactions.documents import Transaction
+from tests.http.conftest import Join, Person
+from tests.http.world import FIRST, stored_movement, stored_transaction
+from workers.jobs import ACTORS
+
+RATES = "/api/exchange-rates/"
+D = Decimal
+
+
+@pytest.fixture
+async def ada(join: Join) -> Person:
+    return await join("ada", founds="Byron Treasury")
+
+
+async def enter(http: httpx.AsyncClient, rate: str, at: str = "2026-01-01T00:00:00Z", **changes: str) -> httpx.Response:
+    return await http.post(RATES, json={"asset": "ETH", "quote": "USD", "at": at, "rate": rate, "reason": "agreed"} | changes)
+
+
+async def bring(http: httpx.AsyncClient, text: str, dry_run: bool = False) -> httpx.Response:
+    return await http.post(f"{RATES}import/?dry_run={str(dry_run).lower()}", files={"file": ("prices.csv", text.encode(), "text/csv")})
+
+
+# ---- lists -----------------------------------------------------------------------------------------------------------------------
+
+
+async def test_prices_by_hand_are_listed_paged_and_narrowed(ada: Person, join: Join) -> None:
+    for month in range(1, 6):
+        await enter(ada.http, str(3000 + month), f"2026-0{month}-01T00:00:00Z")
+    await enter(ada.http, "1.1", asset="EUR")
+    eve = await join("eve", founds="Other")
+    await enter(eve.http, "666")
+    first = (await ada.http.get(f"{RATES}manual/", params={"asset": "ETH", "limit": 3, "count": "true"})).json()
+    second = (await ada.http.get(f"{RATES}manual/", params={"asset": "ETH", "limit": 3, "cursor": first["next_cursor"]})).json()
+    assert [row["rate"] for row in first["items"] + second["items"]] == ["3005", "3004", "3003", "3002", "3001"]
+    assert (first["total"], second["next_cursor"], first["items"][0]["reason"]) == (5, None, "agreed")
+    assert len((await ada.http.get(f"{RATES}manual/?sort=-created_at")).json()["items"]) == 6
+    assert (await ada.http.get(f"{RATES}manual/?sort=rate")).status_code == 422
+
+
+async def test_a_table_of_prices_comes_in_whole_or_not_at_all_and_once(ada: Person) -> None:
+    good = "asset,quote,at,rate,reason\r\nETH,USD,2026-03-01T10:00:00Z,3000.5,broker\r\nUSD,EUR,2026-03-01T12:00:00+02:00,0.92,\r\n\r\n"
+    tried = await bring(ada.http, good, dry_run=True)
+    assert (tried.status_code, tried.json()) == (200, {"rows": 2, "new": 2, "unchanged": 0, "errors": []})
+    assert await ManualPrice.find({"org_id": ada.org_id}).count() == 0
+    assert (await bring(ada.http, good)).json()["new"] == 2
+    again = await bring(ada.http, good)
+    assert (again.status_code, again.json()["new"], again.json()["unchanged"]) == (201, 0, 2)
+    assert (await ada.http.get(f"{RATES}?base=USD&quote=EUR&at=2026-03-01T10:00:00Z")).json()["rate"] == "0.92"
+
+    lines = ("ETH,USD,2026-03-02T10:00:00Z,1", "ETH,USD,2026-03-01,2", "E TH,USD,2026-03-01T10:00:00Z,2", "ETH,USD,2999-03-01T10:00:00Z,2")
+    more = ("ETH,USD,2026-03-01T10:00:00Z,-2", "ETH,USD,2026-03-02T10:00:00Z,7")
+    bad = "\r\n".join(("asset,quote,at,rate", *lines, *more))
+    refused = await bring(ada.http, bad)
+    assert refused.status_code == 422
+    assert [row["field"] for row in refused.json()["errors"]] == ["3.at", "4.asset", "5.at", "6.rate", "7.rate"]
+    assert await ManualPrice.find({"org_id": ada.org_id}).count() == 2
+    assert (await bring(ada.http, "asset,rate\r\nETH,1\r\n")).json()["errors"][0]["code"] == "missing_column"
+
+
+async def test_a_rate_over_time_has_holes_where_nobody_knew(ada: Person) -> None:
+    await enter(ada.http, "3000", "2026-03-02T00:00:00Z")
+    await enter(ada.http, "3100", "2026-03-04T00:00:00Z")
+    query = {"base": "ETH", "quote": "USD", "since": "2026-03-01T00:00:00Z", "at": "2026-03-05T00:00:00Z", "points": 5}
+    found = (await ada.http.get(f"{RATES}history/", params=query)).json()
+    assert [row["rate"] for row in found["items"]] == [None, "3000", "3000", "3100", "3100"]
+    assert (found["missing"], found["items"][2]["rate_at"], found["items"][2]["source"]) == (1, "2026-03-02T00:00:00.000Z", "manual")
+    assert (await ada.http.get(f"{RATES}history/", params=query | {"points": 1_000})).status_code == 422
+    assert (await ada.http.get(f"{RATES}history/", params=query | {"since": "2026-03-06T00:00:00Z"})).status_code == 422
+
+
+async def test_the_sources_stand_in_their_order(ada: Person) -> None:
+    found = (await ada.http.get(f"{RATES}sources/")).json()["items"]
+    assert [(row["name"], row["age_max_s"]) for row in found] == [("manual", None), ("oracle", None), ("history", 3600)]
+
+
+async def test_no_price_says_what_was_tried(ada: Person) -> None:
+    answer = await ada.http.get(f"{RATES}?base=DOGE&quote=USD")
+    assert (answer.status_code, answer.json()["code"]) == (404, "no_price")
+    assert "manual: nobody entered a price of DOGE in USD" in answer.json()["detail"]
+
+
+# ---- the worklist ----------------------------------------------------------------------------------------------------------------
+
+
+async def book_unpriced(runtime: Runtime, ada: Person, number: int, quantity: str) -> Transaction:
+    """0.25 ETH or so comes in, and no source tells a price."""
+    moved = stored_movement("wal_1", amount=D(quantity), raw_amount=str(int(D(quantity) * 10**18)), value=None, rate=None, price_source=None)
+    row = stored_transaction(ada.org_id, "wal_1", number=number, movements=[moved])
+    await row.insert()
+    await book_transaction(runtime.uow, runtime.clock, row, runtime.networks["testnet"], OutsidePrices(runtime.rpc))
+    return row
+
+
+async def work(runtime: Runtime, org_id: str, task_id: str | None = None) -> None:
+    (actor,) = [actor for actor in ACTORS if actor.job.name == "true_up_prices"]
+    await actor.run(runtime, actor.job(org_id=org_id, task_id=task_id))
+
+
+async def balances(org_id: str) -> dict[str, tuple[str, str, str]]:
+    rows = await ledger.balances(org_id)
+    return {row.account_code: (str(row.debit - row.credit), str(row.quantity), row.asset or "") for row in rows}
+
+
+async def test_what_has_no_price_is_listed_with_what_was_tried_and_is_trued_up_by_itself(ada: Person, runtime: Runtime) -> None:
+    await book_unpriced(runtime, ada, 1, "0.25")
+    await book_unpriced(runtime, ada, 2, "2")
+    await sweep_inbox(runtime.uow, runtime.clock, ada.org_id, runtime.networks)
+    rows = (await ada.http.get(f"{RATES}unpriced/?count=true")).json()
+    assert rows["total"] == 2
+    row = rows["items"][0]
+    assert (row["assets"], row["kind"], row["attempts"], row["at"]) == (["ETH"], "missing_price", 1, "2026-11-20T12:02:00.000Z")
+    assert row["tried"][0] == {"asset": "ETH", "source": "manual", "outcome": "nobody entered a price of ETH in USD from before then"}
+    assert row["hash"] == f"0x{2:064x}" and row["entry_id"]
+
+    assert (await enter(ada.http, "2000", (FIRST + timedelta(seconds=90)).isoformat())).status_code == 201
+    await work(runtime, ada.org_id)  # as the nudge does that the entering leaves
+    entries = await JournalEntry.find({"org_id": ada.org_id}).sort("+_id").to_list()
+    assert [(entry.status.value, entry.unpriced, entry.reverses is not None) for entry in entries] == [
+        ("posted", True, False),  # the first minute's: the price entered is from after it
+        ("reversed", True, False),
+        ("posted", False, True),  # its mirror
+        ("posted", False, False),  # and what stands in its place, with its value
+    ]
+    assert (entries[3].total_debit, entries[3].transaction_hash) == (D(4000), f"0x{2:064x}")
+    await sweep_inbox(runtime.uow, runtime.clock, ada.org_id, runtime.networks)
+    assert [row["hash"] for row in (await ada.http.get(f"{RATES}unpriced/")).json()["items"]] == [f"0x{1:064x}"]
+    assert [gap.at for gap in await PriceGap.find({"org_id": ada.org_id}).to_list()] == [FIRST + timedelta(minutes=1)]
+    found = await balances(ada.org_id)
+    assert {account: (D(value), D(quantity)) for account, (value, quantity, _) in found.items()} == {
+        "1100": (D(4000), D("2.25")),
+        "1900": (D(-4000), D("-2.25")),
+    }
+
+
+async def test_everything_is_looked_up_again_when_somebody_asks(ada: Person, runtime: Runtime, join: Join) -> None:
+    row = await book_unpriced(runtime, ada, 1, "1")
+    desk = Desk(runtime.uow, runtime.clock, runtime.networks, runtime.rpc, runtime.prices)
+    assert (await true_up(desk, ada.org_id)).looked_at == 0, "it was asked for just now: not again before its pause is over"
+    await ManualPrice(
+        id="prc_1", created_at=FIRST, org_id=ada.org_id, asset="ETH", quote="USD", at=FIRST, rate=D(1500), set_by=ada.user["id"]
+    ).insert()
+    answer = await ada.http.post(f"{RATES}unpriced/retry/")
+    assert (answer.status_code, answer.json()["status"], answer.json()["kind"]) == (202, "queued", "true_up_prices")
+    await work(runtime, ada.org_id, answer.json()["id"])
+    task = (await ada.http.get(f"/api/system/tasks/{answer.json()['id']}/")).json()
+    assert (task["status"], task["summary"]) == ("succeeded", "1 looked at, 1 valued anew, 0 still without a price or a cost")
+    read = (await ada.http.get(f"/api/transactions/{row.id}/")).json()["movements"][0]
+    assert (read["value"], read["rate"], read["price_source"], read["price_origin"]) == ("1500", "1500", "manual", "entered by hand for ETH in USD")
+    bob = await join("bob", org_id=ada.org_id, role=Role.AUDITOR)
+    assert (await bob.http.post(f"{RATES}unpriced/retry/")).status_code == 403
+
+
+# ---- alerts ----------------------------------------------------------------------------------------------------------------------
+
+
+async def test_an_alert_is_kept_listed_fires_once_and_is_deleted(ada: Person, runtime: Runtime, join: Join) -> None:
+    alerts = "/api/price-alerts/"
+    body = {"asset": "ETH", "quote": "USD", "condition": "above", "threshold": "4000", "note": "Sell"}
+    made = await ada.http.post(alerts, json=body)
+    assert made.status_code == 201, made.text
+    alert = made.json()
+    assert (alert["armed"], alert["hysteresis"], alert["fired_count"], alert["seen_rate"]) == (None, "1", 0, None)
+
+    fired = []
+    for minute, rate in enumerate(("3900", "4000", "4000", "4100", "3970", "4200", "3960", "4001"), start=1):
+        await enter(ada.http, rate, f"2026-01-01T00:0{minute}:00Z")
+        prices = Prices(runtime.networks, runtime.prices)
+        fired.append((await watch_prices(runtime.uow, runtime.clock, ada.org_id, prices)).fired)
+        assert (await watch_prices(runtime.uow, runtime.clock, ada.org_id, prices)).fired == 0, "the same rate is seen once"
+    assert fired == [0, 1, 0, 0, 0, 0, 0, 1]
+    events = await Event.find({"org_id": ada.org_id, "kind": "price_alert.fired"}).sort("+_id").to_list()
+    assert [(event.data["rate"], event.data["threshold"], event.data["note"]) for event in events] == [
+        ("4000", "4000", "Sell"),
+        ("4001", "4000", "Sell"),
+    ]
+    (read,) = (await ada.http.get(alerts)).json()["items"]
+    assert (read["fired_count"], read["fired_rate"], read["armed"], read["seen_rate"]) == (2, "4001", False, "4001")
+
+    eve = await join("eve", founds="Other")
+    assert (await eve.http.get(alerts)).json()["items"] == []
+    assert (await eve.http.delete(f"{alerts}{alert['id']}/")).status_code == 404
+    assert (await ada.http.delete(f"{alerts}{alert['id']}/", headers={"If-Match": '"7"'})).status_code == 412
+    assert (await ada.http.delete(f"{alerts}{alert['id']}/", headers={"If-Match": made.headers["ETag"]})).status_code == 204
+    assert (await ada.http.delete(f"{alerts}{alert['id']}/")).status_code == 404
+
+
+async def test_an_alert_of_what_nobody_prices_says_so_and_cannot_fire(ada: Person, runtime: Runtime) -> None:
+    await ada.http.post("/api/price-alerts/", json={"asset": "DOGE", "quote": "USD", "condition": "moves", "threshold": "5"})
+    assert (await watch_prices(runtime.uow, runtime.clock, ada.org_id, Prices(runtime.networks, runtime.prices))).priced == 0
+    (read,) = (await ada.http.get("/api/price-alerts/")).json()["items"]
+    assert read["unpriced_since"] is not None and read["fired_count"] == 0
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"threshold": "0"}, "threshold"),
+    ({"threshold": "-1"}, "threshold"),
+    ({"threshold": 4000}, "threshold"),
+    ({"hysteresis": "100"}, "hysteresis"),
+    ({"condition": "sideways"}, "condition"),
+    ({"quote": "ETH"}, "quote"),
+    ({"asset": "E TH"}, "asset"),
+    ({"colour": "red"}, "colour"),
+]
+
+
+async def test_what_is_no_alert_is_refused(ada: Person) -> None:
+    body = {"asset": "ETH", "quote": "USD", "condition": "above", "threshold": "4000"}
+    for change, field in REFUSED:
+        answer = await ada.http.post("/api/price-alerts/", json=body | change)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field), change
+    assert (await ada.http.get("/api/price-alerts/")).json()["items"] == []
