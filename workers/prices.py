@@ -57,7 +57,7 @@ async def _true_up(runtime: Runtime, org_id: str, *, everything: bool = False) -
 async def _asked_for(runtime: Runtime, job: TrueUpPrices) -> None:
     """With a task where somebody asked; as a nudge after a price was entered, what is due."""
     task_id = job.task_id
-    if task_id is None:
+    if not task_id:
         await _true_up(runtime, job.org_id)
         return
 

@@ -11,4 +11,4 @@ class TrueUpPrices(Job):
     name: ClassVar[str] = "true_up_prices"
 
     org_id: str
-    task_id: str | None = None  # what people follow it by, where somebody asked for it
+    task_id: str = ""  # what people follow it by, where somebody asked for it

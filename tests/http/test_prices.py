@@ -112,7 +112,7 @@ async def book_unpriced(runtime: Runtime, ada: Person, number: int, quantity: st
     return row
 
 
-async def work(runtime: Runtime, org_id: str, task_id: str | None = None) -> None:
+async def work(runtime: Runtime, org_id: str, task_id: str = "") -> None:
     (actor,) = [actor for actor in ACTORS if actor.job.name == "true_up_prices"]
     await actor.run(runtime, actor.job(org_id=org_id, task_id=task_id))
 
