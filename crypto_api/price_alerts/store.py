@@ -27,12 +27,6 @@ async def count(org_id: str, session: Session) -> int:
     return await PriceAlert.find({"org_id": org_id}, session=session).count()
 
 
-async def orgs_with_alerts() -> list[str]:
-    """Of all organisations: the watch over prices."""
-    found: list[str] = await PriceAlert.get_pymongo_collection().distinct("org_id")
-    return found
-
-
 async def insert(session: Session, alert: PriceAlert) -> None:
     await alert.insert(session=session)
 

@@ -21,6 +21,7 @@ READS_ACROSS = {
     "events.all_heads": "the sweep of the inboxes asks where anything happened since it looked",
     "contracts.unfinished_before": "the sweep runs what a lost job left",
     "events.heads": "the hub polls the heads of the organisations whose consoles are open here",
+    "prices.orgs_with_gaps": "the lane asks again for what was asked for in vain, whoever's it is",
     "events.oldest_pending": "the health check asks whether the relay works",
     "events.pending": "the relay numbers what is due, whoever's it is",
     "ledger.organizations_with_a_chart": "the deploy step adds an account to the chart of each",
@@ -70,6 +71,7 @@ WRITES_ALONE = {
     "ledger.add_to_chart": "the deploy step: one account under its natural key, only where there is none",
     "prices.keep_oracle": "what a feed answered at a block, under its natural key",
     "prices.keep_points": "what a provider said, under its natural key",
+    "prices.forget_gap": "that a price is no longer missing; the books said so in their own unit of work",
     "prices.note_gap": "that a price was asked for in vain, which stands even where what asked is rolled back",
 }
 
