@@ -7,7 +7,7 @@ is none, the caller tries again later.
 
 import asyncio
 import itertools
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self
@@ -33,6 +33,9 @@ from crypto_api.kit.ethereum import (
 from crypto_api.kit.networks import Endpoint, NetworkConfig, ProviderHealth
 
 logger = log.get(__name__)
+
+_LANES = 2  # batches that are read at once
+_PROVED_KEPT = 20_000  # receipts
 
 
 class _FoundOut(InconsistentAnswer):
@@ -79,7 +82,7 @@ class JsonRpcChain:
         self._pool = ProviderPool(named, chain_id, lag_blocks_max=lag_blocks_max)
         self._agreement, self._receipts_checked = agreement, receipts_checked
         self._traces = CallTraces(self._raw)
-        self._proved: dict[str, block_checks.Proved] = {}  # by transaction hash, of the blocks read last
+        self._proved: dict[str, block_checks.Proved] = {}  # by transaction hash, of the blocks proved last
 
     @classmethod
     def of(cls, network: NetworkConfig) -> Self:
@@ -131,19 +134,42 @@ class JsonRpcChain:
         return [header for header in itertools.takewhile(lambda header: header is not None, answers) if header is not None]
 
     async def read_blocks(self, first: int, last: int, watched: Container[str]) -> list[WireBlock]:
-        """Blocks first..last in order, as far as the node has them without a gap, reduced to what touches `watched` (lower case)."""
+        """Blocks first..last in order, as far as the node has them without a gap, reduced to what touches `watched` (lower case). A batch at a time,
+        few at once, so that however many are asked for, only a few full blocks are in memory."""
+        size = self._pool.batch_size()
+        found: dict[int, list[WireBlock]] = {}
+        starts = iter(range(first, last + 1, size))
+
+        async def lane() -> None:
+            for start in starts:
+                end = min(start + size - 1, last)
+                found[start] = await self._read_batch(start, end, watched, known=start == first)
+                if len(found[start]) <= end - start:
+                    return
+
+        await _together(lane() for _ in range(min(_LANES, -(-(last + 1 - first) // size))))
+        blocks: list[WireBlock] = []
+        for start in sorted(found):
+            if start != first + len(blocks):
+                break
+            blocks += found[start]
+        return blocks
+
+    async def _read_batch(self, first: int, last: int, watched: Container[str], *, known: bool) -> list[WireBlock]:
         for _ in range(self._pool.count - 1):
             try:
-                return await self._read_blocks(first, last, watched)
+                return await self._read_once(first, last, watched, known=known)
             except _FoundOut as error:  # whoever said so is not asked again for a while
                 logger.info("blocks are read again", first=first, reason=error.detail)
-        return await self._read_blocks(first, last, watched)
+        return await self._read_once(first, last, watched, known=known)
 
-    async def _read_blocks(self, first: int, last: int, watched: Container[str]) -> list[WireBlock]:
+    async def _read_once(self, first: int, last: int, watched: Container[str], *, known: bool) -> list[WireBlock]:
+        """`known` says that the first of them must be there, if any provider told of a head so high."""
+
         def read(index: int, raw: msgspec.Raw) -> wire.Block | None:
             block = wire.decode_block(raw)
             if block is None:
-                if index == 0 and first <= self._pool.head_known():  # never a skip: another provider, or later
+                if known and index == 0 and first <= self._pool.head_known():  # never a skip: another provider, or later
                     raise InconsistentAnswer(f"block {first} is not there, though it was told of")
                 return None
             if wire.quantity(block.number, 53) != first + index:
@@ -319,11 +345,10 @@ class JsonRpcChain:
         InconsistentAnswer."""
         if self._receipts_checked == "none":
             return
-        self._proved = {}
         for told, reduced in zip(blocks, found, strict=True):
             if self._receipts_checked == "all" or reduced.transactions:
                 header, receipts = await self._prove(told.block)
-                self._proved.update(block_checks.proved_of(receipts))
+                self._keep(block_checks.proved_of(receipts))
                 logs = [row for receipt in receipts for row in receipt.logs if row.topics and row.topics[0] in wire.TOPICS]
                 true = _Told(told.block, told.by, logs).reduced(watched)
                 try:
@@ -333,6 +358,11 @@ class JsonRpcChain:
                         raise InconsistentAnswer(f"logs of block {told.block.hash} differ from those in its receipts")
                 except InconsistentAnswer as error:
                     told.blame(error)
+
+    def _keep(self, proved: Mapping[str, block_checks.Proved]) -> None:
+        self._proved |= proved
+        for hash_ in list(itertools.islice(self._proved, max(len(self._proved) - _PROVED_KEPT, 0))):
+            del self._proved[hash_]
 
     async def _prove(self, block: wire.Block) -> tuple[block_checks.FullHeader, list[block_checks.FullReceipt]]:
         def read(index: int, raw: msgspec.Raw) -> Any:
@@ -347,6 +377,16 @@ class JsonRpcChain:
             raise InconsistentAnswer(f"what was told of block {block.hash} are not the same transactions")
         await asyncio.to_thread(_prove, header, receipts)  # a hundred milliseconds for a full block
         return header, receipts
+
+
+async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """All at once; when one fails, the others are ended, and what it raised is raised."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def _prove(header: block_checks.FullHeader, receipts: list[block_checks.FullReceipt]) -> None:

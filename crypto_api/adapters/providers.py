@@ -202,7 +202,7 @@ class ProviderPool:
         return [(result, provider) for results, provider in await self._read(calls, decode, False) for result in results]
 
     async def _read(self, calls: Sequence[Call], decode: Decode[T], tolerate_reverts: bool) -> list[tuple[list[T], Provider]]:
-        size = self._order()[0].batch.size if len(calls) > 1 else 1
+        size = self.batch_size() if len(calls) > 1 else 1
         if len(calls) <= size:
             return [await self._from_any(calls, decode, 0, tolerate_reverts)] if calls else []
         room = asyncio.Semaphore(_BATCHES_AT_ONCE)
@@ -212,6 +212,10 @@ class ProviderPool:
                 return await self._from_any(calls[start : start + size], decode, start, tolerate_reverts)
 
         return await asyncio.gather(*map(one, range(0, len(calls), size)))
+
+    def batch_size(self) -> int:
+        """How many calls the provider that is asked first takes at once."""
+        return self._order()[0].batch.size
 
     async def once(self, call: Call) -> msgspec.Raw:
         """One request to one provider: whatever comes of it, it is sent to nobody else. Until a provider is ready nothing is sent at all."""

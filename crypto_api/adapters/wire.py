@@ -197,14 +197,16 @@ def log_of(row: Log) -> WireLog:
 
 def reduced(block: Block, logs: list[Log], watched: Container[str]) -> WireBlock:
     """Only what touches a watched address is converted: cost per block does not grow with the number of watched wallets."""
-    kept_logs = [row for row in logs if any(topic[:2] + topic[26:].lower() in watched for topic in parties_of(row.topics))]
-    hashes = {row.transaction_hash for row in kept_logs}
-    kept = [tx for tx in block.transactions if tx.hash in hashes or tx.sender.lower() in watched or _receiver(tx) in watched]
-    return WireBlock(header_of(block), tuple(map(transaction_of, kept)), tuple(map(log_of, kept_logs)))
+    by_place = {row.log_index: row for row in logs for topic in parties_of(row.topics) if "0x" + topic[26:].lower() in watched}
+    hashes = {row.transaction_hash for row in by_place.values()}
+    kept = [
+        tx
+        for tx in block.transactions
+        if tx.sender.lower() in watched or (tx.to.lower() in watched if tx.to else _created(tx) in watched) or tx.hash in hashes
+    ]
+    return WireBlock(header_of(block), tuple(map(transaction_of, kept)), tuple(map(log_of, by_place.values())))
 
 
-def _receiver(tx: Tx) -> str:
-    """Who gets the value. Nobody needs to know where a contract is that was created with nothing."""
-    if tx.to:
-        return tx.to.lower()
+def _created(tx: Tx) -> str:
+    """Nobody needs to know where a contract is that was created with nothing."""
     return "" if tx.value == "0x0" else created_address(tx.sender, quantity(tx.nonce, 64))

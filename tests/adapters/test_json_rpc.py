@@ -3,13 +3,17 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from crypto_api.adapters.head_subscription import new_heads
 from crypto_api.adapters.json_rpc import JsonRpcChain
+from crypto_api.adapters.wire import EMPTY_BLOOM
 from crypto_api.kit.ethereum import ChainUnavailable, InconsistentAnswer
+from crypto_api.kit.networks import Endpoint
 from crypto_project.demo.chain import ChainActor
 from crypto_project.demo.keys import dev_account
 from tests.conftest import LocalChain
@@ -126,3 +130,67 @@ async def test_malformed_answers_mean_unavailable(lying_node: str) -> None:
     async with JsonRpcChain([lying_node], 1) as reader:
         with pytest.raises(ChainUnavailable):
             await reader.header(3)
+
+
+@dataclass
+class Script:
+    """A node of twelve empty blocks: those that it does not have, and that at which it breaks."""
+
+    missing: frozenset[int] = frozenset()
+    breaks_at: int | None = None
+    asked: list[list[int]] = field(default_factory=list)  # batches of numbers
+
+    def answer(self, call: dict[str, Any]) -> object:
+        if call["method"] != "eth_getBlockByNumber":
+            return "0x1"
+        number = int(call["params"][0], 16)
+        if number in self.missing or number > 12:
+            return None
+        return {**_BLOCK, "number": hex(number), "hash": f"0x{number:064x}", "parentHash": f"0x{number - 1:064x}", "logsBloom": EMPTY_BLOOM}
+
+
+@pytest.fixture
+async def scripted(unused_tcp_port: int) -> AsyncIterator[tuple[Script, JsonRpcChain]]:
+    script = Script()
+
+    async def handle(http_request: web.Request) -> web.Response:
+        calls = json.loads(await http_request.read())
+        if numbers := [int(call["params"][0], 16) for call in calls if call["method"] == "eth_getBlockByNumber"]:
+            script.asked.append(numbers)
+            if script.breaks_at in numbers:
+                return web.Response(status=500)
+        rows = [{"jsonrpc": "2.0", "id": call["id"], "result": script.answer(call)} for call in calls]
+        return web.Response(body=json.dumps(rows), content_type="application/json")
+
+    app = web.Application()
+    app.router.add_post("/", handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", unused_tcp_port).start()
+    async with JsonRpcChain([Endpoint(url=f"http://127.0.0.1:{unused_tcp_port}/", batch_max=3)], 1) as reader:
+        yield script, reader
+    await runner.cleanup()
+
+
+async def test_many_blocks_are_read_in_batches_and_told_in_order(scripted: tuple[Script, JsonRpcChain]) -> None:
+    script, reader = scripted
+    assert [block.header.number for block in await reader.read_blocks(2, 20, set())] == list(range(2, 13))
+    assert all(len(numbers) <= 3 for numbers in script.asked)
+    assert max(max(numbers) for numbers in script.asked) < 20, "it went on asking behind the end"
+
+
+async def test_what_lies_behind_a_block_that_is_not_there_is_not_told(scripted: tuple[Script, JsonRpcChain]) -> None:
+    script, reader = scripted
+    script.missing = frozenset({6})
+    assert [block.header.number for block in await reader.read_blocks(1, 12, set())] == [1, 2, 3, 4, 5]
+
+
+async def test_a_batch_that_fails_ends_the_others(scripted: tuple[Script, JsonRpcChain]) -> None:
+    script, reader = scripted
+    script.breaks_at = 2
+    with pytest.raises(ChainUnavailable):
+        await reader.read_blocks(1, 300, set())
+    so_far = len(script.asked)
+    script.breaks_at = None
+    assert len(await reader.read_blocks(1, 3, set())) == 3
+    assert len(script.asked) == so_far + 1, "somebody went on asking for what nobody waits for"
