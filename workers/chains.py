@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from crypto_api.adapters.head_subscription import HeadSubscription
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import ChainCursor, FollowState
-from crypto_api.flows.advance_chain import CursorMoved, NotLinked, Step, advance_chain, start_following
+from crypto_api.chains.stretches import ReadAhead
+from crypto_api.flows.advance_chain import Ahead, CursorMoved, NotLinked, Step, advance_chain, start_following
 from crypto_api.flows.book_due import book_due
 from crypto_api.flows.confirm_transactions import confirm_transactions
 from crypto_api.flows.open_wallets import open_wallet, opening_moment
@@ -51,6 +52,7 @@ class Follower:
         self.feeds = self.runtime.prices
         self.heads = HeadSubscription(self.network.ws_urls(), self.network.chain_id)
         self.unconfirmed = False  # providers did not agree yet about what is deep enough
+        self.ahead: Ahead = ReadAhead(asyncio.create_task)
         self.comparing = Comparing(self.runtime, self.network, self.stored)
 
     async def run(self) -> None:
@@ -93,6 +95,12 @@ class Follower:
             await asyncio.sleep(_PROVIDERS_TOLD_EVERY_S)
 
     async def _follow(self, watched: WatchList) -> None:
+        try:
+            await self._keep_up(watched)
+        finally:
+            self.ahead.drop()
+
+    async def _keep_up(self, watched: WatchList) -> None:
         pause_s = 0.25
         while True:
             try:
@@ -120,7 +128,7 @@ class Follower:
             if opened := await self._open_wallets(cursor):
                 await watched.reread(opened)
             try:
-                step = await advance_chain(runtime.uow, runtime.clock, network, chain, watched, cursor)
+                step = await advance_chain(runtime.uow, runtime.clock, network, chain, watched, cursor, self.ahead)
             except NotLinked:
                 await self._rewind(watched, cursor)
                 continue

@@ -1,7 +1,7 @@
 """One step of following a chain, over ports: no database, no clock, no decoding, so that the same code runs in a simulator.
 
-    head → read → link → take (the blocks' rows with the cursor, one unit of work)      or, where they do not stand on ours:
-    find the common ancestor → undo one block at a time, highest first, each with the cursor
+    head → read and link a stretch (`stretches.py`; while it is taken, the next one is read) → take its rows with the cursor, one unit of work
+    or, where it does not stand on ours: find the common ancestor → undo one block at a time, highest first, each with the cursor
 
 What decides is the cursor in the database, by compare-and-set: whoever is late, doubled or dead changes nothing. A null block is a retry, never a
 skip; a provider that lags is not a reorganisation; one deeper than the limit stops the follower, and nothing is undone.
@@ -9,18 +9,14 @@ skip; a provider that lags is not a reorganisation; one deeper than the limit st
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
-from crypto_api.chains import rules
+from crypto_api.chains.stretches import NotLinked, ReadAhead, Rows, StretchReader
 from crypto_api.chains.types import Position
-from crypto_api.kit.ethereum import BlockHeader, WireBlock
+from crypto_api.kit.ethereum import BlockHeader
 from crypto_api.kit.faultpoint import faultpoint
 
-BLOCKS_AT_ONCE = 50
-
-
-class NotLinked(Exception):
-    """The provider's blocks do not stand on ours: the chain was reorganised."""
+__all__ = ["CursorMoved", "FollowBook", "HeadReader", "KeptBlock", "NotLinked", "Step", "TooDeep", "advance", "rewind"]
 
 
 class CursorMoved(Exception):
@@ -62,23 +58,14 @@ class HeadReader(Protocol):
     async def header(self, number: int) -> BlockHeader | None: ...
 
 
-Rows = TypeVar("Rows", bound=Sequence[Any])
-
-
-class FollowBook(Protocol[Rows]):
+class FollowBook(StretchReader[Rows], Protocol[Rows]):
     """Where a network's blocks are kept. Each method that changes something is one unit of work with the cursor, and raises CursorMoved when that no
     longer stands where it stood."""
-
-    async def read(self, first: int, last: int) -> Sequence[WireBlock]:
-        """Blocks first..last as far as the provider has them without a gap, reduced to what is watched."""
-
-    async def rows_of(self, blocks: Sequence[WireBlock]) -> Rows:
-        """What in them concerns anybody. Reads the chain, changes nothing."""
 
     async def canonical_hash(self, number: int) -> str | None: ...
 
     async def canonical_blocks(self, from_height: int) -> Sequence[KeptBlock]:
-        """Ours, highest first."""
+        """Ours, highest first, as far down as they are kept without a gap."""
 
     async def take(self, here: Position, headers: Sequence[BlockHeader], rows: Rows, head: int) -> None: ...
 
@@ -87,25 +74,29 @@ class FollowBook(Protocol[Rows]):
     async def stop(self, reason: str) -> None: ...
 
 
-async def advance(book: FollowBook[Rows], chain: HeadReader, here: Position) -> Step:
-    """Takes up to BLOCKS_AT_ONCE blocks. Raises NotLinked on a reorganisation, ChainUnavailable, CursorMoved; nothing is changed then."""
+async def advance(book: FollowBook[Rows], chain: HeadReader, here: Position, ahead: ReadAhead[Rows] | None = None) -> Step:
+    """Takes the next stretch. Raises NotLinked on a reorganisation, ChainUnavailable, CursorMoved; nothing is changed then."""
+    ahead = ahead or ReadAhead()
+    try:
+        return await _advance(book, chain, here, ahead)
+    except BaseException:
+        ahead.drop()
+        raise
+
+
+async def _advance(book: FollowBook[Rows], chain: HeadReader, here: Position, ahead: ReadAhead[Rows]) -> Step:
     head = await chain.block_number()
     if head <= here.height:
         await _still_stands(book, chain, here, head)
         return Step(here.height, head, 0, 0)
-    blocks = await book.read(here.height + 1, min(head, here.height + BLOCKS_AT_ONCE))
+    stretch = await ahead.next(book, here, head)
     faultpoint("advance_chain.read")
-    count = rules.linked(here.hash, [block.header for block in blocks])
-    if blocks and count == 0:
-        raise NotLinked
-    blocks = blocks[:count]  # a break further on shows again at the next step, from its own parent
-    if not blocks:
+    if stretch is None:
         return Step(here.height, head, 0, 0)
-    rows = await book.rows_of(blocks)
-    headers = [block.header for block in blocks]
-    await book.take(here, headers, rows, head)
+    ahead.begin(book, stretch.end, head)
+    await book.take(here, stretch.headers, stretch.rows, head)
     faultpoint("advance_chain.committed")
-    return Step(headers[-1].number, head, count, len(rows))
+    return Step(stretch.end.height, head, len(stretch.headers), len(stretch.rows))
 
 
 async def _still_stands(book: FollowBook[Rows], chain: HeadReader, here: Position, head: int) -> None:

@@ -14,6 +14,7 @@ from crypto_api.chains import machine
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import ChainCursor, FollowState
 from crypto_api.chains.machine import CursorMoved, KeptBlock, NotLinked, Step, TooDeep
+from crypto_api.chains.stretches import ReadAhead
 from crypto_api.chains.types import ChainReader, Position
 from crypto_api.events import service as events
 from crypto_api.flows.book_transaction import reverse_bookings
@@ -31,7 +32,9 @@ from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.watch_list import WatchList
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
-__all__ = ["CursorMoved", "MongoChainBook", "NotLinked", "Step", "TooDeep", "advance_chain", "start_following"]
+Ahead = ReadAhead[list[Transaction]]
+
+__all__ = ["Ahead", "CursorMoved", "MongoChainBook", "NotLinked", "Step", "TooDeep", "advance_chain", "start_following"]
 
 
 async def start_following(network: NetworkConfig, chain: ChainReader, clock: Clock) -> ChainCursor:
@@ -48,9 +51,21 @@ async def start_following(network: NetworkConfig, chain: ChainReader, clock: Clo
     return cursor
 
 
-async def advance_chain(uow: UnitOfWork, clock: Clock, network: NetworkConfig, chain: ChainReader, watched: WatchList, cursor: ChainCursor) -> Step:
-    """`machine.advance` from the cursor."""
-    return await machine.advance(MongoChainBook(uow, clock, network, chain, watched), chain, Position(cursor.height, cursor.hash))
+async def advance_chain(
+    uow: UnitOfWork,
+    clock: Clock,
+    network: NetworkConfig,
+    chain: ChainReader,
+    watched: WatchList,
+    cursor: ChainCursor,
+    ahead: Ahead | None = None,
+) -> Step:
+    """`machine.advance` from the cursor. `ahead` is kept from step to step: with it, the next stretch is read while this one is stored."""
+    begun = clock.now()
+    step = await machine.advance(MongoChainBook(uow, clock, network, chain, watched), chain, Position(cursor.height, cursor.hash), ahead)
+    if ahead is not None and step.blocks and not step.caught_up:
+        ahead.pace.took(step.transactions, (clock.now() - begun).total_seconds())
+    return step
 
 
 @dataclass
@@ -66,11 +81,15 @@ class MongoChainBook:
 
     async def read(self, first: int, last: int) -> Sequence[WireBlock]:
         assert self.watched is not None
-        return await self.chain.read_blocks(first, last, self.watched)
+        return await self.chain.read_blocks(first, last, self.watched.addresses)
 
     async def rows_of(self, blocks: Sequence[WireBlock]) -> list[Transaction]:
         assert self.watched is not None
         return await transactions_of(self.network, self.chain, self.watched, blocks, self.clock.now())
+
+    def watching(self) -> int:
+        assert self.watched is not None
+        return self.watched.version
 
     async def canonical_hash(self, number: int) -> str | None:
         return await chain_store.canonical_hash(self.network.slug, number)

@@ -1,6 +1,6 @@
 """The addresses that the follower of a network looks for, in memory: the cost of a block does not grow with their number."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +26,7 @@ class WatchList:
     clock: Clock = field(default_factory=SystemClock)
     _changed_at: datetime | None = None
     _looked_back_at: datetime = _LONG_AGO
+    version: int = 0  # counts changes of who is watched
 
     @classmethod
     def of(cls, network: str, wallets: Iterable[Wallet]) -> "WatchList":
@@ -39,6 +40,11 @@ class WatchList:
 
     def __contains__(self, address: object) -> bool:
         return address in self._wallets
+
+    @property
+    def addresses(self) -> Set[str]:
+        """All of them, lower case, as they are at each moment: looked up at a dictionary's own speed."""
+        return self._wallets.keys()
 
     def __len__(self) -> int:
         return len(self._wallets)
@@ -81,6 +87,7 @@ class WatchList:
         owners = self._wallets.get(row.address, ())
         others = tuple(owner for owner in owners if owner[0] != row.org_id)
         mine = (row.org_id, row.id)
+        self.version += row.counts != (mine in owners)
         if row.counts:
             self._wallets[row.address] = (*others, mine)
             self._addresses.setdefault(row.org_id, set()).add(row.address)

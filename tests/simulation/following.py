@@ -1,13 +1,16 @@
 """Seeded schedules of followers: two at once, killed between any two port calls, behind providers that lag, go backwards, break off and reorganise
-up to the limit. What is kept must always be a prefix of one branch, and in the end exactly the chain.
+up to the limit. Each reads ahead beside what it stores, while accounts begin to be watched. What is kept must always be a prefix of one branch, and
+in the end exactly the chain, as far as it concerns who was watched.
 """
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Generator, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from crypto_api.chains import machine
 from crypto_api.chains.machine import CursorMoved, KeptBlock, NotLinked, TooDeep
+from crypto_api.chains.stretches import Pace, ReadAhead, Stretch
 from crypto_api.chains.types import Position
 from crypto_api.kit.ethereum import BlockHeader, ChainUnavailable, InconsistentAnswer, WireBlock
 from tests.simulation.interleaving import Point, Running
@@ -15,7 +18,9 @@ from tests.simulation.payments import Violation
 
 DEPTH_MAX = 64
 WORKERS = 2
-Moved = tuple[str, int]  # (transaction, what it moved)
+ACCOUNTS = ("one", "two", "three")
+Moved = tuple[str, str, int]  # (transaction, account, what it moved)
+Rows = list[tuple[str, Moved]]  # (block, what moved in it)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,8 @@ class Chain:
     def mine(self, moved: Sequence[Moved] = ()) -> None:
         self.made += 1
         parent = self.blocks[-1].header.hash if self.blocks else "none"
-        fresh = [(f"tx{self.made}.{n}", self.random.randint(-50, 100)) for n in range(self.random.choice((0, 0, 1, 3)))]
+        count = self.random.choice((0, 0, 1, 3))
+        fresh = [(f"tx{self.made}.{n}", self.random.choice(ACCOUNTS), self.random.randint(-50, 100)) for n in range(count)]
         number = len(self.blocks)
         self.blocks.append(Block(BlockHeader(number, f"h{self.made}", parent, number), (*moved, *fresh)))
 
@@ -100,7 +106,20 @@ class Tables:
     canonical: dict[int, str]
     rows: dict[str, str] = field(default_factory=dict)  # transaction → hash of the block that it stands in; orphaned: ""
     entries: list[tuple[str, str, int]] = field(default_factory=list)  # (transaction, block, amount), reversals too
+    opened: dict[str, Position] = field(default_factory=dict)  # what is watched, and after which block it counts
     stopped: str = ""
+
+
+@dataclass
+class Watched:
+    """As one process knows it."""
+
+    accounts: frozenset[str] = frozenset()
+    version: int = 0
+
+    def refresh(self, tables: Tables) -> None:
+        if self.accounts != tables.opened.keys():
+            self.accounts, self.version = frozenset(tables.opened), self.version + 1
 
 
 @dataclass
@@ -109,17 +128,22 @@ class Book:
 
     tables: Tables
     provider: Provider
+    watched: Watched
+
+    def watching(self) -> int:
+        return self.watched.version
 
     async def read(self, first: int, last: int) -> Sequence[WireBlock]:
         return await self.provider.read(first, last)
 
-    async def rows_of(self, blocks: Sequence[WireBlock]) -> list[tuple[str, Moved]]:
-        """(block, what moved). What was read of a block that is gone meanwhile cannot be told any more."""
+    async def rows_of(self, blocks: Sequence[WireBlock]) -> Rows:
+        """What was read of a block that is gone meanwhile cannot be told any more."""
+        accounts = self.watched.accounts
         await Point("rows_of")
         held = {block.header.hash: block for block in self.provider.chain.blocks}
         if any(block.header.hash not in held for block in blocks):
             raise InconsistentAnswer("the block is gone")
-        return [(block.header.hash, row) for block in blocks for row in held[block.header.hash].moved]
+        return [(block.header.hash, row) for block in blocks for row in held[block.header.hash].moved if row[1] in accounts]
 
     async def canonical_hash(self, number: int) -> str | None:
         await Point("canonical_hash")
@@ -130,7 +154,7 @@ class Book:
         numbers = sorted((number for number in self.tables.canonical if number >= from_height), reverse=True)
         return [self.tables.blocks[self.tables.canonical[number]] for number in numbers]
 
-    async def take(self, here: Position, headers: Sequence[BlockHeader], rows: list[tuple[str, Moved]], head: int) -> None:
+    async def take(self, here: Position, headers: Sequence[BlockHeader], rows: Rows, head: int) -> None:
         await Point("take")
         tables = self.tables
         if tables.cursor != here:
@@ -138,7 +162,7 @@ class Book:
         for header in headers:
             tables.blocks[header.hash] = KeptBlock(header.number, header.hash, header.parent_hash)
             tables.canonical[header.number] = header.hash
-        for block, (tx, amount) in rows:
+        for block, (tx, _, amount) in rows:
             assert not tables.rows.get(tx), f"{tx} stands in two blocks"
             tables.rows[tx] = block
             tables.entries.append((tx, block, amount))
@@ -155,12 +179,61 @@ class Book:
             if place == block.hash:
                 tables.rows[tx] = ""
                 tables.entries += [(tx, block.hash, -amount) for name, where, amount in tables.entries if (name, where) == (tx, block.hash)][-1:]
+        for account in [name for name, at in tables.opened.items() if at == tables.cursor]:
+            del tables.opened[account]  # it is opened anew
         tables.cursor = Position(block.number - 1, block.parent_hash)
         await Point("undo.reply")
 
     async def stop(self, reason: str) -> None:
         await Point("stop")
         self.tables.stopped = reason
+
+
+class Beside(Running):
+    """What a process does beside its step; whoever waits for it lets others go first."""
+
+    ended = False
+
+    def go_on(self) -> bool:
+        self.ended = not super().go_on()
+        return not self.ended
+
+    def cancel(self) -> None:
+        self.ended = True
+        self.die()
+
+    def __await__(self) -> Generator[Point, None, Any]:
+        while not self.ended:
+            yield Point("ahead")
+        return self.result
+
+
+class Follower:
+    """A process: what it knows and what it has read ahead is gone with it."""
+
+    def __init__(self, blocks: int) -> None:
+        self.watched = Watched()
+        self.ahead: ReadAhead[Rows] = ReadAhead(self._beside, Pace(blocks))
+        self.step: Running | None = None
+        self.beside: list[Beside] = []
+
+    def _beside(self, work: Coroutine[Any, Any, Stretch[Rows] | None]) -> Beside:
+        self.beside.append(Beside(work))
+        return self.beside[-1]
+
+    def work(self) -> list[Running]:
+        self.beside = [each for each in self.beside if not each.ended]
+        return [*self.beside, *([self.step] if self.step is not None else [])]
+
+    def go_on(self, work: Running) -> bool:
+        going = work.go_on()
+        if not going and work is self.step:
+            self.step = None
+        return going
+
+    def die(self) -> None:
+        for work in self.work():
+            work.die()
 
 
 @dataclass
@@ -179,7 +252,11 @@ class Schedule:
         kept = {row.header.hash: KeptBlock(row.header.number, row.header.hash, row.header.parent_hash) for row in self.chain.blocks}
         self.tables = Tables(Position(last.number, last.hash), kept, {row.number: row.hash for row in kept.values()})
         self.begin = last.number
-        self.running: list[Running] = []
+        self.tables.opened[ACCOUNTS[0]] = self.tables.cursor
+        self.followers = [self._born() for _ in range(WORKERS)]
+
+    def _born(self) -> Follower:
+        return Follower(self.random.choice((1, 3, 10)))
 
     def run(self) -> None:
         try:
@@ -194,41 +271,52 @@ class Schedule:
         except Exception as error:
             raise Violation(f"seed {self.seed}: {type(error).__name__}: {error}") from error
 
-    async def _step(self) -> None:
+    async def _step(self, follower: Follower) -> None:
         """What a follower does each time: from the cursor on, or back to the common ancestor."""
-        book = Book(self.tables, self.provider)
+        book = Book(self.tables, self.provider, follower.watched)
         await Point("cursor")
         here = self.tables.cursor
+        follower.watched.refresh(self.tables)
+        if self.random.random() < 0.2:
+            await self._open(follower, here)
         try:
-            await machine.advance(book, self.provider, here)
+            await machine.advance(book, self.provider, here, follower.ahead)
         except NotLinked:
             await machine.rewind(book, self.provider, here.height, DEPTH_MAX)
 
-    def _one(self) -> Running:
-        async def quietly() -> None:
-            try:
-                await self._step()
-            except (ChainUnavailable, CursorMoved, TooDeep) as error:
-                self.trace.append(type(error).__name__)
+    async def _open(self, follower: Follower, here: Position) -> None:
+        """An account begins to count, between two blocks. Only who holds the lease does so, never beside another's step."""
+        closed = [name for name in ACCOUNTS if name not in self.tables.opened]
+        await Point("open")
+        if closed and self.tables.cursor == here and all(other is follower or other.step is None for other in self.followers):
+            self.tables.opened.setdefault(closed[0], here)
+            self.trace.append(f"open {closed[0]} at {here.height}")
+        follower.watched.refresh(self.tables)
 
-        return Running(quietly())
+    async def _quietly(self, follower: Follower) -> None:
+        try:
+            await self._step(follower)
+        except (ChainUnavailable, CursorMoved, TooDeep) as error:
+            self.trace.append(type(error).__name__)
 
     def _start(self) -> None:
-        if len(self.running) < WORKERS and not self.tables.stopped:
-            self.running.append(self._one())
+        idle = [follower for follower in self.followers if follower.step is None]
+        if idle and not self.tables.stopped:
+            follower = self.random.choice(idle)
+            follower.step = Running(self._quietly(follower))
             self.trace.append(f"start at {self.tables.cursor.height}")
 
     def _go_on(self) -> None:
-        if self.running:
-            place = self.random.randrange(len(self.running))
-            going = self.running[place].go_on()
-            self.trace.append(self.running[place].at if going else "end")
-            if not going:
-                del self.running[place]
+        if going := [(follower, work) for follower in self.followers for work in follower.work()]:
+            follower, work = self.random.choice(going)
+            self.trace.append(work.at if follower.go_on(work) else "end")
+            assert len(follower.work()) <= 2, "it reads ahead more than one stretch"
 
     def _die(self) -> None:
-        if self.running:
-            self.running.pop(self.random.randrange(len(self.running))).die()
+        place = self.random.randrange(WORKERS)
+        if self.followers[place].work():
+            self.followers[place].die()
+            self.followers[place] = self._born()
             self.trace.append("die")
 
     def _mine(self) -> None:
@@ -250,15 +338,16 @@ class Schedule:
 
     def _heal(self) -> None:
         self.provider.faults = 0.0
-        for work in self.running:
-            work.die()
-        self.running.clear()
+        for follower in self.followers:
+            follower.die()
+        self.followers = [self._born()]
+        (follower,) = self.followers
         for _ in range(200):
             if self.tables.stopped or self.tables.cursor.hash == self.chain.blocks[-1].header.hash:
                 return
-            work = self._one()
-            while work.go_on():
-                pass
+            follower.step = Running(self._quietly(follower))
+            while work := follower.work():
+                follower.go_on(self.random.choice(work))
             self._check()
         raise AssertionError(f"it does not come to the end of the chain: {self.tables.cursor} of {len(self.chain.blocks) - 1}")
 
@@ -285,7 +374,13 @@ class Schedule:
         assert not tables.stopped, tables.stopped
         chain = {block.header.number: block.header.hash for block in self.chain.blocks}
         assert tables.canonical == chain, "what is kept is not the chain"
-        moved = {tx: amount for block in self.chain.blocks if block.header.number > self.begin for tx, amount in block.moved}
+        since_opened = {account: at.height for account, at in tables.opened.items()}
+        moved = {
+            tx: amount
+            for block in self.chain.blocks
+            for tx, account, amount in block.moved
+            if block.header.number > max(self.begin, since_opened.get(account, len(self.chain.blocks)))
+        }
         ours = {tx for tx, block in tables.rows.items() if block}
         since = {tx for tx in ours if tables.blocks[tables.rows[tx]].number > self.begin}
         assert since == set(moved), "rows are missing, or are too many"

@@ -7,9 +7,10 @@ import pytest
 
 from crypto_api.chains import machine, rules
 from crypto_api.chains.machine import KeptBlock
+from crypto_api.chains.stretches import ReadAhead
 from crypto_api.chains.types import Position
 from crypto_api.kit.ethereum import BlockHeader
-from tests.simulation.following import Book, Provider, Schedule, Tables
+from tests.simulation.following import Book, Follower, Provider, Schedule, Tables
 from tests.simulation.interleaving import Point
 from tests.simulation.payments import Violation
 
@@ -71,6 +72,18 @@ async def _looks_at_new_heads_alone(book: Any, chain: Any, here: Position, head:
     """A branch that is not longer than ours is never noticed."""
 
 
+async def _uses_whatever_was_read_ahead(self: Any, book: Any, here: Position, head: int) -> Any:
+    reading, self._reading = self._reading, None
+    found = await reading if reading is not None else None
+    return found or await _NEXT(self, book, here, head)
+
+
+def _watches_whom_it_watched(self: Any) -> int:
+    """What was read ahead before an account was opened is used as if nothing had happened."""
+    return 0
+
+
+_NEXT = ReadAhead.next
 _TAKE, _UNDO, _READ = Book.take, Book.undo, Provider.read
 
 PLANTED = {
@@ -79,6 +92,8 @@ PLANTED = {
     "blocks are undone by whoever comes": (Book, "undo", _undoes_without_comparing),
     "the cursor moves by itself": (Book, "take", _cursor_apart_from_the_rows),
     "too deep is guessed": (machine, "_doomed", _guesses_when_it_is_too_deep),
+    "read ahead is never looked at again": (ReadAhead, "next", _uses_whatever_was_read_ahead),
+    "read ahead without the new accounts": (Book, "watching", _watches_whom_it_watched),
     "nothing new is nothing changed": (machine, "_still_stands", _looks_at_new_heads_alone),
 }
 
@@ -98,6 +113,7 @@ def test_a_planted_bug_is_found(planted: str, monkeypatch: pytest.MonkeyPatch) -
 def test_a_block_that_is_left_out_does_not_link(monkeypatch: pytest.MonkeyPatch) -> None:
     """It costs a retry and nothing else: the parent is looked at."""
     monkeypatch.setattr(Provider, "read", _skips_what_is_not_there)
+    monkeypatch.setattr(Schedule, "_born", lambda self: Follower(10))
     schedule = Schedule(1, actions=50)
     with pytest.raises(Violation, match="it does not come to the end of the chain"):
         schedule.run()
