@@ -32,6 +32,7 @@ from rich.table import Table
 from benchmarks import replay_node
 from benchmarks.latency import measure_latency
 from crypto_api.bootstrap import open_runtime
+from crypto_api.chains.stretches import ReadAhead
 from crypto_api.config import Config
 from crypto_api.documents import DOCUMENTS
 from crypto_api.flows.advance_chain import advance_chain, start_following
@@ -84,17 +85,17 @@ async def raw_client(url: str, blocks: int) -> CatchUp:
 
 
 async def ours(runtime: Runtime, blocks: int, *, expected: int) -> CatchUp:
-    """`advance_chain` until it is at the head, then what the database holds."""
+    """`advance_chain` as the follower calls it, until it is at the head; then what the database holds."""
     (network,) = runtime.networks.values()
-    chain, watched = runtime.rpc[network.slug], WatchList(network.slug)
+    chain, watched, ahead = runtime.rpc[network.slug], WatchList(network.slug), ReadAhead[list[Transaction]](asyncio.create_task)
     await watched.refresh()
-    cursor = await start_following(network, chain, runtime.clock)
+    await start_following(network, chain, runtime.clock)
     cpu, started = _cpu_s(), time.perf_counter()
     while True:
-        step = await advance_chain(runtime.uow, runtime.clock, network, chain, watched, cursor)
-        if step.caught_up:
-            break
         cursor = await start_following(network, chain, runtime.clock)
+        await watched.refresh()
+        if (step := await advance_chain(runtime.uow, runtime.clock, network, chain, watched, cursor, ahead)).caught_up:
+            break
     elapsed, spent = time.perf_counter() - started, _cpu_s() - cpu
     stored = await Transaction.find_all().count()
     if stored != expected or step.height != blocks:

@@ -24,6 +24,7 @@ from rich.table import Table
 from benchmarks import replay_node
 from benchmarks.chain import _cpu_s, replay
 from crypto_api.bootstrap import open_runtime
+from crypto_api.chains.stretches import ReadAhead
 from crypto_api.config import Config
 from crypto_api.documents import DOCUMENTS
 from crypto_api.flows.advance_chain import advance_chain, start_following
@@ -54,7 +55,7 @@ class Cost:
 
 async def cost(runtime: Runtime, watched: int, organizations: int) -> Cost:
     (network,) = runtime.networks.values()
-    chain, addresses = runtime.rpc[network.slug], WatchList(network.slug)
+    chain, addresses, ahead = runtime.rpc[network.slug], WatchList(network.slug), ReadAhead[list[Transaction]](asyncio.create_task)
     tracemalloc.start()
     started = time.perf_counter()
     await addresses.refresh()
@@ -70,7 +71,7 @@ async def cost(runtime: Runtime, watched: int, organizations: int) -> Cost:
     while True:
         cursor = await start_following(network, chain, runtime.clock)
         await addresses.refresh()
-        if (step := await advance_chain(runtime.uow, runtime.clock, network, chain, addresses, cursor)).caught_up:
+        if (step := await advance_chain(runtime.uow, runtime.clock, network, chain, addresses, cursor, ahead)).caught_up:
             break
     elapsed, spent = time.perf_counter() - started, _cpu_s() - cpu
     stored = await Transaction.find_all().count()

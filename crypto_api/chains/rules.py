@@ -22,6 +22,13 @@ def linked(parent_hash: str, headers: Sequence[BlockHeader]) -> int:
     return len(headers)
 
 
+def kept(headers: Sequence[BlockHeader], head: int, window: int, depth: int) -> Sequence[BlockHeader]:
+    """Those that are worth keeping of blocks that were just processed: of the `depth` last ones, since a reorganisation may reach back from any place
+    at which following stands, and of those within `window` of the head. What lies deeper would be forgotten before anybody asks for it."""
+    lowest = min(head - window, headers[-1].number - depth)
+    return [header for header in headers if header.number > lowest]
+
+
 def asset_id(chain_id: int, contract: str) -> str:
     """CAIP-19 of an ERC-20 contract."""
     return f"eip155:{chain_id}/erc20:{contract}"

@@ -32,7 +32,8 @@ async def cursor(network: str) -> ChainCursor | None:
 async def start(network: str, chain_id: int, headers: Sequence[BlockHeader], now: datetime) -> None:
     """Makes the cursor at the last of `headers` unless the network has one; the others are what a reorganisation may go back to.
     Harmless when done twice."""
-    await ChainBlock.get_pymongo_collection().bulk_write([_stored(network, chain_id, header, now) for header in headers])
+    rows = [_stored(network, chain_id, header, now) for header in headers]
+    await ChainBlock.get_pymongo_collection().bulk_write([ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
     last = headers[-1]
     row = ChainCursor(
         id=network,
@@ -78,9 +79,13 @@ async def set_state(network: str, state: FollowState, reason: str | None = None,
 
 async def record_blocks(session: Session, network: str, chain_id: int, headers: Sequence[BlockHeader], now: datetime) -> None:
     """A block that comes back after it was orphaned is canonical again."""
-    if headers:
-        writes = [_stored(network, chain_id, header, now) for header in headers[-BLOCKS_KEPT:]]
-        await ChainBlock.get_pymongo_collection().bulk_write(writes, session=session)
+    collection = ChainBlock.get_pymongo_collection()
+    rows = {block_id(chain_id, header.hash): header for header in headers[-BLOCKS_KEPT:]}
+    known = [row["_id"] async for row in collection.find({"_id": {"$in": list(rows)}}, {"_id": 1}, session=session)]
+    if known:
+        await collection.update_many({"_id": {"$in": known}}, {"$set": {"orphaned": False}}, session=session)
+    if fresh := [_stored(network, chain_id, header, now) for id_, header in rows.items() if id_ not in known]:
+        await collection.insert_many(fresh, session=session)
 
 
 async def anchor(session: Session, network: str, *, expected: Position, to: Position, gap: BlockRange, now: datetime) -> bool:
@@ -109,8 +114,9 @@ async def orphan_block(session: Session, chain_id: int, block_hash: str) -> None
 
 
 async def canonical_blocks(network: str, from_height: int) -> list[ChainBlock]:
-    """Processed and not orphaned, from that height on, highest first."""
-    return await ChainBlock.find({"network": network, "orphaned": False, "number": {"$gte": from_height}}).sort("-number").to_list()
+    """Processed and not orphaned, from that height on, highest first, as far down as they are kept without a gap."""
+    rows = await ChainBlock.find({"network": network, "orphaned": False, "number": {"$gte": from_height}}).sort("-number").to_list()
+    return [row for below, row in enumerate(rows) if row.number == rows[0].number - below]
 
 
 async def canonical_hash(network: str, number: int) -> str | None:
@@ -164,17 +170,14 @@ async def providers() -> list[ChainProvider]:
     return await ChainProvider.find_all().sort("+network", "+place").to_list()
 
 
-def _stored(network: str, chain_id: int, header: BlockHeader, now: datetime) -> ReplaceOne[dict[str, Any]]:
-    return ReplaceOne(
-        {"_id": block_id(chain_id, header.hash)},
-        {
-            "created_at": now,
-            "network": network,
-            "number": header.number,
-            "hash": header.hash,
-            "parent_hash": header.parent_hash,
-            "timestamp": datetime.fromtimestamp(header.timestamp, UTC),
-            "orphaned": False,
-        },
-        upsert=True,
-    )
+def _stored(network: str, chain_id: int, header: BlockHeader, now: datetime) -> dict[str, Any]:
+    return {
+        "_id": block_id(chain_id, header.hash),
+        "created_at": now,
+        "network": network,
+        "number": header.number,
+        "hash": header.hash,
+        "parent_hash": header.parent_hash,
+        "timestamp": datetime.fromtimestamp(header.timestamp, UTC),
+        "orphaned": False,
+    }

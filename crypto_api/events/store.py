@@ -8,6 +8,7 @@ from beanie import SortDirection
 from pymongo import ReturnDocument, UpdateOne
 
 from crypto_api.events.documents import Event, EventHead
+from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
 
 
@@ -16,7 +17,7 @@ async def insert(session: Session, event: Event) -> None:
 
 
 async def insert_all(session: Session, events: Sequence[Event]) -> None:
-    await Event.insert_many(events, session=session)
+    await Event.get_pymongo_collection().insert_many([encoded(event) for event in events], session=session)
 
 
 async def after(org_id: str, seq: int, limit: int) -> list[Event]:

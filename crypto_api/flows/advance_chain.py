@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from crypto_api.chains import machine
+from crypto_api.chains import machine, rules
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import ChainCursor, FollowState
 from crypto_api.chains.machine import CursorMoved, KeptBlock, NotLinked, Step, TooDeep
@@ -101,11 +101,14 @@ class MongoChainBook:
     async def take(self, here: Position, headers: Sequence[BlockHeader], rows: list[Transaction], head: int) -> None:
         network, now = self.network, self.clock.now()
         to = Position(headers[-1].number, headers[-1].hash)
+        kept = rules.kept(headers, head, chain_store.BLOCKS_KEPT, max(2 * network.reorg_depth_max, network.confirmations + 1))
+        for row in rows:
+            row.created_at = row.stored_at = now  # it may have been read a while ago
 
         async def work(session: Session) -> None:
             if not await chain_store.move_cursor(session, network.slug, expected=here, to=to, head=max(head, to.height), now=now):
                 raise CursorMoved
-            await chain_store.record_blocks(session, network.slug, network.chain_id, headers, now)
+            await chain_store.record_blocks(session, network.slug, network.chain_id, kept, now)
             stored = await transaction_store.stored_of_network(session, [row.id for row in rows])
             fresh = [row for row in rows if row.id not in stored]
             back = [(stored[row.id], row) for row in rows if row.id in stored]

@@ -1,6 +1,7 @@
 """Following on a real node, one step at a time: what is stored and booked, and what happens when the chain, the node or another
 follower does the unexpected."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,12 +11,14 @@ import pytest
 
 from crypto_api.bootstrap import open_runtime
 from crypto_api.chains import store as chain_store
-from crypto_api.chains.documents import FollowState
-from crypto_api.flows.advance_chain import CursorMoved, NotLinked, Step, advance_chain, start_following
+from crypto_api.chains.documents import ChainBlock, FollowState
+from crypto_api.chains.stretches import Pace, ReadAhead
+from crypto_api.flows.advance_chain import Ahead, CursorMoved, NotLinked, Step, advance_chain, start_following
 from crypto_api.flows.book_due import book_due
 from crypto_api.flows.confirm_transactions import confirm_transactions
 from crypto_api.flows.open_wallets import open_wallet, opening_moment
 from crypto_api.flows.rewind_chain import TooDeep, rewind_chain
+from crypto_api.kit.ethereum import BlockHeader
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger import service as ledger
 from crypto_api.ledger import store as ledger_store
@@ -45,6 +48,7 @@ class Desk:
     network: NetworkConfig
     org_id: str
     watched: WatchList
+    ahead: Ahead | None = None
 
     @property
     def chain(self):  # type: ignore[no-untyped-def]
@@ -58,7 +62,7 @@ class Desk:
             for wallet in await wallet_store.due_for_opening_on_network(self.network.slug):
                 await open_wallet(runtime.uow, runtime.clock, wallet, self.chain, feeds, moment)
         await self.watched.refresh()
-        step = await advance_chain(runtime.uow, runtime.clock, self.network, self.chain, self.watched, cursor)
+        step = await advance_chain(runtime.uow, runtime.clock, self.network, self.chain, self.watched, cursor, self.ahead)
         await book_due(runtime.uow, runtime.clock, self.network, feeds, runtime.queue)
         await confirm_transactions(runtime.uow, runtime.clock, self.network, step.height)
         return step
@@ -245,3 +249,99 @@ async def test_a_follower_that_slept_past_its_lease_changes_nothing(desk: Desk) 
         await advance_chain(runtime.uow, runtime.clock, desk.network, desk.chain, desk.watched, stale)
     assert await Transaction.find_all().count() == 1
     assert await JournalEntry.find({"source_kind": "transaction"}).count() == 1
+
+
+# ---- reading ahead -----------------------------------------------------------------------------------------------------------------
+
+
+async def test_each_block_is_read_once_and_the_next_ones_while_these_are_stored(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    wallet = await desk.add(treasury.address, "Treasury")
+    await desk.follow()
+    begin = (await start_following(desk.network, desk.chain, desk.runtime.clock)).height
+    for value in range(1, 13):
+        await desk.actor.send(client, treasury.address, value=value)
+        await desk.actor.mine()
+    told: list[tuple[str, int]] = []
+    read, record = desk.chain.read_blocks, chain_store.record_blocks
+
+    async def reads(first: int, last: int, watched: object) -> object:
+        told.extend(("read", number) for number in range(first, last + 1))
+        return await read(first, last, watched)
+
+    async def records(session: Session, network: str, chain_id: int, headers: list[BlockHeader], now: object) -> None:
+        await asyncio.sleep(0)  # whoever was started beside has its turn
+        told.extend(("stored", header.number) for header in headers)
+        await record(session, network, chain_id, headers, now)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(desk.chain, "read_blocks", reads)
+    monkeypatch.setattr(chain_store, "record_blocks", records)
+    desk.ahead = ReadAhead(asyncio.create_task, Pace(2))
+    await desk.follow()
+    assert [number for what, number in told if what == "read"] == list(range(begin + 1, begin + 13))
+    assert told.index(("read", begin + 3)) < told.index(("stored", begin + 1)), "it stored first and read then"
+    assert await desk.holding(wallet) == Decimal("10000.000000000000000078")
+
+
+async def test_who_is_watched_meanwhile_is_looked_for_in_what_was_read_ahead(desk: Desk) -> None:
+    await desk.add(treasury.address, "Treasury")
+    await desk.follow()
+    for _ in range(4):
+        await desk.actor.send(client, operations.address, value=10**18)
+        await desk.actor.mine()
+    desk.ahead = ReadAhead(asyncio.create_task, Pace(1))
+    await desk.step()
+    wallet = await desk.add(operations.address, "Operations")  # opened at a block behind which one was read without it
+    await desk.follow()
+    assert await desk.holding(wallet) == await desk.balance(operations.address) == 10_004
+    assert len(await Transaction.find({"wallet_ids": wallet.id}).to_list()) == 3
+
+
+async def test_a_reorganisation_finds_what_was_read_ahead_of_no_use(desk: Desk) -> None:
+    wallet = await desk.add(treasury.address, "Treasury")
+    await desk.follow()
+    for _ in range(5):
+        await desk.actor.send(client, treasury.address, value=10**18)
+        await desk.actor.mine()
+    desk.ahead = ReadAhead(asyncio.create_task, Pace(2))
+    await desk.step()
+    await desk.actor.reorg(4, Random(4), drop_share=0.5)
+    await desk.follow()
+    head = await desk.chain.header(await desk.chain.block_number())
+    cursor = await chain_store.cursor("local")
+    assert cursor is not None and (cursor.height, cursor.hash) == (head.number, head.hash)
+    assert await desk.holding(wallet) == await desk.balance(treasury.address)
+
+
+async def test_far_behind_only_as_many_headers_are_kept_as_a_reorganisation_may_reach(desk: Desk) -> None:
+    await desk.follow()
+    begin = (await start_following(desk.network, desk.chain, desk.runtime.clock)).height
+    await desk.actor.mine_many(300)
+    desk.ahead = ReadAhead(asyncio.create_task, Pace(40))
+    await desk.step()
+    numbers = [row.number for row in await chain_store.canonical_blocks("local", 0)]
+    assert numbers == list(range(begin + 40, begin + 30, -1)), "twice the depth of a reorganisation, in one piece"
+    await desk.follow()
+    numbers = [row.number for row in await chain_store.canonical_blocks("local", 0)]
+    assert numbers[0] == begin + 300 and len(numbers) >= chain_store.BLOCKS_KEPT
+    await chain_store.forget_blocks_below("local", begin + 300 - chain_store.BLOCKS_KEPT)
+    assert await ChainBlock.find({"number": {"$lte": begin + 300 - chain_store.BLOCKS_KEPT}}).count() <= 1
+    await desk.actor.reorg(5, Random(5))
+    await desk.follow()
+    head = await desk.chain.header(await desk.chain.block_number())
+    cursor = await chain_store.cursor("local")
+    assert cursor is not None and cursor.hash == head.hash
+
+
+async def test_a_block_that_comes_back_is_canonical_again(desk: Desk) -> None:
+    await desk.follow()
+    await desk.actor.mine()
+    await desk.follow()
+    cursor = await chain_store.cursor("local")
+    assert cursor is not None
+    header = await desk.chain.header(cursor.height)
+    uow, now = desk.runtime.uow, desk.runtime.clock.now()
+    await uow.run(lambda session: chain_store.orphan_block(session, desk.network.chain_id, header.hash))
+    assert await chain_store.canonical_hash("local", cursor.height) is None
+    await uow.run(lambda session: chain_store.record_blocks(session, "local", desk.network.chain_id, [header], now))
+    assert await chain_store.canonical_hash("local", cursor.height) == header.hash
+    assert await ChainBlock.find({"number": cursor.height}).count() == 1
