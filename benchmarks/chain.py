@@ -21,6 +21,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -103,18 +104,20 @@ async def ours(runtime: Runtime, blocks: int, *, expected: int) -> CatchUp:
     return CatchUp(blocks / elapsed, spent, stored)
 
 
-async def add_wallets(runtime: Runtime, count: int) -> None:
+async def add_wallets(count: int, organizations: int = 1) -> None:
+    """Watched since an hour: what was added this minute is looked at again and again."""
     now = SystemClock().now()
-    rows = [
-        Wallet(
-            id=f"wal_{index}", created_at=now, updated_at=now, org_id="org_benchmark", name=f"Wallet {index}",
-            address=to_checksum_address(replay_node.address(index)), wallet_type=WalletType.WATCH, network="replay", created_by="usr_1",
-            opening=Opening.DONE, opened_at_height=0, opened_at_hash="0x00",
-        )
-        for index in range(count)
-    ]  # fmt: skip
+    before = now - timedelta(hours=1)
     for start in range(0, count, 1000):
-        await Wallet.insert_many(rows[start : start + 1000])
+        rows = [
+            Wallet(
+                id=f"wal_{index}", created_at=before, updated_at=before, org_id=f"org_{index % organizations}", name=f"Wallet {index}",
+                address=to_checksum_address(replay_node.address(index)), wallet_type=WalletType.WATCH, network="replay", created_by="usr_1",
+                opening=Opening.DONE, opened_at_height=0, opened_at_hash="0x00",
+            )
+            for index in range(start, min(start + 1000, count))
+        ]  # fmt: skip
+        await Wallet.insert_many(rows)
 
 
 @asynccontextmanager
@@ -150,7 +153,7 @@ async def catch_up(blocks: int, transfers: int, watched: int) -> dict[str, objec
             await deploy(client, config.mongodb_database, DOCUMENTS)
             await client.close()
             async with open_runtime(config) as runtime:
-                await add_wallets(runtime, watched)
+                await add_wallets(watched)
                 limit = await raw_client(url, blocks)
                 result = await ours(runtime, blocks, expected=paid)
                 again = await raw_client(url, blocks)

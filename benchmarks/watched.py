@@ -17,28 +17,24 @@ from base64 import b64encode
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from eth_utils.address import to_checksum_address
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import replay_node
-from benchmarks.chain import _cpu_s, replay
+from benchmarks.chain import _cpu_s, add_wallets, replay
 from crypto_api.bootstrap import open_runtime
 from crypto_api.chains.stretches import ReadAhead
 from crypto_api.config import Config
 from crypto_api.documents import DOCUMENTS
 from crypto_api.flows.advance_chain import advance_chain, start_following
-from crypto_api.kit.clock import SystemClock
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.documents import Transaction
-from crypto_api.wallets.documents import Opening, Wallet, WalletType
 from crypto_api.wallets.watch_list import WatchList
 from crypto_project.embedded.servers import Addresses, Configured, EmbeddedServers
 from mongodb_config.client import connect
 from mongodb_config.migrations import deploy
 
 PAID = 10
-A_WHILE_AGO_S = 3600
 
 
 @dataclass(frozen=True)
@@ -86,21 +82,6 @@ async def cost(runtime: Runtime, watched: int, organizations: int) -> Cost:
         round(memory / 2**20, 1),
         stored,
     )
-
-
-async def add_wallets(watched: int, organizations: int) -> None:
-    now = SystemClock().now()
-    before = now.fromtimestamp(now.timestamp() - A_WHILE_AGO_S, now.tzinfo)  # what is watched was not added this minute
-    for start in range(0, watched, 1000):
-        rows = [
-            Wallet(
-                id=f"wal_{index}", created_at=before, updated_at=before, org_id=f"org_{index % organizations}", name=f"Wallet {index}",
-                address=to_checksum_address(replay_node.address(index)), wallet_type=WalletType.WATCH, network="replay", created_by="usr_1",
-                opening=Opening.DONE, opened_at_height=0, opened_at_hash="0x00",
-            )
-            for index in range(start, min(start + 1000, watched))
-        ]  # fmt: skip
-        await Wallet.insert_many(rows)
 
 
 async def run(addresses: Addresses, folder: Path, url: str, watched: int, organizations: int) -> Cost:
