@@ -70,10 +70,10 @@ class Pace:
 
     blocks: int = BLOCKS_AT_FIRST
 
-    def took(self, rows: int, seconds: float) -> None:
-        if seconds > LONG_S or rows > MANY_ROWS:
+    def took(self, rows: int, took_s: float) -> None:
+        if took_s > LONG_S or rows > MANY_ROWS:
             self.blocks = max(self.blocks // 2, BLOCKS_LEAST)
-        elif seconds < SHORT_S and rows < FEW_ROWS:
+        elif took_s < SHORT_S and rows < FEW_ROWS:
             self.blocks = min(self.blocks * 2, BLOCKS_MOST)
 
 

@@ -15,15 +15,15 @@ def headers(first: int, last: int) -> list[BlockHeader]:
 def test_the_pace_grows_while_it_is_quick_and_falls_where_it_takes_long() -> None:
     pace = Pace()
     for _ in range(10):
-        pace.took(rows=0, seconds=0.1)
+        pace.took(rows=0, took_s=0.1)
     assert pace.blocks == BLOCKS_MOST
-    pace.took(rows=600, seconds=0.1)
-    pace.took(rows=0, seconds=2.0)
+    pace.took(rows=600, took_s=0.1)
+    pace.took(rows=0, took_s=2.0)
     assert pace.blocks == BLOCKS_MOST, "between the bounds it stays"
-    pace.took(rows=5_000, seconds=0.1)
+    pace.took(rows=5_000, took_s=0.1)
     assert pace.blocks == BLOCKS_MOST // 2
     for _ in range(10):
-        pace.took(rows=0, seconds=30.0)
+        pace.took(rows=0, took_s=30.0)
     assert pace.blocks == BLOCKS_LEAST
 
 
