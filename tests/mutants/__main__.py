@@ -2,8 +2,10 @@
 
 --only N       the mutant of that number alone (again and again, each adds one)
 --area A       query, access or check
+--of PART      those of files whose path holds this (again and again, each adds some)
 --list         what there is, without trying
 --report FILE  a table of all verdicts, in Markdown
+--tell         the report of what is known, without trying
 --known FILE   keeps each verdict, and what each test runs through, in files that begin with this name: a run that was interrupted goes on
                where it was, and what was found is not tried again while its function stays the same. Delete FILE.reach-N.json after
                adding tests to stage N: they are found then.
@@ -31,23 +33,31 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", type=int, action="append", default=[])
     parser.add_argument("--area", action="append", default=[])
+    parser.add_argument("--of", action="append", default=[])
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--report", type=Path)
+    parser.add_argument("--tell", action="store_true")
     parser.add_argument("--known", type=Path)
     options = parser.parse_args()
     if options.list:
         for number, mutant in enumerate(mutants()):
             print(f"{number:4} {mutant.area:6} {mutant.name}")
         return 0
-    verdicts = _all(options)
+    verdicts = _known(Kept(options.known)) if options.tell else _all(options)
     killed = sum(verdict.killed for verdict in verdicts)
     print(f"\n{len(verdicts)} mutants, {killed} killed, {len(verdicts) - killed} lived")
     for verdict in verdicts:
         if not verdict.killed:
             print(f"LIVED {verdict.mutant.name} ({verdict.by})")
     if options.report:
-        options.report.write_text(report(verdicts, datetime.now(UTC).date()))
+        tried = {verdict.mutant for verdict in verdicts}
+        options.report.write_text(report(verdicts, datetime.now(UTC).date(), [mutant for mutant in mutants() if mutant not in tried]))
     return 0 if killed == len(verdicts) else 1
+
+
+def _known(kept: "Kept") -> list[Verdict]:
+    """Those that were found. What only lived so far may be found by tests that have not had their turn."""
+    return [verdict for mutant in mutants() if (verdict := kept.found(mutant))]
 
 
 def _all(options: argparse.Namespace) -> list[Verdict]:
@@ -56,7 +66,9 @@ def _all(options: argparse.Namespace) -> list[Verdict]:
         chosen = [
             mutant
             for number, mutant in enumerate(mutants(folder))
-            if (not options.only or number in options.only) and (not options.area or mutant.area in options.area)
+            if (not options.only or number in options.only)
+            and (not options.area or mutant.area in options.area)
+            and (not options.of or any(part in mutant.file for part in options.of))
         ]
         kept = Kept(options.known)
         known = [verdict for mutant in chosen if (verdict := kept.found(mutant))]
@@ -76,7 +88,8 @@ def _all(options: argparse.Namespace) -> list[Verdict]:
 def _in_stages(left: list[Mutant], folder: Path, environment: dict[str, str], kept: "Kept") -> list[Verdict]:
     """What lives through the tests of one stage is tried against those of the next."""
     found: dict[Mutant, Verdict] = {mutant: Verdict(mutant, False, 0.0, NOT_REACHED) for mutant in left}
-    for stage, tests in enumerate(run.STAGES, 1):
+    for stage in run.ORDER:
+        tests = run.STAGES[stage - 1]
         alive = [mutant for mutant in left if not found[mutant].killed]
         if not alive:
             break
@@ -88,7 +101,7 @@ def _in_stages(left: list[Mutant], folder: Path, environment: dict[str, str], ke
                 found[mutant] = earlier
             else:
                 again.append(mutant)
-        print(f"stage {stage}: {len(alive)} mutants alive, {len(reached)} of them run through by {', '.join(tests)}", flush=True)
+        print(f"set {stage}: {len(alive)} mutants alive, {len(reached)} of them run through by {', '.join(tests)}", flush=True)
         for number, verdict in enumerate(_try(again, reach, folder, environment)):
             found[verdict.mutant] = replace(verdict, stage=stage)
             kept.add(found[verdict.mutant], reach[verdict.mutant.place])
@@ -169,21 +182,38 @@ lets everybody through, a session or secret that counts although it has ended. I
 files named after FILE, and writes this page; a few are tried by `tests/mutants/test_sample.py` every time.
 """
 AREAS = {"query": "conditions of queries", "access": "guards of operations, pages and consoles", "check": "checks and decisions"}
-STAGES = ("the matrix of roles and operations", "tests of the API and of people, organisations, employees", "all other tests")
+SETS = (
+    "the matrix of roles and operations",
+    "tests of the API and of people, organisations, employees",
+    "all other tests",
+    "tests of rules and of the signer",
+)
 
 
-def report(verdicts: list[Verdict], day: date) -> str:
+def report(verdicts: list[Verdict], day: date, untried: Sequence[Mutant]) -> str:
     counted = Counter((verdict.mutant.area, verdict.stage if verdict.killed else 0) for verdict in verdicts)
-    folders = ", ".join(f"`{name}`" for name in sorted({verdict.mutant.file.split("/")[1] for verdict in verdicts}))
-    rows = [HEAD, f"Tried on {day:%d %B %Y}, in {folders}.", "What lives through one set of tests is tried against the next.", ""]
+    folders = ", ".join(f"`{name}`" for name in sorted({"/".join(Path(verdict.mutant.file).parts[:-1]) for verdict in verdicts}))
+    rows = [HEAD, f"{len(verdicts)} of {len(verdicts) + len(untried)} were tried until {day:%d %B %Y}, in {folders}."]
+    rows += ["What lives through one set of tests is tried against the next.", ""]
     rows += [
-        f"| what is taken away | mutants | {' | '.join(f'found by {stage}' for stage in STAGES)} | not found |",
-        "|---" * 6 + "|",
+        f"| what is taken away | mutants | {' | '.join(f'found by {name}' for name in SETS)} | not found |",
+        "|---" * (3 + len(SETS)) + "|",
     ]
     for areas, name in [*(((area,), name) for area, name in AREAS.items()), (tuple(AREAS), "together")]:
-        figures = [sum(counted[area, stage] for area in areas) for stage in (*range(1, len(STAGES) + 1), 0)]
+        figures = [sum(counted[area, stage] for area in areas) for stage in (*range(1, len(SETS) + 1), 0)]
         rows.append(f"| {name} | {sum(figures)} | {' | '.join(map(str, figures))} |")
-    rows += ["", "## Not found", "", *(_not_found(verdicts) or ["None."]), "", "## Tried", "", "| file | mutant | functions |", "|---|---|---|"]
+    rows += [
+        "",
+        "## Not found",
+        "",
+        *(_not_found(verdicts) or ["None."]),
+        *_untried(untried),
+        "",
+        "## Tried",
+        "",
+        "| file | mutant | functions |",
+        "|---|---|---|",
+    ]
     grouped: dict[tuple[str, str], Counter[str]] = {}
     for verdict in verdicts:
         mutant = verdict.mutant
@@ -193,6 +223,12 @@ def report(verdicts: list[Verdict], day: date) -> str:
         named = ", ".join(name if count == 1 else f"{name} ({count})" for name, count in sorted(functions.items()))
         rows.append(f"| `{file}` | {what.replace('|', '/')} | {named} |")
     return "\n".join(rows) + "\n"
+
+
+def _untried(mutants: Sequence[Mutant]) -> list[str]:
+    counted = Counter(mutant.file for mutant in mutants)
+    rows = [f"| `{file}` | {count} |" for file, count in sorted(counted.items())]
+    return ["", f"## Not tried to the end: {len(mutants)}", "", "| file | mutants |", "|---|---|", *rows] if rows else []
 
 
 def _not_found(verdicts: list[Verdict]) -> list[str]:

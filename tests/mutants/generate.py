@@ -19,9 +19,12 @@ FILTER_KEYS = {"org_id", "user_id", "session_id", "ended_at", "expires_at", "ret
 NO_QUERY = {"$set", "$setOnInsert", "$unset", "$inc", "$push", "$pull"}
 
 REFUSALS = {
-    "AccountSuspended", "AdminsOnly", "AlreadyInvited", "EmailNotVerified", "InvalidCredentials", "InvalidOtp", "InvalidPasskey", "InvalidSignature",
-    "InvalidToken", "LastAdmin", "LastWayIn", "NotFound", "NotYourTeam", "OperatorStaysOutside", "OtpRequired", "OwnRecord", "PasskeyRefused",
-    "PermissionDenied", "Refused", "RoleBeyondYours", "SessionNotApproved", "SignatureRefused", "Suspended", "Unauthenticated",
+    "AccountSuspended", "AdminsOnly", "AlreadyDecided", "AlreadyInvited", "BeyondYourLimit", "CallRefused", "EmailNotVerified",
+    "InvalidCredentials", "InvalidOtp", "InvalidPasskey", "InvalidSignature", "InvalidToken", "ItemClosed", "LastAdmin", "LastWayIn",
+    "NotAtRest", "NotFinalYet", "NotFound", "NotFrozen", "NotStopped", "NotYourTeam", "OperatorStaysOutside", "OtherAddress", "OtherIntakeKey",
+    "OtpRequired", "OverLimit", "OwnEntry", "OwnPayment", "OwnProposal", "OwnRecord", "ParcelBroken", "PasskeyRefused", "PayeeRemoved",
+    "PayloadChanged", "PermissionDenied", "ProposalWaits", "Refused", "RoleBeyondYours", "SealBroken", "SessionNotApproved", "SignatureRefused",
+    "SignatureRequired", "SigningRefused", "Suspended", "Unauthenticated", "VaultFault", "WrongState",
 }  # fmt: skip
 """`if …: raise` of one of these is a check that may be forgotten."""
 
@@ -46,6 +49,14 @@ ALWAYS = {
     "may_become": "return True",
 }
 """Functions that decide, and what each says when it decides nothing."""
+
+DECIDING = {
+    "crypto_api/address_book/rules.py", "crypto_api/flows/decide_payment.py", "crypto_api/flows/judge_payment.py",
+    "crypto_api/flows/keep_address_book.py", "crypto_api/flows/prepare_payment.py", "crypto_api/flows/signing_decision.py",
+    "crypto_api/policies/rules.py", "signer/desk.py", "signer/operations.py", "signer/uses.py",
+}  # fmt: skip
+"""Files that are walls from end to end: every `if` that ends in a refusal, a sentence that says no, False or None is one, and so is each of the
+reasons that stand side by side in it."""
 
 LESS = ("Denied.", "Principal(session.user_id, None, None")
 """What a decision about rights gives to whoever has none at the moment."""
@@ -143,11 +154,13 @@ class Source:
 
 def mutants(root: Path = ROOT) -> list[Mutant]:
     found: list[Mutant] = []
-    for path in sorted((root / "crypto_api").rglob("*.py")):
+    for path in sorted(path for name in ("crypto_api", "signer") for path in (root / name).rglob("*.py")):
         source = Source(path, root)
         found += _queries(source)
         found += _access(source)
         found += _checks(source)
+        if source.file in DECIDING:
+            found += _decisions(source)
     counted: Counter[str] = Counter()
     rows = []
     for mutant in sorted(set(found), key=lambda mutant: (mutant.area, mutant.file, mutant.line, mutant.what, mutant.edits[0].start)):
@@ -259,6 +272,37 @@ def _checks(source: Source) -> Iterator[Mutant]:
                 )
             case ast.IfExp(test=test, body=ast.Call()) if isinstance(node.body, ast.Call) and _called(node.body) in REFUSING:
                 yield source.mutant("check", node, source.inside[node], f"never sends away: {source.text(test)}", source.replaced(test, "False"))
+
+
+def _decisions(source: Source) -> Iterator[Mutant]:
+    """(c) where every reason counts: an `if` that says no and never does, and one reason of several that is forgotten."""
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.If() if (no := _says_no(node)) and "sys.platform" not in source.text(node.test):
+                function, told = source.inside[node], f"if {source.text(node.test)}: {no}"[:150]
+                if not _refuses(node):
+                    yield source.mutant("check", node, function, f"never says no: {told}", source.replaced(node.test, "False"))
+                if isinstance(node.test, ast.BoolOp) and isinstance(node.test.op, ast.Or):
+                    yield from _each_forgotten(source, node.test)
+            case ast.Return(value=ast.BoolOp(op=ast.Or()) as reasons):
+                yield from _each_forgotten(source, reasons)
+
+
+def _each_forgotten(source: Source, reasons: ast.BoolOp) -> Iterator[Mutant]:
+    """But for `… is None`, which only keeps the next one from failing."""
+    for reason in reasons.values:
+        if not ast.unparse(reason).endswith("is None"):
+            told = f"forgets: {source.text(reason)}"[:150]
+            yield source.mutant("check", reason, source.inside[reasons], told, source.replaced(reason, "False"))
+
+
+def _says_no(node: ast.If) -> str:
+    match node.body[-1]:
+        case ast.Raise(exc=ast.expr() as error):
+            return f"raise {ast.unparse(error)}"[:60]
+        case ast.Return(value=None | ast.Constant(value=False | None | str()) | ast.JoinedStr() | ast.Dict()) | ast.Continue():
+            return ast.unparse(node.body[-1])[:60]
+    return ""
 
 
 def _refuses(node: ast.If) -> str:
