@@ -195,4 +195,6 @@ def faults(part: dict[str, Cells]) -> list[str]:
         wrong += [f"{cells.name}: {role} has {named.count(role)} cells" for role in ROLES if named.count(role) != 1]
         wrong += [f"{cells.name}: there is no role {role}" for role in named if role not in ROLES]
         wrong += [f"{cells.name}: there is no column {column}" for column in cells.columns if column not in KNOWN]
+        if cells.call.startswith("ANY ") and not cells.methods:
+            wrong.append(f"{cells.name}: a page that is asked for by no method is not tried at all")
     return wrong

@@ -164,6 +164,7 @@ async def send(
 async def test_page(name: str, house: House, casting: Casting, tally: Tally) -> None:
     visit = Visit(house, casting, CELLS[name])
     await visit.run()
+    assert visit.tried > 0
     tally.add(f"page {name}", visit.tried)
     if visit.faults:
         pytest.fail(told(visit.faults), pytrace=False)
