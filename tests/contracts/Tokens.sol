@@ -51,6 +51,24 @@ contract FeeToken {
     }
 }
 
+/// @notice Says something else of itself whenever it likes, and has as much as anybody wants to move.
+contract ShiftingToken {
+    string public constant name = "Shifting Token";
+    string public constant symbol = "SHIFT";
+    uint8 public decimals;
+
+    event Transfer(address indexed from, address indexed to, uint256 value);
+
+    function shift(uint8 decimals_) external {
+        decimals = decimals_;
+    }
+
+    function transfer(address to, uint256 value) external returns (bool) {
+        emit Transfer(msg.sender, to, value);
+        return true;
+    }
+}
+
 /// @notice Balances grow and shrink with an index, without an event.
 contract RebasingToken {
     string public constant name = "Rebasing Token";

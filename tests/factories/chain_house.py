@@ -62,6 +62,7 @@ _TOKENS: dict[str, tuple[str, tuple[object, ...], int | None]] = {
     "FEE": ("FeeToken", (), 6),
     "REB": ("RebasingToken", (), 18),
     "HUSH": ("SilentToken", (), None),
+    "SHIFT": ("ShiftingToken", (), None),
     "PIC": ("Pictures", (), None),
     "ITEM": ("Items", (), None),
     "FORWARDER": ("Forwarder", (), None),
