@@ -12,6 +12,7 @@ from crypto_api.flows.signing_decision import SigningCase, refusal
 from crypto_api.kit import log
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import NotFound
+from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.log import security
 from signer import store
 from signer.reading import signing_case
@@ -89,12 +90,15 @@ class Operations:
         return told
 
     async def _sign(self, asked: _Sign) -> Answer:
+        faultpoint("signer.asked")
         await self._bind()
         now = self._clock.now()
         case = await signing_case(asked.org_id, asked.payment_id, asked.attempt_id, now)
+        faultpoint("signer.read")
         if (why := refusal(case, now)) is not None:
             security.warning("signing_refused", org_id=asked.org_id, payment_id=asked.payment_id, attempt_id=asked.attempt_id, reason=why)
             return {"refused": why}
+        faultpoint("signer.decided")
         told = await self._vault.use("sign", **_bound_to(case), envelope=_envelope(case), transaction=_transaction(case))
         if "result" in told:
             return self._checked(case, told)
@@ -112,6 +116,7 @@ class Operations:
         security.info(
             "payment_signed", org_id=attempt.org_id, payment_id=attempt.payment_id, attempt_id=attempt.id, transaction=told["result"]["hash"]
         )
+        faultpoint("signer.answering")
         return told
 
     async def _rewrap(self, asked: _Rewrap) -> Answer:

@@ -8,6 +8,7 @@ from eth_keys.datatypes import PrivateKey
 from eth_utils.exceptions import ValidationError
 
 from crypto_api.adapters.key_sealing import SealBroken
+from crypto_api.kit.faultpoint import faultpoint
 from signer.keyring import Keyring
 from signer.keystores import KeystoreRefused, WrongPassword, open_keystore
 from signer.parcels import OtherIntakeKey, ParcelBroken, open_parcel
@@ -94,10 +95,12 @@ def _sign(keyring: Keyring, question: dict[str, Any]) -> Answer:
     key = _opened(keyring, question)
     if isinstance(key, dict):
         return key
+    faultpoint("vault.opened")
     try:
         signed = Account.sign_transaction(question["transaction"], key)
     except (TypeError, ValueError, ValidationError):
         return {"refused": "The transaction is none that can be signed."}
+    faultpoint("vault.signed")
     return {"result": {"raw": "0x" + bytes(signed.raw_transaction).hex(), "hash": "0x" + bytes(signed.hash).hex()}}
 
 

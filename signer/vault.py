@@ -15,6 +15,7 @@ from contextlib import suppress
 import orjson
 from pydantic import ValidationError
 
+from crypto_api.kit.faultpoint import faultpoint
 from signer.hardening import die_with, harden, leave_the_network
 from signer.keyring import Keyring, open_keyring
 from signer.settings import VAULT_NAMES, VaultSettings
@@ -70,6 +71,7 @@ def serve(channel: socket.socket, keyring: Keyring) -> None:
                     signal.set_wakeup_fd(-1)  # a child may end after this
                     return
                 question = orjson.loads(frame)
+                faultpoint("vault.asked")
                 child = os.fork()
                 if child == 0:
                     _answer(channel, keyring, question)

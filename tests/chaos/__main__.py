@@ -1,33 +1,55 @@
-"""`python -m tests.chaos`, or `manage.py chaos`: real processes killed at their named steps, and counted afterwards by what shares nothing with them.
+"""`manage.py chaos`, or `python -m tests.chaos`: real processes, servers and chains, and everything that happens to them; counted afterwards by what
+shares nothing with the product.
 
---of WHAT   payments, following or providers (all; may be given more than once)
---runs N    of each (40)
---seed S    the first seed (1)
+--of WHAT      crashes: followers, payment workers and signers killed at each of their named steps, with payments in flight and reorganisations
+               providers: following through providers that lag, lie, throttle, stall and drop
+               reorganisations: of each depth that is undone by itself, and one that is deeper
+               (all three; may be given more than once)
+--runs N       of each (204: each named step six times; of reorganisations one for each depth, 64 at most)
+--seed S       the first seed (1). The same seed has the same plan
+--lanes L      of crashes: that many sets of servers and processes beside one another (2)
+--report DIR   the figures of each, as JSON, and the logs of what went wrong
 """
 
 import argparse
-import subprocess
-import sys
-import time
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
-PROGRAMMES = {"payments": ("payment_crashes", "--runs"), "following": ("follower_crashes", "--runs"), "providers": ("provider_faults", "--rounds")}
+from tests.chaos import crashes, provider_faults, reorganisations
+from tests.chaos.report import tell
+
+PROGRAMMES = ("crashes", "providers", "reorganisations")
+RUNS = 6 * len(crashes.STEPS)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="manage.py chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--of", choices=sorted(PROGRAMMES), action="append")
-    parser.add_argument("--runs", type=int, default=40)
+    parser.add_argument("--of", choices=PROGRAMMES, action="append")
+    parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--lanes", type=int, default=2)
+    parser.add_argument("--report", type=Path)
     options = parser.parse_args()
-    worst = 0
-    for name in options.of or PROGRAMMES:
-        began = time.monotonic()
-        module, count = PROGRAMMES[name]
-        command = [sys.executable, "-m", f"tests.chaos.{module}", count, str(options.runs), "--seed", str(options.seed)]
-        code = subprocess.run(command, check=False).returncode
-        print(f"{name}: {options.runs} runs, {'no violation' if code == 0 else 'VIOLATIONS'}, {time.monotonic() - began:.0f} s", flush=True)
-        worst = max(worst, code)
-    return worst
+    return max([asyncio.run(_programme(name, options)) for name in options.of or PROGRAMMES])
+
+
+async def _programme(name: str, options: argparse.Namespace) -> int:
+    seeds: Sequence[int] = range(options.seed, options.seed + options.runs)
+    match name:
+        case "crashes":
+            planned, outcomes = crashes.planned(seeds), crashes.crash_runs(seeds, options.lanes, options.report)
+        case "providers":
+            every = [*provider_faults.SEEN_AT_ONCE, *provider_faults.LINE] if options.runs >= RUNS else []
+            planned, outcomes = Counter(dict.fromkeys((fault.name for fault in every), 1)), provider_faults.swarms(seeds)
+        case _:
+            depths = range(1, min(options.runs, reorganisations.DEPTH_MAX) + 1)
+            planned, outcomes = Counter(), reorganisations.reorganisations(depths, options.seed)
+    if options.report is not None:
+        options.report.mkdir(parents=True, exist_ok=True)
+    report = await tell(name, options.seed, planned, outcomes, options.report and options.report / f"{name}.json")
+    return report.code
 
 
 if __name__ == "__main__":

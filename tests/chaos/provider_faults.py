@@ -1,14 +1,12 @@
 """Following through providers that lag, lie, throttle, stall and drop: whatever they do, what is stored in the end is what the chain holds.
 
-    python -m tests.chaos.provider_faults [--rounds 200] [--seed 1]
+    manage.py chaos --of providers [--runs 200] [--seed 1]
 
 The real `advance_chain` writes into the real database; between it and the node stands a fault proxy. What it should have stored is read from
 the node itself, raw, by code that shares nothing with the product.
 """
 
-import argparse
 import asyncio
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -42,6 +40,7 @@ from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
 from crypto_project.embedded.servers import Configured, EmbeddedServers
 from mongodb_config.client import connect
 from mongodb_config.migrations import deploy
+from tests.chaos import report
 from tests.factories import fault_proxy as faults
 from tests.factories.fault_proxy import FaultProxy
 
@@ -293,35 +292,34 @@ def label(fault: faults.Fault) -> str:
 # ---- many of them at once, by a seed -----------------------------------------------------------------------------------------------
 
 
-async def swarm(scene: Scene, seed: int) -> Counter[str]:
+async def swarm(scene: Scene, seed: int) -> report.Outcome:
     """Two bad providers and a good one that is asked last, each bad one with up to three faults that come and go. What fired."""
-    random = Random(seed)
+    random, outcome = Random(seed), report.Outcome(f"{seed}")
     await scene.forget()
     async with FaultProxy(scene.node, seed) as one, FaultProxy(scene.node, seed + 1) as two:
         for proxy in (one, two):
             for fault in random.sample([*SEEN_AT_ONCE, *LINE], random.randint(1, 3)):
                 proxy.add(fault, share=random.choice([0.2, 0.5, 1.0]))
         endpoints = [*(Endpoint(url=url, timeout_s=0.3) for url in (one.url, two.url)), Endpoint(url=scene.node, timeout_s=30)]
-        async with scene.reader(endpoints) as chain:
-            blocks = random.randint(1, 4)
-            await scene.happen(blocks)
-            await scene.follow(chain)
-            if random.random() < 0.5:
-                await scene.actor.reorg(random.randint(1, blocks), random)
-            await scene.happen(random.randint(1, 4))
-            await scene.follow(chain)
+        try:
+            async with scene.reader(endpoints) as chain:
+                blocks = random.randint(1, 4)
+                await scene.happen(blocks)
+                await scene.follow(chain)
+                if random.random() < 0.5:
+                    await scene.actor.reorg(random.randint(1, blocks), random)
+                await scene.happen(random.randint(1, 4))
+                await scene.follow(chain)
+        except AssertionError as error:
+            outcome.problems.append(str(error))
         stored, truth = await scene.stored(), await scene.truth()
-        if stored != truth:
-            raise AssertionError(f"seed {seed}: missing {truth - stored}, too much {stored - truth}")
-        return one.fired + two.fired
+        if not outcome.problems and stored != truth:
+            outcome.problems.append(f"missing {truth - stored}, too much {stored - truth}")
+        outcome.fired, outcome.counted["movements"] = one.fired + two.fired, stored.total()
+    return outcome
 
 
-async def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    fired: Counter[str] = Counter()
+async def swarms(seeds: Sequence[int]) -> AsyncIterator[report.Outcome]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers = await stack.enter_async_context(EmbeddedServers(folder / "data", folder / "logs", configured=Configured.nothing(), chain=None))
@@ -338,10 +336,5 @@ async def main() -> None:
         scene = await stack.enter_async_context(open_scene(config, url))
         async with scene.reader([Endpoint(url=url)]) as chain:
             await start_following(scene.network, chain, scene.runtime.clock)
-        for seed in range(options.seed, options.seed + options.rounds):
-            fired += await swarm(scene, seed)
-    sys.stdout.write(orjson.dumps({"rounds": options.rounds, "violations": 0, "fired": dict(fired.most_common())}).decode() + "\n")
-
-
-if __name__ == "__main__":
-    asyncio.run(main())
+        for seed in seeds:
+            yield await swarm(scene, seed)

@@ -1,6 +1,6 @@
 """Reorganisations of every depth that is undone by itself, on a real node, and one that is deeper.
 
-    python -m tests.chaos.reorganisations [--depths 1-64] [--seed 1]
+    manage.py chaos --of reorganisations [--runs 64] [--seed 1]
 
 For each depth: payments in every third block, followed and booked to the head; the chain is reorganised that deep, with some of the payments dropped
 and others in other blocks; followed again. Then every row stands in the block in which the node has it and nowhere else, and the books of both
@@ -8,16 +8,13 @@ wallets are equal to the chain. Deeper than the limit, following stops, says so 
 told to.
 """
 
-import argparse
-import asyncio
 import json
-import sys
 import tempfile
-import time
 from base64 import b64encode
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -37,20 +34,13 @@ from crypto_project.embedded.chain_node import ChainNodeOptions
 from crypto_project.embedded.servers import Configured, EmbeddedServers
 from mongodb_config.client import connect
 from mongodb_config.migrations import deploy
+from tests.chaos.report import Outcome
 from tests.factories.following import Desk, open_desk
 
 OWN = [dev_account(1), dev_account(2)]
 STRANGER = dev_account(3)
 DEPTH_MAX = 64
 MARGIN = 5  # an empty block that is made again at the same second is the same block: up to two of them may not be replaced at all
-
-
-@dataclass
-class Outcome:
-    depth: int
-    stored: int = 0
-    orphaned: int = 0
-    problems: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -79,20 +69,20 @@ class House:
 
     async def undo(self, depth: int) -> Outcome:
         """Followed to the head, reorganised, followed again."""
-        outcome, gone = Outcome(depth), await Transaction.find({"finality": Finality.ORPHANED}).count()
+        outcome, gone = Outcome(f"depth {depth}"), await Transaction.find({"finality": Finality.ORPHANED}).count()
         await self.blocks(depth + 1)
         await self.desk.follow()
         await self.desk.actor.reorg(depth, self.random, drop_share=0.3)
         await self.desk.actor.mine()
         await self.desk.follow()
-        outcome.stored = await Transaction.find_all().count()
-        outcome.orphaned = await Transaction.find({"finality": Finality.ORPHANED}).count() - gone
+        orphaned = await Transaction.find({"finality": Finality.ORPHANED}).count() - gone
+        outcome.counted = Counter({"orphaned": orphaned, "undone": 1})
         outcome.problems = await self.problems()
         return outcome
 
     async def stop(self, depth: int) -> Outcome:
         """Deeper than is undone by itself."""
-        desk, outcome = self.desk, Outcome(depth)
+        desk, outcome = self.desk, Outcome(f"depth {depth}, too deep", counted=Counter({"stopped": 1}))
         await self.blocks(depth + 1)
         await desk.follow()
         before = [await desk.holding(wallet) for wallet in self.wallets]
@@ -150,22 +140,3 @@ async def reorganisations(depths: Iterable[int], seed: int) -> AsyncIterator[Out
                 for depth in depths:
                     yield await made.undo(depth)
                 yield await made.stop(DEPTH_MAX + MARGIN)
-
-
-async def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--depths", default=f"1-{DEPTH_MAX}", help="such as 1-64")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    first, _, last = options.depths.partition("-")
-    failed, started, runs, orphaned = 0, time.monotonic(), 0, 0
-    async for outcome in reorganisations(range(int(first), int(last or first) + 1), options.seed):
-        failed, runs, orphaned = failed + bool(outcome.problems), runs + 1, orphaned + outcome.orphaned
-        sys.stdout.write(f"depth {outcome.depth}: {outcome.stored} rows, {outcome.orphaned} orphaned: {outcome.problems or 'ok'}\n")
-        sys.stdout.flush()
-    sys.stdout.write(json.dumps({"runs": runs, "failed": failed, "orphaned": orphaned, "seconds": round(time.monotonic() - started)}) + "\n")
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))

@@ -135,5 +135,7 @@ async def test_what_cannot_be_seen_in_one_answer_is_found_by_the_roots_in_the_he
 
 
 async def test_swarms_of_faults(scene: Scene) -> None:
-    fired = [await swarm(scene, seed) for seed in range(3)]
-    assert sum(fired, start=Counter()).total() > 0
+    outcomes = [await swarm(scene, seed) for seed in range(3)]
+    assert [outcome.problems for outcome in outcomes] == [[], [], []]
+    assert sum((outcome.fired for outcome in outcomes), start=Counter()).total() > 0
+    assert all(outcome.counted["movements"] > 0 for outcome in outcomes)

@@ -16,6 +16,7 @@ from crypto_api.events import store
 from crypto_api.events.documents import Event, EventHead
 from crypto_api.events.types import DomainEvent
 from crypto_api.flows.relay_events import relay_pass
+from crypto_api.kit.faultpoint import order_kill
 from crypto_api.runtime import Runtime
 from tests.conftest import ConfigMaker
 
@@ -137,26 +138,27 @@ asyncio.run(main())
 """
 
 
-async def run_relay(config: Config, faultpoint: str) -> int:
+async def run_relay(config: Config, folder: Path, step: str) -> int:
+    order_kill(folder, step)
     env = {
         **os.environ,
         "MONGODB_URI": config.mongodb_uri,
         "MONGODB_DATABASE": config.mongodb_database,
         "REDIS_URL": config.redis_url,
         "SECRET_KEY": config.secret_key.get_secret_value(),
-        "COFFER_FAULTPOINT": faultpoint,
+        "COFFER_FAULTPOINTS": str(folder),
     }
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", RELAY, env=env, cwd=Path(__file__).parents[2])
     return await process.wait()
 
 
-async def test_a_relay_killed_at_any_step_is_taken_over_without_a_trace(runtime: Runtime, make_config: ConfigMaker) -> None:
+async def test_a_relay_killed_at_any_step_is_taken_over_without_a_trace(runtime: Runtime, make_config: ConfigMaker, tmp_path: Path) -> None:
     config, bell, written = make_config(), Bell(), 0
     for step in ("relay.counted", "relay.numbered", "relay.committed"):
         await note(runtime, ORG, *range(written, written + 3))
         written += 3
         before = await store.head(ORG)
-        assert await run_relay(config, f"{step}:1") == -9, step
+        assert await run_relay(config, tmp_path, step) == -9, step
         assert await store.head(ORG) == (before + 3 if step == "relay.committed" else before), step
         async with asyncio.timeout(10):  # what the dead one holds is let go by whoever sees that it is dead
             while await Event.find({"org_id": ORG, "pending": True}).count():

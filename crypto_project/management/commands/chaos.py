@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 
 
 class Command(BaseCommand):
-    help = "Kills followers and payment workers at their named steps and counts what is left (see --help of tests.chaos)."
+    help = "Kills followers, payment workers and signers at their named steps, and counts what is left (see --help of tests.chaos)."
     requires_system_checks: tuple[str, ...] = ()
 
     def run_from_argv(self, argv: list[str]) -> None:

@@ -1,0 +1,26 @@
+"""The named steps, by the process that dies at them. `test_steps.py` holds this against the source of the product: none is left out."""
+
+FOLLOWER = (
+    *(f"advance_chain.{what}" for what in ("read", "before_commit", "committed")),
+    "rewind_chain.undone",
+    "book_transaction.before_commit",
+    *(f"backfill_wallet.{what}" for what in ("read", "before_commit", "committed")),
+)
+WORKER = (
+    *(
+        f"payment.{when}_{what}"
+        for what in ("intent", "fees", "slot", "sign", "record", "broadcast", "receipt", "plan", "finalise")
+        for when in ("before", "after")
+    ),
+    "payment.after_sent",
+)
+SIGNER = (*(f"signer.{what}" for what in ("asked", "read", "decided", "answering")), *(f"vault.{what}" for what in ("asked", "opened", "signed")))
+BY_PROCESS = {"follower": FOLLOWER, "worker": WORKER, "signer": SIGNER}
+STEPS = tuple(step for steps in BY_PROCESS.values() for step in steps)
+
+OF_OTHERS = frozenset({"audit.sealed", "relay.committed", "relay.counted", "relay.numbered"})
+"""Of processes that write neither payments nor movements: killed by tests of their own."""
+
+
+def process_of(step: str) -> str:
+    return next(name for name, steps in BY_PROCESS.items() if step in steps)
