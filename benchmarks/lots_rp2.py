@@ -18,7 +18,7 @@ from rp2.input_data import InputData  # type: ignore[import-not-found]
 from rp2.out_transaction import OutTransaction  # type: ignore[import-not-found]
 from rp2.plugin.accounting_method import fifo, hifo, lifo  # type: ignore[import-not-found]
 from rp2.plugin.country.us import US  # type: ignore[import-not-found]
-from rp2.rp2_decimal import RP2Decimal  # type: ignore[import-not-found]
+from rp2.rp2_decimal import ZERO, RP2Decimal  # type: ignore[import-not-found]
 from rp2.tax_engine import compute_tax  # type: ignore[import-not-found]
 from rp2.transaction_set import TransactionSet  # type: ignore[import-not-found]
 
@@ -44,7 +44,7 @@ def main(trades: Path, config: Path) -> None:
         computed = compute_tax(configuration, AccountingEngine(years), data)
         rows = [(row.crypto_amount, row.fiat_cost_basis, row.fiat_gain, row.is_long_term_capital_gains()) for row in computed.gain_loss_set]
         took = time.process_time() - started
-        sys.stdout.write(json.dumps({"method": name, "s": took, "rows": len(rows), "gain": f"{sum((row[2] for row in rows), RP2Decimal("0")):.4f}"}) + "\n")
+        sys.stdout.write(json.dumps({"method": name, "s": took, "rows": len(rows), "gain": f"{sum((row[2] for row in rows), ZERO):.4f}"}) + "\n")
         sys.stdout.flush()
 
 

@@ -20,6 +20,7 @@ from crypto_api.price_alerts.documents import PriceAlert
 from crypto_api.prices.documents import ManualPrice, OraclePrice, PriceGap, ProviderPrice
 from crypto_api.saved_views.documents import SavedView
 from crypto_api.tasks.documents import Task
+from crypto_api.tax.documents import TaxReport, TaxReportPart
 from crypto_api.transactions.documents import Transaction
 from crypto_api.wallets.documents import Wallet
 from mongodb_config.base_document import BaseDocument
@@ -61,6 +62,8 @@ DOCUMENTS: list[type[BaseDocument]] = [
     Account,
     JournalEntry,
     AccountBalance,
+    TaxReport,
+    TaxReportPart,
     Payee,
     OrganizationPolicy,
     Payment,

@@ -8,7 +8,7 @@ from crypto_api.adapters.queue import JOB_TIMEOUT_S, Handler
 from crypto_api.flows.end_abandoned_tasks import end_abandoned_tasks
 from crypto_api.kit import log
 from crypto_api.runtime import Runtime
-from workers import classification, contracts, identity, inbox, organizations, payments, prices
+from workers import classification, contracts, identity, inbox, organizations, payments, prices, tax
 from workers.actor import Actor
 from workers.lane import Lane
 
@@ -16,7 +16,7 @@ SWEEP_S = 30.0
 ABANDONED_AFTER = timedelta(seconds=2 * JOB_TIMEOUT_S)
 _logger = log.get(__name__)
 
-ACTORS: list[Actor] = [*classification.ACTORS, *contracts.ACTORS, *identity.ACTORS, *organizations.ACTORS, *payments.ACTORS, *prices.ACTORS]
+ACTORS: list[Actor] = [*classification.ACTORS, *contracts.ACTORS, *identity.ACTORS, *organizations.ACTORS, *payments.ACTORS, *prices.ACTORS, *tax.ACTORS]
 
 
 def lanes(runtime: Runtime) -> list[Lane]:
@@ -31,6 +31,7 @@ def lanes(runtime: Runtime) -> list[Lane]:
         *contracts.lanes(runtime),
         *inbox.lanes(runtime),
         *prices.lanes(runtime),
+        *tax.lanes(runtime),
     ]
 
 

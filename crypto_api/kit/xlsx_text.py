@@ -12,7 +12,7 @@ import xlsxwriter
 ROWS_MAX = 1_048_575  # of a sheet, beside its header
 CELL_MAX = 32_767
 _DIGITS_MAX = 15  # what a number of a workbook, an IEEE double, holds exactly
-_OPTIONS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+OPTIONS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 Cell = str | Decimal | None
 
@@ -21,7 +21,7 @@ class XlsxTable:
     """`with XlsxTable(path, "Transactions", columns) as table: table.add(rows)`. The header stays in sight; `widths` are in characters."""
 
     def __init__(self, path: Path, title: str, columns: Sequence[str], widths: Sequence[int] = ()) -> None:
-        self._book = xlsxwriter.Workbook(str(path), _OPTIONS)
+        self._book = xlsxwriter.Workbook(str(path), OPTIONS)
         self._sheet = self._book.add_worksheet(title[:31])
         self._sheet.freeze_panes(1, 0)
         for index, width in enumerate(widths):
@@ -46,7 +46,12 @@ class XlsxTable:
             return
         if isinstance(cell, str):
             self._sheet.write_string(self._next, column, cell[:CELL_MAX])
-        elif len(cell.normalize().as_tuple().digits) <= _DIGITS_MAX and abs(cell.adjusted()) < _DIGITS_MAX:
+        elif as_number(cell):
             self._sheet.write_number(self._next, column, cell)
         else:  # more digits than a program of tables keeps: as text it keeps them all
             self._sheet.write_string(self._next, column, format(cell, "f"))
+
+
+def as_number(cell: Decimal) -> bool:
+    """Whether a program of tables keeps all of its digits."""
+    return len(cell.normalize().as_tuple().digits) <= _DIGITS_MAX and abs(cell.adjusted()) < _DIGITS_MAX

@@ -137,6 +137,12 @@ async def unpriced(org_id: str) -> list[JournalEntry]:
     return [row for row in await JournalEntry.find(query).sort("+_id").to_list() if row.reverses is None]
 
 
+async def count_moving_assets(org_id: str) -> int:
+    """Standing entries that bring an asset into a place, or take it out."""
+    places = [AccountCode.CRYPTO, AccountCode.CUSTODY]
+    return await JournalEntry.find({"org_id": org_id, "status": EntryStatus.POSTED, "lines.account_code": {"$in": places}}).count()
+
+
 async def page_of_entries(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[JournalEntry]:
     """`where` holds conditions that an edge composed from typed filters; the organisation is added here."""
     return await _page(JournalEntry, org_id, where, request)

@@ -14,9 +14,13 @@ from functools import lru_cache
 from heapq import heappop, heappush
 from operator import attrgetter
 
-from crypto_api.lots.types import Disposed, Event, Kind, Lot, Method, Moved, Outcome, Portion, Rule, Scope, Taken
+from crypto_api.lots.types import QUANTITY_PLACES, VALUE_PLACES, Disposed, Event, Kind, Lot, Method, Moved, Outcome, Portion, Rule, Scope, Taken
 
-_PRICE_SCALE = 10**40
+DEFAULT_RULE = Rule(0, Method.AVERAGE, Scope.WALLET, 12)
+"""Where an organisation has decided nothing."""
+
+PRICE_PLACES = 24
+_PRICE_SCALE: int = 10 ** (PRICE_PLACES + QUANTITY_PLACES - VALUE_PLACES)
 _BY_ORDER = attrgetter("order")
 new = tuple.__new__  # of a NamedTuple: half of what its own constructor costs
 _DAYS_OF_MONTH = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)

@@ -41,6 +41,7 @@ READS_ACROSS = {
     "organizations.memberships_of": "at log-in: which organisations is this person in?",
     "organizations.memberships_of_people": "open consoles check again what their people may see",
     "tasks.failed_since_by_kind": "how many failed, for the operator of the installation",
+    "tax.queued_before": "the sweep computes what a lost job left",
     "tasks.running_since_before": "the sweeper ends tasks whose worker died",
     "transactions.in_block": "a reorganisation takes a block from everybody who had something in it",
     "transactions.stored_of_network": "the follower finds rows of all organisations by their natural keys, which hold the organisation",

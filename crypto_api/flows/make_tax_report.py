@@ -1,0 +1,190 @@
+"""Tax reports: asked for, computed from the books as they stand, kept with every row.
+
+    asked ─▶ few entries: computed at once │ many: a task, and a worker computes it
+    computed ─▶ rows in parts ─▶ ready, and the fact
+
+A report is what the books said when it was made: it stays as it is, and the next one says what they say then.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pydantic import BaseModel
+
+from crypto_api.audit import service as audit
+from crypto_api.events import service as events
+from crypto_api.kit.clock import Clock
+from crypto_api.kit.errors import InvalidInput, NotFound, PreconditionFailed
+from crypto_api.kit.ids import new_id
+from crypto_api.kit.jobs import Jobs
+from crypto_api.ledger import store as ledger
+from crypto_api.ledger.types import AccountCode, AccountType
+from crypto_api.lots.rules import DEFAULT_RULE
+from crypto_api.lots.types import Rule
+from crypto_api.organizations import store as organizations
+from crypto_api.organizations.documents import Organization
+from crypto_api.reports.lot_events import read_lot_events
+from crypto_api.tasks import service as tasks
+from crypto_api.tasks.documents import Task
+from crypto_api.tax import rules, store
+from crypto_api.tax.documents import TaxReport
+from crypto_api.tax.errors import TooManyReports
+from crypto_api.tax.events import TaxReportDeleted, TaxReportReady, TaxReportRequested
+from crypto_api.tax.jobs import MakeTaxReport
+from crypto_api.tax.types import Asked, Computed, ReportStatus
+from mongodb_config.base_document import encoded
+from mongodb_config.unit_of_work import Session, UnitOfWork
+
+TASK_KIND = "tax_report"
+AT_ONCE_MAX = 3_000  # entries that move assets: more than that is computed by a worker
+WAITING_MAX = 20
+_PARTS_AT_ONCE = 20
+
+
+@dataclass(frozen=True)
+class Requested:
+    """With a task it is not computed yet."""
+
+    report: TaxReport
+    task: Task | None
+
+
+async def request_tax_report(uow: UnitOfWork, clock: Clock, jobs: Jobs, org_id: str, asked: Asked, user_id: str) -> Requested:
+    """InvalidInput, TooManyReports."""
+    if asked.start > asked.end:
+        raise InvalidInput.of("end_date", "is before start_date", "wrong_order")
+    organization = await _organization(org_id)
+    now, at_once = clock.now(), await ledger.count_moving_assets(org_id) <= AT_ONCE_MAX
+    report = _report(organization, asked, user_id, now)
+
+    async def work(session: Session) -> Task | None:
+        if await store.unfinished_count(session, org_id) >= WAITING_MAX:
+            raise TooManyReports(WAITING_MAX)
+        summary = f"Tax report {report.start_date} to {report.end_date}, {report.method.value.upper()}"
+        task = None if at_once else await tasks.queue(session, org_id, TASK_KIND, now, summary=summary)
+        report.task_id = task.id if task is not None else None
+        await store.insert(session, report)
+        await events.append(session, org_id, TaxReportRequested(report_id=report.id, status=report.status.value), now)
+        after = {name: getattr(report, name) for name in ("period", "start_date", "end_date", "method", "scope", "as_in_force")}
+        await audit.record(session, org_id, "tax_report.requested", f"{summary} was asked for.", now, subject=("tax_report", report.id), after=after)
+        return task
+
+    task = await uow.run(work)
+    if task is not None:
+        await jobs.put(MakeTaxReport(org_id=org_id, report_id=report.id))
+        return Requested(report, task)
+    await make_tax_report(uow, clock, org_id, report.id)
+    made = await store.get(org_id, report.id)
+    assert made is not None, "nobody else knows it yet"
+    return Requested(made, None)
+
+
+async def make_tax_report(uow: UnitOfWork, clock: Clock, org_id: str, report_id: str) -> None:
+    """Nothing when another worker has it, or had it, or it was deleted."""
+    report = await store.get(org_id, report_id)
+    if report is None or not await uow.run(lambda session: _claim(session, report, clock.now())):
+        return
+    try:
+        computed, now = await compute(report), clock.now()
+        await _put_rows(uow, report, computed, now)
+        changes = {"status": ReportStatus.READY, "generated_at": now, "totals": encoded(computed.totals)}
+        await uow.run(lambda session: _finish(session, report, changes, now))
+    except Exception:
+        changes = {"status": ReportStatus.FAILED, "error": "It could not be computed. What went wrong stands in the log of the worker."}
+        await uow.run(lambda session: _finish(session, report, changes, clock.now()))
+        raise
+
+
+async def compute(report: TaxReport) -> Computed:
+    """From the books as they are now. NotFound where the organisation is gone."""
+    history = await read_lot_events(report.org_id, report.time_zone)
+    income = {row.code for row in await ledger.accounts(report.org_id) if row.account_type is AccountType.INCOME} - {AccountCode.GAINS}
+    in_force = [Rule(0, report.method, report.scope, report.months)]
+    return await asyncio.to_thread(rules.compute, history, in_force, report.start_date, report.end_date, income)
+
+
+async def delete_tax_report(uow: UnitOfWork, clock: Clock, org_id: str, report_id: str, versions: frozenset[int] | None) -> None:
+    """NotFound, or PreconditionFailed when it stands at none of `versions`. The books are not touched."""
+    report = await store.get(org_id, report_id)
+    if report is None:
+        raise NotFound
+    if versions is not None and report.version not in versions:
+        raise PreconditionFailed("It was changed since it was read.")
+    now = clock.now()
+
+    async def work(session: Session) -> None:
+        if not await store.delete(session, report):
+            raise PreconditionFailed("It was changed since it was read.")
+        await events.append(session, org_id, TaxReportDeleted(report_id=report.id, status=report.status.value), now)
+        before = {name: getattr(report, name) for name in ("start_date", "end_date", "method", "scope")}
+        await audit.record(session, org_id, "tax_report.deleted", "A tax report was deleted.", now, subject=("tax_report", report.id), before=before)
+
+    await uow.run(work)
+
+
+async def period_asked(org_id: str, asked: Asked) -> Asked:
+    """With the bounds of the period in which `asked.start` lies."""
+    organization = await _organization(org_id)
+    start, end = rules.bounds(asked.period, asked.start, organization.fiscal_year_start)
+    return replace(asked, start=start, end=end)
+
+
+async def _organization(org_id: str) -> Organization:
+    organization = await organizations.get(org_id)
+    if organization is None:
+        raise NotFound
+    return organization
+
+
+def _report(organization: Organization, asked: Asked, user_id: str, now: datetime) -> TaxReport:
+    return TaxReport(
+        id=new_id("txr"),
+        created_at=now,
+        org_id=organization.id,
+        period=asked.period,
+        start_date=asked.start,
+        end_date=asked.end,
+        method=asked.method or DEFAULT_RULE.method,
+        scope=asked.scope or DEFAULT_RULE.scope,
+        as_in_force=False,
+        months=DEFAULT_RULE.months,
+        currency=organization.functional_currency,
+        time_zone=organization.time_zone,
+        requested_by=user_id,
+    )
+
+
+async def _claim(session: Session, report: TaxReport, now: datetime) -> bool:
+    if not await store.advance(session, report.org_id, report.id, ReportStatus.QUEUED, {"status": ReportStatus.RUNNING, "started_at": now}):
+        return False
+    if report.task_id is not None:
+        await tasks.begin(session, report.org_id, report.task_id, now)
+    return True
+
+
+async def _put_rows(uow: UnitOfWork, report: TaxReport, computed: Computed, now: datetime) -> None:
+    kinds: dict[str, Sequence[BaseModel]] = {"disposals": computed.disposals, "missing": computed.missing, "income": computed.income}
+    parts = [
+        store.part_of(report, kind, number, rows[at : at + store.ROWS_IN_A_PART], now)
+        for kind, rows in kinds.items()
+        for number, at in enumerate(range(0, len(rows), store.ROWS_IN_A_PART))
+    ]
+    await uow.run(lambda session: store.delete_parts(session, report.org_id, report.id))  # what a worker left that died
+    for at in range(0, len(parts), _PARTS_AT_ONCE):
+        some = parts[at : at + _PARTS_AT_ONCE]
+        await uow.run(lambda session, some=some: store.insert_parts(session, some))  # type: ignore[misc]
+
+
+async def _finish(session: Session, report: TaxReport, changes: dict[str, object], now: datetime) -> None:
+    """Deleted meanwhile: its rows go as well."""
+    status = ReportStatus(str(changes["status"]))
+    if not await store.advance(session, report.org_id, report.id, ReportStatus.RUNNING, changes):
+        await store.delete_parts(session, report.org_id, report.id)
+        return
+    await events.append(session, report.org_id, TaxReportReady(report_id=report.id, status=status.value), now)
+    if report.task_id is not None:
+        failed = status is ReportStatus.FAILED
+        summary, error = ("It could not be computed.", str(changes["error"])) if failed else ("The tax report is ready.", None)
+        await tasks.finish(session, report.org_id, report.task_id, now, summary=summary, result={"tax_report_id": report.id}, error=error)

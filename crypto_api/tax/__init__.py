@@ -1,0 +1,1 @@
+"""Tax: what was realised in a period, lot by lot, by a method."""
