@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crypto_api.lots.rules import History, price_of
-from crypto_api.lots.types import Disposed, Event, Kind, Method, Rule, Scope
+from crypto_api.lots.types import Disposed, Event, Kind, LotMethod, LotScope, Rule
 
 CONFIG = """[general]
 assets = ETH
@@ -102,8 +102,8 @@ def events_of(made: Sequence[Trade]) -> list[Event]:
     return events
 
 
-def computed(events: Sequence[Event], method: Method) -> list[Disposed]:
-    book = History([Rule(0, method, Scope.UNIVERSAL)])
+def computed(events: Sequence[Event], method: LotMethod) -> list[Disposed]:
+    book = History([Rule(0, method, LotScope.UNIVERSAL)])
     return [outcome for event in events if isinstance(outcome := book.apply(event), Disposed)]
 
 
@@ -131,9 +131,9 @@ def of_rp2(python: str, made: Sequence[Trade]) -> dict[str, dict[str, str]]:
     return {row["method"]: row for row in map(json.loads, done.stdout.splitlines())}
 
 
-def appended(events: Sequence[Event], method: Method) -> float:
+def appended(events: Sequence[Event], method: LotMethod) -> float:
     """Microseconds of one trade more, behind all the others: the median of 500."""
-    book, took = History([Rule(0, method, Scope.UNIVERSAL)]), []
+    book, took = History([Rule(0, method, LotScope.UNIVERSAL)]), []
     for event in events[:-500]:
         book.apply(event)
     for event in events[-500:]:
@@ -148,7 +148,7 @@ def from_csv(made: Sequence[Trade]) -> float:
     csv.writer(buffer).writerows(made)
     started = time.process_time()
     rows = [(row[0] == "True", row[1], row[2], row[3], row[4]) for row in csv.reader(io.StringIO(buffer.getvalue()))]
-    computed(events_of(rows), Method.FIFO)
+    computed(events_of(rows), LotMethod.FIFO)
     return time.process_time() - started
 
 
@@ -162,7 +162,7 @@ def main() -> None:
     for count in map(int, arguments.trades.split(",")):
         made = trades(count)
         events, peer = events_of(made), of_rp2(arguments.rp2, made) if arguments.rp2 else {}
-        for method in Method:
+        for method in LotMethod:
             took, result = timed(lambda events=events, method=method: computed(events, method))  # type: ignore[misc]
             gain = Decimal(sum(portion.gain or 0 for row in result for portion in row.portions)).scaleb(-8)
             row = {"trades": count, "method": method.value, "us": took / count * 1e6, "appended_us": appended(events, method), "gain": str(gain)}

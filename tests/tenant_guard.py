@@ -38,6 +38,7 @@ CROSSING = {
     "organizations:memberships_of_people": "open consoles of many organisations; how many organisations an account has",
     "events:pending": "the relay numbers the events of all",
     "events:oldest_pending": "whether the relay works",
+    "tax:queued_before": "the sweep of reports whose job was lost",
     "contracts:unfinished_before": "the sweep of verifications whose job was lost",
     "tasks:running_since_before": "the sweep of tasks that hang",
     "events:head": "asks by the organisation's own id",

@@ -56,6 +56,7 @@ _PAGES = (
     ("Books", "Journal", "/journal/", "journal", Permission.LEDGER_READ),
     ("Books", "Accounts", "/accounts/", "accounts", Permission.LEDGER_READ),
     ("Books", "Trial balance", "/trial-balance/", "trial-balance", Permission.LEDGER_READ),
+    ("Books", "Tax", "/tax/", "tax", Permission.LEDGER_READ),
     ("People", "Team", "/team/", "team", Permission.EMPLOYEES_READ),
     ("People", "Verification", "/team/verification/", "verification", Permission.EMPLOYEES_VERIFY),
     ("Organisation", "Members", "/members/", "members", Permission.MEMBERS_READ),

@@ -21,7 +21,7 @@ from crypto_api.tax.documents import TaxReport
 from crypto_api.tax.errors import NotReady
 from crypto_api.tax.pdf import ReportPdf
 from crypto_api.tax.tables import DISPOSALS, INCOME, MISSING, Cell, Cells, Column, summary
-from crypto_api.tax.types import DisposalRow, IncomeRow, MissingRow, ReportStatus
+from crypto_api.tax.types import DisposalRow, IncomeRow, MissingRow, TaxReportStatus
 from crypto_api.tax.workbook import ReportWorkbook
 from crypto_api.wallets import store as wallets
 from mongodb_config.unit_of_work import UnitOfWork
@@ -53,7 +53,7 @@ async def export_tax_report(uow: UnitOfWork, clock: Clock, org_id: str, report_i
     report = await store.get(org_id, report_id)
     if report is None:
         raise NotFound
-    if report.status is not ReportStatus.READY:
+    if report.status is not TaxReportStatus.READY:
         raise NotReady
     sheets = await _read(report)
     content = await asyncio.to_thread(_WRITERS[form], sheets)

@@ -33,7 +33,7 @@ from crypto_api.tax.documents import TaxReport
 from crypto_api.tax.errors import TooManyReports
 from crypto_api.tax.events import TaxReportDeleted, TaxReportReady, TaxReportRequested
 from crypto_api.tax.jobs import MakeTaxReport
-from crypto_api.tax.types import Asked, Computed, ReportStatus
+from crypto_api.tax.types import Asked, Computed, TaxReportStatus
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
@@ -89,10 +89,10 @@ async def make_tax_report(uow: UnitOfWork, clock: Clock, org_id: str, report_id:
     try:
         computed, now = await compute(report), clock.now()
         await _put_rows(uow, report, computed, now)
-        changes = {"status": ReportStatus.READY, "generated_at": now, "totals": encoded(computed.totals)}
+        changes = {"status": TaxReportStatus.READY, "generated_at": now, "totals": encoded(computed.totals)}
         await uow.run(lambda session: _finish(session, report, changes, now))
     except Exception:
-        changes = {"status": ReportStatus.FAILED, "error": "It could not be computed. What went wrong stands in the log of the worker."}
+        changes = {"status": TaxReportStatus.FAILED, "error": "It could not be computed. What went wrong stands in the log of the worker."}
         await uow.run(lambda session: _finish(session, report, changes, clock.now()))
         raise
 
@@ -157,7 +157,7 @@ def _report(organization: Organization, asked: Asked, user_id: str, now: datetim
 
 
 async def _claim(session: Session, report: TaxReport, now: datetime) -> bool:
-    if not await store.advance(session, report.org_id, report.id, ReportStatus.QUEUED, {"status": ReportStatus.RUNNING, "started_at": now}):
+    if not await store.advance(session, report.org_id, report.id, TaxReportStatus.QUEUED, {"status": TaxReportStatus.RUNNING, "started_at": now}):
         return False
     if report.task_id is not None:
         await tasks.begin(session, report.org_id, report.task_id, now)
@@ -179,12 +179,12 @@ async def _put_rows(uow: UnitOfWork, report: TaxReport, computed: Computed, now:
 
 async def _finish(session: Session, report: TaxReport, changes: dict[str, object], now: datetime) -> None:
     """Deleted meanwhile: its rows go as well."""
-    status = ReportStatus(str(changes["status"]))
-    if not await store.advance(session, report.org_id, report.id, ReportStatus.RUNNING, changes):
+    status = TaxReportStatus(str(changes["status"]))
+    if not await store.advance(session, report.org_id, report.id, TaxReportStatus.RUNNING, changes):
         await store.delete_parts(session, report.org_id, report.id)
         return
     await events.append(session, report.org_id, TaxReportReady(report_id=report.id, status=status.value), now)
     if report.task_id is not None:
-        failed = status is ReportStatus.FAILED
+        failed = status is TaxReportStatus.FAILED
         summary, error = ("It could not be computed.", str(changes["error"])) if failed else ("The tax report is ready.", None)
         await tasks.finish(session, report.org_id, report.task_id, now, summary=summary, result={"tax_report_id": report.id}, error=error)

@@ -32,7 +32,7 @@ from crypto_api.organizations.types import Permission
 from crypto_api.runtime import runtime_of
 from crypto_api.tax import store
 from crypto_api.tax.documents import TaxReport
-from crypto_api.tax.types import Asked, DisposalRow, IncomeRow, MissingRow, Period
+from crypto_api.tax.types import Asked, DisposalRow, IncomeRow, MissingRow, TaxPeriod
 
 router = Router(tags=["tax"])
 
@@ -54,42 +54,42 @@ async def list_tax_reports(request: HttpRequest, query: Query[TaxReportQuery]) -
 async def generate_tax_report(request: HttpRequest, body: TaxReportGenerate) -> HttpResponse:
     """Every disposal of the period, part by part against the lots that it took by the method, in the organisation's time zone; the whole history
     before counts. The report stays as it is when the books change. 202 with a task where the history is long: its result names the report."""
-    return await _make(request, Asked(Period.CUSTOM, body.start_date, body.end_date, body.method, body.scope))
+    return await _make(request, Asked(TaxPeriod.CUSTOM, body.start_date, body.end_date, body.method, body.scope))
 
 
 @router.post("/tax-reports/custom/", response=_MADE, summary="Make a tax report of a stretch of days (the same as generate)")
 @requires(Permission.LEDGER_WRITE)
 @idempotent
 async def generate_custom_tax_report(request: HttpRequest, body: TaxReportGenerate) -> HttpResponse:
-    return await _make(request, Asked(Period.CUSTOM, body.start_date, body.end_date, body.method, body.scope))
+    return await _make(request, Asked(TaxPeriod.CUSTOM, body.start_date, body.end_date, body.method, body.scope))
 
 
 @router.post("/tax-reports/daily/", response=_MADE, summary="Make a tax report of a day")
 @requires(Permission.LEDGER_WRITE)
 @idempotent
 async def generate_daily_tax_report(request: HttpRequest, body: TaxReportOfPeriod) -> HttpResponse:
-    return await _make_of(request, Period.DAILY, body)
+    return await _make_of(request, TaxPeriod.DAILY, body)
 
 
 @router.post("/tax-reports/weekly/", response=_MADE, summary="Make a tax report of a week, from Monday")
 @requires(Permission.LEDGER_WRITE)
 @idempotent
 async def generate_weekly_tax_report(request: HttpRequest, body: TaxReportOfPeriod) -> HttpResponse:
-    return await _make_of(request, Period.WEEKLY, body)
+    return await _make_of(request, TaxPeriod.WEEKLY, body)
 
 
 @router.post("/tax-reports/monthly/", response=_MADE, summary="Make a tax report of a month")
 @requires(Permission.LEDGER_WRITE)
 @idempotent
 async def generate_monthly_tax_report(request: HttpRequest, body: TaxReportOfPeriod) -> HttpResponse:
-    return await _make_of(request, Period.MONTHLY, body)
+    return await _make_of(request, TaxPeriod.MONTHLY, body)
 
 
 @router.post("/tax-reports/yearly/", response=_MADE, summary="Make a tax report of a fiscal year")
 @requires(Permission.LEDGER_WRITE)
 @idempotent
 async def generate_yearly_tax_report(request: HttpRequest, body: TaxReportOfPeriod) -> HttpResponse:
-    return await _make_of(request, Period.YEARLY, body)
+    return await _make_of(request, TaxPeriod.YEARLY, body)
 
 
 @router.get("/tax-reports/{report_id}/", response=TaxReportDetailRead, summary="Get a tax report")
@@ -132,7 +132,7 @@ async def tax_report_csv(request: HttpRequest, report_id: str) -> HttpResponse:
 # ---- parts -----------------------------------------------------------------------------------------------------------------------
 
 
-async def _make_of(request: HttpRequest, period: Period, body: TaxReportOfPeriod) -> HttpResponse:
+async def _make_of(request: HttpRequest, period: TaxPeriod, body: TaxReportOfPeriod) -> HttpResponse:
     organization = await organizations.get(org_of(request))
     if organization is None:
         raise NotFound

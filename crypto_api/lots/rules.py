@@ -14,9 +14,9 @@ from functools import lru_cache
 from heapq import heappop, heappush
 from operator import attrgetter
 
-from crypto_api.lots.types import QUANTITY_PLACES, VALUE_PLACES, Disposed, Event, Kind, Lot, Method, Moved, Outcome, Portion, Rule, Scope, Taken
+from crypto_api.lots.types import QUANTITY_PLACES, VALUE_PLACES, Disposed, Event, Kind, Lot, LotMethod, LotScope, Moved, Outcome, Portion, Rule, Taken
 
-DEFAULT_RULE = Rule(0, Method.AVERAGE, Scope.WALLET, 12)
+DEFAULT_RULE = Rule(0, LotMethod.AVERAGE, LotScope.WALLET, 12)
 """Where an organisation has decided nothing."""
 
 PRICE_PLACES = 24
@@ -56,7 +56,7 @@ def _days_in(year: int, month: int) -> int:
 class Pool:
     """Open lots of an asset in the order of their acquisition; takes the earliest first."""
 
-    method = Method.FIFO
+    method = LotMethod.FIFO
 
     def __init__(self, lots: Iterable[Lot] = ()) -> None:
         self._lots = sorted(lots, key=_BY_ORDER)
@@ -111,7 +111,7 @@ class Pool:
 
 
 class LastInPool(Pool):
-    method = Method.LIFO
+    method = LotMethod.LIFO
 
     def take(self, quantity: int) -> tuple[list[Taken], int]:
         taken: list[Taken] = []
@@ -129,7 +129,7 @@ class LastInPool(Pool):
 
 
 class HighestInPool(Pool):
-    method = Method.HIFO
+    method = LotMethod.HIFO
 
     def __init__(self, lots: Iterable[Lot] = ()) -> None:
         super().__init__()
@@ -162,7 +162,7 @@ class AveragePool(Pool):
     """Lots say since when something is held; what it costs is the pool's, in proportion to quantity. A lot without a known cost stays outside of the
     average: nothing is guessed for it."""
 
-    method = Method.AVERAGE
+    method = LotMethod.AVERAGE
 
     def __init__(self, lots: Iterable[Lot] = ()) -> None:
         super().__init__(lots)
@@ -197,7 +197,7 @@ class AveragePool(Pool):
         return Taken(part.lot, part.quantity, cost)
 
 
-POOLS: dict[Method, type[Pool]] = {kind.method: kind for kind in (Pool, LastInPool, HighestInPool, AveragePool)}
+POOLS: dict[LotMethod, type[Pool]] = {kind.method: kind for kind in (Pool, LastInPool, HighestInPool, AveragePool)}
 
 
 def _some(lot: Lot, quantity: int) -> Taken:
@@ -291,15 +291,15 @@ class History:
             for lot in (lot for some in lots.values() for lot in some):
                 lot.long_from = long_from(lot.day, self._rule.months)
         if before.scope is not self._rule.scope:
-            lots = _merged(lots) if self._rule.scope is Scope.UNIVERSAL else _distributed(lots, self.held)
+            lots = _merged(lots) if self._rule.scope is LotScope.UNIVERSAL else _distributed(lots, self.held)
         self.pools = {key: POOLS[self._rule.method](some) for key, some in lots.items()}
 
 
 _NEVER = date.max.toordinal()
 
 
-def pool_of(place: str, scope: Scope) -> str:
-    return place if scope is Scope.WALLET else place.rpartition("|")[2]
+def pool_of(place: str, scope: LotScope) -> str:
+    return place if scope is LotScope.WALLET else place.rpartition("|")[2]
 
 
 def lot_of(event: Event, months: int) -> Lot:
@@ -323,7 +323,7 @@ def carried(event: Event, taken: Sequence[Taken], missing: int, months: int) -> 
 def _merged(lots: dict[str, list[Lot]]) -> dict[str, list[Lot]]:
     merged: dict[str, list[Lot]] = {}
     for place in sorted(lots):
-        merged.setdefault(pool_of(place, Scope.UNIVERSAL), []).extend(lots[place])
+        merged.setdefault(pool_of(place, LotScope.UNIVERSAL), []).extend(lots[place])
     return merged
 
 
@@ -332,7 +332,7 @@ def _distributed(lots: dict[str, list[Lot]], held: dict[str, int]) -> dict[str, 
     queues = {asset: Pool(some) for asset, some in lots.items()}
     spread: dict[str, list[Lot]] = {}
     for place in sorted(held):
-        queue = queues.get(pool_of(place, Scope.UNIVERSAL))
+        queue = queues.get(pool_of(place, LotScope.UNIVERSAL))
         if queue is not None and held[place] > 0:
             taken, _ = queue.take(held[place])
             spread[place] = [

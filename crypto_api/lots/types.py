@@ -8,7 +8,7 @@ QUANTITY_PLACES = 36
 VALUE_PLACES = 8
 
 
-class Method(StrEnum):
+class LotMethod(StrEnum):
     """Which lots a disposal takes."""
 
     FIFO = "fifo"
@@ -17,14 +17,14 @@ class Method(StrEnum):
     AVERAGE = "average"  # quantities as FIFO, which decides the holding period; cost from the pool's average
 
 
-class Scope(StrEnum):
+class LotScope(StrEnum):
     """Which lots a disposal may take: those of its own wallet, or those of the asset wherever they lie."""
 
     WALLET = "wallet"
     UNIVERSAL = "universal"
 
 
-class Term(StrEnum):
+class HoldingTerm(StrEnum):
     SHORT = "short"
     LONG = "long"
 
@@ -39,8 +39,8 @@ class Rule(NamedTuple):
     """What holds from a day on, until the next rule begins."""
 
     start: int
-    method: Method
-    scope: Scope
+    method: LotMethod
+    scope: LotScope
     months: int = 12
     """How long a lot is held before a disposal counts as long-term."""
 

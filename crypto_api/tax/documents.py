@@ -3,24 +3,24 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from crypto_api.lots.types import Method, Scope
-from crypto_api.tax.types import Period, ReportStatus, Totals
+from crypto_api.lots.types import LotMethod, LotScope
+from crypto_api.tax.types import TaxPeriod, TaxReportStatus, Totals
 from mongodb_config.base_document import TenantDocument
 
 
 class TaxReport(TenantDocument):
     """What was realised in a period. Its rows are in parts; both are there when its status is `ready`."""
 
-    period: Period
+    period: TaxPeriod
     start_date: date
     end_date: date
-    method: Method  # in force at its end, where the organisation's own were asked for
-    scope: Scope
+    method: LotMethod  # in force at its end, where the organisation's own were asked for
+    scope: LotScope
     as_in_force: bool  # by the organisation's own rules, each from its day on
     months: int  # how long a lot is held before a disposal is long-term
     currency: str
     time_zone: str
-    status: ReportStatus = ReportStatus.QUEUED
+    status: TaxReportStatus = TaxReportStatus.QUEUED
     task_id: str | None = None
     requested_by: str
     started_at: datetime | None = None

@@ -8,26 +8,26 @@ from typing import Any
 from crypto_api.kit.amounts import add_exactly, plain, to_units
 from crypto_api.ledger.types import AccountCode
 from crypto_api.lots.rules import History
-from crypto_api.lots.types import QUANTITY_PLACES, VALUE_PLACES, Disposed, Event, Kind, Portion, Rule, Term
+from crypto_api.lots.types import QUANTITY_PLACES, VALUE_PLACES, Disposed, Event, HoldingTerm, Kind, Portion, Rule
 from crypto_api.reports.lot_events import LotEvents, Told
-from crypto_api.tax.types import Computed, DisposalRow, IncomeRow, MissingRow, Period, Reason, Totals
+from crypto_api.tax.types import Computed, DisposalRow, IncomeRow, MissingReason, MissingRow, TaxPeriod, Totals
 
 NOT_TAXABLE = frozenset({AccountCode.OPENING})
 """What was gone before the known history began was not disposed of."""
 
 
-def bounds(period: Period, day: date, fiscal_year_start: str) -> tuple[date, date]:
+def bounds(period: TaxPeriod, day: date, fiscal_year_start: str) -> tuple[date, date]:
     """First and last day of the period in which `day` lies. `fiscal_year_start` is MM-DD."""
     match period:
-        case Period.DAILY | Period.CUSTOM:
+        case TaxPeriod.DAILY | TaxPeriod.CUSTOM:
             return day, day
-        case Period.WEEKLY:
+        case TaxPeriod.WEEKLY:
             first = day - timedelta(days=day.weekday())
             return first, first + timedelta(days=6)
-        case Period.MONTHLY:
+        case TaxPeriod.MONTHLY:
             after = date(day.year + day.month // 12, day.month % 12 + 1, 1)
             return day.replace(day=1), after - timedelta(days=1)
-        case Period.YEARLY:
+        case TaxPeriod.YEARLY:
             first = _year_start(day.year, fiscal_year_start)
             if day < first:
                 first = _year_start(day.year - 1, fiscal_year_start)
@@ -85,13 +85,13 @@ class _Report:
             self._portion(told, portion)
         if outcome.missing:
             proceeds = None if outcome.missing_proceeds is None else _money(outcome.missing_proceeds)
-            self._lack(told, outcome.missing, proceeds, Reason.MISSING_ACQUISITION, None)
+            self._lack(told, outcome.missing, proceeds, MissingReason.MISSING_ACQUISITION, None)
 
     def _portion(self, told: Told, portion: Portion) -> None:
         acquired = self._told[portion.lot.ref]
         proceeds = None if portion.proceeds is None else _money(portion.proceeds)
         if portion.cost is None or proceeds is None:
-            reason = Reason.UNKNOWN_COST if portion.cost is None else Reason.NO_PRICE
+            reason = MissingReason.UNKNOWN_COST if portion.cost is None else MissingReason.NO_PRICE
             self._lack(told, portion.quantity, proceeds, reason, acquired)
             return
         row = DisposalRow(
@@ -101,14 +101,14 @@ class _Report:
             proceeds=proceeds,
             cost_basis=_money(portion.cost),
             gain=_money(portion.gain or 0),
-            term=Term.LONG if portion.long else Term.SHORT,
+            term=HoldingTerm.LONG if portion.long else HoldingTerm.SHORT,
             account_code=told.contra,
             acquired_entry_id=acquired.entry_id,
             acquired_transaction_id=acquired.transaction_id,
         )
         self._disposals.append(row)
 
-    def _lack(self, told: Told, quantity: int, proceeds: Decimal | None, reason: Reason, acquired: Told | None) -> None:
+    def _lack(self, told: Told, quantity: int, proceeds: Decimal | None, reason: MissingReason, acquired: Told | None) -> None:
         row = MissingRow(
             **_where(told, quantity),
             disposed_at=told.at,
@@ -124,8 +124,8 @@ class _Report:
         totals = Totals(
             gains=_sum([row.gain for row in rows if row.gain > 0]),
             losses=_sum([row.gain.copy_negate() for row in rows if row.gain < 0]),
-            short_term=_sum([row.gain for row in rows if row.term is Term.SHORT]),
-            long_term=_sum([row.gain for row in rows if row.term is Term.LONG]),
+            short_term=_sum([row.gain for row in rows if row.term is HoldingTerm.SHORT]),
+            long_term=_sum([row.gain for row in rows if row.term is HoldingTerm.LONG]),
             proceeds=_sum([row.proceeds for row in rows]),
             cost_basis=_sum([row.cost_basis for row in rows]),
             fees=_sum(self._fees),

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.tax.documents import TaxReport, TaxReportPart
-from crypto_api.tax.types import UNFINISHED, ReportStatus
+from crypto_api.tax.types import UNFINISHED, TaxReportStatus
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
@@ -37,14 +37,14 @@ async def unfinished_count(session: Session, org_id: str) -> int:
 
 async def queued_before(moment: datetime, limit: int) -> list[TaxReport]:
     """Of whoever: the sweep runs what a lost job left."""
-    return await TaxReport.find({"status": ReportStatus.QUEUED, "created_at": {"$lt": moment}}, limit=limit).to_list()
+    return await TaxReport.find({"status": TaxReportStatus.QUEUED, "created_at": {"$lt": moment}}, limit=limit).to_list()
 
 
 async def insert(session: Session, row: TaxReport) -> None:
     await row.insert(session=session)
 
 
-async def advance(session: Session, org_id: str, report_id: str, status: ReportStatus, changes: dict[str, Any]) -> bool:
+async def advance(session: Session, org_id: str, report_id: str, status: TaxReportStatus, changes: dict[str, Any]) -> bool:
     """Compare-and-set on `status`. `changes` is as it goes into the database."""
     done = await TaxReport.get_pymongo_collection().update_one(
         {"_id": report_id, "org_id": org_id, "status": status}, {"$set": changes, "$inc": {"version": 1}}, session=session

@@ -8,10 +8,10 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from crypto_api.kit.amounts import StoredDecimal, add_exactly
-from crypto_api.lots.types import Method, Scope, Term
+from crypto_api.lots.types import HoldingTerm, LotMethod, LotScope
 
 
-class Period(StrEnum):
+class TaxPeriod(StrEnum):
     DAILY = "daily"
     WEEKLY = "weekly"  # from Monday (ISO 8601)
     MONTHLY = "monthly"
@@ -19,17 +19,17 @@ class Period(StrEnum):
     CUSTOM = "custom"
 
 
-class ReportStatus(StrEnum):
+class TaxReportStatus(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     READY = "ready"
     FAILED = "failed"
 
 
-UNFINISHED = (ReportStatus.QUEUED, ReportStatus.RUNNING)
+UNFINISHED = (TaxReportStatus.QUEUED, TaxReportStatus.RUNNING)
 
 
-class Reason(StrEnum):
+class MissingReason(StrEnum):
     """Why a part of a disposal has no gain that could be told."""
 
     MISSING_ACQUISITION = "missing_acquisition"  # more went out than ever came in
@@ -59,7 +59,7 @@ class DisposalRow(_Row):
     proceeds: StoredDecimal
     cost_basis: StoredDecimal
     gain: StoredDecimal
-    term: Term
+    term: HoldingTerm
     account_code: str  # why it went
     acquired_entry_id: str
     acquired_transaction_id: str | None
@@ -68,7 +68,7 @@ class DisposalRow(_Row):
 class MissingRow(_Row):
     disposed_at: datetime
     proceeds: StoredDecimal | None
-    reason: Reason
+    reason: MissingReason
     acquired_at: datetime | None  # where it came in, at an unknown cost
     acquired_entry_id: str | None
 
@@ -107,11 +107,11 @@ class Totals(BaseModel):
 class Asked:
     """`method` and `scope` None: those in force, each from its day on."""
 
-    period: Period
+    period: TaxPeriod
     start: date
     end: date
-    method: Method | None = None
-    scope: Scope | None = None
+    method: LotMethod | None = None
+    scope: LotScope | None = None
 
 
 @dataclass(slots=True)

@@ -610,6 +610,18 @@ async def get_general_ledger(act: Act) -> Request:
     return Request(query={"account_code": "1100"})
 
 
+async def _stretch(act: Act) -> Values:
+    return {"start_date": "2026-01-01", "end_date": "2026-12-31", "method": "fifo", "scope": "wallet"}
+
+
+async def _day(act: Act) -> Values:
+    return {"date": "2026-05-01", "method": "fifo"}
+
+
+REQUESTS |= {f"generate_{name}tax_report": _stretch for name in ("", "custom_")}
+REQUESTS |= {f"generate_{name}_tax_report": _day for name in ("daily", "weekly", "monthly", "yearly")}
+
+
 # ---- prices
 
 

@@ -104,3 +104,8 @@ async def add_account(house: House, org_id: str, person: Person) -> Form:
 @form("account")
 async def rename_account(house: House, org_id: str, person: Person) -> Form:
     return {"name": "Travel abroad", "parent_code": "", "active": "on"}
+
+
+@form("tax-generate")
+async def make_tax_report(house: House, org_id: str, person: Person) -> Form:
+    return {"period": "yearly", "date": "2026-05-01", "method": "fifo", "scope": "wallet"}

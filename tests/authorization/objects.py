@@ -25,6 +25,7 @@ from crypto_api.ledger import drafts
 from crypto_api.ledger import service as ledger
 from crypto_api.ledger.documents import Account as LedgerAccount
 from crypto_api.ledger.types import AccountCode, AccountType, EntryDraft, Line, Source, SourceKind
+from crypto_api.lots.types import LotMethod, LotScope
 from crypto_api.organizations.documents import Company, Invitation
 from crypto_api.organizations.types import Permission, Role
 from crypto_api.payments.documents import Payment, SenderLane
@@ -38,6 +39,8 @@ from crypto_api.price_alerts.types import Condition
 from crypto_api.saved_views import service as saved_views
 from crypto_api.tasks.documents import Task
 from crypto_api.tasks.types import TaskStatus
+from crypto_api.tax.documents import TaxReport
+from crypto_api.tax.types import TaxPeriod, TaxReportStatus
 from crypto_api.wallets.documents import Wallet, WalletType
 from tests.authorization.authenticator import Authenticator
 from tests.authorization.house import Factory, House, Person, random_address
@@ -383,6 +386,28 @@ async def stored_payment(house: House, org_id: str, **changes: Any) -> Payment:
     return row
 
 
+async def tax_report(house: House, org_id: str, owner: Person) -> str:
+    row = TaxReport(
+        id=new_id("txr"),
+        created_at=house.now,
+        org_id=org_id,
+        period=TaxPeriod.CUSTOM,
+        start_date=date(2026, 1, 1),
+        end_date=date(2026, 12, 31),
+        method=LotMethod.FIFO,
+        scope=LotScope.WALLET,
+        as_in_force=False,
+        months=12,
+        currency="USD",
+        time_zone="UTC",
+        status=TaxReportStatus.READY,
+        requested_by=owner.user_id,
+        generated_at=house.now,
+    )
+    await row.insert()
+    return row.id
+
+
 async def saved_view(house: House, org_id: str, owner: Person) -> str:
     name = f"Payroll {random_address()}"
     return (await saved_views.keep(house.runtime.uow, house.runtime.clock, org_id, owner.user_id, name, {"category": "payroll"})).id
@@ -399,7 +424,7 @@ KINDS: dict[str, Factory] = {
         *(organization, wallet, transaction, account, draft_entry, others_draft, posted_entry, task, user, audit_record, inbox_item),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
-        *(saved_view, brought_transaction, price_alert),
+        *(saved_view, brought_transaction, price_alert, tax_report),
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )
 }

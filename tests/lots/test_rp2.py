@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from crypto_api.lots.rules import History, long_from, price_of
-from crypto_api.lots.types import Disposed, Event, Kind, Method, Rule, Scope
+from crypto_api.lots.types import Disposed, Event, Kind, LotMethod, LotScope, Rule
 from tests.lots.generated import COUNT, history
 
 DATA = Path(__file__).parent / "data"
-METHODS = (Method.FIFO, Method.LIFO, Method.HIFO)
+METHODS = (LotMethod.FIFO, LotMethod.LIFO, LotMethod.HIFO)
 CENT = Decimal("0.01")
 Row = tuple[str, str, Decimal, Decimal, Decimal, bool]
 """Disposal, lot, quantity, proceeds, cost, long."""
@@ -34,8 +34,8 @@ def event(ref: str, at: datetime, kind: Kind, quantity: Decimal, value: Decimal,
     return Event(ref, order, at.date().toordinal(), kind, "1100|wallet|B1", amount, worth, int(fee.scaleb(8).to_integral_value()), rank)
 
 
-def rows_of(events: list[Event], method: Method) -> Iterator[Row]:
-    book = History([Rule(0, method, Scope.UNIVERSAL)])
+def rows_of(events: list[Event], method: LotMethod) -> Iterator[Row]:
+    book = History([Rule(0, method, LotScope.UNIVERSAL)])
     for one in sorted(events, key=lambda one: one.order):
         outcome = book.apply(one)
         if isinstance(outcome, Disposed):
@@ -82,7 +82,7 @@ def test_the_examples_are_there() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_its_published_examples(method: Method) -> None:
+def test_its_published_examples(method: LotMethod) -> None:
     wrong = {}
     for example in recorded("rp2_examples"):
         theirs = [(a, b, Decimal(c), Decimal(d), Decimal(e), long) for a, b, c, d, e, long in example[method]]
@@ -110,7 +110,7 @@ def thousand() -> list[Event]:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_thousand_trades(method: Method) -> None:
+def test_a_thousand_trades(method: LotMethod) -> None:
     theirs: list[Row] = [
         (
             row["out_timestamp"],
@@ -122,7 +122,7 @@ def test_a_thousand_trades(method: Method) -> None:
     ]
     ours = list(rows_of(thousand(), method))
     assert differences(ours, theirs) == []
-    assert len(ours) == {Method.FIFO: 788, Method.LIFO: 756, Method.HIFO: 786}[method]
+    assert len(ours) == {LotMethod.FIFO: 788, LotMethod.LIFO: 756, LotMethod.HIFO: 786}[method]
     gains = sum(row[3] - row[4] for row in ours)
     assert abs(gains - sum(Decimal(row["gain"]) for row in table(f"eth_1000_{method}_lots"))) < CENT
 
@@ -131,7 +131,7 @@ def test_a_thousand_trades(method: Method) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_thousand_generated_histories(method: Method) -> None:
+def test_a_thousand_generated_histories(method: LotMethod) -> None:
     wrong, rows = {}, 0
     for number, expected in enumerate(recorded("rp2_generated")):
         events = []

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto_api.lots.rules import History, price_of
-from crypto_api.lots.types import Disposed, Event, Kind, Lot, Method, Moved, Rule, Scope
+from crypto_api.lots.types import Disposed, Event, Kind, Lot, LotMethod, LotScope, Moved, Rule
 
 DAY = date(2024, 1, 1).toordinal()
 A, B, C = "1100|a|ETH", "1100|b|ETH", "1100|a|WETH"
@@ -26,7 +26,7 @@ def moved(at: int, quantity: int, source: str = A, target: str = B) -> Event:
     return Event(f"e{at}", f"{at:06}", DAY + at, Kind.MOVE, source, quantity, target=target)
 
 
-def run(events: Sequence[Event], *rules: Rule, method: Method = Method.FIFO, scope: Scope = Scope.WALLET) -> tuple[History, list[Any]]:
+def run(events: Sequence[Event], *rules: Rule, method: LotMethod = LotMethod.FIFO, scope: LotScope = LotScope.WALLET) -> tuple[History, list[Any]]:
     book = History(rules or [Rule(0, method, scope)])
     return book, [book.apply(event) for event in events]
 
@@ -41,19 +41,19 @@ THREE = [bought(1, 10, 100), bought(2, 10, 300), bought(3, 10, 200)]
 @pytest.mark.parametrize(
     ("method", "expected"),
     [
-        (Method.FIFO, [("e1", 10, 200, 100), ("e2", 5, 100, 150)]),
-        (Method.LIFO, [("e3", 10, 200, 200), ("e2", 5, 100, 150)]),
-        (Method.HIFO, [("e2", 10, 200, 300), ("e3", 5, 100, 100)]),
-        (Method.AVERAGE, [("e1", 10, 200, 200), ("e2", 5, 100, 100)]),
+        (LotMethod.FIFO, [("e1", 10, 200, 100), ("e2", 5, 100, 150)]),
+        (LotMethod.LIFO, [("e3", 10, 200, 200), ("e2", 5, 100, 150)]),
+        (LotMethod.HIFO, [("e2", 10, 200, 300), ("e3", 5, 100, 100)]),
+        (LotMethod.AVERAGE, [("e1", 10, 200, 200), ("e2", 5, 100, 100)]),
     ],
 )
-def test_which_lots_a_disposal_takes(method: Method, expected: list[tuple[str, int, int, int]]) -> None:
+def test_which_lots_a_disposal_takes(method: LotMethod, expected: list[tuple[str, int, int, int]]) -> None:
     _, outcomes = run([*THREE, sold(4, 15, 300)], method=method)
     assert told(outcomes[-1]) == expected
 
 
 def test_of_equal_prices_the_earliest_goes_first() -> None:
-    _, outcomes = run([bought(1, 10, 100), bought(2, 20, 200), sold(3, 15, 0)], method=Method.HIFO)
+    _, outcomes = run([bought(1, 10, 100), bought(2, 20, 200), sold(3, 15, 0)], method=LotMethod.HIFO)
     assert [row[:2] for row in told(outcomes[-1])] == [("e1", 10), ("e2", 5)]
 
 
@@ -64,15 +64,15 @@ def test_fees_are_cost_when_acquiring_and_lessen_proceeds_when_disposing() -> No
 
 
 def test_a_fee_does_not_make_a_lot_dearer_for_hifo() -> None:
-    _, outcomes = run([bought(1, 10, 100, fee=900), bought(2, 10, 101), sold(3, 10, 0)], method=Method.HIFO)
+    _, outcomes = run([bought(1, 10, 100, fee=900), bought(2, 10, 101), sold(3, 10, 0)], method=LotMethod.HIFO)
     assert told(outcomes[-1])[0][0] == "e2"
 
 
 # ---- what is missing -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", Method)
-def test_more_than_is_held(method: Method) -> None:
+@pytest.mark.parametrize("method", LotMethod)
+def test_more_than_is_held(method: LotMethod) -> None:
     book, outcomes = run([bought(1, 10, 100), sold(2, 30, 90)], method=method)
     assert told(outcomes[-1]) == [("e1", 10, 30, 100)]
     assert outcomes[-1].missing == 20 and outcomes[-1].missing_proceeds == 60
@@ -84,8 +84,8 @@ def test_what_comes_later_does_not_fill_what_was_missing() -> None:
     assert [lot.left for lot in book.pools[A].open_lots()] == [10]
 
 
-@pytest.mark.parametrize("method", Method)
-def test_an_unknown_cost_is_never_guessed(method: Method) -> None:
+@pytest.mark.parametrize("method", LotMethod)
+def test_an_unknown_cost_is_never_guessed(method: LotMethod) -> None:
     _, outcomes = run([bought(1, 10, None), bought(2, 10, 100), sold(3, 20, 400)], method=method)
     portions = {portion.lot.ref: portion for portion in outcomes[-1].portions}
     assert (portions["e1"].proceeds, portions["e1"].cost, portions["e1"].gain) == (200, None, None)
@@ -111,17 +111,17 @@ def test_a_transfer_carries_cost_and_time() -> None:
 def test_what_a_transfer_brings_stands_in_the_order_of_its_acquisition() -> None:
     early = [bought(1, 10, 100), bought(2, 10, 300, B), moved(3, 10)]
     assert told(run([*early, sold(4, 5, 0, B)])[1][-1])[0][0] == "e1"
-    assert told(run([*early, sold(4, 5, 0, B)], method=Method.LIFO)[1][-1])[0][0] == "e2"
+    assert told(run([*early, sold(4, 5, 0, B)], method=LotMethod.LIFO)[1][-1])[0][0] == "e2"
 
 
 def test_universal_lots_do_not_notice_a_transfer() -> None:
-    book, outcomes = run([bought(1, 10, 100), bought(2, 10, 300, B), moved(3, 10), sold(4, 5, 100, B)], scope=Scope.UNIVERSAL)
+    book, outcomes = run([bought(1, 10, 100), bought(2, 10, 300, B), moved(3, 10), sold(4, 5, 100, B)], scope=LotScope.UNIVERSAL)
     assert outcomes[2] == Moved([], 0, 0) and told(outcomes[3]) == [("e1", 5, 100, 50)]
     assert book.held == {A: 0, B: 15}
 
 
-@pytest.mark.parametrize("scope", Scope)
-def test_a_wrap_carries_lots_into_the_other_form(scope: Scope) -> None:
+@pytest.mark.parametrize("scope", LotScope)
+def test_a_wrap_carries_lots_into_the_other_form(scope: LotScope) -> None:
     _, outcomes = run([bought(1, 10, 100), moved(2, 10, A, C), sold(3, 10, 150, C)], scope=scope)
     assert told(outcomes[-1]) == [("e1", 10, 150, 100)]
 
@@ -137,13 +137,17 @@ def test_what_a_transfer_lacks_arrives_with_an_unknown_cost() -> None:
 
 def test_another_method_begins_at_its_day_and_leaves_the_past() -> None:
     events = [*THREE, sold(4, 5, 0), sold(10, 5, 0)]
-    _, outcomes = run(events, Rule(0, Method.FIFO, Scope.WALLET), Rule(DAY + 10, Method.HIFO, Scope.WALLET))
+    _, outcomes = run(events, Rule(0, LotMethod.FIFO, LotScope.WALLET), Rule(DAY + 10, LotMethod.HIFO, LotScope.WALLET))
     assert told(outcomes[3])[0][0] == "e1" and told(outcomes[4])[0][0] == "e2"
 
 
 def test_average_and_back() -> None:
     events = [*THREE, sold(4, 5, 0), sold(10, 10, 0), sold(20, 15, 0)]
-    rules = [Rule(0, Method.FIFO, Scope.WALLET), Rule(DAY + 10, Method.AVERAGE, Scope.WALLET), Rule(DAY + 20, Method.LIFO, Scope.WALLET)]
+    rules = [
+        Rule(0, LotMethod.FIFO, LotScope.WALLET),
+        Rule(DAY + 10, LotMethod.AVERAGE, LotScope.WALLET),
+        Rule(DAY + 20, LotMethod.LIFO, LotScope.WALLET),
+    ]
     _, outcomes = run(events, *rules)
     assert told(outcomes[3]) == [("e1", 5, 0, 50)]  # 550 remain for 25
     assert [row[3] for row in told(outcomes[4])] == [110, 110]
@@ -152,7 +156,11 @@ def test_average_and_back() -> None:
 
 def test_from_wallets_to_universal_and_back() -> None:
     events = [bought(1, 10, 100), bought(2, 10, 300, B), moved(3, 4, B, A), sold(10, 3, 0, B), sold(20, 6, 0, B), sold(21, 11, 0)]
-    rules = [Rule(0, Method.FIFO, Scope.WALLET), Rule(DAY + 10, Method.FIFO, Scope.UNIVERSAL), Rule(DAY + 20, Method.FIFO, Scope.WALLET)]
+    rules = [
+        Rule(0, LotMethod.FIFO, LotScope.WALLET),
+        Rule(DAY + 10, LotMethod.FIFO, LotScope.UNIVERSAL),
+        Rule(DAY + 20, LotMethod.FIFO, LotScope.WALLET),
+    ]
     book, outcomes = run(events, *rules)
     assert told(outcomes[3]) == [("e1", 3, 0, 30)]  # universal: the earliest, wherever it lies
     # 17 are left, 14 in A and 3 in B: A gets the earliest, B the rest.
@@ -162,7 +170,7 @@ def test_from_wallets_to_universal_and_back() -> None:
 
 
 def test_another_holding_period_counts_for_what_is_held() -> None:
-    rules = [Rule(0, Method.FIFO, Scope.WALLET, 12), Rule(DAY + 100, Method.FIFO, Scope.WALLET, 1)]
+    rules = [Rule(0, LotMethod.FIFO, LotScope.WALLET, 12), Rule(DAY + 100, LotMethod.FIFO, LotScope.WALLET, 1)]
     _, outcomes = run([bought(1, 10, 100), sold(99, 1, 0), sold(100, 1, 0)], *rules)
     assert [outcome.portions[0].long for outcome in outcomes[1:]] == [False, True]
 
@@ -192,7 +200,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
 def rule_lists(draw: st.DrawFn) -> list[Rule]:
     starts = sorted(draw(st.sets(st.integers(1, 1000), max_size=3)))
     return [
-        Rule(start and DAY + start, draw(st.sampled_from(Method)), draw(st.sampled_from(Scope)), draw(st.sampled_from((0, 1, 12, 120))))
+        Rule(start and DAY + start, draw(st.sampled_from(LotMethod)), draw(st.sampled_from(LotScope)), draw(st.sampled_from((0, 1, 12, 120))))
         for start in (0, *starts)
     ]
 
@@ -226,8 +234,8 @@ def test_nothing_is_lost_and_nothing_made(events: list[Event], rules: list[Rule]
 
 
 @settings(max_examples=60)
-@given(histories(), st.sampled_from(Method))
-def test_lots_and_missing_make_what_is_held(events: list[Event], method: Method) -> None:
+@given(histories(), st.sampled_from(LotMethod))
+def test_lots_and_missing_make_what_is_held(events: list[Event], method: LotMethod) -> None:
     book, outcomes = run(events, method=method)
     missing: dict[str, int] = {}
     for event, outcome in zip(events, outcomes, strict=True):
@@ -241,9 +249,9 @@ def test_lots_and_missing_make_what_is_held(events: list[Event], method: Method)
 @settings(max_examples=60)
 @given(histories(), st.integers(0, 20))
 def test_a_pool_taken_down_and_set_up_again_goes_on_as_it_was(events: list[Event], cut: int) -> None:
-    for method in (Method.FIFO, Method.LIFO, Method.HIFO):
+    for method in (LotMethod.FIFO, LotMethod.LIFO, LotMethod.HIFO):
         _, outcomes = run(events, method=method)
         first, _ = run(events[:cut], method=method)
-        second = History([Rule(0, method, Scope.WALLET)], {place: type(pool)(pool.open_lots()) for place, pool in first.pools.items()})
+        second = History([Rule(0, method, LotScope.WALLET)], {place: type(pool)(pool.open_lots()) for place, pool in first.pools.items()})
         rest = [second.apply(event) for event in events[cut:]]
         assert [told(row) for row in rest if isinstance(row, Disposed)] == [told(row) for row in outcomes[cut:] if isinstance(row, Disposed)]

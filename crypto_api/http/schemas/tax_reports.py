@@ -7,14 +7,14 @@ from pydantic import Field
 from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.base import Choice, Date, ReadSchema, RequestSchema, Time
 from crypto_api.kit.amounts import Money, SignedMoney, plain
-from crypto_api.lots.types import Method, Scope, Term
+from crypto_api.lots.types import HoldingTerm, LotMethod, LotScope
 from crypto_api.tax.documents import TaxReport
-from crypto_api.tax.types import DisposalRow, IncomeRow, MissingRow, Period, Reason, ReportStatus
+from crypto_api.tax.types import DisposalRow, IncomeRow, MissingReason, MissingRow, TaxPeriod, TaxReportStatus
 
 
 class _ByMethod(RequestSchema):
-    method: Choice[Method] | None = Field(default=None, examples=["fifo"], description="Left out: the organisation's own.")
-    scope: Choice[Scope] | None = Field(
+    method: Choice[LotMethod] | None = Field(default=None, examples=["fifo"], description="Left out: the organisation's own.")
+    scope: Choice[LotScope] | None = Field(
         default=None, examples=["wallet"], description="Which lots a disposal may take: those of its wallet, or those of the asset wherever they lie."
     )
 
@@ -42,7 +42,7 @@ class TaxDisposalRead(ReadSchema):
     proceeds: SignedMoney = Field(description="Net of fees.")
     cost_basis: Money = Field(description="With fees.")
     gain: SignedMoney
-    term: Term
+    term: HoldingTerm
     wallet_id: str | None
     transaction_id: str | None
     transaction_hash: str
@@ -64,7 +64,7 @@ class TaxMissingRead(ReadSchema):
     quantity: Money
     disposed_at: Time
     proceeds: SignedMoney | None
-    reason: Reason
+    reason: MissingReason
     acquired_at: Time | None = Field(description="Where it came in, at an unknown cost.")
     acquired_entry_id: str | None
     wallet_id: str | None
@@ -99,12 +99,12 @@ class TaxReportRead(ReadSchema):
     """Money in `currency`."""
 
     id: str
-    status: ReportStatus
-    period: Period
+    status: TaxReportStatus
+    period: TaxPeriod
     start_date: date
     end_date: date
-    method: Method
-    scope: Scope
+    method: LotMethod
+    scope: LotScope
     holding_period_months: int
     currency: str
     time_zone: str

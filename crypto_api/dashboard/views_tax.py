@@ -1,0 +1,220 @@
+"""The tax centre: reports, the form that makes one, and what one says."""
+
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+
+from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.context import rows_wanted
+from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.flows.export_tax_report import export_tax_report
+from crypto_api.flows.make_tax_report import delete_tax_report, period_asked, request_tax_report
+from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
+from crypto_api.kit.paging import PageRequest
+from crypto_api.kit.table_files import CSV, XLSX
+from crypto_api.lots.types import LotMethod, LotScope
+from crypto_api.organizations.types import Permission
+from crypto_api.reports import activity
+from crypto_api.tax import rules, store
+from crypto_api.tax.documents import TaxReport
+from crypto_api.tax.tables import REASONS
+from crypto_api.tax.types import Asked, DisposalRow, IncomeRow, MissingRow, TaxPeriod, TaxReportStatus
+
+METHODS = {LotMethod.FIFO: "FIFO", LotMethod.LIFO: "LIFO", LotMethod.HIFO: "HIFO", LotMethod.AVERAGE: "Average cost"}
+SCOPES = {LotScope.WALLET: "Each wallet by itself", LotScope.UNIVERSAL: "All wallets together"}
+PERIODS = {
+    TaxPeriod.YEARLY: "Fiscal year",
+    TaxPeriod.MONTHLY: "Month",
+    TaxPeriod.WEEKLY: "Week",
+    TaxPeriod.DAILY: "Day",
+    TaxPeriod.CUSTOM: "From and to",
+}
+FORMS = {"pdf": "application/pdf", "xlsx": XLSX, "csv": CSV}
+FLASHES = {"deleted": "The report was deleted. The books are as they were.", "asked": "The report is being computed. It appears here by itself."}
+FIELDS = ("period", "date", "start_date", "end_date", "method", "scope")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    report: TaxReport
+
+    @property
+    def method(self) -> str:
+        return METHODS[self.report.method]
+
+    @property
+    def scope(self) -> str:
+        return SCOPES[self.report.scope]
+
+    @property
+    def waits(self) -> bool:
+        return self.report.status in (TaxReportStatus.QUEUED, TaxReportStatus.RUNNING)
+
+
+# ---- the list and the form -------------------------------------------------------------------------------------------------------
+
+
+@page(Permission.LEDGER_READ)
+async def list_page(visit: Visit) -> HttpResponse:
+    return await _list(visit, _blank(visit), flash=FLASHES.get(visit.request.GET.get("done", ""), ""))
+
+
+@page(Permission.LEDGER_READ)
+async def rows_fragment(visit: Visit) -> HttpResponse:
+    return visit.render("tax/rows.html", await _rows(visit))
+
+
+@page(Permission.LEDGER_WRITE)
+async def generate(visit: Visit) -> HttpResponse:
+    only_post(visit.request)
+    form = Form(visit.request, *FIELDS)
+    asked = await _asked(visit, form)
+    if asked is None:
+        return await _list(visit, form, status=422)
+    runtime, you = visit.runtime, visit.principal.user_id
+    try:
+        made = await request_tax_report(runtime.uow, runtime.clock, runtime.queue, visit.org_id, asked, you)
+    except InvalidInput as error:
+        problem = form.refused(error, FIELDS)
+        return await _list(visit, form, status=422, problem=problem)
+    except CoreError as error:
+        return await _list(visit, form, status=error.status, problem=error.detail)
+    return redirect("/tax/?done=asked" if made.task is not None else f"/tax/{made.report.id}/")
+
+
+async def _list(visit: Visit, form: Form, *, status: int = 200, **values: object) -> HttpResponse:
+    shown = {
+        "given": form.given,
+        "errors": form.errors,
+        "methods": METHODS.items(),
+        "scopes": SCOPES.items(),
+        "periods": PERIODS.items(),
+        "may_write": visit.may(Permission.LEDGER_WRITE),
+    }
+    return visit.render("tax/list.html", await _rows(visit) | shown | values, status=status)
+
+
+async def _rows(visit: Visit) -> dict[str, object]:
+    wanted = PageRequest(limit=rows_wanted(visit.request), cursor=visit.request.GET.get("cursor") or None)
+    try:
+        found = await store.page(visit.org_id, wanted)
+    except InvalidInput as error:  # a cursor that somebody changed by hand
+        raise Http404 from error
+    return {"rows": [Row(report) for report in found.items], "next_cursor": found.next_cursor, "first_page": wanted.cursor is None}
+
+
+def _blank(visit: Visit) -> Form:
+    """Last year is what most reports are about."""
+    form = Form(visit.request, *FIELDS)
+    today = visit.runtime.clock.now().astimezone(ZoneInfo(visit.organization.time_zone)).date()
+    start, _ = rules.bounds(TaxPeriod.YEARLY, today, visit.organization.fiscal_year_start)
+    form.given |= {"period": TaxPeriod.YEARLY, "date": today.isoformat(), "start_date": start.isoformat(), "end_date": today.isoformat()}
+    form.given |= {"method": LotMethod.FIFO, "scope": LotScope.WALLET}
+    return form
+
+
+async def _asked(visit: Visit, form: Form) -> Asked | None:
+    period, method, scope = form.one_of("period", PERIODS), form.one_of("method", METHODS), form.one_of("scope", SCOPES)
+    names = ("start_date", "end_date") if period == TaxPeriod.CUSTOM else ("date",)
+    days = [form.day(name) for name in names]
+    for name, day in zip(names, days, strict=True):
+        if day is None:
+            form.wrong(name, "is needed")
+    if form.errors:
+        return None
+    found = [date.fromisoformat(day) for day in days if day is not None]
+    asked = Asked(TaxPeriod(period), found[0], found[-1], LotMethod(method), LotScope(scope))
+    return asked if asked.period is TaxPeriod.CUSTOM else await period_asked(visit.org_id, asked)
+
+
+# ---- one report ------------------------------------------------------------------------------------------------------------------
+
+
+@page(Permission.LEDGER_READ)
+async def detail_page(visit: Visit, report_id: str) -> HttpResponse:
+    return await _detail(visit, report_id)
+
+
+@page(Permission.LEDGER_READ)
+async def detail_fragment(visit: Visit, report_id: str) -> HttpResponse:
+    return visit.render("tax/report.html", await _values(visit, report_id))
+
+
+@page(Permission.LEDGER_READ)
+async def part_fragment(visit: Visit, report_id: str) -> HttpResponse:
+    """Further disposals: `part` counts from 0."""
+    await _report(visit, report_id)
+    given = visit.request.GET.get("part", "")
+    if not (given.isascii() and given.isdecimal() and len(given) < 7):
+        raise Http404
+    return visit.render("tax/disposals.html", await _disposals(visit, report_id, int(given)))
+
+
+@page(Permission.LEDGER_WRITE)
+async def delete(visit: Visit, report_id: str) -> HttpResponse:
+    only_post(visit.request)
+    version = version_of(visit.request)
+    try:
+        await delete_tax_report(visit.runtime.uow, visit.runtime.clock, visit.org_id, report_id, frozenset(version) if version else None)
+    except NotFound as error:
+        raise Http404 from error
+    except CoreError as error:
+        return await _detail(visit, report_id, status=error.status, problem=error.detail)
+    return redirect("/tax/?done=deleted")
+
+
+@page(Permission.LEDGER_READ)
+async def file(visit: Visit, report_id: str, form: str) -> HttpResponse:
+    try:
+        made = await export_tax_report(visit.runtime.uow, visit.runtime.clock, visit.org_id, report_id, form)
+    except NotFound as error:
+        raise Http404 from error
+    except CoreError as error:
+        return await _detail(visit, report_id, status=error.status, problem=error.detail)
+    response = HttpResponse(made.content, content_type=FORMS[form])
+    response["Content-Disposition"] = f'attachment; filename="{made.name}"'
+    return response
+
+
+async def _detail(visit: Visit, report_id: str, *, status: int = 200, **values: object) -> HttpResponse:
+    return visit.render("tax/detail.html", await _values(visit, report_id) | values, status=status)
+
+
+async def _values(visit: Visit, report_id: str) -> dict[str, object]:
+    report = await _report(visit, report_id)
+    missing = await store.rows_of(visit.org_id, report.id, MissingRow, "missing", 0)
+    income = await store.rows_of(visit.org_id, report.id, IncomeRow, "income", 0)
+    return {
+        "row": Row(report),
+        "report": report,
+        "totals": report.totals,
+        "report_zone": ZoneInfo(report.time_zone),
+        "missing": [(line, REASONS[line.reason]) for line in missing],
+        "income": income,
+        "missing_left": report.totals.missing - len(missing),
+        "income_left": report.totals.incomes - len(income),
+        "accounts": await activity.account_names(visit.org_id),
+        "may_write": visit.may(Permission.LEDGER_WRITE),
+        **await _disposals(visit, report.id, 0),
+    }
+
+
+async def _disposals(visit: Visit, report_id: str, part: int) -> dict[str, object]:
+    rows = await store.rows_of(visit.org_id, report_id, DisposalRow, "disposals", part)
+    return {
+        "disposals": rows,
+        "first_part": part == 0,
+        "next_part": part + 1 if len(rows) == store.ROWS_IN_A_PART else None,
+        "report_id": report_id,
+        "wallets": await activity.wallet_names(visit.org_id),
+    }
+
+
+async def _report(visit: Visit, report_id: str) -> TaxReport:
+    report = await store.get(visit.org_id, report_id)
+    if report is None:
+        raise Http404
+    return report
