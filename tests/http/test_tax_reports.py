@@ -18,6 +18,7 @@ from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_api.tax.documents import TaxReport, TaxReportPart
 from tests.http.conftest import Join, Person, random_address, wallet_body
+from tests.lots.test_rp2 import table
 
 HEADER = "timestamp,type,asset,amount,price,fee,fee_asset,wallet,to_wallet,description,external_id"
 ROWS = f"""{HEADER}
@@ -152,6 +153,35 @@ async def test_a_year_begins_where_the_organisation_is(ada: Person) -> None:
     late, early = await made(ada, "yearly", date="2025-04-01", method="fifo"), await made(ada, "yearly", date="2025-03-31", method="fifo")
     assert (late["start_date"], late["end_date"], early["start_date"]) == ("2025-04-01", "2026-03-31", "2024-04-01")
     assert len(late["disposals"]) == 1 and early["disposals"] == []  # half past eleven in UTC is the next day there
+
+
+# ---- a public program as oracle -------------------------------------------------------------------------------------------------
+
+TRADES = 120
+
+
+def trades() -> str:
+    """The first of the trades of which tests/lots holds what rp2 makes: fees in money."""
+    lines = [HEADER]
+    for row in sorted(table("eth_1000"), key=lambda row: row["timestamp"])[:TRADES]:
+        at = row["timestamp"].replace(" ", "T")
+        lines.append(f"{at},{row['kind']},ETH,{row['crypto']},{row['spot_price']},{row['fiat_fee'] if row['kind'] == 'BUY' else ''},,Operations,,,")
+    return "\n".join(lines)
+
+
+async def test_the_same_lots_as_rp2_from_a_table_to_a_report(ada: Person) -> None:
+    await bring(ada, trades())
+    last = sorted(row["timestamp"] for row in table("eth_1000"))[TRADES - 1]
+    for method in ("fifo", "lifo", "hifo"):
+        report = await made(ada, start_date="2017-01-01", end_date="2026-01-01", method=method, scope="universal")
+        expected = [row for row in table(f"eth_1000_{method}_lots") if row["out_timestamp"] <= last]
+        assert len(report["disposals"]) == len(expected) > 50 and report["missing"] == []
+        for mine, theirs in zip(report["disposals"], expected, strict=True):
+            times = (mine["disposed_at"][:19].replace("T", " "), mine["acquired_at"][:19].replace("T", " "))
+            assert times == (theirs["out_timestamp"][:19], theirs["lot_timestamp"][:19]), method
+            assert Decimal(mine["quantity"]) == Decimal(theirs["crypto_amount"])
+            for name in ("proceeds", "cost_basis", "gain"):
+                assert abs(Decimal(mine[name]) - Decimal(theirs[name])) < Decimal("0.0001"), (method, mine, theirs)
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------------------
