@@ -146,11 +146,11 @@ async def detail_fragment(visit: Visit, report_id: str) -> HttpResponse:
 @page(Permission.LEDGER_READ)
 async def part_fragment(visit: Visit, report_id: str) -> HttpResponse:
     """Further disposals: `part` counts from 0."""
-    await _report(visit, report_id)
-    given = visit.request.GET.get("part", "")
+    report = await _report(visit, report_id)
+    given = visit.request.GET.get("part", "0")
     if not (given.isascii() and given.isdecimal() and len(given) < 7):
         raise Http404
-    return visit.render("tax/disposals.html", await _disposals(visit, report_id, int(given)))
+    return visit.render("tax/disposals.html", await _disposals(visit, report, int(given)))
 
 
 @page(Permission.LEDGER_WRITE)
@@ -189,26 +189,25 @@ async def _values(visit: Visit, report_id: str) -> dict[str, object]:
     income = await store.rows_of(visit.org_id, report.id, IncomeRow, "income", 0)
     return {
         "row": Row(report),
-        "report": report,
         "totals": report.totals,
-        "report_zone": ZoneInfo(report.time_zone),
         "missing": [(line, REASONS[line.reason]) for line in missing],
         "income": income,
         "missing_left": report.totals.missing - len(missing),
         "income_left": report.totals.incomes - len(income),
         "accounts": await activity.account_names(visit.org_id),
         "may_write": visit.may(Permission.LEDGER_WRITE),
-        **await _disposals(visit, report.id, 0),
+        **await _disposals(visit, report, 0),
     }
 
 
-async def _disposals(visit: Visit, report_id: str, part: int) -> dict[str, object]:
-    rows = await store.rows_of(visit.org_id, report_id, DisposalRow, "disposals", part)
+async def _disposals(visit: Visit, report: TaxReport, part: int) -> dict[str, object]:
+    rows = await store.rows_of(visit.org_id, report.id, DisposalRow, "disposals", part)
     return {
+        "report": report,
+        "report_zone": ZoneInfo(report.time_zone),
         "disposals": rows,
         "first_part": part == 0,
         "next_part": part + 1 if len(rows) == store.ROWS_IN_A_PART else None,
-        "report_id": report_id,
         "wallets": await activity.wallet_names(visit.org_id),
     }
 
