@@ -16,7 +16,15 @@ SWEEP_S = 30.0
 ABANDONED_AFTER = timedelta(seconds=2 * JOB_TIMEOUT_S)
 _logger = log.get(__name__)
 
-ACTORS: list[Actor] = [*classification.ACTORS, *contracts.ACTORS, *identity.ACTORS, *organizations.ACTORS, *payments.ACTORS, *prices.ACTORS, *tax.ACTORS]
+ACTORS: list[Actor] = [
+    *classification.ACTORS,
+    *contracts.ACTORS,
+    *identity.ACTORS,
+    *organizations.ACTORS,
+    *payments.ACTORS,
+    *prices.ACTORS,
+    *tax.ACTORS,
+]
 
 
 def lanes(runtime: Runtime) -> list[Lane]:

@@ -1,6 +1,9 @@
 """Values of the slice. The engine counts in integers: quantities in units of 10^-36 of an asset, money in units of 10^-8 of the functional
 currency, days as ordinals of the organisation's calendar."""
 
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -124,3 +127,31 @@ class Moved(NamedTuple):
 
 
 Outcome = Disposed | Moved | None
+
+
+# ---- a history read out of the books ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Of an event, what a reader wants to know beside the figures."""
+
+    at: datetime
+    entry_id: str
+    transaction_id: str | None
+    transaction_hash: str
+    network: str
+    account_code: str
+    wallet_id: str | None
+    asset: str
+    contra: str  # the account that says why; empty for a transfer
+    booked_cost: Decimal  # what the entry takes out of the place
+    dated: bool  # only the day is known
+
+
+@dataclass(frozen=True, slots=True)
+class LotEvents:
+    events: list[Event]
+    """In their order."""
+    told: dict[str, Told]
+    """By the event's ref."""

@@ -18,7 +18,7 @@ from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.rules import less
 from crypto_api.ledger.types import AccountCode, EntryStatus, Line, SourceKind
 from crypto_api.lots.rules import PRICE_PLACES, price_of
-from crypto_api.lots.types import QUANTITY_PLACES, VALUE_PLACES, Event, Kind
+from crypto_api.lots.types import QUANTITY_PLACES, VALUE_PLACES, Event, Kind, LotEvents, Told
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import FEES, Direction
 from mongodb_config.unit_of_work import Session
@@ -62,31 +62,6 @@ class Origin:
     hash: str
     network: str
     moved: Sequence[Moved]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Of an event, what a reader wants to know beside the figures."""
-
-    at: datetime
-    entry_id: str
-    transaction_id: str | None
-    transaction_hash: str
-    network: str
-    account_code: str
-    wallet_id: str | None
-    asset: str
-    contra: str  # the account that says why; empty for a transfer
-    booked_cost: Decimal  # what the entry takes out of the place
-    dated: bool  # only the day is known
-
-
-@dataclass(frozen=True, slots=True)
-class LotEvents:
-    events: list[Event]
-    """In their order."""
-    told: dict[str, Told]
-    """By the event's ref."""
 
 
 async def read_lot_events(org_id: str, time_zone: str, session: Session | None = None) -> LotEvents:

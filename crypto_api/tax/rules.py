@@ -8,8 +8,7 @@ from typing import Any
 from crypto_api.kit.amounts import add_exactly, plain, to_units
 from crypto_api.ledger.types import AccountCode
 from crypto_api.lots.rules import History
-from crypto_api.lots.types import QUANTITY_PLACES, VALUE_PLACES, Disposed, Event, HoldingTerm, Kind, Portion, Rule
-from crypto_api.reports.lot_events import LotEvents, Told
+from crypto_api.lots.types import QUANTITY_PLACES, VALUE_PLACES, Disposed, Event, HoldingTerm, Kind, LotEvents, Portion, Rule, Told
 from crypto_api.tax.types import Computed, DisposalRow, IncomeRow, MissingReason, MissingRow, TaxPeriod, Totals
 
 NOT_TAXABLE = frozenset({AccountCode.OPENING})
