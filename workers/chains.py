@@ -12,6 +12,7 @@ from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import ChainCursor, FollowState
 from crypto_api.chains.stretches import ReadAhead
 from crypto_api.flows.advance_chain import Ahead, CursorMoved, NotLinked, Step, advance_chain, start_following
+from crypto_api.flows.agree_on_credits import agree_on_credits
 from crypto_api.flows.book_due import book_due
 from crypto_api.flows.confirm_transactions import confirm_transactions
 from crypto_api.flows.open_wallets import open_wallet, opening_moment
@@ -53,6 +54,7 @@ class Follower:
         self.heads = HeadSubscription(self.network.ws_urls(), self.network.chain_id)
         self.unconfirmed = False  # providers did not agree yet about what is deep enough
         self.ahead: Ahead = ReadAhead(asyncio.create_task)
+        self.credited = asyncio.Event()
         self.comparing = Comparing(self.runtime, self.network, self.stored)
 
     async def run(self) -> None:
@@ -65,6 +67,7 @@ class Follower:
             leases.keep(lease),
             self._follow(watched),
             self._keep_booking(),
+            self._keep_agreeing(),
             self._listen(),
             self._tell_of_providers(),
             self.comparing.run(watched),
@@ -162,36 +165,46 @@ class Follower:
 
     async def _settle(self, step: Step, cursor: ChainCursor) -> None:
         if step.transactions:
+            self.credited.set()
             self.stored.set()
+        doubt = await self._confirm(step, cursor) if step.blocks or self.unconfirmed else None
+        state = FollowState.FOLLOWING if step.caught_up or step.blocks == 0 else FollowState.CATCHING_UP
+        told = (state, step.head, None) if step.blocks else (cursor.state, cursor.head, cursor.reason)
+        if told != (state, step.head, doubt):
+            await chain_store.set_state(self.network.slug, state, doubt, head=step.head)
         if step.blocks == 0:
-            if self.unconfirmed:
-                await self._confirm(step)
-            if (cursor.state, cursor.head) != (FollowState.FOLLOWING, step.head):
-                await chain_store.set_state(self.network.slug, FollowState.FOLLOWING, head=step.head)
             return
-        await self._confirm(step)
         if step.height % _BLOCKS_FORGOTTEN_EVERY < step.blocks:
             await chain_store.forget_blocks_below(self.network.slug, step.height - chain_store.BLOCKS_KEPT)
 
-    async def _confirm(self, step: Step) -> None:
-        """Only what as many providers name as the network asks for. ChainUnavailable until they do."""
-        network, final = self.network, await self._final(step)
-        height = step.height - network.confirmations if final is None else final
+    async def _confirm(self, step: Step, cursor: ChainCursor) -> str | None:
+        """Only what as many providers name as the network asks for. Until they do, following goes on and the network says why nothing is confirmed:
+        that is returned."""
+        network = self.network
         self.unconfirmed = True
-        if network.agreement > 1 and (ours := await chain_store.canonical_hash(network.slug, height)) is not None:
-            await self.runtime.rpc[network.slug].agree(height, ours)
+        try:
+            final = await self._final(step, cursor)
+            height = step.height - network.confirmations if final is None else final
+            if network.agreement > 1 and (ours := await chain_store.canonical_hash(network.slug, height)) is not None:
+                await self.runtime.rpc[network.slug].agree(height, ours)
+        except ChainUnavailable as error:
+            logger.warning("nothing is confirmed", network=network.slug, reason=error.detail)
+            return f"Nothing is confirmed for now: {error.detail}"
         await confirm_transactions(self.runtime.uow, self.runtime.clock, network, step.height, final)
         self.unconfirmed = False
+        return None
 
-    async def _final(self, step: Step) -> int | None:
-        """What the network itself calls final, of what was processed; None where depth decides. InconsistentAnswer when it calls another block so."""
+    async def _final(self, step: Step, cursor: ChainCursor) -> int | None:
+        """What the network itself calls final, of what was processed; None where depth decides. InconsistentAnswer when it calls another block so, or
+        calls none so any more: what waits for the tag is not confirmed by depth instead."""
         chain, slug = self.runtime.rpc[self.network.slug], self.network.slug
         if self.network.finality == "depth":
             return None
         safe, final = await chain.tagged("safe"), await chain.tagged("finalized")
-        if safe is not None:
-            await chain_store.set_safe(slug, min(safe.number, step.height))
+        await chain_store.set_tags(slug, min(safe.number, step.height) if safe else None, final.number if final else None)
         if final is None:
+            if cursor.told_final is not None:
+                raise InconsistentAnswer(f"no block is called final any more, and block {cursor.told_final} was")
             return None
         ours = await chain_store.canonical_hash(slug, final.number)
         if ours is not None and ours != final.hash:
@@ -215,6 +228,20 @@ class Follower:
             await self._book()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stored.wait(), self.network.poll_s)
+
+    async def _keep_agreeing(self) -> None:
+        """Beside the booking, which need not wait for a second provider that is slow."""
+        network, chain = self.network, self.runtime.rpc[self.network.slug]
+        while True:
+            self.credited.clear()
+            try:
+                if await agree_on_credits(self.runtime.uow, self.runtime.clock, network, chain):
+                    self.unconfirmed = True
+                    self.stored.set()
+            except ChainUnavailable as error:
+                logger.warning("credits wait until providers answer", network=network.slug, reason=error.detail)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.credited.wait(), network.poll_s)
 
     async def _book(self) -> None:
         async with self.booking:

@@ -17,15 +17,16 @@ import msgspec
 from crypto_api.adapters import block_checks, wire
 from crypto_api.adapters.providers import Provider, ProviderPool
 from crypto_api.adapters.rpc_transport import Call
+from crypto_api.adapters.testimony import balance_call, balance_of, testimonies
 from crypto_api.adapters.traces import CallTraces
 from crypto_api.adapters.transaction_proofs import check_same, check_transactions
 from crypto_api.kit import log
 from crypto_api.kit.ethereum import (
     TRANSFER_TOPIC,
     BlockHeader,
-    CallRefused,
     InconsistentAnswer,
     InternalTransfer,
+    Testimony,
     WireBlock,
     WireReceipt,
     WireTransaction,
@@ -116,12 +117,9 @@ class JsonRpcChain:
         return found[0] if found else None
 
     async def tagged(self, tag: Literal["safe", "finalized"]) -> BlockHeader | None:
-        """The highest block that the network itself calls so; None when the node knows no such tag, or nothing yet."""
-        try:
-            (found,) = await self._pool.read([("eth_getBlockByNumber", [tag, False])], lambda _, raw: wire.decode_header(raw))
-        except CallRefused:
-            return None
-        return wire.header_of(found) if found is not None else None
+        """The highest block that as many providers as must agree call so; None where fewer know such a tag, or of any block yet."""
+        told = await self._pool.tagged(tag, self._agreement)
+        return min(map(wire.header_of, told), key=lambda header: header.number) if len(told) >= self._agreement else None
 
     async def headers(self, first: int, last: int) -> list[BlockHeader]:
         """Of blocks first..last, as far as the node has them without a gap."""
@@ -241,21 +239,8 @@ class JsonRpcChain:
     async def balances(self, holdings: Sequence[tuple[str, str | None]], block_hash: str) -> list[int]:
         """One integer for each (address, token contract or None for the native coin), all at one block. A contract that does not answer
         `balanceOf` with a number holds nothing that anyone could know of: 0."""
-        block = {"blockHash": block_hash}
-        calls: list[Call] = []
-        for address, contract in holdings:
-            if contract is None:
-                calls.append(("eth_getBalance", [address, block]))
-            else:
-                calls.append(("eth_call", [{"to": contract, "data": "0x70a08231" + "0" * 24 + address[2:].lower()}, block]))
-
-        def read(index: int, raw: msgspec.Raw) -> int:
-            text = wire.decode_text(raw)
-            if holdings[index][1] is None:
-                return wire.quantity(text)
-            return wire.quantity(text) if 2 < len(text) <= 66 else 0
-
-        return await self._pool.read(calls, read, tolerate_reverts=True)
+        calls = [balance_call(holding, {"blockHash": block_hash}) for holding in holdings]
+        return await self._pool.read(calls, lambda index, raw: balance_of(holdings[index], raw), tolerate_reverts=True)
 
     async def call(self, to: str, data: str, block_hash: str | None = None, *, gas: int | None = None) -> bytes:
         """`eth_call` at that block, or at the head, with that much gas at most. Empty when the call reverts or there is no contract; CallRefused when
@@ -285,18 +270,25 @@ class JsonRpcChain:
         """InconsistentAnswer unless as many providers as the network asks for name that block at that height. One that is outvoted is set aside."""
         if self._agreement < 2:
             return
-        agreeing, others = 0, []
+        agreeing: set[str] = set()
+        others: list[Provider] = []
         async for provider, (header,) in self._pool.each([("eth_getBlockByNumber", [hex(number), False])], lambda _, raw: wire.decode_header(raw)):
             if header is not None and header.hash == block_hash:
-                agreeing += 1
+                agreeing.add(provider.endpoint.host)
             elif header is not None:
                 others.append(provider)
-            if agreeing >= self._agreement:
+            if len(agreeing) >= self._agreement:
                 for each in others:
-                    each.failed(InconsistentAnswer(f"it names another block {number} than {agreeing} others"))
+                    each.failed(InconsistentAnswer(f"it names another block {number} than {len(agreeing)} others"))
                 return
         against = f"; {', '.join(each.endpoint.host for each in others)} named another" if others else ""
-        raise InconsistentAnswer(f"{agreeing} of the {self._agreement} providers that must agree named block {number} as it is held here{against}")
+        raise InconsistentAnswer(
+            f"{len(agreeing)} of the {self._agreement} providers that must agree named block {number} as it is held here{against}"
+        )
+
+    async def testimonies(self, number: int, block_hash: str, hashes: Sequence[str], holdings: Sequence[tuple[str, str | None]]) -> list[Testimony]:
+        """What each provider tells for itself of a block, of transactions in it, and of balances at its end."""
+        return await testimonies(self._pool, number, block_hash, hashes, holdings)
 
     async def still_named(self, number: int, block_hash: str) -> bool:
         """Whether more providers name that block at that height than name another: then those are set aside, and it is no reorganisation."""

@@ -17,7 +17,7 @@ import msgspec
 
 from crypto_api.adapters.provider_health import BatchSize, Health, TokenBucket
 from crypto_api.adapters.rpc_transport import BatchTooLarge, Call, Throttled, post_batch
-from crypto_api.adapters.wire import decode_header, decode_text, header_of, quantity
+from crypto_api.adapters.wire import Header, decode_header, decode_text, header_of, quantity
 from crypto_api.kit import log
 from crypto_api.kit.ethereum import CallRefused, ChainUnavailable, InconsistentAnswer
 from crypto_api.kit.networks import Endpoint, ProviderHealth, ProviderState
@@ -54,6 +54,7 @@ class Provider:
         self._chain_id, self._http = chain_id, http
         self._bucket = TokenBucket(endpoint.requests_per_second) if endpoint.requests_per_second else None
         self._lacks: dict[str, float] = {}  # methods that it does not offer, and until when it is not asked again
+        self._final = 0  # the block that it called final last
         self.checked = False  # whether the chain was asked for since the newest connection
 
     async def ask(self, calls: Sequence[Call], *, tolerate_reverts: bool = False) -> list[msgspec.Raw]:
@@ -76,6 +77,12 @@ class Provider:
     async def ask_once(self, call: Call) -> msgspec.Raw:
         """One request, whatever comes of it."""
         return (await self._post([call], False))[0]
+
+    def check_tag(self, tag: str, number: int) -> None:
+        """InconsistentAnswer where what it calls final was higher before: final does not change (a safe block may)."""
+        before, self._final = self._final, number if tag == "finalized" else self._final
+        if number < before and tag == "finalized":
+            raise InconsistentAnswer(f"what it calls final went back from {before} to {number}")
 
     async def ready(self) -> None:
         if not self.checked:
@@ -236,13 +243,34 @@ class ProviderPool:
                 raise self._unanswered(provider, error) from error
         raise problem or self._all_rest()
 
-    async def each(self, calls: Sequence[Call], decode: Decode[T]) -> AsyncIterator[tuple[Provider, list[T]]]:
+    async def each(self, calls: Sequence[Call], decode: Decode[T], *, tolerate_reverts: bool = False) -> AsyncIterator[tuple[Provider, list[T]]]:
         """What one provider after the other answers, those left out that do not."""
         for provider in self._order():
             try:
-                yield provider, [decode(i, raw) for i, raw in enumerate(await provider.ask(calls))]
+                yield provider, [decode(i, raw) for i, raw in enumerate(await provider.ask(calls, tolerate_reverts=tolerate_reverts))]
             except FAILURES as error:
                 provider.failed(error)
+
+    async def tagged(self, tag: str, count: int) -> list[Header]:
+        """What so many of them call so. Fewer where the others do not know the tag; ChainUnavailable where they merely did not answer."""
+        told: list[Header] = []
+        problem: ChainUnavailable | None = None
+        for provider in self._order():
+            try:
+                (raw,) = await provider.ask([("eth_getBlockByNumber", [tag, False])])
+                if (header := decode_header(raw)) is not None:
+                    provider.check_tag(tag, header_of(header).number)
+                    told.append(header)
+            except CallRefused:
+                continue  # geth, of a tag that has no block yet: -39001
+            except FAILURES as error:
+                provider.failed(error)
+                problem = self._unanswered(provider, error)
+            if len(told) == count:
+                return told
+        if problem is not None:
+            raise problem
+        return told
 
     async def head(self) -> int:
         """Of the preferred provider that keeps up with the others."""

@@ -25,6 +25,7 @@ class ChainCursor(SharedDocument):
     head: int  # highest block number the provider told of
     confirmed: int = 0  # height up to which transactions were confirmed
     safe: int | None = None  # height that the network itself calls safe, where it does
+    told_final: int | None = None  # the highest that it ever called final: from then on depth does not decide any more
     first_height: int | None = None  # where following began; None: before this was noted
     gaps: list[BlockRange] = []  # blocks that were taken over unseen, until somebody reads them again
     state: FollowState = FollowState.STARTING

@@ -128,8 +128,13 @@ async def set_confirmed(network: str, height: int) -> None:
     await ChainCursor.get_pymongo_collection().update_one({"_id": network}, {"$max": {"confirmed": height}})
 
 
-async def set_safe(network: str, height: int) -> None:
-    await ChainCursor.get_pymongo_collection().update_one({"_id": network}, {"$set": {"safe": height}})
+async def set_tags(network: str, safe: int | None, final: int | None) -> None:
+    """What the network calls so. A safe block may be replaced by a lower one, a final one never."""
+    change: dict[str, Any] = {"$set": {"safe": safe}} if safe is not None else {}
+    if final is not None:
+        change["$max"] = {"told_final": final}
+    if change:
+        await ChainCursor.get_pymongo_collection().update_one({"_id": network}, change)
 
 
 async def forget_blocks_below(network: str, height: int) -> None:

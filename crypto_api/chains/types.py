@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from crypto_api.kit.ethereum import BlockHeader, InternalTransfer, WireBlock, WireReceipt, WireTransaction
+from crypto_api.kit.ethereum import BlockHeader, InternalTransfer, Testimony, WireBlock, WireReceipt, WireTransaction
 
 
 class ChainReader(Protocol):
@@ -53,6 +53,14 @@ class ChainAsset:
     name: str
     contract: str | None
     decimals: int
+
+
+class Witnesses(Protocol):
+    """The providers of one network, each asked for itself. ChainUnavailable when none answers."""
+
+    async def testimonies(
+        self, number: int, block_hash: str, hashes: Sequence[str], holdings: Sequence[tuple[str, str | None]]
+    ) -> list[Testimony]: ...
 
 
 class BlockRange(BaseModel):

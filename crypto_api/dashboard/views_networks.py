@@ -4,7 +4,7 @@ from django.http import HttpResponse
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.flows.read_networks import read_networks
-from crypto_api.kit.networks import ProviderState
+from crypto_api.kit.networks import NetworkConfig, ProviderState
 from crypto_api.organizations.types import Permission
 
 STATE_WORDS = {
@@ -14,6 +14,27 @@ STATE_WORDS = {
     ProviderState.UNREACHABLE: "Unreachable",
     ProviderState.UNKNOWN: "Not heard of",
 }
+
+
+_PROVED = {
+    "none": "Blocks are not proved: one provider could change an amount unseen until balances are compared.",
+    "ours": "Each block that touches a wallet is proved by the roots in its header.",
+    "all": "Each block is proved by the roots in its header.",
+}
+
+
+def trust_words(network: NetworkConfig) -> list[str]:
+    """On whose word a network is followed."""
+    if network.agreement > 1:
+        limits = ", ".join(f"{amount:,f} {asset}" for asset, amount in network.credits_agreed_above.items())
+        large = f"Credits of more than {limits} are" if limits else "Every credit is"
+        agreed = f"{network.agreement} providers must name a block before it is confirmed. {large} booked once as many tell the same."
+    elif len(network.hosts()) == 1:
+        agreed = "There is one provider: it is believed, and no credit or final block is compared with what another says. Name a second one."
+    else:
+        agreed = "One provider's word is enough here, as the networks file says: no credit or final block is compared with what another says."
+    final = "as the network itself calls it final" if network.finality == "tag" else f"{network.confirmations} blocks deep"
+    return [agreed, _PROVED[network.receipts_checked], f"Transactions are confirmed {final}."]
 
 
 @page(Permission.BLOCKCHAIN_READ)
@@ -30,7 +51,12 @@ async def _networks(visit: Visit) -> dict[str, object]:
     rows = await read_networks(visit.runtime.networks.values(), visit.runtime.clock.now())
     return {
         "networks": [
-            {"row": row, "providers": [(provider, STATE_WORDS[provider.health.state]) for provider in row.providers], "total": len(row.providers)}
+            {
+                "row": row,
+                "providers": [(provider, STATE_WORDS[provider.health.state]) for provider in row.providers],
+                "total": len(row.providers),
+                "trust": trust_words(row.config),
+            }
             for row in rows
         ]
     }

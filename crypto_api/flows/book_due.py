@@ -22,6 +22,7 @@ from crypto_api.kit.rates import Answer, FeedRound
 from crypto_api.prices.types import PriceSources
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
+from crypto_api.transactions.types import Agreement
 from mongodb_config.unit_of_work import UnitOfWork
 
 ROWS_AT_ONCE = 500
@@ -32,10 +33,17 @@ async def book_due(
     uow: UnitOfWork, clock: Clock, network: NetworkConfig, feeds: PriceSources, queue: Jobs, moved: set[tuple[str, str]] | None = None
 ) -> int:
     """Returns how many were booked; (organisation, wallet) of what was goes into `moved`. Stops early where the node cannot answer for a price:
-    its block may be gone, and following finds out."""
-    done, failed = 0, set[str]()
-    while rows := [row for row in await transactions.due_for_booking_of_network(network.slug, ROWS_AT_ONCE + len(failed)) if row.id not in failed]:
+    its block may be gone, and following finds out. Where a credit waits until providers agree, so does all that its organisation has after it:
+    what is spent of it has no cost before it is in the books."""
+    done, failed, waiting = 0, set[str](), set[str]()
+    while rows := [
+        row for row in await transactions.due_for_booking_of_network(network.slug, ROWS_AT_ONCE + len(failed), waiting) if row.id not in failed
+    ]:
         for row in rows:
+            if row.agreement is Agreement.WANTED:
+                waiting.add(row.org_id)
+            if row.org_id in waiting:
+                continue
             try:
                 result = await _book(uow, clock, row, network, feeds)
             except ChainUnavailable as error:

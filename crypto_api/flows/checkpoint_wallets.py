@@ -31,6 +31,9 @@ from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.documents import Wallet
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
+_WAITING: list[Checkpoint] = []
+"""Of an organisation of which something waits until providers agree. It is compared once that is booked, and the others need not wait for it."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -59,6 +62,8 @@ async def checkpoint_wallets(
     found: list[Checkpoint] = []
     for org_id, rows in readings.items():
         kept = await uow.run(lambda session, org_id=org_id, rows=rows: _keep(session, org_id, network, here, rows, now))  # type: ignore[misc]
+        if kept is _WAITING:
+            continue
         if kept is None:
             return None
         found += kept
@@ -101,6 +106,8 @@ async def keep_checkpoints(
 async def _keep(
     session: Session, org_id: str, network: NetworkConfig, here: Position, readings: Sequence[Reading], now: datetime
 ) -> list[Checkpoint] | None:
+    if await transactions.any_waiting(session, org_id, network.slug):
+        return _WAITING
     if not await hold_at_rest(session, org_id, network, here):
         return None
     standing = {wallet.id: wallet for wallet in await wallet_store.active(org_id, session)}

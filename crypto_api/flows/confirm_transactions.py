@@ -15,7 +15,8 @@ ROWS_AT_ONCE = 200
 
 
 async def confirm_transactions(uow: UnitOfWork, clock: Clock, network: NetworkConfig, height: int, final: int | None = None) -> int:
-    """Confirms what stands at least `confirmations` blocks below `height`, or up to `final` where the network says so; returns how many."""
+    """Confirms what stands at least `confirmations` blocks below `height`, or up to `final` where the network says so; returns how many. What waits
+    until providers agree stays pending."""
     deep_enough = height - network.confirmations if final is None else min(final, height)
     confirmed = 0
     while rows := await transaction_store.unconfirmed_of_network(network.slug, deep_enough, ROWS_AT_ONCE):

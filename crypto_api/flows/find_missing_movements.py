@@ -27,6 +27,7 @@ from crypto_api.kit.ethereum import ZERO_ADDRESS, BlockHeader, CallRefused, Inte
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.transactions import rules
 from crypto_api.transactions import store as transactions
+from crypto_api.transactions.agreement import weighed
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.events import TransactionRecorded
 from crypto_api.transactions.types import Movement, Origin
@@ -208,7 +209,7 @@ def _adjustment(quest: _Quest, header: BlockHeader, row_id: str, change: int, fa
     what is found later in the same block is added to it."""
     wallet, network = quest.wallet, quest.network
     movement = rules.by_balance(network, wallet.address, wallet.id, change, facts, key=f"balance:{header.hash}")
-    return with_movements(
+    row = with_movements(
         Transaction(
             id=row_id,
             created_at=now,
@@ -231,6 +232,7 @@ def _adjustment(quest: _Quest, header: BlockHeader, row_id: str, change: int, fa
         ),
         [movement],
     )
+    return weighed(network, row)
 
 
 async def _store(session: Session, quest: _Quest, rows: Sequence[Transaction], now: datetime) -> None:

@@ -61,9 +61,16 @@ class FollowedChain:
         found: dict[str, Receipt] = {}
         for hash_, row in told.items():
             if row.block_number <= cursor.height and await chains.canonical_hash(self._network, row.block_number) == row.block_hash:
-                depth = cursor.height - row.block_number
                 found[hash_] = Receipt(
-                    hash_, row.block_number, row.block_hash, row.succeeded, row.gas_used, row.effective_gas_price, row.l1_fee, depth
+                    hash_,
+                    row.block_number,
+                    row.block_hash,
+                    row.succeeded,
+                    row.gas_used,
+                    row.effective_gas_price,
+                    row.l1_fee,
+                    depth=cursor.height - row.block_number,
+                    final=row.block_number <= cursor.confirmed,
                 )
         return found
 

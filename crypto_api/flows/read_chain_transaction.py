@@ -58,7 +58,8 @@ async def _on(network: NetworkConfig, node: Node, org_id: str, hash_: str) -> Ch
     if told is None and payment is None and row is None:
         return None
     if canonical is not None:
-        status = Status.FAILED if not canonical.succeeded else Status.CONFIRMED if canonical.depth >= network.confirmations else Status.PENDING
+        final = canonical.final and canonical.depth >= network.confirmations
+        status = Status.FAILED if not canonical.succeeded else Status.CONFIRMED if final else Status.PENDING
         return ChainTransaction(network, hash_, status, canonical.depth + 1, told, receipt, payment, row)
     status = row.status if row is not None else Status.PENDING
     return ChainTransaction(network, hash_, status, await _stored_depth(network, row), told, receipt, payment, row)

@@ -1,12 +1,12 @@
 """The followed networks and their providers, as their followers last told: one answer for the API and for the page."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import ChainCursor, ChainProvider, FollowState
-from crypto_api.kit.networks import NetworkConfig, ProviderHealth, ProviderState, host_of
+from crypto_api.kit.networks import Endpoint, NetworkConfig, ProviderHealth, ProviderState, host_of
 
 HEARD_WITHIN = timedelta(seconds=30)  # a follower tells every few seconds; older than this says how it was, not how it is
 _HEALTHY = frozenset({ProviderState.IN_USE, ProviderState.STANDBY})
@@ -16,6 +16,7 @@ _HEALTHY = frozenset({ProviderState.IN_USE, ProviderState.STANDBY})
 class ProviderRow:
     health: ProviderHealth
     seen_at: datetime | None  # None: no follower has told of it
+    endpoint: Endpoint | None = None  # as the networks file names it; None for a WebSocket
 
     @property
     def healthy(self) -> bool:
@@ -50,11 +51,13 @@ async def read_networks(networks: Iterable[NetworkConfig], now: datetime) -> lis
 
 def _providers(network: NetworkConfig, told: dict[tuple[str, int], ChainProvider], now: datetime) -> list[ProviderRow]:
     """Those that the networks file names, each with what was told of it: a follower may still run with an older file."""
-    named = [*((endpoint.host, "http") for endpoint in network.endpoints()), *((host_of(url), "websocket") for url in network.ws_urls())]
+    http = [(endpoint.host, "http", endpoint) for endpoint in network.endpoints()]
+    named = [*http, *((host_of(url), "websocket", None) for url in network.ws_urls())]
     rows = []
-    for place, (host, kind) in enumerate(named):
+    for place, (host, kind, endpoint) in enumerate(named):
         row = told.get((network.slug, place))
-        rows.append(_told(row, now) if row is not None and (row.host, row.kind) == (host, kind) else _unknown(host, kind))
+        found = _told(row, now) if row is not None and (row.host, row.kind) == (host, kind) else _unknown(host, kind)
+        rows.append(replace(found, endpoint=endpoint))
     return rows
 
 

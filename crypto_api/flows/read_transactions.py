@@ -29,6 +29,7 @@ from crypto_api.kit.ethereum import (
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.transactions import rules
 from crypto_api.transactions import store as transaction_store
+from crypto_api.transactions.agreement import weighed
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.rules import Correction, Seen, Sight
 from crypto_api.transactions.types import Direction, Movement, MovementKind
@@ -72,7 +73,7 @@ async def transactions_of(
     reading = _Reading(network, chain, watched, now, receipts, tokens, await _internal(network, chain, receipts, blocks, traced))
     rows: list[Transaction] = []
     for block in blocks:
-        rows.extend(await _rows(reading, block))
+        rows.extend(weighed(network, row) for row in await _rows(reading, block))
     return rows
 
 

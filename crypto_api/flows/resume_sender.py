@@ -105,7 +105,7 @@ async def _require_final(desk: PaymentDesk, chain: PaymentChain, payment: Paymen
     receipts = await chain.receipts(hashes) if hashes else {}
     needed = desk.networks[payment.network].confirmations
     for hash_ in hashes:
-        if hash_ not in receipts or receipts[hash_].depth < needed:
+        if hash_ not in receipts or receipts[hash_].depth < needed or not receipts[hash_].final:
             raise NotFinalYet(f"The transaction {hash_}, which used a nonce of this wallet, is not final yet. Try again in a moment.")
 
 

@@ -1,7 +1,7 @@
 """Ethereum values as they come off the wire, checked and immutable. No I/O and no opinion about what they mean."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -158,3 +158,15 @@ class WireBlock:
     header: BlockHeader
     transactions: tuple[WireTransaction, ...]
     logs: tuple[WireLog, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """What one provider tells of a block and of transactions in it."""
+
+    host: str
+    block_hash: str | None  # which block it names at that height
+    transactions: Mapping[str, WireTransaction] = field(default_factory=dict)  # by hash; only those that it has in that block
+    succeeded: Mapping[str, bool] = field(default_factory=dict)
+    logs: Mapping[tuple[str, int], WireLog] = field(default_factory=dict)  # by transaction and log index
+    balances: Mapping[tuple[str, str | None], int] = field(default_factory=dict)

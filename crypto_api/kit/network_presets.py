@@ -2,6 +2,8 @@
 
 Token contracts are those that their issuers publish, with the decimals of the contract. `confirmations` follows how deep each network was
 seen to reorganise: Polygon up to 157 blocks (December 2022), Ethereum 7 (May 2022); a roll-up only with its sequencer's good will.
+`credits_agreed_above` is worth about 25,000 USD of each. `receipts_checked` is none where blocks hold transactions of the network's own kinds, whose
+encoding is not that of Ethereum.
 """
 
 from typing import Any
@@ -22,6 +24,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "confirmations": 12,
         "poll_s": 4.0,
         "explorer_url": "https://etherscan.io",
+        "credits_agreed_above": {"ETH": "8", "WETH": "8", "USDC": "25000", "USDT": "25000", "DAI": "25000", "EURC": "22000", "WBTC": "0.25"},
         "wrapped_native": _token("WETH", "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2", 18, "Wrapped Ether"),
         "tokens": [
             _token("USDC", "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", 6, "USD Coin"),
@@ -41,6 +44,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lag_blocks_max": 10,
         "poll_s": 2.0,
         "explorer_url": "https://polygonscan.com",
+        "credits_agreed_above": {"POL": "100000", "WPOL": "100000", "USDC": "25000", "USDT": "25000", "DAI": "25000", "WETH": "8"},
+        "receipts_checked": "none",
         "wrapped_native": _token("WPOL", "0x0d500B1d8E8eF31E21C99d1Db9A6444d3ADf1270", 18, "Wrapped Polygon"),
         "tokens": [
             _token("USDC", "0x3c499c542cEF5E3811e1192ce70d8cC03d5c3359", 6, "USD Coin"),
@@ -58,6 +63,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lag_blocks_max": 20,
         "poll_s": 1.0,
         "explorer_url": "https://bscscan.com",
+        "credits_agreed_above": {"BNB": "30", "WBNB": "30", "USDC": "25000", "USDT": "25000"},
         "wrapped_native": _token("WBNB", "0xbb4CdB9CBd36B01bD1cBaEBF2De08d9173bc095c", 18, "Wrapped BNB"),
         "tokens": [
             _token("USDC", "0x8AC76a51cc950d9822D68b83fE1Ad97B32Cd580d", 18, "USD Coin"),
@@ -73,6 +79,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lag_blocks_max": 10,
         "poll_s": 2.0,
         "explorer_url": "https://basescan.org",
+        "credits_agreed_above": {"ETH": "8", "WETH": "8", "USDC": "25000", "EURC": "22000", "DAI": "25000"},
         "wrapped_native": _token("WETH", _ON_OP_STACK, 18, "Wrapped Ether"),
         "tokens": [
             _token("USDC", "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913", 6, "USD Coin"),
@@ -89,6 +96,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lag_blocks_max": 60,
         "poll_s": 1.0,
         "explorer_url": "https://arbiscan.io",
+        "credits_agreed_above": {"ETH": "8", "WETH": "8", "USDC": "25000", "USDT": "25000", "DAI": "25000", "ARB": "60000"},
+        "receipts_checked": "none",
         "wrapped_native": _token("WETH", "0x82aF49447D8a07e3bd95BD0d56f35241523fBab1", 18, "Wrapped Ether"),
         "tokens": [
             _token("USDC", "0xaf88d065e77c8cC2239327C5EDb3A432268e5831", 6, "USD Coin"),
@@ -106,6 +115,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lag_blocks_max": 10,
         "poll_s": 2.0,
         "explorer_url": "https://optimistic.etherscan.io",
+        "credits_agreed_above": {"ETH": "8", "WETH": "8", "USDC": "25000", "USDT": "25000", "DAI": "25000", "OP": "40000"},
         "wrapped_native": _token("WETH", _ON_OP_STACK, 18, "Wrapped Ether"),
         "tokens": [
             _token("USDC", "0x0b2C639c533813f4Aa9D7837CAf62653d097Ff85", 6, "USD Coin"),
@@ -122,6 +132,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "confirmations": 12,
         "poll_s": 4.0,
         "explorer_url": "https://sepolia.etherscan.io",
+        "credits_agreed_above": {"ETH": "8", "WETH": "8", "USDC": "25000"},
         "wrapped_native": _token("WETH", "0xfFf9976782d46CC05630D1f6eBAb18b2324d6B14", 18, "Wrapped Ether"),
         "tokens": [_token("USDC", "0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238", 6, "USD Coin")],
     },

@@ -1,6 +1,7 @@
 """What an installation says about a network: data from the networks file, without I/O."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ def _of_scheme(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+Amount = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 HttpUrl = Annotated[str, _of_scheme("http", "https")]
 WebSocketUrl = Annotated[str, _of_scheme("ws", "wss")]
 
@@ -81,8 +83,11 @@ class NetworkConfig(BaseModel):
     rpc_urls: list[HttpUrl] = []  # the short form: endpoints without limits of their own, preferred to `providers`
     ws_url: WebSocketUrl | None = None
     providers: list[Endpoint] = []
-    agreement: int = Field(default=1, ge=1, le=5)  # how many providers must name the same block before anything in it counts as confirmed
-    receipts_checked: Literal["none", "ours", "all"] = "none"  # whose blocks' receipts are computed up to the root in the block's header
+    agreement: int = Field(
+        default=1, ge=1, le=5
+    )  # how many providers must name the same block before anything in it is confirmed: 2 where 2 are named
+    credits_agreed_above: dict[str, Amount] = {}  # whole units by symbol: larger credits wait for as many. Any credit of what is not named does
+    receipts_checked: Literal["none", "ours", "all"] = "ours"  # whose blocks' receipts are computed up to the root in the block's header
     lag_blocks_max: int = Field(default=5, ge=1)  # a provider further behind the best one, or further back than it was, is set aside
     confirmations: int = 12
     finality: Literal["depth", "tag"] = "depth"  # tag: as the network itself says what is final; by depth while a node does not tell it
@@ -105,15 +110,30 @@ class NetworkConfig(BaseModel):
         return {**preset, **row}
 
     @model_validator(mode="after")
+    def _two_agree(self) -> Self:
+        """One provider that lies makes up blocks that agree with themselves: where there is another, it is asked."""
+        if "agreement" not in self.model_fields_set:
+            object.__setattr__(self, "agreement", min(2, len(self.hosts())) or 1)
+        return self
+
+    @model_validator(mode="after")
     def _is_whole(self) -> Self:
         symbols = [self.native_asset, *(token.symbol for token in self.listed())]
         if len(symbols) != len(set(symbols)):
             raise ValueError(f"network {self.slug}: a symbol is listed twice")
         if not self.endpoints():
             raise ValueError(f"network {self.slug}: it needs at least one provider, under `rpc_urls` or `providers`")
-        if self.agreement > len(self.endpoints()):
-            raise ValueError(f"network {self.slug}: {self.agreement} providers cannot agree where {len(self.endpoints())} are named")
+        if self.agreement > len(self.hosts()):
+            raise ValueError(f"network {self.slug}: {self.agreement} providers cannot agree where {len(self.hosts())} are named")
         return self
+
+    def hosts(self) -> set[str]:
+        """Two addresses at one host are one provider, who agrees with himself."""
+        return {endpoint.host for endpoint in self.endpoints()}
+
+    def credit_limit(self, asset: str) -> Decimal | None:
+        """Whole units; a larger credit waits until `agreement` providers tell the same of it. None: nobody else is asked."""
+        return self.credits_agreed_above.get(asset, Decimal(0)) if self.agreement > 1 else None
 
     def listed(self) -> list[ListedToken]:
         return [*self.tokens, *([self.wrapped_native] if self.wrapped_native else [])]

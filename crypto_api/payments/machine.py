@@ -452,7 +452,7 @@ class _Step:
         if (receipt.hash, receipt.block_hash) != (payment.hash, payment.block_hash):
             await self.book.move(payment, _inclusion(receipt) | {"reason": _in_block(receipt), "due_at": self.now, "tries": 0}, Happened.MINED)
             return True
-        if receipt.depth < self.world.confirmations:
+        if receipt.depth < self.world.confirmations or not receipt.final:
             return await self.wait([], self._told(_in_block(receipt)), rules.pause(payment.tries, most_s=10))
         mined = next(attempt for attempt in attempts if attempt.hash == receipt.hash)
         ends = rules.outcome(payment.call, mined.call, payment.from_address, succeeded=receipt.succeeded)

@@ -155,6 +155,7 @@ class Receipt:
     effective_gas_price: int  # wei
     l1_fee: int = 0
     depth: int = 0  # how many blocks our follower has seen on top of it
+    final: bool = True  # whether the follower, too, holds the block for confirmed: by the network's tag, and as many providers as must agree
 
     @property
     def fee(self) -> int:

@@ -3,7 +3,7 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from crypto_api.transactions.types import Booking, Brought, Finality, Inclusion, Movement, Origin, Status, status_of
+from crypto_api.transactions.types import Agreement, Booking, Brought, Finality, Inclusion, Movement, Origin, Status, status_of
 from mongodb_config.base_document import TenantDocument
 
 
@@ -31,6 +31,9 @@ class Transaction(TenantDocument):
     movements_left_out: int = 0  # spam beyond what a row keeps
     wallet_ids: list[str]
     assets: list[str]
+
+    agreement: Agreement = Agreement.NOT_NEEDED
+    waits: str | None = None  # why it is neither booked nor confirmed, in words
 
     booking: Booking = Booking.DUE
     booked_at: datetime | None = None
@@ -80,6 +83,11 @@ class Transaction(TenantDocument):
             IndexModel([("network", ASCENDING), ("block_number", ASCENDING), ("index", ASCENDING)], name="network_block"),
             IndexModel([("network", ASCENDING), ("booking", ASCENDING), ("block_number", ASCENDING), ("index", ASCENDING)], name="network_booking"),
             IndexModel([("network", ASCENDING), ("finality", ASCENDING), ("block_number", ASCENDING)], name="network_finality"),
+            IndexModel(
+                [("network", ASCENDING), ("block_number", ASCENDING), ("_id", ASCENDING)],
+                partialFilterExpression={"agreement": "wanted"},
+                name="network_waiting",
+            ),
             IndexModel(
                 [("network", ASCENDING), ("block_number", DESCENDING)],
                 partialFilterExpression={"category": "unclassified", "category_source": "none", "model": None},

@@ -10,7 +10,7 @@ from pymongo import InsertOne, UpdateOne
 
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.transactions.documents import Transaction
-from crypto_api.transactions.types import BROUGHT, Booking, Direction, Finality, Movement, MovementKind, Status, Suspended, status_of
+from crypto_api.transactions.types import BROUGHT, Agreement, Booking, Direction, Finality, Movement, MovementKind, Status, Suspended, status_of
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
@@ -99,6 +99,11 @@ def _suspended(row: dict[str, Any]) -> Suspended:
     )
 
 
+async def any_waiting(session: Session, org_id: str, network: str) -> bool:
+    """Whether anything of the organisation waits there until providers agree."""
+    return await Transaction.find_one({"org_id": org_id, "network": network, "agreement": Agreement.WANTED}, session=session) is not None
+
+
 async def any_due(session: Session, org_id: str, network: str) -> bool:
     """Whether anything of the organisation waits to be booked there."""
     return await Transaction.find_one({"org_id": org_id, "network": network, "booking": Booking.DUE}, session=session) is not None
@@ -150,7 +155,11 @@ async def orphan(session: Session, row: Transaction, now: datetime) -> None:
     booking = Booking.REVERSED if row.booking is Booking.DONE else Booking.NONE
     await Transaction.get_pymongo_collection().update_one(
         {"_id": row.id, "org_id": row.org_id, "block_hash": row.block_hash},
-        {"$set": {"finality": Finality.ORPHANED, "booking": booking}, "$push": {"past_inclusions": past}, "$inc": {"version": 1}},
+        {
+            "$set": {"finality": Finality.ORPHANED, "booking": booking, "agreement": Agreement.NOT_NEEDED, "waits": None},
+            "$push": {"past_inclusions": past},
+            "$inc": {"version": 1},
+        },
         session=session,
     )
 
@@ -160,14 +169,37 @@ async def between_of_network(network: str, after: int, up_to: int) -> list[Trans
     return await Transaction.find({"network": network, "block_number": {"$gt": after, "$lt": up_to + 1}}, sort=_CHAIN_ORDER).to_list()
 
 
-async def due_for_booking_of_network(network: str, limit: int) -> list[Transaction]:
-    """Stored and not yet booked, in the order of the chain."""
-    query = {"network": network, "booking": Booking.DUE}
+async def waiting_of_network(network: str, limit: int) -> list[Transaction]:
+    """Neither booked nor confirmed until providers agree, in the order of the chain."""
+    return await Transaction.find({"network": network, "agreement": Agreement.WANTED}, sort=_CHAIN_ORDER, limit=limit).to_list()
+
+
+async def put_agreement(session: Session, row: Transaction, agreement: Agreement, waits: str | None) -> bool:
+    """False when it left its block, or was completed, meanwhile."""
+    done = await Transaction.get_pymongo_collection().update_one(
+        {"_id": row.id, "org_id": row.org_id, "block_hash": row.block_hash, "agreement": Agreement.WANTED, "version": row.version},
+        {"$set": {"agreement": agreement, "waits": waits}, "$inc": {"version": 1}},
+        session=session,
+    )
+    return done.modified_count == 1
+
+
+async def due_for_booking_of_network(network: str, limit: int, without: Iterable[str] = ()) -> list[Transaction]:
+    """Stored and not yet booked, in the order of the chain; `without` names organisations."""
+    query: dict[str, Any] = {"network": network, "booking": Booking.DUE}
+    if left_out := sorted(without):
+        query["org_id"] = {"$nin": left_out}
     return await Transaction.find(query, sort=_CHAIN_ORDER, limit=limit).to_list()
 
 
 async def unconfirmed_of_network(network: str, up_to_height: int, limit: int) -> list[Transaction]:
-    query = {"network": network, "finality": Finality.PENDING, "block_number": {"$lte": up_to_height}}
+    """Without those that wait until providers agree."""
+    query = {
+        "network": network,
+        "finality": Finality.PENDING,
+        "block_number": {"$lte": up_to_height},
+        "agreement": {"$ne": Agreement.WANTED},
+    }
     return await Transaction.find(query, sort=_CHAIN_ORDER, limit=limit).to_list()
 
 
@@ -267,7 +299,7 @@ async def annotate(session: Session, org_id: str, row_id: str, version: int, cha
     return done.modified_count == 1
 
 
-_MOVED = ("movements", "movements_left_out", "wallet_ids", "assets")
+_MOVED = ("movements", "movements_left_out", "wallet_ids", "assets", "agreement", "waits")
 _CHAIN_FACTS = (
     "block_number",
     "block_hash",
@@ -281,4 +313,6 @@ _CHAIN_FACTS = (
     "movements_left_out",
     "wallet_ids",
     "assets",
+    "agreement",
+    "waits",
 )

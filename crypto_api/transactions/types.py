@@ -66,6 +66,14 @@ class Finality(StrEnum):
     ORPHANED = "orphaned"
 
 
+class Agreement(StrEnum):
+    """Whether it takes more than one provider's word to book and confirm it."""
+
+    NOT_NEEDED = "not_needed"
+    WANTED = "wanted"
+    REACHED = "reached"
+
+
 class Booking(StrEnum):
     DUE = "due"
     DONE = "done"

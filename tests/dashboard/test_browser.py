@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from crypto_api.ledger.types import AccountCode, Line
 from crypto_api.transactions.documents import Transaction
-from crypto_api.transactions.types import Booking, Direction, Finality
+from crypto_api.transactions.types import Agreement, Booking, Direction, Finality
 from tests.dashboard.conftest import Site, Window
 from tests.factories.treasury import Treasury, address_of
 
@@ -37,7 +37,8 @@ async def populate(treasury: Treasury) -> Transaction:
     unknown = treasury.movement(
         wallet, Direction.IN, "1", "WEIRD", other="x", symbol=HOSTILE, asset=lure.asset, amount=None, decimals=None, raw_amount="9" * 78
     )
-    newest = treasury.transaction([unknown], now - timedelta(minutes=1), finality=Finality.PENDING)
+    why = "0.5 ETH came in: it waits until 2 providers tell the same. So far 10.0.0.7:8545 told so; nothing was heard from rpc.ankr.example."
+    newest = treasury.transaction([unknown], now - timedelta(minutes=1), finality=Finality.PENDING, agreement=Agreement.WANTED, waits=why)
     await treasury.cursor(48_213, lag=2)
     return await treasury.record(newest)
 

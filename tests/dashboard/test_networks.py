@@ -28,9 +28,10 @@ def make_config(make_config: ConfigMaker) -> ConfigMaker:
     providers = [
         {"url": f"https://mainnet.infura.example/v3/{KEY}", "ws_url": f"wss://mainnet.infura.example/ws/v3/{KEY}"},
         {"url": f"https://user:{KEY}@rpc.ankr.example/eth"},
-        {"url": "http://10.0.0.7:8545"},
+        {"url": "http://10.0.0.7:8545", "requests_per_second": 25, "batch_max": 50},
     ]
-    local = {name: value for name, value in NETWORKS[0].items() if name != "rpc_urls"} | {"providers": providers, "name": "Ethereum"}
+    ours = {"providers": providers, "name": "Ethereum", "credits_agreed_above": {"ETH": "8", "USDC": "25000"}}
+    local = {name: value for name, value in NETWORKS[0].items() if name != "rpc_urls"} | ours
     polygon = {"preset": "polygon", "providers": [{"url": f"https://polygon.example/{KEY}"}]}
 
     def make(networks: list[dict[str, object]] | None = None, **settings: Any) -> Any:
@@ -55,8 +56,13 @@ async def test_each_provider_is_named_by_its_host_and_told_apart(sits: Sits, run
     assert KEY not in page
     assert "Catching up" in page and "4 blocks" in page and "1 of the 2 providers that must agree named block 7." in page
     assert "Ethereum, 3 of 4 fit" not in page and "Ethereum, 2 of 4 fit" in page
-    for words in ("In use", "Set aside", "It is 21 blocks behind.", "Unreachable", "10.0.0.7:8545", "84 ms", "1,240"):
+    for words in ("In use", "Set aside", "It is 21 blocks behind.", "Unreachable", "10.0.0.7:8545", "84 ms", "1,240", "at most 25 a second", "of 50"):
         assert words in page, words
+    assert (
+        "2 providers must name a block before it is confirmed. Credits of more than 8 ETH, 25,000 USDC are booked once as many tell the same." in page
+    )
+    assert "There is one provider: it is believed, and no credit or final block is compared" in page, "Polygon"
+    assert "Each block that touches a wallet is proved" in page and "Blocks are not proved" in page
     assert "Polygon" in page and "has not read a block" in page and "Not heard of" in page
 
 

@@ -11,7 +11,7 @@ from crypto_api.identity import service as identity
 from crypto_api.identity.types import NewUser
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
-from crypto_api.transactions.types import Direction, MovementKind
+from crypto_api.transactions.types import Agreement, Booking, Direction, Finality, MovementKind
 from crypto_api.wallets import store as wallets
 from crypto_api.wallets.documents import Wallet
 from tests.dashboard.conftest import log_in, token
@@ -216,6 +216,20 @@ async def test_collectibles_and_internal_transfers_are_shown_as_what_they_are(vi
     for said in ("#4711", "A collectible: recorded, not booked", "Moved by a contract&#x27;s call", "100 were announced", "and 12 more"):
         assert said in detail, said
     assert "#4711" in (await visitor.get("/transactions/")).text
+
+
+async def test_a_large_credit_says_what_it_waits_for(visitor: httpx.AsyncClient, treasury: Treasury) -> None:
+    wallet = await treasury.wallet("Operations")
+    moved = treasury.movement(wallet, Direction.IN, "12", "ETH", other="x")
+    why = "12 ETH came in: it waits until 2 providers tell the same. So far 10.0.0.7:8545 told so; nothing was heard from rpc.ankr.example."
+    large = {"finality": Finality.PENDING, "booking": Booking.DUE, "agreement": Agreement.WANTED, "waits": why}
+    row = await treasury.record(treasury.transaction([moved], treasury.now, **large))
+    await log_in(visitor)
+    detail = (await visitor.get(f"/transactions/{row.id}/")).text
+    assert f"{why} Until then it is pending and not in the books" in detail
+    assert "It is booked right after it is stored" not in detail
+    rows = (await visitor.get("/transactions/")).text
+    assert "not agreed" in rows and why in rows
 
 
 async def test_hostile_text_of_a_token_is_only_text(visitor: httpx.AsyncClient, treasury: Treasury) -> None:

@@ -131,6 +131,13 @@ class Refuse(Fault):
     message: str
 
 
+@dataclass(frozen=True)
+class Withhold(Fault):
+    """Does not know a method, or a tag of blocks, as nodes say it that do not."""
+
+    what: str
+
+
 class ForgetAnswers(Fault):
     """Leaves out the last answer of a batch."""
 
@@ -282,6 +289,8 @@ class FaultProxy:
                 ]
             case Refuse(code, message):
                 changed = [{"jsonrpc": "2.0", "id": row["id"], "error": {"code": code, "message": message}} for row in rows]
+            case Withhold(what):
+                changed = [_withheld(by_id[row["id"]], row, what) for row in rows]
             case ForgetAnswers():
                 changed = rows[:-1]
             case RepeatAnswers():
@@ -300,6 +309,16 @@ def _up_to(asked: Any, known: int) -> Any:
     if isinstance(asked, list):
         return [_up_to(call, known) for call in asked]
     return {**asked, "params": [hex(known) if part == "latest" else part for part in asked["params"]]}
+
+
+def _withheld(call: Call, row: Reply, what: str) -> Reply:
+    if call["method"] == what:
+        error = {"code": -32601, "message": f"the method {what} does not exist/is not available"}
+    elif what in call["params"]:
+        error = {"code": -39001, "message": "Unknown block"}
+    else:
+        return row
+    return {"jsonrpc": "2.0", "id": row["id"], "error": error}
 
 
 def _behind(call: Call, row: Reply, known: int) -> Reply:

@@ -97,6 +97,7 @@ async def test_networks_show_how_far_they_are_followed_and_no_secret(join: Join,
     await cursor(runtime).insert()
     (network,) = (await ada.http.get("/api/blockchain/networks/")).json()["items"]
     assert (network["head"], network["processed"], network["lag_blocks"], network["state"]) == (93, 90, 3, "following")
+    assert (network["agreement"], network["credits_agreed_above"], network["receipts_checked"]) == (1, {}, "ours")
     (provider,) = network["providers"]
     assert (provider["host"], provider["kind"], provider["state"], provider["healthy"], provider["seen_at"]) == (
         "127.0.0.1:9",
@@ -106,13 +107,23 @@ async def test_networks_show_how_far_they_are_followed_and_no_secret(join: Join,
         None,
     )
     report = ProviderHealth(
-        host="127.0.0.1:9", kind="http", state=ProviderState.STANDBY, head=91, lag_blocks=2, latency_ms=8, requests_last_minute=62
+        host="127.0.0.1:9",
+        kind="http",
+        state=ProviderState.STANDBY,
+        head=91,
+        lag_blocks=2,
+        latency_ms=8,
+        requests_last_minute=62,
+        error_rate=0.125,
+        batch=5,
     )
     await chain_store.put_providers("testnet", [report], runtime.clock.now())
     ((provider,),) = (row["providers"] for row in (await ada.http.get("/api/blockchain/networks/")).json()["items"])
     assert {name: provider[name] for name in ("healthy", "state", "head", "lag_blocks", "latency_ms", "error", "requests_last_minute")} == {
         "healthy": True, "state": "standby", "head": 91, "lag_blocks": 2, "latency_ms": 8, "error": None, "requests_last_minute": 62,
     }  # fmt: skip
+    limits = ("error_rate", "batch", "batch_max", "requests_per_second")
+    assert [provider[name] for name in limits] == [0.125, 5, 20, None]
     await chain_store.put_providers("testnet", [report], runtime.clock.now() - timedelta(minutes=1))
     ((provider,),) = (row["providers"] for row in (await ada.http.get("/api/blockchain/networks/")).json()["items"])
     assert (provider["state"], provider["healthy"], provider["requests_last_minute"]) == ("unknown", False, 0)  # its follower is silent

@@ -1,5 +1,6 @@
 """Rows of the networks file: the short form, several providers with limits of their own, presets."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -40,6 +41,28 @@ def test_a_preset_needs_nothing_but_providers_and_what_the_row_says_goes_first(n
     assert (changed.slug, changed.confirmations, changed.tokens) == ("treasury", 2, [])
 
 
+def test_two_providers_must_agree_where_two_are_named_unless_the_row_says_otherwise() -> None:
+    def agreement(**row: Any) -> tuple[int, Any]:
+        network = NetworkConfig.model_validate({**ROW, "credits_agreed_above": {"ETH": "2.5"}, **row})
+        return network.agreement, (network.credit_limit("ETH"), network.credit_limit("USDC"))
+
+    waits = (Decimal("2.5"), Decimal(0))  # what is not named waits however small it is
+    assert agreement(rpc_urls=["https://one"]) == (1, (None, None))
+    assert agreement(rpc_urls=["https://one", "https://two/k"]) == (2, waits)
+    assert agreement(rpc_urls=["https://one/a", "https://one/b"]) == (1, (None, None)), "two addresses of one provider"
+    assert agreement(rpc_urls=["https://one", "https://two", "https://three"]) == (2, waits)
+    assert agreement(rpc_urls=["https://one", "https://two"], agreement=1) == (1, (None, None))
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if name != "local"])
+def test_a_preset_says_which_credits_are_large_and_whether_its_blocks_can_be_proved(name: str) -> None:
+    network = NetworkConfig.model_validate({"preset": name, "rpc_urls": ["https://one", "https://two"]})
+    assert set(network.credits_agreed_above) == {network.native_asset, *(token.symbol for token in network.listed())}
+    assert all(limit > 0 for limit in network.credits_agreed_above.values())
+    assert network.receipts_checked == ("none" if name in ("polygon", "arbitrum") else "ours")
+    assert (network.agreement, network.finality) == (2, "depth")
+
+
 def test_a_network_is_known_by_its_chain_id() -> None:
     assert preset_of_chain(8453) == "base"
     assert preset_of_chain(31337) is None  # anybody's
@@ -51,6 +74,8 @@ def test_a_network_is_known_by_its_chain_id() -> None:
         (ROW, "at least one provider"),
         ({"preset": "etherium", "rpc_urls": ["https://node"]}, "'etherium' is not known; known are ethereum"),
         ({**ROW, "rpc_urls": ["https://node"], "agreement": 2}, "2 providers cannot agree where 1 are named"),
+        ({**ROW, "rpc_urls": ["https://node/a", "https://node/b"], "agreement": 2}, "2 providers cannot agree where 1 are named"),
+        ({**ROW, "rpc_urls": ["https://node"], "credits_agreed_above": {"ETH": "-1"}}, "greater than or equal to 0"),
         ({**ROW, "rpc_urls": ["node:8545"]}, "must begin with http://"),
         ({**ROW, "rpc_urls": ["https://node"], "ws_url": "https://node"}, "must begin with ws://"),
         ({**ROW, "providers": [{"url": "https://node", "requests_per_second": 0}]}, "greater than 0"),

@@ -235,6 +235,10 @@ class TransactionRead(ReadSchema):
     rate: SignedMoney | None
     unpriced: bool
     booking: Booking
+    waits: str | None = Field(
+        description="Why it is neither booked nor confirmed, where a large credit waits until providers agree.",
+        examples=["12 ETH came in: it waits until 2 providers tell the same."],
+    )
     entry_ids: list[str]
     brought: BroughtRead | None = Field(description="What was said of it, where a person brought it.")
 
@@ -264,7 +268,7 @@ class TransactionRead(ReadSchema):
 _AS_STORED = (
     *("id", "origin", "hash", "network", "chain_id", "block_hash", "timestamp", "status", "wallet_ids"),
     *("from_address", "to_address", "gas_fee_raw", "category", "subcategory", "counterparty", "explanation", "evidence", "note"),
-    *("unpriced", "booking", "entry_ids", "movements_left_out"),
+    *("unpriced", "booking", "waits", "entry_ids", "movements_left_out"),
 )
 
 
