@@ -120,7 +120,7 @@ async def relay(runtime: Runtime) -> AsyncIterator[None]:
 @pytest.fixture
 async def visitor(site: Site) -> AsyncIterator[httpx.AsyncClient]:
     """A browser without eyes, not logged in."""
-    async with httpx.AsyncClient(base_url=site.url, timeout=20, headers={"Origin": site.url}) as client:
+    async with httpx.AsyncClient(base_url=site.url, timeout=60, headers={"Origin": site.url}) as client:
         yield client
 
 

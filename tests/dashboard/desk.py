@@ -64,7 +64,7 @@ async def sits(site: Site) -> AsyncIterator[Sits]:
     async with AsyncExitStack() as stack:
 
         async def make(name: str | None = None) -> Desk:
-            http = await stack.enter_async_context(httpx.AsyncClient(base_url=site.url, timeout=20, headers={"Origin": site.url}))
+            http = await stack.enter_async_context(httpx.AsyncClient(base_url=site.url, timeout=60, headers={"Origin": site.url}))
             if name is not None:
                 answer = await log_in(http, name)
                 assert answer.status_code == 302, answer.text[-2000:]

@@ -92,7 +92,7 @@ async def test_whoever_wrote_it_is_not_offered_to_approve_it(site: Site, ada: ht
     assert (await send(ada, f"{url}post/", "/journal/new/", [])).status_code == 403
     assert "Save and post" not in (await ada.get("/journal/new/")).text
     assert "To approve" in (await ada.get("/journal/")).text
-    async with httpx.AsyncClient(base_url=site.url, timeout=20, headers={"Origin": site.url}) as cleo:
+    async with httpx.AsyncClient(base_url=site.url, timeout=60, headers={"Origin": site.url}) as cleo:
         await log_in(cleo, "cleo.marsh")
         assert f"{url}approve/" in (await cleo.get(url)).text
         assert (await send(cleo, f"{url}approve/", url, [("version", "1")])).headers["location"] == f"{url}?done=approved"

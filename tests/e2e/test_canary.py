@@ -60,7 +60,7 @@ class House:
 async def house(installation: Installation) -> AsyncIterator[House]:
     """Somebody of the sample organisation who has no wallets of their own yet."""
     person = cast.STAFF[0]
-    async with httpx.AsyncClient(base_url=installation.shell.base_url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=installation.shell.base_url, timeout=60) as http:
         told = (await http.post("/api/auth/login/", json={"email": person.email, "password": person.password})).json()
         http.headers["Authorization"] = f"Bearer {told['access']}"
         yield House(installation, http)

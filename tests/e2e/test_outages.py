@@ -44,7 +44,7 @@ async def test_the_database_killed_and_restarted(installation: Installation) -> 
     mongodb.kill()
     await mongodb.wait()
     hash_ = await installation.pay()
-    async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         health = await http.get(f"{installation.shell.base_url}/api/system/health/")
     assert health.status_code == 503
     await mongodb.start()

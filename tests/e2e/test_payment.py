@@ -17,7 +17,7 @@ async def test_it_is_signed_sent_confirmed_and_booked(installation: Installation
     world = installation.shell.world
     assert isinstance(world, DemoWorld)
     to = str(Account.create().address)
-    async with httpx.AsyncClient(base_url=installation.shell.base_url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=installation.shell.base_url, timeout=60) as http:
         logged_in = await http.post("/api/auth/login/", json={"email": world.admin["email"], "password": world.admin["password"]})
         http.headers["Authorization"] = f"Bearer {logged_in.json()['access']}"
         confirmed = await http.post("/api/auth/confirm-password/", json={"password": world.admin["password"]})

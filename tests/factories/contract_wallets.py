@@ -49,7 +49,7 @@ class Node:
         self.rpc_url = rpc_url
 
     async def ask(self, method: str, *params: Any) -> Any:
-        async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             answer = (await client.post(self.rpc_url, json={"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)})).json()
         assert "error" not in answer, answer
         return answer["result"]

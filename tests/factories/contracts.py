@@ -101,7 +101,7 @@ async def contract_node(folder: Path) -> AsyncIterator[Deployer]:
     child, port = chain_node(folder, folder, ChainNodeOptions(keep=False))
     await child.start()
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as http:
             accounts = (await http.post("", json={"jsonrpc": "2.0", "id": 1, "method": "eth_accounts", "params": []})).json()["result"]
             node = Deployer(http, accounts[0])
             await _deploy(node)

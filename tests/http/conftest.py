@@ -82,7 +82,7 @@ async def api(runtime: Runtime) -> AsyncIterator[str]:
 @pytest.fixture
 async def client(api: str) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who is not logged in."""
-    async with httpx.AsyncClient(base_url=api, timeout=20) as opened:
+    async with httpx.AsyncClient(base_url=api, timeout=60) as opened:
         yield opened
 
 
@@ -107,7 +107,7 @@ async def join(api: str, runtime: Runtime) -> AsyncIterator[Join]:
     async with contextlib.AsyncExitStack() as stack:
 
         async def make(name: str, *, founds: str | None = None, org_id: str | None = None, role: Role = Role.ADMIN) -> Person:
-            http = await stack.enter_async_context(httpx.AsyncClient(base_url=api, timeout=20))
+            http = await stack.enter_async_context(httpx.AsyncClient(base_url=api, timeout=60))
             body = registration(name) | ({"organization_name": founds} if founds else {})
             registered = await http.post("/api/auth/register/", json=body)
             assert registered.status_code == 201, registered.text

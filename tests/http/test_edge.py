@@ -29,7 +29,7 @@ TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 @pytest.fixture
 async def behind_proxy(runtime: Runtime) -> AsyncIterator[httpx.AsyncClient]:
     app = guarded(unguarded, trusted_proxies=[ip_network("127.0.0.1/32")])
-    async with serve(runtime, app) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with serve(runtime, app) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield client
 
 
@@ -167,7 +167,7 @@ async def test_no_form_is_taken_from_elsewhere(api: str, join: Join) -> None:
     await join("ada", founds="Byron Treasury")
     found = list(pages())
     assert len(found) > 20
-    async with httpx.AsyncClient(base_url=api, timeout=20) as browser:
+    async with httpx.AsyncClient(base_url=api, timeout=60) as browser:
         token = await log_in_to_dashboard(browser, "ada")
         for path in found:
             for data, headers in (
@@ -189,7 +189,7 @@ async def test_no_form_is_taken_from_elsewhere(api: str, join: Join) -> None:
 async def test_the_cookie_of_the_dashboard_opens_no_operation_of_the_api(api: str, join: Join) -> None:
     await join("ada", founds="Byron Treasury")
     tried = 0
-    async with httpx.AsyncClient(base_url=api, timeout=20) as browser:
+    async with httpx.AsyncClient(base_url=api, timeout=60) as browser:
         token = await log_in_to_dashboard(browser, "ada")
         for path, methods in the_api.get_openapi_schema(path_prefix="/api/")["paths"].items():
             for method, operation in methods.items():

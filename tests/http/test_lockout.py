@@ -38,7 +38,7 @@ async def let_time_pass(runtime: Runtime) -> None:
 
 @pytest.fixture
 async def stranger(api: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=api, timeout=20) as opened:
+    async with httpx.AsyncClient(base_url=api, timeout=60) as opened:
         yield opened
 
 
@@ -162,7 +162,7 @@ async def test_failures_are_in_the_audit_log_of_the_organisation(stranger: httpx
 
 async def test_one_address_may_do_only_so_much(make_config: Any, networks: Any) -> None:
     rates = {"limit_failed_log_ins": "3 per minute", "limit_registrations": "2 per minute", "limit_mails": "2 per hour"}
-    async with open_runtime(make_config(networks, **rates)) as runtime, serve(runtime) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with open_runtime(make_config(networks, **rates)) as runtime, serve(runtime) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         await fail(client, 1, username="one")
         await fail(client, 1, username="two")
         await fail(client, 1, username="three")
@@ -179,7 +179,7 @@ async def test_one_address_may_do_only_so_much(make_config: Any, networks: Any) 
 
 async def test_without_valkey_nobody_is_refused_and_guessing_stays_slow(make_config: Any, networks: Any, unused_tcp_port: int) -> None:
     config = make_config(networks, redis_url=f"redis://127.0.0.1:{unused_tcp_port}/0", limit_failed_log_ins="1 per minute")
-    async with open_runtime(config) as runtime, serve(runtime) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with open_runtime(config) as runtime, serve(runtime) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         await client.post("/api/auth/register/", json=registration("ada"))
         await User.find_all().update({"$set": {"email_verified_at": runtime.clock.now()}})
         await fail(client, 4)

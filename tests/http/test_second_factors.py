@@ -371,7 +371,7 @@ async def test_the_person_is_told_of_every_change_once_though_every_job_was_lost
 ) -> None:
     async with open_runtime(make_config(networks, frontend_url=ORIGIN), clock=clock) as opened:
         runtime = replace(opened, queue=Lost())  # type: ignore[arg-type]
-        async with serve(runtime) as api, httpx.AsyncClient(base_url=api, timeout=20) as http:
+        async with serve(runtime) as api, httpx.AsyncClient(base_url=api, timeout=60) as http:
             await http.post("/api/auth/register/", json=registration("ada"))
             await User.get_pymongo_collection().update_one({"username": "ada"}, {"$set": {"email_verified_at": clock.now()}})
             tokens = (await log_in(http)).json()

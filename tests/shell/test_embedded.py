@@ -96,7 +96,7 @@ def test_all_die_with_a_killed_parent(parent: subprocess.Popen[bytes], tmp_path:
 def test_nothing_is_left_after_an_orderly_stop(parent: subprocess.Popen[bytes], tmp_path: Path, number: signal.Signals) -> None:
     pids = family_of(tmp_path)
     parent.send_signal(number)
-    assert parent.wait(timeout=20) == 0
+    assert parent.wait(timeout=60) == 0
     assert [pid for pid in pids if runs(pid)] == []
 
 
