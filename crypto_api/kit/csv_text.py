@@ -3,6 +3,9 @@
 import csv
 import io
 from collections.abc import Iterable
+from decimal import Decimal
+
+from crypto_api.kit.amounts import text as digits
 
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -12,8 +15,14 @@ def safe_cell(text: str) -> str:
     return f"'{text}" if text.lstrip(" ").startswith(_STARTS_A_FORMULA) else text
 
 
-def csv_line(cells: Iterable[str]) -> str:
-    """One line (RFC 4180), every cell safe."""
+def csv_line(cells: Iterable[str | Decimal | None]) -> str:
+    """One line (RFC 4180): texts are safe, numbers are digits, with a sign where they are negative."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow([safe_cell(cell) for cell in cells])
+    csv.writer(line, lineterminator="\r\n").writerow([_cell(cell) for cell in cells])
     return line.getvalue()
+
+
+def _cell(cell: str | Decimal | None) -> str:
+    if cell is None:
+        return ""
+    return digits(cell) if isinstance(cell, Decimal) else safe_cell(cell)

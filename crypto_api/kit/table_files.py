@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from crypto_api.kit.amounts import text
 from crypto_api.kit.csv_text import csv_line
 from crypto_api.kit.xlsx_text import XlsxTable
 
@@ -20,7 +19,7 @@ Batches = AsyncIterator[list[list[str | Decimal | None]]]
 async def csv_file(columns: Sequence[str], batches: Batches) -> AsyncIterator[bytes]:
     yield csv_line(columns).encode()
     async for rows in batches:
-        yield "".join(csv_line(_text(cell) for cell in row) for row in rows).encode()
+        yield "".join(map(csv_line, rows)).encode()
 
 
 async def xlsx_file(title: str, columns: Sequence[str], batches: Batches, widths: Sequence[int] = ()) -> AsyncIterator[bytes]:
@@ -32,9 +31,3 @@ async def xlsx_file(title: str, columns: Sequence[str], batches: Batches, widths
         with await asyncio.to_thread(path.open, "rb") as file:
             while chunk := await asyncio.to_thread(file.read, _CHUNK):
                 yield chunk
-
-
-def _text(cell: str | Decimal | None) -> str:
-    if cell is None:
-        return ""
-    return text(cell) if isinstance(cell, Decimal) else cell

@@ -148,6 +148,21 @@ async def page_of_entries(org_id: str, where: dict[str, Any], request: PageReque
     return await _page(JournalEntry, org_id, where, request)
 
 
+def counted(at: date | None) -> dict[str, Any]:
+    """Conditions of entries that count, up to and including the day `at`."""
+    return {"status": {"$in": _COUNTED}} | ({"date": {"$lte": day_as_stored(at)}} if at is not None else {})
+
+
+async def count_lines(org_id: str, at: date | None) -> int:
+    """Of the entries that count."""
+    stages: list[dict[str, Any]] = [
+        {"$match": {"org_id": org_id} | counted(at)},
+        {"$group": {"_id": None, "lines": {"$sum": {"$size": "$lines"}}}},
+    ]
+    rows = await JournalEntry.aggregate(stages).to_list()
+    return int(rows[0]["lines"]) if rows else 0
+
+
 async def page_of_lines(org_id: str, account_code: str, wallet_id: str | None, days: dict[str, datetime], request: PageRequest) -> Page[JournalEntry]:
     """Entries that count and touch the account (and the wallet)."""
     line = {"account_code": account_code} | ({"wallet_id": wallet_id} if wallet_id is not None else {})

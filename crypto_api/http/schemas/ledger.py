@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,6 +11,13 @@ from crypto_api.ledger.types import AccountType, SourceKind
 class TrialBalanceQuery(BaseModel):
     model_config = ConfigDict(hide_input_in_errors=True, extra="forbid")
 
+    at: Date | None = Field(default=None, description="Up to and including this day; everything when left out.")
+
+
+class LedgerExport(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True, extra="forbid")
+
+    format: Literal["beancount", "hledger", "csv", "xlsx"] = "csv"
     at: Date | None = Field(default=None, description="Up to and including this day; everything when left out.")
 
 
