@@ -95,7 +95,9 @@ def _valued(at: datetime, held: Mapping[str, Decimal], rates: Mapping[str, Quote
 
 
 def posted(org_id: str) -> dict[str, Any]:
-    return {"org_id": org_id, "status": {"$in": [EntryStatus.POSTED, EntryStatus.REVERSED]}}
+    """What stands in the books as they are known now. A reversed entry and its mirror are left out together: between the moment of the one and the
+    posting of the other, which may be months, the quantity would stand there twice."""
+    return {"org_id": org_id, "status": EntryStatus.POSTED, "reverses": None}
 
 
 async def moments_of(org_id: str, entries: Sequence[JournalEntry]) -> dict[str, datetime]:

@@ -655,6 +655,17 @@ async def get_rate_history(act: Act) -> Request:
 
 
 @request
+async def get_portfolio_performance(act: Act) -> Request:
+    await act.make("posted_entry")
+    return Request(query={"span": "7d"})
+
+
+@request
+async def list_portfolio_movements(act: Act) -> Request:
+    return Request(query={"asset": "ETH"})
+
+
+@request
 async def import_exchange_rates(act: Act) -> Request:
     table = "asset,quote,at,rate\r\nETH,USD,2026-03-01T10:00:00Z,3000\r\n"
     part = f'--coffer\r\nContent-Disposition: form-data; name="file"; filename="rows.csv"\r\n\r\n{table}\r\n--coffer--\r\n'

@@ -230,3 +230,65 @@ async def test_what_is_no_alert_is_refused(ada: Person) -> None:
         answer = await ada.http.post("/api/price-alerts/", json=body | change)
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field), change
     assert (await ada.http.get("/api/price-alerts/")).json()["items"] == []
+
+
+# ---- the portfolio ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_portfolio_is_told_from_books_and_rates_and_opens_to_its_movements(ada: Person, runtime: Runtime, join: Join) -> None:
+    """1 ETH in at 1,000 and 0.5 more at 1,100, worth 1,200 each now; half a DOGE-like token without a price beside it."""
+    await enter(ada.http, "1000", "2026-11-20T00:00:00Z")
+    await book_unpriced(runtime, ada, 1, "1")
+    await enter(ada.http, "1100", "2026-11-20T12:01:30Z")
+    await book_unpriced(runtime, ada, 2, "0.5")
+    moved = stored_movement("wal_1", asset="PEPE", symbol="PEPE", value=None, rate=None, price_source=None)
+    row = stored_transaction(ada.org_id, "wal_1", number=3, movements=[moved])
+    await row.insert()
+    await book_transaction(runtime.uow, runtime.clock, row, runtime.networks["testnet"], runtime.prices)
+    await enter(ada.http, "1200", "2026-11-21T00:00:00Z")
+
+    whole = (await ada.http.get("/api/portfolio/")).json()
+    assert (whole["value"], whole["cost"], whole["unrealised"], whole["unpriced"]) == ("1800", "1550", "250", ["PEPE"])
+    ether, pepe = whole["positions"]
+    assert (ether["quantity"], ether["rate"], ether["rate_source"], ether["share"]) == ("1.5", "1200", "manual", "1")
+    assert (pepe["asset"], pepe["value"], pepe["unrealised"], pepe["rate"]) == ("PEPE", None, None, None)
+    assert [row["asset"] for row in whole["performance"]["excluded"]] == ["PEPE"]
+    movements = (await ada.http.get(ether["movements_url"])).json()["items"]
+    assert [(row["quantity"], row["cost"], row["transaction_hash"]) for row in movements] == [
+        ("0.5", "550", f"0x{2:064x}"),
+        ("1", "1000", f"0x{1:064x}"),
+    ]
+    then = (await ada.http.get("/api/portfolio/value/?at=2026-11-20T12:01:15Z")).json()
+    assert (then["value"], then["cost"], then["unpriced"]) == ("1000", "1000", [])
+    did = (await ada.http.get("/api/portfolio/performance/?span=1y")).json()
+    assert (did["net_flows"], did["end_value"], did["gain"], did["start_value"]) == ("1550", "1800", "250", "0")
+    assert did["time_weighted"]["period"] is not None and did["time_weighted"]["none_because"] is None
+    history = (await ada.http.get("/api/portfolio/history/?date_from=2026-11-19&date_to=2026-11-22")).json()
+    assert [(point["value"], point["cost"], point["unpriced"]) for point in history["items"]][-2:] == [
+        ("1800", "1550", ["PEPE"]),
+        ("1800", "1550", ["PEPE"]),
+    ]
+    parts = (await ada.http.get("/api/portfolio/allocation/?by=network")).json()
+    assert (parts["unpriced"], sum(D(part["value"]) for part in parts["items"])) == (1, D(1800))
+    eve = await join("eve", founds="Other")
+    assert (await eve.http.get("/api/portfolio/")).json()["positions"] == []
+    assert (await eve.http.get("/api/portfolio/movements/?asset=ETH")).json()["items"] == []
+    nothing = await eve.http.get("/api/portfolio/performance/")
+    assert (nothing.status_code, nothing.json()["code"]) == (404, "no_books")
+
+
+NO_QUESTIONS = [
+    "performance/?span=2w",
+    "performance/?span=7d&date_from=2026-01-01",
+    "history/?date_from=2026-02-01&date_to=2026-01-01",
+    "history/?date_from=1999-01-01",
+    "value/?at=2999-01-01T00:00:00Z",
+    "allocation/?by=mood",
+    "movements/",
+    "movements/?asset=ETH&sort=quantity",
+]
+
+
+async def test_what_is_no_question_to_the_portfolio_is_refused(ada: Person) -> None:
+    codes = {query: (await ada.http.get(f"/api/portfolio/{query}")).status_code for query in NO_QUESTIONS}
+    assert codes == dict.fromkeys(NO_QUESTIONS, 422)
