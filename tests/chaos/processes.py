@@ -8,6 +8,8 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -63,11 +65,22 @@ class Kept:
         self._process.join()
 
     def _start(self) -> BaseProcess:
-        process = self._forks.Process(target=self._body, args=(self._settings,), daemon=True)
+        process = self._forks.Process(target=self._body, args=({**self._settings, "house": os.getpid()},), daemon=True)
         process.start()
         assert process.pid is not None
         self.pids.add(process.pid)
         return process
+
+
+def _end_with(pid: int) -> None:
+    """Nobody is left behind when the house is killed itself."""
+
+    def watch() -> None:
+        while Path(f"/proc/{pid}").exists():
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 # ---- what runs in them -----------------------------------------------------------------------------------------------------------
@@ -94,6 +107,7 @@ def signer(settings: Settings) -> None:
     from signer import running
     from signer.settings import DeskSettings
 
+    _end_with(settings["house"])
     os.environ["MASTER_KEY"] = settings["master_key"]
     desk = DeskSettings(_env_file=None, **{name: settings[name] for name in ("mongodb_uri", "mongodb_database", "signer_socket", "log_dir")})  # type: ignore[call-arg]
     raise SystemExit(asyncio.run(running.run(desk)))
@@ -105,6 +119,7 @@ async def _lanes(settings: Settings, name: str, lanes_of: Callable[[Any], list[A
     from crypto_api.kit import log
     from workers.lane import supervise
 
+    _end_with(settings["house"])
     log.configure(Path(settings["log_dir"]), process=name)
     known = {key: value for key, value in settings.items() if key in Config.model_fields}
     async with open_runtime(Config(_env_file=None, **known)) as runtime:

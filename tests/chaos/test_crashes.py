@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.crashes import Plan, crash_runs, planned
 from tests.chaos.report import Outcome, tell
 from tests.chaos.steps import BY_PROCESS, STEPS, process_of
@@ -11,6 +13,7 @@ from tests.chaos.steps import BY_PROCESS, STEPS, process_of
 SEED = 51
 
 
+@pytest.mark.timeout(600)  # some fifteen seconds on a machine that has nothing else to do
 async def test_what_is_paid_is_paid_once_and_what_moves_is_stored_once_when_all_three_are_killed() -> None:
     """A short run: worker, follower and signer die in it, and a reorganisation takes payments out of the chain. The long one is `manage.py chaos`."""
     (outcome,) = [outcome async for outcome in crash_runs([SEED])]
