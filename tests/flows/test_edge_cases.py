@@ -12,7 +12,6 @@ import orjson
 import pytest
 from bson.decimal128 import Decimal128
 
-from crypto_api.adapters.price_feed import ChainFeedReader
 from crypto_api.address_book.documents import Payee
 from crypto_api.classification import store as counterparties
 from crypto_api.config import Config
@@ -563,7 +562,7 @@ async def test_15_what_was_booked_without_a_price_gets_one_with_its_evidence(hou
     await sweep_inbox(runtime.uow, runtime.clock, books.org_id, runtime.networks)
     (item,) = await InboxItem.find({"org_id": books.org_id, "kind": ItemKind.MISSING_PRICE, "subject_kind": "transaction"}).to_list()
     before = await books.entries(await books.row(sent))
-    bench = Bench(runtime.uow, runtime.clock, runtime.networks, runtime.rpc, ChainFeedReader(runtime.rpc))
+    bench = Bench(runtime.uow, runtime.clock, runtime.networks, runtime.rpc, runtime.prices)
     choice = Choice(Remedy.ENTER_PRICE, rate=D("7.5"), reason="invoice 12")
     assert (await remedy_item(bench, books.org_id, item.id, choice, "usr_1")).state is ItemState.RESOLVED
     row = await books.row(sent)
