@@ -27,7 +27,7 @@ from crypto_api.flows.book_transaction import reverse_bookings
 from crypto_api.flows.counted_wallets import CountedWallets, counted_wallets
 from crypto_api.flows.find_missing_movements import find_missing_movements
 from crypto_api.flows.first_block import HistoryReader, HistoryUnavailable, first_block
-from crypto_api.flows.read_transactions import transactions_of
+from crypto_api.flows.read_transactions import read_again, transactions_of
 from crypto_api.flows.remake_opening import Opened, opened_quantities, remake_opening
 from crypto_api.kit.amounts import add_exactly, to_units
 from crypto_api.kit.clock import Clock
@@ -202,6 +202,7 @@ async def _found(desk: Desk, row: Backfill, wallet: Wallet, counted: CountedWall
         before = stored.get(each.id)
         if before is not None and not set(before.wallet_ids) <= set(each.wallet_ids) | {wallet_id for _, wallet_id in watched.wallets()}:
             each = await _again_with(desk, counted, wallet, before, blocks)
+        each = read_again(each, before)
         if before is None or before.orphaned:
             fresh.append(each)
         elif facts_of(each.movements) != facts_of(before.movements):

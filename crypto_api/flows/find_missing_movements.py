@@ -20,7 +20,7 @@ from crypto_api.chains.types import ChainAsset, ChainReader, Position, TokenFact
 from crypto_api.events import service as events
 from crypto_api.flows.book_transaction import reverse_bookings
 from crypto_api.flows.counted_wallets import counted_wallets
-from crypto_api.flows.read_transactions import transactions_of, with_movements
+from crypto_api.flows.read_transactions import read_again, transactions_of, with_movements
 from crypto_api.kit import log
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.ethereum import ZERO_ADDRESS, BlockHeader, CallRefused, InternalTransfer, WireBlock, WireTransaction, checksummed
@@ -127,14 +127,14 @@ async def _explain(uow: UnitOfWork, clock: Clock, quest: _Quest, height: int, mi
     """Stores what makes the block add up. Returns how many rows it stored or completed."""
     now = clock.now()
     header, facts = await quest.header(height), await _facts(quest, now)
-    read = await _read_again(quest, header, now)
     stored = {
         row.id: row for row in await transactions.of_wallet_between(quest.wallet.org_id, quest.wallet.id, quest.network.slug, height - 1, height)
     }
+    read = await _read_again(quest, header, stored, now)
     if facts is not None and not facts.by_balance and missing - _gain(quest, read, stored) != 0 and (quest.asset.name in _assets(stored, read)):
         # Its logs and its balances contradict one another. From now on the balances count.
         await chains.believe_by_balance(quest.network, facts, now)
-        read = await _read_again(quest, header, now)
+        read = await _read_again(quest, header, stored, now)
     changed = [row for row in read if _differs(row, stored.get(row.id))]
     rest = missing - _gain(quest, read, stored)
     if rest:
@@ -151,7 +151,7 @@ async def _facts(quest: _Quest, now: datetime) -> TokenFacts | None:
     return (await chains.token_facts(quest.network, [contract], quest.chain, now))[contract.lower()] if contract else None
 
 
-async def _read_again(quest: _Quest, header: BlockHeader, now: datetime) -> list[Transaction]:
+async def _read_again(quest: _Quest, header: BlockHeader, stored: Mapping[str, Transaction], now: datetime) -> list[Transaction]:
     """The organisation's rows of the block, also of transactions that only their traces connect with the wallet."""
     counted = await counted_wallets(quest.wallet.org_id, quest.network.slug)
     watched = WatchList.of(quest.network.slug, counted.including([quest.wallet.id], header.number))
@@ -162,7 +162,7 @@ async def _read_again(quest: _Quest, header: BlockHeader, now: datetime) -> list
     hidden = [] if quest.asset.contract else await _hidden(quest, header, known)
     block = WireBlock(header, tuple(sorted([*found.transactions, *hidden], key=lambda tx: tx.index)), found.logs)
     rows = await transactions_of(quest.network, quest.chain, watched, [block], now)
-    return [row for row in rows if row.org_id == quest.wallet.org_id]
+    return [read_again(row, stored.get(row.id)) for row in rows if row.org_id == quest.wallet.org_id]
 
 
 async def _hidden(quest: _Quest, header: BlockHeader, known: set[str]) -> list[WireTransaction]:

@@ -198,6 +198,13 @@ def with_movements(row: Transaction, movements: Iterable[Movement]) -> Transacti
     return changed
 
 
+def read_again(row: Transaction, before: Transaction | None) -> Transaction:
+    """The row as it was read now, with what calls were found to have moved when it stood in that block before: an empty trace overwrites nothing."""
+    if before is None or before.orphaned or before.block_hash != row.block_hash:
+        return row
+    return with_movements(row, rules.with_what_was_found(before.movements, row.movements))
+
+
 # ---- believed by balance ---------------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from crypto_api.events import service as events
 from crypto_api.flows.backfill_wallet import facts_of
 from crypto_api.flows.book_transaction import reverse_bookings
 from crypto_api.flows.counted_wallets import CountedWallets, counted_on_network
-from crypto_api.flows.read_transactions import transactions_of
+from crypto_api.flows.read_transactions import read_again, transactions_of
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.ethereum import InconsistentAnswer, WireBlock
@@ -154,7 +154,7 @@ async def _rows(
         wider = WatchList.of(network.slug, counted.including(row.wallet_ids, row.block_number))
         read = await chain.read_blocks(row.block_number, row.block_number, wider)
         rows |= {each.id: each for each in await transactions_of(network, chain, wider, read, now) if each.id == row.id}
-    return list(rows.values())
+    return [read_again(row, stored.get(row.id)) for row in rows.values()]
 
 
 def _compare(rows: Sequence[Transaction], stored: Mapping[str, Transaction]) -> list[Found]:

@@ -341,6 +341,22 @@ def coin_change(movements: Iterable[Movement], address: str) -> int:
     )
 
 
+def with_what_was_found(before: Iterable[Movement], now: Sequence[Movement]) -> list[Movement]:
+    """A transaction's movements as they are read again, with the moves of the coin by calls that were found before where nobody tells of any now: a
+    node that has forgotten its traces answers with an empty one, and what a trace said goes before what a balance says. Where a trace tells of some,
+    it is believed."""
+    found, told = [row for row in before if _by_call(row)], [row for row in now if _by_call(row)]
+    traced_before, traced_now = (any(row.basis is Basis.TRACE for row in rows) for rows in (found, told))
+    if not found or traced_now or (told and not traced_before):
+        return list(now)
+    return [*(row for row in now if not _by_call(row)), *found]
+
+
+def _by_call(row: Movement) -> bool:
+    """The coin, moved by a contract: no log and no value says so, or the wrapped coin's log where its call was found."""
+    return row.kind in COINS and (row.basis is not Basis.EVENT or row.key.endswith(":native"))
+
+
 def by_balance(network: NetworkConfig, address: str, wallet_id: str, change: int, token: TokenFacts | None = None, key: str = "balance") -> Movement:
     """A change of a balance (EIP-55 address, base units) that nothing else tells of. Who is on the other side is not known."""
     unknown = checksummed(ZERO_ADDRESS)
