@@ -10,7 +10,7 @@ from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import Line
 from crypto_api.transactions.documents import Transaction
-from crypto_api.transactions.types import FEES, Basis, Booking, Direction, Movement, MovementKind, Status
+from crypto_api.transactions.types import BROUGHT, FEES, Basis, Booking, Direction, Movement, MovementKind, Status
 
 LEGS_SHOWN = 2
 _HOW = {
@@ -192,8 +192,11 @@ class Step:
 
 def history(transaction: Transaction, entries: Sequence[JournalEntry]) -> list[Step]:
     """What is known to have happened, oldest first."""
-    steps = [Step(transaction.timestamp, f"In block {transaction.block_number:,}", transaction.block_hash, "chain")]
-    steps.append(Step(transaction.stored_at, "Seen and stored", "", "seen"))
+    if transaction.origin in BROUGHT:
+        steps = [Step(transaction.timestamp, "It happened", "", "chain"), Step(transaction.stored_at, "Brought by a person", "", "seen")]
+    else:
+        steps = [Step(transaction.timestamp, f"In block {transaction.block_number:,}", transaction.block_hash, "chain")]
+        steps.append(Step(transaction.stored_at, "Seen and stored", "", "seen"))
     steps.extend(
         Step(past.orphaned_at, f"Block {past.block_number:,} left the chain", past.block_hash, "orphaned") for past in transaction.past_inclusions
     )

@@ -15,6 +15,7 @@ from crypto_api.dashboard.transaction_filter import TransactionFilter
 from crypto_api.flows.export_transactions import COLUMNS, TooManyRows, export_transactions
 from crypto_api.kit.amounts import to_units
 from crypto_api.kit.errors import Conflict, InvalidInput, NotFound
+from crypto_api.kit.ethereum import ZERO_ADDRESS
 from crypto_api.kit.paging import PageRequest
 from crypto_api.kit.table_files import CSV, XLSX, csv_file, xlsx_file
 from crypto_api.kit.xlsx_text import ROWS_MAX
@@ -28,7 +29,13 @@ from crypto_api.transactions import store as transactions
 from crypto_api.transactions.types import Direction, MovementKind, Origin, Status
 
 NEWS_WINDOW = timedelta(hours=1)  # what lies further back on the chain is history that was read, no news
-FLASHES = {"imported": "The transactions were imported.", "saved": "The view was saved.", "deleted": "The view was deleted."}
+FLASHES = {
+    "imported": "The transactions were imported.",
+    "saved": "The view was saved.",
+    "deleted": "The view was deleted.",
+    "taken-back": "The transaction was taken back; its entry is reversed.",
+}
+DETAIL_FLASHES = {"entered": "The transaction was entered and booked.", "known": "It stands there already.", "changed": "Saved."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +172,8 @@ def _to_list(wanted: TransactionFilter, done: str) -> HttpResponse:
 
 @page(Permission.TRANSACTIONS_READ)
 async def detail_page(visit: Visit, transaction_id: str) -> HttpResponse:
-    return visit.render("transactions/detail.html", await _detail(visit, transaction_id))
+    flash = DETAIL_FLASHES.get(visit.request.GET.get("done", ""), "")
+    return visit.render("transactions/detail.html", await _detail(visit, transaction_id) | {"flash": flash})
 
 
 @page(Permission.TRANSACTIONS_READ)
@@ -185,6 +193,9 @@ async def _detail(visit: Visit, transaction_id: str) -> dict[str, object]:
     links = links_of(visit.runtime.networks, found.network)
     return {
         "transaction": found,
+        "title": "Imported transaction" if found.origin is Origin.IMPORT else "Transaction entered by hand",
+        "nobody": ZERO_ADDRESS,
+        "may_write": visit.may(Permission.TRANSACTIONS_WRITE),
         "row": transaction_row(found, names),
         "movements": [movement_row(movement, names) for movement in found.movements],
         "entries": [entry_card(entry, accounts, names) for entry in entries],

@@ -47,6 +47,11 @@ async def let_it_stand(house: House, org_id: str, person: Person) -> Form:
     return {"waive_reason": "Agreed with the auditor"}
 
 
+@form("transaction-edit")
+async def note_something(house: House, org_id: str, person: Person) -> Form:
+    return {"note": "Seen by mail", "counterparty": "", "description": ""}
+
+
 @form("wallet-settings")
 async def rename_wallet(house: House, org_id: str, person: Person) -> Form:
     return {"name": "Payroll"}

@@ -103,8 +103,8 @@
   }
   for (const form of document.querySelectorAll("[data-kind-form]")) {
     const show = () => {
-      const kind = new FormData(form).get("wallet_type");
-      for (const part of form.querySelectorAll("[data-kind]")) part.hidden = part.dataset.kind !== kind;
+      const kind = new FormData(form).get(form.dataset.kindForm || "wallet_type");
+      for (const part of form.querySelectorAll("[data-kind]")) part.hidden = !part.dataset.kind.split(" ").includes(kind);
     };
     form.addEventListener("change", show);
     show();
