@@ -1,6 +1,8 @@
 """What the signer does when asked. Whoever asks names rows; what is signed or wrapped is read here, and judged here."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from eth_account import Account
@@ -14,11 +16,18 @@ from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import NotFound
 from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.log import security
+from crypto_api.kit.signing import SigningAsk
+from crypto_api.payments.documents import PaymentAttempt
+from crypto_api.payments.types import Attempt
 from signer import store
-from signer.reading import signing_case
+from signer.reading import signing_cases
 from signer.vault_link import VaultFault, VaultLink
 
 Answer = dict[str, Any]
+ASKED_MAX = 256
+TOGETHER_MAX = 50  # transactions of one child of the vault
+_BYTES_TOGETHER_MAX, _BYTES_BESIDE_DATA = 100_000, 600  # of a frame between desk and vault, in either direction
+_UNKNOWN = "There is no such payment, attempt or wallet."
 _logger = log.get(__name__)
 
 
@@ -36,10 +45,16 @@ class _Seal(_Question):
     keystore_password: str | None = None
 
 
-class _Sign(_Question):
+class _Ask(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
     org_id: str = Field(max_length=64)
     payment_id: str = Field(max_length=64)
     attempt_id: str = Field(max_length=80)
+
+
+class _Sign(_Question):
+    asked: list[_Ask] = Field(min_length=1, max_length=ASKED_MAX)
 
 
 class _Rewrap(_Question):
@@ -59,7 +74,7 @@ class Operations:
         except (ValidationError, TypeError):
             return {"error": "bad_question"}
         except NotFound:
-            return {"refused": "There is no such payment, attempt or wallet."}
+            return {"refused": _UNKNOWN}
         except (PyMongoError, VaultFault) as error:
             _logger.warning("question_unanswered", reason=f"{type(error).__name__}: {error}"[:200])
             return {"error": "unavailable"}
@@ -75,7 +90,7 @@ class Operations:
                 return {"result": {"key_id": self._vault.key_id}}
             case "seal":
                 return await self._seal(_Seal.model_validate(question))
-            case "sign_payment":
+            case "sign_payments":
                 return await self._sign(_Sign.model_validate(question))
             case "rewrap":
                 return await self._rewrap(_Rewrap.model_validate(question))
@@ -90,32 +105,61 @@ class Operations:
         return told
 
     async def _sign(self, asked: _Sign) -> Answer:
-        faultpoint("signer.asked")
+        """Each is judged for itself, in the order in which they are asked: what is signed counts in the limit of a day for the next."""
+        for _ in asked.asked:
+            faultpoint("signer.asked")
         await self._bind()
-        now = self._clock.now()
-        case = await signing_case(asked.org_id, asked.payment_id, asked.attempt_id, now)
-        faultpoint("signer.read")
-        if (why := refusal(case, now)) is not None:
-            security.warning("signing_refused", org_id=asked.org_id, payment_id=asked.payment_id, attempt_id=asked.attempt_id, reason=why)
-            return {"refused": why}
-        faultpoint("signer.decided")
-        told = await self._vault.use("sign", **_bound_to(case), envelope=_envelope(case), transaction=_transaction(case))
-        if "result" in told:
-            return self._checked(case, told)
-        security.warning("signing_refused", org_id=asked.org_id, payment_id=asked.payment_id, attempt_id=asked.attempt_id, reason=told.get("refused"))
-        return told
+        answers: dict[int, Answer] = {}
+        by_org: dict[str, list[tuple[int, SigningAsk]]] = {}
+        for place, each in enumerate(asked.asked):
+            by_org.setdefault(each.org_id, []).append((place, SigningAsk(each.org_id, each.payment_id, each.attempt_id)))
+        for org_id, rows in by_org.items():
+            answers |= await self._sign_of(org_id, rows)
+        return {"result": {"answers": [answers[place] for place in range(len(asked.asked))]}}
 
-    def _checked(self, case: SigningCase, told: Answer) -> Answer:
+    async def _sign_of(self, org_id: str, rows: Sequence[tuple[int, SigningAsk]]) -> dict[int, Answer]:
+        now, answers = self._clock.now(), {}
+        read = await signing_cases(org_id, [ask for _, ask in rows], now)
+        for _ in rows:
+            faultpoint("signer.read")
+        accepted: list[tuple[int, SigningCase]] = []
+        for place, ask in rows:
+            case = read.cases.get(ask.attempt_id)
+            if case is None:
+                answers[place] = {"refused": _UNKNOWN}
+                continue
+            case = replace(case, signed_today=read.today.of_others(case.payment.id) if read.limited else None)
+            if (why := refusal(case, now)) is not None:
+                answers[place] = _refused(case.attempt, why)
+                continue
+            if case.attempt.purpose is Attempt.PAY:
+                read.today.add(case.payment)
+            accepted.append((place, case))
+            faultpoint("signer.decided")
+            await asyncio.sleep(0)  # others are answered meanwhile
+        for part in _by_key(accepted):
+            signed = await self._signed([case for _, case in part])
+            answers |= dict(zip((place for place, _ in part), signed, strict=True))
+        return answers
+
+    async def _signed(self, cases: Sequence[SigningCase]) -> list[Answer]:
+        """Of one wallet: its key is opened once, in a child that ends with it."""
+        told = await self._vault.use("sign", **_bound_to(cases[0]), envelope=_envelope(cases[0]), transactions=[_transaction(case) for case in cases])
+        if "result" not in told:
+            return [_refused(case.attempt, str(told.get("refused"))) for case in cases]
+        return [self._checked(case.attempt, answer) for case, answer in zip(cases, told["result"]["signed"], strict=True)]
+
+    def _checked(self, attempt: PaymentAttempt, told: Answer) -> Answer:
         """What the vault answers is looked at before anybody else sees it."""
-        raw, attempt = told["result"]["raw"], case.attempt
+        if "refused" in told:
+            return _refused(attempt, told["refused"])
+        raw = told["raw"]
         if attempt.raw is not None and attempt.raw != raw:
             security.error("signed_otherwise", org_id=attempt.org_id, payment_id=attempt.payment_id, attempt_id=attempt.id)
             return {"refused": "Other bytes are stored for this attempt already."}
         if str(Account.recover_transaction(HexBytes(raw))) != attempt.from_address:
             raise VaultFault("signed by another key")
-        security.info(
-            "payment_signed", org_id=attempt.org_id, payment_id=attempt.payment_id, attempt_id=attempt.id, transaction=told["result"]["hash"]
-        )
+        security.info("payment_signed", org_id=attempt.org_id, payment_id=attempt.payment_id, attempt_id=attempt.id, transaction=told["hash"])
         faultpoint("signer.answering")
         return told
 
@@ -137,17 +181,39 @@ def _envelope(case: SigningCase) -> dict[str, Any]:
     return case.wallet.sealed_key
 
 
+def _refused(attempt: PaymentAttempt, why: str) -> Answer:
+    security.warning("signing_refused", org_id=attempt.org_id, payment_id=attempt.payment_id, attempt_id=attempt.id, reason=why)
+    return {"refused": why}
+
+
+def _by_key(accepted: Sequence[tuple[int, SigningCase]]) -> Iterator[list[tuple[int, SigningCase]]]:
+    """In parts that the vault takes at once: of one wallet, and within a frame."""
+    part: list[tuple[int, SigningCase]] = []
+    size = 0
+    for place, case in accepted:
+        length = len(case.attempt.call.data) + _BYTES_BESIDE_DATA
+        other = part and part[0][1].payment.wallet_id != case.payment.wallet_id
+        if other or size + length > _BYTES_TOGETHER_MAX or len(part) == TOGETHER_MAX:
+            yield part
+            part, size = [], 0
+        part.append((place, case))
+        size += length
+    if part:
+        yield part
+
+
 def _transaction(case: SigningCase) -> dict[str, Any]:
-    """EIP-1559. Values that may be larger than JSON's numbers go as hexadecimal text."""
+    """EIP-1559, or of type 0 with the chain in its signature (EIP-155). Values that may be larger than JSON's numbers go as hexadecimal text."""
     attempt = case.attempt
+    fees = attempt.fees
+    price = {"gasPrice": hex(fees.max_fee_per_gas)}
+    if not fees.legacy:
+        price = {"type": "0x2", "maxFeePerGas": hex(fees.max_fee_per_gas), "maxPriorityFeePerGas": hex(fees.max_priority_fee_per_gas)}
     return {
-        "type": 2,
         "chainId": attempt.chain_id,
         "nonce": attempt.nonce,
         "to": attempt.call.to,
         "value": hex(int(attempt.call.value_raw)),
         "data": attempt.call.data,
-        "gas": attempt.fees.gas,
-        "maxFeePerGas": hex(attempt.fees.max_fee_per_gas),
-        "maxPriorityFeePerGas": hex(attempt.fees.max_priority_fee_per_gas),
-    }
+        "gas": fees.gas,
+    } | price

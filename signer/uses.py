@@ -91,17 +91,21 @@ def _is_private_key(key: bytes) -> bool:
 
 
 def _sign(keyring: Keyring, question: dict[str, Any]) -> Answer:
-    """One EIP-1559 transaction. The nonce of the signature follows from key and transaction (RFC 6979): the same question has the same answer."""
+    """Transactions of one wallet. The nonce of a signature follows from key and transaction (RFC 6979): the same question has the same answer."""
     key = _opened(keyring, question)
     if isinstance(key, dict):
         return key
     faultpoint("vault.opened")
+    return {"result": {"signed": [_signed(transaction, key) for transaction in question["transactions"]]}}
+
+
+def _signed(transaction: dict[str, Any], key: bytes) -> Answer:
     try:
-        signed = Account.sign_transaction(question["transaction"], key)
+        signed = Account.sign_transaction(transaction, key)
     except (TypeError, ValueError, ValidationError):
         return {"refused": "The transaction is none that can be signed."}
     faultpoint("vault.signed")
-    return {"result": {"raw": "0x" + bytes(signed.raw_transaction).hex(), "hash": "0x" + bytes(signed.hash).hex()}}
+    return {"raw": "0x" + bytes(signed.raw_transaction).hex(), "hash": "0x" + bytes(signed.hash).hex()}
 
 
 def _rewrap(keyring: Keyring, question: dict[str, Any]) -> Answer:

@@ -17,7 +17,7 @@ from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.ids import new_id
 from crypto_api.payments import store
 from crypto_api.payments.jobs import PaymentDue
-from crypto_api.payments.machine import World
+from crypto_api.payments.ports import World
 from crypto_api.payments.service import MongoBook
 from crypto_api.runtime import Runtime
 from mongodb_config.leases import Lease
@@ -38,7 +38,7 @@ def lanes(runtime: Runtime) -> list[Lane]:
 def world_of(runtime: Runtime, network: str, fence: int) -> World:
     return World(
         book=MongoBook(runtime.uow, runtime.clock, fence),
-        chain=FollowedChain(network, PaymentNode(runtime.rpc[network])),
+        chain=FollowedChain(network, PaymentNode(runtime.rpc[network], runtime.networks[network].l1_fee_oracle)),
         signer=runtime.signer,
         judge=PolicyJudge(runtime.clock),
         clock=runtime.clock,

@@ -24,6 +24,8 @@ from crypto_api.kit import log
 from crypto_api.kit.ethereum import (
     TRANSFER_TOPIC,
     BlockHeader,
+    CallRefused,
+    ChainUnavailable,
     InconsistentAnswer,
     InternalTransfer,
     Testimony,
@@ -261,10 +263,28 @@ class JsonRpcChain:
         (result,) = await self._pool.read([(method, params)], lambda _, raw: wire.decode_any(raw))
         return result
 
+    async def call_each(self, calls: Sequence[Call]) -> list[Any]:
+        """The same of many reads in as few batches as it takes. Where one is refused, CallRefused stands in the place of its result."""
+        try:
+            return list(await self._pool.read(calls, lambda _, raw: wire.decode_any(raw)))
+        except CallRefused as error:
+            if len(calls) == 1:
+                return [error]
+        half = len(calls) // 2  # a batch fails as a whole: the one that is refused is looked for by halving
+        return [*await self.call_each(calls[:half]), *await self.call_each(calls[half:])]
+
     async def call_once(self, method: str, params: list[Any]) -> Any:
-        """One request to one provider, never repeated by anybody: for `eth_sendRawTransaction` and what else has an effect. CallRefused when
-        the node refused it; ChainUnavailable when nobody knows: it may have taken effect."""
-        return wire.decode_any(await self._pool.once((method, params)))
+        """The same of one call: CallRefused when the node refused it; ChainUnavailable when nobody knows."""
+        (answer,) = await self.send_each([(method, params)])
+        if isinstance(answer, ChainUnavailable):
+            raise answer
+        return answer
+
+    async def send_each(self, calls: Sequence[Call]) -> list[Any]:
+        """Each to one provider, in that order, never repeated by anybody: for `eth_sendRawTransaction` and what else has an effect. In the place of
+        a result stands CallRefused where the node refused it, or another ChainUnavailable where nobody knows: it may have taken effect."""
+        answers = await self._pool.once_each(calls)
+        return [answer if isinstance(answer, ChainUnavailable) else wire.decode_any(answer) for answer in answers]
 
     async def agree(self, number: int, block_hash: str) -> None:
         """InconsistentAnswer unless as many providers as the network asks for name that block at that height. One that is outvoted is set aside."""

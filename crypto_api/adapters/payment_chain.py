@@ -1,17 +1,23 @@
 """A node as payments need it: what a call would do and cost, sending once, and what became of it. EIP-1474 and the execution API."""
 
-import asyncio
 from collections.abc import Sequence
 from statistics import median
 from typing import Any, Protocol
 
-from crypto_api.kit.ethereum import CallRefused, InconsistentAnswer, checksummed
+import rlp
+from eth_abi.abi import encode
+
+from crypto_api.kit.ethereum import CallRefused, ChainUnavailable, InconsistentAnswer, checksummed
 from crypto_api.kit.sending import (
     PLAIN_TRANSFER_GAS,
     FeeMarket,
+    Handed,
+    NodeCall,
     NodeReceipt,
     NodeTransaction,
     Quote,
+    Quotes,
+    Simulated,
     gas_limit,
     revert_reason,
     transfer_refused,
@@ -19,23 +25,35 @@ from crypto_api.kit.sending import (
 )
 
 _BALANCE_OF, _TRANSFER = "0x70a08231", "0xa9059cbb"  # ERC-20 balanceOf(address), transfer(address,uint256)
+_GET_L1_FEE = "0x49948e0e"  # GasPriceOracle.getL1Fee(bytes) of OP-stack networks
+_L1_MARGIN_PERCENT = 50  # what the chain below asks for moves by up to an eighth a block
 _BLOCKS_OF_FEES = 20
 _GAS_WHERE_UNKNOWN = 150_000  # of a call that could not be estimated because the wallet is empty: it is not sent then
 _BLOCKS_SEARCHED_MAX = 1 << 24
+_MARKET: list[tuple[str, list[Any]]] = [
+    ("eth_getBlockByNumber", ["latest", False]),
+    ("eth_feeHistory", [hex(_BLOCKS_OF_FEES), "latest", [50]]),
+]
 Json = dict[str, Any]
+RpcCall = tuple[str, list[Any]]
 
 
 class Caller(Protocol):
     async def call_any(self, method: str, params: list[Any]) -> Any: ...
 
-    async def call_once(self, method: str, params: list[Any]) -> Any: ...
+    async def call_each(self, calls: Sequence[RpcCall]) -> list[Any]:
+        """CallRefused stands in the place of an answer that was refused."""
+
+    async def send_each(self, calls: Sequence[RpcCall]) -> list[Any]:
+        """To one node, each once. ChainUnavailable (CallRefused where the node said no) stands in the place of a result."""
 
 
 class PaymentNode:
     """Every method raises ChainUnavailable when no node answers."""
 
-    def __init__(self, rpc: Caller) -> None:
-        self._rpc = rpc
+    def __init__(self, rpc: Caller, l1_fee_oracle: str | None = None) -> None:
+        """`l1_fee_oracle`: the contract that tells what a rollup takes beside the gas, where the gas does not hold it."""
+        self._rpc, self._oracle = rpc, l1_fee_oracle
 
     # ---- before ------------------------------------------------------------------------------------------------------------------
 
@@ -44,7 +62,15 @@ class PaymentNode:
         return _number(await self._rpc.call_any("eth_getTransactionCount", [address, "latest"]))
 
     async def market(self) -> FeeMarket:
-        history = await self._rpc.call_any("eth_feeHistory", [hex(_BLOCKS_OF_FEES), "latest", [50]])
+        header, history = await self._rpc.call_each(_MARKET)
+        return await self._market(_answered(header), history)
+
+    async def _market(self, header: Any, history: Any) -> FeeMarket:
+        if not isinstance(header, dict):
+            raise InconsistentAnswer("the node has no newest block")
+        if header.get("baseFeePerGas") is None:  # from before EIP-1559, or without it
+            return FeeMarket(0, _number(await self._rpc.call_any("eth_gasPrice", [])), legacy=True)
+        history = _answered(history)
         try:
             base = [_number(fee) for fee in history.get("baseFeePerGas") or ["0x0"]]
             tips = [tip for (reward,) in history.get("reward") or [] if (tip := _number(reward)) > 0]
@@ -60,17 +86,44 @@ class PaymentNode:
             return 0
 
     async def quote(self, address: str, to: str, value: int, data: str, token: str | None) -> Quote:
-        """Of a call by `address` at the head. `token`: the ERC-20 whose balance is asked as well."""
-        call = {"from": address, "to": to, "value": hex(value), "data": data}
-        nonce, market, balance, held, reverts, gas = await asyncio.gather(
-            self.nonce_at_head(address),
-            self.market(),
-            self._balance(address),
-            self._token_balance(token, address) if token else _nothing(),
-            self._simulated(call),
-            self._gas(call),
+        """Of one call by `address` at the head. `token`: the ERC-20 whose balance is asked as well."""
+        return Quote.of(await self.quotes(address, [NodeCall(to, value, data, token)]), token)
+
+    async def quotes(self, address: str, calls: Sequence[NodeCall]) -> Quotes:
+        """Each call by itself, and what its sender has, at the head."""
+        tokens = sorted({call.token for call in calls if call.token is not None})
+        asked: list[RpcCall] = [
+            *_MARKET,
+            ("eth_getTransactionCount", [address, "latest"]),
+            ("eth_getBalance", [address, "latest"]),
+            *(("eth_call", [{"to": token, "data": _BALANCE_OF + "0" * 24 + address[2:].lower()}, "latest"]) for token in tokens),
+        ]
+        rows = [{"from": address, "to": call.to, "value": hex(call.value), "data": call.data} for call in calls]
+        simulated: list[RpcCall] = [("eth_call", [row, "latest"]) for row in rows]
+        estimated: list[RpcCall] = [("eth_estimateGas", [row]) for row in rows]
+        answers = await self._rpc.call_each([*asked, *simulated, *estimated])
+        header, history, nonce, balance, *held = map(_answered, answers[: len(asked)])
+        would, gas = answers[len(asked) : len(asked) + len(rows)], answers[len(asked) + len(rows) :]
+        limits = [gas_limit(_gas(row, answer)) for row, answer in zip(rows, gas, strict=True)]
+        l1_fees = await self._l1_fees(rows, limits, _number(nonce))
+        return Quotes(
+            _number(nonce),
+            await self._market(header, history),
+            _number(balance),
+            {token: _number(answer) if len(str(answer)) > 2 else 0 for token, answer in zip(tokens, held, strict=True)},
+            tuple(Simulated(limit, _reverts(row, answer), fee) for row, limit, answer, fee in zip(rows, limits, would, l1_fees, strict=True)),
         )
-        return Quote(nonce, gas_limit(gas), market, balance, held, reverts)
+
+    async def _l1_fees(self, rows: Sequence[Json], limits: Sequence[int], nonce: int) -> list[int]:
+        """Wei for putting each on the chain below, with a margin: the oracle is shown the transaction as it will look, unsigned."""
+        if self._oracle is None:
+            return [0] * len(rows)
+        asked: list[RpcCall] = []
+        for row, limit in zip(rows, limits, strict=True):
+            data = _GET_L1_FEE + encode(["bytes"], [_unsigned(row, limit, nonce)]).hex()
+            asked.append(("eth_call", [{"to": self._oracle, "data": data}, "latest"]))
+        fees = [_number(_answered(answer)) for answer in await self._rpc.call_each(asked)]
+        return [fee + fee * _L1_MARGIN_PERCENT // 100 for fee in fees]
 
     async def has_code(self, address: str) -> bool:
         return len(str(await self._rpc.call_any("eth_getCode", [address, "latest"]))) > 2
@@ -87,52 +140,24 @@ class PaymentNode:
             return None
         return after - before
 
-    async def _balance(self, address: str) -> int:
-        return _number(await self._rpc.call_any("eth_getBalance", [address, "latest"]))
-
-    async def _token_balance(self, token: str, address: str) -> int:
-        answer = str(await self._rpc.call_any("eth_call", [{"to": token, "data": _BALANCE_OF + "0" * 24 + address[2:].lower()}, "latest"]))
-        return _number(answer) if len(answer) > 2 else 0
-
-    async def _simulated(self, call: Json) -> str | None:
-        """Why it would fail. A wallet that is merely too poor is for the balances to tell."""
-        try:
-            answer = await self._rpc.call_any("eth_call", [call, "latest"])
-        except CallRefused as error:
-            if is_revert(error):
-                return revert_reason(error.rpc_data, error.rpc_message)
-            if _is_about_funds(error):
-                return None
-            raise
-        if call["data"].startswith(_TRANSFER) and transfer_refused(bytes.fromhex(str(answer)[2:])):
-            return "the token answers that the transfer did not happen"
-        return None
-
-    async def _gas(self, call: Json) -> int:
-        try:
-            return _number(await self._rpc.call_any("eth_estimateGas", [call]))
-        except CallRefused as error:
-            if is_revert(error) or _is_about_funds(error):
-                return PLAIN_TRANSFER_GAS if call["data"] == "0x" else _GAS_WHERE_UNKNOWN
-            raise
-
     # ---- sending -----------------------------------------------------------------------------------------------------------------
 
-    async def send_raw(self, raw: str) -> str | None:
-        """Once, to one node, without a retry. What the node said against it, for people to read; it decides nothing. ChainUnavailable when nobody
-        knows whether it arrived."""
-        try:
-            await self._rpc.call_once("eth_sendRawTransaction", [raw])
-        except CallRefused as error:
-            return visible(error.rpc_message or error.detail)
-        return None
+    async def send_raw(self, raws: Sequence[str]) -> list[Handed]:
+        """Each once, to one node, in that order, without a retry. What the node said against one decides nothing."""
+        answers = await self._rpc.send_each([("eth_sendRawTransaction", [raw]) for raw in raws])
+        return [_handed(answer) for answer in answers]
 
     # ---- after -------------------------------------------------------------------------------------------------------------------
 
     async def receipts(self, hashes: Sequence[str]) -> dict[str, NodeReceipt]:
         """Those that the node has, by hash."""
-        answers = await asyncio.gather(*(self._rpc.call_any("eth_getTransactionReceipt", [hash_]) for hash_ in hashes))
-        return {hash_: _receipt(hash_, row) for hash_, row in zip(hashes, answers, strict=True) if row is not None}
+        answers = await self._rpc.call_each([("eth_getTransactionReceipt", [hash_]) for hash_ in hashes])
+        return {hash_: _receipt(hash_, row) for hash_, row in zip(hashes, map(_answered, answers), strict=True) if row is not None}
+
+    async def known(self, hashes: Sequence[str]) -> set[str]:
+        """Those that the node has, mined or waiting."""
+        answers = await self._rpc.call_each([("eth_getTransactionByHash", [hash_]) for hash_ in hashes])
+        return {hash_ for hash_, row in zip(hashes, map(_answered, answers), strict=True) if row is not None}
 
     async def transaction(self, hash_: str) -> NodeTransaction | None:
         row = await self._rpc.call_any("eth_getTransactionByHash", [hash_])
@@ -174,8 +199,46 @@ def _is_about_funds(error: CallRefused) -> bool:
     return "insufficient" in said or "outoffund" in said.replace(" ", "") or "exceeds allowance" in said
 
 
-async def _nothing() -> None:
+def _answered(answer: Any) -> Any:
+    """Raises CallRefused where the node refused."""
+    if isinstance(answer, ChainUnavailable):
+        raise answer
+    return answer
+
+
+def _handed(answer: Any) -> Handed:
+    match answer:
+        case CallRefused():
+            return Handed(True, visible(answer.rpc_message or answer.detail))
+        case ChainUnavailable():
+            return Handed(False, answer.detail)
+    return Handed(True)
+
+
+def _reverts(call: Json, answer: Any) -> str | None:
+    """Why it would fail. A wallet that is merely too poor is for the balances to tell."""
+    if isinstance(answer, CallRefused):
+        if is_revert(answer):
+            return revert_reason(answer.rpc_data, answer.rpc_message)
+        if _is_about_funds(answer):
+            return None
+    if call["data"].startswith(_TRANSFER) and transfer_refused(bytes.fromhex(str(_answered(answer))[2:])):
+        return "the token answers that the transfer did not happen"
+    _answered(answer)
     return None
+
+
+def _gas(call: Json, answer: Any) -> int:
+    if isinstance(answer, CallRefused) and (is_revert(answer) or _is_about_funds(answer)):
+        return PLAIN_TRANSFER_GAS if call["data"] == "0x" else _GAS_WHERE_UNKNOWN
+    return _number(_answered(answer))
+
+
+def _unsigned(call: Json, gas: int, nonce: int) -> bytes:
+    """A transaction of type 2 (EIP-1559) as it will look, with fees of usual length: only its size and its bytes count."""
+    fee = 10**10
+    fields = [10_000, nonce, fee, fee, gas, bytes.fromhex(call["to"][2:]), int(call["value"], 16), bytes.fromhex(call["data"][2:]), []]
+    return b"\x02" + bytes(rlp.encode(fields))
 
 
 def _number(value: Any) -> int:

@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 
 from crypto_api.adapters.provider_health import BatchSize, Health, TokenBucket
-from crypto_api.adapters.rpc_transport import BatchTooLarge, Call, Throttled, post_batch
+from crypto_api.adapters.rpc_transport import BatchTooLarge, Call, Throttled, post_batch, post_once
 from crypto_api.adapters.wire import Header, decode_header, decode_text, header_of, quantity
 from crypto_api.kit import log
 from crypto_api.kit.ethereum import CallRefused, ChainUnavailable, InconsistentAnswer
@@ -74,9 +74,15 @@ class Provider:
                 await self._check_chain()
         return results
 
-    async def ask_once(self, call: Call) -> msgspec.Raw:
-        """One request, whatever comes of it."""
-        return (await self._post([call], False))[0]
+    async def ask_once(self, calls: Sequence[Call]) -> list[msgspec.Raw | ChainUnavailable]:
+        """One request, whatever comes of it; what is said against a call stands in the place of its result."""
+        await self._wait_for_turn(len(calls))
+        started = time.monotonic()
+        self.health.requests.add(len(calls), started)
+        bare = self.batch.bare and len(calls) == 1
+        results = await post_once(self._http, self.endpoint.url, calls, timeout_s=self.endpoint.timeout_s, bare=bare, context=self)
+        self.health.answered(time.monotonic() - started, time.monotonic())
+        return results
 
     def check_tag(self, tag: str, number: int) -> None:
         """InconsistentAnswer where what it calls final was higher before: final does not change (a safe block may)."""
@@ -224,8 +230,25 @@ class ProviderPool:
         """How many calls the provider that is asked first takes at once."""
         return self._order()[0].batch.size
 
-    async def once(self, call: Call) -> msgspec.Raw:
-        """One request to one provider: whatever comes of it, it is sent to nobody else. Until a provider is ready nothing is sent at all."""
+    async def once_each(self, calls: Sequence[Call]) -> list[msgspec.Raw | ChainUnavailable]:
+        """Each to one provider, in that order, in as many requests as it takes: whatever comes of one, it is sent to nobody else, and after a request
+        of which nobody knows what became of it nothing more is sent. Until a provider is ready nothing is sent at all."""
+        provider, problem = await self._ready()
+        results: list[msgspec.Raw | ChainUnavailable] = []
+        while provider is not None and len(results) < len(calls):
+            part = calls[len(results) : len(results) + provider.batch.size]
+            try:
+                results += await provider.ask_once(part)
+            except FAILURES as error:
+                provider.failed(error)
+                if isinstance(error, BatchTooLarge):
+                    provider.batch.shrink()
+                problem, provider = self._unanswered(provider, error), None
+        unknown = problem or self._all_rest()
+        return [*results, *[unknown] * (len(calls) - len(results))]
+
+    async def _ready(self) -> tuple[Provider | None, ChainUnavailable | None]:
+        """The first that answers for the right chain; else why there is none."""
         problem: ChainUnavailable | None = None
         for provider in self._order():
             try:
@@ -233,15 +256,9 @@ class ProviderPool:
             except FAILURES as error:
                 provider.failed(error)
                 problem = self._unanswered(provider, error)
-                continue
-            try:
-                return await provider.ask_once(call)
-            except CallRefused:
-                raise
-            except FAILURES as error:
-                provider.failed(error)
-                raise self._unanswered(provider, error) from error
-        raise problem or self._all_rest()
+            else:
+                return provider, None
+        return None, problem
 
     async def each(self, calls: Sequence[Call], decode: Decode[T], *, tolerate_reverts: bool = False) -> AsyncIterator[tuple[Provider, list[T]]]:
         """What one provider after the other answers, those left out that do not."""

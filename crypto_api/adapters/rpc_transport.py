@@ -68,6 +68,19 @@ async def post_batch(
 ) -> list[msgspec.Raw]:
     """The results in the order of the calls. `bare` sends a single call outside a batch, for providers that take none. Raises Throttled,
     BatchTooLarge, CallRefused, InconsistentAnswer, another ChainUnavailable, or what aiohttp raises."""
+    content = await _post(http, url, calls, timeout_s, bare, context)
+    return _results(content, len(calls), tolerate_reverts)
+
+
+async def post_once(
+    http: aiohttp.ClientSession, url: str, calls: Sequence[Call], *, timeout_s: float, bare: bool = False, context: object = None
+) -> list[msgspec.Raw | ChainUnavailable]:
+    """The same of calls with an effect: where the node says no to one of them, what it says stands in the place of its result, so that what became
+    of the others is not lost."""
+    return _outcomes(await _post(http, url, calls, timeout_s, bare, context), len(calls))
+
+
+async def _post(http: aiohttp.ClientSession, url: str, calls: Sequence[Call], timeout_s: float, bare: bool, context: object) -> bytes:
     rows = [{"jsonrpc": "2.0", "id": i, "method": method, "params": params} for i, (method, params) in enumerate(calls)]
     body = orjson.dumps(rows[0] if bare else rows)
     timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(3.0, timeout_s))
@@ -75,7 +88,26 @@ async def post_batch(
         content = await _bounded(response)
         if response.status != 200:
             _refuse(response, content)
-    return _results(content, len(calls), tolerate_reverts)
+    return content
+
+
+def _outcomes(content: bytes, count: int) -> list[msgspec.Raw | ChainUnavailable]:
+    answers = _parsed(content)
+    by_id = {answer.id: answer for answer in answers}
+    if len(answers) == 1 and count > 1 and answers[0].error is not None:  # one refusal for the whole batch
+        _raise_limits(answers[0].error)
+        _result(answers[0], False)
+    found: list[msgspec.Raw | ChainUnavailable] = []
+    for i in range(count):
+        try:
+            if (answer := by_id.get(i)) is None:
+                raise InconsistentAnswer("a call was not answered")
+            if answer.error is not None:
+                _raise_limits(answer.error, alone=True)
+            found.append(_result(answer, False))
+        except ChainUnavailable as error:
+            found.append(error)
+    return found
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

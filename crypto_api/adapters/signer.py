@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import orjson
 
 from crypto_api.kit import log
 from crypto_api.kit.errors import FieldError, InvalidInput
-from crypto_api.kit.signing import IntakeKey, KeyParcels, SealedKey, SignedBytes, SignerUnavailable, SigningRefused
+from crypto_api.kit.signing import IntakeKey, KeyParcels, SealedKey, SignedBytes, SignerUnavailable, SigningAsk, SigningRefused
 
 FRAME_BYTES_MAX = 65_536
+_ANSWER_BYTES_MAX = 16 * 1024 * 1024  # many signed transactions, some of them with long data
 _PATH_BYTES_MAX = 100  # of a unix socket: 107 on Linux, 103 elsewhere
 _TIMEOUT_S = 15.0  # a keystore takes a second or two, and a few may stand before it
 _logger = log.get(__name__)
@@ -39,10 +41,17 @@ class SignerClient:
         told = await self._ask("seal", org_id=org_id, wallet_id=wallet_id, **{name: value for name, value in parcels.items() if value is not None})
         return SealedKey(told["address"], told["envelope"])
 
+    async def sign_payments(self, asked: Sequence[SigningAsk]) -> list[SignedBytes | SigningRefused]:
+        """In that order, each for itself."""
+        told = await self._ask("sign_payments", asked=[asdict(each) for each in asked])
+        return [SigningRefused(row["refused"]) if "refused" in row else SignedBytes(row["raw"], row["hash"]) for row in told["answers"]]
+
     async def sign_payment(self, org_id: str, payment_id: str, attempt_id: str) -> SignedBytes:
         """SigningRefused with why."""
-        told = await self._ask("sign_payment", org_id=org_id, payment_id=payment_id, attempt_id=attempt_id)
-        return SignedBytes(told["raw"], told["hash"])
+        (answer,) = await self.sign_payments([SigningAsk(org_id, payment_id, attempt_id)])
+        if isinstance(answer, SigningRefused):
+            raise answer
+        return answer
 
     async def rewrap(self, org_id: str, wallet_id: str) -> dict[str, Any] | None:
         """The wallet's key in a new envelope under the current master key; None when it stands in such a one already."""
@@ -65,7 +74,7 @@ class SignerClient:
         if len(question) > FRAME_BYTES_MAX:
             raise InvalidInput.of("keystore", "is larger than any keystore", "too_long")
         with reachable(self._socket) as path:
-            reader, writer = await asyncio.open_unix_connection(path, limit=FRAME_BYTES_MAX)
+            reader, writer = await asyncio.open_unix_connection(path, limit=_ANSWER_BYTES_MAX)
         try:
             writer.write(question)
             await writer.drain()

@@ -1,6 +1,6 @@
 """The verbs of the address book. Each is part of the caller's unit of work."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,9 +34,9 @@ class Standing:
     payable_from: datetime | None = None  # while it cools off
 
 
-async def payable(org_id: str, address: str, network: str, now: datetime, session: Session | None = None) -> Standing:
-    """`address` in its EIP-55 form. Asked when a payment is prepared, and again before it is signed."""
-    entries = [row for row in await store.at(org_id, address, session) if row.network in (None, network)]
+def standing(present: Sequence[Payee], network: str, now: datetime) -> Standing:
+    """Of an address with these entries. Asked when a payment is prepared, and again before it is signed."""
+    entries = [row for row in present if row.network in (None, network)]
     hold = rules.hold_of([_facts(row) for row in entries], network, now)
     best = sorted(entries, key=lambda row: (row.state is not PayeeState.VERIFIED, row.payable_from or now, row.network is None))
     payee = best[0] if best else None

@@ -23,7 +23,12 @@ async def get(org_id: str, payee_id: str, session: Session | None = None) -> Pay
 
 async def at(org_id: str, address: str, session: Session | None = None) -> list[Payee]:
     """The present entries of an address (EIP-55): one for each network, and one for all."""
-    where = {"org_id": org_id, "address": address, "state": {"$in": sorted(PRESENT)}}
+    return await at_any(org_id, [address], session)
+
+
+async def at_any(org_id: str, addresses: Collection[str], session: Session | None = None) -> list[Payee]:
+    """The same of several addresses."""
+    where = {"org_id": org_id, "address": {"$in": sorted(addresses)}, "state": {"$in": sorted(PRESENT)}}
     return await Payee.find(where, session=session).sort("+_id").to_list()
 
 

@@ -1,6 +1,6 @@
 """Every query of the slice. Chains are shared by all organisations, so nothing here takes an organisation."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -122,6 +122,12 @@ async def canonical_blocks(network: str, from_height: int) -> list[ChainBlock]:
 async def canonical_hash(network: str, number: int) -> str | None:
     block = await ChainBlock.find_one({"network": network, "orphaned": False, "number": number})
     return block.hash if block else None
+
+
+async def canonical_hashes(network: str, numbers: Collection[int]) -> dict[int, str]:
+    """By number, of those blocks that are kept."""
+    rows = await ChainBlock.find({"network": network, "orphaned": False, "number": {"$in": sorted(numbers)}}).to_list()
+    return {row.number: row.hash for row in rows}
 
 
 async def set_confirmed(network: str, height: int) -> None:

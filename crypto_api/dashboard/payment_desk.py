@@ -13,7 +13,7 @@ def desk_of(visit: Visit) -> PaymentDesk:
         uow=runtime.uow,
         clock=runtime.clock,
         networks=runtime.networks,
-        nodes={slug: PaymentNode(rpc) for slug, rpc in runtime.rpc.items()},
+        nodes={slug: PaymentNode(rpc, runtime.networks[slug].l1_fee_oracle) for slug, rpc in runtime.rpc.items()},
         prices=Prices(runtime.networks, runtime.prices),
         jobs=runtime.queue,
     )

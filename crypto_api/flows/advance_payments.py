@@ -4,16 +4,21 @@ One sender's payments go one after another, under a lease with a fence; many sen
 database, so a sweep that is lost, or a worker that dies, costs seconds and nothing else.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from crypto_api.kit import log
 from crypto_api.kit.clock import Clock
 from crypto_api.payments import store
-from crypto_api.payments.machine import World, step
-from crypto_api.payments.types import PaymentState
+from crypto_api.payments.machine import step
+from crypto_api.payments.ports import World
+from crypto_api.payments.types import PaymentState, Ref
 
-STEPS_MAX = 12  # of one payment in a row: from approved to broadcast it takes four
+STEPS_MAX = 12  # of the same payments in a row: from approved to broadcast it takes four
 AT_ONCE_MAX = 500
+TOGETHER_MAX = 100
+"""How many payments of a sender go through a step together: one unit of work holds that many changes, and a person who changes one of them lets it
+run again."""
 _logger = log.get(__name__)
 
 _ORDER = {PaymentState.SIGNED: 1, PaymentState.APPROVED: 2, PaymentState.MINED: 3, PaymentState.BROADCAST: 3}
@@ -22,17 +27,19 @@ _ORDER = {PaymentState.SIGNED: 1, PaymentState.APPROVED: 2, PaymentState.MINED: 
 
 async def advance_sender(world: World, network: str, address: str, *, limit: int = AT_ONCE_MAX) -> int:
     """Moves the due payments of a sender on, as far as they go; returns how many were looked at."""
-    rows = await store.due_of_network(network, address, world.clock.now(), limit)
-    for row in sorted(rows, key=_place):
-        await advance_payment(world, row["org_id"], row["_id"])
+    rows = sorted(await store.due_of_network(network, address, world.clock.now(), limit), key=_place)
+    for start in range(0, len(rows), TOGETHER_MAX):
+        await advance_together(world, [(row["org_id"], row["_id"]) for row in rows[start : start + TOGETHER_MAX]])
     return len(rows)
 
 
-async def advance_payment(world: World, org_id: str, payment_id: str) -> None:
+async def advance_together(world: World, refs: Sequence[Ref]) -> None:
+    """Payments of one sender, as far as they go."""
     for _ in range(STEPS_MAX):
-        if not await step(world, org_id, payment_id):
+        refs = await step(world, refs)
+        if not refs:
             return
-    _logger.warning("payment_takes_long", payment=payment_id, steps=STEPS_MAX)
+    _logger.warning("payments_take_long", payments=[payment_id for _, payment_id in refs][:5], steps=STEPS_MAX)
 
 
 async def senders_due(network: str, clock: Clock) -> list[str]:

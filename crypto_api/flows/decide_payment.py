@@ -25,7 +25,7 @@ from crypto_api.payments.errors import (
 )
 from crypto_api.payments.events import Happened
 from crypto_api.payments.jobs import PaymentDue
-from crypto_api.payments.machine import Changes, Overtaken
+from crypto_api.payments.ports import Changes, Overtaken
 from crypto_api.payments.typed_data import signer_of
 from crypto_api.payments.types import Approval, Decision, Hold, PaymentState, Way
 from crypto_api.policies import rules as policy_rules

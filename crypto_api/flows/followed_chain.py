@@ -1,12 +1,18 @@
-"""A network as the machine of payments sees it: the node says what it has, our own follower says which of it is canonical, and how deep."""
+"""A network as the machine of payments sees it: the node says what it has, our own follower says which of it is canonical, and how deep, and our
+own rows of the block must say the same of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from crypto_api.chains import store as chains
 from crypto_api.kit.ethereum import ZERO_ADDRESS
-from crypto_api.kit.sending import FeeMarket, NodeReceipt, NodeTransaction, Quote
-from crypto_api.payments.types import Call, Receipt, SeenTransaction
+from crypto_api.kit.sending import FeeMarket, Handed, NodeCall, NodeReceipt, NodeTransaction, Quote, Quotes
+from crypto_api.payments.types import Call, Expected, Receipt, SeenTransaction
+from crypto_api.transactions import store as transactions
+from crypto_api.transactions.documents import Transaction
+from crypto_api.wallets import store as wallets
+from crypto_api.wallets.documents import Opening, Wallet
 
 
 class Node(Protocol):
@@ -16,17 +22,21 @@ class Node(Protocol):
 
     async def market(self) -> FeeMarket: ...
 
+    async def quotes(self, address: str, calls: Sequence[NodeCall]) -> Quotes: ...
+
     async def quote(self, address: str, to: str, value: int, data: str, token: str | None) -> Quote: ...
 
     async def has_code(self, address: str) -> bool: ...
 
     async def arrives(self, address: str, token: str, data: str, payee: str) -> int | None: ...
 
-    async def send_raw(self, raw: str) -> str | None: ...
+    async def send_raw(self, raws: Sequence[str]) -> list[Handed]: ...
 
     async def receipts(self, hashes: Sequence[str]) -> dict[str, NodeReceipt]: ...
 
     async def transaction(self, hash_: str) -> NodeTransaction | None: ...
+
+    async def known(self, hashes: Sequence[str]) -> set[str]: ...
 
     async def mined_with_nonce(self, address: str, nonce: int) -> NodeTransaction | None: ...
 
@@ -43,35 +53,39 @@ class FollowedChain:
     async def market(self) -> FeeMarket:
         return await self._node.market()
 
-    async def quote(self, address: str, call: Call, token: str | None) -> Quote:
-        return await self._node.quote(address, call.to, int(call.value_raw), call.data, token)
+    async def quotes(self, address: str, calls: Sequence[tuple[Call, str | None]]) -> Quotes:
+        return await self._node.quotes(address, [NodeCall(call.to, int(call.value_raw), call.data, token) for call, token in calls])
 
-    async def send_raw(self, raw: str) -> str | None:
-        return await self._node.send_raw(raw)
+    async def send_raw(self, raws: Sequence[str]) -> list[Handed]:
+        return await self._node.send_raw(raws)
 
-    async def knows(self, hash_: str) -> bool:
-        return await self._node.transaction(hash_) is not None
+    async def known(self, hashes: Sequence[str]) -> set[str]:
+        return await self._node.known(hashes)
 
-    async def receipts(self, hashes: Sequence[str]) -> dict[str, Receipt]:
-        """A receipt whose block the follower has not processed, or has undone, is none."""
-        told = await self._node.receipts(hashes)
-        cursor = await chains.cursor(self._network) if told else None
-        if cursor is None:
-            return {}
+    async def receipts(self, expected: Sequence[Expected]) -> dict[str, Receipt]:
+        """A receipt whose block the follower has not processed, or has undone, is none; one that says something else than our own row of that
+        block is disputed."""
+        told = await self._node.receipts([each.hash for each in expected])
+        found = await self._compared(expected, told)
+        if any(receipt.disputed for receipt in found.values()):  # the follower may have gone on between the reads
+            found = await self._compared(expected, told)
+        return found
+
+    async def _compared(self, expected: Sequence[Expected], told: Mapping[str, NodeReceipt]) -> dict[str, Receipt]:
+        followed = await followed_receipts(self._network, told.values())
+        asked = [each for each in expected if each.hash in followed]
+        rows = await _own_rows(asked)
+        watched = await _watched(asked)
         found: dict[str, Receipt] = {}
-        for hash_, row in told.items():
-            if row.block_number <= cursor.height and await chains.canonical_hash(self._network, row.block_number) == row.block_hash:
-                found[hash_] = Receipt(
-                    hash_,
-                    row.block_number,
-                    row.block_hash,
-                    row.succeeded,
-                    row.gas_used,
-                    row.effective_gas_price,
-                    row.l1_fee,
-                    depth=cursor.height - row.block_number,
-                    final=row.block_number <= cursor.confirmed,
-                )
+        for each in asked:
+            receipt, row = followed[each.hash], rows.get(each.hash)
+            wallet = watched.get(each.wallet_id)
+            if row is not None:
+                found[each.hash] = replace(receipt, disputed=_difference(each, receipt, row))
+            elif wallet is not None and _counts_at(wallet, each, receipt):
+                found[each.hash] = replace(receipt, disputed=_MISSING.format(each.hash, receipt.block_number))
+            else:  # nobody here reads the blocks for it
+                found[each.hash] = receipt
         return found
 
     async def transaction(self, hash_: str) -> SeenTransaction | None:
@@ -79,6 +93,71 @@ class FollowedChain:
 
     async def mined_with_nonce(self, address: str, nonce: int) -> SeenTransaction | None:
         return _seen(await self._node.mined_with_nonce(address, nonce))
+
+
+async def followed_receipts(network: str, told: Iterable[NodeReceipt]) -> dict[str, Receipt]:
+    """Those that stand in a block that our own follower holds as canonical, by hash."""
+    receipts = list(told)
+    cursor = await chains.cursor(network) if receipts else None
+    if cursor is None:
+        return {}
+    canonical = await chains.canonical_hashes(network, {row.block_number for row in receipts if row.block_number <= cursor.height})
+    return {
+        row.hash: Receipt(
+            row.hash,
+            row.block_number,
+            row.block_hash,
+            row.succeeded,
+            row.gas_used,
+            row.effective_gas_price,
+            row.l1_fee,
+            depth=cursor.height - row.block_number,
+            final=row.block_number <= cursor.confirmed,
+        )
+        for row in receipts
+        if canonical.get(row.block_number) == row.block_hash
+    }
+
+
+async def _own_rows(expected: Sequence[Expected]) -> dict[str, Transaction]:
+    """Our own rows of those transactions, by hash."""
+    ids: dict[str, list[str]] = {}
+    for each in expected:
+        ids.setdefault(each.org_id, []).append(transactions.transaction_id(each.org_id, each.chain_id, each.hash))
+    return {row.hash: row for org_id, row_ids in ids.items() for row in await transactions.by_ids(org_id, row_ids)}
+
+
+async def _watched(expected: Sequence[Expected]) -> dict[str, Wallet]:
+    """Their senders as far as the follower looks for them, by id."""
+    found: dict[str, Wallet] = {}
+    for org_id in {each.org_id for each in expected}:
+        rows = await wallets.by_ids(org_id, sorted({each.wallet_id for each in expected if each.org_id == org_id}))
+        found |= {row.id: row for row in rows if row.active and row.monitoring_enabled and row.opening is Opening.DONE}
+    return found
+
+
+def _counts_at(wallet: Wallet, expected: Expected, receipt: Receipt) -> bool:
+    """Whether there must be a row: what costs nothing and moves nothing has none."""
+    opened = wallet.opened_at_height
+    return wallet.address == expected.sender and (opened is None or opened < receipt.block_number) and receipt.fee > 0
+
+
+_MISSING = "A node says that {} stands in block {}, and our own reading of that block does not have it. Nothing is decided until they agree."
+_DIFFERS = "A node and our own reading of block {} do not agree about {}: {}. Nothing is decided until they do."
+
+
+def _difference(expected: Expected, receipt: Receipt, row: Transaction) -> str:
+    """In a sentence; empty where they agree."""
+    differs = []
+    if row.orphaned or (row.block_number, row.block_hash) != (receipt.block_number, receipt.block_hash):
+        differs.append(f"we have it in block {row.block_number} ({row.block_hash}{', taken back' if row.orphaned else ''})")
+    if row.succeeded is not receipt.succeeded:
+        differs.append("we have it as " + ("successful" if row.succeeded else "failed"))
+    if row.from_address != expected.sender:
+        differs.append(f"we have it from {row.from_address}")
+    if row.nonce is not None and row.nonce != expected.nonce:
+        differs.append(f"we have it with nonce {row.nonce}, and sent it with {expected.nonce}")
+    return _DIFFERS.format(receipt.block_number, receipt.hash, ", ".join(differs)) if differs else ""
 
 
 def _seen(row: NodeTransaction | None) -> SeenTransaction | None:

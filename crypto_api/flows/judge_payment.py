@@ -1,11 +1,14 @@
 """What policy, address book and approvals say of a payment at this moment. Asked when it is prepared, decided, and again before each signature."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from crypto_api.address_book import service as address_book
+from crypto_api.address_book import store as address_book_store
+from crypto_api.address_book.documents import Payee
 from crypto_api.identity import store as identities
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.clock import Clock
@@ -17,7 +20,7 @@ from crypto_api.payments.documents import Payment
 from crypto_api.payments.types import Approval, Decision, Hold, Standing
 from crypto_api.policies import rules, service
 from crypto_api.policies.rules import Verdict
-from crypto_api.policies.types import Payees
+from crypto_api.policies.types import Payees, PaymentPolicy
 from mongodb_config.unit_of_work import Session
 
 _GWEI = 10**9
@@ -48,20 +51,37 @@ class Judgement:
 
 
 class PolicyJudge:
-    """`payments.machine.Judge`."""
+    """`payments.ports.Judge`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    async def standing(self, payment: Payment) -> Standing:
-        return await standing_of(payment, self._clock.now())
+    async def standings(self, payments: Sequence[Payment]) -> list[Standing]:
+        return await standings_of(payments, self._clock.now())
+
+
+async def standings_of(payments: Sequence[Payment], now: datetime) -> list[Standing]:
+    """In that order. What is the same for all of an organisation is read once."""
+    found: dict[str, Standing] = {}
+    for org_id in dict.fromkeys(payment.org_id for payment in payments):
+        of_org = [payment for payment in payments if payment.org_id == org_id]
+        desk = await _desk_of(org_id, {payment.payee_address for payment in of_org}, now)
+        for payment in of_org:
+            given = await counted(payment) if payment.approvals else []
+            found[payment.id] = _standing(_judged(_subject(payment), desk, now), given)
+    return [found[payment.id] for payment in payments]
 
 
 async def standing_of(payment: Payment, now: datetime, session: Session | None = None) -> Standing:
-    subject = Subject(payment.org_id, payment.id, payment.network, payment.payee_address, payment.value)
-    judged = await judge(subject, now, session)
+    return _standing(await judge(_subject(payment), now, session), await counted(payment, session))
+
+
+def _subject(payment: Payment) -> Subject:
+    return Subject(payment.org_id, payment.id, payment.network, payment.payee_address, payment.value)
+
+
+def _standing(judged: Judgement, given: Sequence[tuple[str, str, bool]]) -> Standing:
     verdict = judged.verdict
-    given = await counted(payment, session)
     missing = rules.approvals_missing(verdict, given)
     holds = [Hold(hold) for hold in verdict.holds]
     if verdict.refusal is not None:
@@ -81,16 +101,42 @@ async def standing_of(payment: Payment, now: datetime, session: Session | None =
     )
 
 
+@dataclass(frozen=True)
+class _Desk:
+    """What payments of an organisation are judged by."""
+
+    policy: PaymentPolicy
+    version: int
+    payees: Mapping[str, Sequence[Payee]]  # entries of the address book by address; none where anybody may be paid
+    today: Mapping[str, Decimal | None]  # values of the payments of this calendar day, by id; none where the policy has no limit of a day
+    today_priced: Decimal  # sum of those that have a value
+    today_unpriced: frozenset[str]
+
+
 async def judge(subject: Subject, now: datetime, session: Session | None = None) -> Judgement:
-    row = await service.current(subject.org_id, now, session)
-    policy = row.policy
-    hold, not_before = None, None
+    return _judged(subject, await _desk_of(subject.org_id, {subject.payee_address}, now, session), now)
+
+
+async def _desk_of(org_id: str, addresses: Collection[str], now: datetime, session: Session | None = None) -> _Desk:
+    row = await service.current(org_id, now, session)
+    payees: dict[str, list[Payee]] = {}
+    if row.policy.payees is Payees.ADDRESS_BOOK:
+        for entry in await address_book_store.at_any(org_id, addresses, session):
+            payees.setdefault(entry.address, []).append(entry)
+    today = await _today(org_id, now, session) if row.policy.day_max is not None else {}
+    priced = add_exactly([value for value in today.values() if value is not None])
+    return _Desk(row.policy, row.version, payees, today, priced, frozenset(payment_id for payment_id, value in today.items() if value is None))
+
+
+def _judged(subject: Subject, desk: _Desk, now: datetime) -> Judgement:
+    policy, hold, not_before = desk.policy, None, None
     if policy.payees is Payees.ADDRESS_BOOK:
-        listed = await address_book.payable(subject.org_id, subject.payee_address, subject.network, now, session)
+        listed = address_book.standing(desk.payees.get(subject.payee_address, ()), subject.network, now)
         hold, not_before = listed.hold, listed.payable_from
-    today = await _today(subject, now, session) if policy.day_max is not None else Decimal(0)
+    own = desk.today.get(subject.payment_id or "") or Decimal(0)
+    today = None if desk.today_unpriced - {subject.payment_id} else add_exactly([desk.today_priced, -own])
     verdict = rules.judge(policy, value=subject.value, today=today, payee_hold=hold)
-    return Judgement(verdict, not_before, policy.fee_per_gas_max_gwei * _GWEI, row.version)
+    return Judgement(verdict, not_before, policy.fee_per_gas_max_gwei * _GWEI, desk.version)
 
 
 async def counted(payment: Payment, session: Session | None = None) -> list[tuple[str, str, bool]]:
@@ -115,12 +161,10 @@ async def _role_of_approver(org_id: str, approval: Approval, session: Session | 
     return membership.role
 
 
-async def _today(subject: Subject, now: datetime, session: Session | None) -> Decimal | None:
-    """What the organisation's other payments of this calendar day are worth; None when one of them has no value."""
-    organization = await organization_store.get(subject.org_id, session)
+async def _today(org_id: str, now: datetime, session: Session | None) -> dict[str, Decimal | None]:
+    """What the organisation's payments of this calendar day are worth, by id; None of one that has no value."""
+    organization = await organization_store.get(org_id, session)
     zone = ZoneInfo(organization.time_zone) if organization is not None else UTC
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
-    values = [row["value"] for row in await payments.values_since(subject.org_id, midnight, subject.payment_id, session)]
-    if any(value is None for value in values):
-        return None
-    return add_exactly([value.to_decimal() for value in values])
+    rows = await payments.values_since(org_id, midnight, session)
+    return {row["_id"]: row["value"].to_decimal() if row["value"] is not None else None for row in rows}

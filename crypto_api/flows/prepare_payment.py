@@ -38,7 +38,7 @@ from crypto_api.payments.documents import Payment
 from crypto_api.payments.errors import InsufficientFunds, WouldRevert, WrongState
 from crypto_api.payments.events import Happened
 from crypto_api.payments.jobs import PaymentDue
-from crypto_api.payments.machine import Changes, Overtaken
+from crypto_api.payments.ports import Changes, Overtaken
 from crypto_api.payments.typed_data import digest
 from crypto_api.payments.types import Call, Fees, Hold, Origin, PaymentKind, PaymentState, Way
 from crypto_api.policies.errors import OverLimit

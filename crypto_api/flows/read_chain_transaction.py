@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crypto_api.chains import store as chains
-from crypto_api.flows.followed_chain import FollowedChain, Node
+from crypto_api.flows.followed_chain import Node, followed_receipts
 from crypto_api.kit.errors import NotFound
 from crypto_api.kit.ethereum import ChainUnavailable
 from crypto_api.kit.networks import NetworkConfig
@@ -50,7 +50,7 @@ async def _on(network: NetworkConfig, node: Node, org_id: str, hash_: str) -> Ch
     try:
         told = await node.transaction(hash_)
         receipt = (await node.receipts([hash_])).get(hash_) if told is not None else None
-        canonical = (await FollowedChain(network.slug, node).receipts([hash_])).get(hash_) if receipt is not None else None
+        canonical = (await followed_receipts(network.slug, [receipt])).get(hash_) if receipt is not None else None
     except ChainUnavailable:
         if row is None and payment is None:
             raise

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from crypto_api.flows.judge_payment import standing_of
+from crypto_api.flows.judge_payment import standings_of
 from crypto_api.organizations.types import Permission, Principal
 from crypto_api.payments import store
 from crypto_api.payments.documents import Payment, PaymentAttempt
@@ -63,7 +63,8 @@ async def payment_views(org_id: str, payments: Sequence[Payment], now: datetime)
     attempts = await store.attempts_of(org_id, [payment.id for payment in payments])
     people = {user_id for payment in payments for user_id in _people(payment)}
     names = await names_of(people)
-    standings = {payment.id: await standing_of(payment, now) for payment in payments if payment.state in _JUDGED}
+    judged = [payment for payment in payments if payment.state in _JUDGED]
+    standings = dict(zip((payment.id for payment in judged), await standings_of(judged, now), strict=True))
     return [PaymentView(payment, attempts.get(payment.id, []), names, standings.get(payment.id)) for payment in payments]
 
 

@@ -18,7 +18,7 @@ from crypto_api.payments.documents import NonceSlot, Payment, SenderLane
 from crypto_api.payments.errors import NotFinalYet, NotFrozen
 from crypto_api.payments.events import Happened
 from crypto_api.payments.jobs import PaymentDue
-from crypto_api.payments.types import PaymentChain, SeenTransaction
+from crypto_api.payments.types import Expected, PaymentChain, Receipt, SeenTransaction
 from mongodb_config.unit_of_work import Session
 
 NONCES_MAX = 200
@@ -101,12 +101,17 @@ def _first_unknown(lane: SenderLane, slots: list[NonceSlot], chain_nonce: int) -
 
 async def _require_final(desk: PaymentDesk, chain: PaymentChain, payment: Payment, found: _Found) -> None:
     """What took a payment's nonce must not be undone any more: the payment could be mined after all."""
-    hashes = [seen.hash for seen in found.lost.values()]
-    receipts = await chain.receipts(hashes) if hashes else {}
+    lost = list(found.lost.values())
+    asked = [Expected(payment.org_id, payment.wallet_id, payment.chain_id, seen.sender, seen.nonce, seen.hash) for seen in lost]
+    receipts = await chain.receipts(asked) if asked else {}
     needed = desk.networks[payment.network].confirmations
-    for hash_ in hashes:
-        if hash_ not in receipts or receipts[hash_].depth < needed or not receipts[hash_].final:
+    for hash_ in (seen.hash for seen in lost):
+        if hash_ not in receipts or not _is_final(receipts[hash_], needed):
             raise NotFinalYet(f"The transaction {hash_}, which used a nonce of this wallet, is not final yet. Try again in a moment.")
+
+
+def _is_final(receipt: Receipt, needed: int) -> bool:
+    return receipt.final and receipt.depth >= needed and not receipt.disputed
 
 
 async def _match(session: Session, payment: Payment, found: _Found, desk: PaymentDesk) -> set[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+import rlp
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
@@ -112,6 +113,8 @@ def _of_fees(case: SigningCase) -> str | None:
         return "The gas limit is none that a block takes."
     if not 0 <= fees.max_priority_fee_per_gas <= fees.max_fee_per_gas:
         return "The tip is above the whole fee."
+    if fees.legacy and fees.max_priority_fee_per_gas != fees.max_fee_per_gas:
+        return "A transaction of type 0 has one gas price."
     if fees.max_fee_per_gas > case.policy.fee_per_gas_max_gwei * _GWEI:
         return "The fee is above the most that the payment policy bids."
     return None
@@ -218,6 +221,8 @@ def _of_replacement(case: SigningCase) -> str | None:
         return "What it is to replace is not this payment, signed by this wallet."
     if attempt.purpose is Attempt.SPEED_UP and any(row.purpose is Attempt.CANCEL for row in earlier):
         return "The payment was cancelled: it is not sent again."
+    if not all(row.fees.legacy is attempt.fees.legacy for row in earlier):
+        return "A replacement is of the same type as what it replaces."
     if not all(_outbids(attempt, row) for row in earlier):
         return f"A replacement bids at least {BUMP_PERCENT} % more, on both fees."
     return None
@@ -228,13 +233,26 @@ def _is_signed_payment(attempt: PaymentAttempt, payment: Payment) -> bool:
     assert attempt.raw is not None
     try:
         raw = HexBytes(attempt.raw)
-        sent = TypedTransaction.from_bytes(raw).as_dict()
+        chain_id, nonce, call = _read(raw)
         if str(Account.recover_transaction(raw)) != payment.from_address:
             return False
     except (BadSignature, ValidationError, RLPException, KeyError, TypeError, ValueError):
         return False
-    call = Call(to=checksummed("0x" + bytes(sent["to"]).hex()), value_raw=str(sent["value"]), data="0x" + bytes(sent["data"]).hex())
-    return call == payment.call and (sent["chainId"], sent["nonce"]) == (payment.chain_id, attempt.nonce)
+    return call == payment.call and (chain_id, nonce) == (payment.chain_id, attempt.nonce)
+
+
+def _read(raw: HexBytes) -> tuple[int, int, Call]:
+    """Chain, nonce and call of signed bytes: a typed transaction (EIP-2718), or a list that begins with a byte from 0xc0 on, whose `v` holds the
+    chain (EIP-155)."""
+    if raw[0] >= 0xC0:
+        nonce, _, _, to, value, data, v, _, _ = rlp.decode(bytes(raw))
+        return (int.from_bytes(v) - 35) // 2, int.from_bytes(nonce), _call(to, int.from_bytes(value), data)
+    sent = TypedTransaction.from_bytes(raw).as_dict()
+    return sent["chainId"], sent["nonce"], _call(bytes(sent["to"]), sent["value"], bytes(sent["data"]))
+
+
+def _call(to: bytes, value: int, data: bytes) -> Call:
+    return Call(to=checksummed("0x" + to.hex()), value_raw=str(value), data="0x" + data.hex())
 
 
 def _outbids(attempt: PaymentAttempt, earlier: PaymentAttempt) -> bool:

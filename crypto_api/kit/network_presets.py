@@ -14,6 +14,7 @@ def _token(symbol: str, address: str, decimals: int, name: str) -> dict[str, Any
 
 
 _ON_OP_STACK = "0x4200000000000000000000000000000000000006"  # a predeployed contract
+_L1_FEE_OF_OP_STACK = "0x420000000000000000000000000000000000000F"  # GasPriceOracle, predeployed; Arbitrum's gas estimates hold that fee already
 
 PRESETS: dict[str, dict[str, Any]] = {
     "ethereum": {
@@ -72,6 +73,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "base": {
         "slug": "base",
+        "l1_fee_oracle": _L1_FEE_OF_OP_STACK,
         "name": "Base",
         "chain_id": 8453,
         "native_asset": "ETH",
@@ -108,6 +110,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "optimism": {
         "slug": "optimism",
+        "l1_fee_oracle": _L1_FEE_OF_OP_STACK,
         "name": "OP Mainnet",
         "chain_id": 10,
         "native_asset": "ETH",

@@ -96,6 +96,7 @@ class NetworkConfig(BaseModel):
     tokens: list[ListedToken] = []
     price_feeds: list[PriceFeed] = []
     explorer_url: str | None = None
+    l1_fee_oracle: CheckedAddress | None = None  # contract that tells what putting a transaction on the chain below costs beside the gas (OP-stack)
     poll_s: float = 1.0
     traces: Literal["none", "touched", "blocks"] = "touched"  # what is traced, where providers offer it: what touches a wallet, or all of a block
     reorg_depth_max: int = 64  # a deeper reorganisation stops the follower and waits for a person

@@ -23,22 +23,70 @@ _PANICS = {
 
 @dataclass(frozen=True, slots=True)
 class FeeMarket:
-    """EIP-1559, in wei: the base fee of the next block, and what others lately gave on top of it (the median)."""
+    """In wei: the base fee of the next block (EIP-1559), and what others lately gave on top of it (the median). `legacy`: a network without a base
+    fee; `tip` is then the whole gas price that a node suggests."""
 
     base_fee: int
     tip: int
+    legacy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What one call would do at the head of the chain."""
+
+    gas: int  # units, with a margin
+    reverts: str | None  # why it would fail, in words; None when it would not
+    l1_fee: int = 0  # wei that a rollup takes beside the gas, with a margin
+
+
+@dataclass(frozen=True, slots=True)
+class Quotes:
+    """Calls of one sender, and what it has; all asked at one moment."""
+
+    nonce: int  # how many transactions of the sender are mined
+    market: FeeMarket
+    balance: int  # wei
+    token_balances: dict[str, int]  # base units, by token that a call moves
+    calls: tuple[Simulated, ...]  # in the order in which they were asked
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a call would do at the head of the chain, and what its sender has; all asked at one moment."""
+    """The same of a single call."""
 
-    nonce: int  # how many transactions of the sender are mined
-    gas: int  # units, with a margin
+    nonce: int
+    gas: int
     market: FeeMarket
-    balance: int  # wei
+    balance: int
     token_balance: int | None  # base units; None where no token moves
-    reverts: str | None  # why it would fail, in words; None when it would not
+    reverts: str | None
+    l1_fee: int = 0
+
+    @classmethod
+    def of(cls, quotes: Quotes, token: str | None) -> "Quote":
+        (call,) = quotes.calls
+        held = quotes.token_balances[token] if token is not None else None
+        return cls(quotes.nonce, call.gas, quotes.market, quotes.balance, held, call.reverts, call.l1_fee)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCall:
+    """What is to be looked at before it is sent. `token`: the ERC-20 whose balance is asked as well."""
+
+    to: str
+    value: int  # wei
+    data: str
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What became of bytes that were handed to a node. `arrived` False: nobody knows whether they did. `note`: what was said against it, which is
+    for people to read: "already known", "nonce too low" or "insufficient funds" are no verdict, only a receipt is."""
+
+    arrived: bool
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

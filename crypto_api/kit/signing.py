@@ -16,6 +16,15 @@ class SignedBytes:
 
 
 @dataclass(frozen=True, slots=True)
+class SigningAsk:
+    """All that the signer is told: what stands behind these ids it reads itself."""
+
+    org_id: str
+    payment_id: str
+    attempt_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class IntakeKey:
     """To whom secrets are sealed on their way in: the signer's public key on P-256."""
 

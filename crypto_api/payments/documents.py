@@ -45,10 +45,12 @@ class Payment(TenantDocument):
     cancel_requested_by: str | None = None
     speed_up_requested_by: str | None = None  # cleared when the faster attempt is planned
     suspected_at: datetime | None = None  # since when its nonce seems used by a transaction that is not ours
+    disputed_at: datetime | None = None  # since when a node tells of its transaction otherwise than our own reading of the block
     tries: int = 0  # looks in this state that changed nothing
 
     nonce: int | None = None
     reserved_wei: str = "0"  # what it may still take from the wallet, of the coin, while it is on its way
+    l1_fee_wei: str = "0"  # of those: what a rollup may take beside the gas
     attempt_number: int = 0  # of the last attempt in its slot
     hash: str | None = None  # of the attempt that was mined, else of the last one sent
     block_number: int | None = None
@@ -100,6 +102,7 @@ class SenderLane(SharedDocument):
     fence: int = 0
     known_nonce: int | None = None  # below it everything that is mined was ours, or there before, or was looked at by a person
     handed: int = 0  # grows with every write under the lane, so that two at once conflict
+    unsigned_from: int | None = None  # the lowest nonce that was given out and not signed: all behind it are unsigned as well
     frozen_reason: str | None = None  # a nonce was used by a transaction that is not ours: a person looks first
 
     class Settings:

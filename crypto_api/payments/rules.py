@@ -25,6 +25,8 @@ DEADLINES: dict[PaymentState, timedelta] = {
 REBROADCAST = timedelta(seconds=60)
 SUSPICION = timedelta(seconds=10)
 """How long a nonce must seem to be used by somebody else before its sender is frozen: providers lag behind one another."""
+DISPUTE = timedelta(minutes=10)
+"""How long a node's receipt may differ from our own reading of its block before a person is asked."""
 
 
 # ---- what is executed ------------------------------------------------------------------------------------------------------------
@@ -67,7 +69,10 @@ def token_payee(call: Call) -> tuple[str, int] | None:
 
 def first_fees(gas: int, market: FeeMarket, per_gas_max: int) -> Fees | None:
     """Twice the base fee and the usual tip, so that six full blocks in a row are outbid; less where the policy allows no more. None when not even the
-    next block's base fee is within the policy."""
+    next block's base fee is within the policy. Where there is no base fee: the gas price that a node suggests."""
+    if market.legacy:
+        price = max(market.tip, 1)
+        return _legacy(gas, price) if price <= per_gas_max else None
     if market.base_fee + 1 > per_gas_max:
         return None
     most = min(2 * market.base_fee + market.tip, per_gas_max)
@@ -75,7 +80,12 @@ def first_fees(gas: int, market: FeeMarket, per_gas_max: int) -> Fees | None:
 
 
 def bumped(fees: Fees, market: FeeMarket, per_gas_max: int, *, gas: int | None = None) -> Fees | None:
-    """A replacement's: at least an eighth (12.5 %) more on both fees, rounded up, and what the market asks for. None above the policy's most."""
+    """A replacement's: at least an eighth (12.5 %) more on both fees, or on the gas price, rounded up, and what the market asks for. None above the
+    policy's most. It is of the same type as what it replaces."""
+    if fees.legacy:
+        least = _eighth_more(fees.max_fee_per_gas)
+        asked = market.tip if market.legacy else market.base_fee + market.tip
+        return _legacy(gas or fees.gas, min(max(least, asked), per_gas_max)) if least <= per_gas_max else None
     tip = max(_eighth_more(fees.max_priority_fee_per_gas), market.tip)
     most = max(_eighth_more(fees.max_fee_per_gas), 2 * market.base_fee + tip)
     least = max(_eighth_more(fees.max_fee_per_gas), market.base_fee + _eighth_more(fees.max_priority_fee_per_gas))
@@ -83,6 +93,17 @@ def bumped(fees: Fees, market: FeeMarket, per_gas_max: int, *, gas: int | None =
         return None
     most = min(most, per_gas_max)
     return Fees(gas=gas or fees.gas, max_fee_per_gas=most, max_priority_fee_per_gas=min(tip, most))
+
+
+def outgrown(fees: Fees, market: FeeMarket) -> bool:
+    """Whether the market asks for so much that it is not mined any more. Of a gas price, which moves all the time: for an eighth more."""
+    if fees.legacy:
+        return (market.tip if market.legacy else market.base_fee) > _eighth_more(fees.max_fee_per_gas)
+    return market.base_fee > fees.max_fee_per_gas
+
+
+def _legacy(gas: int, price: int) -> Fees:
+    return Fees(gas=gas, max_fee_per_gas=price, max_priority_fee_per_gas=price, legacy=True)
 
 
 def _eighth_more(value: int) -> int:
@@ -110,9 +131,9 @@ def outcome(intended: Call, executed: Call, address: str, *, succeeded: bool) ->
 
 
 def mined_of(hashes: Sequence[str], receipts: dict[str, Receipt]) -> Receipt | None:
-    """The chain holds at most one transaction of a nonce; should a node claim two, the deepest is believed."""
+    """The chain holds at most one transaction of a nonce; should a node claim two, the deepest is believed. None is where one of them is disputed."""
     found = [receipts[hash_] for hash_ in hashes if hash_ in receipts]
-    return max(found, key=lambda receipt: receipt.depth, default=None)
+    return max(found, key=lambda receipt: (bool(receipt.disputed), receipt.depth), default=None)
 
 
 # ---- when it is looked at again --------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 What a person does is recorded in the audit log in the same unit of work; what the machine does is told by events, and stands on the payment.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -11,13 +11,14 @@ from pymongo.errors import DuplicateKeyError
 
 from crypto_api.audit import service as audit
 from crypto_api.events import service as events
+from crypto_api.events.types import DomainEvent
 from crypto_api.kit.amounts import text
 from crypto_api.kit.clock import Clock
 from crypto_api.payments import rules, store
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.payments.events import EVENTS, Happened
-from crypto_api.payments.machine import Changes, NoSlot, Overtaken
-from crypto_api.payments.types import ENDED, Attempt, Fees, Hold, PaymentState, SeenTransaction, SignedBytes
+from crypto_api.payments.ports import Changes, Committed, NoSlot, Overtaken, Planned, Sent, Signed, Wanted, Write, after
+from crypto_api.payments.types import ENDED, Attempt, Fees, Hold, PaymentState, Ref, SeenTransaction
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 Result = TypeVar("Result")
@@ -35,7 +36,11 @@ async def change(session: Session, before: Payment, changes: Changes, happened: 
 
 
 async def tell(session: Session, payment: Payment, happened: Happened, now: datetime) -> None:
-    event = EVENTS[happened](
+    await events.append(session, payment.org_id, event_of(payment, happened), now)
+
+
+def event_of(payment: Payment, happened: Happened) -> DomainEvent:
+    return EVENTS[happened](
         payment_id=payment.id,
         state=payment.state,
         holds=[str(hold) for hold in payment.holds],
@@ -48,7 +53,6 @@ async def tell(session: Session, payment: Payment, happened: Happened, now: date
         amount=text(payment.amount),
         hash=payment.hash,
     )
-    await events.append(session, payment.org_id, event, now)
 
 
 async def record(session: Session, payment: Payment, action: str, summary: str, now: datetime, *, before: Payment | None = None, **more: Any) -> None:
@@ -82,8 +86,8 @@ def called(payment: Payment) -> str:
 
 async def adopt(session: Session, intent: Payment, seen: SeenTransaction, now: datetime) -> None:
     """What stands on the chain is this payment, sent before a restore that forgot it: it goes on from there."""
-    await store.insert_slot(session, _slot(intent, seen.nonce, now))
-    await store.insert_attempt(session, _seen_attempt(intent, 0, seen, now))
+    await store.insert_slots(session, [_slot(intent, seen.nonce, now)])
+    await store.insert_attempts(session, [_seen_attempt(intent, 0, seen, now)])
     told = "It was found on the chain: it was sent before this database was restored."
     deadline_at = rules.deadline(PaymentState.BROADCAST, now)
     changes: Changes = {"state": PaymentState.BROADCAST, "nonce": seen.nonce, "hash": seen.hash, "holds": [], "reason": told, "due_at": now}
@@ -96,72 +100,94 @@ async def end_replaced(session: Session, chain_id: int, address: str, payment_id
     payment = await store.get(slot.owner_org_id, payment_id, session) if slot is not None else None
     if slot is None or payment is None or payment.state in ENDED:
         return
-    await store.settle_slot(session, chain_id, address, seen.nonce, payment_id)
+    await store.set_slots(session, [slot.id], live=False)
     reason = f"Its nonce was used by another transaction of the wallet, {seen.hash}, which is final."
     changes: Changes = {"state": PaymentState.REPLACED, "holds": [], "reason": reason, "due_at": None, "deadline_at": None, "ended_at": now}
     await change(session, payment, changes | {"reserved_wei": "0"}, Happened.REPLACED, now)
 
 
 class MongoBook:
-    """`machine.PaymentBook` in the database. `fence` is that of the lease under which the sender's payments are moved."""
+    """`ports.PaymentBook` in the database. `fence` is that of the lease under which the sender's payments are moved."""
 
     def __init__(self, uow: UnitOfWork, clock: Clock, fence: int) -> None:
         self._uow, self._clock, self._fence = uow, clock, fence
 
-    async def load(self, org_id: str, payment_id: str) -> Payment | None:
-        return await store.get(org_id, payment_id)
+    async def load(self, refs: Sequence[Ref]) -> list[Payment]:
+        return await store.some(refs)
 
-    async def attempts(self, org_id: str, payment_id: str) -> list[PaymentAttempt]:
-        return await store.attempts(org_id, payment_id)
+    async def attempts(self, payments: Sequence[Payment]) -> dict[str, list[PaymentAttempt]]:
+        found: dict[str, list[PaymentAttempt]] = {}
+        for org_id, payment_ids in _by_org(payments).items():
+            found |= await store.attempts_of(org_id, payment_ids)
+        return found
 
     async def lane(self, chain_id: int, address: str) -> SenderLane | None:
         return await store.lane(chain_id, address)
 
-    async def committed(self, payment: Payment) -> tuple[int, int]:
-        rows = await store.on_their_way_of_network(payment.network, payment.from_address, payment.id)
-        tokens = sum(int(row["raw_amount"]) for row in rows if payment.token_contract and row["token_contract"] == payment.token_contract)
-        return sum(int(row["reserved_wei"]) for row in rows), tokens
+    async def committed(self, payment: Payment, but: Collection[str]) -> Committed:
+        found = Committed()
+        for row in await store.on_their_way_of_network(payment.network, payment.from_address):
+            if row["_id"] not in but:
+                found.wei += int(row["reserved_wei"])
+                if (token := row["token_contract"]) is not None:
+                    found.tokens[token] = found.tokens.get(token, 0) + int(row["raw_amount"])
+        return found
 
-    async def move(self, payment: Payment, changes: Changes, happened: Happened) -> None:
-        await self._write(lambda session, now: change(session, payment, changes, happened, now))
-
-    async def postpone(self, payment: Payment, due_at: datetime | None, *, suspected: bool = False) -> None:
-        async def work(session: Session, now: datetime) -> None:
-            since = now if suspected else None
-            if not await store.postpone(session, payment.org_id, payment.id, payment.version, due_at, since):
-                raise Overtaken
-
-        await self._write(work)
-
-    async def take_slot(self, payment: Payment, gas_and_fees: Fees, chain_nonce: int, changes: Changes) -> NoSlot | None:
-        async def work(session: Session, now: datetime) -> NoSlot | None:
-            lane = await self._hold_lane(session, payment, now)
-            if lane.frozen_reason is not None:
-                return NoSlot(Hold.SENDER_FROZEN, lane.frozen_reason)
-            last = await store.last_slot(session, payment.chain_id, payment.from_address)
-            if last is not None and await _is_unsigned(session, last):
-                return NoSlot(Hold.SENDER_BUSY, "An earlier payment of the same wallet is about to be signed.")
-            expected = max(last.nonce + 1 if last is not None else 0, lane.known_nonce or 0)
-            if chain_nonce > expected and (last is not None or lane.known_nonce is not None):
-                return await _freeze_for_gap(session, payment, lane, expected, chain_nonce, now)
-            if lane.known_nonce is None:
-                await store.set_lane(session, lane, {"known_nonce": chain_nonce})
-            nonce = max(chain_nonce, expected)
-            await store.insert_slot(session, _slot(payment, nonce, now))
-            await store.insert_attempt(session, _attempt(payment, 0, Attempt.PAY, nonce, gas_and_fees, now))
-            reserved = str(rules.highest_cost(payment.call, gas_and_fees))
-            await change(session, payment, changes | {"nonce": nonce, "attempt_number": 0, "reserved_wei": reserved}, Happened.NONCE_TAKEN, now)
-            return None
+    async def write(self, writes: Sequence[Write]) -> set[str]:
+        async def work(session: Session, now: datetime) -> set[str]:
+            standing = await store.standing(session, [write.payment for write in writes])
+            kept = [write for write in writes if write.payment.id in standing]
+            slots = [(store.slot_id(write.payment), write.live) for write in kept if write.live is not None]
+            for live in {live for _, live in slots}:
+                await store.set_slots(session, [slot for slot, is_live in slots if is_live is live], live=live)
+            await _apply(session, kept, now)
+            return {write.payment.id for write in writes} - standing
 
         return await self._write(work)
 
-    async def release_slot(self, payment: Payment, changes: Changes, happened: Happened) -> None:
+    async def take_slots(self, wanted: Sequence[Wanted], chain_nonce: int) -> NoSlot | list[Planned]:
+        first = wanted[0].payment
+
+        async def work(session: Session, now: datetime) -> NoSlot | list[Planned]:
+            lane = await self._hold_lane(session, first, now)
+            if lane.frozen_reason is not None:
+                return NoSlot(Hold.SENDER_FROZEN, lane.frozen_reason)
+            if lane.unsigned_from is not None:
+                return NoSlot(Hold.SENDER_BUSY, "An earlier payment of the same wallet is about to be signed.")
+            last = await store.last_slot(session, first.chain_id, first.from_address)
+            expected = max(last.nonce + 1 if last is not None else 0, lane.known_nonce or 0)
+            if chain_nonce > expected and (last is not None or lane.known_nonce is not None):
+                return await _freeze_for_gap(session, first, lane, expected, chain_nonce, now)
+            standing = await store.standing(session, [each.payment for each in wanted])
+            kept = [each for each in wanted if each.payment.id in standing]
+            if not kept:
+                return []
+            nonce = max(chain_nonce, expected)
+            changes = {"unsigned_from": nonce} | ({"known_nonce": chain_nonce} if lane.known_nonce is None else {})
+            await store.set_lane(session, lane, changes)
+            return await _give(session, kept, nonce, now)
+
+        try:
+            return await self._write(work)
+        except Overtaken:
+            return []
+
+    async def release(self, writes: Sequence[Write]) -> None:
+        first = min((write.payment for write in writes), key=lambda payment: payment.nonce or 0)
+
         async def work(session: Session, now: datetime) -> None:
-            await self._hold_lane(session, payment, now)
-            assert payment.nonce is not None and payment.hash is None, "nothing of it was signed"
-            await store.delete_unsigned_attempts(session, payment.org_id, payment.id)
-            await store.delete_slot(session, payment.chain_id, payment.from_address, payment.nonce, payment.id)
-            await change(session, payment, changes | {"nonce": None, "attempt_number": 0, "reserved_wei": "0"}, happened, now)
+            lane = await self._hold_lane(session, first, now)
+            await _require_standing(session, [write.payment for write in writes])
+            assert first.nonce is not None and lane.unsigned_from is not None and first.nonce >= lane.unsigned_from, "nothing of it was signed"
+            slots = await store.slots_from(session, first.chain_id, first.from_address, first.nonce)
+            holders = await store.some([(slot.owner_org_id, slot.payment_id) for slot in slots], session)
+            assert all(payment.hash is None for payment in holders), "unsigned nonces are the last ones"
+            named = {write.payment.id for write in writes}
+            behind = [Write(payment, _GIVEN_BACK | {"due_at": now}, Happened.HELD) for payment in holders if payment.id not in named]
+            await store.delete_unsigned_attempts(session, holders)
+            await store.delete_slots(session, [slot.id for slot in slots])
+            await _apply(session, [Write(each.payment, each.changes | _NO_NONCE, each.happened) for each in (*writes, *behind)], now)
+            await store.set_lane(session, lane, {"unsigned_from": lane.unsigned_from if lane.unsigned_from < first.nonce else None})
 
         await self._write(work)
 
@@ -170,31 +196,43 @@ class MongoBook:
             await self._hold_lane(session, payment, now)
             assert payment.nonce is not None, "it has its slot"
             row = _attempt(payment, payment.attempt_number + 1, purpose, payment.nonce, fees, now)
-            await store.insert_attempt(session, row)
-            reserved = str(max(int(payment.reserved_wei), rules.highest_cost(row.call, fees)))
+            await store.insert_attempts(session, [row])
+            reserved = str(max(int(payment.reserved_wei), rules.highest_cost(row.call, fees) + int(payment.l1_fee_wei)))
             more = {"attempt_number": row.number, "reserved_wei": reserved}
             await change(session, payment, changes | more, Happened.REPLACEMENT_PLANNED, now)
 
         await self._write(work)
 
-    async def record_signed(self, payment: Payment, attempt: PaymentAttempt, signed: SignedBytes, changes: Changes) -> None:
+    async def record_signed(self, signed: Sequence[Signed]) -> None:
+        first = signed[0].payment
+
         async def work(session: Session, now: datetime) -> None:
-            await self._hold_lane(session, payment, now)
-            if not await store.sign_attempt(session, payment.org_id, attempt.id, signed.raw, signed.hash, now):
+            lane = await self._hold_lane(session, first, now)
+            await _require_standing(session, [each.payment for each in signed])
+            nonces = [each.attempt.nonce for each in signed if each.attempt.number == 0]
+            if nonces:
+                if nonces != list(range(nonces[0], nonces[0] + len(nonces))) or nonces[0] != lane.unsigned_from:
+                    raise Overtaken
+                last = await store.last_slot(session, first.chain_id, first.from_address)
+                assert last is not None, "each of them has its slot"
+                behind = nonces[-1] + 1 if last.nonce > nonces[-1] else None
+                await store.set_lane(session, lane, {"unsigned_from": behind})
+            rows = [(each.attempt, each.bytes.raw, each.bytes.hash) for each in signed]
+            if await store.sign_attempts(session, rows, now) != len(rows):
                 raise Overtaken
-            await change(session, payment, changes, Happened.SIGNED, now)
+            await _apply(session, [Write(each.payment, each.changes, Happened.SIGNED) for each in signed], now)
 
         await self._write(work)
 
-    async def record_sent(self, payment: Payment, attempt: PaymentAttempt, changes: Changes, happened: Happened | None) -> None:
-        async def work(session: Session, now: datetime) -> None:
-            await store.note_sent(session, attempt, now)
-            if happened is not None or any(getattr(payment, name) != value for name, value in changes.items() if name in ("reason", "holds")):
-                await change(session, payment, changes, happened or Happened.HELD, now)
-            elif not await store.postpone(session, payment.org_id, payment.id, payment.version, changes["due_at"]):
-                raise Overtaken
+    async def record_sent(self, sent: Sequence[Sent]) -> set[str]:
+        async def work(session: Session, now: datetime) -> set[str]:
+            standing = await store.standing(session, [each.payment for each in sent])
+            kept = [each for each in sent if each.payment.id in standing]
+            await store.note_sent(session, [each.attempt for each in kept], now)
+            await _apply(session, [_told_sent(each) for each in kept], now)
+            return {each.payment.id for each in sent} - standing
 
-        await self._write(work)
+        return await self._write(work)
 
     async def record_seen(self, payment: Payment, seen: SeenTransaction, changes: Changes) -> bool:
         async def work(session: Session, now: datetime) -> bool:
@@ -203,28 +241,12 @@ class MongoBook:
                 holder = await store.slot(payment.chain_id, payment.from_address, seen.nonce, session)
                 if holder is not None:
                     return False
-                await store.insert_slot(session, _slot(payment, seen.nonce, now))
-            await store.insert_attempt(session, _seen_attempt(payment, len(known), seen, now))
+                await store.insert_slots(session, [_slot(payment, seen.nonce, now)])
+            await store.insert_attempts(session, [_seen_attempt(payment, len(known), seen, now)])
             await change(session, payment, changes | {"attempt_number": len(known)}, Happened.BROADCAST, now)
             return True
 
         return await self._write(work)
-
-    async def finish(self, payment: Payment, changes: Changes, happened: Happened) -> None:
-        async def work(session: Session, now: datetime) -> None:
-            assert payment.nonce is not None, "it was mined"
-            await store.settle_slot(session, payment.chain_id, payment.from_address, payment.nonce, payment.id)
-            await change(session, payment, changes | {"reserved_wei": "0"}, happened, now)
-
-        await self._write(work)
-
-    async def reopen(self, payment: Payment, changes: Changes, happened: Happened) -> None:
-        async def work(session: Session, now: datetime) -> None:
-            assert payment.nonce is not None, "it was mined"
-            await store.reopen_slot(session, payment.chain_id, payment.from_address, payment.nonce, payment.id)
-            await change(session, payment, changes, happened, now)
-
-        await self._write(work)
 
     async def freeze(self, payment: Payment, reason: str, changes: Changes) -> None:
         async def work(session: Session, now: datetime) -> None:
@@ -248,11 +270,56 @@ class MongoBook:
             raise Overtaken from error
 
 
-async def _is_unsigned(session: Session, slot: NonceSlot) -> bool:
-    if not slot.live:
-        return False
-    holder = await store.get(slot.owner_org_id, slot.payment_id, session)
-    return holder is not None and holder.state is PaymentState.APPROVED and holder.nonce == slot.nonce
+_NO_NONCE: Changes = {"nonce": None, "attempt_number": 0, "reserved_wei": "0", "l1_fee_wei": "0"}
+_GIVEN_BACK: Changes = {"holds": [], "reason": "An earlier payment of the same wallet could not be signed: it takes its turn again.", "tries": 0}
+
+
+async def _apply(session: Session, writes: Sequence[Write], now: datetime) -> None:
+    """Changes of payments whose versions were found to stand in this unit of work, and their events."""
+    if not writes:
+        return
+    await store.change_all(session, [(write.payment, _visible(write, now)) for write in writes])
+    told = [(after(write.payment, write.changes), write.happened) for write in writes if write.happened is not None]
+    await events.append_all(session, [(payment.org_id, event_of(payment, happened)) for payment, happened in told], now)
+
+
+def _visible(write: Write, now: datetime) -> Changes:
+    """Without an event nobody sees a change: the version and the time of the last change stay."""
+    return write.changes | {"updated_at": now} if write.happened is not None else write.changes
+
+
+def _told_sent(each: Sent) -> Write:
+    seen = any(getattr(each.payment, name) != value for name, value in each.changes.items() if name in ("reason", "holds"))
+    if each.happened is None and not seen:
+        return Write(each.payment, {"due_at": each.changes["due_at"]})
+    return Write(each.payment, each.changes, each.happened or Happened.HELD)
+
+
+async def _give(session: Session, wanted: Sequence[Wanted], nonce: int, now: datetime) -> list[Planned]:
+    """Consecutive nonces from `nonce`, each with its first attempt, planned."""
+    planned: list[Planned] = []
+    writes: list[Write] = []
+    for place, each in enumerate(wanted, nonce):
+        reserved = {"reserved_wei": str(each.reserved), "l1_fee_wei": str(each.l1_fee)}
+        writes.append(Write(each.payment, each.changes | reserved | {"nonce": place, "attempt_number": 0}, Happened.NONCE_TAKEN))
+        planned.append((after(each.payment, writes[-1].changes), _attempt(each.payment, 0, Attempt.PAY, place, each.fees, now)))
+    await store.insert_slots(session, [_slot(payment, attempt.nonce, now) for payment, attempt in planned])
+    await store.insert_attempts(session, [attempt for _, attempt in planned])
+    await _apply(session, writes, now)
+    return planned
+
+
+async def _require_standing(session: Session, payments: Sequence[Payment]) -> None:
+    """Overtaken when one of them was changed since it was read."""
+    if len(await store.standing(session, payments)) != len(payments):
+        raise Overtaken
+
+
+def _by_org(payments: Sequence[Payment]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for payment in payments:
+        found.setdefault(payment.org_id, []).append(payment.id)
+    return found
 
 
 async def _freeze_for_gap(session: Session, payment: Payment, lane: SenderLane, expected: int, chain_nonce: int, now: datetime) -> NoSlot:

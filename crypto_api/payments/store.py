@@ -1,22 +1,23 @@
 """Every query of the slice. What is named `…_of_network` spans organisations: the sweeper's, and a sender's, since an address on a chain is one."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from beanie import SortDirection
 from bson.decimal128 import Decimal128
-from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError
+from pymongo import ReturnDocument, UpdateMany, UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
-from crypto_api.payments.types import Hold, Origin, PaymentState
+from crypto_api.payments.types import Hold, Origin, PaymentState, Ref
 from mongodb_config import pages
 from mongodb_config.unit_of_work import Session
 
 Row = dict[str, Any]
+DUPLICATE_KEY = 11_000
 
 
 # ---- payments --------------------------------------------------------------------------------------------------------------------
@@ -24,6 +25,15 @@ Row = dict[str, Any]
 
 async def get(org_id: str, payment_id: str, session: Session | None = None) -> Payment | None:
     return await Payment.find_one({"_id": payment_id, "org_id": org_id}, session=session)
+
+
+async def some(refs: Collection[Ref], session: Session | None = None) -> list[Payment]:
+    """Those that there are, in that order; they may be of several organisations, since a sender is one on its chain."""
+    found: dict[str, Payment] = {}
+    for org_id in {org_id for org_id, _ in refs}:
+        query = {"_id": {"$in": [payment_id for of, payment_id in refs if of == org_id]}, "org_id": org_id}
+        found |= {row.id: row for row in await Payment.find(query, session=session).to_list()}
+    return [found[payment_id] for _, payment_id in refs if payment_id in found]
 
 
 async def by_origin(org_id: str, origin: Origin, session: Session | None = None) -> Payment | None:
@@ -63,10 +73,10 @@ async def paid_before(org_id: str, chain_id: int, address: str) -> bool:
     return await Payment.find_one(query) is not None
 
 
-async def values_since(org_id: str, since: datetime, but: str | None, session: Session | None = None) -> list[Row]:
-    """`value` of each payment made since then that has not come to nothing."""
+async def values_since(org_id: str, since: datetime, session: Session | None = None) -> list[Row]:
+    """`_id` and `value` of each payment made since then that has not come to nothing."""
     over = [PaymentState.DRAFT, PaymentState.REJECTED, PaymentState.CANCELLED, PaymentState.FAILED, PaymentState.REPLACED]
-    query = {"org_id": org_id, "created_at": pages.not_before(since), "state": {"$nin": over}, "_id": {"$ne": but}}
+    query = {"org_id": org_id, "created_at": pages.not_before(since), "state": {"$nin": over}}
     return [row async for row in Payment.get_pymongo_collection().find(query, {"value": 1}, session=session)]
 
 
@@ -97,15 +107,37 @@ async def change(session: Session, org_id: str, payment_id: str, version: int, c
     return Payment.model_validate(row) if row else None
 
 
-async def postpone(
-    session: Session, org_id: str, payment_id: str, version: int, due_at: datetime | None, suspected_at: datetime | None = None
-) -> bool:
-    """Nobody sees a change, so the version stays."""
-    changes = {"due_at": due_at} | ({"suspected_at": suspected_at} if suspected_at else {})
-    done = await Payment.get_pymongo_collection().update_one(
-        {"_id": payment_id, "org_id": org_id, "version": version}, {"$set": changes, "$inc": {"tries": 1}}, session=session
-    )
-    return done.matched_count == 1
+async def standing(session: Session, payments: Sequence[Payment]) -> set[str]:
+    """Ids of those that are at the version at which they were read."""
+    versions = {payment.id: payment.version for payment in payments}
+    found: set[str] = set()
+    for org_id in {payment.org_id for payment in payments}:
+        query = {"_id": {"$in": [payment.id for payment in payments if payment.org_id == org_id]}, "org_id": org_id}
+        rows = Payment.get_pymongo_collection().find(query, {"version": 1}, session=session)
+        found |= {row["_id"] async for row in rows if row["version"] == versions[row["_id"]]}
+    return found
+
+
+_UNVERSIONED = ("due_at", "tries", "suspected_at")  # a postponement changes them and leaves the version
+
+
+async def change_all(session: Session, rows: Sequence[tuple[Payment, Row]]) -> None:
+    """Changes of payments whose versions stand in this unit of work (`standing`). One without `updated_at` is a postponement: it counts a try and
+    leaves the version. Those that are changed alike are changed at once."""
+    alike: dict[str, tuple[Row, Row, list[str]]] = {}
+    for payment, changes in rows:
+        fresh = {name: value for name, value in changes.items() if name in _UNVERSIONED or getattr(payment, name) != value}
+        grows = {"version": 1} if "updated_at" in changes else {"tries": 1}
+        rest = {"org_id": payment.org_id, "version": payment.version}
+        _, _, ids = alike.setdefault(repr((rest, sorted(fresh.items()), grows)), (rest, {"$set": fresh, "$inc": grows}, []))
+        ids.append(payment.id)
+    # `_id` comes first: the embedded server chooses an index by the first field that is asked for
+    writes = [
+        UpdateMany({"_id": {"$in": ids}, **rest}, update) if len(ids) > 1 else UpdateOne({"_id": ids[0], **rest}, update)
+        for rest, update, ids in alike.values()
+    ]
+    done = await Payment.get_pymongo_collection().bulk_write(writes, session=session)
+    assert done.matched_count == len(rows), "their versions stand in this unit of work"
 
 
 async def senders_due_of_network(network: str, now: datetime) -> list[str]:
@@ -140,10 +172,10 @@ async def make_due(session: Session, org_id: str, now: datetime, payee_address: 
     await Payment.get_pymongo_collection().update_many(query, {"$set": {"due_at": now}}, session=session)
 
 
-async def on_their_way_of_network(network: str, address: str, but: str) -> list[Row]:
-    """(`reserved_wei`, `token_contract`, `raw_amount`) of a sender's other payments that are signed and in no block yet."""
+async def on_their_way_of_network(network: str, address: str) -> list[Row]:
+    """(`_id`, `reserved_wei`, `token_contract`, `raw_amount`) of a sender's payments that are signed and in no block yet."""
     states = [PaymentState.SIGNED, PaymentState.BROADCAST]
-    query = {"network": network, "from_address": address, "state": {"$in": states}, "_id": {"$ne": but}}
+    query = {"network": network, "from_address": address, "state": {"$in": states}}
     shown = {"reserved_wei": 1, "token_contract": 1, "raw_amount": 1}
     return [row async for row in Payment.get_pymongo_collection().find(query, shown)]
 
@@ -165,27 +197,35 @@ async def attempts_of(org_id: str, payment_ids: Collection[str]) -> dict[str, li
     return found
 
 
-async def insert_attempt(session: Session, row: PaymentAttempt) -> None:
-    await row.insert(session=session)
+async def insert_attempts(session: Session, rows: Sequence[PaymentAttempt]) -> None:
+    await PaymentAttempt.insert_many(rows, session=session)
 
 
-async def sign_attempt(session: Session, org_id: str, attempt_id: str, raw: str, hash_: str, now: datetime) -> bool:
-    """False when it has its bytes already."""
-    done = await PaymentAttempt.get_pymongo_collection().update_one(
-        {"_id": attempt_id, "org_id": org_id, "raw": None, "hash": None}, {"$set": {"raw": raw, "hash": hash_, "signed_at": now}}, session=session
-    )
-    return done.matched_count == 1
+async def sign_attempts(session: Session, rows: Sequence[tuple[PaymentAttempt, str, str]], now: datetime) -> int:
+    """Raw bytes and hash of each; how many were stored: one that has its bytes already keeps them."""
+    writes = [
+        UpdateOne({"_id": attempt.id, "org_id": attempt.org_id, "raw": None, "hash": None}, {"$set": {"raw": raw, "hash": hash_, "signed_at": now}})
+        for attempt, raw, hash_ in rows
+    ]
+    return (await PaymentAttempt.get_pymongo_collection().bulk_write(writes, session=session)).matched_count
 
 
-async def note_sent(session: Session, attempt: PaymentAttempt, now: datetime) -> None:
-    """`attempt` as it was read under the version of its payment."""
-    sent = {"last_sent_at": now, "first_sent_at": attempt.first_sent_at or now}
-    key = {"_id": attempt.id, "org_id": attempt.org_id}
-    await PaymentAttempt.get_pymongo_collection().update_one(key, {"$set": sent, "$inc": {"sends": 1}}, session=session)
+async def note_sent(session: Session, attempts: Sequence[PaymentAttempt], now: datetime) -> None:
+    """As they were read under the versions of their payments."""
+    alike: dict[tuple[str, bool], list[str]] = {}
+    for row in attempts:
+        alike.setdefault((row.org_id, row.first_sent_at is None), []).append(row.id)
+    for (org_id, first), ids in alike.items():
+        sent = {"last_sent_at": now} | ({"first_sent_at": now} if first else {})
+        query = {"_id": {"$in": ids}, "org_id": org_id}
+        await PaymentAttempt.get_pymongo_collection().update_many(query, {"$set": sent, "$inc": {"sends": 1}}, session=session)
 
 
-async def delete_unsigned_attempts(session: Session, org_id: str, payment_id: str) -> None:
-    await PaymentAttempt.get_pymongo_collection().delete_many({"org_id": org_id, "payment_id": payment_id, "hash": None}, session=session)
+async def delete_unsigned_attempts(session: Session, payments: Sequence[Payment]) -> None:
+    for org_id in {payment.org_id for payment in payments}:
+        of_org = [payment.id for payment in payments if payment.org_id == org_id]
+        query = {"org_id": org_id, "payment_id": {"$in": of_org}, "hash": None}
+        await PaymentAttempt.get_pymongo_collection().delete_many(query, session=session)
 
 
 # ---- nonces ----------------------------------------------------------------------------------------------------------------------
@@ -206,7 +246,16 @@ async def hold_lane(session: Session, chain_id: int, address: str, fence: int, n
     held = {"$set": {"fence": fence}, "$inc": {"handed": 1}}
     row: Row | None = await rows.find_one_and_update(key | {"fence": {"$lte": fence}}, held, return_document=ReturnDocument.AFTER, session=session)
     if row is None:
-        fresh = {"created_at": now, "chain_id": chain_id, "address": address, "fence": 0, "known_nonce": None, "handed": 0, "frozen_reason": None}
+        fresh = {
+            "created_at": now,
+            "chain_id": chain_id,
+            "address": address,
+            "fence": 0,
+            "known_nonce": None,
+            "handed": 0,
+            "unsigned_from": None,
+            "frozen_reason": None,
+        }
         await rows.update_one(key, {"$setOnInsert": fresh}, upsert=True, session=session)
         row = await rows.find_one_and_update(key | {"fence": {"$lte": fence}}, held, return_document=ReturnDocument.AFTER, session=session)
     return SenderLane.model_validate(row) if row else None
@@ -240,21 +289,24 @@ async def slot(chain_id: int, address: str, nonce: int, session: Session | None 
     return await NonceSlot.find_one({"_id": f"{lane_id(chain_id, address)}:{nonce}"}, session=session)
 
 
-async def insert_slot(session: Session, row: NonceSlot) -> None:
-    """DuplicateKeyError when the nonce is another payment's, or the payment has a live one: the unique indexes decide."""
-    await row.insert(session=session)
+async def insert_slots(session: Session, rows: Sequence[NonceSlot]) -> None:
+    """DuplicateKeyError when a nonce is another payment's, or a payment has a live one: the unique indexes decide."""
+    try:
+        await NonceSlot.insert_many(rows, session=session)
+    except BulkWriteError as error:
+        if any(fault.get("code") == DUPLICATE_KEY for fault in error.details.get("writeErrors", [])):
+            raise DuplicateKeyError(str(error)) from error
+        raise
 
 
-async def delete_slot(session: Session, chain_id: int, address: str, nonce: int, payment_id: str) -> None:
-    key = {"_id": f"{lane_id(chain_id, address)}:{nonce}", "payment_id": payment_id}
-    await NonceSlot.get_pymongo_collection().delete_one(key, session=session)
+async def delete_slots(session: Session, ids: Sequence[str]) -> None:
+    await NonceSlot.get_pymongo_collection().delete_many({"_id": {"$in": list(ids)}}, session=session)
 
 
-async def settle_slot(session: Session, chain_id: int, address: str, nonce: int, payment_id: str) -> None:
-    key = {"_id": f"{lane_id(chain_id, address)}:{nonce}", "payment_id": payment_id}
-    await NonceSlot.get_pymongo_collection().update_one(key, {"$set": {"live": False}}, session=session)
+def slot_id(payment: Payment) -> str:
+    return f"{lane_id(payment.chain_id, payment.from_address)}:{payment.nonce}"
 
 
-async def reopen_slot(session: Session, chain_id: int, address: str, nonce: int, payment_id: str) -> None:
-    key = {"_id": f"{lane_id(chain_id, address)}:{nonce}", "payment_id": payment_id}
-    await NonceSlot.get_pymongo_collection().update_one(key, {"$set": {"live": True}}, session=session)
+async def set_slots(session: Session, ids: Sequence[str], *, live: bool) -> None:
+    """Settled by a receipt in a final block, or opened again since that was undone."""
+    await NonceSlot.get_pymongo_collection().update_many({"_id": {"$in": list(ids)}}, {"$set": {"live": live}}, session=session)

@@ -16,8 +16,16 @@ from typing import Protocol
 from pydantic import BaseModel, ConfigDict
 
 from crypto_api.kit.sending import FeeMarket as FeeMarket
+from crypto_api.kit.sending import Handed as Handed
 from crypto_api.kit.sending import Quote as Quote
+from crypto_api.kit.sending import Quotes as Quotes
+from crypto_api.kit.sending import Simulated as Simulated
 from crypto_api.kit.signing import SignedBytes as SignedBytes
+from crypto_api.kit.signing import SigningAsk as SigningAsk
+from crypto_api.kit.signing import SigningRefused as SigningRefused
+
+Ref = tuple[str, str]
+"""Of a payment: organisation and id."""
 
 BUMP_PERCENT = 12.5  # how much more a replacement bids, on both fees: geth refuses less than 10 %
 BUMPS_MAX = 6
@@ -72,6 +80,7 @@ class Hold(StrEnum):
     CHAIN_UNAVAILABLE = "chain_unavailable"
     SIGNER_UNAVAILABLE = "signer_unavailable"
     WAITS_FOR_WALLET = "waits_for_wallet"  # the browser wallet has not told a hash yet
+    RECEIPT_DISPUTED = "receipt_disputed"  # a node tells of its transaction otherwise than our own reading of the block
     NEEDS_HUMAN = "needs_human"  # every deadline has passed
 
 
@@ -96,13 +105,14 @@ class Call(BaseModel):
 
 
 class Fees(BaseModel):
-    """EIP-1559, in wei."""
+    """In wei, by EIP-1559. `legacy`: of a transaction of type 0, for networks without a base fee; both fees are then its gas price."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     gas: int
     max_fee_per_gas: int
     max_priority_fee_per_gas: int
+    legacy: bool = False
 
 
 class Decision(StrEnum):
@@ -139,13 +149,26 @@ class Signer(Protocol):
     Signing is deterministic: asking again gives the same bytes.
     """
 
-    async def sign_payment(self, org_id: str, payment_id: str, attempt_id: str) -> SignedBytes:
-        """SigningRefused with why; SignerUnavailable when it cannot be reached."""
+    async def sign_payments(self, asked: Sequence[SigningAsk]) -> list[SignedBytes | SigningRefused]:
+        """In that order, each for itself: what was signed before it counts in the limit of a day. SignerUnavailable when it cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A transaction of ours as it must stand on the chain."""
+
+    org_id: str
+    wallet_id: str
+    chain_id: int
+    sender: str  # EIP-55
+    nonce: int
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Of a block that our own follower holds as canonical."""
+    """Of a block that our own follower holds as canonical. `disputed`: in what our own reading of that block differs from it; it is no verdict
+    then."""
 
     hash: str
     block_number: int
@@ -156,6 +179,7 @@ class Receipt:
     l1_fee: int = 0
     depth: int = 0  # how many blocks our follower has seen on top of it
     final: bool = True  # whether the follower, too, holds the block for confirmed: by the network's tag, and as many providers as must agree
+    disputed: str = ""
 
     @property
     def fee(self) -> int:
@@ -180,18 +204,17 @@ class PaymentChain(Protocol):
     async def nonce_at_head(self, address: str) -> int:
         """How many transactions of `address` are mined: `eth_getTransactionCount` at the latest block, never at `pending`."""
 
-    async def receipts(self, hashes: Sequence[str]) -> dict[str, Receipt]:
-        """Those that stand in a block which our own follower knows as canonical."""
+    async def receipts(self, expected: Sequence[Expected]) -> dict[str, Receipt]:
+        """Those that stand in a block which our own follower knows as canonical, by hash."""
 
-    async def send_raw(self, raw: str) -> str | None:
-        """Hands it to the node once, without a retry. What the node said against it, which is for people to read: "already known", "nonce too
-        low" or "insufficient funds" are no verdict, only a receipt is. ChainUnavailable when nobody knows whether it arrived."""
+    async def send_raw(self, raws: Sequence[str]) -> list[Handed]:
+        """Hands each to a node once, in that order, without a retry."""
 
-    async def knows(self, hash_: str) -> bool:
-        """Whether the node has it, mined or waiting."""
+    async def known(self, hashes: Sequence[str]) -> set[str]:
+        """Those that a node has, mined or waiting."""
 
-    async def quote(self, address: str, call: Call, token: str | None) -> Quote:
-        """`call` sent by `address` at the head."""
+    async def quotes(self, address: str, calls: Sequence[tuple[Call, str | None]]) -> Quotes:
+        """Each call, with the token that it moves, as if it were sent by `address` at the head, by itself."""
 
     async def market(self) -> FeeMarket: ...
 

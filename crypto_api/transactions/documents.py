@@ -24,6 +24,7 @@ class Transaction(TenantDocument):
     finality: Finality = Finality.PENDING
     past_inclusions: list[Inclusion] = []
     from_address: str
+    nonce: int | None = None  # of its sender; None where it is no transaction of a chain, or one that was stored before this was kept
     to_address: str | None
     method: str = "0x"  # first four bytes of the input
     gas_fee_raw: str | None = None  # wei, where a wallet of the organisation paid it

@@ -306,6 +306,7 @@ _CHAIN_FACTS = (
     "index",
     "timestamp",
     "stored_at",
+    "nonce",
     "succeeded",
     "finality",
     "gas_fee_raw",

@@ -13,14 +13,14 @@ from eth_account.signers.local import LocalAccount
 from crypto_api.adapters.key_parcel import make_parcel
 from crypto_api.chains import store as chain_store
 from crypto_api.flows.advance_chain import NotLinked, advance_chain, start_following
-from crypto_api.flows.advance_payments import advance_payment
+from crypto_api.flows.advance_payments import advance_together
 from crypto_api.flows.confirm_transactions import confirm_transactions
 from crypto_api.flows.rewind_chain import rewind_chain
 from crypto_api.kit.clock import SystemClock
 from crypto_api.kit.ids import new_id
 from crypto_api.kit.signing import KeyParcels
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt
-from crypto_api.payments.machine import World
+from crypto_api.payments.ports import World
 from crypto_api.policies.documents import OrganizationPolicy
 from crypto_api.policies.types import Payees, PaymentPolicy
 from crypto_api.runtime import Runtime
@@ -143,9 +143,9 @@ class PayingHouse:
     async def sweep(self, *payment_ids: str) -> None:
         """Every open payment as far as it goes, whenever it would be due."""
         rows = await Payment.find({"org_id": self.org_id, "due_at": {"$type": "date"}}).sort("+_id").to_list()
-        for row in rows:
-            if not payment_ids or row.id in payment_ids:
-                await advance_payment(self.world(), row.org_id, row.id)
+        chosen = [row for row in rows if not payment_ids or row.id in payment_ids]
+        for sender in dict.fromkeys(row.from_address for row in chosen):
+            await advance_together(self.world(), [(row.org_id, row.id) for row in chosen if row.from_address == sender])
 
     # ---- what stands -------------------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
 """Payments over HTTP, by the real signer, on a real chain: exactly once, by whom they may be, and what becomes of them when something goes wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import httpx
@@ -13,21 +14,25 @@ from eth_abi.abi import encode
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
+from crypto_api.adapters.payment_chain import PaymentNode
+from crypto_api.flows.followed_chain import FollowedChain
 from crypto_api.identity.documents import EthereumAccount
 from crypto_api.kit.cancel import cancel_and_wait
-from crypto_api.kit.ethereum import ChainUnavailable
-from crypto_api.kit.signing import SignedBytes, SignerUnavailable
+from crypto_api.kit.sending import Handed, NodeReceipt
+from crypto_api.kit.signing import SignedBytes, SignerUnavailable, SigningAsk, SigningRefused
 from crypto_api.organizations.types import Role
-from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt
+from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.payments.jobs import PaymentDue
+from crypto_api.payments.ports import World
 from crypto_api.policies.types import PaymentPolicy
 from crypto_api.runtime import Runtime
-from crypto_api.wallets.documents import WalletType
+from crypto_api.transactions.documents import Transaction
+from crypto_api.wallets.documents import Wallet, WalletType
 from crypto_project.demo.chain import ChainActor
 from crypto_project.demo.compile import compile_contracts
 from crypto_project.demo.deploy import DemoContracts, deploy_contracts
 from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
-from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, PayingHouse, fresh_key, network_row, stranger
+from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, SLUG, PayingHouse, fresh_key, network_row, stranger
 from tests.http.conftest import PASSWORD, Join, Person
 from workers import payments as payments_worker
 from workers.lane import supervise
@@ -335,7 +340,7 @@ async def test_before_it_is_signed_it_is_cancelled_at_once_and_leaves_no_gap(hou
 class Away:
     """A signer that nobody reaches."""
 
-    async def sign_payment(self, org_id: str, payment_id: str, attempt_id: str) -> SignedBytes:
+    async def sign_payments(self, asked: Sequence[SigningAsk]) -> list[SignedBytes | SigningRefused]:
         raise SignerUnavailable
 
 
@@ -562,9 +567,120 @@ class LostAnswer:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._chain, name)
 
-    async def send_raw(self, raw: str) -> str | None:
-        await self._chain.send_raw(raw)
-        raise ChainUnavailable("the answer was lost")
+    async def send_raw(self, raws: Sequence[str]) -> list[Handed]:
+        await self._chain.send_raw(raws)
+        return [Handed(False, "the answer was lost")] * len(raws)
+
+
+async def test_a_receipt_is_a_verdict_only_where_our_own_reading_of_the_block_agrees(house: PayingHouse, ada: Person) -> None:
+    wallet, _ = await house.wallet()
+    to = stranger()
+    payment = await send(ada, wallet.id, to, "1")
+    await house.sweep()
+    await house.mine(4)
+    for told, in_words in (({"succeeded": False}, "we have it as successful"), ({"block_hash": "0x" + "7" * 64}, None)):
+        house.world_with = partial(_lying, house, told)
+        await house.sweep()
+        held = await shown(ada, payment["id"])
+        assert held["state"] == "BROADCAST", "neither failed nor paid"
+        if in_words:
+            assert held["holds"] == ["receipt_disputed"]
+            assert in_words in held["reason"]
+    row = await Transaction.find_one({"org_id": house.org_id, "hash": held["hash"]})
+    assert row is not None
+    house.world_with = lambda world: world
+    for ours, in_words in (
+        ({"nonce": 5}, "with nonce 5"),
+        ({"from_address": to}, f"from {to}"),
+        ({"block_number": 1}, "in block 1"),
+        ({"id": "another"}, "does not have it"),
+    ):
+        await Transaction.find({"hash": row.hash}).delete()
+        await Transaction(**row.model_dump() | ours).insert()
+        await house.sweep()
+        held = await shown(ada, payment["id"])
+        assert (held["state"], held["holds"]) == ("BROADCAST", ["receipt_disputed"])
+        assert in_words in held["reason"]
+    house.clock.later = timedelta(minutes=11)
+    await house.sweep()
+    assert (await shown(ada, payment["id"]))["holds"] == ["receipt_disputed", "needs_human"], "asked again, and in the end a person"
+    await Transaction.find({"hash": row.hash}).delete()
+    await row.insert()
+    await house.sweep()
+    done = await shown(ada, payment["id"])
+    assert (done["state"], done["holds"], await house.ether(to)) == ("CONFIRMED", [], ETHER)
+    house.world_with = partial(_lying, house, {"succeeded": False})
+    house.clock.later = timedelta(minutes=13)
+    await house.sweep()
+    doubted = await shown(ada, payment["id"])
+    assert (doubted["state"], doubted["holds"]) == ("CONFIRMED", ["receipt_disputed"]), "a lie about what has ended is seen, and changes nothing"
+    house.world_with = lambda world: world
+    house.clock.later = timedelta(minutes=15)
+    await house.sweep()
+    settled = await shown(ada, payment["id"])
+    assert (settled["state"], settled["holds"], settled["reason"]) == ("CONFIRMED", [], done["reason"])
+
+
+async def test_what_a_wallet_that_nobody_watches_paid_counts_by_the_block_alone(house: PayingHouse, ada: Person) -> None:
+    wallet, _ = await house.wallet()
+    payment = await send(ada, wallet.id, stranger(), "1")
+    await house.sweep()
+    await Wallet.find_one({"_id": wallet.id}).update({"$set": {"monitoring_enabled": False, "updated_at": house.runtime.clock.now()}})
+    await house.mine(4)
+    assert await Transaction.find({"org_id": house.org_id}).count() == 0
+    await house.sweep()
+    assert (await shown(ada, payment["id"]))["state"] == "CONFIRMED"
+
+
+def _lying(house: PayingHouse, told: dict[str, Any], world: World) -> World:
+    return replace(world, chain=FollowedChain(SLUG, Liar(PaymentNode(house.runtime.rpc[SLUG]), told)))
+
+
+class Liar:
+    """A node whose receipts say something else."""
+
+    def __init__(self, node: PaymentNode, told: dict[str, Any]) -> None:
+        self._node, self._told = node, told
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._node, name)
+
+    async def receipts(self, hashes: Sequence[str]) -> dict[str, NodeReceipt]:
+        return {hash_: replace(row, **self._told) for hash_, row in (await self._node.receipts(hashes)).items()}
+
+
+async def test_many_of_one_sender_take_their_nonces_in_a_row_and_one_that_is_refused_leaves_no_gap(house: PayingHouse, ada: Person) -> None:
+    wallet, _ = await house.wallet()
+    payees = [stranger() for _ in range(5)]
+    payments = [await send(ada, wallet.id, to, "1") for to in payees]
+    await Payment.find_one({"_id": payments[2]["id"]}).update({"$set": {"payload_hash": "0x" + "0" * 64}})
+    await house.sweep()
+    stand = [await shown(ada, payment["id"]) for payment in payments]
+    assert [(row["state"], row["nonce"]) for row in stand] == [
+        ("BROADCAST", 0),
+        ("BROADCAST", 1),
+        ("APPROVED", None),
+        ("BROADCAST", 2),
+        ("BROADCAST", 3),
+    ]
+    assert "not what was put up for approval" in stand[2]["reason"]
+    assert await PaymentAttempt.find({"payment_id": payments[2]["id"]}).count() == 0
+    await house.mine(4)
+    await house.sweep()
+    assert [await house.ether(to) for to in payees] == [ETHER, ETHER, 0, ETHER, ETHER]
+    assert [(row.nonce, row.live) for row in await house.slots(wallet.address)] == [(nonce, False) for nonce in range(4)]
+    (lane,) = await SenderLane.find({"address": wallet.address}).to_list()
+    assert lane.unsigned_from is None
+
+
+async def test_a_wallet_pays_no_more_at_once_than_it_holds(house: PayingHouse, ada: Person) -> None:
+    wallet, _ = await house.wallet(wei=3 * ETHER, usdc=25_000_000)
+    coins = [await send(ada, wallet.id, stranger(), amount) for amount in ("1", "2.5", "1.5")]
+    tokens = [await send(ada, wallet.id, stranger(), "10", asset="USDC") for _ in range(3)]
+    await house.sweep()
+    stand = [await shown(ada, payment["id"]) for payment in (*coins, *tokens)]
+    assert [row["state"] for row in stand] == ["BROADCAST", "APPROVED", "BROADCAST", "BROADCAST", "BROADCAST", "APPROVED"]
+    assert [row["holds"] for row in stand if row["state"] == "APPROVED"] == [["no_funds"], ["no_funds"]]
 
 
 async def test_12_who_dies_between_broadcast_and_save_sends_the_same_bytes_afterwards(house: PayingHouse, ada: Person) -> None:
@@ -590,8 +706,8 @@ class Killed(BaseException):
 
 
 class LostProcess(LostAnswer):
-    async def send_raw(self, raw: str) -> str | None:
-        await self._chain.send_raw(raw)
+    async def send_raw(self, raws: Sequence[str]) -> list[Handed]:
+        await self._chain.send_raw(raws)
         raise Killed
 
 

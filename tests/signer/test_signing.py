@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import orjson
 import pytest
+from bson.decimal128 import Decimal128
 from eth_account import Account
 from hexbytes import HexBytes
 
@@ -13,7 +14,7 @@ from crypto_api.adapters.key_parcel import make_parcel
 from crypto_api.identity import service as identity
 from crypto_api.identity.types import NewUser
 from crypto_api.kit.clock import SystemClock
-from crypto_api.kit.signing import KeyParcels, SignedBytes, SigningRefused
+from crypto_api.kit.signing import KeyParcels, SignedBytes, SigningAsk, SigningRefused
 from crypto_api.organizations.documents import Membership
 from crypto_api.organizations.types import Role
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt
@@ -125,6 +126,27 @@ async def test_the_days_limit_counts_what_was_signed_today_and_nothing_else(runt
         await runtime.signer.sign_payment(sound.ORG, stored.id, f"{stored.id}:0")
     await Payment.find_one({"_id": "pay_2"}).update({"$set": {"state": PaymentState.CANCELLED}})
     await runtime.signer.sign_payment(sound.ORG, stored.id, f"{stored.id}:0")
+
+
+async def test_many_are_signed_by_one_question_each_by_itself_and_the_days_limit_in_their_order(runtime: Runtime, stored: Payment) -> None:
+    """5,000 each, and 10,000 a day: two of them."""
+    await OrganizationPolicy.find_one({"_id": sound.ORG}).update({"$set": {"policy.day_max": Decimal128("10000")}})
+    others = [sound.payment(id=f"pay_{place}", origin=stored.origin.model_copy(update={"id": f"key_{place}"}), nonce=6 + place) for place in (2, 3)]
+    for other in others:
+        await other.insert()
+        await sound.attempt(other, nonce=other.nonce).insert()
+        slot = sound.slot(other).model_dump()
+        await NonceSlot(**slot | {"id": f"eip155:{other.chain_id}:{other.from_address}:{other.nonce}", "nonce": other.nonce}).insert()
+    asked = [SigningAsk(sound.ORG, payment_id, f"{payment_id}:0") for payment_id in ("pay_1", "pay_none", "pay_2", "pay_3")]
+    first, none, second, third = await runtime.signer.sign_payments(asked)
+    assert first == _signed_elsewhere(stored)
+    assert isinstance(second, SignedBytes)
+    assert str(Account.recover_transaction(HexBytes(second.raw))) == sound.SENDER.address
+    assert isinstance(none, SigningRefused)
+    assert "There is no such" in none.detail
+    assert isinstance(third, SigningRefused)
+    assert "limit of a day: 10000, of which 10000 is used" in third.detail
+    assert await runtime.signer.sign_payments(asked[:1]) == [first]
 
 
 async def test_a_value_beyond_the_numbers_of_json_is_signed_exactly(runtime: Runtime) -> None:

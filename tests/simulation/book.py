@@ -1,15 +1,15 @@
 """`PaymentBook` in memory, with the same rules: compare-and-set on the version, fences, unique slots, one unit of work a call."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from crypto_api.kit.clock import Clock
 from crypto_api.payments import rules
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.payments.events import Happened
-from crypto_api.payments.machine import Changes, NoSlot, Overtaken
-from crypto_api.payments.types import Attempt, Fees, Hold, PaymentState, SeenTransaction, SignedBytes
+from crypto_api.payments.ports import Changes, Committed, NoSlot, Overtaken, Planned, Sent, Signed, Wanted, Write
+from crypto_api.payments.types import Attempt, Fees, Hold, Ref, SeenTransaction
 from tests.simulation.interleaving import Point
 
 Sender = tuple[int, str]
@@ -56,7 +56,7 @@ class Book:
         sender = (payment.chain_id, payment.from_address)
         lane = self.tables.lanes.get(sender)
         if lane is None:
-            fresh: dict[str, Any] = {"fence": 0, "known_nonce": None, "handed": 0, "frozen_reason": None}
+            fresh: dict[str, Any] = {"fence": 0, "known_nonce": None, "handed": 0, "unsigned_from": None, "frozen_reason": None}
             lane = SenderLane.model_construct(chain_id=payment.chain_id, address=payment.from_address, **fresh)
         if lane.fence > self.fence:
             raise Overtaken
@@ -64,73 +64,104 @@ class Book:
         return lane
 
     def _set_lane(self, lane: SenderLane, changes: Changes) -> None:
-        self.tables.lanes[lane.chain_id, lane.address] = lane.model_copy(update=changes)
+        self.tables.lanes[lane.chain_id, lane.address] = self.tables.lanes[lane.chain_id, lane.address].model_copy(update=changes)
 
-    async def load(self, org_id: str, payment_id: str) -> Payment | None:
+    async def load(self, refs: Sequence[Ref]) -> list[Payment]:
         await Point("book.load")
-        return self.tables.payments.get(payment_id)
+        return [self.tables.payments[payment_id] for _, payment_id in refs if payment_id in self.tables.payments]
 
-    async def attempts(self, org_id: str, payment_id: str) -> list[PaymentAttempt]:
+    async def attempts(self, payments: Sequence[Payment]) -> Mapping[str, list[PaymentAttempt]]:
         await Point("book.attempts")
-        return list(self.tables.attempts.get(payment_id, []))
+        return {payment.id: list(self.tables.attempts.get(payment.id, [])) for payment in payments}
 
     async def lane(self, chain_id: int, address: str) -> SenderLane | None:
         await Point("book.lane")
         return self.tables.lanes.get((chain_id, address))
 
-    async def committed(self, payment: Payment) -> tuple[int, int]:
+    async def committed(self, payment: Payment, but: Collection[str]) -> Committed:
         await Point("book.committed")
-        return 0, 0
+        return Committed()
 
-    async def move(self, payment: Payment, changes: Changes, happened: Happened) -> None:
-        await self._write("move")
-        self.tables.change(payment, changes, happened)
-        await self._wrote("move")
+    async def write(self, writes: Sequence[Write]) -> set[str]:
+        await self._write("write")
+        overtaken: set[str] = set()
+        for write in writes:
+            try:
+                self._put(write)
+            except Overtaken:
+                overtaken.add(write.payment.id)
+        await self._wrote("write")
+        return overtaken
 
-    async def postpone(self, payment: Payment, due_at: datetime | None, *, suspected: bool = False) -> None:
-        await self._write("postpone")
-        now = self.tables.payments[payment.id]
-        if now.version != payment.version:
+    def _put(self, write: Write) -> None:
+        payment = write.payment
+        if write.happened is not None:
+            self.tables.change(payment, write.changes, write.happened)
+        else:
+            now = self.tables.payments[payment.id]
+            if now.version != payment.version:
+                raise Overtaken
+            self.tables.payments[payment.id] = now.model_copy(update={**write.changes, "tries": now.tries + 1})
+        if write.live is not None:
+            assert payment.nonce is not None
+            key = (payment.chain_id, payment.from_address, payment.nonce)
+            self.tables.slots[key] = self.tables.slots[key].model_copy(update={"live": write.live})
+
+    def _require(self, payments: Sequence[Payment]) -> None:
+        if any(self.tables.payments[payment.id].version != payment.version for payment in payments):
             raise Overtaken
-        since = {"suspected_at": self.clock.now()} if suspected else {}
-        self.tables.payments[payment.id] = now.model_copy(update={"due_at": due_at, "tries": now.tries + 1, **since})
 
-    async def take_slot(self, payment: Payment, gas_and_fees: Fees, chain_nonce: int, changes: Changes) -> NoSlot | None:
-        await self._write("take_slot")
-        lane, sender = self._hold(payment), (payment.chain_id, payment.from_address)
+    async def take_slots(self, wanted: Sequence[Wanted], chain_nonce: int) -> NoSlot | list[Planned]:
+        await self._write("take_slots")
+        try:
+            lane = self._hold(wanted[0].payment)
+        except Overtaken:
+            return []
+        sender = (lane.chain_id, lane.address)
         if lane.frozen_reason is not None:
             return NoSlot(Hold.SENDER_FROZEN, lane.frozen_reason)
-        last = self.tables.last_slot(sender)
-        if last is not None and self._unsigned(last):
+        if lane.unsigned_from is not None:
             return NoSlot(Hold.SENDER_BUSY, "An earlier payment of the same wallet is about to be signed.")
+        last = self.tables.last_slot(sender)
         expected = max(last.nonce + 1 if last is not None else 0, lane.known_nonce or 0)
         if chain_nonce > expected and (last is not None or lane.known_nonce is not None):
             self._set_lane(lane, {"frozen_reason": "The network has mined what this system does not know of."})
             return NoSlot(Hold.SENDER_FROZEN, "frozen")
-        if lane.known_nonce is None:
-            self._set_lane(lane, {"known_nonce": chain_nonce})
+        kept = [each for each in wanted if self.tables.payments[each.payment.id].version == each.payment.version]
         nonce = max(chain_nonce, expected)
-        if any(slot.payment_id == payment.id and slot.live for slot in self.tables.slots.values()) or (*sender, nonce) in self.tables.slots:
-            raise Overtaken
-        self.tables.change(payment, {**changes, "nonce": nonce, "attempt_number": 0}, Happened.NONCE_TAKEN)
-        self.tables.slots[*sender, nonce] = _slot(payment, nonce)
-        self.tables.attempts[payment.id] = [_attempt(payment, 0, Attempt.PAY, nonce, gas_and_fees)]
-        await self._wrote("take_slot")
-        return None
+        taken = {slot.payment_id for slot in self.tables.slots.values() if slot.live}
+        if any(each.payment.id in taken for each in kept) or any((*sender, nonce + i) in self.tables.slots for i in range(len(kept))):
+            return []
+        if kept:
+            self._set_lane(lane, {"unsigned_from": nonce, "known_nonce": chain_nonce if lane.known_nonce is None else lane.known_nonce})
+        planned: list[Planned] = []
+        for place, each in enumerate(kept, nonce):
+            self.tables.change(each.payment, {**each.changes, "nonce": place, "attempt_number": 0}, Happened.NONCE_TAKEN)
+            self.tables.slots[*sender, place] = _slot(each.payment, place)
+            self.tables.attempts[each.payment.id] = [_attempt(each.payment, 0, Attempt.PAY, place, each.fees)]
+            planned.append((self.tables.payments[each.payment.id], self.tables.attempts[each.payment.id][0]))
+        await self._wrote("take_slots")
+        return planned
 
-    def _unsigned(self, slot: NonceSlot) -> bool:
-        holder = self.tables.payments[slot.payment_id]
-        return slot.live and holder.state is PaymentState.APPROVED and holder.nonce == slot.nonce
-
-    async def release_slot(self, payment: Payment, changes: Changes, happened: Happened) -> None:
-        await self._write("release_slot")
-        self._hold(payment)
-        assert payment.nonce is not None
-        assert payment.hash is None
-        self.tables.change(payment, {**changes, "nonce": None, "attempt_number": 0}, happened)
-        self.tables.attempts[payment.id] = [row for row in self.tables.attempts[payment.id] if row.hash is not None]
-        del self.tables.slots[payment.chain_id, payment.from_address, payment.nonce]
-        await self._wrote("release_slot")
+    async def release(self, writes: Sequence[Write]) -> None:
+        await self._write("release")
+        first = min((write.payment for write in writes), key=lambda payment: payment.nonce or 0)
+        lane = self._hold(first)
+        self._require([write.payment for write in writes])
+        assert first.nonce is not None
+        assert lane.unsigned_from is not None
+        assert first.nonce >= lane.unsigned_from
+        behind = [key for key, slot in self.tables.slots.items() if key[:2] == (lane.chain_id, lane.address) and slot.nonce >= first.nonce]
+        named = {write.payment.id: write for write in writes}
+        for key in behind:
+            holder = self.tables.payments[self.tables.slots[key].payment_id]
+            assert holder.hash is None
+            write = named.get(holder.id) or Write(holder, {"holds": [], "due_at": self.clock.now(), "tries": 0}, Happened.HELD)
+            self.tables.change(holder, {**write.changes, "nonce": None, "attempt_number": 0}, write.happened)
+            self.tables.attempts[holder.id] = [row for row in self.tables.attempts[holder.id] if row.hash is not None]
+            del self.tables.slots[key]
+        self._set_lane(lane, {"unsigned_from": lane.unsigned_from if lane.unsigned_from < first.nonce else None})
+        await self._wrote("release")
 
     async def plan(self, payment: Payment, purpose: Attempt, fees: Fees, changes: Changes) -> None:
         await self._write("plan")
@@ -141,26 +172,47 @@ class Book:
         self.tables.attempts[payment.id].append(row)
         await self._wrote("plan")
 
-    async def record_signed(self, payment: Payment, attempt: PaymentAttempt, signed: SignedBytes, changes: Changes) -> None:
+    async def record_signed(self, signed: Sequence[Signed]) -> None:
         await self._write("record_signed")
-        self._hold(payment)
-        rows = self.tables.attempts.get(payment.id, [])
-        place = next((i for i, row in enumerate(rows) if row.id == attempt.id and row.raw is None and row.hash is None), None)
-        if place is None:
+        lane = self._hold(signed[0].payment)
+        self._require([each.payment for each in signed])
+        nonces = [each.attempt.nonce for each in signed if each.attempt.number == 0]
+        if nonces and (nonces != list(range(nonces[0], nonces[0] + len(nonces))) or nonces[0] != lane.unsigned_from):
             raise Overtaken
-        self.tables.change(payment, changes, Happened.SIGNED)
-        rows[place] = rows[place].model_copy(update={"raw": signed.raw, "hash": signed.hash})
-        self.tables.stored.add(signed.raw)
+        places = [self._unsigned_place(each) for each in signed]
+        if nonces:
+            last = self.tables.last_slot((lane.chain_id, lane.address))
+            assert last is not None
+            self._set_lane(lane, {"unsigned_from": nonces[-1] + 1 if last.nonce > nonces[-1] else None})
+        for each, place in zip(signed, places, strict=True):
+            rows = self.tables.attempts[each.payment.id]
+            self.tables.change(each.payment, each.changes, Happened.SIGNED)
+            rows[place] = rows[place].model_copy(update={"raw": each.bytes.raw, "hash": each.bytes.hash})
+            self.tables.stored.add(each.bytes.raw)
         await self._wrote("record_signed")
 
-    async def record_sent(self, payment: Payment, attempt: PaymentAttempt, changes: Changes, happened: Happened | None) -> None:
+    def _unsigned_place(self, each: Signed) -> int:
+        rows = self.tables.attempts.get(each.payment.id, [])
+        place = next((i for i, row in enumerate(rows) if row.id == each.attempt.id and row.raw is None and row.hash is None), None)
+        if place is None:
+            raise Overtaken
+        return place
+
+    async def record_sent(self, sent: Sequence[Sent]) -> set[str]:
         await self._write("record_sent")
-        self.tables.change(payment, changes, happened)
-        rows = self.tables.attempts[payment.id]
-        place = next(i for i, row in enumerate(rows) if row.id == attempt.id)
-        now = changes["due_at"]
-        rows[place] = rows[place].model_copy(update={"first_sent_at": rows[place].first_sent_at or now, "last_sent_at": now})
+        overtaken: set[str] = set()
+        for each in sent:
+            try:
+                self.tables.change(each.payment, each.changes, each.happened)
+            except Overtaken:
+                overtaken.add(each.payment.id)
+                continue
+            rows = self.tables.attempts[each.payment.id]
+            place = next(i for i, row in enumerate(rows) if row.id == each.attempt.id)
+            now = each.changes["due_at"]
+            rows[place] = rows[place].model_copy(update={"first_sent_at": rows[place].first_sent_at or now, "last_sent_at": now})
         await self._wrote("record_sent")
+        return overtaken
 
     async def record_seen(self, payment: Payment, seen: SeenTransaction, changes: Changes) -> bool:
         await self._write("record_seen")
@@ -175,22 +227,6 @@ class Book:
             self.tables.slots[payment.chain_id, payment.from_address, seen.nonce] = _slot(payment, seen.nonce)
         rows.append(row.model_copy(update={"call": seen.call, "hash": seen.hash, "first_sent_at": changes.get("due_at")}))
         return True
-
-    async def finish(self, payment: Payment, changes: Changes, happened: Happened) -> None:
-        await self._write("finish")
-        assert payment.nonce is not None
-        self.tables.change(payment, changes, happened)
-        key = (payment.chain_id, payment.from_address, payment.nonce)
-        self.tables.slots[key] = self.tables.slots[key].model_copy(update={"live": False})
-        await self._wrote("finish")
-
-    async def reopen(self, payment: Payment, changes: Changes, happened: Happened) -> None:
-        await self._write("reopen")
-        assert payment.nonce is not None
-        self.tables.change(payment, changes, happened)
-        key = (payment.chain_id, payment.from_address, payment.nonce)
-        self.tables.slots[key] = self.tables.slots[key].model_copy(update={"live": True})
-        await self._wrote("reopen")
 
     async def freeze(self, payment: Payment, reason: str, changes: Changes) -> None:
         await self._write("freeze")

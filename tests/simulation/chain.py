@@ -8,8 +8,8 @@ from random import Random
 from eth_utils.crypto import keccak
 
 from crypto_api.kit.ethereum import ChainUnavailable
-from crypto_api.kit.sending import FeeMarket, Quote
-from crypto_api.payments.types import Call, Receipt, SeenTransaction
+from crypto_api.kit.sending import FeeMarket, Handed, Quotes, Simulated
+from crypto_api.payments.types import Call, Expected, Receipt, SeenTransaction
 from tests.simulation.interleaving import Point
 
 GWEI = 10**9
@@ -158,28 +158,39 @@ class Provider:
         await self._answers("nonce")
         return found
 
-    async def receipts(self, hashes: Sequence[str]) -> dict[str, Receipt]:
+    async def receipts(self, expected: Sequence[Expected]) -> dict[str, Receipt]:
+        """Sometimes a node lies about how one ended: our own reading of the block then says so."""
         await self._asked("receipts")
         found: dict[str, Receipt] = {}
-        for hash_ in hashes:
-            told = self.chain.receipt(hash_)
+        for each in expected:
+            told = self.chain.receipt(each.hash)
             if told is not None and self._followed(told[0]) and self.random.random() >= self.faults / 2:
                 block, row = told
                 depth = len(self.chain.followed) - 1 - block.number
-                found[hash_] = Receipt(hash_, block.number, block.hash, row.hash not in block.reverted, 21_000, self.chain.base_fee, 0, depth)
+                lies = self.random.random() < self.faults
+                succeeded = (row.hash not in block.reverted) is not lies
+                disputed = "a node and our own reading of the block do not agree" if lies else ""
+                found[each.hash] = Receipt(each.hash, block.number, block.hash, succeeded, 21_000, self.chain.base_fee, 0, depth, disputed=disputed)
         await self._answers("receipts")
         return found
 
     def _followed(self, block: Block) -> bool:
         return block.number < len(self.chain.followed) and self.chain.followed[block.number] == block.hash
 
-    async def send_raw(self, raw: str) -> str | None:
+    async def send_raw(self, raws: Sequence[str]) -> list[Handed]:
+        """The connection may break after any of them."""
         await self._asked("send")
-        if raw not in self.stored:
-            self.faulty.append("bytes were sent that are not stored")
-        note = self._take(read(raw))
+        handed: list[Handed] = []
+        for raw in raws:
+            if raw not in self.stored:
+                self.faulty.append("bytes were sent that are not stored")
+            lost = self.random.random() < self.faults / 4
+            note = self._take(read(raw))
+            if lost:
+                return [*handed, *[Handed(False, "the answer was lost")] * (len(raws) - len(handed))]
+            handed.append(Handed(True, note or ""))
         await self._answers("send")
-        return note
+        return handed
 
     def _take(self, row: Sent) -> str | None:
         if self.chain.receipt(row.hash) is not None or row.hash in self.chain.pool:
@@ -191,17 +202,18 @@ class Provider:
         self.chain.pool[row.hash] = row
         return None
 
-    async def knows(self, hash_: str) -> bool:
-        await self._asked("knows")
-        found = hash_ in self.chain.pool or self.chain.receipt(hash_) is not None
-        await self._answers("knows")
-        return found and self.random.random() >= self.faults / 2
+    async def known(self, hashes: Sequence[str]) -> set[str]:
+        await self._asked("known")
+        found = {hash_ for hash_ in hashes if hash_ in self.chain.pool or self.chain.receipt(hash_) is not None}
+        await self._answers("known")
+        return {hash_ for hash_ in sorted(found) if self.random.random() >= self.faults / 2}
 
-    async def quote(self, address: str, call: Call, token: str | None) -> Quote:
-        await self._asked("quote")
-        quote = Quote(self._head().nonces[address], 21_000, FeeMarket(self.chain.base_fee, GWEI), RICH, None, None)
-        await self._answers("quote")
-        return quote
+    async def quotes(self, address: str, calls: Sequence[tuple[Call, str | None]]) -> Quotes:
+        await self._asked("quotes")
+        each = Simulated(21_000, None)
+        quotes = Quotes(self._head().nonces[address], FeeMarket(self.chain.base_fee, GWEI), RICH, {}, (each,) * len(calls))
+        await self._answers("quotes")
+        return quotes
 
     async def market(self) -> FeeMarket:
         await self._asked("market")

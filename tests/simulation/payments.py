@@ -4,7 +4,7 @@ people who change their mind. After each block the invariants are checked; in th
 The same seed gives the same trace, byte for byte.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,7 +15,7 @@ from crypto_api.kit.clock import FixedClock
 from crypto_api.payments import machine, rules
 from crypto_api.payments.documents import Payment
 from crypto_api.payments.errors import SignerUnavailable, SigningRefused
-from crypto_api.payments.machine import World
+from crypto_api.payments.ports import World
 from crypto_api.payments.types import (
     BUMPS_MAX,
     ENDED,
@@ -26,6 +26,7 @@ from crypto_api.payments.types import (
     PaymentKind,
     PaymentState,
     SignedBytes,
+    SigningAsk,
     Standing,
     Way,
 )
@@ -53,19 +54,24 @@ class SimSigner:
     faults: float = 0.0
     refuses: bool = False
 
-    async def sign_payment(self, org_id: str, payment_id: str, attempt_id: str) -> SignedBytes:
+    async def sign_payments(self, asked: Sequence[SigningAsk]) -> list[SignedBytes | SigningRefused]:
         await Point("signer.sign")
         if self.random.random() < self.faults:
             raise SignerUnavailable
-        if self.refuses:
-            raise SigningRefused("not now")
-        row = next((row for row in self.tables.attempts.get(payment_id, []) if row.id == attempt_id), None)
-        if row is None:
-            raise SigningRefused("there is no such attempt")
-        sent = signed(row.from_address, row.nonce, row.call, row.fees.max_fee_per_gas, row.fees.max_priority_fee_per_gas)
+        answers = [self.sign(each) for each in asked]
         await Point("signer.sign.reply")
         if self.random.random() < self.faults / 2:
             raise SignerUnavailable
+        return answers
+
+    def sign(self, asked: SigningAsk) -> SignedBytes | SigningRefused:
+        """Each by itself: it may refuse any of them."""
+        if self.refuses and self.random.random() < 0.6:
+            return SigningRefused("not now")
+        row = next((row for row in self.tables.attempts.get(asked.payment_id, []) if row.id == asked.attempt_id), None)
+        if row is None:
+            return SigningRefused("there is no such attempt")
+        sent = signed(row.from_address, row.nonce, row.call, row.fees.max_fee_per_gas, row.fees.max_priority_fee_per_gas)
         return SignedBytes(sent.raw, sent.hash)
 
 
@@ -76,8 +82,11 @@ class SimJudge:
     approved: set[str] = field(default_factory=set)
     held: set[str] = field(default_factory=set)
 
-    async def standing(self, payment: Payment) -> Standing:
-        await Point("judge.standing")
+    async def standings(self, payments: Sequence[Payment]) -> list[Standing]:
+        await Point("judge.standings")
+        return [self.standing(payment) for payment in payments]
+
+    def standing(self, payment: Payment) -> Standing:
         holds = (Hold.PAYEE_UNVERIFIED,) if payment.id in self.held else ()
         return Standing(1, int(payment.id not in self.approved), holds, "The payee is not verified." if holds else "", None, timedelta(0), FEE_MAX)
 
@@ -88,9 +97,9 @@ class Schedule:
 
     seed: int
     faults: float = 0.15
-    payments: int = 4
+    payments: int = 5
     senders: int = 2
-    actions: int = 250
+    actions: int = 320
     trace: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -127,7 +136,7 @@ class Schedule:
             raise Violation(f"seed {self.seed}: {type(error).__name__}: {error}") from error
 
     def _acts(self) -> list[tuple[Callable[[], None], int]]:
-        acts = [(self._go_on, 60), (self._start, 14), (self._die, 3), (self._mine, 8), (self._follow, 8), (self._time, 6), (self._human, 4)]
+        acts = [(self._go_on, 60), (self._start, 20), (self._die, 3), (self._mine, 8), (self._follow, 8), (self._time, 6), (self._human, 6)]
         acts += [(self._reorganise, 2), (self._forget, 1), (self._fence, 2), (self._fees, 2), (self._world, 2)]
         if self.random.random() < 0.1:
             acts.append((self._foreign, 1))
@@ -137,26 +146,35 @@ class Schedule:
         self.trace.append(what)
 
     def _start(self) -> None:
-        """A worker looks at a payment: one that is due, or by a doubled job one that is not. An old hand has an old fence."""
+        """A worker looks at payments of a sender: those that are due, or some, or by a doubled job also one that is not. An old hand has an old
+        fence."""
         due = [row for row in self.tables.payments.values() if row.due_at is not None and row.due_at <= self.clock.now()]
         anyone = self.random.random() < 0.1 or not due
         payment = self.random.choice(list(self.tables.payments.values()) if anyone else due)
+        others = [row for row in due if row.from_address == payment.from_address and row.id != payment.id and self.random.random() < 0.7]
+        together = [payment, *others]
+        self.random.shuffle(together)
         fence = self.fences if self.random.random() < 0.85 else self.random.randint(1, self.fences)
         if len(self.running) < 3:
-            self.running.append((fence, payment.id, Running(machine.step(self._seen_by(fence), payment.org_id, payment.id))))
-            self._tell(f"start {payment.id} {fence}")
+            names = "+".join(row.id for row in together)
+            self.running.append((fence, names, Running(machine.step(self._seen_by(fence), [(row.org_id, row.id) for row in together]))))
+            self._tell(f"start {names} {fence}")
 
     def _seen_by(self, fence: int) -> World:
         return World(Book(self.tables, fence, self.clock), self.provider, self.signer, self.judge, self.clock, self.depth, REORGANISED_MOST)
 
     def _go_on(self) -> None:
-        if self.running:
-            place = self.random.randrange(len(self.running))
-            _, payment_id, work = self.running[place]
+        """One of those at work, to one of its next port calls."""
+        if not self.running:
+            return
+        place = self.random.randrange(len(self.running))
+        _, payment_id, work = self.running[place]
+        for _ in range(self.random.choice((1, 1, 2, 4, 12))):
             going = work.go_on()
             self._tell(f"{payment_id} {work.at if going else 'end'}")
             if not going:
                 del self.running[place]
+                return
 
     def _die(self) -> None:
         if self.running:
@@ -241,11 +259,11 @@ class Schedule:
         for _ in range(HEALING_ROUNDS):
             if not any(self._open()):
                 return
-            for payment in self._open():
-                if payment.due_at is not None and payment.due_at <= self.clock.now():
-                    work = Running(machine.step(self._seen_by(self.fences), payment.org_id, payment.id))
-                    while work.go_on():
-                        pass
+            for sender in self.begin_nonces:
+                due = [row for row in self._open() if row.from_address == sender and row.due_at is not None and row.due_at <= self.clock.now()]
+                work = Running(machine.step(self._seen_by(self.fences), [(row.org_id, row.id) for row in due]))
+                while work.go_on():
+                    pass
             only_watched = all(row.state in ENDED for row in self._open())
             for _ in range(REORGANISED_MOST if only_watched else 1):
                 self.chain.mine(1.0)
@@ -276,6 +294,14 @@ class Schedule:
         for payment in self.tables.payments.values():
             assert paid.get(payment.payee_address, 0) <= 1, f"{payment.id} was paid {paid[payment.payee_address]} times"
             self._check_attempts(payment)
+        for sender in self.begin_nonces:
+            self._check_lane(sender)
+
+    def _check_lane(self, sender: str) -> None:
+        """What is not signed stands behind everything that is."""
+        places = sorted((key[2], slot.payment_id) for key, slot in self.tables.slots.items() if key[1] == sender)
+        unsigned = [all(row.hash is None for row in self.tables.attempts[payment_id]) for _, payment_id in places]
+        assert unsigned == sorted(unsigned), f"{sender}: a nonce is signed behind one that is not: {places} {unsigned}"
 
     def _check_attempts(self, payment: Payment) -> None:
         rows = self.tables.attempts.get(payment.id, [])
