@@ -113,11 +113,11 @@ class MongoBook:
         self._uow, self._clock, self._fence = uow, clock, fence
 
     async def load(self, refs: Sequence[Ref]) -> list[Payment]:
-        return await store.some(refs)
+        return await _load(refs)
 
     async def attempts(self, payments: Sequence[Payment]) -> dict[str, list[PaymentAttempt]]:
         found: dict[str, list[PaymentAttempt]] = {}
-        for org_id, payment_ids in _by_org(payments).items():
+        for org_id, payment_ids in _by_org(_refs(payments)).items():
             found |= await store.attempts_of(org_id, payment_ids)
         return found
 
@@ -135,7 +135,7 @@ class MongoBook:
 
     async def write(self, writes: Sequence[Write]) -> set[str]:
         async def work(session: Session, now: datetime) -> set[str]:
-            standing = await store.standing(session, [write.payment for write in writes])
+            standing = await _standing(session, [write.payment for write in writes])
             kept = [write for write in writes if write.payment.id in standing]
             slots = [(store.slot_id(write.payment), write.live) for write in kept if write.live is not None]
             for live in {live for _, live in slots}:
@@ -158,7 +158,7 @@ class MongoBook:
             expected = max(last.nonce + 1 if last is not None else 0, lane.known_nonce or 0)
             if chain_nonce > expected and (last is not None or lane.known_nonce is not None):
                 return await _freeze_for_gap(session, first, lane, expected, chain_nonce, now)
-            standing = await store.standing(session, [each.payment for each in wanted])
+            standing = await _standing(session, [each.payment for each in wanted])
             kept = [each for each in wanted if each.payment.id in standing]
             if not kept:
                 return []
@@ -180,7 +180,7 @@ class MongoBook:
             await _require_standing(session, [write.payment for write in writes])
             assert first.nonce is not None and lane.unsigned_from is not None and first.nonce >= lane.unsigned_from, "nothing of it was signed"
             slots = await store.slots_from(session, first.chain_id, first.from_address, first.nonce)
-            holders = await store.some([(slot.owner_org_id, slot.payment_id) for slot in slots], session)
+            holders = await _load([(slot.owner_org_id, slot.payment_id) for slot in slots], session)
             assert all(payment.hash is None for payment in holders), "unsigned nonces are the last ones"
             named = {write.payment.id for write in writes}
             behind = [Write(payment, _GIVEN_BACK | {"due_at": now}, Happened.HELD) for payment in holders if payment.id not in named]
@@ -226,7 +226,7 @@ class MongoBook:
 
     async def record_sent(self, sent: Sequence[Sent]) -> set[str]:
         async def work(session: Session, now: datetime) -> set[str]:
-            standing = await store.standing(session, [each.payment for each in sent])
+            standing = await _standing(session, [each.payment for each in sent])
             kept = [each for each in sent if each.payment.id in standing]
             await store.note_sent(session, [each.attempt for each in kept], now)
             await _apply(session, [_told_sent(each) for each in kept], now)
@@ -311,15 +311,36 @@ async def _give(session: Session, wanted: Sequence[Wanted], nonce: int, now: dat
 
 async def _require_standing(session: Session, payments: Sequence[Payment]) -> None:
     """Overtaken when one of them was changed since it was read."""
-    if len(await store.standing(session, payments)) != len(payments):
+    if len(await _standing(session, payments)) != len(payments):
         raise Overtaken
 
 
-def _by_org(payments: Sequence[Payment]) -> dict[str, list[str]]:
+def _refs(payments: Sequence[Payment]) -> list[Ref]:
+    return [(payment.org_id, payment.id) for payment in payments]
+
+
+def _by_org(refs: Sequence[Ref]) -> dict[str, list[str]]:
+    """A sender is one on its chain: its payments may be of several organisations."""
     found: dict[str, list[str]] = {}
-    for payment in payments:
-        found.setdefault(payment.org_id, []).append(payment.id)
+    for org_id, payment_id in refs:
+        found.setdefault(org_id, []).append(payment_id)
     return found
+
+
+async def _load(refs: Sequence[Ref], session: Session | None = None) -> list[Payment]:
+    """Those that there are, in that order."""
+    found: dict[str, Payment] = {}
+    for org_id, payment_ids in _by_org(refs).items():
+        found |= {row.id: row for row in await store.by_ids(org_id, payment_ids, session)}
+    return [found[payment_id] for _, payment_id in refs if payment_id in found]
+
+
+async def _standing(session: Session, payments: Sequence[Payment]) -> set[str]:
+    """Ids of those that are at the version at which they were read."""
+    found: dict[str, int] = {}
+    for org_id, payment_ids in _by_org(_refs(payments)).items():
+        found |= await store.versions(session, org_id, payment_ids)
+    return {payment.id for payment in payments if found.get(payment.id) == payment.version}
 
 
 async def _freeze_for_gap(session: Session, payment: Payment, lane: SenderLane, expected: int, chain_nonce: int, now: datetime) -> NoSlot:

@@ -12,7 +12,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
-from crypto_api.payments.types import Hold, Origin, PaymentState, Ref
+from crypto_api.payments.types import Hold, Origin, PaymentState
 from mongodb_config import pages
 from mongodb_config.unit_of_work import Session
 
@@ -27,15 +27,6 @@ async def get(org_id: str, payment_id: str, session: Session | None = None) -> P
     return await Payment.find_one({"_id": payment_id, "org_id": org_id}, session=session)
 
 
-async def some(refs: Collection[Ref], session: Session | None = None) -> list[Payment]:
-    """Those that there are, in that order; they may be of several organisations, since a sender is one on its chain."""
-    found: dict[str, Payment] = {}
-    for org_id in {org_id for org_id, _ in refs}:
-        query = {"_id": {"$in": [payment_id for of, payment_id in refs if of == org_id]}, "org_id": org_id}
-        found |= {row.id: row for row in await Payment.find(query, session=session).to_list()}
-    return [found[payment_id] for _, payment_id in refs if payment_id in found]
-
-
 async def by_origin(org_id: str, origin: Origin, session: Session | None = None) -> Payment | None:
     query = {"org_id": org_id, "origin.kind": origin.kind, "origin.id": origin.id, "origin.component": origin.component}
     return await Payment.find_one(query, session=session)
@@ -47,8 +38,8 @@ async def by_hash(org_id: str, chain_id: int, hash_: str) -> Payment | None:
     return await get(org_id, row.payment_id) if row is not None else None
 
 
-async def by_ids(org_id: str, payment_ids: Collection[str]) -> list[Payment]:
-    return await Payment.find({"_id": {"$in": list(payment_ids)}, "org_id": org_id}).to_list()
+async def by_ids(org_id: str, payment_ids: Collection[str], session: Session | None = None) -> list[Payment]:
+    return await Payment.find({"_id": {"$in": list(payment_ids)}, "org_id": org_id}, session=session).to_list()
 
 
 async def page(org_id: str, where: Row, request: PageRequest) -> Page[Payment]:
@@ -107,22 +98,16 @@ async def change(session: Session, org_id: str, payment_id: str, version: int, c
     return Payment.model_validate(row) if row else None
 
 
-async def standing(session: Session, payments: Sequence[Payment]) -> set[str]:
-    """Ids of those that are at the version at which they were read."""
-    versions = {payment.id: payment.version for payment in payments}
-    found: set[str] = set()
-    for org_id in {payment.org_id for payment in payments}:
-        query = {"_id": {"$in": [payment.id for payment in payments if payment.org_id == org_id]}, "org_id": org_id}
-        rows = Payment.get_pymongo_collection().find(query, {"version": 1}, session=session)
-        found |= {row["_id"] async for row in rows if row["version"] == versions[row["_id"]]}
-    return found
+async def versions(session: Session, org_id: str, payment_ids: Collection[str]) -> dict[str, int]:
+    rows = Payment.get_pymongo_collection().find({"_id": {"$in": list(payment_ids)}, "org_id": org_id}, {"version": 1}, session=session)
+    return {row["_id"]: row["version"] async for row in rows}
 
 
 _UNVERSIONED = ("due_at", "tries", "suspected_at")  # a postponement changes them and leaves the version
 
 
 async def change_all(session: Session, rows: Sequence[tuple[Payment, Row]]) -> None:
-    """Changes of payments whose versions stand in this unit of work (`standing`). One without `updated_at` is a postponement: it counts a try and
+    """Changes of payments whose versions stand in this unit of work (`versions`). One without `updated_at` is a postponement: it counts a try and
     leaves the version. Those that are changed alike are changed at once."""
     alike: dict[str, tuple[Row, Row, list[str]]] = {}
     for payment, changes in rows:
