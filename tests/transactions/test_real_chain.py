@@ -253,6 +253,26 @@ def test_every_account_of_every_transaction_adds_up(capsys: pytest.CaptureFixtur
         sys.stdout.write(f"{accounts} accounts, {counted} movements\n")
 
 
+def test_whoever_holds_all_accounts_of_a_transaction_sees_the_same_sums() -> None:
+    """What goes from one own wallet to another is one movement of two wallets: it is taken from the one and given to the other, and counts once."""
+    within = 0
+    for row, seen in rows():
+        sums = expected(row)
+        own = {account: account for account in {account for account, _, _ in sums} | {seen.tx.sender, seen.tx.receiver} if account != NOBODY}
+        found = movements_of(Sight(own, NETWORKS[row["chain_id"]], TOKENS, frozenset(own)), seen)
+        told: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        for movement in found:
+            key = ((movement.contract or "").lower(), movement.token_id or "")
+            giver = None if movement.direction is Direction.IN else movement.wallet_id
+            taker = movement.wallet_id if movement.direction is Direction.IN else movement.counter_wallet_id
+            within += giver is not None and taker is not None
+            for wallet, sign in ((giver, -1), (taker, 1)):
+                if wallet is not None:
+                    told[(wallet, *key)] += sign * int(movement.raw_amount)
+        assert settled(told) == {key: amount for key, amount in sums.items() if key[0] != NOBODY}, (row["chain_id"], seen.tx.hash)
+    assert within > 1_000
+
+
 def test_who_calls_the_wrapper_changes_the_form_of_the_coin() -> None:
     found = 0
     for row, seen in rows():
