@@ -175,7 +175,8 @@ class Follower:
         if step.blocks == 0:
             return
         if step.height % _BLOCKS_FORGOTTEN_EVERY < step.blocks:
-            await chain_store.forget_blocks_below(self.network.slug, step.height - chain_store.BLOCKS_KEPT)
+            final = cursor.confirmed if cursor.told_final is None else min(cursor.confirmed, cursor.told_final)  # what is final next is still held
+            await chain_store.forget_blocks_below(self.network.slug, min(step.height - chain_store.BLOCKS_KEPT, final))
 
     async def _confirm(self, step: Step, cursor: ChainCursor) -> str | None:
         """Only what as many providers name as the network asks for. Until they do, following goes on and the network says why nothing is confirmed:
@@ -185,8 +186,11 @@ class Follower:
         try:
             final = await self._final(step, cursor)
             height = step.height - network.confirmations if final is None else final
-            if network.agreement > 1 and (ours := await chain_store.canonical_hash(network.slug, height)) is not None:
+            ours = await chain_store.canonical_hash(network.slug, height)
+            if ours is not None:
                 await self.runtime.rpc[network.slug].agree(height, ours)
+            elif final is not None and height > (cursor.first_height or 0):
+                raise InconsistentAnswer(f"block {height}, which the network calls final, is not held here any more")
         except ChainUnavailable as error:
             logger.warning("nothing is confirmed", network=network.slug, reason=error.detail)
             return f"Nothing is confirmed for now: {error.detail}"

@@ -208,4 +208,5 @@ async def _detail(visit: Visit, transaction_id: str) -> dict[str, object]:
         "source_says": SOURCES.get(found.category_source, ""),
         "confidence_percent": round(found.confidence * 100),
         "confirmations": network.confirmations if network else None,
+        "by_tag": network is not None and network.finality == "tag",
     }

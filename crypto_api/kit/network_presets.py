@@ -1,7 +1,9 @@
 """What is publicly known of the networks that most treasuries use: data, so that an installation names a network and adds only its providers.
 
-Token contracts are those that their issuers publish, with the decimals of the contract. `confirmations` follows how deep each network was
-seen to reorganise: Polygon up to 157 blocks (December 2022), Ethereum 7 (May 2022); a roll-up only with its sequencer's good will.
+Token contracts are those that their issuers publish, with the decimals of the contract. All of them say themselves what is final (`finality`):
+Ethereum after two epochs, about 13 minutes; a roll-up once Ethereum holds its data for final; Polygon and BSC within seconds. `confirmations`
+counts where a node tells no tag, and follows how deep each network was seen to reorganise: Polygon up to 157 blocks (December 2022), Ethereum
+7 (May 2022).
 `credits_agreed_above` is worth about 25,000 USD of each. `receipts_checked` is none where blocks hold transactions of the network's own kinds, whose
 encoding is not that of Ethereum.
 """
@@ -23,6 +25,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "chain_id": 1,
         "native_asset": "ETH",
         "confirmations": 12,
+        "finality": "tag",
         "poll_s": 4.0,
         "explorer_url": "https://etherscan.io",
         "credits_agreed_above": {"ETH": "8", "WETH": "8", "USDC": "25000", "USDT": "25000", "DAI": "25000", "EURC": "22000", "WBTC": "0.25"},
@@ -41,6 +44,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "chain_id": 137,
         "native_asset": "POL",
         "confirmations": 128,
+        "finality": "tag",
         "reorg_depth_max": 200,
         "lag_blocks_max": 10,
         "poll_s": 2.0,
@@ -61,6 +65,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "chain_id": 56,
         "native_asset": "BNB",
         "confirmations": 15,
+        "finality": "tag",
         "lag_blocks_max": 20,
         "poll_s": 1.0,
         "explorer_url": "https://bscscan.com",
@@ -78,6 +83,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "chain_id": 8453,
         "native_asset": "ETH",
         "confirmations": 20,
+        "finality": "tag",
         "lag_blocks_max": 10,
         "poll_s": 2.0,
         "explorer_url": "https://basescan.org",
@@ -95,6 +101,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "chain_id": 42161,
         "native_asset": "ETH",
         "confirmations": 40,
+        "finality": "tag",
         "lag_blocks_max": 60,
         "poll_s": 1.0,
         "explorer_url": "https://arbiscan.io",
@@ -115,6 +122,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "chain_id": 10,
         "native_asset": "ETH",
         "confirmations": 20,
+        "finality": "tag",
         "lag_blocks_max": 10,
         "poll_s": 2.0,
         "explorer_url": "https://optimistic.etherscan.io",
@@ -133,6 +141,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "chain_id": 11155111,
         "native_asset": "ETH",
         "confirmations": 12,
+        "finality": "tag",
         "poll_s": 4.0,
         "explorer_url": "https://sepolia.etherscan.io",
         "credits_agreed_above": {"ETH": "8", "WETH": "8", "USDC": "25000"},

@@ -17,6 +17,7 @@ from tests.conftest import ConfigMaker, LocalChain
 from tests.factories import fault_proxy as faults
 from tests.factories.fault_proxy import FaultProxy
 from tests.factories.following import Desk, open_desk
+from workers import chains
 from workers.chains import Follower
 
 SAFE, FINAL = 32, 64
@@ -137,6 +138,26 @@ async def test_final_is_what_both_call_so(chain: LocalChain, make_config: Config
         first.heal()
         await made.mine(FINAL)
         assert await made.status(sent) is Status.CONFIRMED
+
+
+async def test_what_the_network_calls_final_late_is_still_held_then(
+    chain: LocalChain, make_config: ConfigMaker, first: FaultProxy, second: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A roll-up calls blocks final thousands of blocks later: more than are kept for a reorganisation."""
+    monkeypatch.setattr(chain_store, "BLOCKS_KEPT", 10)
+    monkeypatch.setattr(chains, "_BLOCKS_FORGOTTEN_EVERY", 1)
+    async with following(make_config, chain, first, second, finality="tag") as made:
+        await made.mine(FINAL)
+        sent = await made.receive()
+        for _ in range(8):
+            cursor = await made.mine(8)
+        assert (cursor.reason, await made.status(sent)) == (None, Status.CONFIRMED)
+        held = [block.number for block in await chain_store.canonical_blocks("local", 0)]
+        assert held == list(range(cursor.height, cursor.confirmed - 9, -1)), "and no longer than that"
+        await chain_store.forget_blocks_below("local", cursor.height)
+        final = cursor.height - FINAL + 1
+        why = f"Nothing is confirmed for now: block {final}, which the network calls final, is not held here any more"
+        assert (await made.mine()).reason == why
 
 
 def _other_hash(_: Any, block: Any) -> Any:

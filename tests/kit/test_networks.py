@@ -60,7 +60,7 @@ def test_a_preset_says_which_credits_are_large_and_whether_its_blocks_can_be_pro
     assert set(network.credits_agreed_above) == {network.native_asset, *(token.symbol for token in network.listed())}
     assert all(limit > 0 for limit in network.credits_agreed_above.values())
     assert network.receipts_checked == ("none" if name in ("polygon", "arbitrum") else "ours")
-    assert (network.agreement, network.finality) == (2, "depth")
+    assert (network.agreement, network.finality) == (2, "tag")
 
 
 def test_a_network_is_known_by_its_chain_id() -> None:
