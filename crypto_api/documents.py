@@ -12,7 +12,16 @@ from crypto_api.events.documents import Event, EventHead
 from crypto_api.idempotency.documents import IdempotentRequest
 from crypto_api.identity.documents import Attempts, DueMail, EthereumAccount, KnownDevice, OneTimeToken, Passkey, Session, SigningKey, User
 from crypto_api.inbox.documents import InboxItem
-from crypto_api.ledger.documents import Account, AccountBalance, JournalEntry
+from crypto_api.ledger.documents import (
+    Account,
+    AccountBalance,
+    AccountSum,
+    EntrySeal,
+    JournalEntry,
+    LedgerGuard,
+    LedgerPeriod,
+    PeriodCertificate,
+)
 from crypto_api.organizations.documents import Company, CustomRole, Invitation, Membership, Organization
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.policies.documents import OrganizationPolicy
@@ -64,6 +73,11 @@ DOCUMENTS: list[type[BaseDocument]] = [
     AccountBalance,
     TaxReport,
     TaxReportPart,
+    EntrySeal,
+    AccountSum,
+    LedgerGuard,
+    LedgerPeriod,
+    PeriodCertificate,
     Payee,
     OrganizationPolicy,
     Payment,

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from crypto_api.documents import DOCUMENTS
+from crypto_api.ledger import seal_store as seals
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.types import DEFAULT_CHART, AccountCode
 from mongodb_config.client import Database, connect
@@ -21,7 +22,12 @@ async def _cash_at_bank(database: Database, checkpoint: Checkpoint) -> None:
         await checkpoint.reached(org_ids[-1])
 
 
-MIGRATIONS: list[Migration] = [Migration(1, "cash at bank", _cash_at_bank)]
+async def _entries_wait_for_seals(database: Database, checkpoint: Checkpoint) -> None:
+    """Entries that were posted before there were seals: the lane seals them as it does any other."""
+    await seals.mark_unsealed(database)
+
+
+MIGRATIONS: list[Migration] = [Migration(1, "cash at bank", _cash_at_bank), Migration(2, "entries wait for their seals", _entries_wait_for_seals)]
 """In order, numbered from 1. A released one is never changed or removed: databases remember how far they are."""
 
 

@@ -21,11 +21,12 @@ _ROOT = Path(__file__).resolve().parent.parent
 _PRODUCT = tuple(str(_ROOT / folder) + "/" for folder in ("crypto_api", "workers", "signer", "crypto_project", "mongodb_config"))
 
 TENANT_COLLECTIONS = {document.Settings.name for document in DOCUMENTS if document.TENANT}  # type: ignore[attr-defined]
-APPEND_ONLY = {"audit_records", "audit_seals"}
+APPEND_ONLY = {"audit_records", "audit_seals", "entry_seals", "period_certificates"}
 
 # Functions of a slice's store, or of reports/: a function of the same name elsewhere does not cross.
 CROSSING = {
     "audit:queued": "the seals of the audit log are made for all",
+    "ledger:unsealed": "entries are sealed for all",
     "audit:sealed_organizations": "which chains there are, for the operator's verification",
     "organizations:custom_roles_among": "open consoles of many organisations check again what their people may",
     "organizations:invitation_by_token": "whoever shows the token does not know the organisation yet",

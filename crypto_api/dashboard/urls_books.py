@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from crypto_api.dashboard import views_accounts, views_entry, views_journal
+from crypto_api.dashboard import views_accounts, views_closing, views_entry, views_journal, views_ledger
 
 pages = [
     path("journal/", views_journal.list_page, name="journal"),
@@ -20,8 +20,18 @@ pages = [
     path("accounts/<str:account_id>/", views_accounts.account_page, name="account"),
     path("accounts/<str:account_id>/remove/", views_accounts.remove, name="account-remove"),
     path("fragments/accounts/", views_accounts.lines_fragment, name="accounts-fragment"),
-    path("trial-balance/", views_journal.trial_balance_page, name="trial-balance"),
+    path("trial-balance/", views_ledger.trial_balance_page, name="trial-balance"),
+    path("general-ledger/", views_ledger.general_ledger_page, name="general-ledger"),
+    path("ledger-seals/", views_ledger.export, name="seals-export"),
+    path("fragments/general-ledger/", views_ledger.general_ledger_fragment, name="general-ledger-fragment"),
+    path("closing/", views_closing.list_page, name="closing"),
+    path("closing/<str:period>/", views_closing.month_page, name="closing-month"),
+    path("closing/<str:period>/close/", views_closing.close, name="closing-close"),
+    path("closing/<str:period>/reopen/", views_closing.reopen, name="closing-reopen"),
+    path("closing/<str:period>/certificate/", views_closing.certificate_page, name="closing-certificate"),
+    path("fragments/closing/", views_closing.months_fragment, name="closing-fragment"),
+    path("fragments/closing/<str:period>/", views_closing.checks_fragment, name="closing-checks"),
     path("fragments/journal/", views_journal.rows_fragment, name="journal-fragment"),
     path("fragments/journal/<str:entry_id>/", views_entry.detail_fragment, name="journal-entry-fragment"),
-    path("fragments/trial-balance/", views_journal.trial_balance_fragment, name="trial-balance-fragment"),
+    path("fragments/trial-balance/", views_ledger.trial_balance_fragment, name="trial-balance-fragment"),
 ]

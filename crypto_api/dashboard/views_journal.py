@@ -1,4 +1,4 @@
-"""The books: the journal with its filters, and the trial balance."""
+"""The journal with its filters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
-from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.paging import PageRequest
 from crypto_api.ledger import store as ledger
@@ -102,19 +101,3 @@ async def _rows(visit: Visit, wanted: JournalFilter) -> dict[str, object]:
         "first_page": request.cursor is None,
         "approval": visit.organization.entry_approval,
     }
-
-
-@page(Permission.LEDGER_READ)
-async def trial_balance_page(visit: Visit) -> HttpResponse:
-    return visit.render("journal/trial_balance.html", await _trial_balance(visit))
-
-
-@page(Permission.LEDGER_READ)
-async def trial_balance_fragment(visit: Visit) -> HttpResponse:
-    return visit.render("journal/trial_balance_table.html", await _trial_balance(visit))
-
-
-async def _trial_balance(visit: Visit) -> dict[str, object]:
-    rows = await activity.account_standings(visit.org_id)
-    debit, credit = add_exactly([row.debit for row in rows]), add_exactly([row.credit for row in rows])
-    return {"rows": rows, "total_debit": debit, "total_credit": credit, "balanced": debit == credit}

@@ -1,6 +1,7 @@
 """Recompute everything from the entries, and compare with what is kept and with the chain.
 
-    entries balance │ reversals mirror │ kept balances = sums of the lines │ quantities = balances on chain at the last block processed
+    entries balance │ reversals mirror │ kept balances = sums of the lines │ seals follow one another and hold each entry byte for byte │
+    kept sums over days = sums of the sealed lines │ quantities = balances on chain at the last block processed
 
 The books and the cursor are read so that they belong together: no booking is due before, one snapshot, and the cursor has not moved after.
 """
@@ -17,16 +18,19 @@ from crypto_api.chains.types import ChainReader, Position
 from crypto_api.kit.amounts import add_exactly, is_exact, text, to_units
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.networks import NetworkConfig
+from crypto_api.kit.seals import NO_HEAD, Head, link
 from crypto_api.ledger import rules as ledger_rules
+from crypto_api.ledger import seal_store
 from crypto_api.ledger import store as ledger_store
-from crypto_api.ledger.documents import AccountBalance, JournalEntry
-from crypto_api.ledger.types import AccountCode, EntryStatus, Line
+from crypto_api.ledger.documents import AccountBalance, AccountSum, EntrySeal, JournalEntry
+from crypto_api.ledger.types import AccountCode, EntryStatus, Line, Sums
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.types import Booking
 from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.documents import Opening, Wallet
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
+_COUNTS = ("entries", "lines", "balances", "seals", "waiting", "sums", "wallets", "quantities")
 _ATTEMPTS_MAX = 60
 _PAUSE_S = 0.05
 
@@ -44,8 +48,9 @@ class Failure:
 
 @dataclass
 class VerifyReport:
-    checked: dict[str, Any] = field(default_factory=lambda: {"entries": 0, "lines": 0, "balances": 0, "wallets": 0, "quantities": 0, "blocks": {}})
+    checked: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0) | {"blocks": {}})
     first_failure: Failure | None = None
+    head: Head = NO_HEAD  # of the chain of seals
 
     @property
     def ok(self) -> bool:
@@ -60,21 +65,28 @@ class _Books:
     balances: list[AccountBalance]
     wallets: list[Wallet]
     positions: dict[str, Position]
+    seals: list[EntrySeal]
+    sums: list[AccountSum]
 
 
 class _Unsettled(Exception):
     """The chain never stood still long enough, or something is not booked."""
 
 
-async def verify_ledger(uow: UnitOfWork, org_id: str, networks: Mapping[str, NetworkConfig], chains: Mapping[str, ChainReader]) -> VerifyReport:
-    """Stops at the first failure. Raises ChainUnavailable when a balance cannot be read: nothing is verified then."""
+async def verify_ledger(
+    uow: UnitOfWork, org_id: str, networks: Mapping[str, NetworkConfig], chains: Mapping[str, ChainReader], *, noted: Head | None = None
+) -> VerifyReport:
+    """Stops at the first failure. `noted` is a head of the chain of seals that somebody wrote down earlier: the chain must still go through it;
+    without one, a chain that was made anew as a whole looks sound. Raises ChainUnavailable when a balance cannot be read."""
     report = VerifyReport()
     try:
         books = await _read(uow, org_id, networks)
     except _Unsettled as error:
         report.first_failure = Failure("bookings", org_id, str(error))
         return report
-    report.first_failure = _entries(books.entries, report) or _kept_balances(books, report)
+    report.first_failure = (
+        _entries(books.entries, report) or _kept_balances(books, report) or _seals(books, noted, report) or _kept_sums(books, report)
+    )
     if report.first_failure is None:
         report.first_failure = await _chain(books, networks, chains, report)
     return report
@@ -90,9 +102,9 @@ async def _read(uow: UnitOfWork, org_id: str, networks: Mapping[str, NetworkConf
         due = await transactions.count(org_id, {"booking": Booking.DUE, "network": {"$in": sorted(networks)}})
         if due == 0:
             wallets = await wallet_store.active(org_id)
-            entries, balances = await uow.run(lambda session: _snapshot(session, org_id))
+            entries, balances, seals, sums = await uow.run(lambda session: _snapshot(session, org_id))
             if await _positions(networks) == before:
-                return _Books(entries, balances, wallets, before)
+                return _Books(entries, balances, wallets, before, seals, sums)
         await asyncio.sleep(_PAUSE_S)
     raise _Unsettled(f"{due} transactions wait to be booked" if due else "new blocks came in all the time")
 
@@ -101,8 +113,13 @@ async def _positions(networks: Mapping[str, NetworkConfig]) -> dict[str, Positio
     return {row.id: Position(row.height, row.hash) for row in await chain_store.cursors() if row.id in networks}
 
 
-async def _snapshot(session: Session, org_id: str) -> tuple[list[JournalEntry], list[AccountBalance]]:
-    return await ledger_store.counted_entries(org_id, session), await ledger_store.balances(org_id, session)
+async def _snapshot(session: Session, org_id: str) -> tuple[list[JournalEntry], list[AccountBalance], list[EntrySeal], list[AccountSum]]:
+    return (
+        await ledger_store.counted_entries(org_id, session),
+        await ledger_store.balances(org_id, session),
+        await seal_store.seals_after(org_id, 0, 0, session),
+        await seal_store.all_sums(org_id, session),
+    )
 
 
 # ---- entries ---------------------------------------------------------------------------------------------------------------------
@@ -169,6 +186,59 @@ def _kept_balances(books: _Books, report: VerifyReport) -> Failure | None:
 
 def _shown(sums: tuple[Decimal, Decimal, Decimal]) -> str:
     return f"debit {text(sums[0])}, credit {text(sums[1])}, quantity {text(sums[2])}"
+
+
+# ---- seals -----------------------------------------------------------------------------------------------------------------------
+
+
+def _seals(books: _Books, noted: Head | None, report: VerifyReport) -> Failure | None:
+    by_id = {entry.id: entry for entry in books.entries}
+    for seal in books.seals:
+        if (failure := _seal(seal, by_id.get(seal.entry_id), report.head)) is not None:
+            return failure
+        report.head = Head(seal.seq, seal.hash)
+        report.checked["seals"] += 1
+        if noted is not None and noted.seq == seal.seq and noted.hash != seal.hash:
+            return Failure("seal", seal.entry_id, "The chain is another one at the head that was noted down.", noted.hash, seal.hash)
+    if noted is not None and noted.seq > report.head.seq:
+        return Failure("seal", "", "The chain ends before the head that was noted down.", str(noted.seq), str(report.head.seq))
+    sealed = {seal.entry_id for seal in books.seals}
+    for entry in books.entries:
+        report.checked["waiting"] += entry.unsealed
+        if entry.unsealed is (entry.id in sealed):
+            detail = "It waits for a seal and has one." if entry.unsealed else "It has no seal, and does not wait for one."
+            return Failure("seal", entry.id, detail)
+    return None
+
+
+def _seal(seal: EntrySeal, entry: JournalEntry | None, head: Head) -> Failure | None:
+    if seal.seq != head.seq + 1:
+        return Failure("seal", seal.entry_id, "A seal is gone: the next one is another.", str(head.seq + 1), str(seal.seq))
+    if seal.prev != head.hash:
+        return Failure("seal", seal.entry_id, "The seal does not follow from the one before it.", head.hash, seal.prev)
+    if (digest := link(seal.prev, seal.seq, seal.content)) != seal.hash:
+        return Failure("seal", seal.entry_id, "The seal is not what was sealed.", digest, seal.hash)
+    if entry is None:
+        return Failure("seal", seal.entry_id, "The entry was sealed and is gone.")
+    if (content := ledger_rules.sealed_content(entry)) != seal.content or entry.seal_seq != seal.seq:
+        return Failure("seal", entry.id, "The entry is not what was sealed.", seal.content.decode(errors="replace"), content.decode())
+    return None
+
+
+def _kept_sums(books: _Books, report: VerifyReport) -> Failure | None:
+    rebuilt = seal_store.cells_of([entry for entry in books.entries if not entry.unsealed])
+    kept = seal_store.of_rows(books.sums)
+    for cell in sorted(rebuilt.keys() | kept.keys(), key=str):
+        report.checked["sums"] += 1
+        expected, found = rebuilt.get(cell, Sums()), kept.get(cell, Sums())
+        if expected != found:
+            subject = " ".join(str(part) for part in (*cell[:3], *cell[3]) if part)
+            return Failure("sum", subject, "The kept sum is not that of the sealed entries.", _told(expected), _told(found))
+    return None
+
+
+def _told(sums: Sums) -> str:
+    return _shown((sums.debit, sums.credit, sums.quantity))
 
 
 # ---- chain -----------------------------------------------------------------------------------------------------------------------

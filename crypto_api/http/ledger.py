@@ -1,44 +1,52 @@
 """/api/ledger/: the books as a whole."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 
+from crypto_api.flows.export_seals import export_seals
 from crypto_api.flows.verify_ledger import verify_ledger as verify
 from crypto_api.http.answers import answer
 from crypto_api.http.auth import org_of
 from crypto_api.http.paging import page_request
 from crypto_api.http.permissions import requires
-from crypto_api.http.schemas.base import PageRead
 from crypto_api.http.schemas.ledger import (
     AccountTotalRead,
     GeneralLedgerQuery,
+    GeneralLedgerRead,
     LedgerLineRead,
+    SealHeadRead,
     TrialBalanceQuery,
     TrialBalanceRead,
+    VerifyQuery,
     VerifyRead,
 )
 from crypto_api.kit.amounts import add_exactly
-from crypto_api.kit.errors import NotFound
-from crypto_api.ledger import rules, store
-from crypto_api.ledger.documents import JournalEntry
+from crypto_api.kit.errors import InvalidInput, NotFound
+from crypto_api.kit.seals import Head, parse_head
+from crypto_api.ledger import rules, seal_store, store
+from crypto_api.ledger.types import AsOf
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.types import Permission
+from crypto_api.reports import as_of
 from crypto_api.runtime import runtime_of
 
 router = Router(tags=["books"])
 
 SORTS = {"date": "date"}
+NDJSON = "application/x-ndjson"
 
 
 @router.get("/ledger/trial-balance/", response=TrialBalanceRead, summary="Debits and credits of every account")
 @requires(Permission.LEDGER_READ)
 async def get_trial_balance(request: HttpRequest, query: Query[TrialBalanceQuery]) -> HttpResponse:
+    """As of two times: for the days up to `at`, with what was posted up to `known_at`. The same question has the same answer for ever, once
+    `known_at` lies some seconds back."""
     org_id = org_of(request)
     organization = await organizations.get(org_id)
     if organization is None:
         raise NotFound
     names = {account.code: account for account in await store.accounts(org_id)}
-    totals = await store.trial_balance(org_id, query.at)
+    totals = await as_of.trial_balance(org_id, runtime_of(request.scope).uow, AsOf(query.at, query.known_at))
     rows = [
         AccountTotalRead(
             account_code=row.account_code,
@@ -54,51 +62,69 @@ async def get_trial_balance(request: HttpRequest, query: Query[TrialBalanceQuery
     return answer(
         TrialBalanceRead(
             at=query.at,
+            known_at=query.known_at,
             currency=organization.functional_currency,
             accounts=rows,
             total_debit=debit,
             total_credit=credit,
             balanced=debit == credit,
+            seal=await _seal(org_id),
         )
     )
 
 
-@router.get("/ledger/general-ledger/", response=PageRead[LedgerLineRead], summary="The lines of one account")
+@router.get("/ledger/general-ledger/", response=GeneralLedgerRead, summary="The lines of one account, with the balance behind each")
 @requires(Permission.LEDGER_READ)
 async def get_general_ledger(request: HttpRequest, query: Query[GeneralLedgerQuery]) -> HttpResponse:
-    """Posted entries only. A page holds the lines of `limit` entries."""
-    days = {"$gte": query.date_from, "$lte": query.date_to}
-    bounds = {operator: store.day_as_stored(day) for operator, day in days.items() if day is not None}
-    page = await store.page_of_lines(org_of(request), query.account_code, query.wallet_id, bounds, page_request(query, SORTS, "-date"))
-    items = [row for entry in page.items for row in _lines(entry, query)]
-    return answer(PageRead[LedgerLineRead](items=items, next_cursor=page.next_cursor, total=page.total))
-
-
-def _lines(entry: JournalEntry, query: GeneralLedgerQuery) -> list[LedgerLineRead]:
-    return [
-        LedgerLineRead(
-            entry_id=entry.id,
-            date=entry.date,
-            entry_description=entry.description,
-            description=line.description,
-            source=entry.source_kind,
-            transaction_hash=entry.transaction_hash,
-            debit_amount=line.debit,
-            credit_amount=line.credit,
-            asset=line.asset,
-            quantity=line.quantity,
-            wallet_id=line.wallet_id,
+    """Posted entries only. A page holds the lines of `limit` entries; `balance` is debit less credit up to and including the line, in the order of
+    the days, whichever way the page is sorted."""
+    scope = as_of.LedgerScope(query.account_code, query.wallet_id, query.asset, query.date_from, AsOf(query.date_to, query.known_at))
+    found = await as_of.general_ledger(org_of(request), runtime_of(request.scope).uow, scope, page_request(query, SORTS, "-date"))
+    return answer(
+        GeneralLedgerRead(
+            items=[LedgerLineRead.of(row, query.asset) for row in found.lines],
+            next_cursor=found.next_cursor,
+            total=found.total,
+            opening_balance=rules.less(found.opening.debit, found.opening.credit),
+            closing_balance=rules.less(found.closing.debit, found.closing.credit),
         )
-        for line in entry.lines
-        if line.account_code == query.account_code and query.wallet_id in (None, line.wallet_id)
-    ]
+    )
 
 
 @router.get("/ledger/verify/", response=VerifyRead, summary="Recompute the books, and compare them with the chain")
 @requires(Permission.LEDGER_READ)
-async def verify_ledger(request: HttpRequest) -> HttpResponse:
-    """Every entry, reversal and kept balance, and the quantity of every watched wallet and asset at the last block processed. 503 when no
-    node answers."""
+async def verify_ledger(request: HttpRequest, query: Query[VerifyQuery]) -> HttpResponse:
+    """Every entry, reversal, kept balance and kept sum, the chain of seals, and the quantity of every watched wallet and asset at the last block
+    processed. `head` is a head of that chain which somebody noted down earlier: the chain must still go through it. 503 when no node answers."""
     runtime = runtime_of(request.scope)
-    report = await verify(runtime.uow, org_of(request), runtime.networks, runtime.rpc)
-    return answer(VerifyRead.of(report))
+    return answer(VerifyRead.of(await verify(runtime.uow, org_of(request), runtime.networks, runtime.rpc, noted=_noted(query.head))))
+
+
+@router.get("/ledger/seals/", response=SealHeadRead, summary="The head of the chain of seals")
+@requires(Permission.LEDGER_READ)
+async def get_seal_head(request: HttpRequest) -> HttpResponse:
+    """Whoever notes it down can tell later that no entry up to it was altered, taken away or put in."""
+    return answer(await _seal(org_of(request)))
+
+
+@router.get("/ledger/seals/export/", summary="Every sealed entry as a file that verifies itself")
+@requires(Permission.LEDGER_READ)
+async def export_ledger_seals(request: HttpRequest) -> StreamingHttpResponse:
+    """JSON, one object a line, each with an entry byte for byte as it was sealed. `python -m crypto_api.ledger.verify FILE` follows the chain with
+    nothing but the file. That it was taken is recorded."""
+    runtime = runtime_of(request.scope)
+    response = StreamingHttpResponse(await export_seals(runtime.uow, runtime.clock, org_of(request)), content_type=NDJSON)
+    response["Content-Disposition"] = 'attachment; filename="ledger-seals.ndjson"'
+    return response
+
+
+async def _seal(org_id: str) -> SealHeadRead:
+    head, at = await seal_store.head(org_id), await seal_store.sealed_at(org_id)
+    return SealHeadRead(seq=head.seq, hash=head.hash, sealed_at=at, waiting=await seal_store.waiting(org_id))
+
+
+def _noted(said: str | None) -> Head | None:
+    try:
+        return parse_head(said) if said is not None else None
+    except ValueError as error:
+        raise InvalidInput.of("head", str(error), "invalid_head") from error

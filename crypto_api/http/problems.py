@@ -16,7 +16,7 @@ from pymongo.errors import AutoReconnect, NetworkTimeout, PyMongoError, ServerSe
 from crypto_api.http.schemas.base import ReadSchema
 from crypto_api.idempotency.errors import StillInProgress
 from crypto_api.kit import log
-from crypto_api.kit.errors import CoreError, FieldError, InvalidInput, PermissionDenied, TooManyRequests, Unauthenticated, Unavailable
+from crypto_api.kit.errors import Conflict, CoreError, FieldError, InvalidInput, PermissionDenied, TooManyRequests, Unauthenticated, Unavailable
 from crypto_api.kit.ethereum import ChainUnavailable
 
 logger = log.get(__name__)
@@ -42,7 +42,9 @@ class Problem(ReadSchema):
     detail: str
     code: str
     request_id: str
-    errors: list[ProblemField] | None = Field(default=None, description="With 422: what is wrong with which field.")
+    errors: list[ProblemField] | None = Field(
+        default=None, description="With 422: what is wrong with which field; with 409, where there are several: the reasons."
+    )
 
 
 def problem(
@@ -80,7 +82,7 @@ def of_status(request: HttpRequest, status: int, detail: str | None = None) -> H
 
 
 def of_core_error(request: HttpRequest, error: CoreError) -> HttpResponse:
-    errors = error.errors if isinstance(error, InvalidInput) else None
+    errors = error.errors if isinstance(error, InvalidInput | Conflict) else None
     retry_after_s = error.retry_after_s if isinstance(error, Unavailable | TooManyRequests) else 1 if isinstance(error, StillInProgress) else None
     if isinstance(error, PermissionDenied | Unauthenticated | TooManyRequests):
         log.security.warning("refused", code=error.code, method=request.method, path=request.path)

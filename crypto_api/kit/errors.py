@@ -11,6 +11,7 @@ CoreError
 └── Unavailable         503, with `retry_after_s`
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -56,6 +57,7 @@ class InvalidInput(CoreError):
 
 class Conflict(CoreError):
     status, code, title = 409, "conflict", "Conflict"
+    errors: Sequence[FieldError] | None = None  # where there is more than one reason
 
 
 class PreconditionFailed(CoreError):

@@ -6,8 +6,9 @@ from bson.decimal128 import Decimal128
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from crypto_api.kit.amounts import StoredDecimal
-from crypto_api.ledger.types import AccountType, EntryStatus, Line, SourceKind
+from crypto_api.ledger.types import AccountType, CertifiedTotal, EntryStatus, GateCheck, Line, PeriodStatus, SourceKind, Span
 from mongodb_config.base_document import TenantDocument
+from mongodb_config.seal_chain import SealDocument
 
 
 class Account(TenantDocument):
@@ -25,6 +26,7 @@ class Account(TenantDocument):
         indexes = [IndexModel([("org_id", ASCENDING), ("code", ASCENDING)], unique=True, name="org_code")]
 
 
+Day = date  # behind a field that is called `date`, the name stands for that
 _ZERO = Decimal128(Decimal(0))
 _WRONG_LINES = {
     "$filter": {
@@ -69,6 +71,9 @@ class JournalEntry(TenantDocument):
     prepared_by: list[str] = []  # everybody who wrote or edited the draft: none of them approves it
     approved_by: str | None = None
     approved_at: datetime | None = None
+    original_date: Day | None = None  # the day that it is about, where that lies in a closed period
+    unsealed: bool = False  # from posting until a worker has sealed it
+    seal_seq: int | None = None  # its place in the chain of the organisation
     version: int = 1
 
     VALIDATOR: ClassVar[dict[str, Any] | None] = {
@@ -113,6 +118,8 @@ class JournalEntry(TenantDocument):
             IndexModel([("org_id", ASCENDING), ("transaction_hash", ASCENDING)], name="org_transaction"),
             IndexModel([("org_id", ASCENDING), ("transaction_id", ASCENDING)], name="org_transaction_id"),
             IndexModel([("org_id", ASCENDING), ("date", ASCENDING)], partialFilterExpression={"status": "draft"}, name="org_drafts"),
+            IndexModel([("org_id", ASCENDING), ("posted_at", ASCENDING)], name="org_posted"),
+            IndexModel([("unsealed", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"unsealed": True}, name="unsealed"),
             IndexModel(
                 [("org_id", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"unpriced": True, "status": "posted"}, name="org_unpriced"
             ),
@@ -136,3 +143,93 @@ class AccountBalance(TenantDocument):
             IndexModel([("org_id", ASCENDING), ("account_code", ASCENDING)], name="org_account"),
             IndexModel([("org_id", ASCENDING), ("wallet_id", ASCENDING)], name="org_wallet"),
         ]
+
+
+class EntrySeal(SealDocument):
+    """A link of the organisation's chain: one posted entry, byte for byte as it was sealed, so that the chain can be followed without the books.
+    Inserted and read, nothing else. A reversal is an entry of its own, and sealed as such."""
+
+    entry_id: str
+    content: bytes  # canonical JSON: ledger/rules.py
+
+    class Settings:
+        name = "entry_seals"
+        indexes = [
+            IndexModel([("org_id", ASCENDING), ("seq", ASCENDING)], unique=True, name="org_seq"),
+            IndexModel([("org_id", ASCENDING), ("entry_id", ASCENDING)], unique=True, name="org_entry"),
+        ]
+
+
+class AccountSum(TenantDocument):
+    """What sealed entries moved, summed over a span of days for which they are and a span of days on which they were known. A day lies in one cell of
+    each size, so that a balance as of any two days is a few cells. Kept by the sealing, outside the writers' way; `verify_ledger` rebuilds it."""
+
+    span: Span
+    account_code: str
+    wallet_id: str | None
+    asset: str | None
+    date: date  # the first day of the span for which
+    known: Day  # the first day, in UTC, of the span on which it was posted
+    debit: StoredDecimal
+    credit: StoredDecimal
+    quantity: StoredDecimal
+
+    class Settings:
+        name = "account_sums"
+        indexes = [
+            IndexModel(
+                [("org_id", ASCENDING), ("account_code", ASCENDING), ("span", ASCENDING), ("date", ASCENDING), ("known", ASCENDING)],
+                name="org_account",
+            ),
+            IndexModel([("org_id", ASCENDING), ("span", ASCENDING), ("date", ASCENDING), ("known", ASCENDING)], name="org_span"),
+        ]
+
+
+class LedgerGuard(TenantDocument):
+    """One of several rows that say how far the books are closed; `_id` is `<org>|<number>`. Every posting counts `entered` of one of them up, every
+    closing that of all."""
+
+    closed_through: date | None = None
+    entered: int = 0
+
+    class Settings:
+        name = "ledger_guards"
+        indexes = [IndexModel([("org_id", ASCENDING)], name="org")]
+
+
+class LedgerPeriod(TenantDocument):
+    """A month that was closed, or was and is open again; `_id` is `<org>:<period>`. A month that was never closed has none."""
+
+    period: str  # 2026-11
+    status: PeriodStatus
+    certificate_id: str
+    closed_at: datetime
+    closed_by: str
+    reopened_at: datetime | None = None
+    reopened_by: str | None = None
+    reopened_reason: str = ""
+    version: int = 1
+
+    class Settings:
+        name = "ledger_periods"
+        indexes = [IndexModel([("org_id", ASCENDING), ("period", ASCENDING)], unique=True, name="org_period")]
+
+
+class PeriodCertificate(TenantDocument):
+    """What was found when a period was closed. Inserted and read, nothing else: one that was reopened gets another."""
+
+    period: str
+    closed_through: date
+    issued_by: str
+    issuer: str  # the name as it was then
+    checks: list[GateCheck]
+    totals: list[CertifiedTotal]
+    currency: str
+    entries: int  # dated in the period
+    seal_seq: int
+    seal_hash: str
+    digest: str  # SHA-256 over all of it: ledger/rules.py
+
+    class Settings:
+        name = "period_certificates"
+        indexes = [IndexModel([("org_id", ASCENDING), ("period", ASCENDING)], name="org_period")]

@@ -8,7 +8,7 @@ from typing import Any
 
 from crypto_api.events import service as events
 from crypto_api.kit.errors import NotFound
-from crypto_api.ledger import rules, service, store
+from crypto_api.ledger import period_store, rules, service, store
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.errors import ApprovalRequired, ChangedMeanwhile, NotADraft, OwnEntry, ReversalIsFixed
 from crypto_api.ledger.events import JournalEntryApproved, JournalEntryDiscarded, JournalEntryDrafted, JournalEntryEdited
@@ -19,6 +19,7 @@ from mongodb_config.unit_of_work import Session
 async def create_draft(session: Session, org_id: str, body: EntryDraft, user_id: str, now: datetime) -> JournalEntry:
     """`body.source` is given anew: what a person writes is its own source."""
     await service.check_all(session, org_id, [body.lines])
+    service.check_open(body.date, await period_store.closed_through(org_id, session))
     entry = service.new_entry(org_id, body, EntryStatus.DRAFT, now, user_id)
     entry.source_kind, entry.source_id, entry.source_purpose = SourceKind.MANUAL, entry.id, "manual"
     return await _draft(session, entry, user_id, now, f"A draft was written: {entry.description}")
@@ -33,6 +34,7 @@ async def draft_reversal(session: Session, org_id: str, entry_id: str, user_id: 
     service.check_reversible(entry)
     if (waiting := await store.entry_of_source(org_id, service.reversal_of(entry), session)) is not None:
         return waiting
+    service.check_open(on, await period_store.closed_through(org_id, session))
     mirror = service.mirror_of(entry, now, reason, on, user_id, EntryStatus.DRAFT)
     return await _draft(session, mirror, user_id, now, f"A reversal was drafted: {entry.description} ({reason})")
 
@@ -43,6 +45,7 @@ async def edit_draft(session: Session, org_id: str, entry_id: str, version: int,
     if before.reverses is not None:
         raise ReversalIsFixed
     await service.check_all(session, org_id, [body.lines])
+    service.check_open(body.date, await period_store.closed_through(org_id, session))
     debit, credit = rules.totals(body.lines)
     changes = {
         "date": store.day_as_stored(body.date),
@@ -80,7 +83,8 @@ async def post_draft(session: Session, org_id: str, entry_id: str, version: int,
     before = await _open(session, org_id, entry_id)
     if approval and before.approved_by is None:
         raise ApprovalRequired
-    entry = await _change(session, org_id, entry_id, version, {"status": EntryStatus.POSTED, "posted_at": now})
+    service.check_open(before.date, await period_store.enter(session, org_id))
+    entry = await _change(session, org_id, entry_id, version, {"status": EntryStatus.POSTED, "posted_at": now, "unsealed": True})
     await service.check_all(session, org_id, [entry.lines])
     if entry.reverses is not None:
         reversed_entry = await store.entry(org_id, entry.reverses, session)

@@ -1,6 +1,10 @@
 """Errors of the books."""
 
-from crypto_api.kit.errors import Conflict, PermissionDenied
+from collections.abc import Sequence
+from datetime import date
+
+from crypto_api.kit.errors import Conflict, FieldError, PermissionDenied
+from crypto_api.ledger.types import GateCheck
 
 
 class NotADraft(Conflict):
@@ -54,3 +58,42 @@ class OwnEntry(PermissionDenied):
 
     def __init__(self) -> None:
         super().__init__("Nobody approves what they prepared: somebody who did not write or edit this entry has to.")
+
+
+class PeriodClosed(Conflict):
+    code = "period_closed"
+
+    def __init__(self, through: date) -> None:
+        super().__init__(f"The books are closed up to {through}: date it later, or reopen the period.")
+
+
+class PeriodNotReady(Conflict):
+    """Names every reason."""
+
+    code = "period_not_ready"
+
+    def __init__(self, checks: Sequence[GateCheck]) -> None:
+        wrong = [check for check in checks if not check.passed]
+        super().__init__("The period cannot be closed: " + " ".join(check.detail for check in wrong))
+        self.errors = [FieldError(check.name, check.detail, "not_ready") for check in wrong]
+
+
+class PeriodNotClosed(Conflict):
+    code = "period_not_closed"
+
+    def __init__(self) -> None:
+        super().__init__("The period is open.")
+
+
+class LaterPeriodClosed(Conflict):
+    code = "later_period_closed"
+
+    def __init__(self, period: str) -> None:
+        super().__init__(f"{period} is closed and rests on this period: reopen that first.")
+
+
+class PeriodAlreadyClosed(Conflict):
+    code = "period_already_closed"
+
+    def __init__(self) -> None:
+        super().__init__("The period is closed already.")

@@ -59,3 +59,23 @@ class JournalEntryDiscarded(_EntryEvent):
     """The draft is gone. It never counted."""
 
     kind: ClassVar[str] = "journal_entry.discarded"
+
+
+class PeriodWasClosed(DomainEvent):
+    """Nothing is posted on its days any more; what arrives late stands in the open period and says so."""
+
+    kind: ClassVar[str] = "ledger_period.closed"
+    permission: ClassVar[str] = "ledger.read"
+
+    period: str
+    certificate_id: str
+
+
+class PeriodWasReopened(DomainEvent):
+    """It takes entries again. Its certificate stays as it was; closing it again makes another."""
+
+    kind: ClassVar[str] = "ledger_period.reopened"
+    permission: ClassVar[str] = "ledger.read"
+
+    period: str
+    reason: str

@@ -5,15 +5,33 @@ Every entry balances by construction: a value appears once on either side, and w
 a change of form sums to zero in quantity as in value.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 
 from crypto_api.kit.amounts import DECIMAL128_DIGITS, add_exactly, divide, is_exact, multiply, text, to_functional
 from crypto_api.kit.errors import FieldError, InvalidInput
-from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, Holding, Line, Place, Posting, Relocation
+from crypto_api.kit.seals import canonical, link
+from crypto_api.ledger.types import (
+    AccountCode,
+    Acquisition,
+    Change,
+    Disposal,
+    Holding,
+    Line,
+    Place,
+    Posting,
+    Relocation,
+    Sealable,
+    Span,
+    SumKey,
+    Sums,
+)
 
 ZERO = Decimal(0)
 LINES_MAX = 1000
+_PERIOD = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])", re.ASCII)
 VALUE_MAX = Decimal(10) ** 24  # with 8 decimals 32 of the 34 digits: sums of a hundred such still are exact
 
 
@@ -181,3 +199,96 @@ class _Desk:
 
     def _contra(self, account_code: str, asset: str, quantity: Decimal, *, debit: Decimal = ZERO, credit: Decimal = ZERO, description: str) -> None:
         self.lines.append(Line(account_code=account_code, debit=debit, credit=credit, asset=asset, quantity=quantity, description=description))
+
+
+# ---- sums and seals --------------------------------------------------------------------------------------------------------------
+
+
+def first_day(span: Span, day: date) -> date:
+    """Of the span in which the day lies."""
+    if span is Span.DAY:
+        return day
+    return day.replace(day=1) if span is Span.MONTH else day.replace(month=1, day=1)
+
+
+def sums_of(lines: Iterable[Line]) -> dict[SumKey, Sums]:
+    """By account, wallet and asset."""
+    found: dict[SumKey, list[Line]] = {}
+    for line in lines:
+        found.setdefault((line.account_code, line.wallet_id, line.asset), []).append(line)
+    return {
+        key: Sums(
+            add_exactly([line.debit for line in rows]),
+            add_exactly([line.credit for line in rows]),
+            add_exactly([line.quantity or ZERO for line in rows]),
+        )
+        for key, rows in found.items()
+    }
+
+
+def added(parts: Iterable[Sums]) -> Sums:
+    rows = list(parts)
+    return Sums(add_exactly([row.debit for row in rows]), add_exactly([row.credit for row in rows]), add_exactly([row.quantity for row in rows]))
+
+
+def sealed_content(entry: Sealable) -> bytes:
+    """What a seal holds of a posted entry: everything that never changes again, as canonical JSON. Amounts are decimal text. That it was reversed
+    later is told by the mirror, which is sealed too."""
+    return canonical(
+        {
+            "id": entry.id,
+            "org_id": entry.org_id,
+            "date": entry.date,
+            "original_date": entry.original_date,
+            "posted_at": entry.posted_at,
+            "description": entry.description,
+            "reference": entry.reference,
+            "source": {"kind": entry.source_kind.value, "id": entry.source_id, "purpose": entry.source_purpose},
+            "lines": [_sealed_line(line) for line in entry.lines],
+            "total_debit": text(entry.total_debit),
+            "total_credit": text(entry.total_credit),
+            "transaction_id": entry.transaction_id,
+            "transaction_hash": entry.transaction_hash,
+            "unpriced": entry.unpriced,
+            "reverses": entry.reverses,
+            "created_by": entry.created_by,
+            "approved_by": entry.approved_by,
+        }
+    )
+
+
+def _sealed_line(line: Line) -> dict[str, str | None]:
+    return {
+        "account_code": line.account_code,
+        "debit": text(line.debit),
+        "credit": text(line.credit),
+        "asset": line.asset,
+        "quantity": None if line.quantity is None else text(line.quantity),
+        "wallet_id": line.wallet_id,
+        "description": line.description,
+    }
+
+
+# ---- periods ---------------------------------------------------------------------------------------------------------------------
+
+
+def days_of(period: str) -> tuple[date, date]:
+    """The first and the last day of a month such as 2026-11. ValueError for anything else."""
+    if not _PERIOD.fullmatch(period):
+        raise ValueError("must be a month such as 2026-11")
+    first = date.fromisoformat(f"{period}-01")
+    return first, last_of_month(first)
+
+
+def last_of_month(day: date) -> date:
+    following = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+    return following - timedelta(days=1)
+
+
+def period_of(day: date) -> str:
+    return f"{day:%Y-%m}"
+
+
+def certificate_digest(facts: Mapping[str, object]) -> str:
+    """Over everything that a certificate says."""
+    return link("", 0, canonical(facts))

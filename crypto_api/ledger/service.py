@@ -1,7 +1,7 @@
 """The verbs of the books. Each write runs inside the caller's unit of work: the entry, the balances and the event, or nothing."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from crypto_api.audit import service as audit
@@ -9,10 +9,10 @@ from crypto_api.events import service as events
 from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import FieldError, InvalidInput, NotFound
 from crypto_api.kit.ids import new_id
-from crypto_api.ledger import chart, rules, store
+from crypto_api.ledger import chart, period_store, rules, store
 from crypto_api.ledger.chart import ChartRow
 from crypto_api.ledger.documents import Account, JournalEntry
-from crypto_api.ledger.errors import AccountExists, AccountInUse, ChangedMeanwhile, NotPosted
+from crypto_api.ledger.errors import AccountExists, AccountInUse, ChangedMeanwhile, NotPosted, PeriodClosed
 from crypto_api.ledger.events import JournalEntryPosted, JournalEntryReversed
 from crypto_api.ledger.types import DEFAULT_CHART, AccountCode, AccountType, EntryDraft, EntryStatus, Line, Source, SourceKind
 from mongodb_config.unit_of_work import Session
@@ -32,7 +32,8 @@ async def post_all(session: Session, org_id: str, drafts: Sequence[EntryDraft], 
     fresh = list({draft.source: draft for draft in reversed(drafts) if draft.source not in entries}.values())[::-1]
     if fresh:
         await check_all(session, org_id, [draft.lines for draft in fresh])
-        rows = [new_entry(org_id, draft, EntryStatus.POSTED, now, by) for draft in fresh]
+        closed = await period_store.enter(session, org_id)
+        rows = [_late(new_entry(org_id, draft, EntryStatus.POSTED, now, by), closed) for draft in fresh]
         await store.insert_entries(session, rows)
         await count_all(session, org_id, rows, now)
         entries |= {draft.source: row for draft, row in zip(fresh, rows, strict=True)}
@@ -56,6 +57,10 @@ async def reverse(
         await store.delete_draft(session, org_id, waiting.id, waiting.version)
         await record_entry(session, "journal_entry.discarded", f"{entry.description} was reversed without its draft", now, waiting, None)
     mirror = mirror_of(entry, now, reason, on or entry.date, by)
+    closed = await period_store.enter(session, org_id)
+    if on is not None:
+        check_open(on, closed)
+    _late(mirror, closed)
     await store.insert_entries(session, [mirror])
     return await take_back(session, entry, mirror, now, reason, by)
 
@@ -72,6 +77,22 @@ async def take_back(session: Session, entry: JournalEntry, mirror: JournalEntry,
         changed = entry.model_copy(update=changes)
         await record_entry(session, "journal_entry.reversed", f"{entry.description} was reversed: {reason}", now, entry, changed)
     return mirror
+
+
+def check_open(day: date, closed: date | None) -> None:
+    """PeriodClosed for a day that the books are closed up to."""
+    if closed is not None and day <= closed:
+        raise PeriodClosed(closed)
+
+
+def _late(entry: JournalEntry, closed: date | None) -> JournalEntry:
+    """What a person dates into a closed period is refused. What arrives late (a reorganisation, a late booking) stands on the first open day and says
+    what it is about."""
+    if closed is not None and entry.date <= closed:
+        if entry.source_kind is SourceKind.MANUAL:
+            raise PeriodClosed(closed)
+        entry.original_date, entry.date = entry.date, closed + timedelta(days=1)
+    return entry
 
 
 def check_reversible(entry: JournalEntry) -> None:
@@ -288,6 +309,7 @@ def new_entry(org_id: str, draft: EntryDraft, status: EntryStatus, now: datetime
         transaction_hash=draft.transaction_hash,
         unpriced=draft.unpriced,
         posted_at=now if status is EntryStatus.POSTED else None,
+        unsealed=status is EntryStatus.POSTED,
         created_by=user_id,
     )
 

@@ -163,11 +163,33 @@ async def count_lines(org_id: str, at: date | None) -> int:
     return int(rows[0]["lines"]) if rows else 0
 
 
-async def page_of_lines(org_id: str, account_code: str, wallet_id: str | None, days: dict[str, datetime], request: PageRequest) -> Page[JournalEntry]:
-    """Entries that count and touch the account (and the wallet)."""
-    line = {"account_code": account_code} | ({"wallet_id": wallet_id} if wallet_id is not None else {})
+async def page_of_lines(
+    org_id: str,
+    account_code: str,
+    wallet_id: str | None,
+    days: dict[str, datetime],
+    request: PageRequest,
+    *,
+    asset: str | None = None,
+    known_at: datetime | None = None,
+) -> Page[JournalEntry]:
+    """Entries that count and touch the account (and the wallet, and the asset), of what was known at an instant."""
+    line = {"account_code": account_code} | ({"wallet_id": wallet_id} if wallet_id is not None else {}) | ({"asset": asset} if asset else {})
     where: dict[str, Any] = {"status": {"$in": _COUNTED}, "lines": {"$elemMatch": line}, "lines.account_code": account_code}
-    return await _page(JournalEntry, org_id, where | ({"date": days} if days else {}), request)
+    where |= ({"date": days} if days else {}) | ({"posted_at": {"$lte": known_at}} if known_at is not None else {})
+    return await _page(JournalEntry, org_id, where, request)
+
+
+async def lines_of_day_before(org_id: str, account_code: str, entry: JournalEntry, known_at: datetime | None) -> list[JournalEntry]:
+    """Entries that count, touch the account and stand before `entry` on its day."""
+    query: dict[str, Any] = {"org_id": org_id, "lines.account_code": account_code, "status": {"$in": _COUNTED}}
+    query |= {"date": day_as_stored(entry.date), "_id": {"$lt": entry.id}} | ({"posted_at": {"$lte": known_at}} if known_at is not None else {})
+    return await JournalEntry.find(query).sort("+_id").to_list()
+
+
+def bounds(first: date | None, last: date | None) -> dict[str, datetime]:
+    """A filter on the date of entries, both days included; empty where neither is given."""
+    return {operator: day_as_stored(day) for operator, day in (("$gte", first), ("$lte", last)) if day is not None}
 
 
 async def insert_entries(session: Session, rows: Sequence[JournalEntry]) -> None:
@@ -248,16 +270,11 @@ async def balances(org_id: str, session: Session | None = None) -> list[AccountB
     return await AccountBalance.find({"org_id": org_id}, session=session).to_list()
 
 
-async def trial_balance(org_id: str, at: date | None = None) -> list[AccountTotal]:
-    """Debits and credits of every account that has any, by code: as they stand, or up to and including the day `at`."""
+async def trial_balance(org_id: str) -> list[AccountTotal]:
+    """Debits and credits of every account that has any, by code, as they stand. At another time: reports/as_of.py."""
     sums: dict[str, tuple[list[Decimal], list[Decimal]]] = {}
-    if at is None:
-        for row in await balances(org_id):
-            _collect(sums, row.account_code, row.debit, row.credit)
-    else:
-        async for entry_row in JournalEntry.find({"org_id": org_id, "status": {"$in": _COUNTED}, "date": {"$lte": day_as_stored(at)}}):
-            for line in entry_row.lines:
-                _collect(sums, line.account_code, line.debit, line.credit)
+    for row in await balances(org_id):
+        _collect(sums, row.account_code, row.debit, row.credit)
     return [AccountTotal(code, add_exactly(debit), add_exactly(credit)) for code, (debit, credit) in sorted(sums.items())]
 
 

@@ -1,13 +1,16 @@
 """Values of the books: accounts, lines, sources."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from crypto_api.kit.amounts import StoredDecimal
+
+Day = date  # behind a field that is called `date`, the name stands for that
 
 
 class AccountType(StrEnum):
@@ -22,6 +25,41 @@ class EntryStatus(StrEnum):
     DRAFT = "draft"
     POSTED = "posted"
     REVERSED = "reversed"
+
+
+class Span(StrEnum):
+    """The size of a cell of kept sums."""
+
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+
+
+class PeriodStatus(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class GateCheck(BaseModel):
+    """One thing that a period is closed upon, and how it was found."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str  # a stable word: `drafts`, `checkpoints`
+    passed: bool
+    detail: str
+    link: str = ""  # a page where it can be put right
+
+
+class CertifiedTotal(BaseModel):
+    """An account at the end of the period."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    account_code: str
+    name: str
+    debit: StoredDecimal
+    credit: StoredDecimal
 
 
 class SourceKind(StrEnum):
@@ -184,6 +222,25 @@ class Posting:
 
 
 @dataclass(frozen=True, slots=True)
+class AsOf:
+    """Two times: for which days, and what was known when. None: all days, everything that is known."""
+
+    at: date | None = None  # up to and including this day
+    known_at: datetime | None = None  # what was posted up to and including this instant
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    debit: Decimal = Decimal(0)
+    credit: Decimal = Decimal(0)
+    quantity: Decimal = Decimal(0)
+
+
+SumKey = tuple[str, str | None, str | None]
+"""Account, wallet, asset."""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountTotal:
     account_code: str
     debit: Decimal
@@ -197,3 +254,27 @@ class RowError:
     row: int  # as a program of tables numbers them: the header is row 1
     column: str
     message: str
+
+
+class Sealable(Protocol):
+    """A posted entry as far as its seal is concerned."""
+
+    id: str
+    org_id: str
+    date: date
+    original_date: Day | None
+    posted_at: datetime | None
+    description: str
+    reference: str
+    source_kind: SourceKind
+    source_id: str
+    source_purpose: str
+    lines: list[Line]
+    total_debit: Decimal
+    total_credit: Decimal
+    transaction_id: str | None
+    transaction_hash: str | None
+    unpriced: bool
+    reverses: str | None
+    created_by: str | None
+    approved_by: str | None

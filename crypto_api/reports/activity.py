@@ -1,16 +1,13 @@
 """What the lists of the dashboard join to a row: names of wallets and accounts, entries of a transaction, last activity, net totals."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from beanie import SortDirection
 from pymongo import DESCENDING
 
-from crypto_api.kit.amounts import add_exactly
 from crypto_api.ledger import store as ledger
-from crypto_api.ledger.documents import Account, AccountBalance, JournalEntry
+from crypto_api.ledger.documents import AccountBalance, JournalEntry
 from crypto_api.transactions.documents import Transaction
 from crypto_api.wallets.documents import Wallet
 
@@ -46,23 +43,4 @@ async def last_activity(org_id: str, wallet_ids: Iterable[str]) -> dict[str, dat
         rows = await Transaction.get_pymongo_collection().find(query, {"timestamp": 1}).sort("timestamp", DESCENDING).limit(1).to_list()
         if rows:
             found[wallet_id] = rows[0]["timestamp"]
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class AccountStanding:
-    """One account of the trial balance: what is left of its postings, on the side where it stands."""
-
-    account: Account
-    debit: Decimal
-    credit: Decimal
-
-
-async def account_standings(org_id: str) -> list[AccountStanding]:
-    """Every account with postings, in the order of the chart."""
-    accounts = {row.code: row for row in await ledger.accounts(org_id)}
-    found = []
-    for total in await ledger.trial_balance(org_id):
-        net = add_exactly([total.debit, total.credit.copy_negate()])
-        found.append(AccountStanding(accounts[total.account_code], max(net, Decimal(0)), max(net.copy_negate(), Decimal(0))))
     return found

@@ -9,9 +9,10 @@
 
 const name = process.env.MONGODB_DATABASE || 'coffer';
 const user = process.env.APP_USER || 'coffer';
-const appendOnly = ['audit_records', 'audit_seals'];
+const appendOnly = ['audit_records', 'audit_seals', 'entry_seals', 'period_certificates'];
 const readAndWritten = [
   'account_balances',
+  'account_sums',
   'accounts',
   'attempts',
   'audit_queue',
@@ -37,6 +38,8 @@ const readAndWritten = [
   'journal_entries',
   'known_devices',
   'leases',
+  'ledger_guards',
+  'ledger_periods',
   'manual_prices',
   'memberships',
   'nonce_slots',

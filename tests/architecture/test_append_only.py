@@ -1,5 +1,5 @@
-"""Nothing in the product updates or deletes the audit log: read from the source here, watched at the driver in every test (tests/tenant_guard.py),
-and refused by the database to the product's role (mongodb_config/scripts/roles.js)."""
+"""Nothing in the product updates or deletes the audit log or the seals of the journal: read from the source here, watched at the driver in every
+test (tests/tenant_guard.py), and refused by the database to the product's role (mongodb_config/scripts/roles.js)."""
 
 import ast
 from pathlib import Path
@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from crypto_api.audit.documents import AuditRecord, AuditSeal
+from crypto_api.ledger.documents import EntrySeal, PeriodCertificate
 from tests.architecture.reading import ROOT, called_methods, python_files, where
 from tests.tenant_guard import APPEND_ONLY, faults_of, single
 
-KEPT = {AuditRecord.__name__, AuditSeal.__name__}
+KEPT = {AuditRecord.__name__, AuditSeal.__name__, EntrySeal.__name__, PeriodCertificate.__name__}
 ALLOWED = {"find", "find_one", "insert", "insert_many", "get_pymongo_collection"}  # of the documents; behind the last, what stands below
 ALLOWED_OF_COLLECTION = {"find", "find_one"}
 STORE = ROOT / "crypto_api" / "audit" / "store.py"
-LISTED = {ROOT / "crypto_api" / "documents.py", ROOT / "crypto_api" / "audit" / "documents.py"}
+LISTED = {ROOT / "crypto_api" / "documents.py", ROOT / "crypto_api" / "audit" / "documents.py", ROOT / "crypto_api" / "ledger" / "documents.py"}
 
 
 def faults_of_source(path: Path, source: str) -> list[str]:
@@ -55,7 +56,7 @@ def test_only_its_store_asks_the_database_for_it() -> None:
         for name, call in called_methods(ast.parse(path.read_text()))
         if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) and call.func.value.id in KEPT
     }
-    assert asking == {where(STORE)}
+    assert asking == {where(STORE), where(ROOT / "crypto_api" / "ledger" / "period_store.py")}  # seals go through mongodb_config/seal_chain.py
 
 
 def test_the_check_finds_bad_code() -> None:

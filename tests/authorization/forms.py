@@ -114,3 +114,8 @@ async def rename_account(house: House, org_id: str, person: Person) -> Form:
 @form("tax-generate")
 async def make_tax_report(house: House, org_id: str, person: Person) -> Form:
     return {"period": "yearly", "date": "2026-05-01", "method": "fifo", "scope": "wallet"}
+
+
+@form("closing-reopen")
+async def reopen_month(house: House, org_id: str, person: Person) -> Form:
+    return {"reason": "Booked twice"}

@@ -24,7 +24,8 @@ from crypto_api.kit.ids import new_id, new_token
 from crypto_api.ledger import drafts
 from crypto_api.ledger import service as ledger
 from crypto_api.ledger.documents import Account as LedgerAccount
-from crypto_api.ledger.types import AccountCode, AccountType, EntryDraft, Line, Source, SourceKind
+from crypto_api.ledger.documents import LedgerPeriod, PeriodCertificate
+from crypto_api.ledger.types import AccountCode, AccountType, EntryDraft, Line, PeriodStatus, Source, SourceKind
 from crypto_api.lots.types import LotMethod, LotScope
 from crypto_api.organizations.documents import Company, Invitation
 from crypto_api.organizations.types import Permission, Role
@@ -162,6 +163,33 @@ async def others_draft(house: House, org_id: str, owner: Person) -> str:
 async def posted_entry(house: House, org_id: str, owner: Person) -> str:
     now = house.now
     return (await house.runtime.uow.run(lambda session: ledger.post(session, org_id, _entry_draft(), now))).id
+
+
+async def closed_period(house: House, org_id: str, owner: Person) -> str:
+    """Behind every other that is closed, so that it can be reopened."""
+    latest = await LedgerPeriod.find({"org_id": org_id}).sort("-period").first_or_none()
+    year, month = (int(part) for part in (latest.period if latest else "2040-01").split("-"))
+    name, certificate_id = f"{year + month // 12}-{month % 12 + 1:02d}", new_id("crt")
+    values = {"created_at": house.now, "org_id": org_id, "period": name}
+    await PeriodCertificate(
+        id=certificate_id,
+        closed_through=date(year, month, 28),
+        issued_by=owner.user_id,
+        issuer="Ada",
+        checks=[],
+        totals=[],
+        currency="USD",
+        entries=0,
+        seal_seq=0,
+        seal_hash="0" * 64,
+        digest="",
+        **values,
+    ).insert()
+    row = LedgerPeriod(
+        id=f"{org_id}:{name}", status=PeriodStatus.CLOSED, certificate_id=certificate_id, closed_at=house.now, closed_by=owner.user_id, **values
+    )
+    await row.insert()
+    return name
 
 
 async def task(house: House, org_id: str, owner: Person) -> str:
@@ -421,7 +449,7 @@ async def price_alert(house: House, org_id: str, owner: Person) -> str:
 KINDS: dict[str, Factory] = {
     factory.__name__: factory
     for factory in (
-        *(organization, wallet, transaction, account, draft_entry, others_draft, posted_entry, task, user, audit_record, inbox_item),
+        *(organization, wallet, transaction, account, draft_entry, others_draft, posted_entry, closed_period, task, user, audit_record, inbox_item),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
         *(saved_view, brought_transaction, price_alert, tax_report),

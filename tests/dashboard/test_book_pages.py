@@ -1,9 +1,15 @@
 """The books on pages: an entry by hand from the form to the journal, with what is refused on the way."""
 
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
 import httpx
 import pytest
 
+from crypto_api.flows.seal_entries import seal_entries
+from crypto_api.kit.clock import SystemClock
 from crypto_api.ledger.documents import JournalEntry
+from crypto_api.ledger.types import Line
 from crypto_api.organizations.documents import Organization
 from crypto_api.organizations.types import Role
 from tests.dashboard.conftest import Site, log_in, token
@@ -144,3 +150,46 @@ async def test_a_chart_is_looked_at_and_brought_in(ada: httpx.AsyncClient, treas
     assert (await ada.post("/accounts/import/", data=csrf | {"do": "bring"})).status_code == 422
     brought = await ada.post("/accounts/import/", data=csrf | {"do": "bring"}, files={"file": ("c.csv", good)})
     assert brought.headers["location"] == "/accounts/?done=imported" and "Grants" in (await ada.get("/accounts/")).text
+
+
+# ---- trial balance and general ledger --------------------------------------------------------------------------------------------
+
+
+async def test_balances_of_another_day_and_the_lines_behind_them(ada: httpx.AsyncClient, treasury: Treasury) -> None:
+    wallet = await treasury.wallet("Operations")
+    await treasury.opening(wallet, "ETH", "1.5", "3000", treasury.now - timedelta(days=40))
+    await treasury.opening(wallet, "USDC", "10", "10", treasury.now)
+    day = (treasury.now - timedelta(days=1)).date()
+    then = (await ada.get(f"/trial-balance/?at={day}")).text
+    assert "3,000.00" in then and "3,010.00" not in then and "3,010.00" in (await ada.get("/trial-balance/")).text
+    assert "must be a date" in (await ada.get("/trial-balance/?at=soon&known_at=later")).text
+    assert "Choose an account" in (await ada.get("/general-ledger/")).text
+    ledger = (await ada.get(f"/general-ledger/?account=1100&date_from={day}")).text
+    assert ledger.count(">3,010.00<") == 2 and f"Balance before {day}" in ledger  # the closing balance, and the one behind the line
+    assert "No lines" in (await ada.get("/general-ledger/?account=4300")).text
+    assert "Nothing is sealed yet: 2 entries wait for their seals" in ledger
+    await seal_entries(treasury.uow, SystemClock())
+    assert "Sealed up to entry 2." in (await ada.get("/trial-balance/")).text
+    assert (await ada.get("/ledger-seals/")).text.splitlines()[-1].startswith('{"seals":2')
+
+
+async def test_a_month_is_closed_on_its_page_and_its_certificate_shown(ada: httpx.AsyncClient, treasury: Treasury) -> None:
+    day = (treasury.now - timedelta(days=62)).date().replace(day=1)
+    month, old = f"{day:%Y-%m}", datetime(day.year, day.month, 3, 12, tzinfo=UTC)
+    lines = [Line(account_code="1000", debit=Decimal(7)), Line(account_code="4900", credit=Decimal(7))]
+    await treasury.post("A grant", lines, old)
+    url = f"/closing/{month}/"
+    assert "have no seal yet" in (await ada.get(url)).text and "disabled" in (await ada.get(url)).text
+    refused = await send(ada, f"{url}close/", url, [])
+    assert refused.status_code == 409 and "cannot be closed" in refused.text
+    await seal_entries(treasury.uow, SystemClock())
+    closed = await send(ada, f"{url}close/", url, [])
+    assert closed.headers["location"] == f"{url}certificate/?done=closed"
+    certificate = (await ada.get(closed.headers["location"])).text
+    assert "Head of the seals" in certificate and "7.00" in certificate and "was changed in the database" not in certificate
+    assert "Closed" in (await ada.get("/closing/")).text
+    fresh = await send(ada, "/journal/new/", "/journal/new/", [("date", str(old.date())), *RENT[1:], *BALANCED, ("then", "post")])
+    assert fresh.status_code == 409 and "The books are closed up to" in fresh.text
+    assert (await send(ada, f"{url}reopen/", url, [("reason", "")])).status_code == 422
+    assert (await send(ada, f"{url}reopen/", url, [("reason", "Late")])).headers["location"] == f"{url}?done=reopened"
+    assert (await ada.get("/closing/2026-13/")).status_code == (await ada.get("/closing/2020-01/certificate/")).status_code == 404

@@ -1,12 +1,16 @@
 """The books over HTTP."""
 
 import asyncio
+import io
 from typing import Any
 
 import httpx
 import pytest
 
+from crypto_api.flows.seal_entries import seal_entries
+from crypto_api.ledger import verify as offline
 from crypto_api.organizations.types import Role
+from crypto_api.runtime import Runtime
 from tests.http.conftest import Join, Person
 
 RENT: dict[str, Any] = {
@@ -71,8 +75,9 @@ async def test_an_entry_is_drafted_edited_posted_and_reversed(ada: Person) -> No
     verified = (await ada.http.get("/api/ledger/verify/")).json()
     assert verified == {
         "ok": True,
-        "checked": {"entries": 2, "lines": 4, "balances": 2, "wallets": 0, "quantities": 0, "blocks": {}},
+        "checked": {"entries": 2, "lines": 4, "balances": 2, "seals": 0, "waiting": 2, "sums": 0, "wallets": 0, "quantities": 0, "blocks": {}},
         "first_failure": None,
+        "head": f"0:{'0' * 64}",
     }
 
 
@@ -140,6 +145,61 @@ async def test_the_same_key_writes_one_draft(ada: Person) -> None:
     answers = [await ada.http.post("/api/journal-entries/", json=RENT, headers={"Idempotency-Key": "rent-11"}) for _ in range(2)]
     assert answers[0].json()["id"] == answers[1].json()["id"] and answers[1].headers["Idempotency-Replayed"] == "true"
     assert (await ada.http.get("/api/journal-entries/?count=true")).json()["total"] == 1
+
+
+async def test_two_times_running_balances_and_seals_over_http(ada: Person, runtime: Runtime) -> None:
+    first = await posted(ada, date="2026-10-05", description="First")
+    known = (await ada.http.get(f"/api/journal-entries/{first['id']}/")).json()["posted_at"]
+    late = await posted(ada, date="2026-10-01", description="Late")
+    assert late["posted_at"] > known
+    assert await totals(ada, f"2026-10-05&known_at={known}") == {"2100": ("0", "1200.5"), "5300": ("1200.5", "0")}
+    assert await totals(ada, "2026-10-05") == {"2100": ("0", "2401"), "5300": ("2401", "0")}
+    assert await totals(ada, f"2026-10-04&known_at={known}") == {}
+    answer = (await ada.http.get("/api/ledger/general-ledger/?account_code=2100&date_from=2026-10-02")).json()
+    assert (answer["opening_balance"], answer["closing_balance"], [row["balance"] for row in answer["items"]]) == ("-1200.5", "-2401", ["-2401"])
+    assert (await ada.http.get("/api/ledger/trial-balance/?known_at=yesterday")).status_code == 422
+    assert (await ada.http.get("/api/ledger/seals/")).json() == {"seq": 0, "hash": "0" * 64, "sealed_at": None, "waiting": 2}
+    await seal_entries(runtime.uow, runtime.clock)
+    head = (await ada.http.get("/api/ledger/seals/")).json()
+    assert (head["seq"], head["waiting"]) == (2, 0) and head == (await ada.http.get("/api/ledger/trial-balance/")).json()["seal"]
+    assert (await ada.http.get(f"/api/journal-entries/{late['id']}/")).json()["seal_seq"] == 2
+    assert await totals(ada, f"2026-10-05&known_at={known}") == {"2100": ("0", "1200.5"), "5300": ("1200.5", "0")}
+    verified = (await ada.http.get(f"/api/ledger/verify/?head=2:{head['hash']}")).json()
+    assert (verified["ok"], verified["checked"]["seals"], verified["head"]) == (True, 2, f"2:{head['hash']}")
+    assert (await ada.http.get(f"/api/ledger/verify/?head=2:{'0' * 64}")).json()["first_failure"]["check"] == "seal"
+    assert (await ada.http.get("/api/ledger/verify/?head=two")).status_code == 422
+    file = await ada.http.get("/api/ledger/seals/export/")
+    assert file.headers["content-type"] == "application/x-ndjson"
+    assert offline.verify(io.StringIO(file.text)).hash == head["hash"]
+    assert (await ada.http.get("/api/audit-log/?action=journal.exported")).json()["items"][0]["after"]["seq"] == 2
+
+
+async def test_a_month_is_closed_and_reopened_over_http(ada: Person, join: Join, runtime: Runtime) -> None:
+    entry = await drafted(ada, date="2026-10-05")
+    url = "/api/ledger/periods/2026-10/"
+    refused = await ada.http.post(f"{url}close/")
+    assert (refused.status_code, refused.json()["code"]) == (409, "period_not_ready")
+    assert [error["field"] for error in refused.json()["errors"]] == ["drafts"] and "Office rent" in refused.json()["detail"]
+    await ada.http.post(f"/api/journal-entries/{entry['id']}/post/")
+    assert (await ada.http.get(url)).json()["ready"] is False  # no seal yet
+    await seal_entries(runtime.uow, runtime.clock)
+    assert (await ada.http.get(url)).json()["ready"] is True
+    assert (await ada.http.get(f"{url}certificate/")).status_code == 404
+    certificate = (await ada.http.post(f"{url}close/")).json()
+    assert (certificate["closed_through"], certificate["entries"], certificate["totals"][0]["credit"]) == ("2026-10-31", 1, "1200.5")
+    assert (await ada.http.get(f"{url}certificate/")).json() == certificate
+    assert certificate["seal"].startswith("1:") and len(certificate["digest"]) == 64
+    late = await ada.http.post("/api/journal-entries/", json=RENT | {"date": "2026-10-31"})
+    assert (late.status_code, late.json()["code"]) == (409, "period_closed")
+    back = await ada.http.post(f"/api/journal-entries/{entry['id']}/reverse/", json={"reason": "Twice", "date": "2026-10-31"})
+    assert back.json()["code"] == "period_closed"
+    months = (await ada.http.get("/api/ledger/periods/")).json()["items"]
+    assert [row["status"] for row in months if row["period"] == "2026-10"] == ["closed"] and months[0]["status"] == "open"
+    assert (await ada.http.post(f"{url}reopen/", json={"reason": "Late invoice"})).json()["reopened_reason"] == "Late invoice"
+    assert (await ada.http.post(f"{url}reopen/", json={"reason": "Again"})).json()["code"] == "period_not_closed"
+    assert (await ada.http.post("/api/journal-entries/", json=RENT | {"date": "2026-10-31"})).status_code == 201
+    for name in ("2026-13", "2026", "october", "1999-01", "2026-1", "2026-10-01"):
+        assert (await ada.http.get(f"/api/ledger/periods/{name}/")).status_code == 404
 
 
 # ---- approval --------------------------------------------------------------------------------------------------------------------

@@ -344,12 +344,3 @@ async def test_a_parent_is_of_the_same_type_and_above(runtime: Runtime, org: str
             lambda session: service.update_account(session, org, accounts["4000"], name="Income", parent_code=parent, active=True, now=NOW)
         )
     assert refused.value.errors[0].code == code
-
-
-async def test_the_trial_balance_of_a_day(runtime: Runtime, org: str) -> None:
-    for day, value in ((20, 5), (21, 7), (22, 11)):
-        body = draft(f"tx{day}", Line(account_code="1000", debit=D(value)), Line(account_code="4900", credit=D(value)))
-        await post(runtime, org, body.model_copy(update={"date": date(2026, 11, day)}))
-    now, then = await store.trial_balance(org), await store.trial_balance(org, date(2026, 11, 21))
-    assert [(row.account_code, row.debit, row.credit) for row in now] == [("1000", D(23), D(0)), ("4900", D(0), D(23))]
-    assert [(row.account_code, row.debit, row.credit) for row in then] == [("1000", D(12), D(0)), ("4900", D(0), D(12))]

@@ -126,6 +126,8 @@ class JournalEntryRead(ReadSchema):
     created_by: str | None = Field(description="None: posted by the system.")
     approved_by: str | None = Field(description="Somebody who neither wrote nor edited it.")
     approved_at: Time | None
+    original_date: Date | None = Field(description="The day that it is about, where that lies in a closed period.")
+    seal_seq: int | None = Field(description="Its place in the chain of seals; None until a moment after it was posted.")
     created_at: Time
 
     @classmethod
@@ -149,5 +151,7 @@ class JournalEntryRead(ReadSchema):
             created_by=row.created_by,
             approved_by=row.approved_by,
             approved_at=row.approved_at,
+            original_date=row.original_date,
+            seal_seq=row.seal_seq,
             created_at=row.created_at,
         )

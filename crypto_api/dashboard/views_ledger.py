@@ -1,0 +1,138 @@
+"""The trial balance and the general ledger, as of two times, with the head of the chain of seals."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+
+from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.context import rows_wanted
+from crypto_api.flows.export_seals import export_seals
+from crypto_api.kit.amounts import add_exactly
+from crypto_api.kit.errors import InvalidInput
+from crypto_api.kit.paging import PageRequest
+from crypto_api.ledger import rules, seal_store
+from crypto_api.ledger import store as ledger
+from crypto_api.ledger.types import AsOf
+from crypto_api.organizations.types import Permission
+from crypto_api.reports import activity, as_of
+
+TEXT_MAX = 120
+FIELDS = ("account", "wallet", "asset", "date_from", "date_to", "at", "known_at")
+_WRONG = {"known_at": "must be a time such as 2026-11-21T09:30"}
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFilter:
+    """Read from the address of the page and written back into it. What cannot be read is told, and does not narrow."""
+
+    given: Mapping[str, str]
+    zone: ZoneInfo
+
+    @classmethod
+    def of(cls, request: HttpRequest, zone: ZoneInfo) -> "LedgerFilter":
+        return cls({name: text for name in FIELDS if (text := request.GET.get(name, "").strip()[:TEXT_MAX])}, zone)
+
+    def __getitem__(self, name: str) -> str:
+        if name not in FIELDS:
+            raise KeyError(name)
+        return self.given.get(name, "")
+
+    @property
+    def errors(self) -> dict[str, str]:
+        unread = {name for name in ("date_from", "date_to", "at") if self[name] and self.day(name) is None}
+        unread |= {"known_at"} if self["known_at"] and self.known_at() is None else set()
+        return {name: _WRONG.get(name, "must be a date such as 2026-11-21") for name in unread}
+
+    def query_string(self) -> str:
+        return urlencode(dict(self.given))
+
+    def day(self, name: str) -> date | None:
+        try:
+            return date.fromisoformat(self[name])
+        except ValueError:
+            return None
+
+    def known_at(self) -> datetime | None:
+        """As typed, in the zone of whoever reads."""
+        try:
+            moment = datetime.fromisoformat(self["known_at"])
+        except ValueError:
+            return None
+        return (moment if moment.tzinfo else moment.replace(tzinfo=self.zone)).astimezone(UTC)
+
+
+# ---- trial balance ---------------------------------------------------------------------------------------------------------------
+
+
+@page(Permission.LEDGER_READ)
+async def trial_balance_page(visit: Visit) -> HttpResponse:
+    return visit.render("journal/trial_balance.html", await _trial_balance(visit))
+
+
+@page(Permission.LEDGER_READ)
+async def trial_balance_fragment(visit: Visit) -> HttpResponse:
+    return visit.render("journal/trial_balance_table.html", await _trial_balance(visit))
+
+
+async def _trial_balance(visit: Visit) -> dict[str, object]:
+    wanted = LedgerFilter.of(visit.request, visit.zone)
+    rows = await as_of.standings(visit.org_id, visit.runtime.uow, AsOf(wanted.day("at"), wanted.known_at()))
+    debit, credit = add_exactly([row.debit for row in rows]), add_exactly([row.credit for row in rows])
+    told = {"rows": rows, "total_debit": debit, "total_credit": credit, "balanced": debit == credit, "filter": wanted}
+    return told | {"known_at": wanted.known_at()} | await _seal(visit)
+
+
+async def _seal(visit: Visit) -> dict[str, object]:
+    return {"seal": await seal_store.head(visit.org_id), "unsealed": await seal_store.waiting(visit.org_id)}
+
+
+# ---- general ledger --------------------------------------------------------------------------------------------------------------
+
+
+@page(Permission.LEDGER_READ)
+async def general_ledger_page(visit: Visit) -> HttpResponse:
+    wanted = LedgerFilter.of(visit.request, visit.zone)
+    offered = {"accounts_offered": await ledger.accounts(visit.org_id), "wallets_offered": await activity.wallet_names(visit.org_id)}
+    return visit.render("journal/general_ledger.html", await _general_ledger(visit, wanted) | offered | await _seal(visit))
+
+
+@page(Permission.LEDGER_READ)
+async def general_ledger_fragment(visit: Visit) -> HttpResponse:
+    return visit.render("journal/general_ledger_rows.html", await _general_ledger(visit, LedgerFilter.of(visit.request, visit.zone)))
+
+
+async def _general_ledger(visit: Visit, wanted: LedgerFilter) -> dict[str, object]:
+    """Without an account nothing but the choice."""
+    if not wanted["account"]:
+        return {"filter": wanted, "lines": [], "first_page": True}
+    request = PageRequest(limit=rows_wanted(visit.request), cursor=visit.request.GET.get("cursor") or None, sort="date")
+    scope = as_of.LedgerScope(
+        wanted["account"], wanted["wallet"] or None, wanted["asset"] or None, wanted.day("date_from"), AsOf(wanted.day("date_to"), wanted.known_at())
+    )
+    try:
+        found = await as_of.general_ledger(visit.org_id, visit.runtime.uow, scope, request)
+    except InvalidInput as error:  # a cursor that somebody changed by hand
+        raise Http404 from error
+    return {
+        "filter": wanted,
+        "lines": found.lines,
+        "next_cursor": found.next_cursor,
+        "first_page": request.cursor is None,
+        "opening": rules.less(found.opening.debit, found.opening.credit),
+        "closing": rules.less(found.closing.debit, found.closing.credit),
+        "wallets": await activity.wallet_names(visit.org_id),
+        "known_at": wanted.known_at(),
+    }
+
+
+@page(Permission.LEDGER_READ)
+async def export(visit: Visit) -> StreamingHttpResponse:
+    """The chain of seals, for whoever verifies it without this installation."""
+    body = await export_seals(visit.runtime.uow, visit.runtime.clock, visit.org_id)
+    response = StreamingHttpResponse(body, content_type="application/x-ndjson")
+    response["Content-Disposition"] = 'attachment; filename="ledger-seals.ndjson"'
+    return response

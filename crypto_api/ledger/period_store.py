@@ -1,0 +1,118 @@
+"""Every query of periods: what is closed, its certificates, and the guard at which posting and closing meet."""
+
+import secrets
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pymongo import ReturnDocument, UpdateOne
+
+from crypto_api.ledger.documents import JournalEntry, LedgerGuard, LedgerPeriod, PeriodCertificate
+from crypto_api.ledger.types import EntryStatus, PeriodStatus
+from mongodb_config.base_document import encoded
+from mongodb_config.unit_of_work import Session
+
+STRIPES = 16
+_COUNTED = [EntryStatus.POSTED, EntryStatus.REVERSED]
+
+
+async def enter(session: Session, org_id: str) -> date | None:
+    """The last closed day. A posting touches one of the rows, a closing all of them: whichever comes second conflicts and looks again, while postings
+    seldom meet one another."""
+    row: Any = await LedgerGuard.get_pymongo_collection().find_one_and_update(
+        {"_id": _stripe(org_id, secrets.randbelow(STRIPES)), "org_id": org_id},
+        {"$inc": {"entered": 1}, "$setOnInsert": {"created_at": datetime.now(UTC), "closed_through": None}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+        session=session,
+    )
+    closed: datetime | None = row["closed_through"]
+    return closed.date() if closed is not None else None
+
+
+async def closed_through(org_id: str, session: Session | None = None) -> date | None:
+    """The same for reading: without keeping anybody from closing."""
+    row = await LedgerGuard.find_one({"org_id": org_id}, session=session)
+    return row.closed_through if row is not None else None
+
+
+async def set_closed_through(session: Session, org_id: str, day: date | None, now: datetime) -> None:
+    stored = datetime(day.year, day.month, day.day, tzinfo=UTC) if day is not None else None
+    changes = [
+        UpdateOne(
+            {"_id": _stripe(org_id, number), "org_id": org_id},
+            {"$set": {"closed_through": stored}, "$inc": {"entered": 1}, "$setOnInsert": {"created_at": now}},
+            upsert=True,
+        )
+        for number in range(STRIPES)
+    ]
+    await LedgerGuard.get_pymongo_collection().bulk_write(changes, session=session)
+
+
+def _stripe(org_id: str, number: int) -> str:
+    return f"{org_id}|{number}"
+
+
+# ---- periods ---------------------------------------------------------------------------------------------------------------------
+
+
+async def periods(org_id: str, session: Session | None = None) -> list[LedgerPeriod]:
+    """Those that were ever closed, latest first."""
+    return await LedgerPeriod.find({"org_id": org_id}, session=session).sort("-period").to_list()
+
+
+async def period(org_id: str, name: str, session: Session | None = None) -> LedgerPeriod | None:
+    return await LedgerPeriod.find_one({"_id": f"{org_id}:{name}", "org_id": org_id}, session=session)
+
+
+async def put_period(session: Session, org_id: str, row: LedgerPeriod, version: int) -> bool:
+    """Compare-and-set on `version`; 0 for one that is not there yet. DuplicateKeyError or False when somebody was faster."""
+    if version == 0:
+        await row.insert(session=session)
+        return True
+    fields = encoded(row)
+    fields.pop("_id")
+    done = await LedgerPeriod.get_pymongo_collection().update_one(
+        {"_id": row.id, "org_id": org_id, "version": version}, {"$set": {name: fields[name] for name in fields if name != "org_id"}}, session=session
+    )
+    return done.modified_count == 1
+
+
+async def add_certificate(session: Session, row: PeriodCertificate) -> None:
+    await row.insert(session=session)
+
+
+async def certificate(org_id: str, certificate_id: str) -> PeriodCertificate | None:
+    return await PeriodCertificate.find_one({"_id": certificate_id, "org_id": org_id})
+
+
+async def certificates(org_id: str, name: str) -> list[PeriodCertificate]:
+    """Of a period that was closed more than once, latest first."""
+    return await PeriodCertificate.find({"org_id": org_id, "period": name}).sort("-_id").to_list()
+
+
+async def latest_closed(org_id: str, session: Session) -> LedgerPeriod | None:
+    return await LedgerPeriod.find({"org_id": org_id, "status": PeriodStatus.CLOSED}, session=session).sort("-period").first_or_none()
+
+
+# ---- what stands in a period -----------------------------------------------------------------------------------------------------
+
+
+async def first_day(org_id: str, session: Session | None = None) -> date | None:
+    """Of the first entry that counts."""
+    rows = await JournalEntry.find({"org_id": org_id, "status": {"$in": _COUNTED}}, session=session).sort("+date").limit(1).to_list()
+    return rows[0].date if rows else None
+
+
+async def drafts_up_to(org_id: str, day: date, session: Session | None = None) -> list[JournalEntry]:
+    query = {"org_id": org_id, "status": EntryStatus.DRAFT, "date": {"$lte": datetime(day.year, day.month, day.day, tzinfo=UTC)}}
+    return await JournalEntry.find(query, session=session).to_list()
+
+
+async def unsealed_up_to(org_id: str, day: date, session: Session | None = None) -> int:
+    query = {"org_id": org_id, "unsealed": True, "date": {"$lte": datetime(day.year, day.month, day.day, tzinfo=UTC)}}
+    return await JournalEntry.find(query, session=session).count()
+
+
+async def entries_between(org_id: str, first: date, last: date, session: Session | None = None) -> int:
+    days = {"$gte": datetime(first.year, first.month, first.day, tzinfo=UTC), "$lte": datetime(last.year, last.month, last.day, tzinfo=UTC)}
+    return await JournalEntry.find({"org_id": org_id, "status": {"$in": _COUNTED}, "date": days}, session=session).count()

@@ -1,0 +1,193 @@
+"""Every query of the chain of seals and of the sums that are kept with it. Seals are inserted and read; nothing here updates or deletes them."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from bson.decimal128 import Decimal128
+from pymongo import UpdateOne
+
+from crypto_api.kit.seals import NO_HEAD, Head
+from crypto_api.ledger import rules
+from crypto_api.ledger.documents import AccountSum, EntrySeal, JournalEntry
+from crypto_api.ledger.types import AsOf, EntryStatus, Line, Span, SumKey, Sums
+from mongodb_config import seal_chain
+from mongodb_config.client import Database
+from mongodb_config.unit_of_work import Session
+
+_COUNTED = [EntryStatus.POSTED, EntryStatus.REVERSED]
+EXPORT_BATCH = 500
+
+
+# ---- seals -----------------------------------------------------------------------------------------------------------------------
+
+
+async def unsealed(limit: int) -> list[tuple[str, str]]:
+    """(organisation, entry) of what has no seal yet, oldest first, over all organisations: only the sealing lane asks."""
+    rows = JournalEntry.get_pymongo_collection().find({"unsealed": True}, {"org_id": 1}).sort("_id", 1).limit(limit)
+    return [(row["org_id"], row["_id"]) async for row in rows]
+
+
+async def still_unsealed(session: Session, org_id: str, entry_ids: Collection[str]) -> list[JournalEntry]:
+    """Those that wait in this snapshot, in the order in which they were posted; mirrors behind everything else, and not before what they take back
+    has its seal: whoever follows the chain meets an entry first, and its reversal later."""
+    query = {"org_id": org_id, "_id": {"$in": list(entry_ids)}, "unsealed": True}
+    rows = await JournalEntry.find(query, session=session).sort("+posted_at", "+_id").to_list()
+    named = {row.reverses for row in rows if row.reverses is not None} - {row.id for row in rows}
+    early = JournalEntry.get_pymongo_collection().find(
+        {"org_id": org_id, "_id": {"$in": sorted(named)}, "unsealed": True}, {"_id": 1}, session=session
+    )
+    waits = {row["_id"] async for row in early} if named else set()
+    return sorted((row for row in rows if row.reverses not in waits), key=lambda row: row.reverses is not None)
+
+
+async def head(org_id: str, session: Session | None = None) -> Head:
+    row = await seal_chain.head(EntrySeal, org_id, session)
+    return Head(row["seq"], row["hash"]) if row else NO_HEAD
+
+
+async def sealed_at(org_id: str) -> datetime | None:
+    """When the last seal was made."""
+    row = await seal_chain.head(EntrySeal, org_id)
+    return row["created_at"] if row else None
+
+
+async def waiting(org_id: str) -> int:
+    """How many entries have no seal yet."""
+    return await JournalEntry.find({"org_id": org_id, "unsealed": True}).count()
+
+
+async def add_seals(session: Session, org_id: str, seals: Sequence[EntrySeal], entries: Sequence[JournalEntry], now: datetime) -> None:
+    """With the mark on the entries, and their sums. DuplicateKeyError when another has sealed in between."""
+    await seal_chain.add_links(EntrySeal, seals, session)
+    marks = [
+        UpdateOne({"_id": seal.entry_id, "org_id": org_id, "unsealed": True}, {"$set": {"unsealed": False, "seal_seq": seal.seq}}) for seal in seals
+    ]
+    done = await JournalEntry.get_pymongo_collection().bulk_write(marks, session=session)
+    assert done.modified_count == len(seals), "an entry was sealed that did not wait for it"
+    await AccountSum.get_pymongo_collection().bulk_write(_increments(org_id, entries, now), session=session)
+
+
+async def seals_after(org_id: str, seq: int, limit: int, session: Session | None = None) -> list[EntrySeal]:
+    return await seal_chain.after(EntrySeal, org_id, seq, limit, session)
+
+
+async def seal_at(org_id: str, seq: int, session: Session | None = None) -> EntrySeal | None:
+    return await seal_chain.at(EntrySeal, org_id, seq, session)
+
+
+async def every_seal(org_id: str) -> AsyncIterator[EntrySeal]:
+    """From the first to the last, in batches."""
+    seq = 0
+    while batch := await seals_after(org_id, seq, EXPORT_BATCH):
+        for seal in batch:
+            yield seal
+        seq = batch[-1].seq
+
+
+async def mark_unsealed(database: Database) -> None:
+    """Whatever counts and has no mark of either kind. Safe to repeat."""
+    query = {"status": {"$in": _COUNTED}, "unsealed": {"$exists": False}}
+    await database[JournalEntry.Settings.name].update_many(query, {"$set": {"unsealed": True, "seal_seq": None}})
+
+
+# ---- sums ------------------------------------------------------------------------------------------------------------------------
+
+_Cell = tuple[Span, date, date, SumKey]
+
+
+def cells_of(entries: Sequence[JournalEntry]) -> dict[_Cell, Sums]:
+    """What these entries add to each cell."""
+    parts: dict[_Cell, list[Line]] = {}
+    for entry in entries:
+        assert entry.posted_at is not None, f"{entry.id} counts and was never posted"
+        known = entry.posted_at.astimezone(UTC).date()
+        for line in entry.lines:
+            key = (line.account_code, line.wallet_id, line.asset)
+            for span in Span:
+                parts.setdefault((span, rules.first_day(span, entry.date), rules.first_day(span, known), key), []).append(line)
+    return {cell: rules.sums_of(lines)[cell[3]] for cell, lines in parts.items()}
+
+
+def _increments(org_id: str, entries: Sequence[JournalEntry], now: datetime) -> list[UpdateOne]:
+    changes = []
+    for (span, day, known, (account, wallet, asset)), sums in sorted(cells_of(entries).items(), key=str):
+        row_id = f"{org_id}|{account}|{wallet or '-'}|{asset or '-'}|{span}|{day}|{known}"
+        facts = {
+            "span": span.value,
+            "account_code": account,
+            "wallet_id": wallet,
+            "asset": asset,
+            "date": _stored(day),
+            "known": _stored(known),
+            "created_at": now,
+        }
+        amounts = {name: Decimal128(getattr(sums, name)) for name in ("debit", "credit", "quantity")}
+        changes.append(UpdateOne({"_id": row_id, "org_id": org_id}, {"$inc": amounts, "$setOnInsert": facts}, upsert=True))
+    return changes
+
+
+async def all_sums(org_id: str, session: Session) -> list[AccountSum]:
+    return await AccountSum.find({"org_id": org_id}, session=session).to_list()
+
+
+async def sums(
+    session: Session, org_id: str, as_of: AsOf, *, account_codes: Collection[str] | None = None, wallet_id: str | None = None
+) -> dict[SumKey, Sums]:
+    """By account, wallet and asset, as of two times: a few cells, and what they do not hold yet. `session` is that of a unit of work: the cells and
+    what is not in them belong to one snapshot."""
+    where: dict[str, Any] = {"org_id": org_id}
+    of_line: dict[str, Any] = {}
+    if account_codes is not None:
+        where["account_code"] = {"$in": sorted(account_codes)}
+        of_line["lines.account_code"] = {"$in": sorted(account_codes)}
+    if wallet_id is not None:
+        where["wallet_id"] = of_line["lines.wallet_id"] = wallet_id
+    found: dict[SumKey, list[Sums]] = {}
+    async for row in AccountSum.get_pymongo_collection().find({**where, "$or": _cells(as_of)}, session=session):
+        key = (row["account_code"], row["wallet_id"], row["asset"])
+        found.setdefault(key, []).append(Sums(row["debit"].to_decimal(), row["credit"].to_decimal(), row["quantity"].to_decimal()))
+    async for entry in JournalEntry.find({"org_id": org_id, **of_line, "$or": _beside_cells(as_of)}, session=session):
+        if as_of.at is None or entry.date <= as_of.at:
+            for key, part in rules.sums_of(entry.lines).items():
+                if (account_codes is None or key[0] in account_codes) and wallet_id in (None, key[1]):
+                    found.setdefault(key, []).append(part)
+    return {key: rules.added(parts) for key, parts in found.items()}
+
+
+def _cells(as_of: AsOf) -> list[dict[str, Any]]:
+    """Which cells make up everything for days up to `at` and known before the day of `known_at`: whole years, then the months of the years that are
+    cut, then the days of the months that are cut."""
+    days = [as_of.at + timedelta(days=1) if as_of.at is not None else None, as_of.known_at.astimezone(UTC).date() if as_of.known_at else None]
+    if days == [None, None]:
+        return [{"span": Span.YEAR.value}]
+    conditions, outer = [], None
+    for span in (Span.YEAR, Span.MONTH, Span.DAY):
+        ends = [rules.first_day(span, day) if day is not None else None for day in days]
+        bounds = {name: {"$lt": _stored(end)} for name, end in zip(("date", "known"), ends, strict=True) if end is not None}
+        condition: dict[str, Any] = {"span": span.value, **bounds}
+        if outer is not None:  # not what a larger cell holds already
+            condition = {"$and": [condition, {"$or": [{name: {"$gte": bound["$lt"]}} for name, bound in outer.items()]}]}
+        conditions.append(condition)
+        outer = bounds
+    return conditions
+
+
+def _beside_cells(as_of: AsOf) -> list[dict[str, Any]]:
+    """Entries that no cell tells of: those without a seal, and those of the day in the midst of which `known_at` lies."""
+    counted = {"status": {"$in": _COUNTED}}
+    if as_of.known_at is None:
+        return [{**counted, "unsealed": True}]
+    midnight = datetime.combine(as_of.known_at.astimezone(UTC).date(), time(), UTC)
+    return [
+        {**counted, "unsealed": True, "posted_at": {"$lte": as_of.known_at}},
+        {**counted, "unsealed": False, "posted_at": {"$gte": midnight, "$lte": as_of.known_at}},
+    ]
+
+
+def _stored(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def of_rows(rows: Sequence[AccountSum]) -> Mapping[_Cell, Sums]:
+    return {(row.span, row.date, row.known, (row.account_code, row.wallet_id, row.asset)): Sums(row.debit, row.credit, row.quantity) for row in rows}
