@@ -10,6 +10,7 @@ from aiohttp import web
 from crypto_api.adapters import provider_health, providers
 from crypto_api.adapters.head_subscription import HeadSubscription
 from crypto_api.adapters.json_rpc import JsonRpcChain
+from crypto_api.adapters.payment_chain import PaymentNode
 from crypto_api.kit.ethereum import CallRefused, ChainUnavailable, InconsistentAnswer
 from crypto_api.kit.networks import Endpoint, ProviderState
 from crypto_project.demo.chain import ChainActor
@@ -81,6 +82,26 @@ async def test_what_has_an_effect_goes_out_once_though_its_reply_is_lost(pair: t
     assert not isinstance(refusal.value, CallRefused), "nobody knows what became of it"
     assert int(await actor.rpc("eth_blockNumber"), 16) == before + 1
     assert (first.asked["evm_mine"], second.asked["evm_mine"]) == (1, 0)
+
+
+async def test_signed_bytes_go_out_once_and_again_only_when_somebody_asks(pair: tuple[FaultProxy, FaultProxy], actor: ChainActor) -> None:
+    """web3's own provider repeats this call after a broken connection, and asks nobody."""
+    first, second = pair
+    first.add(faults.LoseReply(), methods={"eth_sendRawTransaction"}, times=1)
+    sender, nonce = dev_account(6), int(await actor.rpc("eth_getTransactionCount", dev_account(6).address, "latest"), 16)
+    fees = {"maxFeePerGas": 40 * 10**9, "maxPriorityFeePerGas": 10**9}
+    signed = sender.sign_transaction({"chainId": CHAIN_ID, "nonce": nonce, "to": dev_account(7).address, "value": 5, "gas": 21_000, **fees})
+    raw, before = signed.raw_transaction.to_0x_hex(), int(await actor.rpc("eth_getBalance", dev_account(7).address, "latest"), 16)
+    async with reader(first, second) as chain:
+        node = PaymentNode(chain)
+        (handed,) = await node.send_raw([raw])
+        assert handed.arrived is False, "nobody knows whether it did"
+        assert (first.asked["eth_sendRawTransaction"], second.asked["eth_sendRawTransaction"]) == (1, 0)
+        (handed,) = await node.send_raw([raw])
+        assert handed.arrived and "already" in handed.note, "told for people to read: it decides nothing"
+    await actor.mine()
+    assert int(await actor.rpc("eth_getBalance", dev_account(7).address, "latest"), 16) == before + 5
+    assert int(await actor.rpc("eth_getTransactionCount", sender.address, "latest"), 16) == nonce + 1
 
 
 async def test_a_refusal_is_told_as_the_node_told_it_and_nobody_else_is_asked(pair: tuple[FaultProxy, FaultProxy]) -> None:
@@ -288,6 +309,20 @@ async def test_heads_come_from_the_next_address_when_one_is_silent(node: LocalCh
         assert await _next_head(heads, actor) > first, "the line was made anew"
         assert subscription.report()[1].error is None
         await heads.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_line_that_is_down_is_tried_again_with_pauses(node: LocalChain) -> None:
+    """web3's own reconnecting makes hundreds of connections a second where a subscription is registered again."""
+    host, port = node.ws_url.removeprefix("ws://").split(":")
+    async with TcpProxy(host, int(port), refusing=True) as down:
+        waiting = asyncio.ensure_future(anext(HeadSubscription([f"ws://127.0.0.1:{down.address[1]}"], CHAIN_ID).heads()))
+        started = asyncio.get_running_loop().time()
+        async with asyncio.timeout(60):
+            while down.connections < 3:
+                await asyncio.sleep(0.02)
+        assert asyncio.get_running_loop().time() - started >= 0.25 + 0.5, "a pause after each try, twice as long each time"
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
 
 
 async def test_heads_of_another_chain_are_not_listened_to(node: LocalChain) -> None:
