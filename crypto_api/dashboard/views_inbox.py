@@ -39,6 +39,7 @@ KIND_NAMES = {
     ItemKind.AMBIGUOUS: "Ambiguous",
     ItemKind.FOLLOWER_STOPPED: "Network stopped",
     ItemKind.PAYMENT_NEEDS_HUMAN: "Payment needs somebody",
+    ItemKind.CREDIT_NOT_AGREED: "Providers do not agree",
 }
 REMEDY_NAMES = {
     Remedy.RECHECK: "Look again now",

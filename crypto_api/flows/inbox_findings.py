@@ -28,6 +28,7 @@ CLOSED_BECAUSE: Mapping[ItemKind, str] = {
     ItemKind.AMBIGUOUS: "It is known what it was, or it does not stand in the books any more.",
     ItemKind.FOLLOWER_STOPPED: "The network is followed again.",
     ItemKind.PAYMENT_NEEDS_HUMAN: "The payment goes on, or has ended.",
+    ItemKind.CREDIT_NOT_AGREED: "The providers agree on it, or its block has left the chain.",
 }
 
 
@@ -43,6 +44,7 @@ async def findings(org_id: str, networks: Mapping[str, NetworkConfig]) -> list[F
         *[_suspended(row) for row in await transactions.in_suspense(org_id)],
         *await _stopped(wallets, networks),
         *[_payment(row) for row in await payments.stopped(org_id)],
+        *[_not_agreed(row) for row in await transactions.waiting(org_id)],
     ]
 
 
@@ -186,6 +188,18 @@ def _payment(row: Payment) -> Finding:
         cause=row.reason or "Every deadline has passed.",
         fingerprint=f"{row.state} {row.reason}",
         facts={"payment_id": row.id, "network": row.network, "asset": row.asset},
+    )
+
+
+def _not_agreed(row: Transaction) -> Finding:
+    return Finding(
+        kind=ItemKind.CREDIT_NOT_AGREED,
+        key=f"agreement:{row.id}",
+        subject=("transaction", row.id),
+        title=f"A large credit is not booked: {row.hash[:10]}… of {row.timestamp.date().isoformat()}",
+        cause=f"{row.waits or ''} What came after it on this network is not booked either.".strip(),
+        fingerprint=row.block_hash,
+        facts={"transaction_id": row.id, "hash": row.hash, "network": row.network, "block_number": str(row.block_number)},
     )
 
 

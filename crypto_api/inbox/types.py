@@ -18,6 +18,7 @@ class ItemKind(StrEnum):
     AMBIGUOUS = "ambiguous"  # it may be more than one thing: a model suggests one, or something went out and something came in
     FOLLOWER_STOPPED = "follower_stopped"
     PAYMENT_NEEDS_HUMAN = "payment_needs_human"
+    CREDIT_NOT_AGREED = "credit_not_agreed"  # a large one that not as many providers tell of as must agree
 
 
 class ItemState(StrEnum):
@@ -47,6 +48,7 @@ REMEDIES: Mapping[ItemKind, tuple[Remedy, ...]] = {
     ItemKind.AMBIGUOUS: (Remedy.CLASSIFY, Remedy.RECHECK),
     ItemKind.FOLLOWER_STOPPED: (Remedy.RECHECK,),
     ItemKind.PAYMENT_NEEDS_HUMAN: (Remedy.RECHECK,),
+    ItemKind.CREDIT_NOT_AGREED: (Remedy.RECHECK,),
 }
 
 

@@ -99,6 +99,11 @@ def _suspended(row: dict[str, Any]) -> Suspended:
     )
 
 
+async def waiting(org_id: str) -> list[Transaction]:
+    """What is neither booked nor confirmed until providers agree; of many, those that stand first in the chain."""
+    return await Transaction.find({"org_id": org_id, "agreement": Agreement.WANTED}, sort=_CHAIN_ORDER, limit=100).to_list()
+
+
 async def any_waiting(session: Session, org_id: str, network: str) -> bool:
     """Whether anything of the organisation waits there until providers agree."""
     return await Transaction.find_one({"org_id": org_id, "network": network, "agreement": Agreement.WANTED}, session=session) is not None

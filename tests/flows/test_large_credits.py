@@ -1,6 +1,7 @@
 """A large credit is booked and confirmed when two providers tell the same of it, and no sooner: two providers of one real node, one of them through
 a proxy that lies, lags or is silent."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,9 @@ import pytest
 
 from crypto_api.flows.agree_on_credits import agree_on_credits
 from crypto_api.flows.confirm_transactions import confirm_transactions
+from crypto_api.flows.inbox_sweep import sweep_inbox
+from crypto_api.inbox.documents import InboxItem
+from crypto_api.inbox.types import ItemState
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Agreement, Booking, Status
 from crypto_project.demo.chain import SentTransaction
@@ -114,6 +118,16 @@ async def test_it_waits_on_while_the_other_says_otherwise_or_nothing(desk: Desk,
     row = await row_of(desk, large)
     assert (row.agreement, row.booking, row.status, row.entry_ids) == (Agreement.WANTED, Booking.DUE, Status.PENDING, [])
     assert row.waits is not None and row.waits.startswith("6 ETH came in: it waits until 2 providers tell the same. So far 127.0.0.1:")
+    await sweep_inbox(desk.runtime.uow, desk.runtime.clock, desk.org_id, desk.runtime.networks)
+    (item,) = await InboxItem.find({"org_id": desk.org_id, "kind": "credit_not_agreed"}).to_list()
+    assert (item.subject_id, item.state) == (row.id, ItemState.OPEN) and row.waits in item.cause
+    second.heal()
+    async with asyncio.timeout(60):
+        while not await agree(desk):  # its pause is not over
+            await asyncio.sleep(0.05)
+    await sweep_inbox(desk.runtime.uow, desk.runtime.clock, desk.org_id, desk.runtime.networks)
+    (item,) = await InboxItem.find({"org_id": desk.org_id, "kind": "credit_not_agreed"}).to_list()
+    assert item.state is ItemState.RESOLVED
     assert f"{words} {second.url.removeprefix('http://')}." in row.waits or f"{second.url.removeprefix('http://')} {words}." in row.waits
 
 
