@@ -1,6 +1,6 @@
 """How fast a chain is followed.
 
-    python -m benchmarks.chain [--blocks 2000] [--transfers 100] [--watched 10000] [--latency-blocks 200]
+    python -m benchmarks.chain [--blocks 2000] [--transfers 100] [--watched 10000] [--one-in 100,1000] [--latency-blocks 200]
 
 1. Catch-up over a generated chain that a node serves from memory: full blocks and their logs read, decoded, matched against the
    watched addresses, movements stored durably with the cursor and booked. Beside it, in the same run, a raw client that reads and
@@ -13,6 +13,7 @@
 import argparse
 import asyncio
 import json
+import os
 import resource
 import sys
 import tempfile
@@ -121,10 +122,10 @@ async def add_wallets(count: int, organizations: int = 1) -> None:
 
 
 @asynccontextmanager
-async def replay(blocks: int, transfers: int, watched: int) -> AsyncIterator[tuple[str, int]]:
+async def replay(blocks: int, transfers: int, watched: int, one_in: int = 100) -> AsyncIterator[tuple[str, int]]:
     """The node's URL, and how many transactions pay a watched address."""
     port = free_port()
-    arguments = [sys.executable, "-m", "benchmarks.replay_node", *map(str, (port, blocks, transfers, watched))]
+    arguments = [sys.executable, "-m", "benchmarks.replay_node", *map(str, (port, blocks, transfers, watched, one_in))]
     process = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     _, paid = (await process.stdout.readline()).decode().split()
@@ -135,28 +136,46 @@ async def replay(blocks: int, transfers: int, watched: int) -> AsyncIterator[tup
         await process.wait()
 
 
-async def catch_up(blocks: int, transfers: int, watched: int) -> dict[str, object]:
+@dataclass
+class Bench:
+    """A runtime on servers of its own, in front of a chain that a node serves from memory."""
+
+    runtime: Runtime
+    url: str
+    paid: int  # transactions to watched addresses
+    database_pid: int
+
+
+@asynccontextmanager
+async def bench(blocks: int, transfers: int, watched: int, one_in: int = 100) -> AsyncIterator[Bench]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         async with (
             EmbeddedServers(path / "data", path / "logs", configured=Configured.nothing(), chain=None) as servers,
-            replay(blocks, transfers, watched) as (url, paid),
+            replay(blocks, transfers, watched, one_in) as (url, paid),
         ):
             token = {"symbol": "USDX", "address": replay_node.TOKEN, "decimals": 6}
             row = {"slug": "replay", "name": "Replay", "chain_id": replay_node.CHAIN_ID, "rpc_urls": [url], "start_height": 0, "tokens": [token]}
             (path / "networks.json").write_text(json.dumps([row]))
             config = Config(
                 _env_file=None, mongodb_uri=servers.addresses.mongodb_uri, redis_url=servers.addresses.redis_url,
-                networks=path / "networks.json", secret_key="0" * 40, master_key=b64encode(bytes(32)).decode(),
+                networks=path / "networks.json", secret_key="0" * 40, master_key=b64encode(bytes(32)).decode(), log_dir=path / "logs",
             )  # type: ignore[arg-type, call-arg]  # fmt: skip
             client = connect(config.mongodb_uri)
             await deploy(client, config.mongodb_database, DOCUMENTS)
             await client.close()
             async with open_runtime(config) as runtime:
                 await add_wallets(watched)
-                limit = await raw_client(url, blocks)
-                result = await ours(runtime, blocks, expected=paid)
-                again = await raw_client(url, blocks)
+                yield Bench(runtime, url, paid, servers.pids["mongodb"])
+
+
+async def catch_up(blocks: int, transfers: int, watched: int, one_in: int) -> dict[str, object]:
+    async with bench(blocks, transfers, watched, one_in) as at:
+        limit = await raw_client(at.url, blocks)
+        before = cpu_of(at.database_pid)
+        result = await ours(at.runtime, blocks, expected=at.paid)
+        database_s = cpu_of(at.database_pid) - before
+        again = await raw_client(at.url, blocks)
     raw = max(limit.blocks_per_s, again.blocks_per_s)
     return {
         "blocks": blocks,
@@ -167,9 +186,16 @@ async def catch_up(blocks: int, transfers: int, watched: int) -> dict[str, objec
         "blocks_per_s": round(result.blocks_per_s),
         "share_of_raw": round(result.blocks_per_s / raw, 3),
         "cpu_s": round(result.cpu_s, 2),
-        "raw_cpu_s": round(limit.cpu_s, 2),
+        "raw_cpu_s": round(min(limit.cpu_s, again.cpu_s), 2),
+        "database_cpu_s": round(database_s, 2),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds that a process and those that it waited for have computed (proc(5), stat: utime, stime, cutime, cstime)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def show(title: str, figures: dict[str, object]) -> None:
@@ -184,11 +210,14 @@ async def main() -> None:
     parser.add_argument("--blocks", type=int, default=2000)
     parser.add_argument("--transfers", type=int, default=100)
     parser.add_argument("--watched", type=int, default=10_000)
+    parser.add_argument("--one-in", default="100,1000", help="which transactions concern a watched address; one run for each")
     parser.add_argument("--latency-blocks", type=int, default=200, help="0 leaves the latency out")
     parser.add_argument("--by-watched", action="store_true", help="what a block costs with 10, 1,000 and 100,000 watched addresses")
     options = parser.parse_args()
-    figures: dict[str, object] = {"catch_up": await catch_up(options.blocks, options.transfers, options.watched)}
-    show("Catch-up", figures["catch_up"])  # type: ignore[arg-type]
+    figures: dict[str, object] = {}
+    for one_in in map(int, options.one_in.split(",")):
+        figures[f"catch_up_one_in_{one_in}"] = found = await catch_up(options.blocks, options.transfers, options.watched, one_in)
+        show(f"Catch-up, one transaction in {one_in:,} is watched", found)
     if options.latency_blocks:
         figures["latency_ms"] = await measure_latency(options.latency_blocks)
         show("Latency, ms", figures["latency_ms"])  # type: ignore[arg-type]

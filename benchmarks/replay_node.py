@@ -1,9 +1,9 @@
 """A node that answers from memory, so that a reader's own cost shows: a development node itself takes 14 ms for a full block.
 
-    python -m benchmarks.replay_node PORT BLOCKS TRANSFERS WATCHED
+    python -m benchmarks.replay_node PORT BLOCKS TRANSFERS WATCHED ONE_IN
 
 The chain is generated: BLOCKS blocks of TRANSFERS transactions, 60 in 100 native and 40 an ERC-20's, from the same seed each time.
-One transaction in a hundred pays one of WATCHED addresses (`address(i)`), so that there is something to store.
+One transaction in ONE_IN pays one of WATCHED addresses (`address(i)`), so that there is something to store; 0: none does.
 """
 
 import asyncio
@@ -19,7 +19,6 @@ import uvloop
 CHAIN_ID = 31337
 TOKEN = "0x" + "70" * 20
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
-WATCHED_EVERY = 100
 START = 1_750_000_000  # a timestamp
 
 
@@ -37,12 +36,15 @@ def _word(number: int) -> str:
 
 
 class Chain:
-    def __init__(self, blocks: int, transfers: int, watched: int) -> None:
+    def __init__(self, blocks: int, transfers: int, watched: int, one_in: int) -> None:
         self.head = blocks
-        self.watched = watched
+        self.watched, self.one_in = watched, one_in
         self.random = Random(7)
         self.full: list[bytes] = []
-        self.logs: dict[str, bytes] = {}
+        self.headers: list[bytes] = []
+        self.numbers: dict[str, int] = {}
+        self.logs: list[bytes] = []
+        self.filters: dict[str, dict[str, Any]] = {}
         self.receipts: dict[str, bytes] = {}
         self.paid = 0  # transactions to a watched address
         parent = _hash("genesis parent")
@@ -68,19 +70,29 @@ class Chain:
             "gasLimit": hex(30_000_000),
             "baseFeePerGas": "0x7",
             "miner": "0x" + "00" * 20,
+            "difficulty": "0x0",
+            "totalDifficulty": "0x0",
+            "size": "0x10000",
+            "nonce": "0x0000000000000000",
+            "extraData": "0x",
+            "mixHash": _hash("mix", number),
+            "sha3Uncles": _hash("no uncles"),
+            "uncles": [],
             "stateRoot": _hash("state", number),
             "transactionsRoot": _hash("transactions", number),
             "receiptsRoot": _hash("receipts", number),
             "transactions": transactions,
         }
         self.full.append(orjson.dumps(block))
-        self.logs[hash_] = orjson.dumps(logs)
+        self.headers.append(orjson.dumps(block | {"transactions": [row["hash"] for row in transactions]}))
+        self.logs.append(orjson.dumps(logs))
+        self.numbers[hash_] = number
         return hash_
 
     def _transfer(self, number: int, block_hash: str, index: int, transfers: int) -> tuple[dict[str, Any], dict[str, Any] | None]:
         random, hash_ = self.random, _hash("tx", number, index)
         sender, somebody = f"0x{random.getrandbits(160):040x}", f"0x{random.getrandbits(160):040x}"
-        to_us = (number * transfers + index) % WATCHED_EVERY == 0
+        to_us = self.one_in > 0 and (number * transfers + index) % self.one_in == 0
         recipient = address(random.randrange(self.watched)) if to_us else somebody
         self.paid += to_us
         token = index % 5 >= 3
@@ -92,6 +104,7 @@ class Chain:
             "value": "0x0" if token else hex(random.randrange(1, 10**18)),
             "nonce": hex(index),
             "gas": "0x5208",
+            "gasPrice": "0x3b9aca07",
             "maxFeePerGas": "0x3b9aca07",
             "maxPriorityFeePerGas": "0x3b9aca00",
             "input": "0xa9059cbb" + recipient[2:].rjust(64, "0") + _word(10**6)[2:] if token else "0x",
@@ -120,7 +133,7 @@ class Chain:
 
     def answer(self, call: dict[str, Any]) -> bytes:
         result = self._result(call["method"], call.get("params") or [])
-        return b'{"jsonrpc":"2.0","id":%d,"result":%s}' % (call["id"], result)
+        return b'{"jsonrpc":"2.0","id":%s,"result":%s}' % (orjson.dumps(call["id"]), result)
 
     def _result(self, method: str, params: list[Any]) -> bytes:
         match method:
@@ -128,18 +141,42 @@ class Chain:
                 return orjson.dumps(hex(CHAIN_ID))
             case "eth_blockNumber":
                 return orjson.dumps(hex(self.head))
-            case "eth_getBlockByNumber":
-                number = int(params[0], 16)
-                return self.full[number] if number <= self.head else b"null"
+            case "eth_getBlockByNumber" | "eth_getBlockByHash":
+                number = self.numbers.get(params[0], self.head + 1) if method.endswith("Hash") else self._number(params[0])
+                return (self.full if params[1] else self.headers)[number] if number <= self.head else b"null"
             case "eth_getLogs":
-                return self.logs[params[0]["blockHash"]]
+                return self._logs(params[0])
+            case "eth_newFilter":
+                name = hex(len(self.filters) + 1)
+                self.filters[name] = params[0]
+                return orjson.dumps(name)
+            case "eth_getFilterLogs":
+                return self._logs(self.filters[params[0]])
+            case "eth_uninstallFilter":
+                return orjson.dumps(self.filters.pop(params[0], None) is not None)
             case "eth_getTransactionReceipt":
                 return self.receipts[params[0]]
             case "eth_getBalance":
                 return b'"0x0"'
             case "eth_call":
                 return b'"0x"'
+            case "net_version":
+                return orjson.dumps(str(CHAIN_ID))
+            case "web3_clientVersion":
+                return b'"replay"'
+            case "eth_syncing":
+                return b"false"
         raise ValueError(f"the replay node does not know {method}")
+
+    def _number(self, tag: str) -> int:
+        return int(tag, 16) if tag.startswith("0x") else 0 if tag == "earliest" else self.head
+
+    def _logs(self, asked: dict[str, Any]) -> bytes:
+        """All are of one contract and one event: whoever asks for these gets all of the blocks."""
+        if "blockHash" in asked:
+            return self.logs[self.numbers[asked["blockHash"]]]
+        first, last = self._number(asked.get("fromBlock", "latest")), min(self._number(asked.get("toBlock", "latest")), self.head)
+        return b"[" + b",".join(inner for rows in self.logs[first : last + 1] if (inner := rows[1:-1])) + b"]"
 
 
 class Http(asyncio.Protocol):
@@ -161,13 +198,13 @@ class Http(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         calls = orjson.loads(b"".join(self.body))
-        content = b"[" + b",".join(self.chain.answer(call) for call in calls) + b"]"
+        content = b"[" + b",".join(map(self.chain.answer, calls)) + b"]" if isinstance(calls, list) else self.chain.answer(calls)
         head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(content)
         self.transport.writelines([head, content])  # type: ignore[attr-defined]
 
 
-async def main(port: int, blocks: int, transfers: int, watched: int) -> None:
-    Http.chain = Chain(blocks, transfers, watched)
+async def main(port: int, *chain: int) -> None:
+    Http.chain = Chain(*chain)
     server = await asyncio.get_running_loop().create_server(Http, "127.0.0.1", port)
     sys.stdout.write(f"ready {Http.chain.paid}\n")
     sys.stdout.flush()
