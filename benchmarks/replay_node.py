@@ -92,7 +92,8 @@ class Chain:
     def _transfer(self, number: int, block_hash: str, index: int, transfers: int) -> tuple[dict[str, Any], dict[str, Any] | None]:
         random, hash_ = self.random, _hash("tx", number, index)
         sender, somebody = f"0x{random.getrandbits(160):040x}", f"0x{random.getrandbits(160):040x}"
-        to_us = self.one_in > 0 and (number * transfers + index) % self.one_in == 0
+        turn, place = divmod(number * transfers + index, self.one_in) if self.one_in else (0, -1)
+        to_us = place == turn % 5  # so that each kind has its turn
         recipient = address(random.randrange(self.watched)) if to_us else somebody
         self.paid += to_us
         token = index % 5 >= 3

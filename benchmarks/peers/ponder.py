@@ -1,0 +1,90 @@
+"""Ponder: the Transfer events of one token, into its embedded database (PGlite). It does not read transfers of the coin here."""
+
+import asyncio
+import os
+import shutil
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import orjson
+
+from benchmarks.chain import cpu_of
+from benchmarks.peers.peer import RUNNING_S_MAX, Asked, PeerUnavailable, Run, install, last_words
+from crypto_project.embedded.ports import free_port
+
+NAME = "ponder"
+APP = Path(__file__).with_name("ponder_app")
+NOT_FINAL = 30  # blocks below the head that it takes for not final on a chain that it does not know: those it reads one by one, as they come
+
+
+def version() -> str:
+    return str(orjson.loads((APP / "package.json").read_bytes())["dependencies"][NAME])
+
+
+async def prepare(folder: Path) -> None:
+    """A folder of npm's own, beside a copy of the application."""
+    home = folder / NAME
+    shutil.copytree(APP, home, dirs_exist_ok=True)
+    if not (home / f"installed-{version()}").exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            raise PeerUnavailable("ponder needs npm, which is not here")
+        await install(NAME, [npm, "install", "--no-audit", "--no-fund", "--no-package-lock"], home)
+        (home / f"installed-{version()}").touch()
+
+
+async def run(asked: Asked, folder: Path) -> Run:
+    home, port = folder / NAME, free_port()
+    shutil.rmtree(home / ".ponder", ignore_errors=True)
+    started = time.perf_counter()
+    async with _running(asked, home, port) as process, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+        await _ready(process, http, home / "log")
+        elapsed, cpu_s, peak_mb = time.perf_counter() - started, cpu_of(process.pid), _peak_mb(process.pid)
+        async with http.get("/transfers") as response:
+            rows = orjson.loads(await response.read())
+    paid = {transaction for transaction, to in rows if to in asked.watched}
+    reads, blocks = "one token's transfers; to PGlite", asked.blocks - NOT_FINAL
+    return Run(NAME, version(), reads, blocks, blocks / elapsed, cpu_s, peak_mb, frozenset(paid), {"token transfers": len(rows)})
+
+
+@asynccontextmanager
+async def _running(asked: Asked, home: Path, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    node = shutil.which("node")
+    if node is None:
+        raise PeerUnavailable("ponder needs node, which is not here")
+    settings = {"RPC_URL": asked.url, "CHAIN_ID": str(asked.chain_id), "TOKEN": asked.token, "BLOCKS": str(asked.blocks - NOT_FINAL)}
+    environment = os.environ | settings | {"PONDER_TELEMETRY_DISABLED": "true", "NODE_ENV": "production"}
+    command = [node, "node_modules/ponder/dist/esm/bin/ponder.js", "start", "--port", str(port), "--schema", "beside", "--log-level", "warn"]
+    with (home / "log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(*command, cwd=home, env=environment, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGKILL)
+        await process.wait()
+
+
+async def _ready(process: asyncio.subprocess.Process, http: aiohttp.ClientSession, log: Path) -> None:
+    """Until it says itself that everything is indexed."""
+    deadline = time.monotonic() + RUNNING_S_MAX
+    while time.monotonic() < deadline:
+        if process.returncode is not None:
+            raise PeerUnavailable(f"ponder ended: {last_words(log.read_bytes())}")
+        try:
+            async with http.get("/ready") as response:
+                if response.status == 200:
+                    return
+        except aiohttp.ClientConnectionError:
+            pass
+        await asyncio.sleep(0.1)
+    raise PeerUnavailable(f"ponder was not ready within {RUNNING_S_MAX} s")
+
+
+def _peak_mb(pid: int) -> int:
+    line = next(row for row in Path(f"/proc/{pid}/status").read_text().splitlines() if row.startswith("VmHWM"))
+    return int(line.split()[1]) // 1024
