@@ -32,7 +32,6 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import replay_node
-from benchmarks.latency import measure_latency
 from crypto_api.bootstrap import open_runtime
 from crypto_api.chains.stretches import ReadAhead
 from crypto_api.config import Config
@@ -219,6 +218,8 @@ async def main() -> None:
         figures[f"catch_up_one_in_{one_in}"] = found = await catch_up(options.blocks, options.transfers, options.watched, one_in)
         show(f"Catch-up, one transaction in {one_in:,} is watched", found)
     if options.latency_blocks:
+        from benchmarks.latency import measure_latency  # with a whole installation's packages, which are no part of a follower's memory
+
         figures["latency_ms"] = await measure_latency(options.latency_blocks)
         show("Latency, ms", figures["latency_ms"])  # type: ignore[arg-type]
     if options.by_watched:

@@ -9,6 +9,7 @@ One transaction in ONE_IN pays one of WATCHED addresses (`address(i)`), so that 
 import asyncio
 import sys
 from hashlib import sha256
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -45,6 +46,7 @@ class Chain:
         self.numbers: dict[str, int] = {}
         self.logs: list[bytes] = []
         self.filters: dict[str, dict[str, Any]] = {}
+        self.names = count(1)
         self.receipts: dict[str, bytes] = {}
         self.paid = 0  # transactions to a watched address
         parent = _hash("genesis parent")
@@ -148,7 +150,7 @@ class Chain:
             case "eth_getLogs":
                 return self._logs(params[0])
             case "eth_newFilter":
-                name = hex(len(self.filters) + 1)
+                name = hex(next(self.names))
                 self.filters[name] = params[0]
                 return orjson.dumps(name)
             case "eth_getFilterLogs":
