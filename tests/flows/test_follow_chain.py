@@ -36,6 +36,7 @@ from crypto_project.demo.chain import ChainActor
 from crypto_project.demo.keys import dev_account
 from mongodb_config.unit_of_work import Session
 from tests.conftest import ConfigMaker, LocalChain
+from workers.chains import Follower
 
 treasury, operations, client = dev_account(1), dev_account(2), dev_account(3)
 WEI = Decimal(10) ** 18
@@ -330,6 +331,17 @@ async def test_far_behind_only_as_many_headers_are_kept_as_a_reorganisation_may_
     head = await desk.chain.header(await desk.chain.block_number())
     cursor = await chain_store.cursor("local")
     assert cursor is not None and cursor.hash == head.hash
+
+
+async def test_headers_do_not_grow_with_the_chain(desk: Desk) -> None:
+    await desk.follow()
+    await desk.actor.mine_many(1_300)
+    follower, watched = Follower(desk.runtime, desk.network), WatchList("local")
+    await follower._until_caught_up(watched)
+    cursor = await chain_store.cursor("local")
+    assert cursor is not None and cursor.height >= 1_300
+    kept = await ChainBlock.find_all().count()
+    assert chain_store.BLOCKS_KEPT <= kept < chain_store.BLOCKS_KEPT + 500
 
 
 async def test_a_block_that_comes_back_is_canonical_again(desk: Desk) -> None:
