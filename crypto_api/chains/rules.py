@@ -22,10 +22,13 @@ def linked(parent_hash: str, headers: Sequence[BlockHeader]) -> int:
     return len(headers)
 
 
-def kept(headers: Sequence[BlockHeader], head: int, window: int, depth: int) -> Sequence[BlockHeader]:
+def kept(headers: Sequence[BlockHeader], head: int, window: int, depth: int, final: int | None = None) -> Sequence[BlockHeader]:
     """Those that are worth keeping of blocks that were just processed: of the `depth` last ones, since a reorganisation may reach back from any place
-    at which following stands, and of those within `window` of the head. What lies deeper would be forgotten before anybody asks for it."""
+    at which following stands, of those within `window` of the head, and from what the network calls `final` on, since the next to be called so are
+    looked up. What lies deeper would be forgotten before anybody asks for it."""
     lowest = min(head - window, headers[-1].number - depth)
+    if final is not None:
+        lowest = min(lowest, final - 1)
     return [header for header in headers if header.number > lowest]
 
 

@@ -62,7 +62,8 @@ async def advance_chain(
 ) -> Step:
     """`machine.advance` from the cursor. `ahead` is kept from step to step: with it, the next stretch is read while this one is stored."""
     begun = clock.now()
-    step = await machine.advance(MongoChainBook(uow, clock, network, chain, watched), chain, Position(cursor.height, cursor.hash), ahead)
+    book = MongoChainBook(uow, clock, network, chain, watched, cursor.told_final)
+    step = await machine.advance(book, chain, Position(cursor.height, cursor.hash), ahead)
     if ahead is not None and step.blocks and not step.caught_up:
         ahead.pace.took(step.transactions, (clock.now() - begun).total_seconds())
     return step
@@ -77,6 +78,7 @@ class MongoChainBook:
     network: NetworkConfig
     chain: ChainReader
     watched: WatchList | None = None  # None: it only undoes
+    told_final: int | None = None  # the highest block that the network itself ever called final
     moved: set[tuple[str, str]] = field(default_factory=set)  # (organisation, wallet) of what was undone
 
     async def read(self, first: int, last: int) -> Sequence[WireBlock]:
@@ -101,7 +103,8 @@ class MongoChainBook:
     async def take(self, here: Position, headers: Sequence[BlockHeader], rows: list[Transaction], head: int) -> None:
         network, now = self.network, self.clock.now()
         to = Position(headers[-1].number, headers[-1].hash)
-        kept = rules.kept(headers, head, chain_store.BLOCKS_KEPT, max(2 * network.reorg_depth_max, network.confirmations + 1))
+        depth = max(2 * network.reorg_depth_max, network.confirmations + 1)
+        kept = rules.kept(headers, head, chain_store.BLOCKS_KEPT, depth, self.told_final)
         for row in rows:
             row.created_at = row.stored_at = now  # it may have been read a while ago
 

@@ -96,12 +96,16 @@ class FollowedChain:
 
 
 async def followed_receipts(network: str, told: Iterable[NodeReceipt]) -> dict[str, Receipt]:
-    """Those that stand in a block that our own follower holds as canonical, by hash."""
+    """Those that stand in a block that our own follower holds as canonical, by hash. Of a block so deep that its header is no longer kept, our own
+    row in it says so: whoever was away for long still learns what became of a payment."""
     receipts = list(told)
     cursor = await chains.cursor(network) if receipts else None
     if cursor is None:
         return {}
-    canonical = await chains.canonical_hashes(network, {row.block_number for row in receipts if row.block_number <= cursor.height})
+    numbers = {row.block_number for row in receipts if row.block_number <= cursor.height}
+    canonical = await chains.canonical_hashes(network, numbers)
+    if deep := {number for number in numbers - canonical.keys() if number < cursor.height - chains.BLOCKS_KEPT}:
+        canonical |= await transactions.standing_of_network(network, deep)
     return {
         row.hash: Receipt(
             row.hash,

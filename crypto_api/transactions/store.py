@@ -1,7 +1,7 @@
 """Every query of the slice. Those of the follower span organisations, since a block does; they are named `…_of_network` or `…_in_block`."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,19 @@ from pymongo import InsertOne, UpdateOne
 
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.transactions.documents import Transaction
-from crypto_api.transactions.types import BROUGHT, Agreement, Booking, Direction, Finality, Movement, MovementKind, Status, Suspended, status_of
+from crypto_api.transactions.types import (
+    BROUGHT,
+    Agreement,
+    Booking,
+    Direction,
+    Finality,
+    Movement,
+    MovementKind,
+    Origin,
+    Status,
+    Suspended,
+    status_of,
+)
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
@@ -120,6 +132,13 @@ async def any_due(session: Session, org_id: str, network: str) -> bool:
 async def stored_of_network(session: Session, ids: Sequence[str]) -> dict[str, Transaction]:
     rows = await Transaction.find({"_id": {"$in": list(ids)}}, session=session).to_list()
     return {row.id: row for row in rows}
+
+
+async def standing_of_network(network: str, numbers: Collection[int]) -> dict[int, str]:
+    """By number, the hash of those of these blocks in which a row stands."""
+    query = {"network": network, "block_number": {"$in": sorted(numbers)}, "finality": {"$ne": Finality.ORPHANED}, "origin": Origin.TRANSACTION}
+    rows = Transaction.get_pymongo_collection().find(query, {"block_number": 1, "block_hash": 1})
+    return {row["block_number"]: row["block_hash"] async for row in rows}
 
 
 async def put_in_block(session: Session, new: Iterable[Transaction], returned: Iterable[tuple[Transaction, Transaction]]) -> None:

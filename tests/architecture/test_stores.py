@@ -46,6 +46,7 @@ READS_ACROSS = {
     "tasks.running_since_before": "the sweeper ends tasks whose worker died",
     "transactions.in_block": "a reorganisation takes a block from everybody who had something in it",
     "transactions.stored_of_network": "the follower finds rows of all organisations by their natural keys, which hold the organisation",
+    "transactions.standing_of_network": "which deep blocks were processed is the same for all; nothing of a row but its block is read",
     "transactions.between_of_network": "blocks are read again and compared with what is stored of them, whoever's it is",
     "transactions.due_for_booking_of_network": "the follower books what its network stored",
     "transactions.undecided_of_network": "the sweep asks the model about what a lost nudge left",

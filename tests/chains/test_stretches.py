@@ -42,6 +42,13 @@ def test_headers_are_kept_as_deep_as_anybody_asks_for_them(first: int, last: int
     assert [header.number for header in kept] == list(range(lowest, last + 1))
 
 
+@pytest.mark.parametrize(("final", "lowest"), [(900, 1_000), (1_010, 1_010), (1_200, 1_128), (5_000, 1_128), (None, 1_128)])
+def test_what_may_be_called_final_next_is_kept(final: int | None, lowest: int) -> None:
+    """A network may call final what lies far deeper than the window: the block that it names is looked up then."""
+    kept = rules.kept(headers(1_000, 1_255), 90_000, window=256, depth=128, final=final)
+    assert kept[0].number == lowest
+
+
 def test_an_address_has_its_checksum() -> None:
     for number in range(200):
         address = f"0x{number * 0x9E3779B97F4A7C15F39CC0605CEDC834 % 2**160:040x}"

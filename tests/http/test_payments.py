@@ -15,6 +15,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 
 from crypto_api.adapters.payment_chain import PaymentNode
+from crypto_api.chains.store import BLOCKS_KEPT, forget_blocks_below
 from crypto_api.flows.followed_chain import FollowedChain
 from crypto_api.identity.documents import EthereumAccount
 from crypto_api.kit.cancel import cancel_and_wait
@@ -630,6 +631,25 @@ async def test_what_a_wallet_that_nobody_watches_paid_counts_by_the_block_alone(
     assert await Transaction.find({"org_id": house.org_id}).count() == 0
     await house.sweep()
     assert (await shown(ada, payment["id"]))["state"] == "CONFIRMED"
+
+
+async def test_whoever_was_away_for_long_still_learns_what_became_of_a_payment(house: PayingHouse, ada: Person) -> None:
+    """The header of its block is no longer kept by then; our own row in it is."""
+    wallet, _ = await house.wallet()
+    to = stranger()
+    payment = await send(ada, wallet.id, to, "1")
+    await house.sweep()
+    await house.mine(BLOCKS_KEPT + 60)
+    (row,) = await Transaction.find({"org_id": house.org_id}).to_list()
+    await forget_blocks_below(SLUG, row.block_number + 50)
+    await Transaction.find_one({"_id": row.id}).update({"$set": {"block_hash": "0x" + "1" * 64}})
+    await house.sweep()
+    assert (await shown(ada, payment["id"]))["state"] == "BROADCAST", "the node names another block than the one that was processed"
+    await Transaction.find_one({"_id": row.id}).update({"$set": {"block_hash": row.block_hash}})
+    house.clock.later = timedelta(minutes=2)
+    await house.sweep()
+    done = await shown(ada, payment["id"])
+    assert (done["state"], done["holds"], await house.ether(to)) == ("CONFIRMED", [], ETHER)
 
 
 def _lying(house: PayingHouse, told: dict[str, Any], world: World) -> World:
