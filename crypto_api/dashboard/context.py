@@ -44,10 +44,12 @@ class NavGroup:
 
 _PAGES = (
     ("Treasury", "Overview", "/", "overview", Permission.DASHBOARD_READ),
+    ("Treasury", "Portfolio", "/portfolio/", "portfolio", Permission.PRICES_READ),
     ("Treasury", "Transactions", "/transactions/", "transactions", Permission.TRANSACTIONS_READ),
     ("Treasury", "Wallets", "/wallets/", "wallets", Permission.WALLETS_READ),
     ("Treasury", "Contracts", "/contracts/", "contracts", Permission.CONTRACTS_READ),
     ("Treasury", "Networks", "/networks/", "networks", Permission.BLOCKCHAIN_READ),
+    ("Treasury", "Prices", "/prices/", "prices", Permission.PRICES_READ),
     ("Treasury", "Inbox", "/inbox/", "inbox", Permission.INBOX_READ),
     ("Payments", "Approvals", "/approvals/", "approvals", Permission.PAYMENTS_READ),
     ("Payments", "Payments", "/payments/", "payments", Permission.PAYMENTS_READ),

@@ -13,6 +13,7 @@ from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.portfolio import (
     AllocationQuery,
     AllocationRead,
+    HoldingMovementRead,
     HoldingMovementsQuery,
     HoldingMovementsRead,
     PartRead,
@@ -24,7 +25,6 @@ from crypto_api.http.schemas.portfolio import (
     PortfolioPositionRead,
     PortfolioRead,
     PortfolioStandingRead,
-    movements_of,
 )
 from crypto_api.kit.errors import CoreError, InvalidInput
 from crypto_api.organizations.types import Permission
@@ -116,7 +116,7 @@ async def get_portfolio_history(request: HttpRequest, query: Query[PeriodQuery])
 async def list_portfolio_movements(request: HttpRequest, query: Query[HoldingMovementsQuery]) -> HttpResponse:
     """Latest first. Summed up, their quantities and costs are the position's."""
     page = await store.page_of_movements(org_of(request), query.asset, query.wallet_id, page_request(query, {"date": "date"}, "-date"))
-    rows = [row for entry in page.items for row in movements_of(entry, query.asset, query.wallet_id)]
+    rows = [HoldingMovementRead.of(row) for entry in page.items for row in service.movements_of(entry, query.asset, query.wallet_id)]
     return answer(HoldingMovementsRead(items=rows, next_cursor=page.next_cursor, total=page.total))
 
 

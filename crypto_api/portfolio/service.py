@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from crypto_api.kit.amounts import add_exactly, divide, multiply, to_functional
 from crypto_api.kit.clock import to_milliseconds
+from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import AccountCode
 from crypto_api.portfolio import rules, store
 from crypto_api.portfolio.store import Booked
@@ -16,6 +17,7 @@ from crypto_api.portfolio.types import (
     Flow,
     History,
     HistoryPoint,
+    HoldingMovement,
     Part,
     Performance,
     Position,
@@ -24,7 +26,7 @@ from crypto_api.portfolio.types import (
 )
 from crypto_api.prices import service as prices
 from crypto_api.prices.types import Pricing, Quote
-from crypto_api.reports.overview import Holding, holdings
+from crypto_api.reports.overview import HOLDING_ACCOUNTS, Holding, holdings
 
 ZERO = Decimal(0)
 DAY_AGE_MAX_S = 86_400
@@ -132,6 +134,26 @@ def _parts(groups: Mapping[tuple[str, str], Sequence[Holding]], rates: Mapping[s
         for key, rows in groups.items()
     ]
     return sorted(parts, key=lambda part: (-part.value, part.name))
+
+
+def movements_of(entry: JournalEntry, asset: str, wallet_id: str | None) -> list[HoldingMovement]:
+    """An entry that moved the asset twice has two."""
+    return [
+        HoldingMovement(
+            entry_id=entry.id,
+            date=entry.date,
+            description=entry.description,
+            wallet_id=line.wallet_id,
+            account_code=line.account_code,
+            quantity=line.quantity,
+            cost=line.debit or line.credit.copy_negate(),
+            unpriced=entry.unpriced,
+            transaction_id=entry.transaction_id,
+            transaction_hash=entry.transaction_hash,
+        )
+        for line in entry.lines
+        if line.account_code in HOLDING_ACCOUNTS and line.asset == asset and line.quantity is not None and wallet_id in (None, line.wallet_id)
+    ]
 
 
 # ---- over time -------------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Values of the reader. Amounts are in the functional currency of the organisation."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -128,3 +128,19 @@ class Part:
     cost: Decimal
     share: Decimal | None
     unpriced: tuple[str, ...]  # assets in it without a price, which are not in its value
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingMovement:
+    """One line of an entry that moved an asset into or out of a holding."""
+
+    entry_id: str
+    date: date
+    description: str
+    wallet_id: str | None
+    account_code: str
+    quantity: Decimal
+    cost: Decimal  # what it added to, or took from, the cost of what is held
+    unpriced: bool
+    transaction_id: str | None
+    transaction_hash: str | None

@@ -37,6 +37,16 @@ async def add_wallet(house: House, org_id: str, person: Person) -> Form:
     return {"name": "Operations", "wallet_type": "watch", "network": "testnet", "address": random_address(), "monitoring_enabled": "on"}
 
 
+@form("price-enter")
+async def enter_price(house: House, org_id: str, person: Person) -> Form:
+    return {"asset": "ETH", "quote": "USD", "rate": "3120.45"}
+
+
+@form("price-alert-add")
+async def add_alert(house: House, org_id: str, person: Person) -> Form:
+    return {"asset": "ETH", "quote": "USD", "condition": "above", "threshold": "4000"}
+
+
 @form("inbox-remedy")
 async def look_again(house: House, org_id: str, person: Person) -> Form:
     return {"remedy": "recheck"}

@@ -69,8 +69,11 @@ def exact(value: Decimal | None) -> str:
 
 
 def percent(value: Decimal | None) -> str:
-    """A share 0..1 as `12.3 %`."""
-    return NO_VALUE if value is None else f"{_grouped(amounts.multiply(value, Decimal(100)), 1)}{NARROW_SPACE}%"
+    """A share 0..1, or a return below or above zero, as `12.3 %`."""
+    if value is None:
+        return NO_VALUE
+    sign = MINUS if value <= Decimal("-0.0005") else ""
+    return f"{sign}{_grouped(amounts.multiply(value, Decimal(100)), 1)}{NARROW_SPACE}%"
 
 
 def share_value(value: Decimal) -> str:

@@ -5,10 +5,8 @@ from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.base import Date, PageRead, ReadSchema, Time, Word
 from crypto_api.http.schemas.exchange_rates import Instant
 from crypto_api.kit.amounts import SignedMoney, add_exactly
-from crypto_api.ledger.documents import JournalEntry
-from crypto_api.portfolio.types import HistoryPoint, NoResult, Part, Performance, Position, Return, Standing
+from crypto_api.portfolio.types import HistoryPoint, HoldingMovement, NoResult, Part, Performance, Position, Return, Standing
 from crypto_api.prices.types import PriceSource
-from crypto_api.reports.overview import HOLDING_ACCOUNTS
 
 
 class _Query(BaseModel):
@@ -194,25 +192,10 @@ class HoldingMovementRead(ReadSchema):
     transaction_id: str | None
     transaction_hash: str | None
 
+    @classmethod
+    def of(cls, row: HoldingMovement) -> "HoldingMovementRead":
+        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+
 
 class HoldingMovementsRead(PageRead[HoldingMovementRead]):
     """A page holds whole entries: one that moved the asset twice has two rows."""
-
-
-def movements_of(entry: JournalEntry, asset: str, wallet_id: str | None) -> list[HoldingMovementRead]:
-    return [
-        HoldingMovementRead(
-            entry_id=entry.id,
-            date=entry.date,
-            description=entry.description,
-            wallet_id=line.wallet_id,
-            account_code=line.account_code,
-            quantity=line.quantity,
-            cost=line.debit or line.credit.copy_negate(),
-            unpriced=entry.unpriced,
-            transaction_id=entry.transaction_id,
-            transaction_hash=entry.transaction_hash,
-        )
-        for line in entry.lines
-        if line.account_code in HOLDING_ACCOUNTS and line.asset == asset and line.quantity is not None and wallet_id in (None, line.wallet_id)
-    ]

@@ -1,0 +1,24 @@
+"""Pages of prices and of the portfolio."""
+
+from django.urls import path
+
+from crypto_api.dashboard import views_portfolio, views_prices
+
+pages = [
+    path("portfolio/", views_portfolio.portfolio_page, name="portfolio"),
+    path("portfolio/movements/", views_portfolio.movements_page, name="portfolio-movements"),
+    path("fragments/portfolio/", views_portfolio.figures_fragment, name="portfolio-fragment"),
+    path("fragments/portfolio/positions/", views_portfolio.positions_fragment, name="portfolio-positions-fragment"),
+    path("fragments/portfolio/series/", views_portfolio.series, name="portfolio-series"),
+    path("fragments/portfolio/movements/", views_portfolio.movements_fragment, name="portfolio-movements-fragment"),
+    path("prices/", views_prices.rates_page, name="prices"),
+    path("prices/enter/", views_prices.enter, name="price-enter"),
+    path("prices/unpriced/", views_prices.unpriced_page, name="unpriced"),
+    path("prices/unpriced/retry/", views_prices.retry, name="unpriced-retry"),
+    path("prices/alerts/", views_prices.alerts_page, name="price-alerts"),
+    path("prices/alerts/add/", views_prices.add_alert, name="price-alert-add"),
+    path("prices/alerts/<str:alert_id>/delete/", views_prices.delete_alert, name="price-alert-delete"),
+    path("fragments/prices/", views_prices.rates_fragment, name="prices-fragment"),
+    path("fragments/prices/unpriced/", views_prices.unpriced_fragment, name="unpriced-fragment"),
+    path("fragments/prices/alerts/", views_prices.alerts_fragment, name="price-alerts-fragment"),
+]
