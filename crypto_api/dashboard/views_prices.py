@@ -142,7 +142,8 @@ async def _unpriced(visit: Visit) -> dict[str, object]:
         found = await page_of_unpriced(visit.org_id, None, request)
     except InvalidInput as error:  # a cursor that somebody changed by hand
         raise Http404 from error
-    return {"rows": found.items, "next_cursor": found.next_cursor, "first_page": request.cursor is None}
+    acts = {"may_act": visit.may(Permission.INBOX_WRITE)}
+    return acts | {"rows": found.items, "next_cursor": found.next_cursor, "first_page": request.cursor is None}
 
 
 # ---- alerts ----------------------------------------------------------------------------------------------------------------------

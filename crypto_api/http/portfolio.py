@@ -108,7 +108,10 @@ async def get_portfolio_history(request: HttpRequest, query: Query[PeriodQuery])
     found = await service.history(organization.id, currency, period.since, period.until, zone, _pricing(request))
     items = [PortfolioPointRead.of(point) for point in found.points]
     unpriced = sum(bool(point.unpriced) for point in found.points)
-    return answer(PortfolioHistoryRead(currency=currency, since=found.since, cut=found.cut, items=items, unpriced=unpriced))
+    read = PortfolioHistoryRead(
+        currency=currency, since=found.since, cut=found.cut, items=items, without_cost=list(found.without_cost), unpriced=unpriced
+    )
+    return answer(read)
 
 
 @router.get("/portfolio/movements/", response=HoldingMovementsRead, summary="The movements that a position is made of")

@@ -46,7 +46,7 @@ async def cost_of_holdings(org_id: str) -> list[Holding]:
 async def standing_now(org_id: str, currency: str, now: datetime, pricing: Pricing) -> Standing:
     rows = await cost_of_holdings(org_id)
     rates = await prices.kept_rates(org_id, {row.asset for row in rows}, currency, now, pricing)
-    return _standing(now, rows, rates)
+    return _standing(now, rows, rates, await store.without_cost(org_id))
 
 
 async def standing_at(org_id: str, currency: str, at: datetime, pricing: Pricing) -> Standing:
@@ -65,10 +65,10 @@ async def standing_at(org_id: str, currency: str, at: datetime, pricing: Pricing
     ]
     rows = [row for row in rows if row.quantity != 0]
     (rates,) = await prices.kept_series(org_id, {row.asset for row in rows}, currency, [at], pricing, age_max_s=DAY_AGE_MAX_S)
-    return _standing(at, rows, rates)
+    return _standing(at, rows, rates, await store.without_cost(org_id))
 
 
-def _standing(at: datetime, rows: Sequence[Holding], rates: Mapping[str, Quote]) -> Standing:
+def _standing(at: datetime, rows: Sequence[Holding], rates: Mapping[str, Quote], without_cost: set[str]) -> Standing:
     by_asset: dict[str, list[Holding]] = defaultdict(list)
     for row in rows:
         by_asset[row.asset].append(row)
@@ -86,15 +86,17 @@ def _standing(at: datetime, rows: Sequence[Holding], rates: Mapping[str, Quote])
                 cost=cost,
                 quote=rates.get(asset),
                 value=value,
-                unrealised=None if value is None else add_exactly([value, cost.copy_negate()]),
+                cost_known=asset not in without_cost,
+                unrealised=None if value is None or asset in without_cost else add_exactly([value, cost.copy_negate()]),
                 share=divide(value, total) if value is not None and total > 0 else None,
                 wallets=len({row.wallet_id for row in by_asset[asset]} - {None}),
             )
         )
     positions.sort(key=lambda position: (position.value is None, -(position.value or ZERO), position.asset))
-    cost = add_exactly([position.cost for position in positions if position.value is not None])
+    whole = [position for position in positions if position.unrealised is not None]
     oldest = min((rates[asset].at for asset in values), default=None)
-    return Standing(at, total, cost, add_exactly([total, cost.copy_negate()]), positions, oldest)
+    unrealised = add_exactly([position.unrealised for position in whole if position.unrealised is not None])
+    return Standing(at, total, add_exactly([position.cost for position in whole]), unrealised, positions, oldest)
 
 
 async def allocation(org_id: str, currency: str, now: datetime, pricing: Pricing, names: Mapping[str, tuple[str, str]]) -> list[Part]:
@@ -163,8 +165,8 @@ async def history(org_id: str, currency: str, since: datetime, until: datetime, 
     """Value, cost and flows at the end of each day, and at both ends."""
     line = await _Timeline.read(org_id, currency, since, until, zone, pricing)
     if line is None:
-        return History([], since, False)
-    points = []
+        return History([], (), since, False)
+    points, without_cost = [], await store.without_cost(org_id)
     for position, at in enumerate(line.moments):
         held, rates = line.held[position], line.rates[position]
         priced = {asset: quantity for asset, (quantity, _) in held.items() if quantity != 0 and asset in rates}
@@ -172,12 +174,13 @@ async def history(org_id: str, currency: str, since: datetime, until: datetime, 
             HistoryPoint(
                 at=at,
                 value=add_exactly([to_functional(multiply(quantity, rates[asset].rate)) for asset, quantity in priced.items()]),
-                cost=add_exactly([held[asset][1] for asset in priced]),
+                cost=add_exactly([held[asset][1] for asset in priced if asset not in without_cost]),
                 flows=add_exactly([flow.amount for flow in line.flows(frozenset(), position)]),
                 unpriced=tuple(sorted(asset for asset, (quantity, _) in held.items() if quantity != 0 and asset not in rates)),
             )
         )
-    return History(points, line.moments[0], line.cut)
+    moved = {asset for held in line.held for asset in held}
+    return History(points, tuple(sorted(without_cost & moved)), line.moments[0], line.cut)
 
 
 async def performance(org_id: str, currency: str, since: datetime, until: datetime, zone: ZoneInfo, pricing: Pricing) -> Performance | None:

@@ -84,6 +84,15 @@ async def first_moment(org_id: str) -> datetime | None:
     return _booked(rows[0], times.get(rows[0]["transaction_id"])).at
 
 
+async def without_cost(org_id: str) -> set[str]:
+    """Assets that an entry which stands without a price or a cost moved."""
+    query = {**standing(org_id), "unpriced": True}
+    found: set[str] = set()
+    async for row in JournalEntry.get_pymongo_collection().find(query, {"lines.account_code": 1, "lines.asset": 1}):
+        found |= {line["asset"] for line in row["lines"] if line["account_code"] in HOLDING_ACCOUNTS and line["asset"]}
+    return found
+
+
 async def page_of_movements(org_id: str, asset: str, wallet_id: str | None, request: PageRequest) -> Page[JournalEntry]:
     """The entries that stand and moved an asset into, out of or between what is held."""
     line: dict[str, Any] = {"asset": asset, "account_code": {"$in": sorted(HOLDING_ACCOUNTS)}}

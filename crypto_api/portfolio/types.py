@@ -17,6 +17,7 @@ class Position:
     cost: Decimal
     quote: Quote | None
     value: Decimal | None
+    cost_known: bool  # no entry that stands without a price or a cost moved it: else `cost` is too small, and nothing is unrealised
     unrealised: Decimal | None
     share: Decimal | None  # of the priced total, 0..1
     wallets: int
@@ -28,14 +29,18 @@ class Standing:
 
     at: datetime
     value: Decimal  # of what is priced
-    cost: Decimal  # of the same
-    unrealised: Decimal
+    cost: Decimal  # of what is priced and whose cost is known
+    unrealised: Decimal  # of the same
     positions: list[Position]  # greatest value first, unpriced last
     oldest_rate_at: datetime | None
 
     @property
     def unpriced(self) -> list[str]:
         return [position.asset for position in self.positions if position.value is None]
+
+    @property
+    def without_cost(self) -> list[str]:
+        return [position.asset for position in self.positions if not position.cost_known]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ class Performance:
 class HistoryPoint:
     at: datetime
     value: Decimal  # of what is priced
-    cost: Decimal  # of the same
+    cost: Decimal  # of what is priced and whose cost is known
     flows: Decimal  # since the point before
     unpriced: tuple[str, ...]
 
@@ -114,6 +119,7 @@ class HistoryPoint:
 @dataclass(frozen=True, slots=True)
 class History:
     points: list[HistoryPoint]
+    without_cost: tuple[str, ...]  # in no point's cost, since an entry without a price or a cost moved them
     since: datetime
     cut: bool
 

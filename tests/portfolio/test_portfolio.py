@@ -160,6 +160,20 @@ async def test_what_has_no_price_or_moved_at_no_value_is_left_out_whole_and_name
     assert found.time_weighted.period == D("0.1")
 
 
+async def test_what_came_at_no_value_is_no_gain(treasury: Treasury) -> None:
+    """500 USDC came without a price and are worth 500 now: their cost is not nothing, it is not known."""
+    wallet = await treasury.wallet("One")
+    await every_day(treasury, "ETH", 9, "1000")
+    await every_day(treasury, "USDC", 9, "1")
+    await receive(treasury, wallet, "2", "ETH", "1500", ago(8))
+    await receive(treasury, wallet, "500", "USDC", "0", ago(8))
+    found = await service.standing_now(treasury.org_id, "USD", NOW, PRICING)
+    assert (found.value, found.cost, found.unrealised, found.without_cost) == (D(2500), D(1500), D(500), ["USDC"])
+    assert [(row.asset, row.unrealised) for row in found.positions] == [("ETH", D(500)), ("USDC", None)]
+    history = await service.history(treasury.org_id, "USD", ago(5), NOW, UTC_ZONE, PRICING)
+    assert ({point.cost for point in history.points}, history.without_cost) == ({D(1500)}, ("USDC",))
+
+
 async def test_days_without_a_price_are_bridged_and_counted(treasury: Treasury) -> None:
     wallet = await treasury.wallet("One")
     await rates(treasury, "ETH", {10.1: "1000", 6.2: "1500", 0.1: "1200"})

@@ -4,7 +4,7 @@ from crypto_api.flows.read_portfolio import Division, Span
 from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.base import Date, PageRead, ReadSchema, Time, Word
 from crypto_api.http.schemas.exchange_rates import Instant
-from crypto_api.kit.amounts import SignedMoney, add_exactly
+from crypto_api.kit.amounts import SignedMoney
 from crypto_api.portfolio.types import HistoryPoint, HoldingMovement, NoResult, Part, Performance, Position, Return, Standing
 from crypto_api.prices.types import PriceSource
 
@@ -36,6 +36,7 @@ class PortfolioPositionRead(ReadSchema):
     asset: str = Field(examples=["ETH"])
     quantity: SignedMoney
     cost: SignedMoney = Field(description="As the ledger has it.")
+    cost_known: bool = Field(description="False: an entry without a price or a cost moved it, and the cost is too small.")
     rate: SignedMoney | None = Field(description="None: unpriced, and in no total.")
     rate_source: PriceSource | None
     rate_at: Time | None
@@ -52,6 +53,7 @@ class PortfolioPositionRead(ReadSchema):
             asset=row.asset,
             quantity=row.quantity,
             cost=row.cost,
+            cost_known=row.cost_known,
             rate=row.quote.rate if row.quote else None,
             rate_source=row.quote.source if row.quote else None,
             rate_at=row.quote.at if row.quote else None,
@@ -68,8 +70,9 @@ class PortfolioStandingRead(ReadSchema):
     currency: str = Field(examples=["USD"])
     at: Time
     value: SignedMoney = Field(description="Of what is priced.")
-    cost: SignedMoney = Field(description="Of the same assets.")
-    unrealised: SignedMoney
+    cost: SignedMoney = Field(description="Of what is priced and whose cost is known.")
+    unrealised: SignedMoney = Field(description="Of the same assets.")
+    without_cost: list[str] = Field(description="Assets in neither: an entry without a price or a cost moved them.")
     unpriced: list[str] = Field(description="Assets that are held and in none of the three, since no source tells their price.")
     oldest_rate_at: Time | None
 
@@ -81,6 +84,7 @@ class PortfolioStandingRead(ReadSchema):
             value=found.value,
             cost=found.cost,
             unrealised=found.unrealised,
+            without_cost=found.without_cost,
             unpriced=found.unpriced,
             oldest_rate_at=found.oldest_rate_at,
         )
@@ -162,14 +166,12 @@ class PortfolioPointRead(ReadSchema):
     at: Time
     value: SignedMoney
     cost: SignedMoney
-    unrealised: SignedMoney
     flows: SignedMoney = Field(description="Since the point before.")
     unpriced: list[str]
 
     @classmethod
     def of(cls, row: HistoryPoint) -> "PortfolioPointRead":
-        unrealised = add_exactly([row.value, row.cost.copy_negate()])
-        return cls(at=row.at, value=row.value, cost=row.cost, unrealised=unrealised, flows=row.flows, unpriced=list(row.unpriced))
+        return cls(at=row.at, value=row.value, cost=row.cost, flows=row.flows, unpriced=list(row.unpriced))
 
 
 class PortfolioHistoryRead(ReadSchema):
@@ -177,6 +179,7 @@ class PortfolioHistoryRead(ReadSchema):
     since: Time
     cut: bool
     items: list[PortfolioPointRead]
+    without_cost: list[str] = Field(description="Assets in no point's cost: an entry without a price or a cost moved them.")
     unpriced: int = Field(description="How many of the points leave out an asset without a price.")
 
 
