@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from crypto_api.chains.spam import look_alike_of
-from crypto_api.classification.types import Category, CounterpartyKind, Decision, DecisionSource, Facts, Leg
+from crypto_api.classification.types import Category, CounterpartyKind, Decision, DecisionSource, Executed, Facts, Leg, MadeBy
 from crypto_api.kit.amounts import add_exactly, text
 from crypto_api.kit.ethereum import ZERO_ADDRESS
 
@@ -34,6 +34,46 @@ _MEANINGS: dict[tuple[CounterpartyKind, str], tuple[Category, str]] = {
 
 
 def decide(facts: Facts) -> Decision:
+    """What a payment of ours made is the most certain of all: what it was for is known."""
+    decided = _decide(facts)
+    return decided if facts.made_by is None else _of_payment(facts, facts.made_by, decided)
+
+
+def _of_payment(facts: Facts, made_by: MadeBy, otherwise: Decision) -> Decision:
+    """`otherwise`: what the rules make of what moved."""
+    name = f"payment {made_by.payment_id}, {_clean(made_by.paid, 200)}"
+    known = {"payment_id": made_by.payment_id, "counterparty": _clean(made_by.payee, 200), "subcategory": _clean(made_by.purpose, 100)}
+    certain = known | {"source": DecisionSource.FACT, "confidence": 1.0}
+    if made_by.executed is Executed.CANCELLATION:
+        told = f"It took the place of the {name}, which was cancelled: nothing moved but its fee."
+        return otherwise.model_copy(update=certain | {"category": Category.GAS, "explanation": told})
+    if made_by.executed is Executed.OTHER:
+        told = f"The wallet sent it instead of the {name}. {otherwise.explanation}"
+        return otherwise.model_copy(update={"payment_id": made_by.payment_id, "explanation": told})
+    if otherwise.category is Category.FAILED:
+        return otherwise.model_copy(update=certain | {"explanation": f"The {name}, was mined and failed: nothing moved but its fee."})
+    if made_by.executed is Executed.CALL:
+        decided = known if otherwise.category is Category.UNCLASSIFIED else certain
+        return otherwise.model_copy(update=decided | {"explanation": f"It is the {name}. {otherwise.explanation}"})
+    if otherwise.category in (Category.GAS, Category.OWN_TRANSFER):
+        return otherwise.model_copy(update=certain | {"explanation": f"It is the {name}. {otherwise.explanation}"})
+    return otherwise.model_copy(update=certain | {"category": _category_of(facts, made_by), "explanation": f"It is the {name}."})
+
+
+_FOR: dict[str, Category] = {"payroll": Category.PAYROLL}
+"""What a payment is for, by its origin."""
+
+
+def _category_of(facts: Facts, made_by: MadeBy) -> Category:
+    """By what the payment is for, else by what its payee is known for; what is paid to somebody without more is an expense."""
+    if (found := _FOR.get(made_by.origin)) is not None:
+        return found
+    _, kind = facts.known.get(made_by.payee_address, ("", CounterpartyKind.OTHER))
+    category, _ = _MEANINGS.get((kind, OUT), (Category.EXPENSE, ""))
+    return category
+
+
+def _decide(facts: Facts) -> Decision:
     gas = [leg for leg in facts.legs if leg.kind in _FEES]
     spam = [leg for leg in facts.legs if leg.spam_reason is not None]
     moved = [leg for leg in facts.legs if leg.kind not in _FEES and leg.spam_reason is None and leg.amount != 0]

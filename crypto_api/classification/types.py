@@ -54,6 +54,7 @@ class Decision(BaseModel):
     explanation: str
     evidence: list[str] = []  # the fields or logs it rests on
     model: str | None = None
+    payment_id: str | None = None  # of the payment of ours that made the transaction
 
 
 class Leg(BaseModel):
@@ -74,6 +75,29 @@ class Leg(BaseModel):
     by_balance: bool = False  # only the balance before and after tells of it
 
 
+class Executed(StrEnum):
+    """What of a payment a transaction is."""
+
+    PAYMENT = "payment"  # a transfer to its payee
+    CALL = "call"  # of a contract
+    CANCELLATION = "cancellation"  # nothing, to itself, in the payment's nonce
+    OTHER = "other"  # the person's wallet sent something else in its place
+
+
+class MadeBy(BaseModel):
+    """The payment of ours that made a transaction."""
+
+    model_config = ConfigDict(frozen=True)
+
+    payment_id: str
+    executed: Executed
+    origin: str  # what the payment is for: "manual", "payroll", "contract", …
+    payee_address: str  # EIP-55
+    payee: str  # name in the address book, else empty
+    paid: str  # in words: 0.25 ETH to Grace Hopper
+    purpose: str  # what whoever prepared it wrote
+
+
 class Facts(BaseModel):
     """A transaction as the pure rules see it. `known` maps addresses (EIP-55) of counterparties to (name, kind)."""
 
@@ -85,6 +109,7 @@ class Facts(BaseModel):
     legs: tuple[Leg, ...]
     known: dict[str, tuple[str, CounterpartyKind]]
     wrapped_native: str | None  # contract whose Deposit and Withdrawal change the native coin's form
+    made_by: MadeBy | None = None
 
 
 class LanguageModel(Protocol):

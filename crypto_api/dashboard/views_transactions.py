@@ -205,6 +205,7 @@ async def _detail(visit: Visit, transaction_id: str) -> dict[str, object]:
         "to_link": links.address(found.to_address or ""),
         "network": network,
         "gas_fee": to_units(int(found.gas_fee_raw), 18) if found.gas_fee_raw else None,
+        "may_see_payments": visit.may(Permission.PAYMENTS_READ),
         "source_says": SOURCES.get(found.category_source, ""),
         "confidence_percent": round(found.confidence * 100),
         "confirmations": network.confirmations if network else None,

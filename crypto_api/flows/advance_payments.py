@@ -25,12 +25,13 @@ _ORDER = {PaymentState.SIGNED: 1, PaymentState.APPROVED: 2, PaymentState.MINED: 
 """What holds up others first: an unsigned slot, then what is signed and not sent, then new ones, then what is looked at."""
 
 
-async def advance_sender(world: World, network: str, address: str, *, limit: int = AT_ONCE_MAX) -> int:
-    """Moves the due payments of a sender on, as far as they go; returns how many were looked at."""
+async def advance_sender(world: World, network: str, address: str, *, limit: int = AT_ONCE_MAX) -> list[Ref]:
+    """Moves the due payments of a sender on, as far as they go; those that were looked at."""
     rows = sorted(await store.due_of_network(network, address, world.clock.now(), limit), key=_place)
-    for start in range(0, len(rows), TOGETHER_MAX):
-        await advance_together(world, [(row["org_id"], row["_id"]) for row in rows[start : start + TOGETHER_MAX]])
-    return len(rows)
+    refs = [(row["org_id"], row["_id"]) for row in rows]
+    for start in range(0, len(refs), TOGETHER_MAX):
+        await advance_together(world, refs[start : start + TOGETHER_MAX])
+    return refs
 
 
 async def advance_together(world: World, refs: Sequence[Ref]) -> None:

@@ -13,11 +13,12 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from crypto_api.address_book import store as address_book
 from crypto_api.classification import rules as classification
 from crypto_api.classification import store as counterparties
-from crypto_api.classification.types import Category, Decision, DecisionSource, Facts, Leg
+from crypto_api.classification.types import Category, Decision, DecisionSource, Executed, Facts, Leg, MadeBy
 from crypto_api.events import service as events
-from crypto_api.kit.amounts import add_exactly
+from crypto_api.kit.amounts import add_exactly, text
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.networks import NetworkConfig
@@ -27,12 +28,16 @@ from crypto_api.ledger import store as ledger_store
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, EntryDraft, Line, Place, Posting, Relocation, Source, SourceKind
 from crypto_api.organizations import store as organizations
+from crypto_api.payments import rules as payment_rules
+from crypto_api.payments import store as payments
+from crypto_api.payments.documents import Payment, PaymentAttempt
+from crypto_api.payments.types import PaymentKind
 from crypto_api.prices import service as prices
 from crypto_api.prices.types import Moment, PriceSources, Quote
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.events import TransactionBooked
-from crypto_api.transactions.types import Basis, Booking, Direction, Movement, MovementKind
+from crypto_api.transactions.types import Basis, Booking, Direction, Movement, MovementKind, Origin
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 PURPOSE = "movements"
@@ -168,14 +173,49 @@ def as_fields(decision: Decision) -> dict[str, object]:
         "explanation": decision.explanation,
         "evidence": decision.evidence,
         "model": decision.model,
+        "payment_id": decision.payment_id,
     }
 
 
 async def decide(transaction: Transaction, network: NetworkConfig) -> Decision:
     """What a person said of it stands; the rules decide the rest."""
     if transaction.category_source == DecisionSource.PERSON:
-        return said_by_person(transaction)
+        made_by = await made_by_payment(transaction)
+        return said_by_person(transaction).model_copy(update={"payment_id": made_by.payment_id if made_by is not None else None})
     return classification.decide(await facts_of(transaction, network))
+
+
+async def made_by_payment(transaction: Transaction) -> MadeBy | None:
+    """The payment whose bytes it is: an attempt is stored before it is sent, so its hash tells, whichever of the two is seen first."""
+    if transaction.gas_fee_raw is None or transaction.origin is not Origin.TRANSACTION:
+        return None
+    attempt = await payments.attempt_with_hash(transaction.org_id, transaction.chain_id, transaction.hash)
+    payment = await payments.get(transaction.org_id, attempt.payment_id) if attempt is not None else None
+    if attempt is None or payment is None:
+        return None
+    entry = await address_book.get(payment.org_id, payment.payee_id) if payment.payee_id is not None else None
+    payee = entry.name if entry is not None else payment.payee_name
+    return MadeBy(
+        payment_id=payment.id,
+        executed=_executed(payment, attempt),
+        origin=payment.origin.kind,
+        payee_address=payment.payee_address,
+        payee=payee,
+        paid=_in_words(payment, payee),
+        purpose=payment.description or payment.origin.component,
+    )
+
+
+def _executed(payment: Payment, attempt: PaymentAttempt) -> Executed:
+    if attempt.call == payment.call:
+        return Executed.CALL if payment.kind is PaymentKind.CALL else Executed.PAYMENT
+    return Executed.CANCELLATION if attempt.call == payment_rules.cancel_call(payment.from_address) else Executed.OTHER
+
+
+def _in_words(payment: Payment, payee: str) -> str:
+    if payment.kind is PaymentKind.CALL:
+        return payment.description or f"a call of {payee or payment.payee_address}"
+    return f"{text(payment.amount)} {payment.asset} to {payee or payment.payee_address}"
 
 
 def said_by_person(transaction: Transaction) -> Decision:
@@ -198,6 +238,7 @@ async def facts_of(transaction: Transaction, network: NetworkConfig) -> Facts:
         legs=tuple(_leg(movement) for movement in transaction.movements),
         known=await counterparties.known(transaction.org_id),
         wrapped_native=network.wrapped_native.address if network.wrapped_native else None,
+        made_by=await made_by_payment(transaction),
     )
 
 

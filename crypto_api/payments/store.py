@@ -32,14 +32,24 @@ async def by_origin(org_id: str, origin: Origin, session: Session | None = None)
     return await Payment.find_one(query, session=session)
 
 
+async def attempt_with_hash(org_id: str, chain_id: int, hash_: str) -> PaymentAttempt | None:
+    return await PaymentAttempt.find_one({"chain_id": chain_id, "hash": hash_, "org_id": org_id})
+
+
 async def by_hash(org_id: str, chain_id: int, hash_: str) -> Payment | None:
     """Whose attempt has this hash."""
-    row = await PaymentAttempt.find_one({"org_id": org_id, "chain_id": chain_id, "hash": hash_})
+    row = await attempt_with_hash(org_id, chain_id, hash_)
     return await get(org_id, row.payment_id) if row is not None else None
 
 
 async def by_ids(org_id: str, payment_ids: Collection[str], session: Session | None = None) -> list[Payment]:
     return await Payment.find({"_id": {"$in": list(payment_ids)}, "org_id": org_id}, session=session).to_list()
+
+
+async def hashes_in_blocks(org_id: str, payment_ids: Collection[str]) -> list[str]:
+    """Of those that stand in a block: the transaction that does."""
+    query = {"_id": {"$in": list(payment_ids)}, "org_id": org_id, "block_number": {"$ne": None}}
+    return [row["hash"] async for row in Payment.get_pymongo_collection().find(query, {"hash": 1})]
 
 
 async def page(org_id: str, where: Row, request: PageRequest) -> Page[Payment]:

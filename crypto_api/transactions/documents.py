@@ -49,6 +49,7 @@ class Transaction(TenantDocument):
     explanation: str = ""
     evidence: list[str] = []
     model: str | None = None
+    payment_id: str | None = None  # of the payment of ours that made it
     note: str = ""
     content_hash: str | None = None  # of what a person said, where they brought it
     brought: Brought | None = None

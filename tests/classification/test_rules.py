@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto_api.classification.rules import MODEL_CATEGORIES, PROMPT_MAX, decide, question, read_answer
-from crypto_api.classification.types import Category, CounterpartyKind, DecisionSource, Facts, Leg
+from crypto_api.classification.types import Category, CounterpartyKind, DecisionSource, Executed, Facts, Leg, MadeBy
 from crypto_api.kit.ethereum import ZERO_ADDRESS
 
 D = Decimal
@@ -161,3 +161,48 @@ def test_the_question_is_bounded_quoted_data_whatever_strangers_wrote(symbols: l
 
 def test_spam_is_not_shown_to_the_model() -> None:
     assert "bait" not in question(facts(leg(), leg(symbol="bait", key="log:1", spam_reason="x"))).prompt
+
+
+# ---- what a payment of ours made ---------------------------------------------------------------------------------------------------
+
+OUT = leg("out", STRANGER)
+
+
+def made(executed: Executed = Executed.PAYMENT, **changes: Any) -> MadeBy:
+    values = {"payee_address": STRANGER, "payee": "Grace Hopper", "paid": "1 ETH to Grace Hopper", "purpose": "Compiler", "origin": "manual"}
+    return MadeBy(payment_id="pay_1", executed=executed, **values | changes)
+
+
+@pytest.mark.parametrize(
+    ("seen", "category", "source", "told"),
+    [
+        (facts(GAS, OUT, made_by=made()), Category.EXPENSE, DecisionSource.FACT, "It is the payment pay_1, 1 ETH to Grace Hopper."),
+        (facts(GAS, OUT, made_by=made(origin="payroll")), Category.PAYROLL, DecisionSource.FACT, "It is the payment pay_1"),
+        (facts(GAS, OUT, made_by=made(payee_address="0x" + "EE" * 20)), Category.PAYROLL, DecisionSource.FACT, "It is the payment pay_1"),
+        (facts(GAS, OUT, made_by=made(payee_address=CLIENT)), Category.EXPENSE, DecisionSource.FACT, "It is the payment pay_1"),
+        (facts(GAS, leg("internal"), made_by=made()), Category.OWN_TRANSFER, DecisionSource.FACT, "Between wallets of this organisation."),
+        (facts(GAS, made_by=made(), succeeded=False), Category.FAILED, DecisionSource.FACT, "was mined and failed: nothing moved but its fee."),
+        (facts(GAS, made_by=made(Executed.CANCELLATION)), Category.GAS, DecisionSource.FACT, "which was cancelled"),
+        (facts(GAS, leg("internal", amount="0"), made_by=made(Executed.CANCELLATION)), Category.GAS, DecisionSource.FACT, "which was cancelled"),
+        (facts(GAS, made_by=made(Executed.CALL)), Category.GAS, DecisionSource.FACT, "A call that moved nothing of yours but its fee."),
+        (facts(GAS, OUT, made_by=made(Executed.CALL)), Category.UNCLASSIFIED, DecisionSource.NONE, "It is the payment pay_1"),
+        (
+            facts(GAS, OUT, made_by=made(Executed.OTHER)),
+            Category.UNCLASSIFIED,
+            DecisionSource.NONE,
+            "instead of the payment pay_1",
+        ),
+    ],
+)
+def test_what_a_payment_made_is_known(seen: Facts, category: Category, source: DecisionSource, told: str) -> None:
+    decision = decide(seen)
+    assert (decision.category, decision.source, decision.payment_id) == (category, source, "pay_1")
+    assert told in decision.explanation
+    assert (decision.confidence == 1) is (source is DecisionSource.FACT)
+    if seen.made_by is not None and seen.made_by.executed is not Executed.OTHER:
+        assert (decision.counterparty, decision.subcategory) == ("Grace Hopper", "Compiler")
+
+
+def test_words_of_a_payment_hold_nothing_that_hides() -> None:
+    decision = decide(facts(GAS, OUT, made_by=made(purpose="a\u202eb", payee="x" * 300)))
+    assert (decision.subcategory, len(decision.counterparty)) == ("ab", 200)

@@ -14,7 +14,9 @@ from crypto_api.adapters.key_parcel import make_parcel
 from crypto_api.chains import store as chain_store
 from crypto_api.flows.advance_chain import NotLinked, advance_chain, start_following
 from crypto_api.flows.advance_payments import advance_together
+from crypto_api.flows.book_due import book_due
 from crypto_api.flows.confirm_transactions import confirm_transactions
+from crypto_api.flows.link_payments import link_payments
 from crypto_api.flows.rewind_chain import rewind_chain
 from crypto_api.kit.clock import SystemClock
 from crypto_api.kit.ids import new_id
@@ -135,6 +137,10 @@ class PayingHouse:
             await self.actor.mine_many(blocks - 1)
         await self.follow()
 
+    async def book(self) -> None:
+        runtime = self.runtime
+        await book_due(runtime.uow, runtime.clock, runtime.networks[SLUG], runtime.prices, runtime.queue)
+
     def world(self) -> World:
         world = world_of(self.runtime, SLUG, fence=1)
         world.book._clock = self.clock  # type: ignore[attr-defined]
@@ -145,7 +151,9 @@ class PayingHouse:
         rows = await Payment.find({"org_id": self.org_id, "due_at": {"$type": "date"}}).sort("+_id").to_list()
         chosen = [row for row in rows if not payment_ids or row.id in payment_ids]
         for sender in dict.fromkeys(row.from_address for row in chosen):
-            await advance_together(self.world(), [(row.org_id, row.id) for row in chosen if row.from_address == sender])
+            refs = [(row.org_id, row.id) for row in chosen if row.from_address == sender]
+            await advance_together(self.world(), refs)
+            await link_payments(self.runtime.uow, self.runtime.clock, self.runtime.networks[SLUG], refs)
 
     # ---- what stands -------------------------------------------------------------------------------------------------------------
 

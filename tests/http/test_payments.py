@@ -17,10 +17,13 @@ from eth_account.messages import encode_typed_data
 from crypto_api.adapters.payment_chain import PaymentNode
 from crypto_api.chains.store import BLOCKS_KEPT, forget_blocks_below
 from crypto_api.flows.followed_chain import FollowedChain
+from crypto_api.flows.link_payments import link_payments
 from crypto_api.identity.documents import EthereumAccount
 from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.sending import Handed, NodeReceipt
 from crypto_api.kit.signing import SignedBytes, SignerUnavailable, SigningAsk, SigningRefused
+from crypto_api.ledger.documents import JournalEntry
+from crypto_api.ledger.types import AccountCode
 from crypto_api.organizations.types import Role
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.payments.jobs import PaymentDue
@@ -793,3 +796,115 @@ async def test_the_worker_does_all_of_it_by_itself_and_a_decision_wakes_it(house
                 await asyncio.sleep(0.1)
     finally:
         await cancel_and_wait(work)
+
+
+# ---- in the books ------------------------------------------------------------------------------------------------------------------
+
+
+async def in_the_books(person: Person, payment_id: str) -> dict[str, Any]:
+    """The transaction that a payment names."""
+    payment = await shown(person, payment_id)
+    answer = await person.http.get(f"/api/transactions/{payment['transaction_id']}/")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["payment_id"] == payment_id
+    return dict(answer.json())
+
+
+async def posted(transaction: dict[str, Any]) -> list[str]:
+    """Accounts that say why, of what stands in the books."""
+    why = {AccountCode.SUPPLIERS, AccountCode.NETWORK_FEES, AccountCode.SALARIES, AccountCode.SUSPENSE}
+    entries = await JournalEntry.find({"transaction_id": transaction["id"], "reversed_by": None, "reverses": None}).to_list()
+    return sorted(line.account_code for entry in entries for line in entry.lines if line.account_code in why)
+
+
+async def test_what_a_payment_made_is_booked_as_that(house: PayingHouse, ada: Person) -> None:
+    wallet, _ = await house.wallet()
+    own, _ = await house.wallet()
+    to = stranger()
+    added = await post(ada, "/api/address-book/", {"name": "Analytical Engines Ltd", "address": to})
+    assert added.status_code == 201, added.text
+    paid = await send(ada, wallet.id, to, "1", description="Looms")
+    moved = await send(ada, wallet.id, own.address, "0.5")
+    taken_back = await send(ada, wallet.id, stranger(), "2")
+    await house.sweep()
+    assert (await post(ada, f"/api/payments/{taken_back['id']}/cancel/")).status_code == 200
+    await house.sweep()
+    await house.mine(4)
+    await house.book()
+    await house.sweep()
+    expense = await in_the_books(ada, paid["id"])
+    assert (expense["category"], expense["category_source"], expense["subcategory"], expense["counterparty"]) == (
+        "expense",
+        "fact",
+        "Looms",
+        "Analytical Engines Ltd",
+    )
+    assert expense["explanation"] == f"It is the payment {paid['id']}, 1 ETH to Analytical Engines Ltd."
+    assert await posted(expense) == [AccountCode.NETWORK_FEES, AccountCode.SUPPLIERS]
+    assert (await in_the_books(ada, moved["id"]))["category"] == "own_transfer"
+    assert (await shown(ada, taken_back["id"]))["state"] == "CANCELLED"
+    cancelled = await in_the_books(ada, taken_back["id"])
+    assert (cancelled["category"], cancelled["category_source"]) == ("gas", "fact")
+    assert await posted(cancelled) == [AccountCode.NETWORK_FEES]
+
+    await house.actor.rpc("anvil_reorg", 4, [])
+    await house.actor.mine_many(5)
+    await house.follow()
+    await house.book()
+    assert await posted(expense) == []
+    for later in (0, 15, 30):  # in doubt first, then taken up again, then sent again
+        house.clock.later = timedelta(seconds=later)
+        await house.sweep()
+    await house.mine(4)
+    await house.book()
+    await house.sweep()
+    again = await in_the_books(ada, paid["id"])
+    assert again["block_hash"] != expense["block_hash"]
+    assert (again["category"], again["category_source"]) == ("expense", "fact")
+    assert await posted(again) == [AccountCode.NETWORK_FEES, AccountCode.SUPPLIERS]
+    assert await JournalEntry.find({"transaction_id": again["id"], "reverses": {"$ne": None}}).count() == 1
+
+
+async def test_what_was_booked_before_its_payment_was_known_is_judged_again(house: PayingHouse, ada: Person) -> None:
+    """The person's own wallet sent it, and told of it late."""
+    wallet, key = await house.wallet(wallet_type=WalletType.METAMASK)
+    payments = [await send(ada, wallet.id, stranger(), "1") for _ in range(3)]
+    sent = [await house.actor.send(key, payment["payee_address"], value=ETHER) for payment in payments[:2]]
+    sent.append(await house.actor.send(key, stranger(), value=ETHER))
+    await house.mine(4)
+    await house.book()
+    rows = [await Transaction.find_one({"org_id": house.org_id, "hash": each.hash}) for each in sent]
+    assert [row and row.category for row in rows] == ["unclassified"] * 3
+    assert rows[1] is not None
+    said = await ada.http.put(f"/api/transactions/{rows[1].id}/", json={"category": "payroll"})
+    assert said.status_code == 200, said.text
+    for payment, each in zip(payments, sent, strict=True):
+        assert (await post(ada, f"/api/payments/{payment['id']}/submitted/", {"hash": each.hash})).status_code == 200
+    await house.sweep()
+    assert [(await shown(ada, payment["id"]))["state"] for payment in payments] == ["CONFIRMED", "CONFIRMED", "REPLACED"]
+    first, by_person, other = [await in_the_books(ada, payment["id"]) for payment in payments]
+    assert (first["category"], first["category_source"]) == ("expense", "fact")
+    assert await posted(first) == [AccountCode.NETWORK_FEES, AccountCode.SUPPLIERS]
+    assert (by_person["category"], by_person["category_source"]) == ("payroll", "person"), "a person's word stands"
+    assert (other["category"], other["category_source"]) == ("unclassified", "none")
+    assert "instead of the payment" in other["explanation"]
+    assert await link_payments(house.runtime.uow, house.runtime.clock, house.runtime.networks[SLUG], [(house.org_id, payments[0]["id"])]) == 0
+
+
+async def test_a_failed_payment_is_its_gas_alone(house: PayingHouse, ada: Person) -> None:
+    wallet, _ = await house.wallet(usdc=100)
+    payment = await send(ada, wallet.id, stranger(), "0.0001", asset="USDC")
+    await house.sweep()
+    code = await house.actor.rpc("eth_getCode", house.contracts.usdc, "latest")
+    try:
+        await house.actor.rpc("anvil_setCode", house.contracts.usdc, error_code("closed"))
+        await house.actor.mine()
+    finally:
+        await house.actor.rpc("anvil_setCode", house.contracts.usdc, code)
+    await house.mine(3)
+    await house.book()
+    await house.sweep()
+    failed = await in_the_books(ada, payment["id"])
+    assert (failed["category"], failed["status"], failed["category_source"]) == ("failed", "FAILED", "fact")
+    assert f"The payment {payment['id']}, 0.0001 USDC to" in failed["explanation"]
+    assert await posted(failed) == [AccountCode.NETWORK_FEES]

@@ -231,6 +231,7 @@ class TransactionRead(ReadSchema):
     explanation: str
     evidence: list[str]
     note: str
+    payment_id: str | None = Field(description="Of the payment that made it, where it is one of the organisation's.", examples=["pay_01k9x5r3v8"])
     usd_value: SignedMoney | None = Field(description="In the functional currency.")
     rate: SignedMoney | None
     unpriced: bool
@@ -267,7 +268,7 @@ class TransactionRead(ReadSchema):
 
 _AS_STORED = (
     *("id", "origin", "hash", "network", "chain_id", "block_hash", "timestamp", "status", "wallet_ids"),
-    *("from_address", "to_address", "gas_fee_raw", "category", "subcategory", "counterparty", "explanation", "evidence", "note"),
+    *("from_address", "to_address", "gas_fee_raw", "category", "subcategory", "counterparty", "explanation", "evidence", "note", "payment_id"),
     *("unpriced", "booking", "waits", "entry_ids", "movements_left_out"),
 )
 
