@@ -87,6 +87,7 @@ async def cost(runtime: Runtime, watched: int, organizations: int) -> Cost:
 async def run(addresses: Addresses, folder: Path, url: str, watched: int, organizations: int) -> Cost:
     token = {"symbol": "USDX", "address": replay_node.TOKEN, "decimals": 6}
     row = {"slug": "replay", "name": "Replay", "chain_id": replay_node.CHAIN_ID, "rpc_urls": [url], "start_height": 0, "tokens": [token]}
+    row["receipts_checked"] = "none"  # a generated chain has no roots that anything could be proved by
     (folder / "networks.json").write_text(json.dumps([row]))
     config = Config(
         _env_file=None, mongodb_uri=addresses.mongodb_uri, redis_url=addresses.redis_url, mongodb_database=f"watched_{watched}_{organizations}",

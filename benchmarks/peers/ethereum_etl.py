@@ -18,7 +18,7 @@ async def prepare(folder: Path) -> None:
     if not (home / f"installed-{VERSION}").exists():
         home.mkdir(parents=True, exist_ok=True)
         await install(NAME, [sys.executable, "-m", "venv", "--clear", home / "venv"], home)
-        pip = [home / "venv/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip: list[str | Path] = [home / "venv/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         await install(NAME, [*pip, f"{NAME}=={VERSION}"], home)
         await install(NAME, [*pip, "--upgrade", *IN_ITS_PLACE], home)
         (home / f"installed-{VERSION}").touch()
