@@ -166,7 +166,7 @@ async def _reviewed(visit: Visit, form: Form, preview: Preview) -> dict[str, obj
         "payment": payment,
         "wallet": wallet,
         "network": network,
-        "max_fee": to_units(preview.fees.gas * preview.fees.max_fee_per_gas, NATIVE_DECIMALS),
+        "max_fee": to_units(preview.most, NATIVE_DECIMALS),
         "verdict": verdict,
         "delay_hours": int(verdict.delay.total_seconds() // 3600),
         "not_before": preview.judged.not_before,

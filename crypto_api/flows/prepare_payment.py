@@ -174,7 +174,13 @@ class Preview:
 
     payment: Payment  # as it would be stored
     fees: Fees
+    l1_fee: int  # wei that a rollup takes beside the gas, at most
     judged: Judgement
+
+    @property
+    def most(self) -> int:
+        """Wei that it may cost beside the amount."""
+        return self.fees.gas * self.fees.max_fee_per_gas + self.l1_fee
 
 
 async def preview_payment(desk: PaymentDesk, principal: Principal, org_id: str, new: NewPayment) -> Preview:
@@ -190,7 +196,7 @@ async def preview_payment(desk: PaymentDesk, principal: Principal, org_id: str, 
     judged = await _judged(desk, principal, payment, stepped_up=True)
     fees = rules.first_fees(quote.gas, quote.market, per_gas_max=2**128)
     assert fees is not None, "no network bids that much"
-    return Preview(payment, fees, judged)
+    return Preview(payment, fees, quote.l1_fee, judged)
 
 
 async def estimate(desk: PaymentDesk, org_id: str, new: NewPayment) -> Estimate:
@@ -384,8 +390,8 @@ async def _simulate(desk: PaymentDesk, network: str, address: str, call: Call, t
     if quote.reverts is not None:
         raise WouldRevert(f"It would fail: {quote.reverts}.")
     fees = rules.first_fees(quote.gas, quote.market, per_gas_max=2**128)
-    if fees is not None and quote.balance < rules.highest_cost(call, fees):
-        gas = text(to_units(fees.gas * fees.max_fee_per_gas, NATIVE_DECIMALS))
+    if fees is not None and quote.balance < rules.highest_cost(call, fees) + quote.l1_fee:
+        gas = text(to_units(fees.gas * fees.max_fee_per_gas + quote.l1_fee, NATIVE_DECIMALS))
         raise InsufficientFunds(f"The wallet has too little {coin} for the gas as well, which may cost up to {gas}.")
 
 

@@ -57,17 +57,19 @@ async def estimate_gas(request: HttpRequest, query: Query[GasQuery]) -> HttpResp
     new = NewPayment(query.wallet_id, query.amount, to=query.to, asset=query.asset)
     found = await estimate(desk_of(request), org_of(request), new)
     quote, fees, raw = found.quote, found.fees, found.raw
-    enough = quote.balance >= rules.highest_cost(found.call, fees) and (quote.token_balance is None or quote.token_balance >= raw)
+    enough = quote.balance >= rules.highest_cost(found.call, fees) + quote.l1_fee and (quote.token_balance is None or quote.token_balance >= raw)
     per_gas = min(quote.market.base_fee + fees.max_priority_fee_per_gas, fees.max_fee_per_gas)
     read = GasEstimateRead(
         network=found.network.slug,
         gas_limit=fees.gas,
+        transaction_type=fees.transaction_type,
+        l1_fee=to_units(quote.l1_fee, NATIVE_DECIMALS),
         base_fee_per_gas=str(quote.market.base_fee),
         max_fee_per_gas=str(fees.max_fee_per_gas),
         max_priority_fee_per_gas=str(fees.max_priority_fee_per_gas),
         fee_asset=found.network.native_asset,
-        expected_fee=to_units(fees.gas * per_gas, NATIVE_DECIMALS),
-        max_fee=to_units(fees.gas * fees.max_fee_per_gas, NATIVE_DECIMALS),
+        expected_fee=to_units(fees.gas * per_gas + quote.l1_fee, NATIVE_DECIMALS),
+        max_fee=to_units(fees.gas * fees.max_fee_per_gas + quote.l1_fee, NATIVE_DECIMALS),
         would_revert=quote.reverts is not None,
         revert_reason=quote.reverts,
         sufficient_funds=enough,

@@ -114,6 +114,11 @@ class Fees(BaseModel):
     max_priority_fee_per_gas: int
     legacy: bool = False
 
+    @property
+    def transaction_type(self) -> int:
+        """EIP-2718."""
+        return 0 if self.legacy else 2
+
 
 class Decision(StrEnum):
     APPROVED = "approved"

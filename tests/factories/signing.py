@@ -99,9 +99,12 @@ def attempt(of: Payment, **changes: Any) -> PaymentAttempt:
 
 def signed(row: PaymentAttempt, account: LocalAccount = SENDER) -> PaymentAttempt:
     """As it is stored once it is signed."""
+    price = {"gasPrice": row.fees.max_fee_per_gas}
+    if not row.fees.legacy:
+        price = {"type": 2, "maxFeePerGas": row.fees.max_fee_per_gas, "maxPriorityFeePerGas": row.fees.max_priority_fee_per_gas}
     transaction = {
-        "type": 2, "chainId": row.chain_id, "nonce": row.nonce, "to": row.call.to, "value": int(row.call.value_raw), "data": row.call.data,
-        "gas": row.fees.gas, "maxFeePerGas": row.fees.max_fee_per_gas, "maxPriorityFeePerGas": row.fees.max_priority_fee_per_gas,
+        "chainId": row.chain_id, "nonce": row.nonce, "to": row.call.to, "value": int(row.call.value_raw), "data": row.call.data,
+        "gas": row.fees.gas, **price,
     }  # fmt: skip
     made = account.sign_transaction(transaction)
     raw, hash_ = "0x" + bytes(made.raw_transaction).hex(), "0x" + bytes(made.hash).hex()

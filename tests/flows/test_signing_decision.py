@@ -130,6 +130,23 @@ def _after_cancellation() -> SigningCase:
     return case(paid, attempt=planned, attempts=[first, cancelled, planned])
 
 
+def _priced(price: int) -> Fees:
+    """Of type 0."""
+    return Fees(gas=21_000, max_fee_per_gas=price, max_priority_fee_per_gas=price, legacy=True)
+
+
+def _legacy_replacement(price: int, earlier: Fees | None = None) -> SigningCase:
+    return replacement(first=lambda paid: signed(attempt(paid, fees=earlier or _priced(40_000_000_000))), fees=_priced(price))
+
+
+def test_a_transaction_of_type_0_is_signed_and_replaced_by_an_eighth_more() -> None:
+    paid = payment()
+    planned = attempt(paid, fees=_priced(40_000_000_000))
+    assert refusal(case(paid, attempt=planned, attempts=[planned]), NOW) is None
+    assert refusal(_legacy_replacement(45_000_000_000), NOW) is None
+    assert "12.5 % more" in (refusal(_legacy_replacement(44_999_999_999), NOW) or "")
+
+
 def _paying_cancellation() -> SigningCase:
     sound = replacement(Attempt.CANCEL)
     row = sound.attempt.model_copy(update={"call": sound.payment.call})
@@ -281,6 +298,8 @@ WRONG: dict[str, tuple[Callable[[], SigningCase], str]] = {
     "replaces rubbish": (lambda: replacement(first=lambda paid: attempt(paid, raw="0x02f8", hash="0x")), "not this payment"),
     "fee too little more": (lambda: replacement(fees=HIGHER.model_copy(update={"max_fee_per_gas": 44_999_999_999})), "12.5 % more"),
     "tip too little more": (lambda: replacement(fees=HIGHER.model_copy(update={"max_priority_fee_per_gas": 1_124_999_999})), "12.5 % more"),
+    "two prices of type 0": (lambda: replacement(fees=HIGHER.model_copy(update={"legacy": True})), "one gas price"),
+    "of another type than what it replaces": (lambda: _legacy_replacement(50_000_000_000, FEES), "same type"),
     "speed-up above the policy": (lambda: _with(replacement(), policy=policy(fee_per_gas_max_gwei=44)), "fee is above"),
     "sped up after a cancellation": (_after_cancellation, "was cancelled"),
     "cancelled by nobody": (lambda: replacement(Attempt.CANCEL, of={"cancel_requested_by": None}), "Nobody asked"),

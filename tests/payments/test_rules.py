@@ -36,6 +36,20 @@ def test_twice_the_base_fee_and_the_tip_within_the_policy() -> None:
     assert rules.first_fees(21_000, market, 30 * GWEI) is None
 
 
+def test_without_a_base_fee_there_is_one_price() -> None:
+    market = FeeMarket(0, 8 * GWEI, legacy=True)
+    first = rules.first_fees(21_000, market, 500 * GWEI)
+    assert first == Fees(gas=21_000, max_fee_per_gas=8 * GWEI, max_priority_fee_per_gas=8 * GWEI, legacy=True)
+    assert rules.first_fees(21_000, market, 8 * GWEI - 1) is None
+    assert first is not None
+    assert rules.bumped(first, market, 500 * GWEI) == first.model_copy(update={"max_fee_per_gas": 9 * GWEI, "max_priority_fee_per_gas": 9 * GWEI})
+    dear = FeeMarket(0, 20 * GWEI, legacy=True)
+    assert rules.bumped(first, dear, 500 * GWEI, gas=1) == Fees(gas=1, max_fee_per_gas=20 * GWEI, max_priority_fee_per_gas=20 * GWEI, legacy=True)
+    assert rules.bumped(first, dear, 10 * GWEI) == first.model_copy(update={"max_fee_per_gas": 10 * GWEI, "max_priority_fee_per_gas": 10 * GWEI})
+    assert rules.bumped(first, dear, 9 * GWEI - 1) is None
+    assert [rules.outgrown(first, FeeMarket(0, price * GWEI, legacy=True)) for price in (8, 9, 10)] == [False, False, True]
+
+
 def test_it_is_replaced_six_times_at_most() -> None:
     assert [rules.bumps_left(number) for number in (0, BUMPS_MAX - 1, BUMPS_MAX, BUMPS_MAX + 3)] == [BUMPS_MAX, 1, 0, 0]
 

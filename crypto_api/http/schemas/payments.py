@@ -105,6 +105,9 @@ class ApprovalGivenRead(ReadSchema):
         return cls(user_id=row.user_id, name=name, decision=row.decision, at=row.at, reason=row.reason, signer_address=row.signer_address)
 
 
+_TYPE = "2: by EIP-1559. 0: for networks without a base fee, where both fees are the gas price."
+
+
 class PaymentAttemptRead(ReadSchema):
     """One transaction in the payment's nonce."""
 
@@ -112,6 +115,7 @@ class PaymentAttemptRead(ReadSchema):
     purpose: Attempt
     hash: str | None
     gas_limit: int
+    transaction_type: int = Field(examples=[2], description=_TYPE)
     max_fee_per_gas: str = Field(description="Wei.")
     max_priority_fee_per_gas: str = Field(description="Wei.")
     signed_at: Time | None
@@ -126,6 +130,7 @@ class PaymentAttemptRead(ReadSchema):
             purpose=row.purpose,
             hash=row.hash,
             gas_limit=row.fees.gas,
+            transaction_type=row.fees.transaction_type,
             max_fee_per_gas=str(row.fees.max_fee_per_gas),
             max_priority_fee_per_gas=str(row.fees.max_priority_fee_per_gas),
             signed_at=row.signed_at,
@@ -226,12 +231,16 @@ def _as_json(typed: dict[str, Any] | None) -> dict[str, Any] | None:
 class GasEstimateRead(ReadSchema):
     network: str
     gas_limit: int = Field(examples=[21000], description="With a margin where it is an estimate.")
-    base_fee_per_gas: str = Field(description="Wei, of the next block.")
-    max_fee_per_gas: str = Field(description="Wei.")
-    max_priority_fee_per_gas: str = Field(description="Wei.")
+    transaction_type: int = Field(examples=[2], description=_TYPE)
+    base_fee_per_gas: str = Field(description="Wei, of the next block; 0 where there is none.")
+    max_fee_per_gas: str = Field(description="Wei; of type 0 the gas price.")
+    max_priority_fee_per_gas: str = Field(description="Wei; of type 0 the gas price.")
+    l1_fee: SignedMoney = Field(
+        examples=["0"], description="Whole units that a rollup takes beside the gas for the chain below, with half as much again for when that rises."
+    )
     fee_asset: str = Field(examples=["ETH"])
-    expected_fee: SignedMoney = Field(description="Whole units, at the base fee of the next block.")
-    max_fee: SignedMoney = Field(description="Whole units: it never costs more.")
+    expected_fee: SignedMoney = Field(description="Whole units, at the base fee of the next block, with `l1_fee`.")
+    max_fee: SignedMoney = Field(description="Whole units, with `l1_fee`: it never costs more.")
     would_revert: bool
     revert_reason: str | None
     sufficient_funds: bool = Field(description="Whether the wallet holds the amount and the gas at most.")
