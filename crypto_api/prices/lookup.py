@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from crypto_api.kit.ethereum import ChainUnavailable
 from crypto_api.kit.networks import NetworkConfig, PriceFeed
 from crypto_api.kit.price_settings import HISTORY, MANUAL, ORACLE, PriceProvider
 from crypto_api.kit.rates import Point, Refused
@@ -19,7 +20,8 @@ _KNOWN_WITHIN = timedelta(days=3)
 
 
 async def look_up(sought: Sought, asset: str, quote: str, outside: PriceSources | None, now: datetime, kept: Kept | None = None) -> Lookup:
-    """`outside` None: nobody is asked, and what is kept decides. ChainUnavailable when a feed has to be read and no node answers."""
+    """`outside` None: nobody is asked, and what is kept decides. ChainUnavailable when a booking needs a feed and no node
+    answers: that says nothing about the price."""
     search = _Search(sought, outside, now, kept or KeptNow())
     found = await search.find(asset, quote, (asset,))
     return Lookup(found, tuple(dict.fromkeys(search.tried)))
@@ -99,8 +101,7 @@ class _Search:
         if moment is not None and self.outside is not None:
             answered = await self._read(self.outside, moment, feed)
         else:
-            kept = await self.kept.feed(feed.address, self.sought.at)
-            answered = Quote(kept.rate, PriceSource.ORACLE, kept.at) if kept is not None else Refused("it was never read before then")
+            answered = await self._said_last(feed, Refused("it was never read before then"))
         # A block may itself be old, where following is behind.
         too_old = isinstance(answered, Quote) and self.sought.at - answered.at > timedelta(seconds=max(feed.age_max_s, self.sought.age_max_s or 0))
         return Refused("what it said last is too old") if too_old else answered
@@ -110,24 +111,39 @@ class _Search:
         row_id = f"eip155:{moment.network.chain_id}:{moment.block_hash}:{feed.address}"
         if (kept := await store.oracle(row_id)) is not None:
             return Quote(kept.rate, PriceSource.ORACLE, kept.updated_at)
-        told = await outside.read_feed(moment.network.slug, feed.address, moment.block_hash)
+        try:
+            told = await outside.read_feed(moment.network.slug, feed.address, moment.block_hash)
+        except ChainUnavailable as error:
+            if self.sought.booking:
+                raise
+            return await self._said_last(feed, Refused(f"no node answers: {error.detail}"))
         if told is None:
             return Refused("there is no contract that answers as a feed does")
         judged = rules.judge_round(told, moment.at, feed.age_max_s)
         if isinstance(judged, Quote):
-            row = OraclePrice(
-                id=row_id,
-                created_at=self.now,
-                network=moment.network.slug,
-                feed=feed.address,
-                asset=feed.asset,
-                quote=feed.quote,
-                block_number=moment.block_number,
-                rate=judged.rate,
-                updated_at=judged.at,
-            )
-            await store.keep_oracle(row)
+            await self._keep(moment, feed, judged)
         return judged
+
+    async def _keep(self, moment: Moment, feed: PriceFeed, judged: Quote) -> None:
+        """Under its block. Whoever only looks keeps a round once, however many blocks it stands for."""
+        if not self.sought.booking and await self.kept.feed(feed.address, moment.at) == Point(judged.at, judged.rate):
+            return
+        row = OraclePrice(
+            id=f"eip155:{moment.network.chain_id}:{moment.block_hash}:{feed.address}",
+            created_at=self.now,
+            network=moment.network.slug,
+            feed=feed.address,
+            asset=feed.asset,
+            quote=feed.quote,
+            block_number=moment.block_number,
+            rate=judged.rate,
+            updated_at=judged.at,
+        )
+        await store.keep_oracle(row)
+
+    async def _said_last(self, feed: PriceFeed, otherwise: Refused) -> Quote | Refused:
+        kept = await self.kept.feed(feed.address, self.sought.at)
+        return Quote(kept.rate, PriceSource.ORACLE, kept.at) if kept is not None else otherwise
 
     # ---- providers over HTTP ----
 

@@ -21,7 +21,7 @@ from mongodb_config.unit_of_work import Session
 async def rate_at(org_id: str, asset: str, quote: str, moment: Moment, sources: PriceSources, now: datetime) -> Quote | None:
     """The price of one `asset` in `quote` at a block, for what is booked. What is asked in vain is noted with what was tried."""
     blocks = {moment.network.slug: moment} if moment.block_hash else {}  # what was imported stands in no block
-    sought = Sought(org_id, moment.at, Pricing.of([moment.network], sources.settings), blocks)
+    sought = Sought(org_id, moment.at, Pricing.of([moment.network], sources.settings), blocks, booking=True)
     found = await look_up(sought, asset, quote, sources, now)
     if found.quote is None:
         await store.note_gap(org_id, asset, quote, moment.at, found.tried, now)
@@ -29,8 +29,11 @@ async def rate_at(org_id: str, asset: str, quote: str, moment: Moment, sources: 
 
 
 async def past_rate(org_id: str, asset: str, quote: str, network: NetworkConfig, at: datetime, settings: PriceSettings | None = None) -> Quote | None:
-    """The price at a time whose block is not at hand, from what is kept."""
-    return (await look_up(Sought(org_id, at, Pricing.of([network], settings)), asset, quote, None, at)).quote
+    """The price at a time whose block is not at hand, from what is kept. Where that tells none, whoever may ask outside is to do so at once."""
+    found = await look_up(Sought(org_id, at, Pricing.of([network], settings)), asset, quote, None, at)
+    if found.quote is None:
+        await store.note_gap(org_id, asset, quote, at, found.tried, at)
+    return found.quote
 
 
 async def kept_rates(org_id: str, assets: Iterable[str], quote: str, at: datetime, pricing: Pricing) -> dict[str, Quote]:

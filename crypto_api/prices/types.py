@@ -96,4 +96,5 @@ class Sought:
     at: datetime
     pricing: Pricing
     blocks: Mapping[str, Moment] = field(default_factory=dict)  # by network slug
+    booking: bool = False  # then a node that is away is waited for, and what its feed says at the block is kept under that block
     age_max_s: int | None = None  # what is kept may be this old, in place of what its source says; for a value at the end of a day

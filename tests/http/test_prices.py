@@ -23,6 +23,7 @@ from crypto_api.transactions.documents import Transaction
 from tests.http.conftest import Join, Person
 from tests.http.world import FIRST, stored_movement, stored_transaction
 from workers.jobs import ACTORS
+from workers.prices import watch_all
 
 RATES = "/api/exchange-rates/"
 D = Decimal
@@ -207,7 +208,7 @@ async def test_an_alert_is_kept_listed_fires_once_and_is_deleted(ada: Person, ru
 
 async def test_an_alert_of_what_nobody_prices_says_so_and_cannot_fire(ada: Person, runtime: Runtime) -> None:
     await ada.http.post("/api/price-alerts/", json={"asset": "DOGE", "quote": "USD", "condition": "moves", "threshold": "5"})
-    assert (await watch_prices(runtime.uow, runtime.clock, ada.org_id, Prices(runtime.networks, runtime.prices))).priced == 0
+    await watch_all(runtime)  # as the lane does for every organisation
     (read,) = (await ada.http.get("/api/price-alerts/")).json()["items"]
     assert read["unpriced_since"] is not None and read["fired_count"] == 0
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from crypto_api.kit.ethereum import ChainUnavailable
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.kit.price_settings import PriceProvider, PriceSettings
 from crypto_api.kit.rates import Answer, FeedRound, Point
 from crypto_api.prices import rules, service, store
-from crypto_api.prices.documents import PriceGap, ProviderPrice
+from crypto_api.prices.documents import OraclePrice, PriceGap, ProviderPrice
 from crypto_api.prices.lookup import look_up
 from crypto_api.prices.types import Lookup, Moment, PriceSource, Pricing, Sought
 from crypto_api.runtime import Runtime
@@ -197,8 +198,42 @@ async def test_a_price_asked_in_vain_is_noted_with_what_was_tried(treasury: Trea
     assert (gap.asset, gap.quote, gap.at, gap.attempts) == ("ETH", "USD", NOW, 2)
     assert [row.source for row in gap.tried] == ["manual", "feed ETH/USD on Local chain", "coingecko", "history"]
     first, most = timedelta(minutes=5), timedelta(days=1)
-    assert not await store.gaps_are_due(treasury.org_id, NOW + timedelta(minutes=9), first, most)
-    assert await store.gaps_are_due(treasury.org_id, NOW + timedelta(minutes=10), first, most)
+    assert await store.due_gaps(treasury.org_id, NOW + timedelta(minutes=9), first, most) == []
+    assert len(await store.due_gaps(treasury.org_id, NOW + timedelta(minutes=10), first, most)) == 1
+
+
+async def test_a_node_that_is_away_holds_up_a_booking_and_nobody_who_only_looks(treasury: Treasury) -> None:
+    class Away(Outside):
+        async def read_feed(self, network: str, feed_address: str, block_hash: str) -> FeedRound | None:
+            raise ChainUnavailable("it is away")
+
+    outside = Away(settings({"kind": "coingecko"}), {}, {("coingecko", "ETH", "USD"): said("3001")})
+    with pytest.raises(ChainUnavailable):
+        await service.rate_at(treasury.org_id, "ETH", "USD", MOMENT, outside, NOW)
+    found = (await find(treasury, outside)).quote
+    assert found is not None and (found.rate, found.source) == (D(3001), PriceSource.PROVIDER)
+    await treasury.rate("ETH", "3000", NOW - timedelta(hours=2), 3)
+    found = (await find(treasury, outside)).quote
+    assert found is not None and (found.rate, found.at) == (D(3000), NOW - timedelta(hours=2)), "what the feed said last, as fresh as it has to be"
+
+
+async def test_a_round_is_kept_once_for_those_who_look_and_under_each_block_that_is_booked(treasury: Treasury) -> None:
+    outside = Outside(PriceSettings(), {ETH_FEED: feed(3_000_00000000)})
+    for number in range(3):
+        moment = Moment(NETWORK, number, f"0x{number:064x}", NOW)
+        sought = Sought(treasury.org_id, NOW, Pricing.of([NETWORK]), {NETWORK.slug: moment})
+        assert (await look_up(sought, "ETH", "USD", outside, NOW)).quote is not None
+    assert await OraclePrice.find_all().count() == 1
+    for number in range(3, 5):
+        assert await service.rate_at(treasury.org_id, "ETH", "USD", Moment(NETWORK, number, f"0x{number:064x}", NOW), outside, NOW) is not None
+    assert await OraclePrice.find_all().count() == 3
+
+
+async def test_a_price_that_an_import_misses_is_due_at_once(treasury: Treasury) -> None:
+    at = NOW - timedelta(days=40)
+    assert await service.past_rate(treasury.org_id, "ETH", "USD", NETWORK, at) is None
+    (gap,) = await store.due_gaps(treasury.org_id, NOW, timedelta(minutes=5), timedelta(days=1))
+    assert (gap.asset, gap.at, gap.attempts) == ("ETH", at, 1)
 
 
 def test_a_leap_is_one_both_ways() -> None:
