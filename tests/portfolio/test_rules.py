@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crypto_api.portfolio.rules import dietz, money_weighted, time_weighted
@@ -70,7 +70,7 @@ def test_modified_dietz_weighs_a_flow_by_the_time_that_it_was_there() -> None:
     st.integers(min_value=-40, max_value=60),
     st.lists(st.tuples(st.integers(min_value=0, max_value=399), st.integers(min_value=-40, max_value=500)), max_size=8),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_where_everything_grows_by_one_rate_both_returns_are_that_rate(per_mille_a_day: int, paid: list[tuple[int, int]]) -> None:
     """Whatever is paid in or out at the ends of days, money at a constant rate earned that rate: valued every day, exactly."""
     growth = D(1) + D(per_mille_a_day) / D(10_000)
@@ -91,6 +91,7 @@ def test_where_everything_grows_by_one_rate_both_returns_are_that_rate(per_mille
 
 
 @given(st.lists(st.integers(min_value=1, max_value=10**9), min_size=2, max_size=40))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_without_flows_only_the_ends_count(values: list[int]) -> None:
     ends = D(values[-1]) / D(values[0]) - 1
     valuations = [valued(day, D(value)) for day, value in enumerate(values)]
@@ -99,7 +100,7 @@ def test_without_flows_only_the_ends_count(values: list[int]) -> None:
 
 
 @given(st.lists(st.integers(min_value=-(10**12), max_value=10**12), min_size=1, max_size=200), st.integers(min_value=0, max_value=10**12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_comes_in_there_is_a_bounded_answer_or_a_reason(amounts: list[int], end: int) -> None:
     found = money_weighted(valued(0, "0"), valued(len(amounts), D(end)), [flow(day, D(amount)) for day, amount in enumerate(amounts)])
     assert (found.period is None) == (found.none_because is not None)

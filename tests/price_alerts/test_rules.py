@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crypto_api.price_alerts.rules import judge
@@ -55,6 +55,7 @@ def test_the_same_rate_again_and_an_older_one_change_nothing() -> None:
 
 
 @given(st.lists(st.integers(min_value=3_000, max_value=5_000), min_size=2, max_size=60))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_between_two_alarms_the_rate_went_back_and_each_alarm_is_beyond(rates: list[int]) -> None:
     found = fires(Condition.ABOVE, "4000", [str(rate) for rate in rates])
     assert all(rates[position] >= 4000 for position in found)
