@@ -88,7 +88,7 @@ class UnitOfWork:
     async def together(self, key: Hashable, item: Item, work: Callable[[Session, Sequence[Item]], Awaitable[Sequence[Result]]]) -> Result:
         """One of many of the same kind: whoever asks under the same `key` while a unit of work is being committed shares the next one. `work` is
         handed the items and gives a result for each; it must be the same for all of a key. When it refuses, each item runs alone, so that only
-        the one that is refused hears of it."""
+        the one that is refused hears of it. `work` runs in the context of whoever came first: an item carries what is its own."""
         group = self._groups.setdefault(key, _Group())
         waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         group.waiting.append((item, waiting))

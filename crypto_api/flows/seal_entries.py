@@ -12,7 +12,7 @@ from crypto_api.ledger import rules, seal_store
 from crypto_api.ledger.documents import EntrySeal
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
-BATCH_MAX = 500
+BATCH_MAX = 200  # well within the time that a server gives a transaction, also where each write is slow
 
 
 async def seal_entries(uow: UnitOfWork, clock: Clock) -> int:

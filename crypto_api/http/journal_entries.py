@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
+from crypto_api.flows.post_entries import post_draft_together
 from crypto_api.http.answers import answer, no_content
 from crypto_api.http.auth import org_of, principal_of
 from crypto_api.http.etag import expected_versions
@@ -98,9 +99,8 @@ async def approve_journal_entry(request: HttpRequest, entry_id: str) -> HttpResp
 async def post_journal_entry(request: HttpRequest, entry_id: str) -> HttpResponse:
     """From then on it counts and is never changed. 403 `approval_required` where it waits for another person."""
     runtime, org_id = runtime_of(request.scope), org_of(request)
-    entry, now = await _expected(request, entry_id), runtime.clock.now()
-    approval = (await _organization(org_id)).entry_approval
-    posted = await runtime.uow.run(lambda session: drafts.post_draft(session, org_id, entry_id, entry.version, now, approval=approval))
+    entry, approval = await _expected(request, entry_id), (await _organization(org_id)).entry_approval
+    posted = await post_draft_together(runtime.uow, runtime.clock, org_id, entry_id, entry.version, approval=approval)
     return answer(JournalEntryRead.of(posted), version=posted.version)
 
 

@@ -60,9 +60,8 @@ async def waiting(org_id: str) -> int:
 async def add_seals(session: Session, org_id: str, seals: Sequence[EntrySeal], entries: Sequence[JournalEntry], now: datetime) -> None:
     """With the mark on the entries, and their sums. DuplicateKeyError when another has sealed in between."""
     await seal_chain.add_links(EntrySeal, seals, session)
-    marks = [
-        UpdateOne({"_id": seal.entry_id, "org_id": org_id, "unsealed": True}, {"$set": {"unsealed": False, "seal_seq": seal.seq}}) for seal in seals
-    ]
+    # by their ids alone: on `unsealed` there is an index that a planner might prefer, and walk through for each of them
+    marks = [UpdateOne({"_id": seal.entry_id, "org_id": org_id}, {"$set": {"unsealed": False, "seal_seq": seal.seq}}) for seal in seals]
     done = await JournalEntry.get_pymongo_collection().bulk_write(marks, session=session)
     assert done.modified_count == len(seals), "an entry was sealed that did not wait for it"
     await AccountSum.get_pymongo_collection().bulk_write(_increments(org_id, entries, now), session=session)

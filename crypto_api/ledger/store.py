@@ -259,7 +259,7 @@ async def holdings(org_id: str) -> dict[tuple[str, str], tuple[Decimal, Decimal]
     return {(row.wallet_id, row.asset): (row.quantity, _balance(row)) for row in rows if row.wallet_id and row.asset}
 
 
-async def holdings_in(org_id: str, places: Collection[Place], session: Session) -> dict[Place, Holding]:
+async def holdings_in(org_id: str, places: Collection[Place], session: Session | None = None) -> dict[Place, Holding]:
     """Read in the unit of work that will change them: a posting beside it conflicts, and one of the two runs again."""
     by_id = {balance_id(org_id, place): place for place in places}
     rows = await AccountBalance.find({"_id": {"$in": sorted(by_id)}, "org_id": org_id}, session=session).to_list()

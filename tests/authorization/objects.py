@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 from eth_account import Account
@@ -165,15 +166,17 @@ async def posted_entry(house: House, org_id: str, owner: Person) -> str:
     return (await house.runtime.uow.run(lambda session: ledger.post(session, org_id, _entry_draft(), now))).id
 
 
+_MONTHS = count()
+
+
 async def closed_period(house: House, org_id: str, owner: Person) -> str:
     """Behind every other that is closed, so that it can be reopened."""
-    latest = await LedgerPeriod.find({"org_id": org_id}).sort("-period").first_or_none()
-    year, month = (int(part) for part in (latest.period if latest else "2040-01").split("-"))
-    name, certificate_id = f"{year + month // 12}-{month % 12 + 1:02d}", new_id("crt")
+    year, month = divmod(next(_MONTHS), 12)
+    name, certificate_id = f"{2030 + year}-{month + 1:02d}", new_id("crt")
     values = {"created_at": house.now, "org_id": org_id, "period": name}
     await PeriodCertificate(
         id=certificate_id,
-        closed_through=date(year, month, 28),
+        closed_through=date(2030 + year, month + 1, 28),
         issued_by=owner.user_id,
         issuer="Ada",
         checks=[],
