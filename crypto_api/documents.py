@@ -22,6 +22,7 @@ from crypto_api.ledger.documents import (
     LedgerPeriod,
     PeriodCertificate,
 )
+from crypto_api.lots.documents import LotCheckpoint, LotPolicy, LotState
 from crypto_api.organizations.documents import Company, CustomRole, Invitation, Membership, Organization
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.policies.documents import OrganizationPolicy
@@ -71,6 +72,9 @@ DOCUMENTS: list[type[BaseDocument]] = [
     Account,
     JournalEntry,
     AccountBalance,
+    LotPolicy,
+    LotState,
+    LotCheckpoint,
     TaxReport,
     TaxReportPart,
     EntrySeal,

@@ -97,10 +97,11 @@ async def rebook(session: Session, transaction: Transaction, decision: Decision,
     if not standing:
         return None
     await ledger.reverse_transaction(session, org_id, transaction.id, now, f"reclassified as {decision.category}")
-    lines = relabelled([line for entry in standing for line in entry.lines], decision.category)
+    booked = [entry for entry in standing if entry.source_kind is not SourceKind.LOTS]  # what its lots cost is compared anew
+    lines = relabelled([line for entry in booked for line in entry.lines], decision.category)
     valued = Valued(transaction, decision, movements, tuple(changes_of(movements, decision.category)), time_zone)
     if lines is not None:
-        posting = Posting(tuple(lines), any(entry.unpriced for entry in standing))
+        posting = Posting(tuple(lines), any(entry.unpriced for entry in booked))
     else:
         posting = await draw_up(session, org_id, valued.changes)
     earlier = await ledger_store.entries_of_source(org_id, SourceKind.TRANSACTION, source_of(transaction), session)

@@ -21,7 +21,8 @@ from crypto_api.kit.ids import new_id
 from crypto_api.kit.jobs import Jobs
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.types import AccountCode, AccountType
-from crypto_api.lots.rules import DEFAULT_RULE
+from crypto_api.lots import service as policies
+from crypto_api.lots.documents import LotPolicy
 from crypto_api.lots.types import Rule
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Organization
@@ -55,9 +56,9 @@ async def request_tax_report(uow: UnitOfWork, clock: Clock, jobs: Jobs, org_id: 
     """InvalidInput, TooManyReports."""
     if asked.start > asked.end:
         raise InvalidInput.of("end_date", "is before start_date", "wrong_order")
-    organization = await _organization(org_id)
-    now, at_once = clock.now(), await ledger.count_moving_assets(org_id) <= AT_ONCE_MAX
-    report = _report(organization, asked, user_id, now)
+    organization, now = await _organization(org_id), clock.now()
+    at_once = await ledger.count_moving_assets(org_id) <= AT_ONCE_MAX
+    report = _report(organization, await policies.current(org_id, now), asked, user_id, now)
 
     async def work(session: Session) -> Task | None:
         if await store.unfinished_count(session, org_id) >= WAITING_MAX:
@@ -87,7 +88,7 @@ async def make_tax_report(uow: UnitOfWork, clock: Clock, org_id: str, report_id:
     if report is None or not await uow.run(lambda session: _claim(session, report, clock.now())):
         return
     try:
-        computed, now = await compute(report), clock.now()
+        computed, now = await compute(report, clock.now()), clock.now()
         await _put_rows(uow, report, computed, now)
         changes = {"status": TaxReportStatus.READY, "generated_at": now, "totals": encoded(computed.totals)}
         await uow.run(lambda session: _finish(session, report, changes, now))
@@ -97,11 +98,13 @@ async def make_tax_report(uow: UnitOfWork, clock: Clock, org_id: str, report_id:
         raise
 
 
-async def compute(report: TaxReport) -> Computed:
+async def compute(report: TaxReport, now: datetime) -> Computed:
     """From the books as they are now. NotFound where the organisation is gone."""
     history = await read_lot_events(report.org_id, report.time_zone)
     income = {row.code for row in await ledger.accounts(report.org_id) if row.account_type is AccountType.INCOME} - {AccountCode.GAINS}
     in_force = [Rule(0, report.method, report.scope, report.months)]
+    if report.as_in_force:
+        in_force = policies.rules_of(await policies.current(report.org_id, now))
     return await asyncio.to_thread(rules.compute, history, in_force, report.start_date, report.end_date, income)
 
 
@@ -138,7 +141,9 @@ async def _organization(org_id: str) -> Organization:
     return organization
 
 
-def _report(organization: Organization, asked: Asked, user_id: str, now: datetime) -> TaxReport:
+def _report(organization: Organization, policy: LotPolicy, asked: Asked, user_id: str, now: datetime) -> TaxReport:
+    """With method and scope left out by the organisation's rules, each from its day on; what is told of it then is what holds at its end."""
+    rule = policies.rule_on(policy, asked.end)
     return TaxReport(
         id=new_id("txr"),
         created_at=now,
@@ -146,10 +151,10 @@ def _report(organization: Organization, asked: Asked, user_id: str, now: datetim
         period=asked.period,
         start_date=asked.start,
         end_date=asked.end,
-        method=asked.method or DEFAULT_RULE.method,
-        scope=asked.scope or DEFAULT_RULE.scope,
-        as_in_force=False,
-        months=DEFAULT_RULE.months,
+        method=asked.method or rule.method,
+        scope=asked.scope or rule.scope,
+        as_in_force=asked.method is None and asked.scope is None,
+        months=rule.months,
         currency=organization.functional_currency,
         time_zone=organization.time_zone,
         requested_by=user_id,

@@ -117,7 +117,7 @@ async def _post_transaction(session: Session, valued: Valued, now: datetime) -> 
     standing = await ledger_store.posted_of_transaction(org_id, row.id, session)
     await ledger.reverse_transaction(session, org_id, row.id, now, WHY)
     posting = await draw_up(session, org_id, valued.changes)
-    if _same([line for entry in standing for line in entry.lines], posting):
+    if _same([line for entry in standing if entry.source_kind is not SourceKind.LOTS for line in entry.lines], posting):
         raise _NothingNew
     purpose = await ledger.open_purpose(session, org_id, SourceKind.TRANSACTION, source_of(row), PURPOSE)
     entry = await ledger.post(session, org_id, draft(valued, posting, purpose), now)

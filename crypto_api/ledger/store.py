@@ -137,6 +137,25 @@ async def unpriced(org_id: str) -> list[JournalEntry]:
     return [row for row in await JournalEntry.find(query).sort("+_id").to_list() if row.reverses is None]
 
 
+async def moving_assets_after(org_id: str, entry_id: str) -> list[tuple[str, date]]:
+    """Of entries and mirrors made after the one of that id that move an asset: id, and the first day that they concern, oldest first."""
+    places = [AccountCode.CRYPTO, AccountCode.CUSTODY]
+    query = {"_id": {"$gt": entry_id}, "org_id": org_id, "status": {"$in": _COUNTED}, "lines.account_code": {"$in": places}}
+    shown = {"date": 1, "reverses": 1, "source_kind": 1}
+    rows = [row async for row in JournalEntry.get_pymongo_collection().find(query, shown).sort("_id", ASCENDING)]
+    undone = [row["reverses"] for row in rows if row.get("reverses")]
+    days = {
+        row["_id"]: row["date"] async for row in JournalEntry.get_pymongo_collection().find({"_id": {"$in": undone}, "org_id": org_id}, {"date": 1})
+    }
+    return [
+        (row["_id"], min(row["date"], days.get(row.get("reverses"), row["date"])).date()) for row in rows if row["source_kind"] != SourceKind.LOTS
+    ]
+
+
+async def standing_of_kind(org_id: str, kind: SourceKind, session: Session | None = None) -> list[JournalEntry]:
+    return await JournalEntry.find({"org_id": org_id, "source_kind": kind, "status": EntryStatus.POSTED}, session=session).to_list()
+
+
 async def count_moving_assets(org_id: str) -> int:
     """Standing entries that bring an asset into a place, or take it out."""
     places = [AccountCode.CRYPTO, AccountCode.CUSTODY]

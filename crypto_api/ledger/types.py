@@ -67,6 +67,7 @@ class SourceKind(StrEnum):
     TRANSACTION = "transaction"
     OPENING = "opening"
     REVERSAL = "reversal"
+    LOTS = "lots"  # what an entry's disposals cost by the organisation's lots, where that is not what it booked; of the entry by its id
     DIFFERENCE = "difference"  # of a checkpoint, explained by a person
 
 

@@ -16,9 +16,6 @@ from operator import attrgetter
 
 from crypto_api.lots.types import QUANTITY_PLACES, VALUE_PLACES, Disposed, Event, Kind, Lot, LotMethod, LotScope, Moved, Outcome, Portion, Rule, Taken
 
-DEFAULT_RULE = Rule(0, LotMethod.AVERAGE, LotScope.WALLET, 12)
-"""Where an organisation has decided nothing."""
-
 PRICE_PLACES = 24
 _PRICE_SCALE: int = 10 ** (PRICE_PLACES + QUANTITY_PLACES - VALUE_PLACES)
 _BY_ORDER = attrgetter("order")
@@ -191,13 +188,19 @@ class AveragePool(Pool):
     def _at_average(self, part: Taken) -> Taken:
         if not part.lot.known:
             return part
-        cost = self._cost if part.quantity == self._quantity else self._cost * part.quantity // self._quantity
+        cost = self._cost if part.quantity == self._quantity else _half_even(self._cost * part.quantity, self._quantity)
         self._quantity -= part.quantity
         self._cost -= cost
         return Taken(part.lot, part.quantity, cost)
 
 
 POOLS: dict[LotMethod, type[Pool]] = {kind.method: kind for kind in (Pool, LastInPool, HighestInPool, AveragePool)}
+
+
+def _half_even(value: int, by: int) -> int:
+    """As the books round a cost."""
+    whole, rest = divmod(value, by)
+    return whole + (rest * 2 > by or (rest * 2 == by and whole % 2 == 1))
 
 
 def _some(lot: Lot, quantity: int) -> Taken:
@@ -239,15 +242,20 @@ def _shares(total: int | None, whole: int, parts: Sequence[Taken]) -> Sequence[i
 class History:
     """Works through events in their order, each by the rule in force on its day."""
 
-    def __init__(self, rules: Sequence[Rule], pools: dict[str, Pool] | None = None) -> None:
-        """`rules` in the order of their start; the first holds before its start too."""
+    def __init__(self, rules: Sequence[Rule], pools: dict[str, Pool] | None = None, held: dict[str, int] | None = None) -> None:
+        """`rules` in the order of their start; the first holds before its start too. With `pools` and `held` it goes on from there."""
         self._rules = list(rules)
         self._rule = self._rules[0]
         self._next = 1
         self._switch = self._rules[1].start if len(self._rules) > 1 else _NEVER
         self.pools: dict[str, Pool] = {} if pools is None else pools
-        self.held: dict[str, int] = {}
+        self.held: dict[str, int] = {} if held is None else held
         """Place → quantity: below zero where an acquisition is missing."""
+
+    def begin(self, day: int) -> None:
+        """Everything that holds before `day` begins."""
+        while self._switch < day:
+            self._change_rule()
 
     def apply(self, event: Event) -> Outcome:
         """What it took. The events before it have been applied."""
@@ -275,6 +283,11 @@ class History:
             target.acquire(lot)
         return Moved(lots, sum(part.cost for part in taken if part.lot.known), missing)
 
+    @property
+    def scope(self) -> LotScope:
+        """In force at the last event."""
+        return self._rule.scope
+
     def _pool(self, place: str) -> Pool:
         key = pool_of(place, self._rule.scope)
         pool = self.pools.get(key)
@@ -296,6 +309,12 @@ class History:
 
 
 _NEVER = date.max.toordinal()
+
+
+def rules_from(rules: Sequence[Rule], day: int) -> list[Rule]:
+    """Those by which a history goes on that stands at the beginning of `day`."""
+    past = [rule for rule in rules[1:] if rule.start < day]
+    return [past[-1] if past else rules[0], *(rule for rule in rules[1:] if rule.start >= day)]
 
 
 def pool_of(place: str, scope: LotScope) -> str:

@@ -2,7 +2,7 @@
 currency, days as ordinals of the organisation's calendar."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
@@ -146,7 +146,12 @@ class Told:
     asset: str
     contra: str  # the account that says why; empty for a transfer
     booked_cost: Decimal  # what the entry takes out of the place
+    realised: Decimal  # what it books as a gain, below zero as a loss
     dated: bool  # only the day is known
+    day: date  # of the entry
+    target_account_code: str = ""  # of a transfer: where it went
+    target_wallet_id: str | None = None
+    target_asset: str = ""
 
 
 @dataclass(frozen=True, slots=True)

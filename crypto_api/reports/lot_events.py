@@ -7,7 +7,7 @@ out.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -64,17 +64,21 @@ class Origin:
     moved: Sequence[Moved]
 
 
-async def read_lot_events(org_id: str, time_zone: str, session: Session | None = None) -> LotEvents:
-    """Of every entry that stands. Costs grow with the entries that move assets, not with the others."""
+async def read_lot_events(org_id: str, time_zone: str, session: Session | None = None, *, since: date | None = None) -> LotEvents:
+    """Of every entry that stands, or of those that happened on the day `since` or later. Costs grow with the entries that move assets, not with the
+    others."""
     origins = {row_id: origin async for row_id, origin in _origins(org_id, session)}
     zone, found = ZoneInfo(time_zone), LotEvents([], {})
-    query = {"org_id": org_id, "status": EntryStatus.POSTED, "reverses": None, "lines.account_code": {"$in": sorted(PLACES)}}
+    query: dict[str, Any] = {"org_id": org_id, "status": EntryStatus.POSTED, "reverses": None, "lines.account_code": {"$in": sorted(PLACES)}}
+    if since is not None:
+        query["date"] = {"$gte": datetime(since.year, since.month, since.day, tzinfo=UTC)}
     cursor = JournalEntry.get_pymongo_collection().find(query, dict.fromkeys(_SHOWN, 1), session=session, batch_size=_BATCH)
     async for row in cursor:
         entry = _entry(row)
         for event, told in events_of(entry, origins.get(entry.transaction_id or ""), zone):
-            found.events.append(event)
-            found.told[event.ref] = told
+            if since is None or event.day >= since.toordinal():  # what arrived late is dated later than it happened
+                found.events.append(event)
+                found.told[event.ref] = told
     found.events.sort(key=lambda event: event.order)
     return found
 
@@ -145,7 +149,8 @@ class _Reader:
 
     def transfer(self, first: Line, second: Line) -> tuple[Event, Told]:
         source, target = (first, second) if (first.quantity or 0) < 0 else (second, first)
-        return self._event(Kind.MOVE, source, "", target=place_of(target))
+        event, told = self._event(Kind.MOVE, source, "", target=place_of(target))
+        return event, replace(told, target_account_code=target.account_code, target_wallet_id=target.wallet_id, target_asset=target.asset or "")
 
     def change(self, line: Line, behind: Sequence[Line]) -> tuple[Event, Told]:
         """`behind` are the lines up to the next that moves something."""
@@ -165,13 +170,14 @@ class _Reader:
         return self._event(Kind.ACQUIRE, line, _reason(contra, behind), **money)
 
     def _disposal(self, line: Line, contra: Line | None, moved: Moved | None, behind: Sequence[Line]) -> tuple[Event, Told]:
-        """What was received is what it cost and what it realised, also what stands in suspense until the cost is known."""
-        realised = [less(one.credit, one.debit) for one in behind if one.account_code in _RESULTS or _is_open(one)]
-        proceeds = add_exactly([line.credit, *realised])
+        """What was received is what it cost and what it realised."""
+        realised = add_exactly([less(one.credit, one.debit) for one in behind if one.account_code in _RESULTS])
+        proceeds = add_exactly([line.credit, realised])
         worth = contra.debit + contra.credit if contra is not None else moved.value if moved is not None and moved.value is not None else proceeds
         unpriced = self._entry.unpriced and not realised and (moved is None or moved.value is None)
         money = {} if unpriced else {"value": _money(worth), "fee": _money(worth) - _money(proceeds)}
-        return self._event(Kind.DISPOSE, line, _reason(contra, behind), **money)
+        event, told = self._event(Kind.DISPOSE, line, _reason(contra, behind), **money)
+        return event, replace(told, realised=realised)
 
     def _take(self, line: Line) -> Moved | None:
         """The movement that this line is of: the first of its wallet, asset and direction that no line has taken."""
@@ -198,7 +204,9 @@ class _Reader:
             line.asset or "",
             contra,
             line.credit,
+            Decimal(0),
             origin is None,
+            entry.day,
         )
         return event, told
 
@@ -220,11 +228,6 @@ def _moment_of(day: date, zone: ZoneInfo, kind: Kind) -> datetime:
     if kind is Kind.ACQUIRE:
         return datetime.combine(day, time(), zone).astimezone(UTC)
     return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC) - timedelta(microseconds=1)
-
-
-def _is_open(line: Line) -> bool:
-    """What was received for something of unknown cost."""
-    return line.account_code == AccountCode.SUSPENSE and line.asset is not None and line.quantity == 0
 
 
 def _reason(contra: Line | None, behind: Sequence[Line]) -> str:

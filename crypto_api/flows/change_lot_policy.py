@@ -1,0 +1,91 @@
+"""The method by which lots are taken is changed by two people: one proposes, having seen what it would change; another, who approves entries,
+confirms. Where nobody else could confirm, it takes effect at once. The corrections that it brings are posted by `settle_lots`."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal
+
+from crypto_api.flows.members import require_standing
+from crypto_api.flows.second_person import others_who_may
+from crypto_api.flows.settle_lots import Correction, plan_corrections
+from crypto_api.kit.amounts import add_exactly
+from crypto_api.kit.clock import Clock
+from crypto_api.kit.errors import NotFound
+from crypto_api.lots import service as policies
+from crypto_api.lots.documents import LotPolicy, LotRule
+from crypto_api.organizations import store as organizations
+from crypto_api.organizations.types import Permission, Principal
+from mongodb_config.unit_of_work import Session, UnitOfWork
+
+UNKEPT = -1
+"""No checkpoint is of rules that do not hold."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would be posted if the rule held now. `cost`, `gain`: by how much they would grow."""
+
+    corrections: list[Correction]
+
+    @property
+    def cost(self) -> Decimal:
+        return add_exactly([row.cost for row in self.corrections])
+
+    @property
+    def gain(self) -> Decimal:
+        return add_exactly([row.gain for row in self.corrections])
+
+
+async def preview_lot_policy(clock: Clock, org_id: str, rule: LotRule) -> Preview:
+    """Nothing is changed. InvalidInput as of `with_rule`."""
+    organization, now = await organizations.get(org_id), clock.now()
+    if organization is None:
+        raise NotFound
+    policy = await policies.current(org_id, now)
+    rules = policies.rules_of(policy.model_copy(update={"rules": policies.with_rule(policy, rule)}))
+    plan = await plan_corrections(organization, rules, UNKEPT, None, now)
+    return Preview(plan.corrections)
+
+
+async def propose_lot_rule(
+    uow: UnitOfWork, clock: Clock, principal: Principal, org_id: str, rule: LotRule, versions: Collection[int] | None
+) -> LotPolicy:
+    """With a proposal in the answer it waits for a second person. InvalidInput, PreconditionFailed, LotProposalWaits. What holds already changes
+    nothing."""
+    now = clock.now()
+
+    async def work(session: Session) -> LotPolicy:
+        await require_standing(session, principal, org_id)
+        before = await policies.expected(session, org_id, versions, now)
+        policies.with_rule(before, rule)
+        if rule == before.rules[-1]:
+            return before
+        if await others_who_may(session, org_id, Permission.LEDGER_APPROVE, principal.user_id):
+            return await policies.propose(session, before, rule, principal.user_id, now)
+        return await policies.put(session, before, rule, principal.user_id, now)
+
+    return await uow.run(work)
+
+
+async def confirm_lot_rule(uow: UnitOfWork, clock: Clock, principal: Principal, org_id: str, versions: Collection[int]) -> LotPolicy:
+    """`versions`: at which the person has read it. PreconditionFailed, NoLotProposal, OwnLotProposal."""
+    now = clock.now()
+
+    async def work(session: Session) -> LotPolicy:
+        await require_standing(session, principal, org_id)
+        before = await policies.expected(session, org_id, versions, now)
+        return await policies.confirm(session, before, principal.user_id, now)
+
+    return await uow.run(work)
+
+
+async def reject_lot_rule(uow: UnitOfWork, clock: Clock, principal: Principal, org_id: str, versions: Collection[int]) -> LotPolicy:
+    """The proposal is gone, the rules stay. PreconditionFailed, NoLotProposal."""
+    now = clock.now()
+
+    async def work(session: Session) -> LotPolicy:
+        await require_standing(session, principal, org_id)
+        before = await policies.expected(session, org_id, versions, now)
+        return await policies.reject(session, before, principal.user_id, now)
+
+    return await uow.run(work)

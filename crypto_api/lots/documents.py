@@ -1,0 +1,68 @@
+from datetime import date, datetime
+
+from pydantic import BaseModel, ConfigDict
+from pymongo import DESCENDING, IndexModel
+
+from crypto_api.lots.types import LotMethod, LotScope
+from mongodb_config.base_document import TenantDocument
+
+
+class LotRule(BaseModel):
+    """What holds from `start` on; without a start, from the beginning."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: date | None = None
+    method: LotMethod = LotMethod.AVERAGE
+    scope: LotScope = LotScope.WALLET
+    months: int = 12
+
+
+class LotProposal(BaseModel):
+    """A rule that waits for a second person."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rule: LotRule
+    proposed_by: str
+    proposed_at: datetime
+
+
+class LotPolicy(TenantDocument):
+    """`_id` is the organisation's. Where there is none, the default holds."""
+
+    rules: list[LotRule] = [LotRule()]
+    proposal: LotProposal | None = None
+    updated_at: datetime
+    version: int = 1
+
+    class Settings:
+        name = "lot_policies"
+
+
+class LotState(TenantDocument):
+    """How far the books were compared with the lots; `_id` is the organisation's. Entries up to `watermark` were seen, and of the latest, which may
+    have been committed out of order, those in `seen`."""
+
+    watermark: str = ""
+    seen: list[str] = []
+    rules_version: int = 0  # of the policy by which they were compared
+    settled_at: datetime
+    version: int = 1
+
+    class Settings:
+        name = "lot_states"
+
+
+class LotCheckpoint(TenantDocument):
+    """The open lots at the beginning of `day`, so that what is found late is computed from there. `pools`: key, and each lot as text. A projection
+    of the entries."""
+
+    day: date
+    pools: list[tuple[str, list[str]]]
+    held: list[tuple[str, str]]
+    rules_version: int
+
+    class Settings:
+        name = "lot_checkpoints"
+        indexes = [IndexModel([("org_id", DESCENDING), ("day", DESCENDING)], unique=True, name="org_day")]

@@ -1,0 +1,128 @@
+"""The method of an organisation, from which day on: proposed by one person, confirmed by another."""
+
+from collections.abc import Collection
+from datetime import date, datetime
+from typing import Any
+
+from crypto_api.audit import service as audit
+from crypto_api.events import service as events
+from crypto_api.kit.errors import InvalidInput, PreconditionFailed
+from crypto_api.lots import store
+from crypto_api.lots.documents import LotPolicy, LotProposal, LotRule
+from crypto_api.lots.errors import LotProposalWaits, NoLotProposal, OwnLotProposal
+from crypto_api.lots.events import LotPolicyChanged, LotPolicyProposed, LotProposalRejected
+from crypto_api.lots.types import Rule
+from mongodb_config.base_document import encoded
+from mongodb_config.unit_of_work import Session
+
+UNSTORED = 0  # the version of the default, where an organisation never changed it
+
+
+async def current(org_id: str, now: datetime, session: Session | None = None) -> LotPolicy:
+    """What holds. Where nothing was ever decided, average cost in each wallet, at version 0."""
+    found = await store.policy(org_id, session)
+    return found or LotPolicy(id=org_id, org_id=org_id, created_at=now, updated_at=now, version=UNSTORED)
+
+
+async def expected(session: Session, org_id: str, versions: Collection[int] | None, now: datetime) -> LotPolicy:
+    """PreconditionFailed when it stands at none of `versions`."""
+    row = await current(org_id, now, session)
+    if versions is not None and row.version not in versions:
+        raise PreconditionFailed("It was changed since it was read.")
+    return row
+
+
+def rules_of(policy: LotPolicy) -> list[Rule]:
+    """As the engine takes them."""
+    return [Rule(rule.start.toordinal() if rule.start is not None else 0, rule.method, rule.scope, rule.months) for rule in policy.rules]
+
+
+def rule_on(policy: LotPolicy, day: date) -> LotRule:
+    """Which holds on that day."""
+    return next((rule for rule in reversed(policy.rules) if rule.start is None or rule.start <= day), policy.rules[0])
+
+
+def with_rule(policy: LotPolicy, rule: LotRule) -> list[LotRule]:
+    """The rules with another one at the end. InvalidInput when it would begin before the latest: the past is not rewritten. A rule that begins on
+    the same day as the latest takes its place."""
+    latest = policy.rules[-1]
+    if rule.start is None:
+        if len(policy.rules) > 1:
+            raise InvalidInput.of("start_date", "is needed: another rule began meanwhile", "needed")
+        return [rule]
+    if latest.start is not None and rule.start < latest.start:
+        raise InvalidInput.of("start_date", f"is before {latest.start}, when the rule began that holds", "too_early")
+    return [*(row for row in policy.rules if row.start is None or row.start < rule.start), rule]
+
+
+async def propose(session: Session, before: LotPolicy, rule: LotRule, by: str, now: datetime) -> LotPolicy:
+    """It waits for a second person. LotProposalWaits while another does. `before` was read in this unit of work."""
+    if before.proposal is not None:
+        raise LotProposalWaits
+    proposal = LotProposal(rule=rule, proposed_by=by, proposed_at=now)
+    after = await _put(session, before, {"proposal": encoded(proposal), "updated_at": now})
+    await events.append(session, after.org_id, LotPolicyProposed(version=after.version, by_user_id=by), now)
+    await _record(session, after, "proposed", f"Proposed {_told(rule)}", now, before, rule)
+    return after
+
+
+async def put(session: Session, before: LotPolicy, rule: LotRule, by: str, now: datetime) -> LotPolicy:
+    """Holds at once: there is nobody else who could confirm it. LotProposalWaits as in `propose`."""
+    if before.proposal is not None:
+        raise LotProposalWaits
+    return await _take_effect(session, before, rule, by, f"Changed to {_told(rule)}, as the only one who may", now)
+
+
+async def confirm(session: Session, before: LotPolicy, by: str, now: datetime) -> LotPolicy:
+    """NoLotProposal, OwnLotProposal. `before` was read in this unit of work."""
+    proposal = _waiting(before)
+    if proposal.proposed_by == by:
+        raise OwnLotProposal
+    return await _take_effect(session, before, proposal.rule, by, f"Confirmed {_told(proposal.rule)}", now)
+
+
+async def reject(session: Session, before: LotPolicy, by: str, now: datetime) -> LotPolicy:
+    """By whoever may propose or confirm, the one who proposed it too. NoLotProposal."""
+    proposal = _waiting(before)
+    after = await _put(session, before, {"proposal": None, "updated_at": now})
+    await events.append(session, after.org_id, LotProposalRejected(version=after.version, by_user_id=by), now)
+    done = "Withdrew" if proposal.proposed_by == by else "Rejected"
+    await _record(session, after, "proposal_rejected", f"{done} {_told(proposal.rule)}", now, before, proposal.rule)
+    return after
+
+
+def _waiting(row: LotPolicy) -> LotProposal:
+    if row.proposal is None:
+        raise NoLotProposal
+    return row.proposal
+
+
+async def _take_effect(session: Session, before: LotPolicy, rule: LotRule, by: str, summary: str, now: datetime) -> LotPolicy:
+    rules = [encoded(row) for row in with_rule(before, rule)]
+    after = await _put(session, before, {"rules": rules, "proposal": None, "updated_at": now})
+    await events.append(session, after.org_id, LotPolicyChanged(version=after.version, by_user_id=by), now)
+    await _record(session, after, "changed", summary, now, before, rule)
+    return after
+
+
+async def _put(session: Session, before: LotPolicy, changes: dict[str, Any]) -> LotPolicy:
+    """Compare-and-set on the version of `before`: of two at the same moment one comes too late."""
+    if before.version == UNSTORED and not await store.insert_policy(session, before):
+        raise _changed_meanwhile()
+    after = await store.change_policy(session, before.org_id, before.version, changes)
+    if after is None:
+        raise _changed_meanwhile()
+    return after
+
+
+def _changed_meanwhile() -> PreconditionFailed:
+    return PreconditionFailed("It was changed at the same moment. Read it again.")
+
+
+def _told(rule: LotRule) -> str:
+    return f"the method {rule.method.upper()} ({rule.scope}) from {rule.start or 'the beginning'} on"
+
+
+async def _record(session: Session, row: LotPolicy, action: str, summary: str, now: datetime, before: LotPolicy, rule: LotRule) -> None:
+    was, became = before.rules[-1].model_dump(), rule.model_dump()
+    await audit.record(session, row.org_id, f"lot_policy.{action}", summary, now, subject=("lot_policy", row.id), before=was, after=became)

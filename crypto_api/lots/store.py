@@ -1,0 +1,122 @@
+"""Every query of the slice."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from crypto_api.lots.documents import LotCheckpoint, LotPolicy, LotState
+from crypto_api.lots.rules import POOLS, Pool
+from crypto_api.lots.types import Lot, LotMethod
+from mongodb_config.unit_of_work import Session
+
+LOTS_IN_A_CHECKPOINT_MAX = 50_000  # beyond, a document would be too large: then it is computed from an earlier one
+
+
+async def policy(org_id: str, session: Session | None = None) -> LotPolicy | None:
+    return await LotPolicy.find_one({"_id": org_id, "org_id": org_id}, session=session)
+
+
+async def insert_policy(session: Session, row: LotPolicy) -> bool:
+    """False when another was first."""
+    try:
+        await row.insert(session=session)
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+async def change_policy(session: Session, org_id: str, version: int, changes: dict[str, Any]) -> LotPolicy | None:
+    """Compare-and-set on `version`."""
+    row: dict[str, Any] | None = await LotPolicy.get_pymongo_collection().find_one_and_update(
+        {"_id": org_id, "org_id": org_id, "version": version},
+        {"$set": changes, "$inc": {"version": 1}},
+        return_document=ReturnDocument.AFTER,
+        session=session,
+    )
+    return LotPolicy.model_validate(row) if row else None
+
+
+# ---- how far the books were compared ---------------------------------------------------------------------------------------------
+
+
+async def state(org_id: str, session: Session | None = None) -> LotState | None:
+    return await LotState.find_one({"_id": org_id, "org_id": org_id}, session=session)
+
+
+async def put_state(session: Session, before: LotState | None, after: LotState) -> bool:
+    """Compare-and-set on the version of `before`: of two at the same moment one comes too late."""
+    if before is None:
+        try:
+            await after.insert(session=session)
+        except DuplicateKeyError:
+            return False
+        return True
+    changes = {name: getattr(after, name) for name in ("watermark", "seen", "rules_version", "settled_at")}
+    done = await LotState.get_pymongo_collection().update_one(
+        {"_id": before.id, "org_id": before.org_id, "version": before.version}, {"$set": changes, "$inc": {"version": 1}}, session=session
+    )
+    return done.modified_count == 1
+
+
+# ---- checkpoints -----------------------------------------------------------------------------------------------------------------
+
+
+async def checkpoint_before(org_id: str, day: date, rules_version: int) -> LotCheckpoint | None:
+    """The latest at the beginning of `day` or earlier."""
+    query = {"org_id": org_id, "day": {"$lte": _midnight(day)}, "rules_version": rules_version}
+    return await LotCheckpoint.find(query).sort("-day").first_or_none()
+
+
+async def put_checkpoints(session: Session, org_id: str, since: date | None, rows: list[LotCheckpoint]) -> None:
+    """Those after `since` are wrong from now on, and these stand for them."""
+    later = {"org_id": org_id} | ({"day": {"$gt": _midnight(since)}} if since is not None else {})
+    await LotCheckpoint.get_pymongo_collection().delete_many(later, session=session)
+    if rows:
+        await LotCheckpoint.insert_many(rows, session=session)
+
+
+def checkpoint_of(
+    org_id: str, day: date, pools: Mapping[str, Pool], held: Mapping[str, int], rules_version: int, now: datetime
+) -> LotCheckpoint | None:
+    """None when there are more lots than a document holds."""
+    lots = {key: pool.open_lots() for key, pool in pools.items()}
+    if sum(len(some) for some in lots.values()) > LOTS_IN_A_CHECKPOINT_MAX:
+        return None
+    return LotCheckpoint(
+        id=f"{org_id}:{day.isoformat()}",
+        created_at=now,
+        org_id=org_id,
+        day=day,
+        pools=[(key, [_as_text(lot) for lot in some]) for key, some in lots.items() if some],
+        held=[(place, str(quantity)) for place, quantity in held.items() if quantity],
+        rules_version=rules_version,
+    )
+
+
+def pools_of(row: LotCheckpoint, method: LotMethod) -> dict[str, Pool]:
+    return {key: POOLS[method]([_lot(text) for text in lots]) for key, lots in row.pools}
+
+
+def held_of(row: LotCheckpoint) -> dict[str, int]:
+    return {place: int(quantity) for place, quantity in row.held}
+
+
+def _as_text(lot: Lot) -> str:
+    """What is left of it becomes the lot: whatever was taken is past."""
+    values = (lot.day, lot.long_from, lot.price, lot.quantity, lot.cost, lot.used, lot.spent, int(lot.known))
+    return "\x1f".join((lot.ref, lot.order, *map(str, values)))
+
+
+def _lot(text: str) -> Lot:
+    ref, order, *numbers = text.split("\x1f")
+    day, long_from, price, quantity, cost, used, spent, known = map(int, numbers)
+    lot = Lot(ref, order, day, long_from, price, quantity, cost, bool(known))
+    lot.used, lot.spent = used, spent
+    return lot
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
