@@ -93,6 +93,12 @@ async def settle_lots(uow: UnitOfWork, clock: Clock, org_id: str) -> int:
     return posted
 
 
+async def is_settled(org_id: str, policy: LotPolicy) -> bool:
+    """Whether everything that was posted was compared."""
+    _, after = await _dirty(org_id, await store.state(org_id), policy, policy.updated_at)
+    return after is None
+
+
 async def plan_corrections(organization: Organization, rules: Sequence[Rule], rules_version: int, since: date | None, now: datetime) -> Plan:
     """What would be posted by these rules; nothing is. `since`: the first day of which anything changed, None: all of them."""
     org_id = organization.id

@@ -36,8 +36,8 @@ async def preview_lot_rule(request: HttpRequest, body: LotRuleUpdate) -> HttpRes
 @router.put("/lot-policy/", response=LotPolicyRead, summary="Propose another method")
 @requires(Permission.LEDGER_WRITE)
 async def propose_lot_policy(request: HttpRequest, body: LotRuleUpdate) -> HttpResponse:
-    """It waits as `proposal` until somebody else who approves entries confirms it; where nobody may, it holds at
-    once. What was booked before its start stays; what was booked after is corrected by entries of its own. 409 `proposal_waits` while another waits."""
+    """It waits as `proposal` until somebody else who approves entries confirms it; where nobody may, it holds at once. What was booked before
+    its start stays; what was booked after is corrected by entries of its own. 409 `proposal_waits` while another waits."""
     runtime = runtime_of(request.scope)
     row = await propose_lot_rule(runtime.uow, runtime.clock, principal_of(request), org_of(request), body.rule(), expected_versions(request))
     return _answer(row)

@@ -70,6 +70,10 @@ async def checkpoint_before(org_id: str, day: date, rules_version: int) -> LotCh
     return await LotCheckpoint.find(query).sort("-day").first_or_none()
 
 
+async def checkpoints(org_id: str) -> list[LotCheckpoint]:
+    return await LotCheckpoint.find({"org_id": org_id}).sort("+day").to_list()
+
+
 async def put_checkpoints(session: Session, org_id: str, since: date | None, rows: list[LotCheckpoint]) -> None:
     """Those after `since` are wrong from now on, and these stand for them."""
     later = {"org_id": org_id} | ({"day": {"$gt": _midnight(since)}} if since is not None else {})

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from crypto_api.kit.amounts import add_exactly, multiply, to_raw
-from crypto_api.ledger.documents import JournalEntry
+from crypto_api.ledger.documents import AccountBalance, JournalEntry
 from crypto_api.ledger.rules import less
 from crypto_api.ledger.types import AccountCode, EntryStatus, Line, SourceKind
 from crypto_api.lots.rules import PRICE_PLACES, price_of
@@ -238,6 +238,10 @@ def _reason(contra: Line | None, behind: Sequence[Line]) -> str:
 
 def place_of(line: Line) -> str:
     return f"{line.account_code}|{line.wallet_id or '-'}|{line.asset}"
+
+
+def place_of_balance(row: AccountBalance) -> str:
+    return f"{row.account_code}|{row.wallet_id or '-'}|{row.asset}"
 
 
 def _units(quantity: Decimal) -> int:

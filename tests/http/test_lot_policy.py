@@ -17,7 +17,6 @@ from crypto_api.lots import service as policies
 from crypto_api.lots import store
 from crypto_api.lots.documents import LotCheckpoint, LotPolicy
 from crypto_api.lots.rules import History
-from crypto_api.lots.types import Disposed
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.types import Role
 from crypto_api.reports.lot_events import read_lot_events
@@ -182,23 +181,19 @@ async def test_what_was_never_acquired_is_no_gain(ada: Person, runtime: Runtime)
 
 
 async def test_an_entry_by_hand_takes_lots_too(ada: Person, runtime: Runtime) -> None:
-    await ada.http.put("/api/lot-policy/", json=FIFO)
+    await ada.http.put("/api/lot-policy/", json={"method": "fifo", "scope": "universal"})
     await bring(ada, *TRADES[:2])
-    wallet = (await ada.http.get("/api/wallets/")).json()["items"][0]["id"]
-    held = await ledger.holdings(ada.org_id)
-    (wallet_id,) = {key[0] for key in held}
-    assert wallet_id == wallet or wallet_id
     lines = [
         {"account_code": "5300", "debit_amount": "2000"},
-        {"account_code": "1100", "credit_amount": "2000", "asset": "ETH", "quantity": "-1", "wallet_id": wallet_id},
+        {"account_code": "1100", "credit_amount": "2000", "asset": "ETH", "quantity": "-1"},
     ]
-    body = {"date": "2025-04-01", "description": "A prize", "line_items": lines}
-    drafted = await ada.http.post("/api/journal-entries/", json=body)
-    if drafted.status_code == 422:
-        pytest.skip("entries by hand name no wallet")
-    assert (await ada.http.post(f"/api/journal-entries/{drafted.json()['id']}/post/")).status_code == 200
+    drafted = await ada.http.post("/api/journal-entries/", json={"date": "2025-04-01", "description": "A prize", "line_items": lines})
+    assert drafted.status_code == 201, drafted.text
+    posted = await ada.http.post(f"/api/journal-entries/{drafted.json()['id']}/post/", headers={"If-Match": drafted.headers["ETag"]})
+    assert posted.status_code == 200, posted.text
     assert await settle(runtime, ada) == 1
-    assert (await corrections(ada))[0].reference == drafted.json()["id"]
+    (entry,) = await corrections(ada)
+    assert entry.reference == drafted.json()["id"] and told(entry) == [("1100", "1000", "0"), ("4200", "0", "1000")]
 
 
 # ---- any history -----------------------------------------------------------------------------------------------------------------
@@ -283,7 +278,3 @@ async def test_only_what_lies_behind_is_read_again(ada: Person, runtime: Runtime
     assert asked == [date(2024, 12, 1)] or (asked[0] is not None and date(2024, 8, 1) <= asked[0] <= date(2024, 12, 1))
     cost, lots, _, _ = await books_and_lots(ada)
     assert cost == lots
-
-
-def test_disposed_is_what_it_says() -> None:
-    assert Disposed([], 0, 0).missing == 0
