@@ -15,6 +15,7 @@ from typing import Any
 from crypto_api.chains import service as chain_service
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.types import ChainReader, Position
+from crypto_api.flows.verify_lots import verify_lots
 from crypto_api.kit.amounts import add_exactly, is_exact, text, to_units
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.networks import NetworkConfig
@@ -87,6 +88,8 @@ async def verify_ledger(
     report.first_failure = (
         _entries(books.entries, report) or _kept_balances(books, report) or _seals(books, noted, report) or _kept_sums(books, report)
     )
+    if report.first_failure is None:
+        report.first_failure = await _lots(uow, org_id, report)
     if report.first_failure is None:
         report.first_failure = await _chain(books, networks, chains, report)
     return report
@@ -239,6 +242,17 @@ def _kept_sums(books: _Books, report: VerifyReport) -> Failure | None:
 
 def _told(sums: Sums) -> str:
     return _shown((sums.debit, sums.credit, sums.quantity))
+
+
+# ---- lots ------------------------------------------------------------------------------------------------------------------------
+
+
+async def _lots(uow: UnitOfWork, org_id: str, report: VerifyReport) -> Failure | None:
+    found = await verify_lots(uow, org_id)
+    report.checked |= {"lot_events": found.events, "lots": found.lots, "lot_checkpoints": found.checkpoints}
+    if found.failure is None:
+        return None
+    return Failure("lots", found.failure.subject, found.failure.detail, found.failure.expected, found.failure.found)
 
 
 # ---- chain -----------------------------------------------------------------------------------------------------------------------

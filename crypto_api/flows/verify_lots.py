@@ -2,7 +2,6 @@
 lots at the beginning of months."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
 from crypto_api.flows.settle_lots import is_settled, plan_corrections
@@ -39,7 +38,7 @@ class LotsVerified:
     failure: LotFailure | None = None
 
 
-async def verify_lots(uow: UnitOfWork, org_id: str, now: datetime) -> LotsVerified:
+async def verify_lots(uow: UnitOfWork, org_id: str) -> LotsVerified:
     """Stops at the first failure."""
     organization = await organizations.get(org_id)
     if organization is None:
@@ -47,7 +46,7 @@ async def verify_lots(uow: UnitOfWork, org_id: str, now: datetime) -> LotsVerifi
     found = await uow.run(lambda session: _quantities(session, organization))
     if found.failure is not None:
         return found
-    return await _checkpoints(organization, found, now)
+    return await _checkpoints(organization, found)
 
 
 async def _quantities(session: Session, organization: Organization) -> LotsVerified:
@@ -86,14 +85,14 @@ def _pools(book: History, missing: dict[str, int]) -> LotFailure | None:
     return None
 
 
-async def _checkpoints(organization: Organization, found: LotsVerified, now: datetime) -> LotsVerified:
+async def _checkpoints(organization: Organization, found: LotsVerified) -> LotsVerified:
     """Compared only while nothing waits to be settled: what is kept is then what a rebuild makes."""
     org_id = organization.id
-    policy = await policies.current(org_id, now)
+    policy = await policies.current(org_id, organization.created_at)
     kept = {row.day: row for row in await store.checkpoints(org_id)}
-    plan = await plan_corrections(organization, policies.rules_of(policy), policy.version, None, now)
     if not kept or not await is_settled(org_id, policy):
         return found
+    plan = await plan_corrections(organization, policies.rules_of(policy), policy.version, None, organization.created_at)
     for row in plan.checkpoints:
         known = kept.get(row.day)
         if known is not None and (known.pools, known.held) != (row.pools, row.held):

@@ -139,17 +139,19 @@ async def unpriced(org_id: str) -> list[JournalEntry]:
 
 async def moving_assets_after(org_id: str, entry_id: str) -> list[tuple[str, date]]:
     """Of entries and mirrors made after the one of that id that move an asset: id, and the first day that they concern, oldest first."""
-    places = [AccountCode.CRYPTO, AccountCode.CUSTODY]
+    places, made = [AccountCode.CRYPTO, AccountCode.CUSTODY], JournalEntry.get_pymongo_collection()
     query = {"_id": {"$gt": entry_id}, "org_id": org_id, "status": {"$in": _COUNTED}, "lines.account_code": {"$in": places}}
-    shown = {"date": 1, "reverses": 1, "source_kind": 1}
-    rows = [row async for row in JournalEntry.get_pymongo_collection().find(query, shown).sort("_id", ASCENDING)]
+    shown = {"date": 1, "original_date": 1, "reverses": 1, "source_kind": 1}
+    rows = [row async for row in made.find(query, shown).sort("_id", ASCENDING)]
     undone = [row["reverses"] for row in rows if row.get("reverses")]
-    days = {
-        row["_id"]: row["date"] async for row in JournalEntry.get_pymongo_collection().find({"_id": {"$in": undone}, "org_id": org_id}, {"date": 1})
-    }
-    return [
-        (row["_id"], min(row["date"], days.get(row.get("reverses"), row["date"])).date()) for row in rows if row["source_kind"] != SourceKind.LOTS
-    ]
+    days = {row["_id"]: _first_day(row) async for row in made.find({"_id": {"$in": undone}, "org_id": org_id}, shown)}
+    return [(row["_id"], min(_first_day(row), days.get(row.get("reverses"), date.max))) for row in rows if row["source_kind"] != SourceKind.LOTS]
+
+
+def _first_day(row: dict[str, Any]) -> date:
+    """What arrived late is dated later than it happened."""
+    day: datetime = row.get("original_date") or row["date"]
+    return day.date()
 
 
 async def standing_of_kind(org_id: str, kind: SourceKind, session: Session | None = None) -> list[JournalEntry]:

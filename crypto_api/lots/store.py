@@ -94,8 +94,8 @@ def checkpoint_of(
         created_at=now,
         org_id=org_id,
         day=day,
-        pools=[(key, [_as_text(lot) for lot in some]) for key, some in lots.items() if some],
-        held=[(place, str(quantity)) for place, quantity in held.items() if quantity],
+        pools=[(key, [_as_text(lot) for lot in some]) for key, some in sorted(lots.items()) if some],
+        held=[(place, str(quantity)) for place, quantity in sorted(held.items()) if quantity],
         rules_version=rules_version,
     )
 

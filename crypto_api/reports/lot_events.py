@@ -25,7 +25,7 @@ from mongodb_config.unit_of_work import Session
 
 PLACES = frozenset({AccountCode.CRYPTO, AccountCode.CUSTODY})
 _RESULTS = frozenset({AccountCode.GAINS, AccountCode.LOSSES})
-_SHOWN = ("lines", "date", "unpriced", "transaction_id", "source_kind")
+_SHOWN = ("lines", "date", "original_date", "unpriced", "transaction_id", "source_kind")
 _BATCH = 1000
 _PRICE_UNIT = Decimal(10) ** PRICE_PLACES
 
@@ -100,7 +100,14 @@ def _moved(movement: Mapping[str, Any]) -> Iterator[Moved]:
 
 def _entry(row: Mapping[str, Any]) -> Entry:
     lines = [Line.model_construct(**_line(line)) for line in row["lines"]]
-    return Entry(row["_id"], row["date"].date(), lines, row["unpriced"], row["transaction_id"], row["source_kind"] == SourceKind.MANUAL)
+    return Entry(
+        row["_id"],
+        (row.get("original_date") or row["date"]).date(),
+        lines,
+        row["unpriced"],
+        row["transaction_id"],
+        row["source_kind"] == SourceKind.MANUAL,
+    )
 
 
 def _line(line: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,8 @@ from crypto_api.identity.passkeys import RelyingParty, relying_party
 from crypto_api.identity.siwe import Site, site_of
 from crypto_api.identity.types import RESET_LIFETIME, Device, Purpose
 from crypto_api.kit.ids import new_id
+from crypto_api.lots.documents import LotPolicy, LotProposal, LotRule
+from crypto_api.lots.types import LotMethod
 from crypto_api.organizations.types import Principal, Role
 from crypto_api.policies.documents import OrganizationPolicy, Proposal
 from crypto_api.policies.types import PaymentPolicy
@@ -608,6 +610,37 @@ async def update_account(act: Act) -> Values:
 @request
 async def get_general_ledger(act: Act) -> Request:
     return Request(query={"account_code": "1100"})
+
+
+@request
+async def preview_lot_rule(act: Act) -> Values:
+    return {"method": "fifo", "scope": "wallet"}
+
+
+@request
+async def propose_lot_policy(act: Act) -> Values:
+    return {"method": "fifo", "scope": "wallet"}
+
+
+async def _waiting_lot_rule(act: Act) -> Values:
+    """Proposed by somebody else."""
+    now = act.house.now
+    rule = LotProposal(rule=LotRule(method=LotMethod.FIFO), proposed_by=new_id("usr"), proposed_at=now)
+    known = await LotPolicy.find_one({"org_id": act.org_id})
+    if known is not None:
+        await LotPolicy.get_pymongo_collection().delete_one({"_id": known.id, "org_id": act.org_id})
+    await LotPolicy(id=act.org_id, org_id=act.org_id, created_at=now, updated_at=now, proposal=rule).insert()
+    return {"version": 1}
+
+
+@request
+async def confirm_lot_policy(act: Act) -> Values:
+    return await _waiting_lot_rule(act)
+
+
+@request
+async def reject_lot_policy(act: Act) -> Values:
+    return await _waiting_lot_rule(act)
 
 
 async def _stretch(act: Act) -> Values:

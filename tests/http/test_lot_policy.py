@@ -241,7 +241,8 @@ async def test_books_cost_what_the_lots_do(ada: Person, runtime: Runtime, method
     cost, lots, quantity, held = await books_and_lots(ada)
     assert (cost, quantity) == (lots, held)
     assert await settle(runtime, ada) == 0
-    assert (await ada.http.get("/api/ledger/verify/")).json()["ok"] is True
+    verified = (await ada.http.get("/api/ledger/verify/")).json()
+    assert verified["ok"] is True, verified
     organization, policy = await organizations.get(ada.org_id), await store.policy(ada.org_id)
     assert organization is not None and policy is not None
     rules = policies.rules_of(policy)

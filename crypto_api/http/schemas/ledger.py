@@ -125,6 +125,9 @@ class VerifyCheckedRead(ReadSchema):
     wallets: int
     quantities: int
     blocks: dict[str, int] = Field(description="Network → the block at which quantities were compared with the chain.")
+    lot_events: int = Field(default=0, description="Acquisitions, disposals and transfers from which the lots were made anew.")
+    lots: int = Field(default=0, description="Of them open.")
+    lot_checkpoints: int = Field(default=0, description="Open lots that are kept of the beginnings of months.")
 
 
 class VerifyFailureRead(ReadSchema):
