@@ -1,6 +1,5 @@
 """Every query of the slice."""
 
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -8,11 +7,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from crypto_api.lots.documents import LotCheckpoint, LotPolicy, LotState
-from crypto_api.lots.rules import POOLS, Pool
-from crypto_api.lots.types import Lot, LotMethod
 from mongodb_config.unit_of_work import Session
-
-LOTS_IN_A_CHECKPOINT_MAX = 50_000  # beyond, a document would be too large: then it is computed from an earlier one
 
 
 async def policy(org_id: str, session: Session | None = None) -> LotPolicy | None:
@@ -80,46 +75,6 @@ async def put_checkpoints(session: Session, org_id: str, since: date | None, row
     await LotCheckpoint.get_pymongo_collection().delete_many(later, session=session)
     if rows:
         await LotCheckpoint.insert_many(rows, session=session)
-
-
-def checkpoint_of(
-    org_id: str, day: date, pools: Mapping[str, Pool], held: Mapping[str, int], rules_version: int, now: datetime
-) -> LotCheckpoint | None:
-    """None when there are more lots than a document holds."""
-    lots = {key: pool.open_lots() for key, pool in pools.items()}
-    if sum(len(some) for some in lots.values()) > LOTS_IN_A_CHECKPOINT_MAX:
-        return None
-    return LotCheckpoint(
-        id=f"{org_id}:{day.isoformat()}",
-        created_at=now,
-        org_id=org_id,
-        day=day,
-        pools=[(key, [_as_text(lot) for lot in some]) for key, some in sorted(lots.items()) if some],
-        held=[(place, str(quantity)) for place, quantity in sorted(held.items()) if quantity],
-        rules_version=rules_version,
-    )
-
-
-def pools_of(row: LotCheckpoint, method: LotMethod) -> dict[str, Pool]:
-    return {key: POOLS[method]([_lot(text) for text in lots]) for key, lots in row.pools}
-
-
-def held_of(row: LotCheckpoint) -> dict[str, int]:
-    return {place: int(quantity) for place, quantity in row.held}
-
-
-def _as_text(lot: Lot) -> str:
-    """What is left of it becomes the lot: whatever was taken is past."""
-    values = (lot.day, lot.long_from, lot.price, lot.quantity, lot.cost, lot.used, lot.spent, int(lot.known))
-    return "\x1f".join((lot.ref, lot.order, *map(str, values)))
-
-
-def _lot(text: str) -> Lot:
-    ref, order, *numbers = text.split("\x1f")
-    day, long_from, price, quantity, cost, used, spent, known = map(int, numbers)
-    lot = Lot(ref, order, day, long_from, price, quantity, cost, bool(known))
-    lot.used, lot.spent = used, spent
-    return lot
 
 
 def _midnight(day: date) -> datetime:
