@@ -58,6 +58,16 @@ class Count:
     async def payments(self) -> dict[str, Row]:
         return {row["origin"]["id"]: row for row in await self._rows("payments")}
 
+    async def replacements_sent(self) -> set[str]:
+        """Payments of which more than the first attempt was sent."""
+        rows = (
+            await self._database["payment_attempts"]
+            .find({"org_id": self._scope.org_id, "number": {"$gt": 0}, "first_sent_at": {"$ne": None}})
+            .to_list()
+        )
+        sent = {row["payment_id"] for row in rows}
+        return {key for key, row in (await self.payments()).items() if row["_id"] in sent}
+
     async def unopened(self) -> int:
         return await self._database["wallets"].count_documents({"org_id": self._scope.org_id, "opening": "due"})
 

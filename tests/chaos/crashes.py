@@ -236,8 +236,9 @@ class Run:
         return True
 
     async def _replaced(self) -> bool:
-        payments = await self.count.payments()
-        return all(payments[f"key_{number}"]["attempt_number"] for number in (FASTER, CANCELLED))
+        """What takes the place of both is with the node, so that it is what the next block holds."""
+        sent = await self.count.replacements_sent()
+        return {f"key_{FASTER}", f"key_{CANCELLED}"} <= sent
 
     async def _mined(self) -> bool:
         if await self.count.at_head():
