@@ -5,7 +5,7 @@ import asyncio
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from crypto_project.demo.deploy import DemoContracts, deploy_contracts
 from crypto_project.demo.keys import dev_account
 from crypto_project.demo.moves import ChainMoves
 from crypto_project.embedded.chain_node import ChainNodeOptions
+from crypto_project.embedded.child import ChildFailed
 from crypto_project.embedded.servers import Addresses, Configured, EmbeddedServers
 from mongodb_config.client import MongoClient, connect
 from mongodb_config.migrations import deploy
@@ -32,6 +33,7 @@ NETWORK, DATABASE = "local", "chaos"
 CONFIRMATIONS, DEPTH_MAX = 3, 9
 MASTER_KEY = b64encode(bytes(range(32))).decode()
 SIGNER_WITHIN_S = 180
+STARTS_MAX = 5
 
 
 class House:
@@ -127,11 +129,25 @@ class House:
 
 @asynccontextmanager
 async def open_house(folder: Path) -> AsyncIterator[House]:
-    chain = ChainNodeOptions(mining=False, keep=False)
-    async with EmbeddedServers(folder / "data", folder / "servers", configured=Configured.nothing(), chain=chain) as servers:
+    async with AsyncExitStack() as stack:
+        servers = await _servers(stack, folder)
         house = House(servers.addresses, folder)
         await house.open()
         try:
             yield house
         finally:
             await house.close()
+
+
+async def _servers(stack: AsyncExitStack, folder: Path) -> EmbeddedServers:
+    """On a busy machine somebody else may take a port between its choice and its use."""
+    for attempt in range(STARTS_MAX):
+        data, logs = folder / f"data-{attempt}", folder / "servers"
+        try:
+            return await stack.enter_async_context(
+                EmbeddedServers(data, logs, configured=Configured.nothing(), chain=ChainNodeOptions(mining=False, keep=False))
+            )
+        except ChildFailed:
+            if attempt == STARTS_MAX - 1:
+                raise
+    raise AssertionError("it returned or raised")

@@ -4,7 +4,7 @@ from pathlib import Path
 from tests.chaos.steps import OF_OTHERS, STEPS
 
 ROOT = Path(__file__).resolve().parents[2]
-_NAMED = re.compile(r"""\bfaultpoint\("([^"]+)"\)""")
+_NAMED = re.compile(r"""\b(?:faultpoint\(|_pass\()"([^"]+)\"""")  # one, or one for each of several
 
 
 def test_every_named_step_of_the_product_is_killed_at() -> None:
