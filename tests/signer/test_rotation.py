@@ -12,7 +12,7 @@ from crypto_api.adapters.signer import SignerClient
 from crypto_api.audit.documents import AuditRecord
 from crypto_api.flows.rewrap_keys import Rewrapped, rewrap_keys
 from crypto_api.kit.errors import InvalidInput
-from crypto_api.kit.signing import KeyParcels, SignedBytes
+from crypto_api.kit.signing import KeyParcels, SignedBytes, SigningRefused
 from crypto_api.runtime import Runtime
 from crypto_api.wallets.documents import Wallet
 from tests.conftest import TEST_MASTER_KEY
@@ -55,6 +55,14 @@ async def test_it_opens_signs_and_is_sealed_anew_as_often_as_it_is_asked(runtime
             await signer.seal("org_x", "wal_x", KeyParcels(private_key=parcel))
         assert refused.value.errors[0].code == "stale_seal"
     assert await AuditRecord.find({"org_id": sound.ORG, "action": "wallet.key_rewrapped"}).count() == 2
+
+
+async def test_what_has_no_key_is_not_sealed_anew_and_neither_is_anothers(runtime: Runtime) -> None:
+    await store_payment(runtime)
+    await sound.wallet(id="wal_watched", address=sound.PAYEE, sealed_key=None).insert()
+    for org_id, wallet_id in ((sound.ORG, "wal_watched"), (sound.ORG, "wal_none"), ("org_other", "wal_1")):
+        with pytest.raises(SigningRefused, match="There is no such"):
+            await runtime.signer.rewrap(org_id, wallet_id)
 
 
 async def test_an_envelope_that_changed_meanwhile_is_left_alone(runtime: Runtime) -> None:

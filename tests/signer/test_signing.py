@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import orjson
 import pytest
@@ -23,6 +25,7 @@ from crypto_api.policies.documents import OrganizationPolicy
 from crypto_api.policies.types import Payees, PaymentPolicy
 from crypto_api.runtime import Runtime
 from crypto_api.wallets.documents import Wallet
+from signer.operations import Operations
 from tests.factories import signing as sound
 from tests.factories.signer import Signing, StillClock
 
@@ -126,6 +129,33 @@ async def test_the_days_limit_counts_what_was_signed_today_and_nothing_else(runt
         await runtime.signer.sign_payment(sound.ORG, stored.id, f"{stored.id}:0")
     await Payment.find_one({"_id": "pay_2"}).update({"$set": {"state": PaymentState.CANCELLED}})
     await runtime.signer.sign_payment(sound.ORG, stored.id, f"{stored.id}:0")
+
+
+async def test_what_was_first_signed_yesterday_is_not_of_today_when_it_is_sent_faster(runtime: Runtime, stored: Payment) -> None:
+    await OrganizationPolicy.find_one({"_id": sound.ORG}).update({"$set": {"policy.day_max": Decimal128("8000")}})
+    other = sound.payment(id="pay_2", origin=stored.origin.model_copy(update={"id": "key_2"}), nonce=6, state=PaymentState.BROADCAST)
+    first = sound.signed(sound.attempt(other, nonce=6)).model_copy(update={"signed_at": sound.NOW - timedelta(days=1)})
+    for row in (other, first, sound.signed(sound.attempt(other, number=1, nonce=6, purpose=Attempt.SPEED_UP))):
+        await row.insert()
+    signed = await runtime.signer.sign_payment(sound.ORG, stored.id, f"{stored.id}:0")
+    assert str(Account.recover_transaction(HexBytes(signed.raw))) == sound.SENDER.address
+
+
+async def test_a_signature_by_another_key_is_no_answer(runtime: Runtime, stored: Payment) -> None:
+    """Whatever the vault answers: what the desk hands out is by the payment's sender."""
+
+    class OtherKey:
+        async def use(self, what: str, **values: Any) -> dict[str, Any]:
+            made = [sound.APPROVER.sign_transaction(each) for each in values["transactions"]]
+            signed = [{"raw": "0x" + bytes(each.raw_transaction).hex(), "hash": "0x" + bytes(each.hash).hex()} for each in made]
+            return {"result": {"signed": signed}}
+
+    async def bound() -> None:
+        """The fixture has."""
+
+    operations = Operations(OtherKey(), StillClock(sound.NOW), bound)  # type: ignore[arg-type]
+    asked = {"org_id": sound.ORG, "payment_id": stored.id, "attempt_id": f"{stored.id}:0"}
+    assert await operations.answer({"op": "sign_payments", "asked": [asked]}) == {"error": "unavailable"}
 
 
 async def test_many_are_signed_by_one_question_each_by_itself_and_the_days_limit_in_their_order(runtime: Runtime, stored: Payment) -> None:
