@@ -43,7 +43,8 @@ _OWN = {RowType.INCOME: Category.INCOME, RowType.EXPENSE: Category.EXPENSE}
 async def new_page(visit: Visit) -> HttpResponse:
     if visit.request.method != "POST":
         now = visit.runtime.clock.now().astimezone(visit.zone)
-        return await _form(visit, None, {"type": RowType.BUY.value, "timestamp": now.strftime("%Y-%m-%dT%H:%M:%S")})
+        native = next((network.native_asset for network in visit.runtime.networks.values()), "")
+        return await _form(visit, None, {"type": RowType.BUY.value, "timestamp": now.strftime("%Y-%m-%dT%H:%M:%S"), "asset": native})
     form = Form(visit.request, *_SAID, *_WORDS)
     runtime = visit.runtime
     try:

@@ -116,5 +116,7 @@ SUPPLIERS = (
 )
 EXCHANGE = Outsider("Kestrel Exchange", 3301, CounterpartyKind.EXCHANGE)
 COUNTERPARTIES = (*CLIENTS, *EMPLOYEES, *SUPPLIERS, EXCHANGE)
+PAYEES = (*SUPPLIERS, *EMPLOYEES)
+PAYEE_TO_VERIFY = EMPLOYEES[-1]
 STRANGER = Outsider("somebody", 3901, None)
 SPOOFER = Outsider("an address poisoner", 3902, None)

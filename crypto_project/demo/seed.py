@@ -1,11 +1,17 @@
 """The sample organisation, through the product's own services. Each step looks first, so an interrupted start is gone on with."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import orjson
 from eth_account.signers.local import LocalAccount
 
 from crypto_api.adapters.key_parcel import make_parcel
+from crypto_api.address_book import service as address_book
+from crypto_api.address_book import store as payees
+from crypto_api.address_book.documents import Payee
+from crypto_api.address_book.types import Checked, NewPayee
 from crypto_api.classification import service as classification
 from crypto_api.employees import service as employees
 from crypto_api.employees import store as employee_store
@@ -37,6 +43,7 @@ async def seed_organization(runtime: Runtime, network: str) -> str:
     await _make_wallets(runtime, org_id, founder.id, controller.id if controller else founder.id, network)
     await _make_counterparties(runtime, org_id)
     await _make_policy(runtime, org_id, founder.id)
+    await _make_payees(runtime, org_id, founder.id, controller.id if controller else founder.id)
     return org_id
 
 
@@ -98,6 +105,23 @@ async def _make_policy(runtime: Runtime, org_id: str, user_id: str) -> None:
     before = await policies.current(org_id, now)
     if before.version == policies.UNSTORED:
         await runtime.uow.run(lambda session: policies.put(session, before, policy, user_id, now))
+
+
+async def _make_payees(runtime: Runtime, org_id: str, founder_id: str, controller_id: str) -> None:
+    """Written down by the controller, compared by the founder; the newest waits for that. What a visitor did with one stays so."""
+    now = runtime.clock.now()
+    for outsider in cast.PAYEES:
+        address = outsider.account.address
+        if await payees.count(org_id, {"address": address}):
+            continue
+        row = address_book.prepare(org_id, NewPayee(outsider.name, address), Checked(address), controller_id, now)
+        await runtime.uow.run(partial(_write_payee, row, founder_id, outsider is not cast.PAYEE_TO_VERIFY, now))
+
+
+async def _write_payee(row: Payee, verified_by: str, verified: bool, now: datetime, session: Session) -> None:
+    payee = await address_book.add(session, row, now)
+    if verified:
+        await address_book.verify(session, payee, payee.address, verified_by, timedelta(0), now)
 
 
 async def _make_wallets(runtime: Runtime, org_id: str, founder_id: str, controller_id: str, network: str) -> None:

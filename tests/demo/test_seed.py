@@ -1,5 +1,8 @@
 """The team of the sample organisation: there after the first start, and not twice after the second."""
 
+from crypto_api.address_book import service as address_book
+from crypto_api.address_book.documents import Payee
+from crypto_api.address_book.types import PayeeState
 from crypto_api.bootstrap import open_runtime
 from crypto_api.employees.documents import Employee
 from crypto_api.employees.rules import depths_below
@@ -18,6 +21,11 @@ async def test_the_team_is_there_once_with_one_to_verify(make_config: ConfigMake
         before = {row.id: row.version for row in await Employee.find({"org_id": org_id}).to_list()}
         assert await seed_organization(runtime, "demo") == org_id
         assert {row.id: row.version for row in await Employee.find({"org_id": org_id}).to_list()} == before
+        book = {row.name: row for row in await Payee.find({"org_id": org_id}).to_list()}
+        assert len(book) == await Payee.find({"org_id": org_id}).count() == len(cast.PAYEES)
+        assert [name for name, row in book.items() if row.state == PayeeState.UNVERIFIED] == [cast.PAYEE_TO_VERIFY.name]
+        nimbus = await address_book.payable(org_id, book["Nimbus Cloud Hosting"].address, "demo", runtime.clock.now())
+        assert nimbus.hold is None, "a visitor can pay it at once"
 
 
 async def there_once(org_id: str) -> None:

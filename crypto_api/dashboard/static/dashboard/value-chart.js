@@ -8,6 +8,7 @@
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim() || "gray";
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let points = [];
+  let said = "Reading…"; // while there is nothing to draw
 
   const tooltip = (index) => {
     const point = points[index];
@@ -24,7 +25,7 @@
       animationDuration: 300,
       textStyle: { fontFamily: style("--tblr-font-sans-serif") },
       grid: { left: 12, right: 16, top: 18, bottom: 8, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
-      title: points.length ? { show: false } : { show: true, text: "No bookings in this period", left: "center", top: "middle", textStyle: { color: muted, fontSize: 13, fontWeight: 400 } },
+      title: points.length ? { show: false } : { show: true, text: said, left: "center", top: "middle", textStyle: { color: muted, fontSize: 13, fontWeight: 400 } },
       tooltip: {
         trigger: "axis",
         renderMode: "richText", // the other mode writes style attributes, which the page's policy forbids
@@ -90,11 +91,16 @@
       const wanted = new URLSearchParams({ range: box.dataset.range });
       if (box.dataset.asset) wanted.set("asset", box.dataset.asset);
       const answer = await fetch(`${box.dataset.seriesUrl}?${wanted}`, { headers: { Accept: "application/json", "HX-Request": "true" } });
-      if (!answer.ok) return;
+      if (!answer.ok) throw new Error(`answered ${answer.status}`);
       points = (await answer.json()).points;
+      said = "No bookings in this period";
       draw();
       fillTable();
-    } catch { /* the server is away: what is drawn stays, and the live indicator says why */ } finally { reading = false; }
+    } catch { // what is drawn stays, and the live indicator says why
+      if (points.length) return;
+      said = "It could not be read. It is tried again by itself.";
+      draw();
+    } finally { reading = false; }
   };
 
   for (const button of document.querySelectorAll("button[data-range]")) {
@@ -117,5 +123,6 @@
   setInterval(reload, 30000);
   new MutationObserver(draw).observe(document.documentElement, { attributes: true, attributeFilter: ["data-bs-theme"] });
   new ResizeObserver(() => chart.resize()).observe(box);
+  draw();
   load();
 })();
