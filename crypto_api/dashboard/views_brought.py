@@ -11,6 +11,7 @@ from crypto_api.chains import service as chains
 from crypto_api.classification.types import Category
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.views_transactions import detail_of
 from crypto_api.flows.annotate_transaction import Annotation
 from crypto_api.flows.brought_rows import fits, own_category
 from crypto_api.flows.record_transaction import change_transaction, record_transaction, said_of
@@ -83,8 +84,11 @@ async def remove(visit: Visit, transaction_id: str) -> HttpResponse:
     only_post(visit.request)
     try:
         await remove_import(visit.runtime.uow, visit.runtime.clock, visit.org_id, transaction_id)
-    except CoreError as error:
+    except NotFound as error:
         raise Http404 from error
+    except CoreError as error:
+        values = await detail_of(visit, transaction_id) | {"problem": error.detail}
+        return visit.render("transactions/detail.html", values, status=error.status)
     return redirect(f"/transactions/?{urlencode({'done': 'taken-back'})}")
 
 

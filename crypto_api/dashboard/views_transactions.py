@@ -173,15 +173,15 @@ def _to_list(wanted: TransactionFilter, done: str) -> HttpResponse:
 @page(Permission.TRANSACTIONS_READ)
 async def detail_page(visit: Visit, transaction_id: str) -> HttpResponse:
     flash = DETAIL_FLASHES.get(visit.request.GET.get("done", ""), "")
-    return visit.render("transactions/detail.html", await _detail(visit, transaction_id) | {"flash": flash})
+    return visit.render("transactions/detail.html", await detail_of(visit, transaction_id) | {"flash": flash})
 
 
 @page(Permission.TRANSACTIONS_READ)
 async def detail_fragment(visit: Visit, transaction_id: str) -> HttpResponse:
-    return visit.render("transactions/detail_body.html", await _detail(visit, transaction_id))
+    return visit.render("transactions/detail_body.html", await detail_of(visit, transaction_id))
 
 
-async def _detail(visit: Visit, transaction_id: str) -> dict[str, object]:
+async def detail_of(visit: Visit, transaction_id: str) -> dict[str, object]:
     found = await transactions.get(visit.org_id, transaction_id)
     if found is None:
         raise Http404

@@ -5,7 +5,7 @@ paid in a third asset, it is a disposal of that as well; elsewhere it is an expe
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from crypto_api.events import service as events
 from crypto_api.flows.book_transaction import PURPOSE, changes_of, draw_up, source_of
 from crypto_api.flows.brought_rows import TRADES, Ready, fee_in_money
 from crypto_api.kit.amounts import add_exactly
+from crypto_api.ledger import period_store
 from crypto_api.ledger import rules as ledger_rules
 from crypto_api.ledger import service as ledger
 from crypto_api.ledger.documents import JournalEntry
@@ -37,13 +38,24 @@ async def store_row(session: Session, one: Ready, time_zone: str, now: datetime)
     return stored
 
 
+def day_of(at: datetime, time_zone: str) -> date:
+    return at.astimezone(ZoneInfo(time_zone)).date()
+
+
+async def check_period(session: Session, org_id: str, *days: date) -> None:
+    """PeriodClosed where a person would change what stands on a day that the books are closed up to. Posting meets a closing at the same moment."""
+    closed = await period_store.closed_through(org_id, session)
+    for day in days:
+        ledger.check_open(day, closed)
+
+
 async def post_row(session: Session, one: Ready, time_zone: str, now: datetime) -> JournalEntry:
     """Under the next purpose of its source, where what stood for it was taken back."""
     row, said = one.transaction, one.row
     posting = await draw_up(session, row.org_id, changes_of_row(said, row.movements, one.decision.category, one.cash_account))
     lines = [*_in_money(posting.lines, one.cash_account), *_fee_lines(one)]
     draft = EntryDraft(
-        date=row.timestamp.astimezone(ZoneInfo(time_zone)).date(),
+        date=day_of(row.timestamp, time_zone),
         description=f"{_TITLES[said.type]}: {said.description}"[:200] if said.description else _TITLES[said.type],
         source=Source(
             kind=SourceKind.TRANSACTION,

@@ -16,7 +16,7 @@ from crypto_api.audit import service as audit
 from crypto_api.classification.types import Category, Decision
 from crypto_api.events import service as events
 from crypto_api.flows.annotate_transaction import Annotation, annotate_transaction
-from crypto_api.flows.book_brought import post_row, store_row
+from crypto_api.flows.book_brought import check_period, day_of, post_row, store_row
 from crypto_api.flows.book_transaction import as_fields, reverse_bookings, said_by_person
 from crypto_api.flows.brought_rows import House, Maker, Networks, Ready, fits, own_category
 from crypto_api.kit.amounts import text
@@ -63,7 +63,8 @@ class Recorded:
 async def record_transaction(
     uow: UnitOfWork, clock: Clock, networks: Networks, org_id: str, said: Mapping[str, str], annotation: Annotation
 ) -> Recorded:
-    """`said` under the names of `imports.BY_HAND`. InvalidInput; ExternalIdTaken. The same under the same `external_id` is one transaction."""
+    """`said` under the names of `imports.BY_HAND`. InvalidInput; ExternalIdTaken; PeriodClosed. The same under the same `external_id`
+    is one transaction."""
     now = clock.now()
     house = await House.of(networks, org_id)
     one = _annotated(await _read(house, said, f"hand:{new_id('row')}", Origin.MANUAL, now), annotation)
@@ -74,6 +75,7 @@ async def record_transaction(
             if found[0].content_hash != one.row.content:
                 raise ExternalIdTaken
             return Recorded(found[0], new=False)
+        await check_period(session, org_id, day_of(one.row.at, house.time_zone))
         stored = await store_row(session, one, house.time_zone, now)
         await _record(session, "transaction.entered", "A transaction was entered by hand.", now, None, stored)
         return Recorded(stored, new=True)
@@ -92,7 +94,7 @@ async def change_transaction(
     versions: Collection[int] | None = None,
 ) -> Transaction:
     """`said` holds what changes; an empty text clears. NotFound; PreconditionFailed when it stands at none of `versions`; ChainFact where it came
-    from the chain; InvalidInput."""
+    from the chain; PeriodClosed, of the day before or after; InvalidInput."""
     row = await store.get(org_id, row_id)
     if row is None:
         raise NotFound
@@ -122,6 +124,7 @@ async def _correct(
     one = _annotated(_kept(found, row, said), annotation)
 
     async def work(session: Session) -> Transaction:
+        await check_period(session, row.org_id, day_of(row.timestamp, house.time_zone), day_of(one.row.at, house.time_zone))
         await reverse_bookings(session, row, now, "the transaction was corrected")
         entry = await post_row(session, one, house.time_zone, now)
         changed: Transaction = one.transaction.model_copy(update={"entry_ids": [*row.entry_ids, entry.id], "unpriced": entry.unpriced})

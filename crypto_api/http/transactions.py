@@ -68,7 +68,8 @@ async def list_transactions(request: HttpRequest, query: Query[TransactionQuery]
 @idempotent
 async def create_transaction(request: HttpRequest, body: TransactionCreate) -> HttpResponse:
     """It means what a row of an imported table means, and is booked as one: BUY and SELL against money, its fee inside. The same under the same
-    `external_id` is the transaction that stands there (200); anything else under it is 409 `external_id_taken`."""
+    `external_id` is the transaction that stands there (200); anything else under it is 409 `external_id_taken`, a day of a closed period 409
+    `period_closed`."""
     runtime, org_id = runtime_of(request.scope), org_of(request)
     with _fields_of(body):
         found = await record_transaction(runtime.uow, runtime.clock, runtime.networks, org_id, body.said(), body.annotation())
@@ -150,7 +151,8 @@ async def get_transaction(request: HttpRequest, transaction_id: str) -> HttpResp
 @requires(Permission.TRANSACTIONS_WRITE)
 async def update_transaction(request: HttpRequest, transaction_id: str, body: TransactionUpdate) -> HttpResponse:
     """What is left out stays as it is; null clears. A category set here is a person's word: nothing overrides it. What a person brought can be
-    corrected: its entry is reversed, and another is posted. A row that came from the chain can only be annotated: 409 `chain_fact`."""
+    corrected: its entry is reversed, and another is posted. A row that came from the chain can only be annotated: 409 `chain_fact`; one of a
+    closed period not corrected: 409 `period_closed`."""
     runtime, org_id = runtime_of(request.scope), org_of(request)
     versions = expected_versions(request)
     with _fields_of(body):

@@ -1,6 +1,7 @@
 """Transactions entered and corrected by hand: booked as imported rows are, never rewritten, and never what came from a chain."""
 
 import asyncio
+from datetime import date
 from typing import Any
 
 import httpx
@@ -9,9 +10,11 @@ import pytest
 from crypto_api.audit.documents import AuditRecord
 from crypto_api.events.documents import Event
 from crypto_api.kit.amounts import text
+from crypto_api.ledger import period_store
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.organizations.types import Role
+from crypto_api.runtime import Runtime
 from crypto_api.transactions.documents import Transaction
 from tests.http.conftest import Join, Person, random_address, wallet_body
 from tests.http.world import stored_transaction
@@ -232,6 +235,24 @@ async def test_corrections_at_the_same_moment_are_one_after_the_other_or_refused
     assert standing[-1][0] == ("1100", str(int(shown["amount"]) * 2000 + 5), "0")
     assert await held(ada) == {"Operations": (shown["amount"], standing[-1][0][1])}
     assert (await ada.http.get("/api/ledger/verify/")).json()["ok"] is True
+
+
+async def test_a_closed_period_keeps_what_stands_in_it(ada: Person, runtime: Runtime) -> None:
+    march, april = await entered(ada), await entered(ada, timestamp="2026-04-01T10:00:00Z")
+    end = date(2026, 3, 31)
+    await runtime.uow.run(lambda session: period_store.set_closed_through(session, ada.org_id, end, runtime.clock.now()))
+    answers = [
+        await enter(ada),
+        await change(ada, march["id"], amount="3"),
+        await change(ada, march["id"], timestamp="2026-04-02T10:00:00Z"),
+        await change(ada, april["id"], timestamp="2026-03-31T10:00:00Z"),
+        await ada.http.delete(f"{PATH}{march['id']}/"),
+    ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(409, "period_closed")] * 5
+    assert [len(await entries(row["id"])) for row in (march, april)] == [1, 1]
+    assert (await change(ada, march["id"], note="Seen")).status_code == 200
+    assert (await change(ada, april["id"], amount="3")).status_code == 200
+    assert (await ada.http.delete(f"{PATH}{april['id']}/")).status_code == 204
 
 
 async def test_who_may_not_write_neither_enters_nor_corrects(ada: Person, join: Join) -> None:
