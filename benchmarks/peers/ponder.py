@@ -1,6 +1,7 @@
 """Ponder: the Transfer events of one token, into its embedded database (PGlite). It does not read transfers of the coin here."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -60,12 +61,12 @@ async def _running(asked: Asked, home: Path, port: int) -> AsyncIterator[asyncio
     environment = os.environ | settings | {"PONDER_TELEMETRY_DISABLED": "true", "NODE_ENV": "production"}
     command = [node, "node_modules/ponder/dist/esm/bin/ponder.js", "start", "--port", str(port), "--schema", "beside", "--log-level", "warn"]
     with (home / "log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(*command, cwd=home, env=environment, stdout=log, stderr=log)
+        process = await asyncio.create_subprocess_exec(*command, cwd=home, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
         yield process
     finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # with the compiler that it has started beside
         await process.wait()
 
 
