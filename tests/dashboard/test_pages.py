@@ -218,6 +218,19 @@ async def test_collectibles_and_internal_transfers_are_shown_as_what_they_are(vi
     assert "#4711" in (await visitor.get("/transactions/")).text
 
 
+async def test_what_a_payment_made_leads_to_it(visitor: httpx.AsyncClient, treasury: Treasury) -> None:
+    wallet = await treasury.wallet("Operations")
+    moved = treasury.movement(wallet, Direction.OUT, "1", "ETH", other="x")
+    made = {"payment_id": "pay_1", "category": "expense", "category_source": "fact", "explanation": "It is the payment pay_1, 1 ETH to Acme."}
+    row = await treasury.record(treasury.transaction([moved], treasury.now, **made))
+    other = await treasury.record(treasury.transaction([moved], treasury.now))
+    await log_in(visitor)
+    detail = (await visitor.get(f"/transactions/{row.id}/")).text
+    assert '<a href="/payments/pay_1/">the payment that made it</a>' in detail
+    assert "It is the payment pay_1, 1 ETH to Acme." in detail
+    assert "/payments/pay_1/" not in (await visitor.get(f"/transactions/{other.id}/")).text
+
+
 async def test_a_large_credit_says_what_it_waits_for(visitor: httpx.AsyncClient, treasury: Treasury) -> None:
     wallet = await treasury.wallet("Operations")
     moved = treasury.movement(wallet, Direction.IN, "12", "ETH", other="x")
