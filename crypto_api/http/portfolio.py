@@ -11,12 +11,12 @@ from crypto_api.http.auth import org_of
 from crypto_api.http.paging import page_request
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.portfolio import (
+    AllocationPartRead,
     AllocationQuery,
     AllocationRead,
     HoldingMovementRead,
     HoldingMovementsQuery,
     HoldingMovementsRead,
-    PartRead,
     PerformanceRead,
     PeriodQuery,
     PortfolioAtQuery,
@@ -95,7 +95,7 @@ async def get_portfolio_allocation(request: HttpRequest, query: Query[Allocation
     now, currency = runtime.clock.now(), organization.functional_currency
     parts = await divided(organization.id, currency, now, _pricing(request), runtime.networks, query.by)
     unpriced = len({asset for part in parts for asset in part.unpriced})
-    return answer(AllocationRead(currency=currency, at=now, by=query.by, items=[PartRead.of(part) for part in parts], unpriced=unpriced))
+    return answer(AllocationRead(currency=currency, at=now, by=query.by, items=[AllocationPartRead.of(part) for part in parts], unpriced=unpriced))
 
 
 @router.get("/portfolio/history/", response=PortfolioHistoryRead, summary="Value, cost and flows over time")

@@ -141,7 +141,7 @@ class PortfolioRead(PortfolioStandingRead):
     performance: PerformanceRead | None = Field(description="Of the last 30 days; none before the books begin.")
 
 
-class PartRead(ReadSchema):
+class AllocationPartRead(ReadSchema):
     key: str = Field(examples=["ETH"], description="The asset, the wallet's id or the network's slug; empty for what others hold for us.")
     name: str
     value: SignedMoney
@@ -150,7 +150,7 @@ class PartRead(ReadSchema):
     unpriced: list[str]
 
     @classmethod
-    def of(cls, part: Part) -> "PartRead":
+    def of(cls, part: Part) -> "AllocationPartRead":
         return cls(key=part.key, name=part.name, value=part.value, cost=part.cost, share=part.share, unpriced=list(part.unpriced))
 
 
@@ -158,7 +158,7 @@ class AllocationRead(ReadSchema):
     currency: str
     at: Time
     by: Division
-    items: list[PartRead]
+    items: list[AllocationPartRead]
     unpriced: int = Field(description="Assets that are held and in no value here.")
 
 
