@@ -29,6 +29,7 @@ from crypto_api.policies.documents import OrganizationPolicy
 from crypto_api.price_alerts.documents import PriceAlert
 from crypto_api.prices.documents import ManualPrice, OraclePrice, PriceGap, ProviderPrice
 from crypto_api.saved_views.documents import SavedView
+from crypto_api.statements.documents import FinancialReport
 from crypto_api.tasks.documents import Task
 from crypto_api.tax.documents import TaxReport, TaxReportPart
 from crypto_api.transactions.documents import Transaction
@@ -75,6 +76,7 @@ DOCUMENTS: list[type[BaseDocument]] = [
     LotPolicy,
     LotState,
     LotCheckpoint,
+    FinancialReport,
     TaxReport,
     TaxReportPart,
     EntrySeal,

@@ -59,6 +59,7 @@ _PAGES = (
     ("Books", "Accounts", "/accounts/", "accounts", Permission.LEDGER_READ),
     ("Books", "General ledger", "/general-ledger/", "general-ledger", Permission.LEDGER_READ),
     ("Books", "Trial balance", "/trial-balance/", "trial-balance", Permission.LEDGER_READ),
+    ("Books", "Statements", "/statements/", "statements", Permission.LEDGER_READ),
     ("Books", "Tax", "/tax/", "tax", Permission.LEDGER_READ),
     ("Books", "Closing", "/closing/", "closing", Permission.LEDGER_READ),
     ("People", "Team", "/team/", "team", Permission.EMPLOYEES_READ),

@@ -12,6 +12,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from crypto_api.kit.pdf_text import shown
 from crypto_api.tax.tables import Cell, Column
 
 _SHOWN = {
@@ -110,11 +111,6 @@ _BASE = [
     ("LINEBELOW", (0, 0), (-1, -1), 0.25, _LINE),
     ("VALIGN", (0, 0), (-1, -1), "TOP"),
 ]
-
-
-def shown(text: str) -> str:
-    """What the fonts that every reader of PDF has can show; another character is told by its name in Unicode's numbers, never left out."""
-    return "".join(letter if letter.encode("cp1252", "ignore") else f"[U+{ord(letter):04X}]" for letter in text)
 
 
 def _told(cell: Cell, *, money: bool) -> str:

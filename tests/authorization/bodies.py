@@ -647,10 +647,20 @@ async def _stretch(act: Act) -> Values:
     return {"start_date": "2026-01-01", "end_date": "2026-12-31", "method": "fifo", "scope": "wallet"}
 
 
+async def _period(act: Act) -> Values:
+    return {"start_date": "2026-01-01", "end_date": "2026-06-30"}
+
+
+@request
+async def make_balance_sheet(act: Act) -> Values:
+    return {"as_of": "2026-06-30"}
+
+
 async def _day(act: Act) -> Values:
     return {"date": "2026-05-01", "method": "fifo"}
 
 
+REQUESTS |= dict.fromkeys(("make_income_statement", "make_cash_flow"), _period)
 REQUESTS |= {f"generate_{name}tax_report": _stretch for name in ("", "custom_")}
 REQUESTS |= {f"generate_{name}_tax_report": _day for name in ("daily", "weekly", "monthly", "yearly")}
 

@@ -121,6 +121,11 @@ async def rename_account(house: House, org_id: str, person: Person) -> Form:
     return {"name": "Travel abroad", "parent_code": "", "active": "on"}
 
 
+@form("statement-make")
+async def make_statement(house: House, org_id: str, person: Person) -> Form:
+    return {"kind": "balance_sheet", "as_of": "2026-06-30", "compare_to": ""}
+
+
 @form("tax-generate")
 async def make_tax_report(house: House, org_id: str, person: Person) -> Form:
     return {"period": "yearly", "date": "2026-05-01", "method": "fifo", "scope": "wallet"}

@@ -39,6 +39,8 @@ from crypto_api.price_alerts import service as price_alerts
 from crypto_api.price_alerts.service import NewAlert
 from crypto_api.price_alerts.types import Condition
 from crypto_api.saved_views import service as saved_views
+from crypto_api.statements.documents import FinancialReport
+from crypto_api.statements.types import Column, Row, RowKind, StatementKind
 from crypto_api.tasks.documents import Task
 from crypto_api.tasks.types import TaskStatus
 from crypto_api.tax.documents import TaxReport
@@ -417,6 +419,26 @@ async def stored_payment(house: House, org_id: str, **changes: Any) -> Payment:
     return row
 
 
+async def statement(house: House, org_id: str, owner: Person) -> str:
+    row = FinancialReport(
+        id=new_id("rep"),
+        created_at=house.now,
+        org_id=org_id,
+        kind=StatementKind.BALANCE_SHEET,
+        columns=[Column(first=None, last=date(2026, 6, 30))],
+        currency="USD",
+        rows=[Row(kind=RowKind.HEADING, name="Assets"), Row(kind=RowKind.TOTAL, name="Total assets", amounts=(Decimal(7),), key="assets")],
+        balanced=True,
+        known_at=house.now,
+        unpriced=0,
+        seal_seq=0,
+        seal_hash="",
+        requested_by=owner.user_id,
+    )
+    await row.insert()
+    return row.id
+
+
 async def tax_report(house: House, org_id: str, owner: Person) -> str:
     row = TaxReport(
         id=new_id("txr"),
@@ -455,7 +477,7 @@ KINDS: dict[str, Factory] = {
         *(organization, wallet, transaction, account, draft_entry, others_draft, posted_entry, closed_period, task, user, audit_record, inbox_item),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
-        *(saved_view, brought_transaction, price_alert, tax_report),
+        *(saved_view, brought_transaction, price_alert, statement, tax_report),
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )
 }

@@ -1,6 +1,5 @@
 """What other programs read out of the books: they load without an error, and every account holds there what it holds here, to the last digit."""
 
-import shutil
 import subprocess
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -8,7 +7,6 @@ from datetime import date, timedelta
 from decimal import Context, Decimal, localcontext
 from typing import Any
 
-import pytest
 from beancount import loader
 from beancount.core import realization
 from beancount.core.data import Open, Transaction
@@ -18,6 +16,7 @@ from hypothesis import strategies as st
 from crypto_api.kit.amounts import add_exactly, text, to_units
 from crypto_api.ledger.types import DEFAULT_CHART, AccountType, ChartAccount, EntryStatus, Line
 from crypto_api.reports.plain_text_books import Beancount, Hledger, beancount_commodity
+from tests.programs import program
 
 D = Decimal
 FIRST = date(2026, 11, 20)
@@ -172,22 +171,22 @@ def test_any_books_hold_the_same_there(some: list[Entry], currency: str) -> None
     compare(some, currency)
 
 
-@pytest.mark.skipif(shutil.which("hledger") is None, reason="hledger is not installed")
 def test_hledger_loads_them_and_holds_the_same() -> None:
+    hledger = program("hledger")
     file, names = written(Hledger, SAMPLES)
     checked = subprocess.run(
-        ["hledger", "-f-", "check", "accounts", "balancednoautoconversion", "ordereddates"], input=file, capture_output=True, text=True, timeout=60
+        [hledger, "-f-", "check", "accounts", "balancednoautoconversion", "ordereddates"], input=file, capture_output=True, text=True, timeout=60
     )
     assert (checked.returncode, checked.stderr) == (0, "")
     table = subprocess.run(
-        ["hledger", "-f-", "bal", "--flat", "-N", "-O", "csv", "--layout", "bare"], input=file, capture_output=True, text=True, timeout=60
+        [hledger, "-f-", "bal", "--flat", "-N", "-O", "csv", "--layout", "bare"], input=file, capture_output=True, text=True, timeout=60
     )
     rows = [row.strip('"').split('","') for row in table.stdout.splitlines()[1:]]
     held = {(names[account], asset): D(number) for account, asset, number in rows if account in names}
     assert held == Said(SAMPLES, "USD").nonzero()
     changed = file.replace("Assets:1100 Crypto assets  0.25 WETH", "Assets:1100 Crypto assets  0.26 WETH", 1)
     assert changed != file
-    assert subprocess.run(["hledger", "-f-", "check"], input=changed, capture_output=True, text=True, timeout=60).returncode != 0
+    assert subprocess.run([hledger, "-f-", "check"], input=changed, capture_output=True, text=True, timeout=60).returncode != 0
 
 
 def test_commodities_are_told_apart_whatever_they_are_called() -> None:

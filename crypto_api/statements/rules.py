@@ -13,49 +13,18 @@ what was received from customers and paid to suppliers and employees is income o
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import Protocol
 
 from crypto_api.kit.amounts import add_exactly
+from crypto_api.kit.errors import InvalidInput
 from crypto_api.ledger.types import AccountCode, AccountType
+from crypto_api.statements.types import Asked, Column, Row, RowKind, Statement
 
 ZERO = Decimal(0)
+EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
 PAYROLL_PAYABLE = "2200"
-
-
-class RowKind(StrEnum):
-    HEADING = "heading"
-    ACCOUNT = "account"
-    LINE = "line"  # computed, not an account of its own
-    TOTAL = "total"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """`account_code` leads on to the general ledger."""
-
-    kind: RowKind
-    name: str
-    amounts: tuple[Decimal, ...] = ()
-    depth: int = 0
-    account_code: str | None = None
-    key: str = ""  # a stable word for rows that are no accounts
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    rows: tuple[Row, ...]
-    balanced: bool  # what must be equal is, in every column
-
-    def amount(self, key: str, column: int = 0) -> Decimal:
-        """Of the row with that key. KeyError."""
-        for row in self.rows:
-            if row.key == key:
-                return row.amounts[column]
-        raise KeyError(key)
 
 
 class ChartRow(Protocol):
@@ -87,6 +56,37 @@ def _start_in(year: int, starts: str) -> date:
         return date(year, month, day)
     except ValueError:
         return date(year, 3, 1)
+
+
+def columns_of(asked: Asked) -> list[Column]:
+    """What is asked for, and what it is compared to: a day, or a period as long, by calendar months where it consists of whole ones. InvalidInput."""
+    end, start, compared = ("as_of" if asked.first is None else "end_date"), "start_date", "compare_to"
+    for field, day in ((end, asked.last), (start, asked.first), (compared, asked.compare_to)):
+        if day is not None and not EARLIEST <= day <= LATEST:
+            raise InvalidInput.of(field, f"must lie between {EARLIEST} and {LATEST}", "out_of_range")
+    if asked.first is not None and asked.first > asked.last:
+        raise InvalidInput.of("end_date", "is before start_date", "wrong_order")
+    columns = [Column(first=asked.first, last=asked.last)]
+    if asked.compare_to is not None:
+        if asked.compare_to >= asked.last:
+            raise InvalidInput.of("compare_to", "must lie before the last day of the statement", "wrong_order")
+        first = None if asked.first is None else _as_long_before(asked.first, asked.last, asked.compare_to)
+        columns.append(Column(first=first, last=asked.compare_to))
+    return columns
+
+
+def _as_long_before(first: date, last: date, end: date) -> date:
+    """The first day of a period that ends on `end` and is as long as first..last."""
+    day = timedelta(days=1)
+    whole_months = first.day == 1 and (last + day).day == 1 and (end + day).day == 1
+    if not whole_months:
+        found = end - min(last - first, end - date.min)
+    else:
+        at = end.year * 12 + end.month - 1 - ((last.year - first.year) * 12 + last.month - first.month)
+        found = date(at // 12, at % 12 + 1, 1)
+    if found < EARLIEST:
+        raise InvalidInput.of("compare_to", f"must leave room for a period as long after {EARLIEST}", "out_of_range")
+    return found
 
 
 def difference(later: Nets, earlier: Nets) -> dict[str, Decimal]:
@@ -151,7 +151,7 @@ def cash_flow(chart: Sequence[ChartRow], columns: Sequence[Nets], opening: Seque
     for code in funds:
         held = desk.net_of([code], closing)
         if any(held):
-            desk.rows.append(Row(RowKind.ACCOUNT, f"of which {desk.by_code[code].name}", held, 1, code))
+            desk.rows.append(Row(kind=RowKind.ACCOUNT, name=f"of which {desk.by_code[code].name}", amounts=held, depth=1, account_code=code))
     return Statement(tuple(desk.rows), balanced=_sum(first, change) == last)
 
 
@@ -230,13 +230,13 @@ class _Desk:
         self._none = (ZERO,) * columns
 
     def heading(self, name: str) -> None:
-        self.rows.append(Row(RowKind.HEADING, name))
+        self.rows.append(Row(kind=RowKind.HEADING, name=name))
 
     def line(self, name: str, amounts: tuple[Decimal, ...], key: str) -> None:
-        self.rows.append(Row(RowKind.LINE, name, amounts, 1, key=key))
+        self.rows.append(Row(kind=RowKind.LINE, name=name, amounts=amounts, depth=1, key=key))
 
     def total(self, name: str, amounts: tuple[Decimal, ...], key: str) -> None:
-        self.rows.append(Row(RowKind.TOTAL, name, amounts, key=key))
+        self.rows.append(Row(kind=RowKind.TOTAL, name=name, amounts=amounts, key=key))
 
     def section(self, heading: str, types: Sequence[AccountType], columns: Sequence[Nets], total: str, key: str, *, sign: int) -> tuple[Decimal, ...]:
         self.heading(heading)
@@ -250,8 +250,11 @@ class _Desk:
         posted = {code: _signed(self.net_of([code], columns), sign) for code in self._of(types)}
         shown = {above for code, amounts in posted.items() if any(amounts) for above in self._path(code)}
         for code in self._in_order(shown):
-            self.rows.append(Row(RowKind.ACCOUNT, self.by_code[code].name, posted.get(code, self._none), len(self._path(code)), code))
+            self.rows.append(self._account(code, posted.get(code, self._none)))
         return _sum(self._none, *posted.values())
+
+    def _account(self, code: str, amounts: tuple[Decimal, ...]) -> Row:
+        return Row(kind=RowKind.ACCOUNT, name=self.by_code[code].name, amounts=amounts, depth=len(self._path(code)), account_code=code)
 
     def group(self, name: str, key: str, columns: Sequence[Nets], codes: Sequence[str]) -> tuple[Decimal, ...]:
         amounts = _signed(self.net_of(codes, columns), -1)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.ledger.types import DEFAULT_CHART, AccountType, ChartAccount
-from crypto_api.reports.statements import RowKind, balance_sheet, cash_flow, difference, fiscal_year, income_statement
+from crypto_api.statements.rules import balance_sheet, cash_flow, difference, fiscal_year, income_statement
+from crypto_api.statements.types import RowKind
 
 D = Decimal
 CHART = (

@@ -1,0 +1,157 @@
+"""Statements: the form that makes one, those that were made, and what one says, each amount with its way to the general ledger."""
+
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+
+from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.context import rows_wanted
+from crypto_api.dashboard.forms import Form, only_post
+from crypto_api.flows.export_statement import column_words, export_statement, notes_of
+from crypto_api.flows.make_statement import NAMES, make_statement
+from crypto_api.kit.errors import InvalidInput, NotFound
+from crypto_api.kit.paging import PageRequest
+from crypto_api.kit.table_files import XLSX
+from crypto_api.organizations.types import Permission
+from crypto_api.statements import rules, store
+from crypto_api.statements.documents import FinancialReport
+from crypto_api.statements.types import Asked, Column, Row, RowKind, StatementKind
+
+FORMS = {"pdf": "application/pdf", "xlsx": XLSX}
+FIELDS = ("kind", "as_of", "start_date", "end_date", "compare_to")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A statement in the list."""
+
+    report: FinancialReport
+
+    @property
+    def name(self) -> str:
+        return NAMES[self.report.kind]
+
+    @property
+    def days(self) -> str:
+        return column_words(self.report.kind, self.report.columns[0])
+
+    @property
+    def compared(self) -> str:
+        return column_words(self.report.kind, self.report.columns[1]) if len(self.report.columns) > 1 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of a statement; `link` opens what an account's amount consists of."""
+
+    row: Row
+    link: str
+
+    @property
+    def indent(self) -> str:
+        return f"indent-{min(self.row.depth, 6)}"
+
+
+# ---- the list and the form -------------------------------------------------------------------------------------------------------
+
+
+@page(Permission.LEDGER_READ)
+async def list_page(visit: Visit) -> HttpResponse:
+    return await _list(visit, _blank(visit))
+
+
+@page(Permission.LEDGER_READ)
+async def rows_fragment(visit: Visit) -> HttpResponse:
+    return visit.render("statements/rows.html", await _rows(visit))
+
+
+@page(Permission.LEDGER_READ)
+async def make(visit: Visit) -> HttpResponse:
+    only_post(visit.request)
+    form = Form(visit.request, *FIELDS)
+    asked = _asked(form)
+    if asked is None:
+        return await _list(visit, form, status=422)
+    try:
+        report = await make_statement(visit.runtime.uow, visit.runtime.clock, visit.org_id, asked, visit.principal.user_id)
+    except InvalidInput as error:
+        problem = form.refused(error, FIELDS)
+        return await _list(visit, form, status=422, problem=problem)
+    return redirect(f"/statements/{report.id}/")
+
+
+async def _list(visit: Visit, form: Form, *, status: int = 200, **values: object) -> HttpResponse:
+    shown = {"given": form.given, "errors": form.errors, "kinds": NAMES.items()}
+    return visit.render("statements/list.html", await _rows(visit) | shown | values, status=status)
+
+
+async def _rows(visit: Visit) -> dict[str, object]:
+    wanted = PageRequest(limit=rows_wanted(visit.request), cursor=visit.request.GET.get("cursor") or None)
+    try:
+        found = await store.page(visit.org_id, None, wanted)
+    except InvalidInput as error:  # a cursor that somebody changed by hand
+        raise Http404 from error
+    return {"rows": [Made(report) for report in found.items], "next_cursor": found.next_cursor, "first_page": wanted.cursor is None}
+
+
+def _blank(visit: Visit) -> Form:
+    """The fiscal year so far."""
+    form = Form(visit.request, *FIELDS)
+    today = visit.runtime.clock.now().astimezone(ZoneInfo(visit.organization.time_zone)).date()
+    first, _ = rules.fiscal_year(today, visit.organization.fiscal_year_start)
+    form.given |= {"kind": StatementKind.BALANCE_SHEET, "as_of": today.isoformat(), "start_date": first.isoformat(), "end_date": today.isoformat()}
+    return form
+
+
+def _asked(form: Form) -> Asked | None:
+    kind = form.one_of("kind", NAMES)
+    names = ("as_of",) if kind == StatementKind.BALANCE_SHEET else ("start_date", "end_date")
+    days = {name: form.day(name) for name in (*names, "compare_to")}
+    for name in names:
+        if days[name] is None and name not in form.errors:
+            form.wrong(name, "is needed")
+    if form.errors:
+        return None
+    found = {name: date.fromisoformat(day) for name, day in days.items() if day is not None}
+    return Asked(StatementKind(kind), found.get("start_date"), found[names[-1]], found.get("compare_to"))
+
+
+# ---- one statement ---------------------------------------------------------------------------------------------------------------
+
+
+@page(Permission.LEDGER_READ)
+async def detail_page(visit: Visit, report_id: str) -> HttpResponse:
+    report = await store.get(visit.org_id, report_id)
+    if report is None:
+        raise Http404
+    values = {
+        "made": Made(report),
+        "report": report,
+        "columns": [column_words(report.kind, column) for column in report.columns],
+        "lines": [Line(row, _link(row, report.columns[0])) for row in report.rows],
+        "notes": notes_of(report),
+        "totals": RowKind.TOTAL,
+    }
+    return visit.render("statements/detail.html", values)
+
+
+@page(Permission.LEDGER_READ)
+async def file(visit: Visit, report_id: str, form: str) -> HttpResponse:
+    try:
+        made = await export_statement(visit.runtime.uow, visit.runtime.clock, visit.org_id, report_id, form)
+    except NotFound as error:
+        raise Http404 from error
+    response = HttpResponse(made.content, content_type=FORMS[form])
+    response["Content-Disposition"] = f'attachment; filename="{made.name}"'
+    return response
+
+
+def _link(row: Row, column: Column) -> str:
+    if row.account_code is None:
+        return ""
+    days = {"at": column.last.isoformat()} | ({"date_from": column.first.isoformat()} if column.first is not None else {})
+    return "/general-ledger/?" + urlencode({"account": row.account_code, **days})

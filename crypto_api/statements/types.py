@@ -1,0 +1,68 @@
+"""Values of statements."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from crypto_api.kit.amounts import StoredDecimal
+
+
+class StatementKind(StrEnum):
+    BALANCE_SHEET = "balance_sheet"
+    INCOME_STATEMENT = "income_statement"
+    CASH_FLOW = "cash_flow"
+
+
+class RowKind(StrEnum):
+    HEADING = "heading"
+    ACCOUNT = "account"
+    LINE = "line"  # computed, not an account of its own
+    TOTAL = "total"
+
+
+class Row(BaseModel):
+    """`account_code` leads on to the general ledger."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: RowKind
+    name: str
+    amounts: tuple[StoredDecimal, ...] = ()  # one a column
+    depth: int = 0
+    account_code: str | None = None
+    key: str = ""  # a stable word for rows that are no accounts
+
+
+class Column(BaseModel):
+    """The days that a column is about; a balance sheet has no first day."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    first: date | None
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    rows: tuple[Row, ...]
+    balanced: bool  # what must be equal is, in every column
+
+    def amount(self, key: str, column: int = 0) -> StoredDecimal:
+        """Of the row with that key. KeyError."""
+        for row in self.rows:
+            if row.key == key:
+                return row.amounts[column]
+        raise KeyError(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`first` is None for a balance sheet. `compare_to` is a day (balance sheet) or the last day of a period as long as the one that is asked for."""
+
+    kind: StatementKind
+    first: date | None
+    last: date
+    compare_to: date | None = None
+    known_at: datetime | None = None

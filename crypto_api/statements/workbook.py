@@ -1,0 +1,89 @@
+"""A statement as a workbook: amounts are numbers, totals are formulas of ours over their rows, what people and the chain named is text."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import xlsxwriter
+from xlsxwriter.utility import xl_rowcol_to_cell
+
+from crypto_api.kit.xlsx_text import CELL_MAX, OPTIONS, as_number
+from crypto_api.statements.documents import FinancialReport
+from crypto_api.statements.types import Row, RowKind
+
+MONEY = "#,##0.00;[Red]-#,##0.00"
+SUMS = {
+    "result": ("income", "expenses"),
+    "liabilities_and_equity": ("liabilities", "equity"),
+    "change": ("operations", "investing", "financing", "without_payment"),
+    "closing": ("opening", "change"),
+}
+"""Totals of other rows, by their keys; any other total sums the rows since its heading."""
+_FIRST = 5  # the row below the head of the table
+
+
+def write_workbook(path: Path, report: FinancialReport, organization: str, title: str, columns: list[str], notes: list[str]) -> None:
+    book = xlsxwriter.Workbook(str(path), {**OPTIONS, "constant_memory": False})
+    _Sheet(book, title).write(report, organization, columns, notes)
+    book.close()
+
+
+class _Sheet:
+    def __init__(self, book: Any, title: str) -> None:
+        self._sheet, self._title = book.add_worksheet(title[:31]), title
+        self._formats = {
+            "title": book.add_format({"bold": True, "font_size": 14}),
+            "muted": book.add_format({"font_color": "#5B6673"}),
+            "head": book.add_format({"bold": True, "bottom": 1, "bg_color": "#EEF2F6", "align": "right"}),
+            "heading": book.add_format({"bold": True}),
+            "money": book.add_format({"num_format": MONEY}),
+            "total": book.add_format({"bold": True, "top": 1, "num_format": MONEY}),
+            **{f"depth {depth}": book.add_format({"indent": depth}) for depth in range(1, 16)},
+        }
+
+    def write(self, report: FinancialReport, organization: str, columns: list[str], notes: list[str]) -> None:
+        sheet = self._sheet
+        sheet.set_column(0, 0, 12)
+        sheet.set_column(1, 1, 52)
+        sheet.set_column(2, 1 + len(columns), 22)
+        sheet.write_string(0, 0, self._title, self._formats["title"])
+        sheet.write_string(1, 0, organization[:CELL_MAX])
+        sheet.write_string(2, 0, f"Amounts in {report.currency}", self._formats["muted"])
+        for at, name in enumerate(["Account", "", *columns]):
+            sheet.write_string(_FIRST - 1, at, name, self._formats["head"])
+        sheet.freeze_panes(_FIRST, 2)
+        for at, row in enumerate(report.rows):
+            self._row(report.rows, at, row)
+        for at, note in enumerate(notes):
+            sheet.write_string(_FIRST + len(report.rows) + 1 + at, 0, note, self._formats["muted"])
+
+    def _row(self, rows: list[Row], at: int, row: Row) -> None:
+        sheet, line = self._sheet, _FIRST + at
+        if row.account_code is not None:
+            sheet.write_string(line, 0, row.account_code)
+        shown = {RowKind.HEADING: "heading", RowKind.TOTAL: "total"}.get(row.kind, f"depth {min(max(row.depth, 1), 15)}")
+        sheet.write_string(line, 1, row.name[:CELL_MAX], self._formats[shown])
+        for column, amount in enumerate(row.amounts):
+            if row.kind is RowKind.TOTAL and (formula := self._formula(rows, at, column)):
+                sheet.write_formula(line, 2 + column, formula, self._formats["total"], amount)
+            else:
+                self._amount(line, 2 + column, amount, self._formats["total" if row.kind is RowKind.TOTAL else "money"])
+
+    def _formula(self, rows: list[Row], at: int, column: int) -> str | None:
+        """None where a cell that it would sum holds more digits than a program of tables keeps, and therefore text."""
+        row = rows[at]
+        if row.key in SUMS:
+            parts = [index for index, each in enumerate(rows) if each.key in SUMS[row.key]]
+            cells = "+".join(xl_rowcol_to_cell(_FIRST + index, 2 + column) for index in parts)
+        else:
+            first = max(index for index in range(at) if rows[index].kind is RowKind.HEADING) + 1
+            parts = list(range(first, at))
+            ends = [xl_rowcol_to_cell(_FIRST + index, 2 + column) for index in (first, max(first, at - 1))]
+            cells = f"SUM({ends[0]}:{ends[1]})" if parts else ""
+        return f"={cells}" if cells and all(as_number(rows[index].amounts[column]) for index in parts) else None
+
+    def _amount(self, line: int, column: int, amount: Decimal, shown: Any) -> None:
+        if as_number(amount):
+            self._sheet.write_number(line, column, amount, shown)
+        else:
+            self._sheet.write_string(line, column, format(amount, "f"))

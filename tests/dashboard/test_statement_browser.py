@@ -1,0 +1,38 @@
+"""A statement in Chromium: chosen in a form that shows what its kind asks for, legible at any width, and opened to its lines."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.dashboard.conftest import Window
+
+pytestmark = [pytest.mark.browser]
+
+
+@pytest.mark.parametrize("window", [{}, {"theme": "dark"}, {"width": 390}], indirect=True, ids=["light", "dark", "phone"])
+async def test_a_statement_is_made_and_opened_to_its_lines(window: Window) -> None:
+    await window.log_in(path="/journal/new/")
+    page = window.page
+    await page.fill("[name=date]", "2026-11-20")
+    await page.fill("[name=description]", "Rent of a very long name, which an accountant in a hurry typed without ever ending it, for November")
+    await page.locator("[name=account]").nth(0).fill("5300")
+    await page.locator("[name=debit]").nth(0).fill("1200.50")
+    await page.locator("[name=account]").nth(1).fill("2100")
+    await page.locator("[name=credit]").nth(1).fill("1200.50")
+    await page.locator("button[name=then][value=draft]").click()
+    await page.locator("form[action$='/post/'] button").click()
+    await page.wait_for_url("**/?done=posted")
+    await window.go("/statements/")
+    await expect(page.locator("#as_of")).to_be_visible()
+    await expect(page.locator("#start_date")).to_be_hidden()
+    assert await window.grave_findings() == [] and await window.sideways_scroll() == 0
+    await page.select_option("#kind", "income_statement")
+    await expect(page.locator("#as_of")).to_be_hidden()
+    await page.fill("#start_date", "2026-11-01")
+    await page.fill("#end_date", "2026-11-30")
+    await page.fill("#compare_to", "2026-10-31")
+    await page.locator("form.statement-form button[type=submit]").click()
+    result = page.locator("tr.statement-total", has_text="Result of the period").locator("td").first
+    await expect(result).to_contain_text("1,200.50")
+    assert await window.grave_findings() == [] and await window.sideways_scroll() == 0
+    await page.get_by_role("link", name="5300 Suppliers and services").click()
+    await expect(page.locator("main")).to_contain_text("Rent of a very long name")
