@@ -120,6 +120,7 @@ class JournalEntry(TenantDocument):
             IndexModel([("org_id", ASCENDING), ("date", ASCENDING)], partialFilterExpression={"status": "draft"}, name="org_drafts"),
             IndexModel([("org_id", ASCENDING), ("posted_at", ASCENDING)], name="org_posted"),
             IndexModel([("unsealed", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"unsealed": True}, name="unsealed"),
+            IndexModel([("org_id", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"unsealed": True}, name="org_unsealed"),
             IndexModel(
                 [("org_id", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"unpriced": True, "status": "posted"}, name="org_unpriced"
             ),
