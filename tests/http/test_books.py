@@ -75,7 +75,18 @@ async def test_an_entry_is_drafted_edited_posted_and_reversed(ada: Person) -> No
     verified = (await ada.http.get("/api/ledger/verify/")).json()
     assert verified == {
         "ok": True,
-        "checked": {"entries": 2, "lines": 4, "balances": 2, "seals": 0, "waiting": 2, "sums": 0, "wallets": 0, "quantities": 0, "blocks": {}},
+        "checked": {
+            "entries": 2,
+            "lines": 4,
+            "balances": 2,
+            "seals": 0,
+            "waiting": 2,
+            "sums": 0,
+            "wallets": 0,
+            "quantities": 0,
+            "lots": 0,
+            "blocks": {},
+        },
         "first_failure": None,
         "head": f"0:{'0' * 64}",
     }
