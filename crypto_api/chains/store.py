@@ -119,6 +119,11 @@ async def canonical_blocks(network: str, from_height: int) -> list[ChainBlock]:
     return [row for below, row in enumerate(rows) if row.number == rows[0].number - below]
 
 
+async def highest_canonical(network: str, up_to: int) -> ChainBlock | None:
+    """The highest block at or below that height that is kept, whatever is missing above it."""
+    return await ChainBlock.find({"network": network, "orphaned": False, "number": {"$lte": up_to}}).sort("-number").first_or_none()
+
+
 async def canonical_hash(network: str, number: int) -> str | None:
     block = await ChainBlock.find_one({"network": network, "orphaned": False, "number": number})
     return block.hash if block else None

@@ -96,8 +96,8 @@ async def _gaps(network: NetworkConfig | None, cursor: ChainCursor | None, ends:
     wrong = ["has stopped"] if cursor.state is FollowState.STOPPED else []
     if cursor.gaps:
         wrong.append(f"has blocks that nobody read ({len(cursor.gaps)} stretches)")
-    final = [block for block in await chain_store.canonical_blocks(network.slug, 0) if block.number <= cursor.confirmed]
-    if not final or final[0].timestamp < ends:
+    final = await chain_store.highest_canonical(network.slug, cursor.confirmed)
+    if final is None or final.timestamp < ends:
         wrong.append("has no final block after the end of the period")
     return wrong
 

@@ -23,8 +23,9 @@ from crypto_api.inbox.types import ItemKind, ItemState, Remedy
 from crypto_api.kit.amounts import UINT256_MAX
 from crypto_api.ledger import store as ledger_store
 from crypto_api.ledger.documents import JournalEntry
-from crypto_api.ledger.types import AccountCode, EntryStatus
+from crypto_api.ledger.types import AccountCode, AsOf, EntryStatus
 from crypto_api.prices.documents import ManualPrice
+from crypto_api.reports import as_of
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Booking, Finality, MovementKind, Origin, Status
 from crypto_project.demo.chain import SentTransaction
@@ -604,5 +605,5 @@ async def test_11_the_year_ends_where_the_books_are_kept(house: House) -> None:
     assert same.address == wallet.address
     new_years_eve = date(datetime.now(UTC).year + 1, 12, 31)
     for books, counts in ((tokyo, False), (london, True)):
-        totals = await ledger_store.trial_balance(books.org_id, new_years_eve)
+        totals = await as_of.trial_balance(books.org_id, house.runtime.uow, AsOf(at=new_years_eve))
         assert (AccountCode.SUSPENSE in {row.account_code for row in totals}) is counts, "a period is cut where the day of the books ends"

@@ -1,13 +1,14 @@
 """The address book over HTTP: one person writes an address down, another verifies it, and it cools off."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from crypto_api.address_book import service as book
+from crypto_api.address_book import store as book_store
 from crypto_api.address_book.documents import Payee
 from crypto_api.address_book.types import PayeeHold
 from crypto_api.bootstrap import open_runtime
@@ -23,6 +24,11 @@ from tests.http.organization_calls import code_of, records, told
 from tests.http.test_payment_policy import approved
 
 PATH = "/api/address-book/"
+
+
+async def payable(org_id: str, address: str, network: str, now: datetime) -> book.Standing:
+    """As a payment asks."""
+    return book.standing(await book_store.at(org_id, address), network, now)
 
 
 @pytest.fixture
@@ -71,7 +77,7 @@ async def test_it_is_written_verified_by_another_and_payable_once_it_has_cooled_
     assert payee["warnings"] == ["Nobody could see whether there is a contract at it on Test network."]
 
     async def hold(network: str = "testnet") -> PayeeHold | None:
-        return (await book.payable(ada.org_id, ADDRESS, network, clock.now())).hold
+        return (await payable(ada.org_id, ADDRESS, network, clock.now())).hold
 
     assert await hold() is PayeeHold.UNVERIFIED
     assert code_of(await verify(ada, payee)) == (403, "own_entry")
@@ -86,7 +92,7 @@ async def test_it_is_written_verified_by_another_and_payable_once_it_has_cooled_
     assert await hold() is PayeeHold.COOLING_OFF
     clock.forward(minutes=1)
     assert (await hold(), await hold("other")) == (None, PayeeHold.UNVERIFIED)
-    assert (await book.payable("org_other", ADDRESS, "testnet", clock.now())) == book.Standing(None, PayeeHold.UNVERIFIED)
+    assert (await payable("org_other", ADDRESS, "testnet", clock.now())) == book.Standing(None, PayeeHold.UNVERIFIED)
     rows = await records(ada.org_id, "payee.")
     assert [(row.action, row.actor_id) for row in rows] == [("payee.added", ada.user["id"]), ("payee.verified", bob.user["id"])]
     assert [kind for kind in await told(ada.org_id) if kind.startswith("payee.")] == ["payee.added", "payee.verified"]
@@ -103,7 +109,7 @@ async def test_another_address_or_network_is_verified_anew_and_a_name_is_not(joi
     for fields in ({"network": "testnet"}, {"address": checksummed(random_address())}, {"network": None}):
         moved = await ada.http.put(at(payee), json=fields)
         assert (moved.json()["state"], moved.json()["verified_by"], moved.json()["payable_from"]) == ("unverified", None, None), moved.text
-        assert (await book.payable(ada.org_id, moved.json()["address"], "testnet", clock.now())).hold is PayeeHold.UNVERIFIED
+        assert (await payable(ada.org_id, moved.json()["address"], "testnet", clock.now())).hold is PayeeHold.UNVERIFIED
         assert (await verify(bob, moved.json())).status_code == 200
     # Who changes an address becomes its writer, and may not verify it, whoever made the entry.
     cat = await approved(await join("cat", org_id=ada.org_id, role=Role.ADMIN))
@@ -119,7 +125,7 @@ async def test_it_is_rejected_or_removed_and_may_be_written_again(join: Join, cl
     assert (await add(ada, network="testnet")).status_code == 201, "another entry, for that network alone"
     assert (await verify(bob, payee)).status_code == 200
     assert (await bob.http.post(at(payee, "reject"))).json()["state"] == "rejected"
-    assert (await book.payable(ada.org_id, ADDRESS, "other", clock.now() + timedelta(days=2))).hold is PayeeHold.UNVERIFIED
+    assert (await payable(ada.org_id, ADDRESS, "other", clock.now() + timedelta(days=2))).hold is PayeeHold.UNVERIFIED
     assert code_of(await bob.http.post(at(payee, "reject"))) == (409, "already_decided")
     assert code_of(await verify(bob, payee)) == (409, "already_decided")
     again = await write(ada)
