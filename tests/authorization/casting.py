@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import jwt
 
@@ -19,11 +19,14 @@ from tests.authorization.house import House, Person
 from tests.authorization.objects import KINDS
 
 PASSWORD_ONLY = (Factor.PASSWORD,)
+RENEWED_AFTER = timedelta(minutes=2)
+"""Well before the approvals of those who ask end, which live for five: whoever may would be asked for one again."""
 OTHER_PURPOSE = {Purpose.KEYS: Purpose.SECURITY, Purpose.SECURITY: Purpose.KEYS}
 
 
 def needs_chart(cells: Cells) -> bool:
-    return cells.needs.startswith(("ledger.", "transactions."))
+    """`prices.read`: a portfolio is read from the books."""
+    return cells.needs.startswith(("ledger.", "transactions.", "prices.read"))
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,16 @@ class Casting:
     org_id: str
     foreign: str
     _cast: dict[tuple[str, str, str], "asyncio.Task[Asker]"] = field(default_factory=dict)
+    _cast_since: datetime | None = None
 
     _objects: dict[str, str] = field(default_factory=dict)
+
+    def renew(self) -> None:
+        """Before each operation, page or console: whoever was cast some while ago is cast anew, however long the whole matrix takes."""
+        now = self.house.now
+        if self._cast_since is None or now - self._cast_since >= RENEWED_AFTER:
+            self._cast.clear()
+            self._cast_since = now
 
     async def asker(self, column: str, cells: Cells) -> Asker:
         """The same one each time for the same column, role and permission."""

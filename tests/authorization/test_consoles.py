@@ -73,6 +73,7 @@ async def attempt(column: str, cells: Cells, house: House, casting: Casting, add
 
 @pytest.mark.parametrize("name", list(CELLS))
 async def test_console(name: str, house: House, casting: Casting, sockets: str, tally: Tally) -> None:
+    casting.renew()
     cells, columns = CELLS[name], [*CONSOLE_COLUMNS, *ROLES]
     answers = await asyncio.gather(*(attempt(column, cells, house, casting, sockets) for column in columns))
     wanted = [cells.expected_of_console(column) for column in columns]

@@ -44,6 +44,7 @@ class Trial:
     _foreign: dict[str, str] = field(default_factory=dict)  # place → id of the foreign organisation's
 
     async def run(self) -> None:
+        self.casting.renew()
         await self._prepare()
         before = await self._dump()
         await asyncio.gather(*(self._shared_cell(column) for column in self._columns() if not self._is_fresh(column)))

@@ -45,6 +45,7 @@ class Visit:
     _paths: dict[str, "asyncio.Task[str]"] = field(default_factory=dict)
 
     async def run(self) -> None:
+        self.casting.renew()
         declared = self.cells
         for method in declared.methods.split():
             self.cells = declared.by(method)
