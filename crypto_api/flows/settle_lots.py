@@ -148,7 +148,7 @@ def _compared(
         here = date.fromordinal(event.day).replace(day=1)
         if month is not None and here > month:
             book.begin(here.toordinal())
-            if (row := policies.checkpoint_of(org_id, here, book.pools, book.held, rules_version, now)) is not None:
+            if (row := policies.checkpoint_of(org_id, here, book.pools, book.held, book.short, rules_version, now)) is not None:
                 plan.checkpoints.append(row)
         month = max(month or here, here)
         outcome, told = book.apply(event), history.told[event.ref]
@@ -207,7 +207,7 @@ def _history(rules: Sequence[Rule], start: LotCheckpoint | None) -> History:
     if start is None:
         return History(rules)
     going = rules_from(rules, start.day.toordinal())
-    return History(going, policies.pools_of(start, going[0].method), policies.held_of(start))
+    return History(going, policies.pools_of(start, going[0].method), policies.held_of(start), policies.short_of(start))
 
 
 def _money(units: int) -> Decimal:

@@ -95,7 +95,7 @@ async def _checkpoints(organization: Organization, found: LotsVerified) -> LotsV
     plan = await plan_corrections(organization, policies.rules_of(policy), policy.version, None, organization.created_at)
     for row in plan.checkpoints:
         known = kept.get(row.day)
-        if known is not None and (known.pools, known.held) != (row.pools, row.held):
+        if known is not None and known.short is not None and (known.pools, known.held, known.short) != (row.pools, row.held, row.short):
             detail = "The open lots that are kept for this day are not what the entries make."
             return LotsVerified(
                 found.events, found.lots, 0, LotFailure(row.day.isoformat(), detail, f"{len(row.pools)} pools", f"{len(known.pools)} pools")

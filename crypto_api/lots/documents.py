@@ -61,6 +61,7 @@ class LotCheckpoint(TenantDocument):
     day: date
     pools: list[tuple[str, list[str]]]
     held: list[tuple[str, str]]
+    short: list[tuple[str, str]] | None = None  # None: kept before it was told; nothing goes on from there
     rules_version: int
 
     class Settings:

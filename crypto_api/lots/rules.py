@@ -242,8 +242,14 @@ def _shares(total: int | None, whole: int, parts: Sequence[Taken]) -> Sequence[i
 class History:
     """Works through events in their order, each by the rule in force on its day."""
 
-    def __init__(self, rules: Sequence[Rule], pools: dict[str, Pool] | None = None, held: dict[str, int] | None = None) -> None:
-        """`rules` in the order of their start; the first holds before its start too. With `pools` and `held` it goes on from there."""
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        pools: dict[str, Pool] | None = None,
+        held: dict[str, int] | None = None,
+        short: dict[str, int] | None = None,
+    ) -> None:
+        """`rules` in the order of their start; the first holds before its start too. With `pools`, `held` and `short` it goes on from there."""
         self._rules = list(rules)
         self._rule = self._rules[0]
         self._next = 1
@@ -251,6 +257,8 @@ class History:
         self.pools: dict[str, Pool] = {} if pools is None else pools
         self.held: dict[str, int] = {} if held is None else held
         """Place → quantity: below zero where an acquisition is missing."""
+        self.short: dict[str, int] = {} if short is None else short
+        """Place → how far below zero it ever stood: so much came there, at least, that nobody told of."""
 
     def begin(self, day: int) -> None:
         """Everything that holds before `day` begins."""
@@ -266,7 +274,9 @@ class History:
             self.held[place] = self.held.get(place, 0) + quantity
             self._pool(place).acquire(lot_of(event, self._rule.months))
             return None
-        self.held[place] = self.held.get(place, 0) - quantity
+        self.held[place] = left = self.held.get(place, 0) - quantity
+        if left < 0 and -left > self.short.get(place, 0):
+            self.short[place] = -left
         if kind is Kind.DISPOSE:
             proceeds = None if event.value is None else event.value - event.fee
             return self._pool(place).dispose(quantity, proceeds, event.day)
@@ -304,7 +314,7 @@ class History:
             for lot in (lot for some in lots.values() for lot in some):
                 lot.long_from = long_from(lot.day, self._rule.months)
         if before.scope is not self._rule.scope:
-            lots = _merged(lots) if self._rule.scope is LotScope.UNIVERSAL else _distributed(lots, self.held)
+            lots = _merged(lots) if self._rule.scope is LotScope.UNIVERSAL else _distributed(lots, self.held, self.short)
         self.pools = {key: POOLS[self._rule.method](some) for key, some in lots.items()}
 
 
@@ -346,15 +356,31 @@ def _merged(lots: dict[str, list[Lot]]) -> dict[str, list[Lot]]:
     return merged
 
 
-def _distributed(lots: dict[str, list[Lot]], held: dict[str, int]) -> dict[str, list[Lot]]:
-    """To the places that hold the asset, in the order of their names: to each what it holds, the earliest acquired first."""
-    queues = {asset: Pool(some) for asset, some in lots.items()}
+def _distributed(lots: dict[str, list[Lot]], held: dict[str, int], short: dict[str, int]) -> dict[str, list[Lot]]:
+    """To the places that hold the asset, in the order of their names: to each what it holds, the earliest acquired first.
+
+    More is open than is held where something went out that never came in: what comes later does not fill that. The rest goes to the places that
+    were short, to each at most as much as it was. Nothing is left then: of an asset, what its places hold and were short of is never less than what
+    is open. An acquisition adds to both; what goes out takes from both, from a place until it has nothing, and from the lots until none is open."""
     spread: dict[str, list[Lot]] = {}
-    for place in sorted(held):
-        queue = queues.get(pool_of(place, LotScope.UNIVERSAL))
-        if queue is not None and held[place] > 0:
-            taken, _ = queue.take(held[place])
-            spread[place] = [
-                Lot(lot.ref, f"{lot.order}>{place}", lot.day, lot.long_from, lot.price, quantity, cost, lot.known) for lot, quantity, cost in taken
-            ]
+    places: dict[str, list[str]] = {}
+    for place in sorted(held.keys() | short.keys()):
+        places.setdefault(pool_of(place, LotScope.UNIVERSAL), []).append(place)
+    for asset, some in lots.items():
+        queue, rest = Pool(some), sum(lot.left for lot in some)
+        parts = dict.fromkeys(places.get(asset, ()), 0)
+        for place in parts:
+            parts[place] = part = min(max(held.get(place, 0), 0), rest)
+            rest -= part
+        for place in parts:
+            part = min(short.get(place, 0) + min(held.get(place, 0), 0), rest)
+            parts[place] += part
+            rest -= part
+        assert not rest, "what is open came to a place"
+        for place, part in parts.items():
+            if part:
+                spread[place] = [
+                    Lot(lot.ref, f"{lot.order}>{place}", lot.day, lot.long_from, lot.price, quantity, cost, lot.known)
+                    for lot, quantity, cost in queue.take(part)[0]
+                ]
     return spread

@@ -135,7 +135,7 @@ LOTS_IN_A_CHECKPOINT_MAX = 50_000  # beyond, a document would be too large: then
 
 
 def checkpoint_of(
-    org_id: str, day: date, pools: Mapping[str, Pool], held: Mapping[str, int], rules_version: int, now: datetime
+    org_id: str, day: date, pools: Mapping[str, Pool], held: Mapping[str, int], short: Mapping[str, int], rules_version: int, now: datetime
 ) -> LotCheckpoint | None:
     """None when there are more lots than a document holds."""
     lots = {key: pool.open_lots() for key, pool in pools.items()}
@@ -148,6 +148,7 @@ def checkpoint_of(
         day=day,
         pools=[(key, [_as_text(lot) for lot in some]) for key, some in sorted(lots.items()) if some],
         held=[(place, str(quantity)) for place, quantity in sorted(held.items()) if quantity],
+        short=[(place, str(quantity)) for place, quantity in sorted(short.items()) if quantity],
         rules_version=rules_version,
     )
 
@@ -158,6 +159,10 @@ def pools_of(row: LotCheckpoint, method: LotMethod) -> dict[str, Pool]:
 
 def held_of(row: LotCheckpoint) -> dict[str, int]:
     return {place: int(quantity) for place, quantity in row.held}
+
+
+def short_of(row: LotCheckpoint) -> dict[str, int]:
+    return {place: int(quantity) for place, quantity in row.short or ()}
 
 
 def _as_text(lot: Lot) -> str:

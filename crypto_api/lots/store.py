@@ -61,7 +61,7 @@ async def put_state(session: Session, before: LotState | None, after: LotState) 
 
 async def checkpoint_before(org_id: str, day: date, rules_version: int) -> LotCheckpoint | None:
     """The latest at the beginning of `day` or earlier."""
-    query = {"org_id": org_id, "day": {"$lte": _midnight(day)}, "rules_version": rules_version}
+    query = {"org_id": org_id, "day": {"$lte": _midnight(day)}, "rules_version": rules_version, "short": {"$ne": None}}
     return await LotCheckpoint.find(query).sort("-day").first_or_none()
 
 
@@ -70,9 +70,11 @@ async def checkpoints(org_id: str) -> list[LotCheckpoint]:
 
 
 async def put_checkpoints(session: Session, org_id: str, since: date | None, rows: list[LotCheckpoint]) -> None:
-    """Those after `since` are wrong from now on, and these stand for them."""
-    later = {"org_id": org_id} | ({"day": {"$gt": _midnight(since)}} if since is not None else {})
-    await LotCheckpoint.get_pymongo_collection().delete_many(later, session=session)
+    """Those after `since` are wrong from now on, and these stand for them, as for those of the same days."""
+    query: dict[str, Any] = {"org_id": org_id}
+    if since is not None:
+        query["$or"] = [{"day": {"$gt": _midnight(since)}}, {"day": {"$in": [_midnight(row.day) for row in rows]}}]
+    await LotCheckpoint.get_pymongo_collection().delete_many(query, session=session)
     if rows:
         await LotCheckpoint.insert_many(rows, session=session)
 
