@@ -8,7 +8,7 @@ from crypto_api.ledger.documents import Account
 from crypto_api.ledger.types import AccountCode, AccountType
 from crypto_api.migrations import MIGRATIONS
 from crypto_api.runtime import Runtime
-from mongodb_config.migrations import deploy
+from mongodb_config.migrations import COLLECTION, deploy
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
@@ -25,6 +25,7 @@ async def test_older_charts_get_cash_at_bank_and_what_an_organisation_made_of_th
     )
     before = {org_id: await store.accounts(org_id) for org_id in (own, new)}
 
+    await runtime.database[COLLECTION].delete_many({})  # it was made before there were migrations
     report = await deploy(runtime.database.client, runtime.database.name, [Account], migrations=MIGRATIONS, verify=True)
 
     assert report.migrations == ["1 cash at bank", "2 entries wait for their seals"]
