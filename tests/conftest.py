@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from hypothesis import settings
 from redis.asyncio import Redis
 
 TEST_SECRET_KEY = "for tests only: " + "0123456789abcdef" * 3
@@ -20,6 +21,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crypto_project.settings")
 os.environ["BCRYPT_COST"] = "4"  # the cost is a setting; its smallest value keeps the suite fast
 for what in ("FAILED_LOG_INS", "REGISTRATIONS", "MAILS", "RESETS"):
     os.environ[f"LIMIT_{what}"] = "1000000 per minute"  # every test comes from one address
+
+# The same examples in every run, so that none fails by chance; COFFER_SEARCH=1 looks for others.
+settings.register_profile("suite", derandomize=os.environ.get("COFFER_SEARCH") != "1")
+settings.load_profile("suite")
 
 from crypto_api.bootstrap import open_runtime  # noqa: E402
 from crypto_api.config import Config  # noqa: E402
