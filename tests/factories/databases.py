@@ -10,7 +10,7 @@ from pymongo.errors import AutoReconnect, PyMongoError
 
 from crypto_api.documents import DOCUMENTS
 from mongodb_config.client import Database, MongoClient, connect
-from mongodb_config.migrations import deploy
+from mongodb_config.migrations import COLLECTION, deploy
 
 DROPS_MAX = 5
 EMPTIED_WITHIN_S = 10
@@ -22,7 +22,7 @@ class Databases:
 
     def __init__(self, uri: str) -> None:
         self._client = connect(uri)
-        self._collections: dict[str, bool] = {}  # that the deploy step makes; whether it keeps there what it has done
+        self._collections: frozenset[str] = frozenset()  # that the deploy step makes
         self._clean: list[str] = []
         self._made: list[str] = []
 
@@ -47,14 +47,14 @@ class Databases:
         self._made.append(name)
         await deploy(self._client, name, DOCUMENTS)
         database = self._client[name]
-        self._collections = {each: await database[each].find_one() is not None for each in await database.list_collection_names()}
+        self._collections = frozenset(await database.list_collection_names())
         return name
 
     async def _empty(self, database: Database) -> None:
         for name in await database.list_collection_names():
             if name not in self._collections:
                 await database.drop_collection(name)
-            elif not self._collections[name]:
+            elif name != COLLECTION:  # what the deploy step has done
                 await database[name].delete_many({})
 
 
