@@ -1,6 +1,7 @@
 """The chain of an organisation's audit log: sealed after the commit, and whoever alters, takes away or puts in a record is found out."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo.errors import PyMongoError
 
 from crypto_api.audit import service, store
 from crypto_api.audit.documents import AuditQueued, AuditRecord, AuditSeal
@@ -22,6 +24,8 @@ from crypto_api.kit.origin import Origin
 from crypto_api.kit.seals import Head, canonical
 from crypto_api.runtime import Runtime
 from mongodb_config.unit_of_work import Session
+from tests.conftest import ConfigMaker
+from tests.factories.killed import killed_at
 from workers.events import seal_audit_log
 
 ORG, OTHER = "org_one", "org_two"
@@ -111,6 +115,19 @@ async def test_sealers_beside_one_another_make_one_chain(runtime: Runtime) -> No
     await asyncio.gather(*(until_done() for _ in range(4)))
     report = await verify_audit_log(ORG)
     assert (report.ok, report.checked, report.waiting) == (True, 40, 0)
+
+
+async def test_a_sealer_killed_before_its_commit_leaves_no_trace(runtime: Runtime, make_config: ConfigMaker, tmp_path: Path) -> None:
+    await write(runtime, 3)
+    sealer = ("from crypto_api.flows.seal_audit_log import seal_pass", "seal_pass(runtime.uow, runtime.clock)")
+    await killed_at(make_config(), tmp_path, "audit.sealed", *sealer)
+    assert await AuditSeal.find({"org_id": ORG}).count() == 0
+    async with asyncio.timeout(30):  # what the dead one holds is let go by whoever sees that it is dead
+        while await AuditQueued.find_all().count():
+            with contextlib.suppress(PyMongoError):
+                await seal_pass(runtime.uow, runtime.clock)
+    report = await verify_audit_log(ORG)
+    assert (report.ok, report.checked, report.waiting) == (True, 3, 0)
 
 
 @pytest.mark.parametrize(

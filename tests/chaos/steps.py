@@ -18,7 +18,7 @@ SIGNER = (*(f"signer.{what}" for what in ("asked", "read", "decided", "answering
 BY_PROCESS = {"follower": FOLLOWER, "worker": WORKER, "signer": SIGNER}
 STEPS = tuple(step for steps in BY_PROCESS.values() for step in steps)
 
-OF_OTHERS = frozenset({"audit.sealed", "relay.committed", "relay.counted", "relay.numbered"})
+OF_OTHERS = frozenset({"audit.sealed", "entries.sealed", "relay.committed", "relay.counted", "relay.numbered"})
 """Of processes that write neither payments nor movements: killed by tests of their own."""
 
 

@@ -1,6 +1,7 @@
 """The team of the sample organisation: there after the first start, and not twice after the second."""
 
 from crypto_api.address_book import service as address_book
+from crypto_api.address_book import store as address_book_store
 from crypto_api.address_book.documents import Payee
 from crypto_api.address_book.types import PayeeState
 from crypto_api.bootstrap import open_runtime
@@ -24,7 +25,8 @@ async def test_the_team_is_there_once_with_one_to_verify(make_config: ConfigMake
         book = {row.name: row for row in await Payee.find({"org_id": org_id}).to_list()}
         assert len(book) == await Payee.find({"org_id": org_id}).count() == len(cast.PAYEES)
         assert [name for name, row in book.items() if row.state == PayeeState.UNVERIFIED] == [cast.PAYEE_TO_VERIFY.name]
-        nimbus = await address_book.payable(org_id, book["Nimbus Cloud Hosting"].address, "demo", runtime.clock.now())
+        entries = await address_book_store.at(org_id, book["Nimbus Cloud Hosting"].address)
+        nimbus = address_book.standing(entries, "demo", runtime.clock.now())
         assert nimbus.hold is None, "a visitor can pay it at once"
 
 

@@ -2,23 +2,20 @@
 
 import asyncio
 import contextlib
-import os
-import sys
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from crypto_api.config import Config
 from crypto_api.events import service as events
 from crypto_api.events import store
 from crypto_api.events.documents import Event, EventHead
 from crypto_api.events.types import DomainEvent
 from crypto_api.flows.relay_events import relay_pass
-from crypto_api.kit.faultpoint import order_kill
 from crypto_api.runtime import Runtime
 from tests.conftest import ConfigMaker
+from tests.factories.killed import killed_at
 
 ORG, OTHER = "org_one", "org_two"
 
@@ -123,33 +120,7 @@ async def test_relays_beside_each_other_under_writers_leave_no_gap_and_no_double
     assert max(head for _, head in bell.rung) == writing
 
 
-RELAY = """
-import asyncio
-from crypto_api.bootstrap import open_runtime
-from crypto_api.config import load_config
-from crypto_api.flows.relay_events import relay_pass
-
-async def main():
-    async with open_runtime(load_config()) as runtime:
-        while await relay_pass(runtime.uow, runtime.clock, runtime.frames):
-            pass
-
-asyncio.run(main())
-"""
-
-
-async def run_relay(config: Config, folder: Path, step: str) -> int:
-    order_kill(folder, step)
-    env = {
-        **os.environ,
-        "MONGODB_URI": config.mongodb_uri,
-        "MONGODB_DATABASE": config.mongodb_database,
-        "REDIS_URL": config.redis_url,
-        "SECRET_KEY": config.secret_key.get_secret_value(),
-        "COFFER_FAULTPOINTS": str(folder),
-    }
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", RELAY, env=env, cwd=Path(__file__).parents[2])
-    return await process.wait()
+RELAY = ("from crypto_api.flows.relay_events import relay_pass", "relay_pass(runtime.uow, runtime.clock, runtime.frames)")
 
 
 async def test_a_relay_killed_at_any_step_is_taken_over_without_a_trace(runtime: Runtime, make_config: ConfigMaker, tmp_path: Path) -> None:
@@ -158,7 +129,7 @@ async def test_a_relay_killed_at_any_step_is_taken_over_without_a_trace(runtime:
         await note(runtime, ORG, *range(written, written + 3))
         written += 3
         before = await store.head(ORG)
-        assert await run_relay(config, tmp_path, step) == -9, step
+        await killed_at(config, tmp_path, step, *RELAY)
         assert await store.head(ORG) == (before + 3 if step == "relay.committed" else before), step
         async with asyncio.timeout(10):  # what the dead one holds is let go by whoever sees that it is dead
             while await Event.find({"org_id": ORG, "pending": True}).count():

@@ -1,6 +1,7 @@
 """The chain of seals over the journal: every posted entry is in it once, whoever posts beside it, and whatever is changed later is found."""
 
 import asyncio
+import contextlib
 import io
 import json
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from bson.decimal128 import Decimal128
+from pymongo.errors import PyMongoError
 
 from crypto_api.flows.export_seals import export_seals
 from crypto_api.flows.seal_entries import seal_entries
@@ -22,6 +24,8 @@ from crypto_api.ledger import drafts, seal_store, service, store, verify
 from crypto_api.ledger.documents import AccountSum, EntrySeal, JournalEntry
 from crypto_api.ledger.types import EntryDraft, Line, Source, SourceKind
 from crypto_api.runtime import Runtime
+from tests.conftest import ConfigMaker
+from tests.factories.killed import killed_at
 
 D = Decimal
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -93,6 +97,21 @@ async def test_writers_never_wait_for_the_chain_and_it_has_no_gap(runtime: Runti
     for org_id in (org, other):
         assert [seal.seq for seal in await seal_store.seals_after(org_id, 0, 0)] == [1, 2, 3, 4, 5, 6]
         assert (await checked(runtime, org_id)).ok
+
+
+async def test_a_sealer_killed_before_its_commit_leaves_no_trace(runtime: Runtime, org: str, make_config: ConfigMaker, tmp_path: Path) -> None:
+    posted = [(await post(runtime, org, f"trn_{n}")).id for n in range(3)]
+    sealer = ("from crypto_api.flows.seal_entries import seal_entries", "seal_entries(runtime.uow, runtime.clock)")
+    await killed_at(make_config(), tmp_path, "entries.sealed", *sealer)
+    assert await EntrySeal.find({"org_id": org}).count() == 0
+    async with asyncio.timeout(30):  # what the dead one holds is let go by whoever sees that it is dead
+        while await JournalEntry.find({"org_id": org, "unsealed": True}).count():
+            with contextlib.suppress(PyMongoError):
+                await seal_entries(runtime.uow, runtime.clock)
+    seals = await EntrySeal.find({"org_id": org}).sort("+seq").to_list()
+    assert [seal.seq for seal in seals] == [1, 2, 3]
+    assert sorted(seal.entry_id for seal in seals) == sorted(posted)
+    assert (await checked(runtime, org)).ok
 
 
 async def test_a_mirror_is_never_sealed_before_what_it_takes_back(runtime: Runtime, org: str) -> None:
