@@ -28,6 +28,7 @@ TITLES = {
     "inbox": "Open issues",
     "drafts": "Drafts",
     "seals": "Seals",
+    "lots": "Lots",
     "verification": "Recomputation",
 }
 

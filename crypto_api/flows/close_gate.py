@@ -9,6 +9,7 @@ from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import ChainCursor, FollowState
 from crypto_api.checkpoints import store as checkpoints
 from crypto_api.flows.inbox_findings import difference_key, is_compared
+from crypto_api.flows.settle_lots import is_settled
 from crypto_api.flows.verify_ledger import verify_ledger
 from crypto_api.inbox import store as inbox
 from crypto_api.inbox.documents import InboxItem
@@ -17,12 +18,13 @@ from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger import period_store, rules
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.types import GateCheck, PeriodStatus
+from crypto_api.lots import service as lot_policies
 from crypto_api.organizations.documents import Organization
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.types import Booking, Finality
 from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.documents import Opening, Wallet
-from mongodb_config.unit_of_work import UnitOfWork
+from mongodb_config.unit_of_work import Session, UnitOfWork
 
 Networks = Mapping[str, NetworkConfig]
 NAMED_MAX = 3
@@ -47,6 +49,7 @@ async def checks_of(uow: UnitOfWork, networks: Networks, organization: Organizat
         _items(items),
         await _drafts(org_id, last),
         await _sealed(org_id, last),
+        await lots_settled(organization),
         await _verified(uow, org_id),
     ]
 
@@ -168,6 +171,14 @@ async def _sealed(org_id: str, last: date) -> GateCheck:
     waiting = await period_store.unsealed_up_to(org_id, last)
     wrong = [f"{waiting} were posted a moment ago"] if waiting else []
     return _check("seals", wrong, "Entries have no seal yet", "Every entry of the period is sealed.")
+
+
+async def lots_settled(organization: Organization, session: Session | None = None) -> GateCheck:
+    """Whatever moves assets has been compared with the lots by the method in force, so that gains and costs of the period are final. Asked again in
+    the unit of work that closes: what was posted and sealed since the gate may not have been compared."""
+    policy = await lot_policies.current(organization.id, organization.created_at, session)
+    wrong = [] if await is_settled(organization.id, policy, session) else ["wait a few seconds; should it stay so, look whether the worker runs"]
+    return _check("lots", wrong, "Disposals are being compared with the lots", "Every disposal costs what its lots did.", "/tax/")
 
 
 async def _verified(uow: UnitOfWork, org_id: str) -> GateCheck:

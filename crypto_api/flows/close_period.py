@@ -1,7 +1,7 @@
 """Closing a month: only when everything agrees, with a certificate of what was found; and reopening it.
 
     gate (read beside everything else) ─ any reason → PeriodNotReady, naming all
-      └ unit of work: the guard of all postings → drafts, seals and balances once more → certificate, period, event
+      └ unit of work: the guard of all postings → drafts, seals, lots and balances once more → certificate, period, event
 
 A posting touches the guard as well (`ledger/period_store.py`): one that is on its way either is in the certificate, or finds the period closed.
 """
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from crypto_api.audit import service as audit
 from crypto_api.events import service as events
-from crypto_api.flows.close_gate import Networks, checks_of
+from crypto_api.flows.close_gate import Networks, checks_of, lots_settled
 from crypto_api.identity import store as identities
 from crypto_api.kit.amounts import add_exactly, text
 from crypto_api.kit.clock import Clock
@@ -89,6 +89,8 @@ async def _close(
     late = [GateCheck(name="drafts", passed=False, detail=f"{len(rows)} drafts came in.") for rows in [await _drafts(session, org_id, last)] if rows]
     if late or await period_store.unsealed_up_to(org_id, last, session):
         raise PeriodNotReady(late or [GateCheck(name="seals", passed=False, detail="Entries came in a moment ago and have no seal yet.")])
+    if not (lots := await lots_settled(organization, session)).passed:
+        raise PeriodNotReady([lots])
     certificate = await _certificate(session, organization, period, checks, who, now)
     await period_store.add_certificate(session, certificate)
     row = LedgerPeriod(

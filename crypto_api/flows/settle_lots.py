@@ -93,9 +93,9 @@ async def settle_lots(uow: UnitOfWork, clock: Clock, org_id: str) -> int:
     return posted
 
 
-async def is_settled(org_id: str, policy: LotPolicy) -> bool:
-    """Whether everything that was posted was compared."""
-    _, after = await _dirty(org_id, await store.state(org_id), policy, policy.updated_at)
+async def is_settled(org_id: str, policy: LotPolicy, session: Session | None = None) -> bool:
+    """Whether everything that was posted was compared, by the rules in force."""
+    _, after = await _dirty(org_id, await store.state(org_id, session), policy, policy.updated_at, session)
     return after is None
 
 
@@ -217,15 +217,18 @@ def _money(units: int) -> Decimal:
 # ---- what changed since ----------------------------------------------------------------------------------------------------------
 
 
-async def _dirty(org_id: str, before: LotState | None, policy: LotPolicy, now: datetime) -> tuple[date | None, LotState | None]:
-    """The first day that is to be looked at again (None: from the beginning), and the state afterwards (None: nothing changed)."""
+async def _dirty(
+    org_id: str, before: LotState | None, policy: LotPolicy, now: datetime, session: Session | None = None
+) -> tuple[date | None, LotState | None]:
+    """The first day that is to be looked at again (None: from the beginning), and the state afterwards (None: nothing to compare)."""
     known = before if before is not None and before.rules_version == policy.version else None
-    fresh = await ledger_store.moving_assets_after(org_id, earlier(known.watermark, OVERLAP) if known is not None and known.watermark else "")
+    since = earlier(known.watermark, OVERLAP) if known is not None and known.watermark else ""
+    fresh = await ledger_store.moving_assets_after(org_id, since, session)
     seen = set(known.seen) if known is not None else set()
     new = [day for entry_id, day in fresh if entry_id not in seen]
-    if known is not None and not new:
+    if not new:
         return None, None
-    watermark = fresh[-1][0] if fresh else ""
+    watermark = fresh[-1][0]
     recent = [entry_id for entry_id, _ in fresh if entry_id > earlier(watermark, OVERLAP)]
     after = LotState(
         id=org_id, created_at=now, org_id=org_id, watermark=watermark, seen=recent[-SEEN_MAX:], rules_version=policy.version, settled_at=now

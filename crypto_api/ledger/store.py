@@ -137,14 +137,15 @@ async def unpriced(org_id: str) -> list[JournalEntry]:
     return [row for row in await JournalEntry.find(query).sort("+_id").to_list() if row.reverses is None]
 
 
-async def moving_assets_after(org_id: str, entry_id: str) -> list[tuple[str, date]]:
+async def moving_assets_after(org_id: str, entry_id: str, session: Session | None = None) -> list[tuple[str, date]]:
     """Of entries and mirrors made after the one of that id that move an asset: id, and the first day that they concern, oldest first."""
     places, made = [AccountCode.CRYPTO, AccountCode.CUSTODY], JournalEntry.get_pymongo_collection()
     query = {"_id": {"$gt": entry_id}, "org_id": org_id, "status": {"$in": _COUNTED}, "lines.account_code": {"$in": places}}
     shown = {"date": 1, "original_date": 1, "reverses": 1, "source_kind": 1}
-    rows = [row async for row in made.find(query, shown).sort("_id", ASCENDING)]
+    rows = [row async for row in made.find(query, shown, session=session).sort("_id", ASCENDING)]
     undone = [row["reverses"] for row in rows if row.get("reverses")]
-    days = {row["_id"]: _first_day(row) async for row in made.find({"_id": {"$in": undone}, "org_id": org_id}, shown)}
+    mirrored = made.find({"_id": {"$in": undone}, "org_id": org_id}, shown, session=session)
+    days = {row["_id"]: _first_day(row) async for row in mirrored} if undone else {}
     return [(row["_id"], min(_first_day(row), days.get(row.get("reverses"), date.max))) for row in rows if row["source_kind"] != SourceKind.LOTS]
 
 

@@ -11,8 +11,11 @@ from crypto_api.bootstrap import open_runtime
 from crypto_api.chains.documents import ChainBlock, ChainCursor, FollowState
 from crypto_api.chains.types import BlockRange
 from crypto_api.checkpoints.documents import Checkpoint
+from crypto_api.flows import close_period as closing
+from crypto_api.flows.close_gate import checks_of
 from crypto_api.flows.close_period import close_period, digest_of, list_periods, reopen_period
 from crypto_api.flows.seal_entries import seal_entries
+from crypto_api.flows.settle_lots import settle_lots
 from crypto_api.inbox import service as inbox
 from crypto_api.inbox.types import Finding, ItemKind
 from crypto_api.kit.ids import new_id
@@ -20,6 +23,8 @@ from crypto_api.ledger import drafts, period_store, service, store
 from crypto_api.ledger.documents import JournalEntry, PeriodCertificate
 from crypto_api.ledger.errors import LaterPeriodClosed, PeriodAlreadyClosed, PeriodClosed, PeriodNotClosed, PeriodNotReady
 from crypto_api.ledger.types import EntryDraft, Line, Source, SourceKind
+from crypto_api.lots.documents import LotPolicy, LotRule
+from crypto_api.lots.types import LotMethod
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.types import Booking, Direction, Finality
 from crypto_api.wallets.documents import Wallet
@@ -65,6 +70,11 @@ class Books:
     async def post(self, body: EntryDraft) -> JournalEntry:
         return await self.runtime.uow.run(lambda session: service.post(session, self.org_id, body, NOW))
 
+    async def settle(self) -> None:
+        """What the workers do within seconds: compare with the lots, seal."""
+        await settle_lots(self.runtime.uow, self.runtime.clock, self.org_id)
+        await seal_entries(self.runtime.uow, self.runtime.clock)
+
     async def checkpoint(self, **changes: Any) -> None:
         values: dict[str, Any] = {
             "id": f"{self.org_id}|{self.wallet.id}|ETH",
@@ -92,6 +102,14 @@ def entry(source: str, day: date, kind: SourceKind = SourceKind.TRANSACTION, val
     return EntryDraft(date=day, description=f"Grant {source}", source=Source(kind=kind, id=source, purpose="movements"), lines=lines)
 
 
+def received(source: str) -> EntryDraft:
+    lines = [
+        Line(account_code="1100", debit=D(5), asset="DAI", quantity=D(5), wallet_id="elsewhere"),
+        Line(account_code="4100", credit=D(5), asset="DAI", quantity=D(-5)),
+    ]
+    return entry(source, date(2026, 10, 6)).model_copy(update={"lines": lines})
+
+
 @pytest.fixture
 async def books(make_config: Any) -> Any:
     async with open_runtime(make_config(NETWORKS)) as runtime:
@@ -105,7 +123,7 @@ async def books(make_config: Any) -> Any:
             await ChainBlock(id=f"eip155:31337:{hash_of(str(number))}", number=number, hash=hash_of(str(number)), timestamp=at, **block).insert()
         made = Books(runtime, treasury, wallet)
         await made.checkpoint()
-        await seal_entries(runtime.uow, runtime.clock)
+        await made.settle()
         yield made
 
 
@@ -113,7 +131,7 @@ async def test_a_month_in_which_everything_agrees_is_closed_with_a_certificate(b
     certificate = await books.close()
     assert (certificate.closed_through, certificate.entries, certificate.seal_seq) == (date(2026, 10, 31), 1, 1)
     assert [(row.account_code, row.debit, row.credit) for row in certificate.totals] == [("1100", D(6000), D(0)), ("3100", D(0), D(6000))]
-    assert len(certificate.checks) == 11 and all(check.passed for check in certificate.checks)
+    assert len(certificate.checks) == 12 and all(check.passed for check in certificate.checks)
     stored = await period_store.certificate(books.org_id, certificate.id)
     assert stored is not None and digest_of(stored) == certificate.digest
     await PeriodCertificate.find_one({"_id": certificate.id}).set({"entries": 2})
@@ -164,7 +182,7 @@ async def _unpriced(books: Books) -> None:
     ]
     body = entry("tx9", date(2026, 10, 5)).model_copy(update={"lines": lines, "unpriced": True})
     await books.post(body)
-    await seal_entries(books.runtime.uow, books.runtime.clock)
+    await books.settle()
 
 
 async def _due(books: Books) -> None:
@@ -186,6 +204,16 @@ async def _issue(books: Books) -> None:
 
 async def _unsealed(books: Books) -> None:
     await books.post(entry("tx8", date(2026, 10, 7)))
+
+
+async def _unsettled(books: Books) -> None:
+    await books.post(received("tx6"))
+    await seal_entries(books.runtime.uow, books.runtime.clock)
+
+
+async def _other_method(books: Books) -> None:
+    policy = LotPolicy(id=books.org_id, org_id=books.org_id, created_at=NOW, updated_at=NOW, rules=[LotRule(method=LotMethod.FIFO)])
+    await policy.insert()
 
 
 async def _tampered(books: Books) -> None:
@@ -213,6 +241,8 @@ async def _earlier(books: Books) -> None:
         (_pending, ["transactions"]),
         (_issue, ["inbox"]),
         (_unsealed, ["seals"]),
+        (_unsettled, ["lots"]),
+        (_other_method, ["lots"]),
         (_tampered, ["verification"]),
         (_earlier, ["earlier_periods"]),
     ],
@@ -220,6 +250,30 @@ async def _earlier(books: Books) -> None:
 async def test_each_reason_alone_keeps_a_month_open(books: Books, spoil: Any, reasons: list[str]) -> None:
     await spoil(books)
     assert await books.reasons() == reasons
+    assert await period_store.closed_through(books.org_id) is None and await period_store.certificates(books.org_id, MONTH) == []
+
+
+async def test_what_was_compared_with_the_lots_no_longer_keeps_it_open(books: Books) -> None:
+    for spoil in (_unsettled, _other_method):
+        await spoil(books)
+        with pytest.raises(PeriodNotReady, match="compared with the lots: wait a few seconds"):
+            await books.close()
+        await books.settle()
+    certificate = await books.close()
+    found = next(check for check in certificate.checks if check.name == "lots")
+    assert (found.passed, found.detail, certificate.entries) == (True, "Every disposal costs what its lots did.", 2)
+
+
+async def test_what_came_in_since_the_gate_was_asked_is_compared_first(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Posted and sealed between the gate and the unit of work that closes, and not compared: the certificate would call its gains final."""
+
+    async def slow_gate(*given: Any) -> Any:
+        checks = await checks_of(*given)
+        await _unsettled(books)
+        return checks
+
+    monkeypatch.setattr(closing, "checks_of", slow_gate)
+    assert await books.reasons() == ["lots"]
     assert await period_store.closed_through(books.org_id) is None and await period_store.certificates(books.org_id, MONTH) == []
 
 

@@ -39,7 +39,10 @@ class PeriodReopen(RequestSchema):
 
 
 class GateCheckRead(ReadSchema):
-    name: str = Field(examples=["checkpoints"])
+    name: str = Field(
+        examples=["checkpoints"],
+        description="over, earlier_periods, coverage, transactions, checkpoints, unpriced, unclassified, inbox, drafts, seals, lots or verification.",
+    )
     passed: bool
     detail: str = Field(examples=["The books hold what the chain does: 4 wallets and assets, each at a final block."])
 
