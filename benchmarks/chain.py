@@ -89,12 +89,12 @@ async def ours(runtime: Runtime, blocks: int, *, expected: int) -> CatchUp:
     """`advance_chain` as the follower calls it, until it is at the head; then what the database holds."""
     (network,) = runtime.networks.values()
     chain, watched, ahead = runtime.rpc[network.slug], WatchList(network.slug), ReadAhead[list[Transaction]](asyncio.create_task)
-    await watched.refresh()
+    await watched.refresh(0)
     await start_following(network, chain, runtime.clock)
     cpu, started = _cpu_s(), time.perf_counter()
     while True:
         cursor = await start_following(network, chain, runtime.clock)
-        await watched.refresh()
+        await watched.refresh(cursor.openings)
         if (step := await advance_chain(runtime.uow, runtime.clock, network, chain, watched, cursor, ahead)).caught_up:
             break
     elapsed, spent = time.perf_counter() - started, _cpu_s() - cpu

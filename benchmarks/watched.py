@@ -54,19 +54,19 @@ async def cost(runtime: Runtime, watched: int, organizations: int) -> Cost:
     chain, addresses, ahead = runtime.rpc[network.slug], WatchList(network.slug), ReadAhead[list[Transaction]](asyncio.create_task)
     tracemalloc.start()
     started = time.perf_counter()
-    await addresses.refresh()
+    await addresses.refresh(0)
     load_s = time.perf_counter() - started
     memory = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert len(addresses) == watched
     started = time.perf_counter()
     for _ in range(20):
-        await addresses.refresh()
+        await addresses.refresh(0)
     refresh_ms = (time.perf_counter() - started) * 1000 / 20
     cpu, started = _cpu_s(), time.perf_counter()
     while True:
         cursor = await start_following(network, chain, runtime.clock)
-        await addresses.refresh()
+        await addresses.refresh(cursor.openings)
         if (step := await advance_chain(runtime.uow, runtime.clock, network, chain, addresses, cursor, ahead)).caught_up:
             break
     elapsed, spent = time.perf_counter() - started, _cpu_s() - cpu

@@ -6,11 +6,13 @@ from crypto_api.documents import DOCUMENTS
 from crypto_api.ledger import seal_store as seals
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.types import DEFAULT_CHART, AccountCode
+from crypto_api.payments import store as payments
 from mongodb_config.client import Database, connect
 from mongodb_config.migrations import Checkpoint, DeployReport, Migration, deploy
 from mongodb_config.probe import probe
 
 _CHARTS_AT_ONCE = 200
+_LANES_AT_ONCE = 200
 
 
 async def _cash_at_bank(database: Database, checkpoint: Checkpoint) -> None:
@@ -27,7 +29,19 @@ async def _entries_wait_for_seals(database: Database, checkpoint: Checkpoint) ->
     await seals.mark_unsealed(database)
 
 
-MIGRATIONS: list[Migration] = [Migration(1, "cash at bank", _cash_at_bank), Migration(2, "entries wait for their seals", _entries_wait_for_seals)]
+async def _unsigned_nonces(database: Database, checkpoint: Checkpoint) -> None:
+    """Lanes from before several nonces of a sender were given out at once: a payment that has its nonce and no signature would wait for ever."""
+    while lanes := await payments.lanes_that_do_not_say(database, checkpoint.at, _LANES_AT_ONCE):
+        for lane in lanes:
+            await payments.note_unsigned(database, lane)
+        await checkpoint.reached(lanes[-1])
+
+
+MIGRATIONS: list[Migration] = [
+    Migration(1, "cash at bank", _cash_at_bank),
+    Migration(2, "entries wait for their seals", _entries_wait_for_seals),
+    Migration(3, "unsigned nonces", _unsigned_nonces),
+]
 """In order, numbered from 1. A released one is never changed or removed: databases remember how far they are."""
 
 

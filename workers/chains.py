@@ -127,9 +127,9 @@ class Follower:
         runtime, network, chain = self.runtime, self.network, self.runtime.rpc[self.network.slug]
         while True:
             cursor = await start_following(network, chain, runtime.clock)
-            await watched.refresh()
+            await watched.refresh(cursor.openings)
             if opened := await self._open_wallets(cursor):
-                await watched.reread(opened)
+                await watched.opened(opened)
             try:
                 step = await advance_chain(runtime.uow, runtime.clock, network, chain, watched, cursor, self.ahead)
             except NotLinked:

@@ -32,6 +32,7 @@ class ChainCursor(SharedDocument):
     reason: str | None = None
     processed_at: datetime
     held: int = 0  # counts units of work that rest on this position
+    openings: int = 0  # counts wallets that were opened: whoever takes a block must know of all of them
 
     class Settings:
         name = "chain_cursors"

@@ -51,20 +51,33 @@ async def start(network: str, chain_id: int, headers: Sequence[BlockHeader], now
     await ChainCursor.get_pymongo_collection().update_one({"_id": network}, {"$setOnInsert": fields}, upsert=True)
 
 
-async def move_cursor(session: Session, network: str, *, expected: Position, to: Position, head: int, now: datetime) -> bool:
-    """Compare-and-set: False when the cursor no longer stands at `expected`."""
+async def move_cursor(
+    session: Session, network: str, *, expected: Position, to: Position, head: int, now: datetime, openings: int | None = None
+) -> bool:
+    """Compare-and-set: False when the cursor no longer stands at `expected`, or counts other openings of wallets than `openings`, where
+    that is given: whoever looked for less than is watched by now stores nothing."""
     changes: dict[str, Any] = {"height": to.height, "hash": to.hash, "head": head, "processed_at": now, "reason": None}
     changes["state"] = FollowState.FOLLOWING if to.height >= head else FollowState.CATCHING_UP
-    done = await ChainCursor.get_pymongo_collection().update_one(
-        {"_id": network, "height": expected.height, "hash": expected.hash}, {"$set": changes}, session=session
-    )
+    where: dict[str, Any] = {"_id": network, "height": expected.height, "hash": expected.hash}
+    if openings is not None:
+        where["openings"] = openings or {"$in": [0, None]}  # a cursor from before they were counted has none
+    done = await ChainCursor.get_pymongo_collection().update_one(where, {"$set": changes}, session=session)
     return done.matched_count == 1
 
 
 async def hold_cursor(session: Session, network: str, position: Position) -> bool:
     """Makes this unit of work conflict with any that moves the cursor; False when it already stands elsewhere."""
+    return await _hold(session, network, position, {"held": 1})
+
+
+async def count_opening(session: Session, network: str, position: Position) -> bool:
+    """The same, and says that a wallet is opened here: whoever does not know of it takes no block after it."""
+    return await _hold(session, network, position, {"held": 1, "openings": 1})
+
+
+async def _hold(session: Session, network: str, position: Position, counted: dict[str, int]) -> bool:
     done = await ChainCursor.get_pymongo_collection().update_one(
-        {"_id": network, "height": position.height, "hash": position.hash}, {"$inc": {"held": 1}}, session=session
+        {"_id": network, "height": position.height, "hash": position.hash}, {"$inc": counted}, session=session
     )
     return done.matched_count == 1
 

@@ -2,7 +2,8 @@
 it keeps it.
 
 The cursor is compare-and-set on (height, hash) in the unit of work that stores the blocks' transactions, so a crash at any step neither
-skips a block nor takes one twice, and a second follower, or one that slept past its lease, changes nothing. A block that does not
+skips a block nor takes one twice, and a second follower, or one that slept past its lease, changes nothing: not even where the cursor stands as it
+did and only a wallet was opened there meanwhile, which it does not look for. The cursor counts those. A block that does not
 link is a reorganisation: `rewind_chain` undoes ours back to the common ancestor, and the next step goes on from there.
 """
 
@@ -109,7 +110,8 @@ class MongoChainBook:
             row.created_at = row.stored_at = now  # it may have been read a while ago
 
         async def work(session: Session) -> None:
-            if not await chain_store.move_cursor(session, network.slug, expected=here, to=to, head=max(head, to.height), now=now):
+            openings = None if self.watched is None else self.watched.openings
+            if not await chain_store.move_cursor(session, network.slug, expected=here, to=to, head=max(head, to.height), now=now, openings=openings):
                 raise CursorMoved
             await chain_store.record_blocks(session, network.slug, network.chain_id, kept, now)
             stored = await transaction_store.stored_of_network(session, [row.id for row in rows])

@@ -71,7 +71,7 @@ async def _open(uow: UnitOfWork, clock: Clock, wallet: Wallet, differences: list
 
     async def work(session: Session) -> bool:
         now = clock.now()
-        if not await chain_store.hold_cursor(session, moment.network.slug, here) or not await wallet_store.mark_opened(
+        if not await chain_store.count_opening(session, moment.network.slug, here) or not await wallet_store.mark_opened(
             session, wallet, here.height, here.hash, now
         ):
             return False

@@ -14,6 +14,7 @@ from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.payments.types import Hold, Origin, PaymentState
 from mongodb_config import pages
+from mongodb_config.client import Database
 from mongodb_config.unit_of_work import Session
 
 Row = dict[str, Any]
@@ -262,6 +263,27 @@ async def set_lane(session: Session, lane_: SenderLane, changes: Row) -> bool:
         {"_id": lane_.id, "handed": lane_.handed}, {"$set": changes, "$inc": {"handed": 1}}, session=session
     )
     return done.matched_count == 1
+
+
+async def lanes_that_do_not_say(database: Database, after: str | None, limit: int) -> list[str]:
+    """Ids of those from before several nonces were given out at once, in order, for the deploy step: no document is ready then."""
+    query: Row = {"unsigned_from": {"$exists": False}, **({} if after is None else {"_id": {"$gt": after}})}
+    return [row["_id"] async for row in database[SenderLane.Settings.name].find(query, {"_id": 1}).sort("_id", 1).limit(limit)]
+
+
+async def note_unsigned(database: Database, lane: str) -> None:
+    """Writes into such a lane which of its nonces is given out and not signed. Safe to repeat, and beside a process that moves the lane."""
+    lanes, slots, payments = (database[kind.Settings.name] for kind in (SenderLane, NonceSlot, Payment))
+    while row := await lanes.find_one({"_id": lane, "unsigned_from": {"$exists": False}}):
+        first: int | None = None
+        of_sender = {"chain_id": row["chain_id"], "address": row["address"], "live": True}
+        async for slot in slots.find(of_sender).sort("nonce", 1):
+            holder = {"_id": slot["payment_id"], "org_id": slot["owner_org_id"], "nonce": slot["nonce"], "hash": None}
+            if await payments.find_one(holder, {"_id": 1}):
+                first = slot["nonce"]
+                break
+        unmoved = {"_id": lane, "handed": row.get("handed", 0), "unsigned_from": {"$exists": False}}
+        await lanes.update_one(unmoved, {"$set": {"unsigned_from": first}, "$inc": {"handed": 1}})
 
 
 async def last_slot(session: Session, chain_id: int, address: str) -> NonceSlot | None:

@@ -27,6 +27,7 @@ class WatchList:
     _changed_at: datetime | None = None
     _looked_back_at: datetime = _LONG_AGO
     version: int = 0  # counts changes of who is watched
+    openings: int = 0  # as many as the network's cursor counts: it knows of all wallets opened until then
 
     @classmethod
     def of(cls, network: str, wallets: Iterable[Wallet]) -> "WatchList":
@@ -67,19 +68,22 @@ class WatchList:
     def addresses_of(self, org_id: str) -> frozenset[str]:
         return frozenset(self._addresses.get(org_id, ()))
 
-    async def refresh(self) -> None:
-        """Takes over what changed since the last time: as much work as there are changes, however many are watched."""
+    async def refresh(self, openings: int) -> None:
+        """Takes over what changed since the last time: as much work as there are changes, however many are watched. `openings` is what the network's
+        cursor counted when it was read, just before: where somebody else opened wallets meanwhile, all are read again."""
         now, since = self.clock.now(), None
-        if self._changed_at is not None:
+        if self._changed_at is not None and openings == self.openings:
             since = self._changed_at + _TICK
             if since > now - _OVERLAP and now - self._looked_back_at >= _LOOK_BACK_EVERY:
                 since, self._looked_back_at = min(since, now - _OVERLAP), now
         for row in await store.watched_on_network(self.network, since):
             self._take(row)
             self._changed_at = max(self._changed_at or row.updated_at, row.updated_at)
+        self.openings = openings
 
-    async def reread(self, wallet_ids: Collection[str]) -> None:
-        """Those at once, whatever their clocks say: the follower has just opened them, and the next block counts."""
+    async def opened(self, wallet_ids: Collection[str]) -> None:
+        """Those at once, whatever their clocks say: the follower itself has just opened them, each once, and the next block counts."""
+        self.openings += len(wallet_ids)
         for row in await store.watched_on_network(self.network, None, ids=wallet_ids):
             self._take(row)
 

@@ -181,7 +181,7 @@ async def open_scene(config: Config, node: str) -> AsyncIterator[Scene]:
                 wallet_type=WalletType.WATCH, network=NETWORK, created_by="usr_1", opening=Opening.DONE,
             ).insert()  # fmt: skip
         watched = WatchList(NETWORK)
-        await watched.refresh()
+        await watched.refresh(0)
         try:
             yield Scene(runtime, actor, node, network, watched)
         finally:

@@ -118,10 +118,11 @@ class House:
     async def step(self) -> Step:
         runtime, feeds = self.runtime, self.runtime.prices
         cursor = await start_following(self.network, self.chain, runtime.clock)
+        await self.watched.refresh(cursor.openings)
         if (moment := await opening_moment(self.network, self.chain, cursor)) is not None:
-            for wallet in await wallet_store.due_for_opening_on_network(self.network.slug):
-                await open_wallet(runtime.uow, runtime.clock, wallet, self.chain, feeds, moment)
-        await self.watched.refresh()
+            due = await wallet_store.due_for_opening_on_network(self.network.slug)
+            opened = [wallet.id for wallet in due if await open_wallet(runtime.uow, runtime.clock, wallet, self.chain, feeds, moment)]
+            await self.watched.opened(opened)
         step = await advance_chain(runtime.uow, runtime.clock, self.network, self.chain, self.watched, cursor)
         await self.book()
         await confirm_transactions(runtime.uow, runtime.clock, self.network, step.height)

@@ -56,12 +56,11 @@ class Desk:
         """What the follower does once; raises what it would have to deal with."""
         runtime = self.runtime
         cursor = await start_following(self.network, self.chain, runtime.clock)
+        await self.watched.refresh(cursor.openings)
         if (moment := await opening_moment(self.network, self.chain, cursor)) is not None:
             due = await wallet_store.due_for_opening_on_network(self.network.slug)
-            for wallet in due:
-                await open_wallet(runtime.uow, runtime.clock, wallet, self.chain, self.feeds, moment)
-            await self.watched.reread([wallet.id for wallet in due])
-        await self.watched.refresh()
+            opened = [wallet.id for wallet in due if await open_wallet(runtime.uow, runtime.clock, wallet, self.chain, self.feeds, moment)]
+            await self.watched.opened(opened)
         step = await advance_chain(runtime.uow, runtime.clock, self.network, self.chain, self.watched, cursor)
         await self.book()
         await confirm_transactions(runtime.uow, runtime.clock, self.network, step.height)

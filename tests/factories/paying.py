@@ -118,9 +118,9 @@ class PayingHouse:
         chain = runtime.rpc[SLUG]
         await start_following(network, chain, runtime.clock)
         while True:
-            await self.watched.refresh()
             cursor = await chain_store.cursor(SLUG)
             assert cursor is not None
+            await self.watched.refresh(cursor.openings)
             try:
                 step = await advance_chain(runtime.uow, runtime.clock, network, chain, self.watched, cursor)
             except NotLinked:

@@ -11,7 +11,7 @@ import pytest
 
 from crypto_api.bootstrap import open_runtime
 from crypto_api.chains import store as chain_store
-from crypto_api.chains.documents import ChainBlock, FollowState
+from crypto_api.chains.documents import ChainBlock, ChainCursor, FollowState
 from crypto_api.chains.stretches import Pace, ReadAhead
 from crypto_api.flows.advance_chain import Ahead, CursorMoved, NotLinked, Step, advance_chain, start_following
 from crypto_api.flows.book_due import book_due
@@ -59,10 +59,11 @@ class Desk:
         """What the follower does once; raises what it would have to deal with."""
         runtime, feeds = self.runtime, self.runtime.prices
         cursor = await start_following(self.network, self.chain, runtime.clock)
+        await self.watched.refresh(cursor.openings)
         if (moment := await opening_moment(self.network, self.chain, cursor)) is not None:
-            for wallet in await wallet_store.due_for_opening_on_network(self.network.slug):
-                await open_wallet(runtime.uow, runtime.clock, wallet, self.chain, feeds, moment)
-        await self.watched.refresh()
+            due = await wallet_store.due_for_opening_on_network(self.network.slug)
+            opened = [wallet.id for wallet in due if await open_wallet(runtime.uow, runtime.clock, wallet, self.chain, feeds, moment)]
+            await self.watched.opened(opened)
         step = await advance_chain(runtime.uow, runtime.clock, self.network, self.chain, self.watched, cursor, self.ahead)
         await book_due(runtime.uow, runtime.clock, self.network, feeds, runtime.queue)
         await confirm_transactions(runtime.uow, runtime.clock, self.network, step.height)
@@ -250,6 +251,40 @@ async def test_a_follower_that_slept_past_its_lease_changes_nothing(desk: Desk) 
         await advance_chain(runtime.uow, runtime.clock, desk.network, desk.chain, desk.watched, stale)
     assert await Transaction.find_all().count() == 1
     assert await JournalEntry.find({"source_kind": "transaction"}).count() == 1
+
+
+async def test_one_that_slept_while_a_wallet_was_opened_where_it_stands_changes_nothing(desk: Desk) -> None:
+    """The cursor has not moved, and still what it read lacks what concerns the wallet."""
+    await desk.add(treasury.address, "Treasury")
+    await desk.follow()
+    runtime, slept = desk.runtime, WatchList("local")
+    stale = await start_following(desk.network, desk.chain, runtime.clock)
+    await slept.refresh(stale.openings)
+    wallet = await desk.add(operations.address, "Operations")
+    moment = await opening_moment(desk.network, desk.chain, stale)
+    assert moment is not None and await open_wallet(runtime.uow, runtime.clock, wallet, desk.chain, runtime.prices, moment)
+    await desk.actor.send(client, operations.address, value=17)
+    await desk.actor.mine()
+    with pytest.raises(CursorMoved):
+        await advance_chain(runtime.uow, runtime.clock, desk.network, desk.chain, slept, stale)
+    cursor = await start_following(desk.network, desk.chain, runtime.clock)
+    assert (cursor.height, cursor.openings) == (stale.height, stale.openings + 1)
+    await slept.refresh(cursor.openings)
+    await advance_chain(runtime.uow, runtime.clock, desk.network, desk.chain, slept, cursor)
+    assert [row.movements[0].raw_amount for row in await Transaction.find({"wallet_ids": wallet.id}).to_list()] == ["17"]
+
+
+async def test_a_cursor_from_before_openings_were_counted_goes_on(desk: Desk) -> None:
+    await desk.follow()
+    await ChainCursor.get_pymongo_collection().update_one({"_id": "local"}, {"$unset": {"openings": ""}})
+    await desk.actor.mine()
+    await desk.follow()
+    wallet = await desk.add(treasury.address, "Treasury")
+    await desk.follow()
+    await desk.actor.send(client, treasury.address, value=10**18)
+    await desk.actor.mine()
+    await desk.follow()
+    assert await desk.holding(wallet) == await desk.balance(treasury.address)
 
 
 # ---- reading ahead -----------------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from crypto_api.kit.sending import Handed, NodeReceipt
 from crypto_api.kit.signing import SignedBytes, SignerUnavailable, SigningAsk, SigningRefused
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import AccountCode
+from crypto_api.migrations import MIGRATIONS
 from crypto_api.organizations.types import Role
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.payments.jobs import PaymentDue
@@ -36,6 +37,7 @@ from crypto_project.demo.chain import ChainActor
 from crypto_project.demo.compile import compile_contracts
 from crypto_project.demo.deploy import DemoContracts, deploy_contracts
 from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
+from mongodb_config.migrations import COLLECTION, deploy
 from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, SLUG, PayingHouse, fresh_key, network_row, stranger
 from tests.http.conftest import PASSWORD, Join, Person
 from workers import payments as payments_worker
@@ -339,6 +341,37 @@ async def test_before_it_is_signed_it_is_cancelled_at_once_and_leaves_no_gap(hou
     await house.sweep()
     assert (await shown(ada, second["id"]))["nonce"] == 0
     assert (await until_confirmed(house, ada, second["id"]))["state"] == "CONFIRMED"
+
+
+async def test_what_an_older_release_gave_a_nonce_is_signed_after_the_deploy(house: PayingHouse, ada: Person) -> None:
+    """Its lane did not say which nonces are unsigned."""
+    wallet, _ = await house.wallet()
+    first, waits = [await send(ada, wallet.id, stranger(), "1") for _ in range(2)]
+    await house.sweep(first["id"])
+    second, third = [await send(ada, wallet.id, stranger(), "1") for _ in range(2)]
+    house.world_with = lambda world: replace(world, signer=Away())
+    await house.sweep(second["id"], third["id"])
+    assert [(await shown(ada, row["id"]))["nonce"] for row in (second, third)] == [1, 2]
+    house.world_with = lambda world: world
+    database = house.runtime.database
+    lanes = database[SenderLane.Settings.name]
+    await lanes.update_one({"address": wallet.address}, {"$unset": {"unsigned_from": ""}})
+    await house.sweep(second["id"], third["id"])
+    assert (await shown(ada, second["id"]))["holds"] == ["sender_busy"], "nobody knows whose turn it is"
+
+    await database[COLLECTION].update_one({"_id": "schema"}, {"$set": {"position": 2}}, upsert=True)
+    for expected in (["3 unsigned nonces"], []):
+        assert (await deploy(database.client, database.name, [SenderLane], migrations=MIGRATIONS, verify=True)).migrations == expected
+    lane = await lanes.find_one({"address": wallet.address})
+    assert lane is not None and lane["unsigned_from"] == 1
+    for _ in range(2):
+        await house.sweep()
+    assert [((await shown(ada, row["id"]))["state"], (await shown(ada, row["id"]))["nonce"]) for row in (first, second, third, waits)] == [
+        ("BROADCAST", 0),
+        ("BROADCAST", 1),
+        ("BROADCAST", 2),
+        ("BROADCAST", 3),
+    ]
 
 
 class Away:

@@ -107,6 +107,7 @@ class Tables:
     rows: dict[str, str] = field(default_factory=dict)  # transaction → hash of the block that it stands in; orphaned: ""
     entries: list[tuple[str, str, int]] = field(default_factory=list)  # (transaction, block, amount), reversals too
     opened: dict[str, Position] = field(default_factory=dict)  # what is watched, and after which block it counts
+    openings: int = 0  # as the cursor counts them
     stopped: str = ""
 
 
@@ -116,10 +117,16 @@ class Watched:
 
     accounts: frozenset[str] = frozenset()
     version: int = 0
+    openings: int = 0
 
     def refresh(self, tables: Tables) -> None:
+        self.openings = tables.openings
         if self.accounts != tables.opened.keys():
             self.accounts, self.version = frozenset(tables.opened), self.version + 1
+
+    def opened(self, account: str) -> None:
+        """By this process itself; it learns nothing of what others opened."""
+        self.accounts, self.version, self.openings = self.accounts | {account}, self.version + 1, self.openings + 1
 
 
 @dataclass
@@ -157,7 +164,7 @@ class Book:
     async def take(self, here: Position, headers: Sequence[BlockHeader], rows: Rows, head: int) -> None:
         await Point("take")
         tables = self.tables
-        if tables.cursor != here:
+        if tables.cursor != here or tables.openings != self.watched.openings:
             raise CursorMoved
         for header in headers:
             tables.blocks[header.hash] = KeptBlock(header.number, header.hash, header.parent_hash)
@@ -285,13 +292,15 @@ class Schedule:
             await machine.rewind(book, self.provider, here.height, DEPTH_MAX)
 
     async def _open(self, follower: Follower, here: Position) -> None:
-        """An account begins to count, between two blocks. Only who holds the lease does so, never beside another's step."""
+        """An account begins to count, between two blocks. Another follower may be in the middle of its step: it was paused, and its lease ran out."""
         closed = [name for name in ACCOUNTS if name not in self.tables.opened]
         await Point("open")
-        if closed and self.tables.cursor == here and all(other is follower or other.step is None for other in self.followers):
-            self.tables.opened.setdefault(closed[0], here)
+        if closed and self.tables.cursor == here and closed[0] not in self.tables.opened:
+            self.tables.opened[closed[0]] = here
+            self.tables.openings += 1
+            await Point("open.reply")
+            follower.watched.opened(closed[0])
             self.trace.append(f"open {closed[0]} at {here.height}")
-        follower.watched.refresh(self.tables)
 
     async def _quietly(self, follower: Follower) -> None:
         try:

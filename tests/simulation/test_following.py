@@ -78,6 +78,12 @@ async def _uses_whatever_was_read_ahead(self: Any, book: Any, here: Position, he
     return found or await _NEXT(self, book, here, head)
 
 
+async def _takes_whoever_was_opened(self: Any, here: Position, headers: Sequence[BlockHeader], rows: Any, head: int) -> None:
+    """Whoever was paused takes what it read before another opened an account where the cursor stands."""
+    self.watched.openings = self.tables.openings
+    await _TAKE(self, here, headers, rows, head)
+
+
 def _watches_whom_it_watched(self: Any) -> int:
     """What was read ahead before an account was opened is used as if nothing had happened."""
     return 0
@@ -93,6 +99,7 @@ PLANTED = {
     "the cursor moves by itself": (Book, "take", _cursor_apart_from_the_rows),
     "too deep is guessed": (machine, "_doomed", _guesses_when_it_is_too_deep),
     "read ahead is never looked at again": (ReadAhead, "next", _uses_whatever_was_read_ahead),
+    "blocks are taken without the accounts that others opened": (Book, "take", _takes_whoever_was_opened),
     "read ahead without the new accounts": (Book, "watching", _watches_whom_it_watched),
     "nothing new is nothing changed": (machine, "_still_stands", _looks_at_new_heads_alone),
 }
