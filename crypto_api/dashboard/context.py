@@ -61,6 +61,7 @@ _PAGES = (
     ("Books", "Trial balance", "/trial-balance/", "trial-balance", Permission.LEDGER_READ),
     ("Books", "Statements", "/statements/", "statements", Permission.LEDGER_READ),
     ("Books", "Tax", "/tax/", "tax", Permission.LEDGER_READ),
+    ("Books", "Method of lots", "/lot-policy/", "lot-policy", Permission.LEDGER_READ),
     ("Books", "Closing", "/closing/", "closing", Permission.LEDGER_READ),
     ("People", "Team", "/team/", "team", Permission.EMPLOYEES_READ),
     ("People", "Verification", "/team/verification/", "verification", Permission.EMPLOYEES_VERIFY),

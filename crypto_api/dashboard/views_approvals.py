@@ -26,8 +26,8 @@ async def count_fragment(visit: Visit) -> HttpResponse:
 
 async def _values(visit: Visit) -> dict[str, object]:
     found = await needs.needs_of(visit.org_id, visit.principal)
-    proposer = found.policy.proposal.proposed_by if found.policy is not None and found.policy.proposal is not None else ""
-    named = await people.names_of({row.address_changed_by for row in found.payees} | ({proposer} if proposer else set()))
+    proposer, lots_proposer = [row.proposal.proposed_by if row is not None and row.proposal is not None else "" for row in (found.policy, found.lots)]
+    named = await people.names_of({row.address_changed_by for row in found.payees} | ({proposer, lots_proposer} - {""}))
     return {
         "found": found,
         "approvals": await payment_rows(found.approvals),
@@ -35,4 +35,5 @@ async def _values(visit: Visit) -> dict[str, object]:
         "stopped": await payment_rows(found.stopped),
         "payees": [(row, named.get(row.address_changed_by, "somebody")) for row in found.payees],
         "proposer": named.get(proposer, "somebody"),
+        "lots_proposer": named.get(lots_proposer, "somebody"),
     }

@@ -101,6 +101,8 @@ async def _settings(
         "companies": companies.items,
         "more_companies": companies.next_cursor,
         "may_write": visit.may(Permission.ORGANIZATION_WRITE),
+        "may_read_policy": visit.may(Permission.POLICIES_READ),
+        "may_read_books": visit.may(Permission.LEDGER_READ),
         "is_admin": visit.principal.role == Role.ADMIN,
         "fiscal_words": fiscal_words(here.fiscal_year_start),
         **money_choices(stands if given is None else given),

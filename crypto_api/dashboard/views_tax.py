@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.lot_words import METHODS, SCOPES
 from crypto_api.flows.export_tax_report import export_tax_report
 from crypto_api.flows.make_tax_report import delete_tax_report, period_asked, request_tax_report
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
@@ -23,8 +24,6 @@ from crypto_api.tax.documents import TaxReport
 from crypto_api.tax.tables import REASONS
 from crypto_api.tax.types import Asked, DisposalRow, IncomeRow, MissingRow, TaxPeriod, TaxReportStatus
 
-METHODS = {LotMethod.FIFO: "FIFO", LotMethod.LIFO: "LIFO", LotMethod.HIFO: "HIFO", LotMethod.AVERAGE: "Average cost"}
-SCOPES = {LotScope.WALLET: "Each wallet by itself", LotScope.UNIVERSAL: "All wallets together"}
 PERIODS = {
     TaxPeriod.YEARLY: "Fiscal year",
     TaxPeriod.MONTHLY: "Month",

@@ -1,8 +1,10 @@
 """The method by which lots are taken is changed by two people: one proposes, having seen what it would change; another, who approves entries,
 confirms. Where nobody else could confirm, it takes effect at once. The corrections that it brings are posted by `settle_lots`."""
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from crypto_api.flows.members import require_standing
@@ -11,10 +13,14 @@ from crypto_api.flows.settle_lots import Correction, plan_corrections
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import NotFound
+from crypto_api.ledger.rules import less
 from crypto_api.lots import service as policies
 from crypto_api.lots.documents import LotPolicy, LotRule
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.types import Permission, Principal
+from crypto_api.reports.lot_events import read_lot_events
+from crypto_api.tax.rules import bounds, gains_by_year
+from crypto_api.tax.types import TaxPeriod
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 UNKEPT = -1
@@ -22,10 +28,25 @@ UNKEPT = -1
 
 
 @dataclass(frozen=True)
+class YearOfGains:
+    """Gains less losses of a fiscal year, as a tax report by the organisation's rules says them now, and would."""
+
+    start: date
+    end: date
+    before: Decimal
+    after: Decimal
+
+    @property
+    def change(self) -> Decimal:
+        return less(self.after, self.before)
+
+
+@dataclass(frozen=True)
 class Preview:
-    """What would be posted if the rule held now. `cost`, `gain`: by how much they would grow."""
+    """What would be posted if the rule held now. `cost`, `gain`: by how much they would grow. `years`: those with a disposal, oldest first."""
 
     corrections: list[Correction]
+    years: list[YearOfGains]
 
     @property
     def cost(self) -> Decimal:
@@ -42,15 +63,19 @@ async def preview_lot_policy(clock: Clock, org_id: str, rule: LotRule) -> Previe
     if organization is None:
         raise NotFound
     policy = await policies.current(org_id, now)
-    rules = policies.rules_of(policy.model_copy(update={"rules": policies.with_rule(policy, rule)}))
-    plan = await plan_corrections(organization, rules, UNKEPT, None, now)
-    return Preview(plan.corrections)
+    wanted = policies.rules_of(policy.model_copy(update={"rules": policies.with_rule(policy, rule)}))
+    history, begins = await read_lot_events(org_id, organization.time_zone), organization.fiscal_year_start
+    plan = await plan_corrections(organization, wanted, UNKEPT, None, now, history)
+    before = await asyncio.to_thread(gains_by_year, history, policies.rules_of(policy), begins)
+    after = await asyncio.to_thread(gains_by_year, history, wanted, begins)
+    years = [YearOfGains(*bounds(TaxPeriod.YEARLY, start, begins), gain, after[start]) for start, gain in before.items()]
+    return Preview(plan.corrections, years)
 
 
 async def propose_lot_rule(
     uow: UnitOfWork, clock: Clock, principal: Principal, org_id: str, rule: LotRule, versions: Collection[int] | None
 ) -> LotPolicy:
-    """With a proposal in the answer it waits for a second person. InvalidInput, PreconditionFailed, LotProposalWaits. What holds already changes
+    """With a proposal in the answer it waits for a second person. InvalidInput, PreconditionFailed, ProposalWaits. What holds already changes
     nothing."""
     now = clock.now()
 
@@ -68,7 +93,7 @@ async def propose_lot_rule(
 
 
 async def confirm_lot_rule(uow: UnitOfWork, clock: Clock, principal: Principal, org_id: str, versions: Collection[int]) -> LotPolicy:
-    """`versions`: at which the person has read it. PreconditionFailed, NoLotProposal, OwnLotProposal."""
+    """`versions`: at which the person has read it. PreconditionFailed, NoProposal, OwnProposal."""
     now = clock.now()
 
     async def work(session: Session) -> LotPolicy:
@@ -80,12 +105,24 @@ async def confirm_lot_rule(uow: UnitOfWork, clock: Clock, principal: Principal, 
 
 
 async def reject_lot_rule(uow: UnitOfWork, clock: Clock, principal: Principal, org_id: str, versions: Collection[int]) -> LotPolicy:
-    """The proposal is gone, the rules stay. PreconditionFailed, NoLotProposal."""
+    """The proposal is gone, the rules stay. PreconditionFailed, NoProposal."""
     now = clock.now()
 
     async def work(session: Session) -> LotPolicy:
         await require_standing(session, principal, org_id)
         before = await policies.expected(session, org_id, versions, now)
         return await policies.reject(session, before, principal.user_id, now)
+
+    return await uow.run(work)
+
+
+async def withdraw_lot_rule(uow: UnitOfWork, clock: Clock, principal: Principal, org_id: str, versions: Collection[int]) -> LotPolicy:
+    """As `reject_lot_rule`, by the one who proposed it. PreconditionFailed, NoProposal, ProposalOfAnother."""
+    now = clock.now()
+
+    async def work(session: Session) -> LotPolicy:
+        await require_standing(session, principal, org_id)
+        before = await policies.expected(session, org_id, versions, now)
+        return await policies.withdraw(session, before, principal.user_id, now)
 
     return await uow.run(work)

@@ -99,11 +99,15 @@ async def is_settled(org_id: str, policy: LotPolicy, session: Session | None = N
     return after is None
 
 
-async def plan_corrections(organization: Organization, rules: Sequence[Rule], rules_version: int, since: date | None, now: datetime) -> Plan:
-    """What would be posted by these rules; nothing is. `since`: the first day of which anything changed, None: all of them."""
+async def plan_corrections(
+    organization: Organization, rules: Sequence[Rule], rules_version: int, since: date | None, now: datetime, history: LotEvents | None = None
+) -> Plan:
+    """What would be posted by these rules; nothing is. `since`: the first day of which anything changed, None: all of them. `history`: from the
+    beginning, where it was read already."""
     org_id = organization.id
     start = await store.checkpoint_before(org_id, since, rules_version) if since is not None else None
-    history = await read_lot_events(org_id, organization.time_zone, since=start.day if start is not None else None)
+    if history is None:
+        history = await read_lot_events(org_id, organization.time_zone, since=start.day if start is not None else None)
     kept = await ledger_store.standing_of_kind(org_id, SourceKind.LOTS)
     plan = Plan()
     ledgers = _compared(history, _history(rules, start), rules_version, plan, org_id, now, start.day if start is not None else None)

@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from crypto_api.flows.change_lot_policy import confirm_lot_rule, preview_lot_policy, propose_lot_rule, reject_lot_rule
+from crypto_api.flows.change_lot_policy import confirm_lot_rule, preview_lot_policy, propose_lot_rule, reject_lot_rule, withdraw_lot_rule
 from crypto_api.http.answers import answer
 from crypto_api.http.auth import org_of, principal_of
 from crypto_api.http.etag import expected_versions
@@ -58,6 +58,15 @@ async def confirm_lot_policy(request: HttpRequest, body: LotProposalDecision) ->
 async def reject_lot_policy(request: HttpRequest, body: LotProposalDecision) -> HttpResponse:
     runtime = runtime_of(request.scope)
     return _answer(await reject_lot_rule(runtime.uow, runtime.clock, principal_of(request), org_of(request), {body.version}))
+
+
+@router.post("/lot-policy/withdraw/", response=LotPolicyRead, summary="Withdraw the method that you proposed")
+@requires(Permission.LEDGER_WRITE)
+@idempotent
+async def withdraw_lot_policy(request: HttpRequest, body: LotProposalDecision) -> HttpResponse:
+    """Whoever proposed it need not be one who confirms. 403 `proposal_of_another` for everybody else."""
+    runtime = runtime_of(request.scope)
+    return _answer(await withdraw_lot_rule(runtime.uow, runtime.clock, principal_of(request), org_of(request), {body.version}))
 
 
 def _answer(row: LotPolicy) -> HttpResponse:

@@ -3,8 +3,9 @@ from datetime import date, datetime
 from pydantic import BaseModel, ConfigDict
 from pymongo import DESCENDING, IndexModel
 
-from crypto_api.lots.types import LotMethod, LotScope
+from crypto_api.lots.types import LotMethod, LotScope, Verdict
 from mongodb_config.base_document import TenantDocument
+from mongodb_config.kept_row import KeptRow
 
 
 class LotRule(BaseModel):
@@ -28,13 +29,18 @@ class LotProposal(BaseModel):
     proposed_at: datetime
 
 
-class LotPolicy(TenantDocument):
-    """`_id` is the organisation's. Where there is none, the default holds."""
+class LotDecision(LotProposal):
+    """What became of a proposal, and who decided."""
 
+    verdict: Verdict
+    decided_by: str
+    decided_at: datetime
+
+
+class LotPolicy(KeptRow):
     rules: list[LotRule] = [LotRule()]
     proposal: LotProposal | None = None
-    updated_at: datetime
-    version: int = 1
+    decisions: list[LotDecision] = []  # the latest, in their order; all of them stand in the audit log
 
     class Settings:
         name = "lot_policies"

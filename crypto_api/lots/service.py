@@ -7,16 +7,17 @@ from typing import Any
 from crypto_api.audit import service as audit
 from crypto_api.events import service as events
 from crypto_api.kit.errors import InvalidInput, PreconditionFailed
+from crypto_api.kit.proposals import confirmable, none_waits, waiting, withdrawable
 from crypto_api.lots import store
-from crypto_api.lots.documents import LotCheckpoint, LotPolicy, LotProposal, LotRule
-from crypto_api.lots.errors import LotProposalWaits, NoLotProposal, OwnLotProposal
+from crypto_api.lots.documents import LotCheckpoint, LotDecision, LotPolicy, LotProposal, LotRule
 from crypto_api.lots.events import LotPolicyChanged, LotPolicyProposed, LotProposalRejected
 from crypto_api.lots.rules import POOLS, Pool
-from crypto_api.lots.types import Lot, LotMethod, Rule
+from crypto_api.lots.types import Lot, LotMethod, Rule, Verdict
 from mongodb_config.base_document import encoded
+from mongodb_config.kept_row import UNSTORED
 from mongodb_config.unit_of_work import Session
 
-UNSTORED = 0  # the version of the default, where an organisation never changed it
+DECISIONS_MAX = 100  # beyond, the oldest are in the audit log only
 
 
 async def current(org_id: str, now: datetime, session: Session | None = None) -> LotPolicy:
@@ -57,9 +58,8 @@ def with_rule(policy: LotPolicy, rule: LotRule) -> list[LotRule]:
 
 
 async def propose(session: Session, before: LotPolicy, rule: LotRule, by: str, now: datetime) -> LotPolicy:
-    """It waits for a second person. LotProposalWaits while another does. `before` was read in this unit of work."""
-    if before.proposal is not None:
-        raise LotProposalWaits
+    """It waits for a second person. ProposalWaits while another does. `before` was read in this unit of work."""
+    none_waits(before.proposal)
     proposal = LotProposal(rule=rule, proposed_by=by, proposed_at=now)
     after = await _put(session, before, {"proposal": encoded(proposal), "updated_at": now})
     await events.append(session, after.org_id, LotPolicyProposed(version=after.version, by_user_id=by), now)
@@ -68,56 +68,72 @@ async def propose(session: Session, before: LotPolicy, rule: LotRule, by: str, n
 
 
 async def put(session: Session, before: LotPolicy, rule: LotRule, by: str, now: datetime) -> LotPolicy:
-    """Holds at once: there is nobody else who could confirm it. LotProposalWaits as in `propose`."""
-    if before.proposal is not None:
-        raise LotProposalWaits
-    return await _take_effect(session, before, rule, by, f"Changed to {_told(rule)}, as the only one who may", now)
+    """Holds at once: there is nobody else who could confirm it. ProposalWaits as in `propose`."""
+    none_waits(before.proposal)
+    alone = _decided(LotProposal(rule=rule, proposed_by=by, proposed_at=now), Verdict.ALONE, by, now)
+    return await _take_effect(session, before, alone, f"Changed to {_told(rule)}, as the only one who may")
 
 
 async def confirm(session: Session, before: LotPolicy, by: str, now: datetime) -> LotPolicy:
-    """NoLotProposal, OwnLotProposal. `before` was read in this unit of work."""
-    proposal = _waiting(before)
-    if proposal.proposed_by == by:
-        raise OwnLotProposal
-    return await _take_effect(session, before, proposal.rule, by, f"Confirmed {_told(proposal.rule)}", now)
+    """NoProposal, OwnProposal. `before` was read in this unit of work."""
+    proposal = confirmable(before.proposal, by)
+    return await _take_effect(session, before, _decided(proposal, Verdict.CONFIRMED, by, now), f"Confirmed {_told(proposal.rule)}")
 
 
 async def reject(session: Session, before: LotPolicy, by: str, now: datetime) -> LotPolicy:
-    """By whoever may propose or confirm, the one who proposed it too. NoLotProposal."""
-    proposal = _waiting(before)
-    after = await _put(session, before, {"proposal": None, "updated_at": now})
+    """By whoever may confirm, the one who proposed it too. NoProposal."""
+    proposal = waiting(before.proposal)
+    verdict = Verdict.WITHDRAWN if proposal.proposed_by == by else Verdict.REJECTED
+    return await _drop(session, before, _decided(proposal, verdict, by, now))
+
+
+async def withdraw(session: Session, before: LotPolicy, by: str, now: datetime) -> LotPolicy:
+    """By the one who proposed it, who need not be one who may confirm. NoProposal, ProposalOfAnother."""
+    proposal = withdrawable(before.proposal, by)
+    return await _drop(session, before, _decided(proposal, Verdict.WITHDRAWN, by, now))
+
+
+def _decided(proposal: LotProposal, verdict: Verdict, by: str, now: datetime) -> LotDecision:
+    return LotDecision(
+        rule=proposal.rule,
+        proposed_by=proposal.proposed_by,
+        proposed_at=proposal.proposed_at,
+        verdict=verdict,
+        decided_by=by,
+        decided_at=now,
+    )
+
+
+async def _drop(session: Session, before: LotPolicy, decision: LotDecision) -> LotPolicy:
+    """The rules stay as they are."""
+    by, now = decision.decided_by, decision.decided_at
+    after = await _put(session, before, _ended(before, decision))
     await events.append(session, after.org_id, LotProposalRejected(version=after.version, by_user_id=by), now)
-    done = "Withdrew" if proposal.proposed_by == by else "Rejected"
-    await _record(session, after, "proposal_rejected", f"{done} {_told(proposal.rule)}", now, before, proposal.rule)
+    done = "Withdrew" if decision.verdict is Verdict.WITHDRAWN else "Rejected"
+    await _record(session, after, "proposal_rejected", f"{done} {_told(decision.rule)}", now, before, decision.rule)
     return after
 
 
-def _waiting(row: LotPolicy) -> LotProposal:
-    if row.proposal is None:
-        raise NoLotProposal
-    return row.proposal
-
-
-async def _take_effect(session: Session, before: LotPolicy, rule: LotRule, by: str, summary: str, now: datetime) -> LotPolicy:
-    rules = [encoded(row) for row in with_rule(before, rule)]
-    after = await _put(session, before, {"rules": rules, "proposal": None, "updated_at": now})
+async def _take_effect(session: Session, before: LotPolicy, decision: LotDecision, summary: str) -> LotPolicy:
+    by, now = decision.decided_by, decision.decided_at
+    rules = [encoded(row) for row in with_rule(before, decision.rule)]
+    after = await _put(session, before, {"rules": rules} | _ended(before, decision))
     await events.append(session, after.org_id, LotPolicyChanged(version=after.version, by_user_id=by), now)
-    await _record(session, after, "changed", summary, now, before, rule)
+    await _record(session, after, "changed", summary, now, before, decision.rule)
     return after
+
+
+def _ended(before: LotPolicy, decision: LotDecision) -> dict[str, Any]:
+    decisions = [*before.decisions, decision][-DECISIONS_MAX:]
+    return {"proposal": None, "decisions": [encoded(row) for row in decisions], "updated_at": decision.decided_at}
 
 
 async def _put(session: Session, before: LotPolicy, changes: dict[str, Any]) -> LotPolicy:
     """Compare-and-set on the version of `before`: of two at the same moment one comes too late."""
-    if before.version == UNSTORED and not await store.insert_policy(session, before):
-        raise _changed_meanwhile()
-    after = await store.change_policy(session, before.org_id, before.version, changes)
+    after = await store.change_policy(session, before.org_id, before, changes)
     if after is None:
-        raise _changed_meanwhile()
+        raise PreconditionFailed("It was changed at the same moment. Read it again.")
     return after
-
-
-def _changed_meanwhile() -> PreconditionFailed:
-    return PreconditionFailed("It was changed at the same moment. Read it again.")
 
 
 def _told(rule: LotRule) -> str:

@@ -3,35 +3,20 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
-from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from crypto_api.lots.documents import LotCheckpoint, LotPolicy, LotState
+from mongodb_config import kept_row
 from mongodb_config.unit_of_work import Session
 
 
 async def policy(org_id: str, session: Session | None = None) -> LotPolicy | None:
-    return await LotPolicy.find_one({"_id": org_id, "org_id": org_id}, session=session)
+    return await kept_row.get(LotPolicy, org_id, session)
 
 
-async def insert_policy(session: Session, row: LotPolicy) -> bool:
-    """False when another was first."""
-    try:
-        await row.insert(session=session)
-    except DuplicateKeyError:
-        return False
-    return True
-
-
-async def change_policy(session: Session, org_id: str, version: int, changes: dict[str, Any]) -> LotPolicy | None:
-    """Compare-and-set on `version`."""
-    row: dict[str, Any] | None = await LotPolicy.get_pymongo_collection().find_one_and_update(
-        {"_id": org_id, "org_id": org_id, "version": version},
-        {"$set": changes, "$inc": {"version": 1}},
-        return_document=ReturnDocument.AFTER,
-        session=session,
-    )
-    return LotPolicy.model_validate(row) if row else None
+async def change_policy(session: Session, org_id: str, before: LotPolicy, changes: dict[str, Any]) -> LotPolicy | None:
+    """None when another was first."""
+    return await kept_row.change(session, org_id, before, changes)
 
 
 # ---- how far the books were compared ---------------------------------------------------------------------------------------------

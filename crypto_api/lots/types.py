@@ -32,6 +32,15 @@ class HoldingTerm(StrEnum):
     LONG = "long"
 
 
+class Verdict(StrEnum):
+    """How a proposed rule ended."""
+
+    CONFIRMED = "confirmed"
+    ALONE = "alone"  # it held at once: there was nobody else who could have confirmed it
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
 class Kind(StrEnum):
     ACQUIRE = "acquire"
     DISPOSE = "dispose"

@@ -3,7 +3,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from crypto_api.policies.types import PaymentPolicy
-from mongodb_config.base_document import TenantDocument
+from mongodb_config.kept_row import KeptRow
 
 
 class Proposal(BaseModel):
@@ -16,13 +16,9 @@ class Proposal(BaseModel):
     proposed_at: datetime
 
 
-class OrganizationPolicy(TenantDocument):
-    """`_id` is the organisation's. Where there is none, the default holds."""
-
+class OrganizationPolicy(KeptRow):
     policy: PaymentPolicy
     proposal: Proposal | None = None
-    updated_at: datetime
-    version: int = 1
 
     class Settings:
         name = "payment_policies"

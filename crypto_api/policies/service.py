@@ -7,15 +7,15 @@ from typing import Any
 from crypto_api.audit import service as audit
 from crypto_api.events import service as events
 from crypto_api.kit.errors import PreconditionFailed
+from crypto_api.kit.proposals import confirmable, none_waits, waiting
 from crypto_api.policies import store
 from crypto_api.policies.documents import OrganizationPolicy, Proposal
-from crypto_api.policies.errors import NoProposal, OwnProposal, ProposalWaits
 from crypto_api.policies.events import PolicyChanged, PolicyProposed, ProposalRejected
 from crypto_api.policies.types import PaymentPolicy
 from mongodb_config.base_document import encoded
+from mongodb_config.kept_row import UNSTORED
 from mongodb_config.unit_of_work import Session
 
-UNSTORED = 0  # the version of the default, where an organisation never changed it
 _SUBJECT = "payment_policy"
 
 
@@ -35,8 +35,7 @@ async def expected(session: Session, org_id: str, versions: Collection[int] | No
 
 async def propose(session: Session, before: OrganizationPolicy, policy: PaymentPolicy, by: str, now: datetime) -> OrganizationPolicy:
     """It waits for a second person. ProposalWaits while another does. `before` was read in this unit of work."""
-    if before.proposal is not None:
-        raise ProposalWaits
+    none_waits(before.proposal)
     proposal = Proposal(policy=policy, proposed_by=by, proposed_at=now)
     after = await _put(session, before, {"proposal": encoded(proposal), "updated_at": now})
     await events.append(session, after.org_id, PolicyProposed(version=after.version, by_user_id=by), now)
@@ -46,33 +45,24 @@ async def propose(session: Session, before: OrganizationPolicy, policy: PaymentP
 
 async def put(session: Session, before: OrganizationPolicy, policy: PaymentPolicy, by: str, now: datetime) -> OrganizationPolicy:
     """Holds at once: there is nobody else who could confirm it. ProposalWaits as in `propose`."""
-    if before.proposal is not None:
-        raise ProposalWaits
+    none_waits(before.proposal)
     return await _take_effect(session, before, policy, by, "Changed the payment policy, as the only one who may", now)
 
 
 async def confirm(session: Session, before: OrganizationPolicy, by: str, now: datetime) -> OrganizationPolicy:
     """NoProposal, OwnProposal. `before` was read in this unit of work."""
-    proposal = _waiting(before)
-    if proposal.proposed_by == by:
-        raise OwnProposal
+    proposal = confirmable(before.proposal, by)
     return await _take_effect(session, before, proposal.policy, by, "Confirmed the proposed payment policy", now)
 
 
 async def reject(session: Session, before: OrganizationPolicy, by: str, now: datetime) -> OrganizationPolicy:
     """By whoever may change the policy, the one who proposed it too. NoProposal."""
-    proposal = _waiting(before)
+    proposal = waiting(before.proposal)
     after = await _put(session, before, {"proposal": None, "updated_at": now})
     await events.append(session, after.org_id, ProposalRejected(version=after.version, by_user_id=by), now)
     done = "Withdrew" if proposal.proposed_by == by else "Rejected"
     await _record(session, after, "proposal_rejected", f"{done} the proposed payment policy", now, proposal.policy, before.policy)
     return after
-
-
-def _waiting(row: OrganizationPolicy) -> Proposal:
-    if row.proposal is None:
-        raise NoProposal
-    return row.proposal
 
 
 async def _take_effect(
@@ -86,16 +76,10 @@ async def _take_effect(
 
 async def _put(session: Session, before: OrganizationPolicy, changes: dict[str, Any]) -> OrganizationPolicy:
     """Compare-and-set on the version of `before`: of two at the same moment one comes too late."""
-    if before.version == UNSTORED and not await store.insert(session, before):
-        raise _changed_meanwhile()
-    after = await store.change(session, before.org_id, before.version, changes)
+    after = await store.change(session, before.org_id, before, changes)
     if after is None:
-        raise _changed_meanwhile()
+        raise PreconditionFailed("It was changed at the same moment. Read it again.")
     return after
-
-
-def _changed_meanwhile() -> PreconditionFailed:
-    return PreconditionFailed("It was changed at the same moment. Read it again.")
 
 
 async def _record(

@@ -1,4 +1,4 @@
-"""What waits for one person: payments to approve, addresses to verify, a policy to confirm. Reads across slices, changes nothing."""
+"""What waits for one person: payments to approve, addresses to verify, policies to confirm. Reads across slices, changes nothing."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +7,7 @@ from bson.decimal128 import Decimal128
 
 from crypto_api.address_book.documents import Payee
 from crypto_api.address_book.types import PayeeState
+from crypto_api.lots.documents import LotPolicy
 from crypto_api.organizations.types import Permission, Principal, Role
 from crypto_api.payments.documents import Payment
 from crypto_api.payments.types import Hold, PaymentState, Way
@@ -25,10 +26,11 @@ class Needs:
     stopped: list[Payment]  # which nothing but a person sets going again
     payees: list[Payee]
     policy: OrganizationPolicy | None
+    lots: LotPolicy | None
 
     @property
     def anything(self) -> bool:
-        return bool(self.approvals or self.wallet or self.stopped or self.payees or self.policy)
+        return bool(self.approvals or self.wallet or self.stopped or self.payees or self.policy or self.lots)
 
 
 async def count_of(org_id: str, principal: Principal) -> int:
@@ -38,6 +40,8 @@ async def count_of(org_id: str, principal: Principal) -> int:
         counts.append(await Payee.find(_payees(org_id, principal)).count())
     if principal.may(Permission.POLICIES_WRITE):
         counts.append(await OrganizationPolicy.find(_policy(org_id, principal)).count())
+    if principal.may(Permission.LEDGER_APPROVE):
+        counts.append(await LotPolicy.find(_policy(org_id, principal)).count())
     return sum(counts)
 
 
@@ -50,6 +54,7 @@ async def needs_of(org_id: str, principal: Principal) -> Needs:
         stopped=stopped,
         payees=await Payee.find(_payees(org_id, principal), limit=SHOWN).sort("+_id").to_list() if verifies else [],
         policy=await OrganizationPolicy.find_one(_policy(org_id, principal)) if decides else None,
+        lots=await LotPolicy.find_one(_policy(org_id, principal)) if principal.may(Permission.LEDGER_APPROVE) else None,
     )
 
 

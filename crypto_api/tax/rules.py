@@ -57,6 +57,22 @@ def compute(history: LotEvents, rules: Sequence[Rule], start: date, end: date, i
     return report.computed()
 
 
+def gains_by_year(history: LotEvents, rules: Sequence[Rule], fiscal_year_start: str) -> dict[date, Decimal]:
+    """What reports of whole fiscal years say by these rules: gains less losses, by the first day of the year. Years without a disposal are left
+    out."""
+    book, found = History(rules), dict[date, int]()
+    start = end = date.min
+    for event in history.events:
+        outcome = book.apply(event)
+        if not isinstance(outcome, Disposed) or history.told[event.ref].contra in NOT_TAXABLE:
+            continue
+        day = date.fromordinal(event.day)
+        if not start <= day <= end:
+            start, end = bounds(TaxPeriod.YEARLY, day, fiscal_year_start)
+        found[start] = found.get(start, 0) + sum(portion.gain or 0 for portion in outcome.portions)
+    return {year: _money(gain) for year, gain in sorted(found.items())}
+
+
 class _Report:
     def __init__(self, told: Mapping[str, Told], income_accounts: Collection[str]) -> None:
         self._told, self._income_accounts = told, income_accounts

@@ -29,6 +29,7 @@ from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.documents import WalletType
 from crypto_api.wallets.types import NewWallet
 from crypto_project.demo import cast
+from mongodb_config.kept_row import UNSTORED
 from mongodb_config.unit_of_work import Session
 
 
@@ -103,7 +104,7 @@ async def _make_policy(runtime: Runtime, org_id: str, user_id: str) -> None:
     policy = PaymentPolicy(payees=Payees.ANY, approval_free_max=Decimal(500), approvals_required=1, manager_max=Decimal(5_000))
     now = runtime.clock.now()
     before = await policies.current(org_id, now)
-    if before.version == policies.UNSTORED:
+    if before.version == UNSTORED:
         await runtime.uow.run(lambda session: policies.put(session, before, policy, user_id, now))
 
 

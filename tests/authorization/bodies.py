@@ -622,10 +622,10 @@ async def propose_lot_policy(act: Act) -> Values:
     return {"method": "fifo", "scope": "wallet"}
 
 
-async def _waiting_lot_rule(act: Act) -> Values:
-    """Proposed by somebody else."""
+async def _waiting_lot_rule(act: Act, by: str | None = None) -> Values:
+    """Proposed by somebody else, unless it says by whom."""
     now = act.house.now
-    rule = LotProposal(rule=LotRule(method=LotMethod.FIFO), proposed_by=new_id("usr"), proposed_at=now)
+    rule = LotProposal(rule=LotRule(method=LotMethod.FIFO), proposed_by=by or new_id("usr"), proposed_at=now)
     known = await LotPolicy.find_one({"org_id": act.org_id})
     if known is not None:
         await LotPolicy.get_pymongo_collection().delete_one({"_id": known.id, "org_id": act.org_id})
@@ -641,6 +641,11 @@ async def confirm_lot_policy(act: Act) -> Values:
 @request
 async def reject_lot_policy(act: Act) -> Values:
     return await _waiting_lot_rule(act)
+
+
+@request
+async def withdraw_lot_policy(act: Act) -> Values:
+    return await _waiting_lot_rule(act, act.person.user_id)
 
 
 async def _stretch(act: Act) -> Values:

@@ -87,6 +87,21 @@ async def confirm_policy(house: House, org_id: str, person: Person) -> Form:
     return {"decision": "confirm", "version": "1"}
 
 
+@form("lot-policy-change")
+async def propose_method(house: House, org_id: str, person: Person) -> Form:
+    return {"method": "fifo", "scope": "wallet", "months": "12", "start_date": "", "step": "propose"}
+
+
+@form("lot-policy-decide")
+async def confirm_method(house: House, org_id: str, person: Person) -> Form:
+    return {"decision": "confirm", "version": "1"}
+
+
+@form("lot-policy-withdraw")
+async def withdraw_method(house: House, org_id: str, person: Person) -> Form:
+    return {"version": "1"}
+
+
 @form("payment-sent")
 async def tell_hash(house: House, org_id: str, person: Person) -> Form:
     return {"hash": "0x" + "ab" * 32}

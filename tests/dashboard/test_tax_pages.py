@@ -22,9 +22,13 @@ def rows(wallet: str) -> str:
 
 
 async def bring(client: httpx.AsyncClient, wallet: str) -> None:
+    await bring_table(client, rows(wallet))
+
+
+async def bring_table(client: httpx.AsyncClient, table: str) -> None:
     page = (await client.get("/transactions/import/")).text
     csrf = page.split('name="csrfmiddlewaretoken" value="', 1)[1].split('"', 1)[0]
-    files = {"file": ("rows.csv", rows(wallet).encode())}
+    files = {"file": ("rows.csv", table.encode())}
     answer = await client.post("/transactions/import/", data={"csrfmiddlewaretoken": csrf, "do": "bring"}, files=files)
     assert answer.status_code == 302, answer.text
 

@@ -24,6 +24,7 @@ OFFERS = {
     "/organization/": ("Save", "Add a company"),
     "/address-book/": ("Add a payee",),
     "/payment-policy/": ("Change it",),
+    "/lot-policy/": ("Propose a change",),
     "/payments/": ("New payment",),
     "/team/": ("Add somebody", 'href="/team/verification/"'),
     "/team/?view=tree": ("Add somebody", 'href="/team/verification/"'),

@@ -78,6 +78,7 @@ async def test_the_default_is_average_cost_and_nothing_is_corrected(ada: Person,
     assert policy == {
         "rules": [{"method": "average", "scope": "wallet", "holding_period_months": 12, "start_date": None}],
         "proposal": None,
+        "decisions": [],
         "version": 0,
     }
     await bring(ada, *TRADES)
@@ -101,8 +102,29 @@ async def test_one_proposes_and_another_confirms(ada: Person, join: Join, runtim
     second = await ada.http.put("/api/lot-policy/", json={"method": "hifo", "start_date": "2026-01-01"})
     rejected = await bob.http.post("/api/lot-policy/reject/", json={"version": second.json()["version"]})
     assert rejected.json()["proposal"] is None and len(rejected.json()["rules"]) == 1
+    told = [(row["method"], row["verdict"], row["proposed_by"], row["decided_by"]) for row in rejected.json()["decisions"]]
+    assert told == [("fifo", "confirmed", ada.user["id"], bob.user["id"]), ("hifo", "rejected", ada.user["id"], bob.user["id"])]
     actions = {row.action for row in await AuditRecord.find({"org_id": ada.org_id, "subject_kind": "lot_policy"}).to_list()}
     assert actions == {"lot_policy.proposed", "lot_policy.changed", "lot_policy.proposal_rejected"}
+
+
+async def test_whoever_proposed_withdraws_and_nobody_else(ada: Person, join: Join) -> None:
+    """An accountant may propose and not confirm: what they proposed they can take back all the same."""
+    carl = await join("carl", org_id=ada.org_id, role=Role.ACCOUNTANT)
+    bob = await join("bob", org_id=ada.org_id, role=Role.APPROVER)
+    version = (await carl.http.put("/api/lot-policy/", json=FIFO)).json()["version"]
+    other = await ada.http.post("/api/lot-policy/withdraw/", json={"version": version})
+    assert (other.status_code, other.json()["code"]) == (403, "proposal_of_another")
+    assert (await bob.http.post("/api/lot-policy/withdraw/", json={"version": version})).status_code == 403
+    assert (await carl.http.post("/api/lot-policy/reject/", json={"version": version})).status_code == 403
+    assert (await carl.http.post("/api/lot-policy/withdraw/", json={"version": version + 1})).status_code == 412
+    gone = (await carl.http.post("/api/lot-policy/withdraw/", json={"version": version})).json()
+    assert gone["proposal"] is None and [row["method"] for row in gone["rules"]] == ["average"]
+    assert [(row["verdict"], row["decided_by"]) for row in gone["decisions"]] == [("withdrawn", carl.user["id"])]
+    again = await carl.http.post("/api/lot-policy/withdraw/", json={"version": gone["version"]})
+    assert (again.status_code, again.json()["code"]) == (409, "no_proposal")
+    summaries = [row.summary for row in await AuditRecord.find({"org_id": ada.org_id, "action": "lot_policy.proposal_rejected"}).to_list()]
+    assert summaries == ["Withdrew the method FIFO (wallet) from the beginning on"]
 
 
 async def test_a_rule_never_begins_before_the_one_that_holds(ada: Person) -> None:
@@ -122,6 +144,8 @@ async def test_what_is_previewed_is_what_is_posted(ada: Person, runtime: Runtime
     await bring(ada, *TRADES)
     preview = (await ada.http.post("/api/lot-policy/preview/", json=FIFO)).json()
     assert (preview["entries"], preview["cost"], preview["gain"]) == (1, "-1000", "1000")
+    year = {"start_date": "2025-01-01", "end_date": "2025-12-31", "gain_before": "500", "gain_after": "1500"}
+    assert preview["years"] == [year]
     assert await corrections(ada) == []
     assert (await ada.http.put("/api/lot-policy/", json=FIFO)).status_code == 200
     assert await settle(runtime, ada) == 1 and await settle(runtime, ada) == 0
@@ -134,6 +158,8 @@ async def test_what_is_previewed_is_what_is_posted(ada: Person, runtime: Runtime
 
 async def test_another_method_leaves_what_was_before_its_day(ada: Person, runtime: Runtime) -> None:
     await bring(ada, *TRADES, "2026-01-05T10:00:00Z,BUY,ETH,1,4000,,,Operations,,,k-4", "2026-02-05T10:00:00Z,SELL,ETH,1,5000,,,Operations,,,k-5")
+    preview = (await ada.http.post("/api/lot-policy/preview/", json=FIFO | {"start_date": "2026-01-01"})).json()
+    assert [(row["gain_before"], row["gain_after"]) for row in preview["years"]] == [("500", "500"), ("2000", "3000")]
     await ada.http.put("/api/lot-policy/", json=FIFO | {"start_date": "2026-01-01"})
     assert await settle(runtime, ada) == 1
     (entry,) = await corrections(ada)
