@@ -15,7 +15,7 @@ from crypto_api.flows.advance_chain import Ahead, CursorMoved, NotLinked, Step, 
 from crypto_api.flows.agree_on_credits import agree_on_credits
 from crypto_api.flows.book_due import book_due
 from crypto_api.flows.confirm_transactions import confirm_transactions
-from crypto_api.flows.open_wallets import open_wallet, opening_moment
+from crypto_api.flows.open_wallets import open_wallet, opening_moment, read_opening
 from crypto_api.flows.rewind_chain import TooDeep, rewind_chain
 from crypto_api.kit import log
 from crypto_api.kit.ethereum import ChainUnavailable, InconsistentAnswer
@@ -153,8 +153,11 @@ class Follower:
             if (moment := await opening_moment(network, chain, cursor)) is None:
                 return opened_ids  # reorganised: the next step finds out
             for wallet in due:
+                found = await read_opening(runtime.uow, runtime.clock, wallet, chain, self.feeds, moment)
+                if found is None:
+                    continue
                 async with running(runtime.uow, runtime.clock, wallet.org_id, "open_wallet", f"Opening the books of {wallet.name}") as task:
-                    opened = await open_wallet(runtime.uow, runtime.clock, wallet, chain, self.feeds, moment)
+                    opened = await open_wallet(runtime.uow, runtime.clock, wallet, found, moment)
                     if opened:
                         opened_ids.add(wallet.id)
                         self.comparing.moved.add((wallet.org_id, wallet.id))

@@ -40,6 +40,7 @@ KIND_NAMES = {
     ItemKind.FOLLOWER_STOPPED: "Network stopped",
     ItemKind.PAYMENT_NEEDS_HUMAN: "Payment needs somebody",
     ItemKind.CREDIT_NOT_AGREED: "Providers do not agree",
+    ItemKind.OPENING_NOT_AGREED: "Opening balance not agreed",
 }
 REMEDY_NAMES = {
     Remedy.RECHECK: "Look again now",

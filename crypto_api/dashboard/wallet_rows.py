@@ -71,6 +71,11 @@ class WalletRow:
         return "opening" if self.wallet.opening is Opening.DUE else "watching"
 
     @property
+    def waits(self) -> str:
+        """Why it is not in the books yet; empty where nothing is in the way."""
+        return (self.wallet.opening_waits or "") if self.watching == "opening" else ""
+
+    @property
     def is_live(self) -> bool:
         return self.read_at is not None and self.now - self.read_at <= LIVE_FOR
 

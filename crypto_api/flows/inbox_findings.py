@@ -29,6 +29,7 @@ CLOSED_BECAUSE: Mapping[ItemKind, str] = {
     ItemKind.FOLLOWER_STOPPED: "The network is followed again.",
     ItemKind.PAYMENT_NEEDS_HUMAN: "The payment goes on, or has ended.",
     ItemKind.CREDIT_NOT_AGREED: "The providers agree on it, or its block has left the chain.",
+    ItemKind.OPENING_NOT_AGREED: "Its books are opened, or it is not watched any more.",
 }
 
 
@@ -45,6 +46,7 @@ async def findings(org_id: str, networks: Mapping[str, NetworkConfig]) -> list[F
         *await _stopped(wallets, networks),
         *[_payment(row) for row in await payments.stopped(org_id)],
         *[_not_agreed(row) for row in await transactions.waiting(org_id)],
+        *[_not_opened(row) for row in await wallet_store.waiting_to_open(org_id)],
     ]
 
 
@@ -200,6 +202,18 @@ def _not_agreed(row: Transaction) -> Finding:
         cause=f"{row.waits or ''} What came after it on this network is not booked either.".strip(),
         fingerprint=row.block_hash,
         facts={"transaction_id": row.id, "hash": row.hash, "network": row.network, "block_number": str(row.block_number)},
+    )
+
+
+def _not_opened(wallet: Wallet) -> Finding:
+    return Finding(
+        kind=ItemKind.OPENING_NOT_AGREED,
+        key=f"opening:{wallet.id}",
+        subject=("wallet", wallet.id),
+        title=f"{wallet.name} is not in the books yet",
+        cause=f"{wallet.opening_waits or ''} What moves until then comes in with it.".strip(),
+        fingerprint=str(wallet.openings),
+        facts={"wallet_id": wallet.id, "network": wallet.network},
     )
 
 

@@ -5,6 +5,7 @@ The follower itself does it between two blocks, under compare-and-set on the cur
 first movement. A wallet whose watching paused is opened again the same way: what changed meanwhile comes in as one difference.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import ChainCursor
 from crypto_api.chains.types import ChainReader, Position
 from crypto_api.events import service as events
+from crypto_api.flows.agree_on_openings import NotAgreed, OpeningReader, agreed_balances, note_waiting
 from crypto_api.kit.amounts import add_exactly, is_exact, to_units
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.networks import NetworkConfig
@@ -32,7 +34,7 @@ from mongodb_config.unit_of_work import Session, UnitOfWork
 
 
 @dataclass(frozen=True)
-class _Difference:
+class Difference:
     """What the chain holds more (or less) than the books, worth `value` in the functional currency (None: unpriced)."""
 
     asset: str
@@ -48,11 +50,16 @@ async def opening_moment(network: NetworkConfig, chain: ChainReader, cursor: Cha
     return Moment(network, cursor.height, cursor.hash, datetime.fromtimestamp(header.timestamp, UTC))
 
 
-async def open_wallet(uow: UnitOfWork, clock: Clock, wallet: Wallet, chain: ChainReader, feeds: PriceSources, moment: Moment) -> bool:
-    """False when the cursor has moved on or somebody else was first: nothing is changed then. ChainUnavailable when the node cannot tell the
-    balances at that block. Nothing of the wallet may be waiting to be booked: its opening is what the chain holds more than the books."""
-    differences = await _differences(wallet, moment.network, chain, feeds, moment, clock.now())
-    return await _open(uow, clock, wallet, differences, moment)
+async def read_opening(
+    uow: UnitOfWork, clock: Clock, wallet: Wallet, chain: OpeningReader, feeds: PriceSources, moment: Moment
+) -> list[Difference] | None:
+    """What the wallet opens with. Nothing of it may be waiting to be booked: its opening is what the chain holds more than the books. None where
+    providers do not agree on it, and the wallet says so; ChainUnavailable when no node can tell the balances at that block."""
+    try:
+        return await _differences(wallet, moment.network, chain, feeds, moment, clock.now())
+    except NotAgreed as error:
+        await note_waiting(uow, clock, wallet, str(error))
+        return None
 
 
 async def reverse_opening(session: Session, wallet: Wallet, now: datetime) -> None:
@@ -63,7 +70,8 @@ async def reverse_opening(session: Session, wallet: Wallet, now: datetime) -> No
             await ledger.reverse(session, wallet.org_id, entry.id, now, "The block of the opening is no longer part of the chain")
 
 
-async def _open(uow: UnitOfWork, clock: Clock, wallet: Wallet, differences: list[_Difference], moment: Moment) -> bool:
+async def open_wallet(uow: UnitOfWork, clock: Clock, wallet: Wallet, differences: Sequence[Difference], moment: Moment) -> bool:
+    """False when the cursor has moved on or somebody else was first: nothing is changed then."""
     here = Position(moment.block_number, moment.block_hash)
     organization = await organizations.get(wallet.org_id)
     assert organization is not None, f"wallet {wallet.id} of an organisation that does not exist"
@@ -112,7 +120,7 @@ def _source_id(wallet: Wallet, block_hash: str) -> str:
     return f"{wallet.id}@{block_hash}"
 
 
-def _change(wallet: Wallet, row: _Difference) -> Change:
+def _change(wallet: Wallet, row: Difference) -> Change:
     place = Place(AccountCode.CRYPTO, wallet.id, row.asset)
     if row.quantity > 0:
         return Acquisition(place, row.quantity, row.value, AccountCode.OPENING, "Held when watching began")
@@ -120,11 +128,11 @@ def _change(wallet: Wallet, row: _Difference) -> Change:
 
 
 async def _differences(
-    wallet: Wallet, network: NetworkConfig, chain: ChainReader, feeds: PriceSources, moment: Moment, now: datetime
-) -> list[_Difference]:
+    wallet: Wallet, network: NetworkConfig, chain: OpeningReader, feeds: PriceSources, moment: Moment, now: datetime
+) -> list[Difference]:
     held = {asset: quantity for (wallet_id, asset), (quantity, _) in (await ledger_store.holdings(wallet.org_id)).items() if wallet_id == wallet.id}
     assets = await chain_service.assets_with(network, set(held))
-    raws = await chain.balances([(wallet.address, asset.contract) for asset in assets], moment.block_hash)
+    raws = await agreed_balances(network, chain, wallet.address, assets, Position(moment.block_number, moment.block_hash))
     organization = await organizations.get(wallet.org_id)
     assert organization is not None, f"wallet {wallet.id} of an organisation that does not exist"
     found = []
@@ -136,5 +144,5 @@ async def _differences(
         if quantity != 0:
             quote = await prices.rate_at(wallet.org_id, asset.name, organization.functional_currency, moment, feeds, now)
             value = ledger_rules.value_of(quantity.copy_abs(), quote.rate) if quote else None
-            found.append(_Difference(asset.name, quantity, value))
+            found.append(Difference(asset.name, quantity, value))
     return found

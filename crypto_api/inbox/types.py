@@ -19,6 +19,7 @@ class ItemKind(StrEnum):
     FOLLOWER_STOPPED = "follower_stopped"
     PAYMENT_NEEDS_HUMAN = "payment_needs_human"
     CREDIT_NOT_AGREED = "credit_not_agreed"  # a large one that not as many providers tell of as must agree
+    OPENING_NOT_AGREED = "opening_not_agreed"  # what a wallet held when watching began, of which they tell different things
 
 
 class ItemState(StrEnum):
@@ -49,6 +50,7 @@ REMEDIES: Mapping[ItemKind, tuple[Remedy, ...]] = {
     ItemKind.FOLLOWER_STOPPED: (Remedy.RECHECK,),
     ItemKind.PAYMENT_NEEDS_HUMAN: (Remedy.RECHECK,),
     ItemKind.CREDIT_NOT_AGREED: (Remedy.RECHECK,),
+    ItemKind.OPENING_NOT_AGREED: (Remedy.RECHECK,),
 }
 
 

@@ -36,6 +36,7 @@ class Wallet(TenantDocument):
     opening: Opening = Opening.DUE
     opened_at_height: int | None = None  # movements count from the block after this one
     opened_at_hash: str | None = None
+    opening_waits: str | None = None  # why its books are not opened yet, for people: providers do not agree on what it held
     held: int = 0  # counts units of work that rest on this opening
     openings: int = 0  # how often it was opened: the opening block may be orphaned, and watching may pause
     updated_at: datetime

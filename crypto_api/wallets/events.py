@@ -37,3 +37,11 @@ class WalletOpened(_WalletEvent):
     kind: ClassVar[str] = "wallet.opened"
 
     block_number: int
+
+
+class WalletOpeningWaits(_WalletEvent):
+    """Its books are not opened yet: as many providers as must agree on what it held do not."""
+
+    kind: ClassVar[str] = "wallet.opening_waits"
+
+    reason: str

@@ -77,7 +77,7 @@ async def update(
     now = clock.now()
     given = {name: value for name, value in vars(changes).items() if value is not None}
     if given.get("monitoring_enabled") is False:
-        given["opening"] = Opening.DUE  # what moves while nobody watches comes in as a difference when watching goes on
+        given |= {"opening": Opening.DUE, "opening_waits": None}  # what moves while nobody watches comes in as a difference when watching goes on
 
     async def work(session: Session) -> Wallet:
         before, wallet = await _changed(session, org_id, wallet_id, versions, {**given, "updated_at": now})

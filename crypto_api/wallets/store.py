@@ -61,12 +61,28 @@ async def mark_opened(session: Session, wallet: Wallet, height: int, block_hash:
     done = await Wallet.get_pymongo_collection().update_one(
         {"_id": wallet.id, "org_id": wallet.org_id, "opening": Opening.DUE, "openings": wallet.openings},
         {
-            "$set": {"opening": Opening.DONE, "opened_at_height": height, "opened_at_hash": block_hash, "updated_at": now},
+            "$set": {"opening": Opening.DONE, "opened_at_height": height, "opened_at_hash": block_hash, "opening_waits": None, "updated_at": now},
             "$inc": {"openings": 1},
         },
         session=session,
     )
     return done.modified_count == 1
+
+
+async def put_opening_waits(session: Session, wallet: Wallet, reason: str) -> bool:
+    """False when it does not wait to be opened any more."""
+    done = await Wallet.get_pymongo_collection().update_one(
+        {"_id": wallet.id, "org_id": wallet.org_id, "opening": Opening.DUE, "active": True, "monitoring_enabled": True},
+        {"$set": {"opening_waits": reason}},
+        session=session,
+    )
+    return done.modified_count == 1
+
+
+async def waiting_to_open(org_id: str) -> list[Wallet]:
+    """Of which providers do not tell the same."""
+    query = {"org_id": org_id, "active": True, "monitoring_enabled": True, "opening": Opening.DUE, "opening_waits": {"$type": "string"}}
+    return await Wallet.find(query).sort("+_id").to_list()
 
 
 async def hold_opening(session: Session, wallet: Wallet) -> bool:

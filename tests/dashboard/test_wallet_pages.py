@@ -80,6 +80,18 @@ async def test_a_difference_leads_to_its_item_for_whoever_may_see_it(sits: Sits,
     assert f'href="/wallets/{wallet.id}/">Open the wallet' in await desk.text(f"/inbox/{item.id}/")
 
 
+async def test_a_wallet_whose_opening_is_not_agreed_says_who_tells_what(sits: Sits, treasury: Treasury) -> None:
+    reason = "It waits until 2 providers tell the same of what it held. So far ETH: 10 by a.example, 9 by <b>.example."
+    wallet = await treasury.wallet("Operations")
+    await wallet.set({"opening": "due", "opening_waits": reason})
+    desk = await sits("ada.okafor")
+    shown = "ETH: 10 by a.example, 9 by"
+    assert shown in await desk.text(f"/wallets/{wallet.id}/")
+    assert "Its opening balance waits: providers do not tell the same of it." in await desk.text("/wallets/")
+    await wallet.set({"monitoring_enabled": False})
+    assert shown not in await desk.text(f"/wallets/{wallet.id}/"), "who is not watched waits for nothing"
+
+
 async def test_the_page_of_a_wallet_shows_its_own_movements_and_spam_apart(sits: Sits, treasury: Treasury) -> None:
     wallet, other = await treasury.wallet("Operations"), await treasury.wallet("Payroll")
     moves = [(wallet, Direction.IN, "500", "USDC"), (wallet, Direction.OUT, "2", "ETH"), (other, Direction.IN, "77", "DAI")]

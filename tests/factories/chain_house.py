@@ -22,7 +22,6 @@ from crypto_api.flows.advance_chain import NotLinked, Step, advance_chain, start
 from crypto_api.flows.book_due import book_due
 from crypto_api.flows.confirm_transactions import confirm_transactions
 from crypto_api.flows.find_missing_movements import Search, find_missing_movements
-from crypto_api.flows.open_wallets import open_wallet, opening_moment
 from crypto_api.flows.rewind_chain import rewind_chain
 from crypto_api.kit.ids import new_id
 from crypto_api.kit.networks import NetworkConfig
@@ -45,6 +44,7 @@ from crypto_project.embedded.servers import Addresses
 from mongodb_config.client import connect
 from mongodb_config.migrations import deploy
 from mongodb_config.unit_of_work import Session
+from tests.factories.following import open_due
 
 CONTRACTS_DIR = Path(__file__).parents[1] / "contracts"
 GAS = 3_000_000
@@ -116,13 +116,10 @@ class House:
         return Books(self, organization.id)
 
     async def step(self) -> Step:
-        runtime, feeds = self.runtime, self.runtime.prices
+        runtime = self.runtime
         cursor = await start_following(self.network, self.chain, runtime.clock)
         await self.watched.refresh(cursor.openings)
-        if (moment := await opening_moment(self.network, self.chain, cursor)) is not None:
-            due = await wallet_store.due_for_opening_on_network(self.network.slug)
-            opened = [wallet.id for wallet in due if await open_wallet(runtime.uow, runtime.clock, wallet, self.chain, feeds, moment)]
-            await self.watched.opened(opened)
+        await self.watched.opened(await open_due(runtime, self.network, cursor))
         step = await advance_chain(runtime.uow, runtime.clock, self.network, self.chain, self.watched, cursor)
         await self.book()
         await confirm_transactions(runtime.uow, runtime.clock, self.network, step.height)

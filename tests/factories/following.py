@@ -8,13 +8,14 @@ from typing import Any
 
 from crypto_api.adapters.price_sources import OutsidePrices
 from crypto_api.bootstrap import open_runtime
+from crypto_api.chains.documents import ChainCursor
 from crypto_api.checkpoints.documents import Checkpoint
 from crypto_api.config import Config
 from crypto_api.flows.advance_chain import NotLinked, Step, advance_chain, start_following
 from crypto_api.flows.book_due import book_due
 from crypto_api.flows.checkpoint_wallets import checkpoint_wallets
 from crypto_api.flows.confirm_transactions import confirm_transactions
-from crypto_api.flows.open_wallets import open_wallet, opening_moment
+from crypto_api.flows.open_wallets import open_wallet, opening_moment, read_opening
 from crypto_api.flows.remedy_item import Bench
 from crypto_api.flows.rewind_chain import rewind_chain
 from crypto_api.kit.ids import new_id
@@ -57,10 +58,7 @@ class Desk:
         runtime = self.runtime
         cursor = await start_following(self.network, self.chain, runtime.clock)
         await self.watched.refresh(cursor.openings)
-        if (moment := await opening_moment(self.network, self.chain, cursor)) is not None:
-            due = await wallet_store.due_for_opening_on_network(self.network.slug)
-            opened = [wallet.id for wallet in due if await open_wallet(runtime.uow, runtime.clock, wallet, self.chain, self.feeds, moment)]
-            await self.watched.opened(opened)
+        await self.watched.opened(await open_due(runtime, self.network, cursor))
         step = await advance_chain(runtime.uow, runtime.clock, self.network, self.chain, self.watched, cursor)
         await self.book()
         await confirm_transactions(runtime.uow, runtime.clock, self.network, step.height)
@@ -113,6 +111,17 @@ class Desk:
 
     async def balance(self, address: str, block: str = "latest") -> Decimal:
         return Decimal(int(await self.actor.rpc("eth_getBalance", address, block), 16)) / WEI
+
+
+async def open_due(runtime: Runtime, network: NetworkConfig, cursor: ChainCursor) -> list[str]:
+    """Opens whoever is due where the cursor stands, as the follower does; the ids of those that were opened."""
+    chain, opened = runtime.rpc[network.slug], []
+    if (moment := await opening_moment(network, chain, cursor)) is not None:
+        for wallet in await wallet_store.due_for_opening_on_network(network.slug):
+            found = await read_opening(runtime.uow, runtime.clock, wallet, chain, runtime.prices, moment)
+            if found is not None and await open_wallet(runtime.uow, runtime.clock, wallet, found, moment):
+                opened.append(wallet.id)
+    return opened
 
 
 @asynccontextmanager

@@ -16,7 +16,6 @@ from crypto_api.chains.stretches import Pace, ReadAhead
 from crypto_api.flows.advance_chain import Ahead, CursorMoved, NotLinked, Step, advance_chain, start_following
 from crypto_api.flows.book_due import book_due
 from crypto_api.flows.confirm_transactions import confirm_transactions
-from crypto_api.flows.open_wallets import open_wallet, opening_moment
 from crypto_api.flows.rewind_chain import TooDeep, rewind_chain
 from crypto_api.kit.ethereum import BlockHeader
 from crypto_api.kit.networks import NetworkConfig
@@ -28,7 +27,6 @@ from crypto_api.runtime import Runtime
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Booking, Status
 from crypto_api.wallets import service as wallets
-from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.documents import Opening, Wallet
 from crypto_api.wallets.types import NewWallet, WalletChanges
 from crypto_api.wallets.watch_list import WatchList
@@ -36,6 +34,7 @@ from crypto_project.demo.chain import ChainActor
 from crypto_project.demo.keys import dev_account
 from mongodb_config.unit_of_work import Session
 from tests.conftest import ConfigMaker, LocalChain
+from tests.factories.following import open_due
 from workers.chains import Follower
 
 treasury, operations, client = dev_account(1), dev_account(2), dev_account(3)
@@ -60,10 +59,7 @@ class Desk:
         runtime, feeds = self.runtime, self.runtime.prices
         cursor = await start_following(self.network, self.chain, runtime.clock)
         await self.watched.refresh(cursor.openings)
-        if (moment := await opening_moment(self.network, self.chain, cursor)) is not None:
-            due = await wallet_store.due_for_opening_on_network(self.network.slug)
-            opened = [wallet.id for wallet in due if await open_wallet(runtime.uow, runtime.clock, wallet, self.chain, feeds, moment)]
-            await self.watched.opened(opened)
+        await self.watched.opened(await open_due(runtime, self.network, cursor))
         step = await advance_chain(runtime.uow, runtime.clock, self.network, self.chain, self.watched, cursor, self.ahead)
         await book_due(runtime.uow, runtime.clock, self.network, feeds, runtime.queue)
         await confirm_transactions(runtime.uow, runtime.clock, self.network, step.height)
@@ -261,8 +257,7 @@ async def test_one_that_slept_while_a_wallet_was_opened_where_it_stands_changes_
     stale = await start_following(desk.network, desk.chain, runtime.clock)
     await slept.refresh(stale.openings)
     wallet = await desk.add(operations.address, "Operations")
-    moment = await opening_moment(desk.network, desk.chain, stale)
-    assert moment is not None and await open_wallet(runtime.uow, runtime.clock, wallet, desk.chain, runtime.prices, moment)
+    assert await open_due(runtime, desk.network, stale) == [wallet.id]
     await desk.actor.send(client, operations.address, value=17)
     await desk.actor.mine()
     with pytest.raises(CursorMoved):

@@ -82,6 +82,7 @@ class WalletRead(ReadSchema):
     network: str = Field(examples=["ethereum"])
     monitoring_enabled: bool
     opening: Opening = Field(description="Whether what it held when watching began stands in the books.")
+    opening_waits: str | None = Field(description="Why it does not yet: providers do not agree on what it held. Null where nothing is in the way.")
     owner_verified_at: Time | None = Field(description="Since when it is known to be ours: by its stored key, or by a signature of its owner.")
     created_by: str
     created_at: Time
@@ -97,6 +98,7 @@ class WalletRead(ReadSchema):
             network=wallet.network,
             monitoring_enabled=wallet.monitoring_enabled,
             opening=wallet.opening,
+            opening_waits=wallet.opening_waits,
             owner_verified_at=wallet.owner_verified_at,
             created_by=wallet.created_by,
             created_at=wallet.created_at,
