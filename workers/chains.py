@@ -47,7 +47,8 @@ class Follower:
     network: NetworkConfig
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     stored: asyncio.Event = field(default_factory=asyncio.Event)
-    booking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    booking: asyncio.Lock = field(default_factory=asyncio.Lock)  # a whole pass: an opening waits until nothing is on its way into the books
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # one unit of work that writes rows: a booking, or the confirmation of many
 
     def __post_init__(self) -> None:
         self.feeds = self.runtime.prices
@@ -197,7 +198,7 @@ class Follower:
         except ChainUnavailable as error:
             logger.warning("nothing is confirmed", network=network.slug, reason=error.detail)
             return f"Nothing is confirmed for now: {error.detail}"
-        await confirm_transactions(self.runtime.uow, self.runtime.clock, network, step.height, final)
+        await confirm_transactions(self.runtime.uow, self.runtime.clock, network, step.height, final, self.turn)
         self.unconfirmed = False
         return None
 
@@ -252,5 +253,6 @@ class Follower:
 
     async def _book(self) -> None:
         async with self.booking:
-            if await book_due(self.runtime.uow, self.runtime.clock, self.network, self.feeds, self.runtime.queue, self.comparing.moved):
+            runtime = self.runtime
+            if await book_due(runtime.uow, runtime.clock, self.network, self.feeds, runtime.queue, self.comparing.moved, self.turn):
                 self.comparing.woken.set()

@@ -4,13 +4,14 @@ Storing and booking are units of work of their own: the chain is followed even w
 crash in between leaves rows marked as due, which the next pass takes up.
 """
 
+import asyncio
+from contextlib import nullcontext
 from datetime import datetime
 
 from pymongo.errors import PyMongoError
 
 from crypto_api.chains import store as chain_store
 from crypto_api.classification.jobs import ClassifyTransaction
-from crypto_api.classification.types import Category
 from crypto_api.flows.book_transaction import BookingResult, book_transaction
 from crypto_api.kit import log
 from crypto_api.kit.clock import Clock
@@ -30,11 +31,18 @@ logger = log.get(__name__)
 
 
 async def book_due(
-    uow: UnitOfWork, clock: Clock, network: NetworkConfig, feeds: PriceSources, queue: Jobs, moved: set[tuple[str, str]] | None = None
+    uow: UnitOfWork,
+    clock: Clock,
+    network: NetworkConfig,
+    feeds: PriceSources,
+    queue: Jobs,
+    moved: set[tuple[str, str]] | None = None,
+    turn: asyncio.Lock | None = None,
 ) -> int:
     """Returns how many were booked; (organisation, wallet) of what was goes into `moved`. Stops early where the node cannot answer for a price:
     its block may be gone, and following finds out. Where a credit waits until providers agree, so does all that its organisation has after it:
-    what is spent of it has no cost before it is in the books."""
+    what is spent of it has no cost before it is in the books. Each booking holds `turn`, so that whoever writes many of these rows at once comes in
+    between (flows/confirm_transactions.py)."""
     done, failed, waiting = 0, set[str](), set[str]()
     while rows := [
         row for row in await transactions.due_for_booking_of_network(network.slug, ROWS_AT_ONCE + len(failed), waiting) if row.id not in failed
@@ -45,7 +53,8 @@ async def book_due(
             if row.org_id in waiting:
                 continue
             try:
-                result = await _book(uow, clock, row, network, feeds)
+                async with turn or nullcontext():
+                    result = await _book(uow, clock, row, network, feeds)
             except ChainUnavailable as error:
                 logger.warning("booking waits for the node", transaction=row.id, reason=error.detail)
                 return done
@@ -56,10 +65,12 @@ async def book_due(
                 logger.exception("booking failed", transaction=row.id, org_id=row.org_id)
                 failed.add(row.id)
                 continue
+            if not result.booked:
+                break  # it was changed since it was read, and those after it maybe too
             done += 1
             if moved is not None:
                 moved.update((row.org_id, wallet_id) for wallet_id in row.wallet_ids)
-            if result.booked and result.category is Category.UNCLASSIFIED:
+            if result.unclassified:
                 await queue.put(ClassifyTransaction(org_id=row.org_id, transaction_id=row.id))
     return done
 

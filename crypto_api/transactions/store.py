@@ -227,14 +227,16 @@ async def unconfirmed_of_network(network: str, up_to_height: int, limit: int) ->
     return await Transaction.find(query, sort=_CHAIN_ORDER, limit=limit).to_list()
 
 
-async def confirm(session: Session, row: Transaction) -> bool:
-    """False when it left its block meanwhile."""
-    done = await Transaction.get_pymongo_collection().update_one(
-        {"_id": row.id, "org_id": row.org_id, "block_hash": row.block_hash, "finality": Finality.PENDING},
-        {"$set": {"finality": Finality.CONFIRMED}, "$inc": {"version": 1}},
-        session=session,
-    )
-    return done.modified_count == 1
+async def confirm(session: Session, org_id: str, rows: Sequence[Transaction]) -> set[str]:
+    """Those that it confirmed: what left its block meanwhile is not among them."""
+    blocks = {row.id: row.block_hash for row in rows}
+    query = {"_id": {"$in": list(blocks)}, "org_id": org_id, "finality": Finality.PENDING}
+    found = Transaction.get_pymongo_collection().find(query, {"block_hash": 1}, session=session)
+    standing = {row["_id"] async for row in found if row["block_hash"] == blocks[row["_id"]]}
+    change = {"$set": {"finality": Finality.CONFIRMED}, "$inc": {"version": 1}}
+    # by the snapshot of the look: where one of them is changed meanwhile, the unit of work runs again
+    await Transaction.get_pymongo_collection().update_many({"_id": {"$in": sorted(standing)}, "org_id": org_id}, change, session=session)
+    return standing
 
 
 async def undecided_of_network(network: str, booked_before: datetime, limit: int) -> list[Transaction]:
