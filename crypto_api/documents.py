@@ -6,6 +6,7 @@ from crypto_api.backfills.documents import Backfill
 from crypto_api.chains.documents import ChainBlock, ChainCursor, ChainProvider, TokenContract
 from crypto_api.checkpoints.documents import Checkpoint
 from crypto_api.classification.documents import Counterparty
+from crypto_api.clients.documents import Client
 from crypto_api.contracts.documents import Contract, ContractText, ContractVerification
 from crypto_api.employees.documents import Employee
 from crypto_api.events.documents import Event, EventHead
@@ -85,6 +86,7 @@ DOCUMENTS: list[type[BaseDocument]] = [
     LedgerPeriod,
     PeriodCertificate,
     Payee,
+    Client,
     OrganizationPolicy,
     Payment,
     NonceSlot,

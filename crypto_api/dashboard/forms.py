@@ -25,6 +25,7 @@ class Form:
     """The fields of a POST by name, and the first thing that is wrong with each."""
 
     def __init__(self, request: HttpRequest, *names: str) -> None:
+        self.request = request
         self.given: dict[str, str] = {name: request.POST.get(name, "").replace("\r\n", "\n").strip() for name in names}
         self.errors: dict[str, str] = {}
 

@@ -9,6 +9,7 @@ from crypto_api.dashboard import (
     urls_payments,
     urls_person,
     urls_prices,
+    urls_receivables,
     urls_statements,
     urls_tax,
     views_brought,
@@ -69,5 +70,6 @@ urlpatterns = [
     *urls_tax.pages,
     *urls_payments.pages,
     *urls_contracts.pages,
+    *urls_receivables.pages,
     *urls_organization.pages,
 ]

@@ -36,6 +36,8 @@ class Permission(StrEnum):
     ADDRESS_BOOK_VERIFY = "address_book.verify"
     POLICIES_READ = "policies.read"
     POLICIES_WRITE = "policies.write"
+    CLIENTS_READ = "clients.read"
+    CLIENTS_WRITE = "clients.write"
     CONTRACTS_READ = "contracts.read"
     CONTRACTS_WRITE = "contracts.write"
     INBOX_READ = "inbox.read"
@@ -85,6 +87,7 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
         Permission.WALLETS_WRITE,
         Permission.PAYMENTS_PREPARE,
         Permission.ADDRESS_BOOK_WRITE,
+        Permission.CLIENTS_WRITE,
         Permission.CONTRACTS_WRITE,
         Permission.INBOX_WRITE,
     },

@@ -21,6 +21,7 @@ const readAndWritten = [
   'chain_cursors',
   'chain_providers',
   'checkpoints',
+  'clients',
   'companies',
   'contract_texts',
   'contract_verifications',

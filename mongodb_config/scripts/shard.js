@@ -30,6 +30,7 @@ const collections = [
   'audit_seals',
   'backfills',
   'checkpoints',
+  'clients',
   'companies',
   'contract_texts',
   'contract_verifications',

@@ -77,6 +77,12 @@ async def write_payee(house: House, org_id: str, person: Person) -> Form:
     return {"name": "Analytical Engines", "address": random_address(), "network": "", "note": ""}
 
 
+@form("client-add")
+@form("client-edit")
+async def write_client(house: House, org_id: str, person: Person) -> Form:
+    return {"name": "Analytical Engines", "kind": "company", "payment_terms_days": "30"}
+
+
 @form("payee-verify")
 async def reject_payee(house: House, org_id: str, person: Person) -> Form:
     return {"decision": "reject"}

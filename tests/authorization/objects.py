@@ -11,6 +11,8 @@ from eth_utils.address import to_checksum_address
 
 from crypto_api.address_book.documents import Payee
 from crypto_api.audit import service as audit
+from crypto_api.clients import service as clients
+from crypto_api.clients.types import NewClient
 from crypto_api.employees.documents import Employee
 from crypto_api.employees.types import EmployeeStatus
 from crypto_api.flows.annotate_transaction import Annotation
@@ -356,6 +358,11 @@ async def payee(house: House, org_id: str, owner: Person) -> str:
     return row.id
 
 
+async def client(house: House, org_id: str, owner: Person) -> str:
+    new = NewClient("Analytical Engines")
+    return (await house.runtime.uow.run(lambda session: clients.add(session, org_id, new, owner.user_id, house.now))).id
+
+
 async def payment(house: House, org_id: str, owner: Person) -> str:
     """Waits for approval; somebody else prepared it. It is worth nothing, so that a MANAGER's word counts."""
     return (await stored_payment(house, org_id)).id
@@ -477,6 +484,7 @@ KINDS: dict[str, Factory] = {
         *(organization, wallet, transaction, account, draft_entry, others_draft, posted_entry, closed_period, task, user, audit_record, inbox_item),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
+        *(client,),
         *(saved_view, brought_transaction, price_alert, statement, tax_report),
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )
