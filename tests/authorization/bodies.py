@@ -466,6 +466,11 @@ async def create_payee(act: Act) -> Values:
 
 
 @request
+async def update_client(act: Act) -> Values:
+    return {"name": f"Engines {random_address()}"}
+
+
+@request
 async def update_payee(act: Act) -> Values:
     return {"note": "Told on the phone"}
 
