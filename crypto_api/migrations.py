@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from crypto_api.documents import DOCUMENTS
 from crypto_api.ledger import seal_store as seals
 from crypto_api.ledger import store as ledger
+from crypto_api.ledger.documents import AccountBalance
 from crypto_api.ledger.types import DEFAULT_CHART, AccountCode
+from crypto_api.lots import store as lots
 from crypto_api.payments import store as payments
 from mongodb_config.client import Database, connect
 from mongodb_config.migrations import Checkpoint, DeployReport, Migration, deploy
@@ -37,10 +39,24 @@ async def _unsigned_nonces(database: Database, checkpoint: Checkpoint) -> None:
         await checkpoint.reached(lanes[-1])
 
 
+async def _lots_from_the_beginning(database: Database, checkpoint: Checkpoint) -> None:
+    """How far books were compared with their lots was told by an entry's id, which a draft has long before it is posted: those were passed over."""
+    await lots.forget_states(database)
+
+
+async def _no_balances_by_wallet(database: Database, checkpoint: Checkpoint) -> None:
+    """An index that no query used, and every posting paid for."""
+    balances = database[AccountBalance.Settings.name]
+    if "org_wallet" in await balances.index_information():
+        await balances.drop_index("org_wallet")
+
+
 MIGRATIONS: list[Migration] = [
     Migration(1, "cash at bank", _cash_at_bank),
     Migration(2, "entries wait for their seals", _entries_wait_for_seals),
     Migration(3, "unsigned nonces", _unsigned_nonces),
+    Migration(4, "books are compared with their lots from the beginning", _lots_from_the_beginning),
+    Migration(5, "no index of balances by wallet", _no_balances_by_wallet),
 ]
 """In order, numbered from 1. A released one is never changed or removed: databases remember how far they are."""
 

@@ -16,7 +16,6 @@ from decimal import Decimal
 from crypto_api.kit.amounts import add_exactly, to_units
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import NotFound
-from crypto_api.kit.ids import earlier
 from crypto_api.ledger import service as ledger
 from crypto_api.ledger import store as ledger_store
 from crypto_api.ledger.documents import JournalEntry
@@ -33,7 +32,6 @@ from crypto_api.reports.lot_events import read_lot_events
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 OVERLAP = timedelta(minutes=2)  # a unit of work that began before the last look may have committed after it
-SEEN_MAX = 5_000
 _CORRECTIONS_AT_ONCE = 50
 _ZERO = Decimal(0)
 
@@ -226,17 +224,14 @@ async def _dirty(
 ) -> tuple[date | None, LotState | None]:
     """The first day that is to be looked at again (None: from the beginning), and the state afterwards (None: nothing to compare)."""
     known = before if before is not None and before.rules_version == policy.version else None
-    since = earlier(known.watermark, OVERLAP) if known is not None and known.watermark else ""
-    fresh = await ledger_store.moving_assets_after(org_id, since, session)
+    fresh = await ledger_store.moving_assets_since(org_id, known.posted_through - OVERLAP if known is not None else None, session)
     seen = set(known.seen) if known is not None else set()
-    new = [day for entry_id, day in fresh if entry_id not in seen]
+    new = [day for entry_id, _, day in fresh if entry_id not in seen]
     if not new:
         return None, None
-    watermark = fresh[-1][0]
-    recent = [entry_id for entry_id, _ in fresh if entry_id > earlier(watermark, OVERLAP)]
-    after = LotState(
-        id=org_id, created_at=now, org_id=org_id, watermark=watermark, seen=recent[-SEEN_MAX:], rules_version=policy.version, settled_at=now
-    )
+    _, through, _ = fresh[-1]
+    recent = [entry_id for entry_id, posted_at, _ in fresh if posted_at > through - OVERLAP]
+    after = LotState(id=org_id, created_at=now, org_id=org_id, posted_through=through, seen=recent, rules_version=policy.version, settled_at=now)
     return (min(new) if known is not None else None), after
 
 

@@ -2,7 +2,6 @@
 
 import secrets
 import time
-from datetime import timedelta
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u to misread
 
@@ -18,15 +17,6 @@ def _base32(number: int, length: int) -> str:
 def new_id(prefix: str) -> str:
     """`wal_01j…`: 48 bits of milliseconds, then 80 random bits (the layout of a ULID), so that ids sort by creation."""
     return f"{prefix}_{_base32(time.time_ns() // 1_000_000, 10)}{_base32(secrets.randbits(80), 16)}"
-
-
-def earlier(known: str, by: timedelta) -> str:
-    """What every id made more than `by` before that one is smaller than. Of the same prefix."""
-    prefix, _, digits = known.partition("_")
-    made = 0
-    for digit in digits[:10]:
-        made = made * 32 + _ALPHABET.index(digit)
-    return f"{prefix}_{_base32(max(made - int(by.total_seconds() * 1000), 0), 10)}"
 
 
 _last = 0

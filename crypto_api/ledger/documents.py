@@ -28,24 +28,16 @@ class Account(TenantDocument):
 
 Day = date  # behind a field that is called `date`, the name stands for that
 _ZERO = Decimal128(Decimal(0))
-_WRONG_LINES = {
-    "$filter": {
-        "input": "$lines",
-        "as": "line",
-        "cond": {
-            "$or": [
-                {"$lt": ["$$line.debit", _ZERO]},
-                {"$lt": ["$$line.credit", _ZERO]},
-                {"$and": [{"$gt": ["$$line.debit", _ZERO]}, {"$gt": ["$$line.credit", _ZERO]}]},
-            ]
-        },
-    }
-}
+_NO_LINE = [  # of an entry is below zero, or both debit and credit
+    {"lines.debit": {"$lt": _ZERO}},
+    {"lines.credit": {"$lt": _ZERO}},
+    {"lines": {"$elemMatch": {"debit": {"$gt": _ZERO}, "credit": {"$gt": _ZERO}}}},
+]
 
 
 def _sum_of_lines(side: str) -> dict[str, Any]:
-    # `$sum` over a path of an array is not what the embedded server knows; `$reduce` is the same everywhere
-    return {"$reduce": {"input": "$lines", "initialValue": _ZERO, "in": {"$add": ["$$value", f"$$this.{side}"]}}}
+    # `$sum` over a path of an array is not what the embedded server knows; over a `$map` it is the same everywhere, and half of what `$reduce` costs
+    return {"$sum": {"$map": {"input": "$lines", "in": f"$$this.{side}"}}}
 
 
 class JournalEntry(TenantDocument):
@@ -95,12 +87,12 @@ class JournalEntry(TenantDocument):
                 "total_credit": {"bsonType": "decimal"},
             },
         },
+        "$nor": _NO_LINE,
         "$expr": {
             "$and": [
                 {"$eq": ["$total_debit", "$total_credit"]},
                 {"$eq": ["$total_debit", _sum_of_lines("debit")]},
                 {"$eq": ["$total_credit", _sum_of_lines("credit")]},
-                {"$eq": [{"$size": _WRONG_LINES}, 0]},
             ]
         },
     }
@@ -140,10 +132,7 @@ class AccountBalance(TenantDocument):
 
     class Settings:
         name = "account_balances"
-        indexes = [
-            IndexModel([("org_id", ASCENDING), ("account_code", ASCENDING)], name="org_account"),
-            IndexModel([("org_id", ASCENDING), ("wallet_id", ASCENDING)], name="org_wallet"),
-        ]
+        indexes = [IndexModel([("org_id", ASCENDING), ("account_code", ASCENDING)], name="org_account")]
 
 
 class EntrySeal(SealDocument):

@@ -32,11 +32,12 @@ async def unsealed(limit: int) -> list[tuple[str, str]]:
 async def still_unsealed(session: Session, org_id: str, entry_ids: Collection[str]) -> list[JournalEntry]:
     """Those that wait in this snapshot, in the order in which they were posted; mirrors behind everything else, and not before what they take back
     has its seal: whoever follows the chain meets an entry first, and its reversal later."""
-    query = {"org_id": org_id, "_id": {"$in": list(entry_ids)}, "unsealed": True}
+    # ids first: where an index begins with the organisation, the embedded server walks through all of it
+    query = {"_id": {"$in": list(entry_ids)}, "org_id": org_id, "unsealed": True}
     rows = await JournalEntry.find(query, session=session).sort("+posted_at", "+_id").to_list()
     named = {row.reverses for row in rows if row.reverses is not None} - {row.id for row in rows}
     early = JournalEntry.get_pymongo_collection().find(
-        {"org_id": org_id, "_id": {"$in": sorted(named)}, "unsealed": True}, {"_id": 1}, session=session
+        {"_id": {"$in": sorted(named)}, "org_id": org_id, "unsealed": True}, {"_id": 1}, session=session
     )
     waits = {row["_id"] async for row in early} if named else set()
     return sorted((row for row in rows if row.reverses not in waits), key=lambda row: row.reverses is not None)

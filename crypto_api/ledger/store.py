@@ -102,14 +102,15 @@ async def entries_of_sources(org_id: str, sources: Sequence[Source], session: Se
     if len(sources) == 1:
         found = await entry_of_source(org_id, sources[0], session)
         return {sources[0]: found} if found is not None else {}
-    known: dict[Source, JournalEntry] = {}
-    groups: dict[tuple[SourceKind, str], list[str]] = {}
+    known, wanted = dict[Source, JournalEntry](), set(sources)
+    by_kind: dict[SourceKind, set[str]] = {}
     for source in sources:
-        groups.setdefault((source.kind, source.purpose), []).append(source.id)
-    for (kind, purpose), ids in groups.items():
-        query = {"org_id": org_id, "source_kind": kind, "source_id": {"$in": ids}, "source_purpose": purpose}
-        async for row in JournalEntry.find(query, session=session):
-            known[Source(kind=row.source_kind, id=row.source_id, purpose=row.source_purpose)] = row
+        by_kind.setdefault(source.kind, set()).add(source.id)
+    for kind, ids in by_kind.items():
+        # without the purpose: behind a list of ids it keeps the embedded server from using the index, which then reads every entry
+        async for row in JournalEntry.find({"org_id": org_id, "source_kind": kind, "source_id": {"$in": sorted(ids)}}, session=session):
+            if (source := Source(kind=row.source_kind, id=row.source_id, purpose=row.source_purpose)) in wanted:
+                known[source] = row
     return known
 
 
@@ -121,8 +122,9 @@ async def entries_of_source(org_id: str, kind: str, source_id: str, session: Ses
 
 async def posted_of_transaction(org_id: str, transaction_id: str, session: Session) -> list[JournalEntry]:
     """What stands in the books for it: neither reversed nor a reversal."""
-    query = {"org_id": org_id, "transaction_id": transaction_id, "status": EntryStatus.POSTED, "reverses": None}
-    return await JournalEntry.find(query, session=session).sort("+_id").to_list()
+    # by the fields of the index alone: the few that a transaction has are told apart here
+    rows = await JournalEntry.find({"org_id": org_id, "transaction_id": transaction_id}, session=session).sort("+_id").to_list()
+    return [row for row in rows if row.status is EntryStatus.POSTED and row.reverses is None]
 
 
 async def standing_openings(org_id: str, wallet_id: str) -> list[JournalEntry]:
@@ -137,16 +139,23 @@ async def unpriced(org_id: str) -> list[JournalEntry]:
     return [row for row in await JournalEntry.find(query).sort("+_id").to_list() if row.reverses is None]
 
 
-async def moving_assets_after(org_id: str, entry_id: str, session: Session | None = None) -> list[tuple[str, date]]:
-    """Of entries and mirrors made after the one of that id that move an asset: id, and the first day that they concern, oldest first."""
-    places, made = [AccountCode.CRYPTO, AccountCode.CUSTODY], JournalEntry.get_pymongo_collection()
-    query = {"_id": {"$gt": entry_id}, "org_id": org_id, "status": {"$in": _COUNTED}, "lines.account_code": {"$in": places}}
-    shown = {"date": 1, "original_date": 1, "reverses": 1, "source_kind": 1}
-    rows = [row async for row in made.find(query, shown, session=session).sort("_id", ASCENDING)]
+async def moving_assets_since(org_id: str, since: datetime | None, session: Session | None = None) -> list[tuple[str, datetime, date]]:
+    """Of entries and mirrors posted after the instant that move an asset: id, when they were posted, and the first day that they concern, in
+    the order of their posting. Not by their ids: a draft has its id long before it counts."""
+    places, made = {AccountCode.CRYPTO.value, AccountCode.CUSTODY.value}, JournalEntry.get_pymongo_collection()
+    shown = dict.fromkeys(("date", "original_date", "reverses", "source_kind", "status", "posted_at", "lines.account_code"), 1)
+    query: dict[str, Any] = {"org_id": org_id} if since is None else {"org_id": org_id, "posted_at": {"$gt": since}}
+    rows = [
+        row
+        async for row in made.find(query, shown, session=session)
+        if row["status"] in _COUNTED and not places.isdisjoint(line["account_code"] for line in row["lines"])
+    ]
     undone = [row["reverses"] for row in rows if row.get("reverses")]
     mirrored = made.find({"_id": {"$in": undone}, "org_id": org_id}, shown, session=session)
     days = {row["_id"]: _first_day(row) async for row in mirrored} if undone else {}
-    return [(row["_id"], min(_first_day(row), days.get(row.get("reverses"), date.max))) for row in rows if row["source_kind"] != SourceKind.LOTS]
+    fresh = [row for row in rows if row["source_kind"] != SourceKind.LOTS]
+    found = [(row["_id"], row["posted_at"].replace(tzinfo=UTC), min(_first_day(row), days.get(row.get("reverses"), date.max))) for row in fresh]
+    return sorted(found, key=lambda one: (one[1], one[0]))
 
 
 def _first_day(row: dict[str, Any]) -> date:
@@ -215,7 +224,7 @@ def bounds(first: date | None, last: date | None) -> dict[str, datetime]:
 
 
 async def insert_entries(session: Session, rows: Sequence[JournalEntry]) -> None:
-    await JournalEntry.insert_many(rows, session=session)
+    await JournalEntry.get_pymongo_collection().insert_many([encoded(row) for row in rows], session=session)
 
 
 async def delete_draft(session: Session, org_id: str, row_id: str, version: int) -> bool:

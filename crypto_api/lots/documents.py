@@ -47,10 +47,10 @@ class LotPolicy(KeptRow):
 
 
 class LotState(TenantDocument):
-    """How far the books were compared with the lots; `_id` is the organisation's. Entries up to `watermark` were seen, and of the latest, which may
-    have been committed out of order, those in `seen`."""
+    """How far the books were compared with the lots; `_id` is the organisation's. Entries posted up to `posted_through` were seen, and of
+    the latest, which may have been committed out of order, those in `seen`."""
 
-    watermark: str = ""
+    posted_through: datetime
     seen: list[str] = []
     rules_version: int = 0  # of the policy by which they were compared
     settled_at: datetime

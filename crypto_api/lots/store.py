@@ -7,6 +7,7 @@ from pymongo.errors import DuplicateKeyError
 
 from crypto_api.lots.documents import LotCheckpoint, LotPolicy, LotState
 from mongodb_config import kept_row
+from mongodb_config.client import Database
 from mongodb_config.unit_of_work import Session
 
 
@@ -34,11 +35,16 @@ async def put_state(session: Session, before: LotState | None, after: LotState) 
         except DuplicateKeyError:
             return False
         return True
-    changes = {name: getattr(after, name) for name in ("watermark", "seen", "rules_version", "settled_at")}
+    changes = {name: getattr(after, name) for name in ("posted_through", "seen", "rules_version", "settled_at")}
     done = await LotState.get_pymongo_collection().update_one(
         {"_id": before.id, "org_id": before.org_id, "version": before.version}, {"$set": changes, "$inc": {"version": 1}}, session=session
     )
     return done.modified_count == 1
+
+
+async def forget_states(database: Database) -> None:
+    """For the deploy step: everything is compared from the beginning once more. Safe to repeat."""
+    await database[LotState.Settings.name].delete_many({})
 
 
 # ---- checkpoints -----------------------------------------------------------------------------------------------------------------

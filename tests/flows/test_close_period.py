@@ -264,6 +264,22 @@ async def test_what_was_compared_with_the_lots_no_longer_keeps_it_open(books: Bo
     assert (found.passed, found.detail, certificate.entries) == (True, "Every disposal costs what its lots did.", 2)
 
 
+async def test_an_entry_that_was_drafted_long_before_it_is_posted_is_compared_too(books: Books) -> None:
+    """Its id is older than everything that was compared since."""
+    body = received("by hand").model_copy(update={"source": Source(kind=SourceKind.MANUAL, id="by hand", purpose="entry")})
+    row = await books.runtime.uow.run(lambda session: drafts.create_draft(session, books.org_id, body, "u1", NOW))
+    old = row.model_copy(update={"id": f"je_{'0' * 26}"})
+    await JournalEntry.find_one({"_id": row.id}).delete()
+    await old.insert()
+    await _unsettled(books)
+    await books.settle()
+    await books.runtime.uow.run(lambda session: drafts.post_draft(session, books.org_id, old.id, old.version, NOW))
+    await seal_entries(books.runtime.uow, books.runtime.clock)
+    assert await books.reasons() == ["lots"]
+    await books.settle()
+    assert (await books.close()).entries == 3
+
+
 async def test_what_came_in_since_the_gate_was_asked_is_compared_first(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     """Posted and sealed between the gate and the unit of work that closes, and not compared: the certificate would call its gains final."""
 

@@ -28,7 +28,7 @@ async def test_older_charts_get_cash_at_bank_and_what_an_organisation_made_of_th
     await runtime.database[COLLECTION].delete_many({})  # it was made before there were migrations
     report = await deploy(runtime.database.client, runtime.database.name, [Account], migrations=MIGRATIONS, verify=True)
 
-    assert report.migrations == [f"{each.number} {each.name}" for each in MIGRATIONS]
+    assert report.migrations == [f"{row.number} {row.name}" for row in MIGRATIONS]
     (added,) = await store.accounts(older, {AccountCode.CASH})
     assert (added.name, added.account_type, added.parent_code, added.active, added.version) == ("Cash at bank", AccountType.ASSET, "1000", True, 1)
     assert len(await store.accounts(older)) == len(await store.accounts(new))
