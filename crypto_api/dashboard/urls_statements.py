@@ -10,5 +10,7 @@ pages = [
     path("statements/<str:report_id>/", views_statements.detail_page, name="statement"),
     path("statements/<str:report_id>/pdf/", views_statements.file, {"form": "pdf"}, name="statement-pdf"),
     path("statements/<str:report_id>/xlsx/", views_statements.file, {"form": "xlsx"}, name="statement-xlsx"),
+    path("statements/<str:report_id>/csv/", views_statements.file, {"form": "csv"}, name="statement-csv"),
+    path("statements/<str:report_id>/rows/", views_statements.behind_page, name="statement-behind"),
     path("fragments/statements/", views_statements.rows_fragment, name="statements-fragment"),
 ]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -11,18 +12,22 @@ from django.shortcuts import redirect
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
-from crypto_api.flows.export_statement import column_words, export_statement, notes_of
+from crypto_api.flows.export_statement import column_words, days_words, export_statement, notes_of
 from crypto_api.flows.make_statement import NAMES, make_statement
+from crypto_api.flows.roll_forward import changes_behind
 from crypto_api.kit.errors import InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
-from crypto_api.kit.table_files import XLSX
+from crypto_api.kit.table_files import CSV, XLSX
 from crypto_api.organizations.types import Permission
+from crypto_api.reports import activity
 from crypto_api.statements import rules, store
 from crypto_api.statements.documents import FinancialReport
-from crypto_api.statements.types import Asked, Column, Row, RowKind, StatementKind
+from crypto_api.statements.roll_forward import NAMES as ROLL_NAMES
+from crypto_api.statements.types import Asked, Column, Detail, Measure, Row, RowKind, StatementKind
 
-FORMS = {"pdf": "application/pdf", "xlsx": XLSX}
-FIELDS = ("kind", "as_of", "start_date", "end_date", "compare_to")
+FORMS = {"pdf": "application/pdf", "xlsx": XLSX, "csv": CSV}
+FIELDS = ("kind", "as_of", "start_date", "end_date", "compare_to", "by")
+DIVISIONS = {Detail.ASSET: "Each asset", Detail.WALLET: "Each asset in each wallet"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +42,18 @@ class Made:
 
     @property
     def days(self) -> str:
-        return column_words(self.report.kind, self.report.columns[0])
+        return days_words(self.report.kind, self.report.columns[0])
 
     @property
     def compared(self) -> str:
-        return column_words(self.report.kind, self.report.columns[1]) if len(self.report.columns) > 1 else ""
+        compared = len(self.report.columns) > 1 and self.report.detail is None
+        return days_words(self.report.kind, self.report.columns[1]) if compared else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    amount: Decimal | None
+    is_quantity: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,7 @@ class Line:
 
     row: Row
     link: str
+    cells: list[Cell]
 
     @property
     def indent(self) -> str:
@@ -77,7 +90,7 @@ async def make(visit: Visit) -> HttpResponse:
     if asked is None:
         return await _list(visit, form, status=422)
     try:
-        report = await make_statement(visit.runtime.uow, visit.runtime.clock, visit.org_id, asked, visit.principal.user_id)
+        report = await make_statement(visit.runtime.uow, visit.runtime.clock, visit.pricing, visit.org_id, asked, visit.principal.user_id)
     except InvalidInput as error:
         problem = form.refused(error, FIELDS)
         return await _list(visit, form, status=422, problem=problem)
@@ -85,7 +98,7 @@ async def make(visit: Visit) -> HttpResponse:
 
 
 async def _list(visit: Visit, form: Form, *, status: int = 200, **values: object) -> HttpResponse:
-    shown = {"given": form.given, "errors": form.errors, "kinds": NAMES.items()}
+    shown = {"given": form.given, "errors": form.errors, "kinds": NAMES.items(), "divisions": DIVISIONS.items()}
     return visit.render("statements/list.html", await _rows(visit) | shown | values, status=status)
 
 
@@ -103,21 +116,29 @@ def _blank(visit: Visit) -> Form:
     form = Form(visit.request, *FIELDS)
     today = visit.runtime.clock.now().astimezone(ZoneInfo(visit.organization.time_zone)).date()
     first, _ = rules.fiscal_year(today, visit.organization.fiscal_year_start)
-    form.given |= {"kind": StatementKind.BALANCE_SHEET, "as_of": today.isoformat(), "start_date": first.isoformat(), "end_date": today.isoformat()}
+    form.given |= {
+        "kind": StatementKind.BALANCE_SHEET,
+        "by": Detail.ASSET,
+        "as_of": today.isoformat(),
+        "start_date": first.isoformat(),
+        "end_date": today.isoformat(),
+    }
     return form
 
 
 def _asked(form: Form) -> Asked | None:
     kind = form.one_of("kind", NAMES)
+    rolled = kind == StatementKind.CRYPTO_ROLL_FORWARD
     names = ("as_of",) if kind == StatementKind.BALANCE_SHEET else ("start_date", "end_date")
-    days = {name: form.day(name) for name in (*names, "compare_to")}
+    days = {name: form.day(name) for name in (*names, *(() if rolled else ("compare_to",)))}
+    detail = form.one_of("by", DIVISIONS) if rolled else Detail.ASSET
     for name in names:
         if days[name] is None and name not in form.errors:
             form.wrong(name, "is needed")
     if form.errors:
         return None
     found = {name: date.fromisoformat(day) for name, day in days.items() if day is not None}
-    return Asked(StatementKind(kind), found.get("start_date"), found[names[-1]], found.get("compare_to"))
+    return Asked(StatementKind(kind), found.get("start_date"), found[names[-1]], found.get("compare_to"), detail=Detail(detail))
 
 
 # ---- one statement ---------------------------------------------------------------------------------------------------------------
@@ -132,7 +153,8 @@ async def detail_page(visit: Visit, report_id: str) -> HttpResponse:
         "made": Made(report),
         "report": report,
         "columns": [column_words(report.kind, column) for column in report.columns],
-        "lines": [Line(row, _link(row, report.columns[0])) for row in report.rows],
+        "lines": [_line(report, at) for at in range(len(report.rows))],
+        "rolled": report.kind is StatementKind.CRYPTO_ROLL_FORWARD,
         "notes": notes_of(report),
         "totals": RowKind.TOTAL,
     }
@@ -150,8 +172,47 @@ async def file(visit: Visit, report_id: str, form: str) -> HttpResponse:
     return response
 
 
+@page(Permission.LEDGER_READ)
+async def behind_page(visit: Visit, report_id: str) -> HttpResponse:
+    """The lines that a row of a roll-forward sums: `row` is its number, without one the closing balance of all assets."""
+    report = await store.get(visit.org_id, report_id)
+    if report is None or report.detail is None:
+        raise Http404
+    number = _wanted(visit.request.GET.get("row", ""), report)
+    row, column = report.rows[number], report.columns[0]
+    asked = Asked(report.kind, column.first, column.last, None, report.known_at, report.detail)
+    found = await changes_behind(visit.runtime.uow, visit.org_id, asked, row)
+    group = next(report.rows[at].name for at in range(number, -1, -1) if report.rows[at].kind is RowKind.HEADING)
+    values = {"made": Made(report), "report": report, "row": row, "group": group, "changes": found.changes, "more": found.more}
+    return visit.render("statements/behind.html", values | {"wallets": await activity.wallet_names(visit.org_id), "names": ROLL_NAMES})
+
+
+def _line(report: FinancialReport, at: int) -> Line:
+    row = report.rows[at]
+    cells = [
+        Cell(amount, column.measure is Measure.QUANTITY)
+        for amount, column in zip(row.amounts, report.columns, strict=False)  # a heading has none
+    ]
+    if report.detail is not None:
+        return Line(row, f"/statements/{report.id}/rows/?row={at}" if _opens(row) else "", cells)
+    return Line(row, _link(row, report.columns[0]), cells)
+
+
+def _wanted(said: str, report: FinancialReport) -> int:
+    if not said:
+        return next(at for at, row in enumerate(report.rows) if row.key == "closing")
+    if not said.isascii() or not said.isdigit() or len(said) > 6 or int(said) >= len(report.rows) or not _opens(report.rows[int(said)]):
+        raise Http404
+    return int(said)
+
+
+def _opens(row: Row) -> bool:
+    """Whether lines of the books stand behind it: not behind what is computed of prices, and not behind a balance that was before."""
+    return row.kind is not RowKind.HEADING and row.key not in ("opening", "unrealised", "gains", "losses")
+
+
 def _link(row: Row, column: Column) -> str:
     if row.account_code is None:
         return ""
-    days = {"at": column.last.isoformat()} | ({"date_from": column.first.isoformat()} if column.first is not None else {})
+    days = {"date_to": column.last.isoformat()} | ({"date_from": column.first.isoformat()} if column.first is not None else {})
     return "/general-ledger/?" + urlencode({"account": row.account_code, **days})

@@ -1,24 +1,36 @@
-"""A statement as a file: a PDF to print, a workbook to check. That it was taken along is itself recorded."""
+"""A statement as a file: a PDF to print, a workbook to check, CSV for a program. That it was taken along is itself recorded."""
 
 import asyncio
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 
 from crypto_api.audit import service as audit
 from crypto_api.flows.make_statement import NAMES
 from crypto_api.kit.clock import Clock
+from crypto_api.kit.csv_text import csv_line
 from crypto_api.kit.errors import NotFound
 from crypto_api.organizations import store as organizations
 from crypto_api.statements import store
 from crypto_api.statements.documents import FinancialReport
 from crypto_api.statements.pdf import write_pdf
-from crypto_api.statements.types import Column, StatementKind
+from crypto_api.statements.types import Column, Measure, StatementKind
 from crypto_api.statements.workbook import write_workbook
 from mongodb_config.unit_of_work import UnitOfWork
 
 _WRITERS = {"pdf": write_pdf, "xlsx": write_workbook}
+MEASURES = {Measure.QUANTITY: "Quantity", Measure.COST: "Cost", Measure.FAIR_VALUE: "Fair value"}
+
+
+_BASIS = (
+    "Additions stand at what they were worth when they came in, disposals at what was received for them; realised is what was received less cost "
+    "(ASC 350-60-50). Fair values are by the prices that were kept when this was made. Cost is after corrections by lots. Transfers between own "
+    "places are no additions and no disposals."
+)
+_CSV_HEAD = ("asset", "wallet_id", "key", "account_code", "name", "kind", "currency")
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,7 @@ class StatementFile:
 
 
 async def export_statement(uow: UnitOfWork, clock: Clock, org_id: str, report_id: str, form: str) -> StatementFile:
-    """`form` is pdf or xlsx. NotFound."""
+    """`form` is pdf, xlsx or csv. NotFound."""
     report, organization = await store.get(org_id, report_id), await organizations.get(org_id)
     if report is None or organization is None:
         raise NotFound
@@ -40,9 +52,21 @@ async def export_statement(uow: UnitOfWork, clock: Clock, org_id: str, report_id
     return StatementFile(f"{report.kind.value.replace('_', '-')}-{report.columns[0].last}.{form}", content)
 
 
+def _csv(report: FinancialReport) -> Iterator[str]:
+    """A line for each row, with its group before it, so that a program needs no other line to understand it."""
+    yield csv_line(
+        ["asset", "wallet_id", "key", "account_code", "name", "kind", "currency", *map(partial(column_words, report.kind), report.columns)]
+    )
+    for row in report.rows:
+        amounts = row.amounts or (None,) * len(report.columns)
+        yield csv_line([row.asset, row.wallet_id, row.key, row.account_code, row.name, row.kind.value, report.currency, *amounts])
+
+
 def _written(report: FinancialReport, organization: str, form: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="coffer-statement-") as folder:
         path = Path(folder) / f"statement.{form}"
+        if form == "csv":
+            return "".join(_csv(report)).encode()
         _WRITERS[form](
             path, report, organization, NAMES[report.kind], [column_words(report.kind, column) for column in report.columns], notes_of(report)
         )
@@ -50,7 +74,11 @@ def _written(report: FinancialReport, organization: str, form: str) -> bytes:
 
 
 def column_words(kind: StatementKind, column: Column) -> str:
-    """31 Dec 2026, or 1 Jan 2026 – 31 Dec 2026."""
+    """31 Dec 2026, or 1 Jan 2026 – 31 Dec 2026, or, of a roll-forward, what the column counts."""
+    return MEASURES[column.measure] if column.measure is not None else days_words(kind, column)
+
+
+def days_words(kind: StatementKind, column: Column) -> str:
     last = f"{column.last.day} {column.last:%b %Y}"
     return last if kind is StatementKind.BALANCE_SHEET or column.first is None else f"{column.first.day} {column.first:%b %Y} – {last}"
 
@@ -63,6 +91,13 @@ def notes_of(report: FinancialReport) -> list[str]:
     if report.unpriced:
         noun = "entry has" if report.unpriced == 1 else "entries have"
         notes.append(f"{report.unpriced} {noun} no price or no cost yet and count with their quantity only.")
+    if report.without_fair_value:
+        notes.append(f"Without a price at an end of the period, and therefore in no fair value: {', '.join(report.without_fair_value)}.")
+    notes += [
+        f"{price.asset} at the end of {price.day}: {price.rate:,f} {report.currency} ({price.origin or price.source})" for price in report.prices
+    ]
+    if report.kind is StatementKind.CRYPTO_ROLL_FORWARD:
+        notes.append(_BASIS)
     if not report.balanced:
         notes.append("The books do not balance: verify the ledger.")
     return notes

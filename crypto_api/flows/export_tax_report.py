@@ -1,19 +1,15 @@
 """A tax report as a file: a PDF to print, a workbook to check, CSV for a program. That it was taken along is itself recorded."""
 
 import asyncio
-import csv
-import io
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from decimal import Decimal
 from pathlib import Path
 
 from crypto_api.audit import service as audit
-from crypto_api.kit.amounts import text
 from crypto_api.kit.clock import Clock
-from crypto_api.kit.csv_text import safe_cell
+from crypto_api.kit.csv_text import csv_line
 from crypto_api.kit.errors import NotFound
 from crypto_api.organizations import store as organizations
 from crypto_api.tax import store
@@ -108,12 +104,8 @@ def _pdf(sheets: _Sheets) -> bytes:
 
 def _csv(sheets: _Sheets) -> bytes:
     """Disposals, one a line; amounts in full."""
-    lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\r\n")
-    writer.writerow([column.name for column in DISPOSALS])
-    for row in sheets.disposals:
-        writer.writerow([text(cell) if isinstance(cell, Decimal) else safe_cell(cell or "") for cell in row])
-    return lines.getvalue().encode()
+    head: list[Cell] = [column.name for column in DISPOSALS]
+    return "".join(csv_line(row) for row in (head, *sheets.disposals)).encode()
 
 
 def _tables(sheets: _Sheets) -> list[tuple[str, tuple[Column, ...], Sequence[Sequence[Cell]]]]:

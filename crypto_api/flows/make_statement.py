@@ -2,14 +2,17 @@
 
     asked ─▶ the columns' days ─▶ sums of accounts as of each ─▶ rows ─▶ kept, with the head of the chain of sealed entries
 
-Sums are kept by day, month and year (`reports/as_of.py`), so what a statement costs does not grow with the number of entries.
+Sums are kept by day, month and year (`reports/as_of.py`), so what a statement costs does not grow with the number of entries. A roll-forward reads
+the entries of its days that move crypto assets, and no others.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from crypto_api.audit import service as audit
 from crypto_api.events import service as events
+from crypto_api.flows.roll_forward import roll
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import InvalidInput, NotFound
@@ -19,23 +22,34 @@ from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import Account
 from crypto_api.ledger.types import AsOf
 from crypto_api.organizations import store as organizations
+from crypto_api.prices.types import Pricing
 from crypto_api.reports import as_of
 from crypto_api.statements import rules, store
 from crypto_api.statements.documents import FinancialReport
 from crypto_api.statements.events import StatementMade
 from crypto_api.statements.rules import Nets
-from crypto_api.statements.types import Asked, Column, Statement, StatementKind
+from crypto_api.statements.types import Asked, Column, Detail, Measure, PriceUsed, Statement, StatementKind
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 NAMES = {
     StatementKind.BALANCE_SHEET: "Balance sheet",
     StatementKind.INCOME_STATEMENT: "Income statement",
     StatementKind.CASH_FLOW: "Cash flow statement",
+    StatementKind.CRYPTO_ROLL_FORWARD: "Roll-forward of crypto assets",
 }
 
 
-async def make_statement(uow: UnitOfWork, clock: Clock, org_id: str, asked: Asked, user_id: str) -> FinancialReport:
-    """InvalidInput, NotFound."""
+@dataclass(frozen=True, slots=True)
+class _More:
+    """What a roll-forward tells beside its rows."""
+
+    detail: Detail | None = None
+    prices: Sequence[PriceUsed] = ()
+    without_fair_value: Sequence[str] = ()
+
+
+async def make_statement(uow: UnitOfWork, clock: Clock, pricing: Pricing, org_id: str, asked: Asked, user_id: str) -> FinancialReport:
+    """`pricing` is how this installation values what is held: a roll-forward asks it. InvalidInput, NotFound."""
     organization = await organizations.get(org_id)
     if organization is None:
         raise NotFound
@@ -43,9 +57,14 @@ async def make_statement(uow: UnitOfWork, clock: Clock, org_id: str, asked: Aske
     known_at = asked.known_at or now
     if known_at > now:
         raise InvalidInput.of("known_at", "lies in the future", "in_the_future")
-    columns = rules.columns_of(asked)
-    chart = await ledger.accounts(org_id)
-    statement = await _compute(uow, org_id, asked.kind, chart, columns, AsOf(known_at=asked.known_at), organization.fiscal_year_start)
+    columns, more = rules.columns_of(asked), _More()
+    if asked.kind is StatementKind.CRYPTO_ROLL_FORWARD:
+        rolled = await roll(uow, organization, asked, pricing, now)
+        columns, statement = [columns[0].model_copy(update={"measure": measure}) for measure in Measure], rolled.statement
+        more = _More(asked.detail, rolled.prices, rolled.without_fair_value)
+    else:
+        chart = await ledger.accounts(org_id)
+        statement = await _compute(uow, org_id, asked.kind, chart, columns, AsOf(known_at=asked.known_at), organization.fiscal_year_start)
     head = await seal_store.head(org_id)
     report = FinancialReport(
         id=new_id("rep"),
@@ -61,6 +80,9 @@ async def make_statement(uow: UnitOfWork, clock: Clock, org_id: str, asked: Aske
         seal_seq=head.seq,
         seal_hash=head.hash if head.seq else "",
         requested_by=user_id,
+        detail=more.detail,
+        prices=list(more.prices),
+        without_fair_value=list(more.without_fair_value),
     )
     await uow.run(lambda session: _keep(session, report))
     return report

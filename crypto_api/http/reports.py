@@ -1,4 +1,4 @@
-"""/api/reports/: balance sheet, income statement and cash flow."""
+"""/api/reports/: balance sheet, income statement, cash flow, and the roll-forward of crypto assets."""
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
@@ -11,10 +11,11 @@ from crypto_api.http.idempotency import idempotent
 from crypto_api.http.paging import page_read, page_request
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.base import PageRead
-from crypto_api.http.schemas.reports import BalanceSheetMake, ReportDetailRead, ReportQuery, ReportRead, StatementOfPeriodMake
+from crypto_api.http.schemas.reports import BalanceSheetMake, ReportDetailRead, ReportQuery, ReportRead, RollForwardMake, StatementOfPeriodMake
 from crypto_api.kit.errors import NotFound
-from crypto_api.kit.table_files import XLSX
+from crypto_api.kit.table_files import CSV, XLSX
 from crypto_api.organizations.types import Permission
+from crypto_api.prices.types import Pricing
 from crypto_api.runtime import runtime_of
 from crypto_api.statements import store
 from crypto_api.statements.types import Asked, StatementKind
@@ -49,6 +50,15 @@ async def make_cash_flow(request: HttpRequest, body: StatementOfPeriodMake) -> H
     return await _make(request, _of_period(StatementKind.CASH_FLOW, body))
 
 
+@router.post("/reports/crypto-roll-forward/", response=_MADE, summary="Make a roll-forward of crypto assets")
+@requires(Permission.LEDGER_READ)
+@idempotent
+async def make_crypto_roll_forward(request: HttpRequest, body: RollForwardMake) -> HttpResponse:
+    """Quantity, cost and fair value of what is held: opening, additions and disposals by reason, realised and unrealised gains and losses, closing
+    (ASC 350-60-50). Of all assets first, then of each. Fair values are by the prices that are kept, at the ends of the days."""
+    return await _make(request, Asked(StatementKind.CRYPTO_ROLL_FORWARD, body.start_date, body.end_date, None, body.known_at, body.by))
+
+
 @router.get("/reports/balance-sheets/", response=PageRead[ReportRead], summary="List balance sheets")
 @requires(Permission.LEDGER_READ)
 async def list_balance_sheets(request: HttpRequest, query: Query[ReportQuery]) -> HttpResponse:
@@ -65,6 +75,12 @@ async def list_income_statements(request: HttpRequest, query: Query[ReportQuery]
 @requires(Permission.LEDGER_READ)
 async def list_cash_flows(request: HttpRequest, query: Query[ReportQuery]) -> HttpResponse:
     return await _page(request, StatementKind.CASH_FLOW, query)
+
+
+@router.get("/reports/crypto-roll-forwards/", response=PageRead[ReportRead], summary="List roll-forwards of crypto assets")
+@requires(Permission.LEDGER_READ)
+async def list_crypto_roll_forwards(request: HttpRequest, query: Query[ReportQuery]) -> HttpResponse:
+    return await _page(request, StatementKind.CRYPTO_ROLL_FORWARD, query)
 
 
 @router.get("/reports/{report_id}/", response=ReportDetailRead, summary="Get a statement")
@@ -89,6 +105,13 @@ async def report_pdf(request: HttpRequest, report_id: str) -> HttpResponse:
     return await _file(request, report_id, "pdf", PDF)
 
 
+@router.get("/reports/{report_id}/csv/", summary="A statement as CSV")
+@requires(Permission.LEDGER_READ)
+async def report_csv(request: HttpRequest, report_id: str) -> HttpResponse:
+    """Amounts in full; the row of a heading has none."""
+    return await _file(request, report_id, "csv", CSV)
+
+
 # ---- parts -----------------------------------------------------------------------------------------------------------------------
 
 
@@ -98,7 +121,8 @@ def _of_period(kind: StatementKind, body: StatementOfPeriodMake) -> Asked:
 
 async def _make(request: HttpRequest, asked: Asked) -> HttpResponse:
     runtime = runtime_of(request.scope)
-    report = await make_statement(runtime.uow, runtime.clock, org_of(request), asked, principal_of(request).user_id)
+    pricing = Pricing.of(runtime.networks.values(), runtime.prices.settings)
+    report = await make_statement(runtime.uow, runtime.clock, pricing, org_of(request), asked, principal_of(request).user_id)
     return answer(ReportDetailRead.of(report), status=201)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import xlsxwriter
 
@@ -24,6 +24,7 @@ class XlsxTable:
         self._book = xlsxwriter.Workbook(str(path), OPTIONS)
         self._sheet = self._book.add_worksheet(title[:31])
         self._sheet.freeze_panes(1, 0)
+        set_for_print(self._sheet, 0)
         for index, width in enumerate(widths):
             self._sheet.set_column(index, index, width)
         self._sheet.write_row(0, 0, columns, self._book.add_format({"bold": True}))
@@ -50,6 +51,17 @@ class XlsxTable:
             self._sheet.write_number(self._next, column, cell)
         else:  # more digits than a program of tables keeps: as text it keeps them all
             self._sheet.write_string(self._next, column, format(cell, "f"))
+
+
+def set_for_print(sheet: Any, head: int, *, wide: bool = True) -> None:
+    """On A4, all columns on one page, the head of the table (a row number, from 0) on every page, with the number of the page."""
+    sheet.set_paper(9)
+    sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+    if wide:
+        sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(head)
+    sheet.set_footer("&L&8&A&R&8Page &P of &N")
 
 
 def as_number(cell: Decimal) -> bool:

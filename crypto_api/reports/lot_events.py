@@ -24,7 +24,7 @@ from crypto_api.transactions.types import FEES, Direction
 from mongodb_config.unit_of_work import Session
 
 PLACES = frozenset({AccountCode.CRYPTO, AccountCode.CUSTODY})
-_RESULTS = frozenset({AccountCode.GAINS, AccountCode.LOSSES})
+RESULTS = frozenset({AccountCode.GAINS, AccountCode.LOSSES})
 _SHOWN = ("lines", "date", "original_date", "unpriced", "transaction_id", "source_kind")
 _BATCH = 1000
 _PRICE_UNIT = Decimal(10) ** PRICE_PLACES
@@ -178,7 +178,7 @@ class _Reader:
 
     def _disposal(self, line: Line, contra: Line | None, moved: Moved | None, behind: Sequence[Line]) -> tuple[Event, Told]:
         """What was received is what it cost and what it realised."""
-        realised = add_exactly([less(one.credit, one.debit) for one in behind if one.account_code in _RESULTS])
+        realised = add_exactly([less(one.credit, one.debit) for one in behind if one.account_code in RESULTS])
         proceeds = add_exactly([line.credit, realised])
         worth = contra.debit + contra.credit if contra is not None else moved.value if moved is not None and moved.value is not None else proceeds
         unpriced = self._entry.unpriced and not realised and (moved is None or moved.value is None)
@@ -240,7 +240,7 @@ def _moment_of(day: date, zone: ZoneInfo, kind: Kind) -> datetime:
 def _reason(contra: Line | None, behind: Sequence[Line]) -> str:
     if contra is not None:
         return contra.account_code
-    return next((line.account_code for line in behind if line.account_code not in _RESULTS), "")
+    return next((line.account_code for line in behind if line.account_code not in RESULTS), "")
 
 
 def place_of(line: Line) -> str:

@@ -2,7 +2,7 @@ from datetime import datetime
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from crypto_api.statements.types import Column, Row, StatementKind
+from crypto_api.statements.types import Column, Detail, PriceUsed, Row, StatementKind
 from mongodb_config.base_document import TenantDocument
 
 
@@ -19,6 +19,9 @@ class FinancialReport(TenantDocument):
     seal_seq: int  # the head of the chain of sealed entries when it was made; 0: nothing was sealed yet
     seal_hash: str
     requested_by: str
+    detail: Detail | None = None  # of a roll-forward
+    prices: list[PriceUsed] = []  # by which a roll-forward tells fair values
+    without_fair_value: list[str] = []  # assets held at its beginning or end that had no price then
 
     class Settings:
         name = "financial_reports"

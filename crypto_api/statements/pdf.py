@@ -1,71 +1,46 @@
 """A statement as a PDF page that can be printed and signed."""
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
-from reportlab.lib import colors
-from reportlab.lib.enums import TA_RIGHT
-from reportlab.lib.pagesizes import A4
-from reportlab.lib.styles import ParagraphStyle
-from reportlab.lib.units import mm
-from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, Spacer, TableStyle
-
-from crypto_api.kit.pdf_text import shown
+from crypto_api.kit.amounts import plain, to_functional
+from crypto_api.kit.pdf_pages import GREY, LINE, LOSS, PdfPages, money
 from crypto_api.statements.documents import FinancialReport
-from crypto_api.statements.types import Row, RowKind
+from crypto_api.statements.types import Measure, Row, RowKind
 
-_GREY, _LINE, _LOSS = colors.HexColor("#5B6673"), colors.HexColor("#C3CCD6"), colors.HexColor("#B42318")
-_CENTS = Decimal("0.01")
-_TEXT = ParagraphStyle("text", fontName="Helvetica", fontSize=9, leading=12)
-_BOLD = ParagraphStyle("bold", parent=_TEXT, fontName="Helvetica-Bold")
-_MUTED = ParagraphStyle("muted", parent=_TEXT, fontSize=8, leading=11, textColor=_GREY)
-_TITLE = ParagraphStyle("title", parent=_BOLD, fontSize=18, leading=23)
-_HEAD = ParagraphStyle("head", parent=_BOLD, alignment=TA_RIGHT)
+_COLUMN_MM = 34
 
 
 def write_pdf(path: Path, report: FinancialReport, organization: str, title: str, columns: list[str], notes: list[str]) -> None:
     """`notes` stand below the table, the first of them at the foot of every page as well."""
-    document = SimpleDocTemplate(
-        str(path),
-        pagesize=A4,
-        leftMargin=20 * mm,
-        rightMargin=20 * mm,
-        topMargin=18 * mm,
-        bottomMargin=20 * mm,
-        title=title,
-        author=shown(organization),
-    )
-    width = 34 * mm
-    names = 170 * mm - width * len(columns)
-    head = [Paragraph(f"Amounts in {escape(report.currency)}", _MUTED), *(Paragraph(escape(name), _HEAD) for name in columns)]
-    table = LongTable([head, *map(_cells, report.rows)], colWidths=[names, *[width] * len(columns)], repeatRows=1, hAlign="LEFT")
-    table.setStyle(TableStyle(_style(report.rows)))
-    foot = f"{shown(organization)}  ·  {title}  ·  {notes[0]}" if notes else f"{shown(organization)}  ·  {title}"
-
-    def number(canvas: Canvas, page: Any) -> None:
-        canvas.saveState()
-        canvas.setFont("Helvetica", 7)
-        canvas.setFillColor(_GREY)
-        canvas.drawString(20 * mm, 11 * mm, foot[:150])
-        canvas.drawRightString(A4[0] - 20 * mm, 11 * mm, f"Page {page.page}")
-        canvas.restoreState()
-
-    flow = [Paragraph(_safe(organization), _TEXT), Paragraph(escape(title), _TITLE), Spacer(1, 6 * mm), table, Spacer(1, 8 * mm)]
-    document.build([*flow, *(Paragraph(_safe(note), _MUTED) for note in notes)], onFirstPage=number, onLaterPages=number)
+    pages = PdfPages(path, title=title, organization=organization, about=notes[0] if notes else "")
+    measures = [column.measure for column in report.columns]
+    days = f", {report.columns[0].first} to {report.columns[0].last}" if report.detail is not None else ""
+    head = [pages.words(f"Amounts in {report.currency}{days}", "muted"), *(pages.words(name, "head") for name in columns)]
+    widths = [pages.width_mm - _COLUMN_MM * len(columns), *[_COLUMN_MM] * len(columns)]
+    pages.table(head, [_cells(pages, row, measures) for row in report.rows], widths, _style(report.rows))
+    pages.close(notes)
 
 
-def _cells(row: Row) -> list[Any]:
-    name = f"{row.account_code}  {row.name}" if row.account_code is not None else row.name
-    indented = ParagraphStyle("row", parent=_BOLD if row.kind in (RowKind.HEADING, RowKind.TOTAL) else _TEXT, leftIndent=4 * mm * row.depth)
-    return [Paragraph(_safe(name), indented), *("–" if not amount and row.kind is RowKind.ACCOUNT else _money(amount) for amount in row.amounts)]
+def _cells(pages: PdfPages, row: Row, measures: Sequence[Measure | None]) -> list[Any]:
+    name = f"{row.account_code}  {row.name}" if row.account_code and row.asset is None else row.name
+    words = pages.words(name, "bold" if row.kind in (RowKind.HEADING, RowKind.TOTAL) else "text", indent=4 * row.depth)
+    return [words, *(_figure(row, amount, measure) for amount, measure in zip(row.amounts, measures, strict=False))]
 
 
-def _money(amount: Decimal) -> str:
-    rounded = amount.quantize(_CENTS, ROUND_HALF_EVEN)
-    return f"{rounded:,}" if rounded else "0.00"
+def _figure(row: Row, amount: Decimal | None, measure: Measure | None) -> str:
+    if amount is None:
+        return "no price" if row.kind is RowKind.TOTAL and measure is Measure.FAIR_VALUE else ""
+    if not amount and row.kind is RowKind.ACCOUNT:
+        return "–"
+    return _quantity(amount) if measure is Measure.QUANTITY else money(amount)
+
+
+def _quantity(amount: Decimal) -> str:
+    """To eight decimals, without zeros at their end; workbook and CSV have all of them."""
+    return f"{plain(to_functional(amount)):,f}"
 
 
 def _style(rows: list[Row]) -> list[tuple[Any, ...]]:
@@ -76,20 +51,15 @@ def _style(rows: list[Row]) -> list[tuple[Any, ...]]:
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("TOPPADDING", (0, 0), (-1, -1), 2.5),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
-        ("LINEBELOW", (0, 0), (-1, 0), 0.75, _LINE),
+        ("LINEBELOW", (0, 0), (-1, 0), 0.75, LINE),
     ]
     for at, row in enumerate(rows, start=1):
         if row.kind is RowKind.TOTAL:
             style += [
-                ("LINEABOVE", (1, at), (-1, at), 0.5, _GREY),
+                ("LINEABOVE", (1, at), (-1, at), 0.5, GREY),
                 ("FONTNAME", (1, at), (-1, at), "Helvetica-Bold"),
                 ("BOTTOMPADDING", (0, at), (-1, at), 7),
             ]
-        style += [
-            ("TEXTCOLOR", (1 + column, at), (1 + column, at), _LOSS) for column, amount in enumerate(row.amounts) if _money(amount).startswith("-")
-        ]
+        losses = [column for column, amount in enumerate(row.amounts) if amount is not None and amount < 0]
+        style += [("TEXTCOLOR", (1 + column, at), (1 + column, at), LOSS) for column in losses]
     return style
-
-
-def _safe(text: str) -> str:
-    return escape(shown(text))

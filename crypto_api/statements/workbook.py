@@ -7,11 +7,14 @@ from typing import Any
 import xlsxwriter
 from xlsxwriter.utility import xl_rowcol_to_cell
 
-from crypto_api.kit.xlsx_text import CELL_MAX, OPTIONS, as_number
+from crypto_api.kit.xlsx_text import CELL_MAX, OPTIONS, as_number, set_for_print
 from crypto_api.statements.documents import FinancialReport
-from crypto_api.statements.types import Row, RowKind
+from crypto_api.statements.roll_forward import ADDITIONS, CLOSING_PARTS, DISPOSALS
+from crypto_api.statements.types import Measure, Row, RowKind, StatementKind
 
+ZERO = Decimal(0)
 MONEY = "#,##0.00;[Red]-#,##0.00"
+QUANTITY = "#,##0.##################;[Red]-#,##0.##################"
 SUMS = {
     "result": ("income", "expenses"),
     "liabilities_and_equity": ("liabilities", "equity"),
@@ -35,23 +38,30 @@ class _Sheet:
             "title": book.add_format({"bold": True, "font_size": 14}),
             "muted": book.add_format({"font_color": "#5B6673"}),
             "head": book.add_format({"bold": True, "bottom": 1, "bg_color": "#EEF2F6", "align": "right"}),
+            "head of names": book.add_format({"bold": True, "bottom": 1, "bg_color": "#EEF2F6"}),
             "heading": book.add_format({"bold": True}),
             "money": book.add_format({"num_format": MONEY}),
             "total": book.add_format({"bold": True, "top": 1, "num_format": MONEY}),
+            "quantity": book.add_format({"num_format": QUANTITY}),
+            "total quantity": book.add_format({"bold": True, "top": 1, "num_format": QUANTITY}),
             **{f"depth {depth}": book.add_format({"indent": depth}) for depth in range(1, 16)},
         }
 
     def write(self, report: FinancialReport, organization: str, columns: list[str], notes: list[str]) -> None:
-        sheet = self._sheet
+        sheet, first = self._sheet, report.columns[0]
+        rolled = report.kind is StatementKind.CRYPTO_ROLL_FORWARD
+        days = f", {first.first} to {first.last}" if rolled else ""
         sheet.set_column(0, 0, 12)
         sheet.set_column(1, 1, 52)
         sheet.set_column(2, 1 + len(columns), 22)
         sheet.write_string(0, 0, self._title, self._formats["title"])
         sheet.write_string(1, 0, organization[:CELL_MAX])
-        sheet.write_string(2, 0, f"Amounts in {report.currency}", self._formats["muted"])
-        for at, name in enumerate(["Account", "", *columns]):
-            sheet.write_string(_FIRST - 1, at, name, self._formats["head"])
+        sheet.write_string(2, 0, f"Amounts in {report.currency}{days}", self._formats["muted"])
+        self._measures = [column.measure for column in report.columns]
+        for at, name in enumerate(["Asset" if rolled else "Account", "", *columns]):
+            sheet.write_string(_FIRST - 1, at, name, self._formats["head" if at > 1 else "head of names"])
         sheet.freeze_panes(_FIRST, 2)
+        set_for_print(sheet, _FIRST - 1, wide=False)
         for at, row in enumerate(report.rows):
             self._row(report.rows, at, row)
         for at, note in enumerate(notes):
@@ -59,19 +69,47 @@ class _Sheet:
 
     def _row(self, rows: list[Row], at: int, row: Row) -> None:
         sheet, line = self._sheet, _FIRST + at
-        if row.account_code is not None:
-            sheet.write_string(line, 0, row.account_code)
+        code = row.account_code if row.asset is None else row.asset
+        if code:
+            sheet.write_string(line, 0, code[:CELL_MAX])
         shown = {RowKind.HEADING: "heading", RowKind.TOTAL: "total"}.get(row.kind, f"depth {min(max(row.depth, 1), 15)}")
         sheet.write_string(line, 1, row.name[:CELL_MAX], self._formats[shown])
         for column, amount in enumerate(row.amounts):
-            if row.kind is RowKind.TOTAL and (formula := self._formula(rows, at, column)):
-                sheet.write_formula(line, 2 + column, formula, self._formats["total"], amount)
+            if amount is None:
+                continue
+            if self._measures[column] is Measure.QUANTITY:
+                shape = self._formats["total quantity" if row.kind is RowKind.TOTAL else "quantity"]
             else:
-                self._amount(line, 2 + column, amount, self._formats["total" if row.kind is RowKind.TOTAL else "money"])
+                shape = self._formats["total" if row.kind is RowKind.TOTAL else "money"]
+            formula = self._rolled(rows, at, column) if self._measures[column] else self._formula(rows, at, column)
+            if formula:
+                sheet.write_formula(line, 2 + column, formula, shape, amount)
+            else:
+                self._amount(line, 2 + column, amount, shape)
+
+    def _rolled(self, rows: list[Row], at: int, column: int) -> str | None:
+        """Of a roll-forward: a balance of the parts of its group; of all assets, the rows of the same name of each."""
+        row, start = rows[at], max(index for index in range(at + 1) if rows[index].kind is RowKind.HEADING)
+        if row.kind is RowKind.TOTAL:
+            wanted = {"additions": ADDITIONS, "disposals": DISPOSALS}.get(row.key, CLOSING_PARTS)
+            parts = [index for index in range(start, at) if rows[index].key in wanted and rows[index].amounts[column] is not None]
+            cells = "+".join(xl_rowcol_to_cell(_FIRST + index, 2 + column) for index in parts)
+        elif row.asset is None and row.key not in ("own_transfers", "gains", "losses"):
+            parts = [index for index in range(at + 1, len(rows)) if rows[index].key == row.key and rows[index].asset is not None]
+            parts = [index for index in parts if rows[index].amounts[column] is not None]
+            after = next((index for index in range(at, len(rows)) if rows[index].kind is RowKind.HEADING and rows[index].asset is not None), at)
+            first = xl_rowcol_to_cell(_FIRST + after, 2 + column, row_abs=True)
+            last = xl_rowcol_to_cell(_FIRST + len(rows) - 1, 2 + column, row_abs=True)
+            cells = f"SUMIFS({first}:{last},$B${_FIRST + after + 1}:$B${_FIRST + len(rows)},$B{_FIRST + at + 1})" if parts else ""
+        else:
+            return None
+        return f"={cells}" if cells and all(as_number(rows[index].amounts[column] or ZERO) for index in parts) else None
 
     def _formula(self, rows: list[Row], at: int, column: int) -> str | None:
-        """None where a cell that it would sum holds more digits than a program of tables keeps, and therefore text."""
+        """None for what is no total, and where a cell that it would sum holds more digits than a program of tables keeps, and therefore text."""
         row = rows[at]
+        if row.kind is not RowKind.TOTAL:
+            return None
         if row.key in SUMS:
             parts = [index for index, each in enumerate(rows) if each.key in SUMS[row.key]]
             cells = "+".join(xl_rowcol_to_cell(_FIRST + index, 2 + column) for index in parts)
@@ -80,7 +118,7 @@ class _Sheet:
             parts = list(range(first, at))
             ends = [xl_rowcol_to_cell(_FIRST + index, 2 + column) for index in (first, max(first, at - 1))]
             cells = f"SUM({ends[0]}:{ends[1]})" if parts else ""
-        return f"={cells}" if cells and all(as_number(rows[index].amounts[column]) for index in parts) else None
+        return f"={cells}" if cells and all(as_number(rows[index].amounts[column] or ZERO) for index in parts) else None
 
     def _amount(self, line: int, column: int, amount: Decimal, shown: Any) -> None:
         if as_number(amount):

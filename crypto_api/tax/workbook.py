@@ -10,7 +10,7 @@ import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
 from crypto_api.kit.amounts import add_exactly
-from crypto_api.kit.xlsx_text import CELL_MAX, OPTIONS, as_number
+from crypto_api.kit.xlsx_text import CELL_MAX, OPTIONS, as_number, set_for_print
 from crypto_api.tax.tables import Cell, Column
 
 FORMATS = {"quantity": "#,##0.##################", "money": "#,##0.00;[Red]-#,##0.00"}
@@ -41,6 +41,7 @@ class ReportWorkbook:
     def table(self, title: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
         sheet = self._book.add_worksheet(title)
         sheet.freeze_panes(1, 1)
+        set_for_print(sheet, 0)
         for at, column in enumerate(columns):
             sheet.set_column(at, at, column.width)
             sheet.write_string(0, at, column.title, self._head)

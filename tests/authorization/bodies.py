@@ -670,7 +670,7 @@ async def _day(act: Act) -> Values:
     return {"date": "2026-05-01", "method": "fifo"}
 
 
-REQUESTS |= dict.fromkeys(("make_income_statement", "make_cash_flow"), _period)
+REQUESTS |= dict.fromkeys(("make_income_statement", "make_cash_flow", "make_crypto_roll_forward"), _period)
 REQUESTS |= {f"generate_{name}tax_report": _stretch for name in ("", "custom_")}
 REQUESTS |= {f"generate_{name}_tax_report": _day for name in ("daily", "weekly", "monthly", "yearly")}
 

@@ -42,7 +42,7 @@ from crypto_api.price_alerts.service import NewAlert
 from crypto_api.price_alerts.types import Condition
 from crypto_api.saved_views import service as saved_views
 from crypto_api.statements.documents import FinancialReport
-from crypto_api.statements.types import Column, Row, RowKind, StatementKind
+from crypto_api.statements.types import Column, Detail, Measure, Row, RowKind, StatementKind
 from crypto_api.tasks.documents import Task
 from crypto_api.tasks.types import TaskStatus
 from crypto_api.tax.documents import TaxReport
@@ -446,6 +446,30 @@ async def statement(house: House, org_id: str, owner: Person) -> str:
     return row.id
 
 
+async def rolled(house: House, org_id: str, owner: Person) -> str:
+    row = FinancialReport(
+        id=new_id("rep"),
+        created_at=house.now,
+        org_id=org_id,
+        kind=StatementKind.CRYPTO_ROLL_FORWARD,
+        columns=[Column(first=date(2026, 1, 1), last=date(2026, 6, 30), measure=measure) for measure in Measure],
+        detail=Detail.ASSET,
+        currency="USD",
+        rows=[
+            Row(kind=RowKind.HEADING, name="All crypto assets"),
+            Row(kind=RowKind.TOTAL, name="Closing", amounts=(None, Decimal(7), Decimal(7)), key="closing"),
+        ],
+        balanced=True,
+        known_at=house.now,
+        unpriced=0,
+        seal_seq=0,
+        seal_hash="",
+        requested_by=owner.user_id,
+    )
+    await row.insert()
+    return row.id
+
+
 async def tax_report(house: House, org_id: str, owner: Person) -> str:
     row = TaxReport(
         id=new_id("txr"),
@@ -485,7 +509,7 @@ KINDS: dict[str, Factory] = {
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
         *(client,),
-        *(saved_view, brought_transaction, price_alert, statement, tax_report),
+        *(saved_view, brought_transaction, price_alert, statement, rolled, tax_report),
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )
 }

@@ -35,7 +35,7 @@ async def test_a_balance_sheet_is_made_read_and_opened(ada: httpx.AsyncClient, t
     assert report is not None and report.org_id == treasury.org_id and [str(column.last) for column in report.columns] == ["2026-11-30", "2026-10-31"]
     page = (await ada.get(done.headers["location"])).text
     assert "30 Nov 2026" in page and "31 Oct 2026" in page and "Total liabilities and equity" in page
-    assert 'href="/general-ledger/?account=2100&amp;at=2026-11-30"' in page
+    assert 'href="/general-ledger/?account=2100&amp;date_to=2026-11-30"' in page
     listed = (await ada.get("/fragments/statements/")).text
     assert "Balance sheet" in listed and f'href="/statements/{report.id}/"' in listed
     for path, head in (("pdf", b"%PDF-"), ("xlsx", b"PK")):
@@ -49,8 +49,8 @@ async def test_a_cash_flow_opens_to_the_lines_of_its_days(ada: httpx.AsyncClient
     page = (await ada.get((await make(ada, kind="cash_flow", **days)).headers["location"])).text
     assert "1 Nov 2026 – 30 Nov 2026" in page and "Funds at the end" in page
     income = (await ada.get((await make(ada, kind="income_statement", **days)).headers["location"])).text
-    assert 'href="/general-ledger/?account=5300&amp;at=2026-11-30&amp;date_from=2026-11-01"' in income and "1,200.50" in income
-    lines = (await ada.get("/general-ledger/?account=5300&at=2026-11-30&date_from=2026-11-01")).text
+    assert 'href="/general-ledger/?account=5300&amp;date_to=2026-11-30&amp;date_from=2026-11-01"' in income and "1,200.50" in income
+    lines = (await ada.get("/general-ledger/?account=5300&date_to=2026-11-30&date_from=2026-11-01")).text
     assert "Rent &lt;b&gt;November" in lines
 
 
@@ -72,3 +72,27 @@ async def test_what_is_wrong_stands_at_its_field_and_nothing_is_kept(ada: httpx.
 async def test_what_is_not_there_is_not_found(ada: httpx.AsyncClient) -> None:
     for path in ("/statements/rep_absent/", "/statements/rep_absent/pdf/", "/statements/?cursor=nonsense", "/fragments/statements/?cursor=nonsense"):
         assert (await ada.get(path)).status_code == 404
+
+
+async def test_a_roll_forward_opens_to_the_lines_of_a_row(ada: httpx.AsyncClient, treasury: Treasury) -> None:
+    wallet = await treasury.wallet("Treasury")
+    opening = await treasury.opening(wallet, "ETH", "2.5", "5000", treasury.now)
+    await treasury.opening(wallet, "DAI", "7", "0", treasury.now)
+    day = opening.date.isoformat()
+    await treasury.rate("ETH", "2400", treasury.now, 9_000)
+    done = await make(ada, kind="crypto_roll_forward", by="wallet", start_date=day, end_date=day, as_of="", compare_to="")
+    assert done.status_code == 302, done.text
+    report = await FinancialReport.get(done.headers["location"].split("/")[2])
+    assert report is not None and report.balanced and report.without_fair_value == ["DAI"]
+    page = (await ada.get(done.headers["location"])).text
+    assert "ETH · Treasury" in page and "$6,000.00" in page and "no price" in page and "in no fair value: DAI" in page
+    at = next(at for at, row in enumerate(report.rows) if row.key == "brought_in" and row.asset == "ETH")
+    assert f'href="/statements/{report.id}/rows/?row={at}"' in page
+    behind = (await ada.get(f"/statements/{report.id}/rows/?row={at}")).text
+    assert f'href="/journal/{opening.id}/"' in behind and "+2.5" in behind and behind.count('class="row-link"') == 1
+    assert (await ada.get(f"/statements/{report.id}/rows/")).text.count('class="row-link"') == 2
+    for row in ("0", "1", "999", "-1", "x"):  # a heading, what was before, and what there is not
+        assert (await ada.get(f"/statements/{report.id}/rows/?row={row}")).status_code == 404
+    assert (await ada.get(f"/statements/{report.id}/csv/")).text.startswith("asset,wallet_id,key,")
+    sheet = await make(ada, kind="balance_sheet", as_of=day, start_date="", end_date="", compare_to="")
+    assert (await ada.get(f"{sheet.headers['location']}rows/")).status_code == 404

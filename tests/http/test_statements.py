@@ -52,8 +52,8 @@ async def ada(join: Join) -> Person:
 
 
 async def test_a_balance_sheet_beside_that_of_the_year_before(ada: Person) -> None:
-    report = await made(ada, "balance-sheet", as_of="2026-03-31", compare_to="2025-12-31")
-    assert report["columns"] == [{"start_date": None, "end_date": "2026-03-31"}, {"start_date": None, "end_date": "2025-12-31"}]
+    report, whole = await made(ada, "balance-sheet", as_of="2026-03-31", compare_to="2025-12-31"), {"measure": None}
+    assert report["columns"] == [{"start_date": None, "end_date": "2026-03-31"} | whole, {"start_date": None, "end_date": "2025-12-31"} | whole]
     assert amounts(report) == {
         "1000": "0",
         "1010": "1100.25",
@@ -76,7 +76,7 @@ async def test_a_balance_sheet_beside_that_of_the_year_before(ada: Person) -> No
 async def test_an_income_statement_and_a_cash_flow_of_a_quarter(ada: Person) -> None:
     quarter = {"start_date": "2026-01-01", "end_date": "2026-03-31"}
     income = await made(ada, "income-statement", **quarter, compare_to="2025-12-31")
-    assert income["columns"][1] == {"start_date": "2025-10-01", "end_date": "2025-12-31"}
+    assert income["columns"][1] == {"start_date": "2025-10-01", "end_date": "2025-12-31", "measure": None}
     assert (amounts(income)["result"], amounts(income, 1)["result"]) == ("-280", "300.25")
     flow = await made(ada, "cash-flow", **quarter)
     assert amounts(flow) == {

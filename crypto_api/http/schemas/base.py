@@ -15,12 +15,15 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from crypto_api.kit.clock import to_milliseconds
+
 Value = TypeVar("Value")
 Row = TypeVar("Row")
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII)
 
 
 class RequestSchema(BaseModel):
@@ -66,6 +69,14 @@ def _flag(value: Any) -> bool:
     return bool(value == "true")
 
 
+def _instant(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError("must be a time such as 2026-11-21T09:30:00Z")
+    return to_milliseconds(datetime.fromisoformat(value).astimezone(UTC))
+
+
 def _rfc3339(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
 
@@ -86,6 +97,11 @@ Choice = Annotated[Value, Field(strict=False)]
 """One of an enumeration, by its value."""
 
 Date = Annotated[date, BeforeValidator(_calendar_date), WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-21"]})]
+
+Instant = Annotated[
+    datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-21T09:30:00Z"]})
+]
+"""A moment in a request: RFC 3339 with its offset, to the millisecond."""
 
 QueryInt = Annotated[int, BeforeValidator(_digits)]
 QueryFlag = Annotated[bool, BeforeValidator(_flag)]

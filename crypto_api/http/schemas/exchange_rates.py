@@ -1,33 +1,16 @@
-import re
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
 from crypto_api.flows.unpriced import Unpriced
 from crypto_api.http.paging import PageQuery
-from crypto_api.http.schemas.base import Prose, QueryInt, ReadSchema, RequestSchema, Time, Word
+from crypto_api.http.schemas.base import Instant, Prose, QueryInt, ReadSchema, RequestSchema, Time, Word
 from crypto_api.http.schemas.journal_entries import AssetName
 from crypto_api.http.schemas.transactions import ImportErrorRead
 from crypto_api.kit.amounts import Money, SignedMoney
-from crypto_api.kit.clock import to_milliseconds
 from crypto_api.prices.documents import ManualPrice
 from crypto_api.prices.types import PriceSource, Quote
-
-_RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII)
-
-
-def _instant(value: Any) -> datetime:
-    if isinstance(value, datetime):
-        return value
-    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
-        raise ValueError("must be a time such as 2026-11-21T09:30:00Z")
-    return to_milliseconds(datetime.fromisoformat(value).astimezone(UTC))
-
-
-Instant = Annotated[
-    datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-21T09:30:00Z"]})
-]
 
 
 class RateQuery(BaseModel):

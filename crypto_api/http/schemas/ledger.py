@@ -3,8 +3,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from crypto_api.http.paging import PageQuery
-from crypto_api.http.schemas.base import Date, ReadSchema, Time, Word
-from crypto_api.http.schemas.exchange_rates import Instant
+from crypto_api.http.schemas.base import Date, Instant, ReadSchema, Time, Word
 from crypto_api.kit.amounts import SignedMoney
 from crypto_api.ledger.types import AccountType, SourceKind
 from crypto_api.reports.as_of import LedgerLine

@@ -2,8 +2,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from crypto_api.flows.read_portfolio import Division, Span
 from crypto_api.http.paging import PageQuery
-from crypto_api.http.schemas.base import Date, PageRead, ReadSchema, Time, Word
-from crypto_api.http.schemas.exchange_rates import Instant
+from crypto_api.http.schemas.base import Date, Instant, PageRead, ReadSchema, Time, Word
 from crypto_api.kit.amounts import SignedMoney
 from crypto_api.portfolio.types import HistoryPoint, HoldingMovement, NoResult, Part, Performance, Position, Return, Standing
 from crypto_api.prices.types import PriceSource

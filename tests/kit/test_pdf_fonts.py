@@ -1,0 +1,50 @@
+"""Which font shows what in a PDF file, and that nothing is shown wrongly in silence."""
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from crypto_api.kit.pdf_fonts import BOX, BOX_NOTE, HAN, WIDE, WIDE_BOLD, has_boxes, is_plain, markup
+from crypto_api.kit.pdf_pages import PdfPages
+from tests.programs import program
+
+
+@pytest.mark.parametrize("text", ["Byron Treasury", "Müller & Söhne – €", "Rent <b>November</b>", ""])
+def test_what_every_reader_shows_needs_no_font(text: str) -> None:
+    assert is_plain(text) and not has_boxes(text) and "font" not in markup(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "font"),
+    [("Łódź", WIDE), ("Quỹ Việt", WIDE), ("Казначейство", WIDE), ("Ελλάδα", WIDE), ("东京金库", HAN), ("かぶしき", HAN), ("한국", HAN)],
+)
+def test_other_scripts_are_shown(text: str, font: str) -> None:
+    assert markup(text).startswith(f'<font name="{font}">') and not has_boxes(text) and BOX not in markup(text)
+
+
+def test_bold_stays_bold_and_nothing_is_a_tag() -> None:
+    assert markup("<Łódź>", bold=True) == f'<font name="{WIDE_BOLD}">&lt;Łódź&gt;</font>'
+
+
+@pytest.mark.parametrize("text", ["العربية", "עברית", "देवनागरी", "ไทย", "🙂", "a\u202eb", "a\x00b", "\ud800"])
+def test_what_would_stand_wrongly_is_a_box(text: str) -> None:
+    assert has_boxes(text) and BOX in markup(text)
+    assert not any(letter in markup(text) for letter in text if not letter.isascii() or not letter.isprintable())
+
+
+async def test_a_file_shows_names_of_many_scripts_and_says_what_it_cannot(tmp_path: Path) -> None:
+    reader = program("pdftotext")
+    for name, organization in (("full", "Łódź Ελλάδα Казначейство 东京 한국"), ("boxed", "Treasury العربية")):
+        pages = PdfPages(tmp_path / f"{name}.pdf", title="Statement", organization=organization)
+        pages.close(["A note of 東京"])
+    command = [reader, "-layout"]
+    full, boxed = [
+        (
+            await asyncio.to_thread(subprocess.run, [*command, str(tmp_path / name), "-"], check=True, capture_output=True, text=True, timeout=60)
+        ).stdout
+        for name in ("full.pdf", "boxed.pdf")
+    ]
+    assert full.count("Łódź Ελλάδα Казначейство 东京 한국") == 2 and "A note of 東京" in full and BOX not in full  # at the top and at the foot
+    assert "Treasury □□□□□□□" in boxed and " ".join(BOX_NOTE.split()) in " ".join(boxed.split())
