@@ -17,6 +17,7 @@ from reportlab.pdfbase.pdfmetrics import getFont, registerFont, stringWidth
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
+Points = float  # of a page: 1/72 inch
 PLAIN, PLAIN_BOLD, WIDE, WIDE_BOLD, HAN = "Helvetica", "Helvetica-Bold", "Coffer-Fira", "Coffer-Fira-Bold", "Coffer-Han"
 BOX = "\u25a1"
 BOX_NOTE = f"{BOX} stands for a character that the fonts of this file cannot show. The workbook and the CSV file have it."
@@ -58,7 +59,7 @@ def markup(text: str, *, bold: bool = False) -> str:
     return "".join(f'<font name="{font}">{escape(run)}</font>' for run, font in _runs(text, bold=bold))
 
 
-def draw(canvas: Canvas, x: float, y: float, text: str, size: float, width_max: float) -> None:
+def draw(canvas: Canvas, x: Points, y: Points, text: str, size: Points, width_max: Points) -> None:
     """One line, cut with an ellipsis where it would be wider than `width_max` points."""
     runs = [(text, PLAIN)] if is_plain(text) else list(_runs(text, bold=False))
     end = x + width_max

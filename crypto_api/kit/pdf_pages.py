@@ -15,6 +15,7 @@ from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, Spacer, 
 
 from crypto_api.kit.pdf_fonts import BOX_NOTE, PLAIN, PLAIN_BOLD, draw, has_boxes, is_plain, markup
 
+Millimetres = float
 GREY, LINE, SHADE, LOSS = colors.HexColor("#5B6673"), colors.HexColor("#C3CCD6"), colors.HexColor("#EEF2F6"), colors.HexColor("#B42318")
 _CENTS = Decimal("0.01")
 _ROWS_OF_A_TABLE = 400  # a long table is set in stretches: laying one out as a whole would cost the square of its rows
@@ -60,11 +61,11 @@ class PdfPages:
         self._flow: list[Any] = [self.words(organization), self.words(title, "title"), Spacer(1, 5 * mm)]
 
     @property
-    def width_mm(self) -> float:
+    def width_mm(self) -> Millimetres:
         """Between the margins."""
         return float((self._size[0] - 2 * self._margin) / mm)
 
-    def words(self, text: str, style: str = "text", *, indent: float = 0) -> Paragraph:
+    def words(self, text: str, style: str = "text", *, indent: Millimetres = 0) -> Paragraph:
         """`indent` in millimetres."""
         self._boxes = self._boxes or has_boxes(text)
         shape = STYLES[style]
@@ -79,10 +80,10 @@ class PdfPages:
     def add(self, *parts: Any) -> None:
         self._flow += parts
 
-    def space(self, height_mm: float) -> None:
+    def space(self, height_mm: Millimetres) -> None:
         self._flow.append(Spacer(1, height_mm * mm))
 
-    def table(self, head: Sequence[Any], rows: Sequence[Sequence[Any]], widths_mm: Sequence[float], styles: Iterable[tuple[Any, ...]]) -> None:
+    def table(self, head: Sequence[Any], rows: Sequence[Sequence[Any]], widths_mm: Sequence[Millimetres], styles: Iterable[tuple[Any, ...]]) -> None:
         """The head stands on every page. `styles` are commands of reportlab; where they name rows, the head is row 0."""
         commands = list(styles)
         if len(rows) <= _ROWS_OF_A_TABLE:
@@ -97,7 +98,7 @@ class PdfPages:
         for start in range(0, len(rows), _ROWS_OF_A_TABLE):
             self._put(head, rows[start : start + _ROWS_OF_A_TABLE], widths_mm, [*common, *by_start.get(start, [])])
 
-    def _put(self, head: Sequence[Any], rows: Sequence[Sequence[Any]], widths_mm: Sequence[float], styles: list[tuple[Any, ...]]) -> None:
+    def _put(self, head: Sequence[Any], rows: Sequence[Sequence[Any]], widths_mm: Sequence[Millimetres], styles: list[tuple[Any, ...]]) -> None:
         table = LongTable([list(head), *map(list, rows)], colWidths=[width * mm for width in widths_mm], repeatRows=1, hAlign="LEFT")
         table.setStyle(TableStyle(styles))
         self._flow.append(table)

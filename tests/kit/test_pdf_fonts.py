@@ -39,12 +39,10 @@ async def test_a_file_shows_names_of_many_scripts_and_says_what_it_cannot(tmp_pa
     for name, organization in (("full", "Łódź Ελλάδα Казначейство 东京 한국"), ("boxed", "Treasury العربية")):
         pages = PdfPages(tmp_path / f"{name}.pdf", title="Statement", organization=organization)
         pages.close(["A note of 東京"])
-    command = [reader, "-layout"]
-    full, boxed = [
-        (
-            await asyncio.to_thread(subprocess.run, [*command, str(tmp_path / name), "-"], check=True, capture_output=True, text=True, timeout=60)
-        ).stdout
-        for name in ("full.pdf", "boxed.pdf")
-    ]
+    full, boxed = [await asyncio.to_thread(read, [reader, "-layout", str(tmp_path / f"{name}.pdf"), "-"]) for name in ("full", "boxed")]
     assert full.count("Łódź Ελλάδα Казначейство 东京 한국") == 2 and "A note of 東京" in full and BOX not in full  # at the top and at the foot
     assert "Treasury □□□□□□□" in boxed and " ".join(BOX_NOTE.split()) in " ".join(boxed.split())
+
+
+def read(command: list[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
