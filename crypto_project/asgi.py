@@ -4,9 +4,9 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crypto_project.settings")
 
-from django.core.asgi import get_asgi_application
+from crypto_project.handler import django_handler
 
-django_application = get_asgi_application()  # sets Django up: what follows may import it
+django_application = django_handler()  # sets Django up: what follows may import it
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 from django.conf import settings  # noqa: E402

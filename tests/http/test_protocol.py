@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,6 +25,21 @@ async def test_a_request_id_comes_back_on_every_answer(client: httpx.AsyncClient
         assert made.headers["x-request-id"].startswith("req_"), path
     problem = (await client.get("/api/wallets/", headers={"X-Request-Id": "trace-7"})).json()
     assert problem["request_id"] == "trace-7"
+
+
+async def test_a_request_starts_no_thread(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Django's own handler starts one for each."""
+    assert (await client.get("/login/")).status_code == 200  # what is started once has been
+    start, started = threading.Thread.start, []
+
+    def noted(thread: threading.Thread) -> None:
+        started.append(thread.name)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", noted)
+    for _ in range(3):
+        assert (await client.get("/login/")).status_code == 200
+    assert started == []
 
 
 async def test_every_answer_carries_the_security_headers(client: httpx.AsyncClient) -> None:
