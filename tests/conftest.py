@@ -2,11 +2,15 @@
 is asked for."""
 
 import os
+import tempfile
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import httpx._transports.default as httpx_transports
 import orjson
 import pytest
 from hypothesis import settings
@@ -22,10 +26,22 @@ os.environ["BCRYPT_COST"] = "4"  # the cost is a setting; its smallest value kee
 for what in ("FAILED_LOG_INS", "REGISTRATIONS", "MAILS", "RESETS"):
     os.environ[f"LIMIT_{what}"] = "1000000 per minute"  # every test comes from one address
 
+# What a test writes is thrown away after it: kept in memory, a commit does not wait for a disk. Nothing is proved less, since tests kill
+# processes and never the machine, and what a process has written survives it in either.
+IN_MEMORY, NEEDED_BYTES = Path("/dev/shm"), 2 * 1024**3  # noqa: S108 - the memory of POSIX systems, not a guessable name in it
+if "TMPDIR" not in os.environ and IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK):
+    described = os.statvfs(IN_MEMORY)
+    if described.f_bavail * described.f_frsize >= NEEDED_BYTES and not described.f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(IN_MEMORY)
+
+# Each client of httpx would read the certificates of all authorities anew (20 ms of the processor), and no test asks anything over TLS.
+httpx_transports.create_ssl_context = cache(httpx_transports.create_ssl_context)
+
 # The same examples in every run, so that none fails by chance; COFFER_SEARCH=1 looks for others.
 settings.register_profile("suite", derandomize=os.environ.get("COFFER_SEARCH") != "1")
 settings.load_profile("suite")
 
+from crypto_api import bootstrap  # noqa: E402
 from crypto_api.bootstrap import open_runtime  # noqa: E402
 from crypto_api.config import Config  # noqa: E402
 from crypto_api.runtime import Runtime  # noqa: E402
@@ -33,9 +49,14 @@ from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node  # n
 from crypto_project.embedded.ports import free_port  # noqa: E402
 from crypto_project.embedded.servers import Addresses, Configured, EmbeddedServers  # noqa: E402
 from crypto_project.npm import ensure_npm_parts  # noqa: E402
+from tests.factories import binding  # noqa: E402
 from tests.factories.databases import Databases  # noqa: E402
+from tests.factories.prepared import Kept, Prepared  # noqa: E402
 from tests.factories.signer import Signing, signing_desk  # noqa: E402
+from tests.scheduling import ByFile, in_order  # noqa: E402
 from tests.tenant_guard import guard  # noqa: E402
+
+bootstrap.init_beanie = binding.bind  # type: ignore[assignment]
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +67,16 @@ def tenant_walls() -> Iterator[None]:
     yield
     found = guard.take()
     assert found == []
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # one process of several
+        items[:] = in_order(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -107,6 +138,11 @@ async def databases(addresses: Addresses) -> AsyncIterator[Databases]:
     await kept.close()
 
 
+@pytest.fixture(scope="session")
+async def kept(databases: Databases) -> Kept:
+    return Kept(databases.client)
+
+
 @pytest.fixture
 async def database_name(databases: Databases, addresses: Addresses) -> AsyncIterator[str]:
     """A database with every index and no row, for this test alone; and an empty Valkey, which may be emptied at any time."""
@@ -114,7 +150,13 @@ async def database_name(databases: Databases, addresses: Addresses) -> AsyncIter
     await redis.flushall()
     await redis.aclose()
     async with databases.one() as name:
+        guard.changes = 0
         yield name
+
+
+@pytest.fixture
+async def prepared(kept: Kept, database_name: str) -> Prepared:
+    return Prepared(kept)
 
 
 ConfigMaker = Callable[..., Config]

@@ -10,6 +10,7 @@ function of the product around it, and the pages of a cursor after the first (`g
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from crypto_api.documents import DOCUMENTS
 _ROOT = Path(__file__).resolve().parent.parent
 _PRODUCT = tuple(str(_ROOT / folder) + "/" for folder in ("crypto_api", "workers", "signer", "crypto_project", "mongodb_config"))
 
+COLLECTIONS = {str(document.Settings.name) for document in DOCUMENTS}  # type: ignore[attr-defined]
 TENANT_COLLECTIONS = {document.Settings.name for document in DOCUMENTS if document.TENANT}  # type: ignore[attr-defined]
 APPEND_ONLY = {"audit_records", "audit_seals", "entry_seals", "period_certificates"}
 
@@ -59,6 +61,7 @@ WHOLE = {
 
 WATCHED = {"find", "count", "distinct", "findAndModify", "update", "delete", "insert", "aggregate", "drop"}
 _CHANGES = {"findAndModify", "update", "delete", "drop"}
+_WRITES = _CHANGES | {"insert"}
 _JOINS = {"$lookup": "from", "$graphLookup": "from", "$unionWith": "coll"}
 _SETS = ("$set", "$unset", "$rename", "$inc", "$mul", "$min", "$max", "$push", "$addFields", "$project", "$replaceWith", "$replaceRoot")
 
@@ -69,6 +72,7 @@ class TenantGuard(monitoring.CommandListener):
     def __init__(self) -> None:
         self.violations: list[str] = []
         self.seen = 0
+        self.changes = 0  # commands that may change a row, since a test got its database
 
     def take(self) -> list[str]:
         """What was found since the last time."""
@@ -77,6 +81,7 @@ class TenantGuard(monitoring.CommandListener):
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         commands = list(single(event.command_name, event.command))
+        self.changes += any(name in _WRITES and command[name] in COLLECTIONS for name, command in commands)
         if not any(_concerns(name, command) for name, command in commands):
             return
         asked_by, crosses = _asked_by()
@@ -171,19 +176,31 @@ def _target(value: Any) -> str:
     return str(into.get("coll") if isinstance(into, Mapping) else into)
 
 
+@cache
+def _place(file: str) -> str | None:
+    """Of the product, below the root; None of anything else."""
+    return Path(file).relative_to(_ROOT).as_posix() if file.startswith(_PRODUCT) else None
+
+
+@cache
+def _crosses(place: str, name: str) -> bool:
+    if not (place.endswith(("/store.py", "_store.py")) or place.startswith("crypto_api/reports/")):
+        return False
+    return f"{Path(place).parent.name}:{name}" in CROSSING or name.endswith(CROSSING_SUFFIXES)
+
+
 def _asked_by() -> tuple[str | None, bool]:
     """(the function of the product that sent it, whether it crosses on purpose); None when that is no function of the product."""
     frame = sys._getframe(1)
     nearest: str | None = None
     crosses = False
     while frame is not None:
-        file = frame.f_code.co_filename
-        if file.startswith(_PRODUCT):
-            place, name = Path(file).relative_to(_ROOT).as_posix(), frame.f_code.co_name
+        place = _place(frame.f_code.co_filename)
+        if place is not None:
+            name = frame.f_code.co_name
             if place in WHOLE:
                 return None, True
-            of_store = place.endswith(("/store.py", "_store.py")) or place.startswith("crypto_api/reports/")
-            crosses = crosses or (of_store and (f"{Path(place).parent.name}:{name}" in CROSSING or name.endswith(CROSSING_SUFFIXES)))
+            crosses = crosses or _crosses(place, name)
             if nearest is None or nearest.startswith("mongodb_config/"):
                 nearest = f"{place.removeprefix('crypto_api/')}:{name}"
         frame = frame.f_back  # type: ignore[assignment]

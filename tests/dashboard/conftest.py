@@ -2,13 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from email import message_from_bytes
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from playwright.async_api import Browser, BrowserContext, Page
 
 from crypto_api.adapters.queue import Handler
@@ -22,7 +21,9 @@ from crypto_project.embedded.ports import free_port
 from crypto_project.lifespan import Lifespan
 from crypto_project.vendor_assets import ensure_vendor_assets
 from tests.browser import REPORT_VIOLATIONS, Faults, axe, chromium, faults
-from tests.factories.treasury import NETWORKS, PASSWORD, Treasury, new_treasury
+from tests.factories.prepared import Prepared
+from tests.factories.serving import serving
+from tests.factories.treasury import NETWORKS, PASSWORD, Treasury, begun_treasury
 from workers.actor import Actor
 from workers.jobs import ACTORS
 
@@ -42,14 +43,8 @@ async def runtime(make_config: Any, host: str) -> AsyncIterator[Runtime]:
 
 
 @pytest.fixture
-async def treasury(runtime: Runtime) -> Treasury:
-    return await new_treasury(runtime.uow, now=runtime.clock.now())
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield  # Ctrl-C belongs to pytest
+async def treasury(runtime: Runtime, prepared: Prepared) -> Treasury:
+    return await begun_treasury(prepared, runtime)
 
 
 class Site:
@@ -58,8 +53,7 @@ class Site:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime, self._port = runtime, int(runtime.config.frontend_url.rsplit(":", 1)[1])
         self.url = runtime.config.frontend_url
-        self._server: _Server | None = None
-        self._serving: asyncio.Task[None] | None = None
+        self._serving = contextlib.AsyncExitStack()
 
     async def start(self) -> None:
         runtime = self._runtime
@@ -69,25 +63,11 @@ class Site:
             async with EventHub(runtime.frames, runtime.clock) as hub:
                 yield {"runtime": runtime, "hub": hub}
 
-        config = uvicorn.Config(
-            Lifespan(inner, state),
-            port=self._port,
-            lifespan="on",
-            ws="websockets-sansio",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=2,
-        )
-        self._server = _Server(config)
-        self._serving = asyncio.create_task(self._server.serve())
-        while not self._server.started:
-            assert not self._serving.done(), "the server did not start"
-            await asyncio.sleep(0.005)
+        options = {"lifespan": "on", "ws": "websockets-sansio", "timeout_graceful_shutdown": 2}
+        await self._serving.enter_async_context(serving(Lifespan(inner, state), port=self._port, **options))
 
     async def stop(self) -> None:
-        assert self._server is not None and self._serving is not None
-        self._server.should_exit = True
-        await self._serving
+        await self._serving.aclose()
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pymongo
-from pymongo.errors import AutoReconnect, PyMongoError
+from pymongo import DeleteMany
+from pymongo.errors import AutoReconnect, InvalidOperation, PyMongoError
 
 from crypto_api.documents import DOCUMENTS
 from mongodb_config.client import Database, MongoClient, connect
@@ -21,7 +22,7 @@ class Databases:
     given out again."""
 
     def __init__(self, uri: str) -> None:
-        self._client = connect(uri)
+        self.client = connect(uri)
         self._collections: frozenset[str] = frozenset()  # that the deploy step makes
         self._clean: list[str] = []
         self._made: list[str] = []
@@ -34,27 +35,30 @@ class Databases:
             contextlib.suppress(PyMongoError),
             pymongo.timeout(EMPTIED_WITHIN_S),
         ):  # what a killed process has locked cannot be emptied: the next makes one
-            await self._empty(self._client[name])
+            await self._empty(self.client[name])
             self._clean.append(name)
 
     async def close(self) -> None:
         for name in self._made:
-            await drop(self._client, name)
-        await self._client.close()
+            await drop(self.client, name)
+        await self.client.close()
 
     async def _make(self) -> str:
         name = f"test_{secrets.token_hex(8)}"
         self._made.append(name)
-        await deploy(self._client, name, DOCUMENTS)
-        database = self._client[name]
+        await deploy(self.client, name, DOCUMENTS)
+        database = self.client[name]
         self._collections = frozenset(await database.list_collection_names())
         return name
 
     async def _empty(self, database: Database) -> None:
-        for name in await database.list_collection_names():
-            if name not in self._collections:
-                await database.drop_collection(name)
-            elif name != COLLECTION:  # what the deploy step has done
+        for name in set(await database.list_collection_names()) - self._collections:
+            await database.drop_collection(name)
+        emptied = self._collections - {COLLECTION}  # what the deploy step has done
+        try:
+            await self.client.bulk_write([DeleteMany({}, namespace=f"{database.name}.{name}") for name in emptied])
+        except InvalidOperation:  # before MongoDB 8: a command for each
+            for name in emptied:
                 await database[name].delete_many({})
 
 

@@ -21,11 +21,13 @@ from crypto_api.organizations import service as organizations
 from crypto_api.organizations.documents import Organization
 from crypto_api.organizations.types import Role
 from crypto_api.prices.documents import OraclePrice
+from crypto_api.runtime import Runtime
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.events import TransactionRecorded
 from crypto_api.transactions.types import Booking, Direction, Finality, Inclusion, Movement, MovementKind
 from crypto_api.wallets.documents import Opening, Wallet, WalletType
 from mongodb_config.unit_of_work import Session, UnitOfWork
+from tests.factories.prepared import Prepared
 
 PASSWORD = "quiet-harbour-lantern-92"
 NETWORK, CHAIN_ID = "local", 31337
@@ -228,6 +230,16 @@ async def new_treasury(
 
     organization = await uow.run(work)
     return Treasury(uow, now, organization, await _person(uow, organization.id, first, last, Role.ADMIN, now))
+
+
+async def begun_treasury(prepared: Prepared, runtime: Runtime) -> Treasury:
+    """`new_treasury` of now, which is what most tests begin with; as it was made a moment ago for another test, where it was."""
+
+    async def begin() -> tuple[datetime, Organization, User]:
+        made = await new_treasury(runtime.uow, now=runtime.clock.now())
+        return made.now, made.organization, made.admin
+
+    return Treasury(runtime.uow, *await prepared.once(runtime, "treasury", begin))
 
 
 async def _person(uow: UnitOfWork, org_id: str, first: str, last: str, role: Role, now: datetime) -> User:

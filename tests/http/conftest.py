@@ -1,17 +1,16 @@
 """The API over real HTTP: uvicorn in this process, on the test's own database, with two organisations in it where a test asks for them."""
 
-import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from email import message_from_bytes, policy
+from http.cookiejar import Cookie
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from crypto_api.bootstrap import open_runtime
 from crypto_api.flows.send_verification_mail import send_verification_mail
@@ -20,8 +19,9 @@ from crypto_api.organizations import service as organizations
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_project.asgi import inner
-from crypto_project.embedded.ports import free_port
 from crypto_project.lifespan import Lifespan, knowing_the_signer
+from tests.factories.prepared import Prepared
+from tests.factories.serving import serving
 
 PASSWORD = "a-river-of-9-stones"
 NETWORK = {"slug": "testnet", "name": "Test network", "chain_id": 31337, "rpc_urls": ["http://127.0.0.1:9"], "confirmations": 2}
@@ -29,12 +29,6 @@ ADDRESS = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
 
 
 HTTP: dict[str, Any] = {"http": "crypto_project.http_protocol:BoundedHttp", "proxy_headers": False}  # as crypto_project/processes.py has it
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield  # Ctrl-C belongs to pytest
 
 
 @contextlib.asynccontextmanager
@@ -46,18 +40,10 @@ async def serve(runtime: Runtime, app: Any = inner) -> AsyncIterator[str]:
         async with knowing_the_signer(runtime):
             yield {"runtime": runtime, "hub": None}
 
-    port = free_port()
-    config = uvicorn.Config(Lifespan(app, state), port=port, lifespan="on", log_config=None, access_log=False, server_header=False, **HTTP)
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not serving.done(), "the server did not start"
-        await asyncio.sleep(0.005)
     try:
-        yield f"http://127.0.0.1:{port}"
+        async with serving(Lifespan(app, state), lifespan="on", server_header=False, **HTTP) as server:
+            yield f"http://127.0.0.1:{server.port}"
     finally:
-        server.should_exit = True
-        await serving
         await in_flight.drain(5)
 
 
@@ -101,26 +87,47 @@ class Person:
 Join = Callable[..., Awaitable[Person]]
 
 
-@pytest.fixture
-async def join(api: str, runtime: Runtime) -> AsyncIterator[Join]:
-    """`await join("ada", founds="Byron Treasury")` or `await join("bob", org_id=…, role=Role.AUDITOR)`: registered, verified, logged in."""
+@contextlib.asynccontextmanager
+async def joining(api: str, runtime: Runtime, prepared: Prepared) -> AsyncIterator[Join]:
     async with contextlib.AsyncExitStack() as stack:
 
         async def make(name: str, *, founds: str | None = None, org_id: str | None = None, role: Role = Role.ADMIN) -> Person:
             http = await stack.enter_async_context(httpx.AsyncClient(base_url=api, timeout=60))
-            body = registration(name) | ({"organization_name": founds} if founds else {})
-            registered = await http.post("/api/auth/register/", json=body)
-            assert registered.status_code == 201, registered.text
-            user_id = registered.json()["id"]
-            verified = await http.post("/api/auth/verify-email/", json={"token": await verification_token(runtime, user_id)})
-            assert verified.status_code == 200, verified.text
-            if org_id is not None:
-                await runtime.uow.run(lambda session: organizations.add_member(session, org_id, user_id, role, runtime.clock.now()))
-            tokens = (await http.post("/api/auth/login/", json={"username": name, "password": PASSWORD})).json()
+
+            async def join_now() -> tuple[dict[str, Any], list[Cookie]]:
+                tokens = await _join(http, runtime, name, founds, org_id, role)
+                return tokens, list(http.cookies.jar)
+
+            key = (runtime.config.secret_key.get_secret_value(), name, founds, org_id, role)
+            tokens, cookies = await prepared.once(runtime, key, join_now)
+            for cookie in cookies:
+                http.cookies.jar.set_cookie(cookie)
             http.headers["Authorization"] = f"Bearer {tokens['access']}"
             return Person(tokens["user"], http, tokens)
 
         yield make
+
+
+@pytest.fixture
+async def join(api: str, runtime: Runtime, prepared: Prepared) -> AsyncIterator[Join]:
+    """`await join("ada", founds="Byron Treasury")` or `await join("bob", org_id=…, role=Role.AUDITOR)`: registered, verified, logged in; as it was
+    done a moment ago for another test, where it was."""
+    async with joining(api, runtime, prepared) as make:
+        yield make
+
+
+async def _join(http: httpx.AsyncClient, runtime: Runtime, name: str, founds: str | None, org_id: str | None, role: Role) -> dict[str, Any]:
+    """What the log-in answers."""
+    body = registration(name) | ({"organization_name": founds} if founds else {})
+    registered = await http.post("/api/auth/register/", json=body)
+    assert registered.status_code == 201, registered.text
+    user_id = registered.json()["id"]
+    verified = await http.post("/api/auth/verify-email/", json={"token": await verification_token(runtime, user_id)})
+    assert verified.status_code == 200, verified.text
+    if org_id is not None:
+        await runtime.uow.run(lambda session: organizations.add_member(session, org_id, user_id, role, runtime.clock.now()))
+    tokens: dict[str, Any] = (await http.post("/api/auth/login/", json={"username": name, "password": PASSWORD})).json()
+    return tokens
 
 
 def registration(name: str, **changes: Any) -> dict[str, Any]:

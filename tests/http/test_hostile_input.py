@@ -80,8 +80,20 @@ class Watch(monitoring.CommandListener):
 
     def __init__(self) -> None:
         self.found: list[str] = []
+        self.looking = False  # the driver tells it of the commands of every other test as well
+
+    @contextlib.contextmanager
+    def look(self) -> Iterator[list[str]]:
+        self.found.clear()
+        self.looking = True
+        try:
+            yield self.found
+        finally:
+            self.looking = False
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if not self.looking:
+            return
         self.found += [f"{event.command_name}: {where}" for where in _operators(event.command)]
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
@@ -309,9 +321,9 @@ async def besieged(house: House, name: str) -> AsyncIterator[Siege]:
     org_id = await house.organization(chart=True)
     role = Role.ADMIN if Role.ADMIN in cells.may else cells.may[0]
     person = await house.in_role(org_id, role)
-    watch.found.clear()
-    yield Siege(house, cells, operation, person, await request_for(house, cells, operation, org_id, person))
-    assert watch.found == []
+    with watch.look() as found:
+        yield Siege(house, cells, operation, person, await request_for(house, cells, operation, org_id, person))
+    assert found == []
 
 
 @pytest.mark.parametrize("name", names())
@@ -396,7 +408,6 @@ async def test_memory_stays_flat(house: House) -> None:
 
 async def test_the_watch_sees_an_operator(house: House) -> None:
     """Shown on a planted query."""
-    watch.found.clear()
-    await house.runtime.database["wallets"].find({"org_id": "x", "name": {"$ne": CANARY}}).to_list()
-    assert watch.found == ["find: filter.name.$ne"]
-    watch.found.clear()
+    with watch.look() as found:
+        await house.runtime.database["wallets"].find({"org_id": "x", "name": {"$ne": CANARY}}).to_list()
+    assert found == ["find: filter.name.$ne"]

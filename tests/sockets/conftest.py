@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pytest
-import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -26,6 +25,7 @@ from crypto_api.organizations.types import Permission, Role
 from crypto_api.runtime import Runtime
 from crypto_api.sockets.hub import EventHub
 from crypto_api.sockets.routing import websocket_application
+from tests.factories.serving import serving as served
 
 
 class Said(DomainEvent):
@@ -134,21 +134,9 @@ async def serving(runtime: Runtime, hub: EventHub) -> AsyncIterator[str]:
         scope["state"] = {"runtime": runtime, "hub": hub}
         await websocket_application(scope, receive, send)
 
-    config = uvicorn.Config(
-        app, port=0, lifespan="off", ws="websockets-sansio", log_config=None, ws_per_message_deflate=False, timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    with contextlib.ExitStack() as stack:
-        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
-        task = asyncio.create_task(server.serve())
-        stack.callback(task.cancel)
-        while not server.started:
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"ws://127.0.0.1:{port}"
-        server.should_exit = True
-        await task
+    options = {"lifespan": "off", "ws": "websockets-sansio", "ws_per_message_deflate": False, "timeout_graceful_shutdown": 1}
+    async with served(app, **options) as server:
+        yield f"ws://127.0.0.1:{server.port}"
 
 
 @pytest.fixture
