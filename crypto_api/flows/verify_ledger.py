@@ -1,7 +1,9 @@
 """Recompute everything from the entries, and compare with what is kept and with the chain.
 
-    entries balance │ reversals mirror │ kept balances = sums of the lines │ seals follow one another and hold each entry byte for byte │
+    seals follow one another and hold each entry byte for byte │ entries balance │ reversals mirror │ kept balances = sums of the lines │
     kept sums over days = sums of the sealed lines │ quantities = balances on chain at the last block processed
+
+The seals come first: whatever was changed in a sealed entry is named at that entry, before it shows in what was added up from it.
 
 The books and the cursor are read so that they belong together: no booking is due before, one snapshot, and the cursor has not moved after.
 """
@@ -86,7 +88,7 @@ async def verify_ledger(
         report.first_failure = Failure("bookings", org_id, str(error))
         return report
     report.first_failure = (
-        _entries(books.entries, report) or _kept_balances(books, report) or _seals(books, noted, report) or _kept_sums(books, report)
+        _seals(books, noted, report) or _entries(books.entries, report) or _kept_balances(books, report) or _kept_sums(books, report)
     )
     if report.first_failure is None:
         report.first_failure = await _lots(uow, org_id, report)
