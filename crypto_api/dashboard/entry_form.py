@@ -1,6 +1,7 @@
 """A journal entry as a form: everything is text, lines are repeated fields, an empty line is none."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -10,7 +11,7 @@ from django.http import HttpRequest
 from crypto_api.dashboard.forms import Form
 from crypto_api.kit.amounts import is_exact, parse, text, to_functional
 from crypto_api.kit.errors import InvalidInput
-from crypto_api.ledger.documents import JournalEntry
+from crypto_api.ledger.documents import Account, JournalEntry
 from crypto_api.ledger.rules import LINES_MAX
 from crypto_api.ledger.types import EntryDraft, Line, Source, SourceKind
 
@@ -50,13 +51,14 @@ class EntryForm:
         made.rows = [FormRow(number, _as_typed(line)) for number, line in enumerate(entry.lines, 1)]
         return made
 
-    def draft(self) -> EntryDraft | None:
-        """None when something is wrong, which then stands at its field."""
+    def draft(self, accounts: Sequence[Account]) -> EntryDraft | None:
+        """None when something is wrong, which then stands at its field. `accounts`: those that can be named instead of given by code."""
+        codes = _codes(accounts)
         description, reference = self.form.line("description", most=DESCRIPTION_MAX), self.form.prose("reference", most=TEXT_MAX)
         day = self.form.day("date")
         if day is None:
             self.form.wrong("date", "is needed")
-        lines = [_line(row) for row in self.filled()]
+        lines = [_line(row, codes) for row in self.filled()]
         if len(lines) > LINES_MAX:
             self.problem = f"An entry has at most {LINES_MAX} lines."
         if len(lines) < 2 and not self.problem:
@@ -106,10 +108,17 @@ def _as_typed(line: Line) -> dict[str, str]:
     }
 
 
-def _line(row: FormRow) -> Line:
+def _codes(accounts: Sequence[Account]) -> Mapping[str, str]:
+    """What may be typed for an account → its code: the code, or the name in any case where only one has it."""
+    names, by_code = Counter(row.name.casefold() for row in accounts), {row.code.casefold(): row.code for row in accounts}
+    return {row.name.casefold(): row.code for row in accounts if names[row.name.casefold()] == 1} | by_code
+
+
+def _line(row: FormRow, codes: Mapping[str, str]) -> Line:
     """What is wrong with it stands in `row.errors`."""
     given = row.given
-    code = given["account"].split(" ", 1)[0]  # a list offers "5300 Suppliers and services"
+    typed = given["account"].split(" ", 1)[0]  # a list offers "5300 Suppliers and services"
+    code = codes.get(given["account"].casefold(), typed)
     if not code:
         row.errors["account"] = "is needed"
     if len(given["note"]) > TEXT_MAX:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from crypto_api.dashboard import views_portfolio, views_prices
+from crypto_api.dashboard import views_portfolio, views_price_alerts, views_prices
 
 pages = [
     path("portfolio/", views_portfolio.portfolio_page, name="portfolio"),
@@ -15,10 +15,14 @@ pages = [
     path("prices/enter/", views_prices.enter, name="price-enter"),
     path("prices/unpriced/", views_prices.unpriced_page, name="unpriced"),
     path("prices/unpriced/retry/", views_prices.retry, name="unpriced-retry"),
-    path("prices/alerts/", views_prices.alerts_page, name="price-alerts"),
-    path("prices/alerts/add/", views_prices.add_alert, name="price-alert-add"),
-    path("prices/alerts/<str:alert_id>/delete/", views_prices.delete_alert, name="price-alert-delete"),
+    path("prices/alerts/", views_price_alerts.alerts_page, name="price-alerts"),
+    path("prices/alerts/add/", views_price_alerts.add_alert, name="price-alert-add"),
+    path("prices/alerts/<str:alert_id>/", views_price_alerts.edit_page, name="price-alert"),
+    path("prices/alerts/<str:alert_id>/pause/", views_price_alerts.pause, name="price-alert-pause"),
+    path("prices/alerts/<str:alert_id>/acknowledge/", views_price_alerts.acknowledge, name="price-alert-acknowledge"),
+    path("prices/alerts/<str:alert_id>/delete/", views_price_alerts.delete_alert, name="price-alert-delete"),
     path("fragments/prices/", views_prices.rates_fragment, name="prices-fragment"),
     path("fragments/prices/unpriced/", views_prices.unpriced_fragment, name="unpriced-fragment"),
-    path("fragments/prices/alerts/", views_prices.alerts_fragment, name="price-alerts-fragment"),
+    path("fragments/prices/alerts/", views_price_alerts.alerts_fragment, name="price-alerts-fragment"),
+    path("fragments/overview/alerts/", views_price_alerts.notices_fragment, name="alert-notices-fragment"),
 ]

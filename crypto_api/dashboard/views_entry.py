@@ -14,7 +14,7 @@ from crypto_api.dashboard.rows import entry_card
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.ledger import drafts, service
 from crypto_api.ledger import store as ledger
-from crypto_api.ledger.documents import JournalEntry
+from crypto_api.ledger.documents import Account, JournalEntry
 from crypto_api.ledger.types import EntryStatus
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity, people
@@ -85,7 +85,7 @@ async def new_page(visit: Visit) -> HttpResponse:
     if visit.request.method != "POST":
         form.form.given["date"] = _today(visit)
         return await _form(visit, form, None)
-    body = form.draft() if not _wants_rows(visit) else None
+    body = form.draft(await _accounts(visit)) if not _wants_rows(visit) else None
     if body is None:
         return await _form(visit, form, None)
     now, you = visit.runtime.clock.now(), visit.principal.user_id
@@ -100,7 +100,7 @@ async def edit_page(visit: Visit, entry_id: str) -> HttpResponse:
     if visit.request.method != "POST":
         return await _form(visit, EntryForm.of(visit.request, entry), entry)
     form = EntryForm(visit.request)
-    body = form.draft() if not _wants_rows(visit) else None
+    body = form.draft(await _accounts(visit)) if not _wants_rows(visit) else None
     if body is None:
         return await _form(visit, form, entry)
     version = _version(visit, entry)
@@ -136,11 +136,15 @@ async def _saved(visit: Visit, form: EntryForm, entry: JournalEntry | None, save
 async def _form(visit: Visit, form: EntryForm, entry: JournalEntry | None, *, status: int | None = None) -> HttpResponse:
     values: dict[str, object] = {
         "entry": entry,
-        "accounts": [row for row in await ledger.accounts(visit.org_id) if row.active],
+        "accounts": await _accounts(visit),
         "approval": visit.organization.entry_approval,
         "version": _version(visit, entry) if entry else "",
     }
     return visit.render("journal/form.html", values | form.values(), status=status or (422 if form.wrong else 200))
+
+
+async def _accounts(visit: Visit) -> list[Account]:
+    return [row for row in await ledger.accounts(visit.org_id) if row.active]
 
 
 def _wants_rows(visit: Visit) -> bool:

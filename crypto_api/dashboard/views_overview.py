@@ -9,6 +9,7 @@ from crypto_api.chains import store as chains
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.rows import transaction_rows
 from crypto_api.dashboard.templatetags.coffer import asset_name, money
+from crypto_api.dashboard.views_price_alerts import notices
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations.types import Permission
@@ -28,7 +29,8 @@ RANGES = {
 @page(Permission.DASHBOARD_READ)
 async def overview_page(visit: Visit) -> HttpResponse:
     begin = await value_history.first_booking_at(visit.org_id)
-    values = await _figures(visit) | await _movements(visit) | await _networks(visit)
+    values = await _figures(visit) | await _movements(visit) | await _networks(visit) | await notices(visit)
+    values |= {"may_read_prices": visit.may(Permission.PRICES_READ)}
     return visit.render("overview.html", values | {"ranges": list(RANGES), "range": _fitting_range(begin, visit.runtime.clock.now())})
 
 

@@ -14,14 +14,10 @@ from crypto_api.flows.true_up import ask_for_true_up
 from crypto_api.flows.unpriced import page_of_unpriced
 from crypto_api.kit.amounts import parse
 from crypto_api.kit.clock import to_milliseconds
-from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
+from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.paging import PageRequest
 from crypto_api.ledger import store as ledger
 from crypto_api.organizations.types import Permission
-from crypto_api.price_alerts import service as alerts
-from crypto_api.price_alerts import store as alert_store
-from crypto_api.price_alerts.service import NewAlert
-from crypto_api.price_alerts.types import Condition
 from crypto_api.prices import rules, service, store
 from crypto_api.prices.jobs import TrueUpPrices
 from crypto_api.reports import people
@@ -31,11 +27,13 @@ FLASHES = {
     "entered": "The price was entered. What stands in the books without one is looked up again by itself.",
     "retried": "Every missing price is being looked up again. What is found leaves this list by itself.",
     "alert": "The alert was added.",
+    "changed": "The alert was changed. The next rate says on which side of it the price stands.",
+    "paused": "The alert is paused: it looks at no rate.",
+    "resumed": "The alert goes on. What happened during the pause does not fire it.",
     "deleted": "The alert was deleted.",
 }
 SOURCE_NAMES = {"manual": "Entered by hand", "oracle": "Feed on chain", "history": "What was kept"}
-CONDITIONS = {Condition.ABOVE: "rises to", Condition.BELOW: "falls to", Condition.MOVES: "moves by per cent"}
-REASON_MAX, NOTE_MAX = 500, 200
+REASON_MAX = 500
 BY_HAND_SHOWN = 10
 
 
@@ -76,7 +74,7 @@ async def _rates_page(visit: Visit, form: Form, *, problem: str = "", status: in
         "may_write": visit.may(Permission.PRICES_WRITE),
         "zone_name": visit.zone.key,
     }
-    return visit.render("prices/rates.html", values | _around(visit, "rates") | await _rates(visit), status=status)
+    return visit.render("prices/rates.html", values | around(visit, "rates") | await _rates(visit), status=status)
 
 
 async def _rates(visit: Visit) -> dict[str, object]:
@@ -94,7 +92,7 @@ def _price(visit: Visit, form: Form) -> NewPrice | None:
     for name, text in (("asset", asset), ("quote", quote)):
         if text and not rules.is_asset_name(text):
             form.wrong(name, "must be the name of an asset or currency, such as ETH or USD")
-    rate, at = _number(form, "rate"), visit.runtime.clock.now()
+    rate, at = number(form, "rate"), visit.runtime.clock.now()
     if form["at"]:
         try:
             at = to_milliseconds(datetime.fromisoformat(form["at"]).replace(tzinfo=visit.zone))
@@ -103,7 +101,7 @@ def _price(visit: Visit, form: Form) -> NewPrice | None:
     return None if form.errors or rate is None else NewPrice(asset, quote, at, rate, reason)
 
 
-def _number(form: Form, name: str) -> Decimal | None:
+def number(form: Form, name: str) -> Decimal | None:
     if not form[name]:
         form.wrong(name, "is needed")
         return None
@@ -119,7 +117,7 @@ def _number(form: Form, name: str) -> Decimal | None:
 
 @page(Permission.INBOX_READ)
 async def unpriced_page(visit: Visit) -> HttpResponse:
-    values = {"may_retry": visit.may(Permission.PRICES_WRITE)} | _around(visit, "unpriced")
+    values = {"may_retry": visit.may(Permission.PRICES_WRITE)} | around(visit, "unpriced")
     return visit.render("prices/unpriced.html", values | await _unpriced(visit))
 
 
@@ -146,73 +144,5 @@ async def _unpriced(visit: Visit) -> dict[str, object]:
     return acts | {"rows": found.items, "next_cursor": found.next_cursor, "first_page": request.cursor is None}
 
 
-# ---- alerts ----------------------------------------------------------------------------------------------------------------------
-
-
-@page(Permission.PRICES_READ)
-async def alerts_page(visit: Visit) -> HttpResponse:
-    return await _alerts_page(visit, Form(visit.request, "asset", "quote", "condition", "threshold", "hysteresis", "note"))
-
-
-@page(Permission.PRICES_READ)
-async def alerts_fragment(visit: Visit) -> HttpResponse:
-    return visit.render("prices/alert_rows.html", await _alerts(visit))
-
-
-@page(Permission.PRICES_WRITE)
-async def add_alert(visit: Visit) -> HttpResponse:
-    only_post(visit.request)
-    form = Form(visit.request, "asset", "quote", "condition", "threshold", "hysteresis", "note")
-    new = _alert(form)
-    if new is None:
-        return await _alerts_page(visit, form, status=422)
-    org_id, user_id, now = visit.org_id, visit.principal.user_id, visit.runtime.clock.now()
-    try:
-        await visit.runtime.uow.run(lambda session: alerts.add(session, org_id, new, user_id, now))
-    except InvalidInput as error:
-        return await _alerts_page(visit, form, problem=form.refused(error, form.given), status=422)
-    except CoreError as error:
-        return await _alerts_page(visit, form, problem=error.detail, status=error.status)
-    return redirect("/prices/alerts/?done=alert")
-
-
-@page(Permission.PRICES_WRITE)
-async def delete_alert(visit: Visit, alert_id: str) -> HttpResponse:
-    only_post(visit.request)
-    org_id, now = visit.org_id, visit.runtime.clock.now()
-    try:
-        await visit.runtime.uow.run(lambda session: alerts.delete(session, org_id, alert_id, now))
-    except NotFound as error:
-        raise Http404 from error
-    return redirect("/prices/alerts/?done=deleted")
-
-
-def _alert(form: Form) -> NewAlert | None:
-    asset, quote, note = form.line("asset"), form.line("quote"), form.line("note", most=NOTE_MAX, needed=False)
-    for name, text in (("asset", asset), ("quote", quote)):
-        if text and not rules.is_asset_name(text):
-            form.wrong(name, "must be the name of an asset or currency, such as ETH or USD")
-    condition, threshold = form.one_of("condition", list(Condition)), _number(form, "threshold")
-    hysteresis = _number(form, "hysteresis") if form["hysteresis"] else Decimal(1)
-    if form.errors or threshold is None or hysteresis is None:
-        return None
-    return NewAlert(asset, quote, Condition(condition), threshold, hysteresis, note)
-
-
-async def _alerts_page(visit: Visit, form: Form, *, problem: str = "", status: int = 200) -> HttpResponse:
-    values: dict[str, object] = {
-        "given": form.given | {"quote": form["quote"] or visit.organization.functional_currency},
-        "errors": form.errors,
-        "problem": problem,
-        "conditions": [(condition.value, name) for condition, name in CONDITIONS.items()],
-    }
-    return visit.render("prices/alerts.html", values | _around(visit, "alerts") | await _alerts(visit), status=status)
-
-
-async def _alerts(visit: Visit) -> dict[str, object]:
-    rows = await alert_store.of_org(visit.org_id)
-    return {"rows": [(row, alerts.said(row)) for row in rows], "may_write": visit.may(Permission.PRICES_WRITE)}
-
-
-def _around(visit: Visit, tab: str) -> dict[str, object]:
+def around(visit: Visit, tab: str) -> dict[str, object]:
     return {"tab": tab, "flash": FLASHES.get(visit.request.GET.get("done", ""), ""), "may_inbox": visit.may(Permission.INBOX_READ)}

@@ -51,6 +51,14 @@ within two days. Until then the old address stays. A program can send the token 
 
 If it was not you, there is nothing to do.
 """
+_PRICE_ALERT = """Hello {first_name},
+
+{said}: it was {rate} at {at} ({origin}).
+{note}
+You made this alert in {organization}. It tells once for each crossing. What it saw last, and where it is changed, paused or deleted:
+
+    {link}
+"""
 _KNOWN = """Hello {first_name},
 
 somebody, perhaps you, gave this e-mail address for a Coffer account. You have one already; its user name is {username}. To log in, open
@@ -132,10 +140,17 @@ async def _notice(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: 
     return notice_text(user.first_name, due.data["what"], due.created_at, site)
 
 
+async def _price_alert(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
+    note = f"\n    {due.data['note']}\n" if due.data["note"] else ""
+    told = due.data | {"note": note, "first_name": user.first_name, "link": f"{site}/prices/alerts/"}
+    return f"Price alert: {due.data['said']}", _PRICE_ALERT.format(**told)
+
+
 _WRITERS: dict[Letter, Callable[[UnitOfWork, Clock, str, DueMail, User], Awaitable[Written | None]]] = {
     Letter.RESET_PASSWORD: _reset,
     Letter.SET_PASSWORD: _set,
     Letter.CHANGE_EMAIL: _change_email,
     Letter.ALREADY_REGISTERED: _known,
     Letter.NOTICE: _notice,
+    Letter.PRICE_ALERT: _price_alert,
 }

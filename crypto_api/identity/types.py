@@ -57,6 +57,7 @@ class Letter(StrEnum):
     SET_PASSWORD = "set_password"  # noqa: S105  a name
     CHANGE_EMAIL = "change_email"
     NOTICE = "notice"
+    PRICE_ALERT = "price_alert"
 
 
 class Limited(StrEnum):

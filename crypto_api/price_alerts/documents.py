@@ -17,6 +17,8 @@ class PriceAlert(TenantDocument):
     threshold: StoredDecimal  # a rate; per cent for `moves`
     hysteresis: StoredDecimal  # per cent
     note: str = ""
+    mail: bool = False  # a letter to who made it as well
+    paused: bool = False
     created_by: str
     armed: bool | None = None
     reference: StoredDecimal | None = None
@@ -25,12 +27,19 @@ class PriceAlert(TenantDocument):
     fired_at: datetime | None = None
     fired_rate: StoredDecimal | None = None
     fired_count: int = 0
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
     unpriced_since: datetime | None = None  # no source tells its rate now
     version: int = 1
 
     class Settings:
         name = "price_alerts"
         indexes = [IndexModel([("org_id", ASCENDING), ("_id", DESCENDING)], name="org_id")]
+
+    @property
+    def unseen(self) -> bool:
+        """Whether it fired, and nobody has said since that they know."""
+        return self.fired_at is not None and (self.acknowledged_at is None or self.acknowledged_at < self.fired_at)
 
     @property
     def standing(self) -> Standing:

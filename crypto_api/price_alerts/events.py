@@ -20,6 +20,18 @@ class PriceAlertAdded(_AlertEvent):
     kind: ClassVar[str] = "price_alert.added"
 
 
+class PriceAlertChanged(_AlertEvent):
+    """Edited, paused or resumed."""
+
+    kind: ClassVar[str] = "price_alert.changed"
+
+
+class PriceAlertAcknowledged(_AlertEvent):
+    """It fired, and somebody has said that they know."""
+
+    kind: ClassVar[str] = "price_alert.acknowledged"
+
+
 class PriceAlertDeleted(_AlertEvent):
     kind: ClassVar[str] = "price_alert.deleted"
 

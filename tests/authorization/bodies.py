@@ -731,5 +731,10 @@ async def create_price_alert(act: Act) -> Values:
 
 
 @request
+async def update_price_alert(act: Act) -> Values:
+    return {"threshold": "3500", "paused": True}
+
+
+@request
 async def create_exchange_rate(act: Act) -> Values:
     return {"asset": "ETH", "quote": "USD", "at": "2026-11-20T12:00:00Z", "rate": "3120.45"}

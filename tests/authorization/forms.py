@@ -47,6 +47,16 @@ async def add_alert(house: House, org_id: str, person: Person) -> Form:
     return {"asset": "ETH", "quote": "USD", "condition": "above", "threshold": "4000"}
 
 
+@form("price-alert")
+async def change_alert(house: House, org_id: str, person: Person) -> Form:
+    return {"condition": "below", "threshold": "2500", "hysteresis": "2", "note": "", "mail": "on"}
+
+
+@form("price-alert-pause")
+async def pause_alert(house: House, org_id: str, person: Person) -> Form:
+    return {"paused": "true"}
+
+
 @form("inbox-remedy")
 async def look_again(house: House, org_id: str, person: Person) -> Form:
     return {"remedy": "recheck"}

@@ -83,6 +83,14 @@ async def test_what_is_no_entry_is_told_where_it_stands(ada: httpx.AsyncClient, 
     assert await JournalEntry.find({"org_id": treasury.org_id}).count() == 0
 
 
+async def test_an_account_may_be_given_by_its_name(ada: httpx.AsyncClient, treasury: Treasury) -> None:
+    """Where only one has it; without a script as well."""
+    named = lines(("suppliers AND services", "5", ""), ("2100", "", "5"))
+    assert (await send(ada, "/journal/new/", "/journal/new/", [*RENT, *named, ("then", "draft")])).status_code == 302
+    (entry,) = await JournalEntry.find({"org_id": treasury.org_id}).to_list()
+    assert [line.account_code for line in entry.lines] == ["5300", "2100"]
+
+
 async def test_more_lines_come_without_a_script(ada: httpx.AsyncClient, treasury: Treasury) -> None:
     answer = await send(ada, "/journal/new/", "/journal/new/", [*RENT, *lines(*[("5300", "1", "")] * 6), ("then", "rows")])
     assert answer.status_code == 200 and answer.text.count('name="account"') == 8

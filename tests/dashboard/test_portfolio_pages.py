@@ -11,10 +11,12 @@ from playwright.async_api import expect
 from crypto_api.flows.inbox_sweep import sweep_inbox
 from crypto_api.ledger.types import AccountCode, Line
 from crypto_api.organizations.types import Role
+from crypto_api.price_alerts import service as alerts
+from crypto_api.price_alerts.documents import PriceAlert
 from crypto_api.prices import service as prices
 from crypto_api.prices import store
 from crypto_api.prices.documents import ManualPrice
-from crypto_api.prices.types import Tried
+from crypto_api.prices.types import PriceSource, Quote, Tried
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.types import Booking, Direction, Finality
 from crypto_api.wallets.documents import Wallet
@@ -105,6 +107,30 @@ async def test_prices_are_entered_and_alerts_kept_by_forms_that_refuse_in_words(
         "/prices/alerts/?done=alert"
     )
     assert "ETH is above 4000 USD" in await ada.text("/prices/alerts/")
+    (alert,) = await PriceAlert.find({"org_id": treasury.org_id}).to_list()
+    path = f"/prices/alerts/{alert.id}/"
+    assert 'value="4000"' in await ada.text(path)
+    below = {"condition": "below", "threshold": "2500", "hysteresis": "2", "note": "Buy", "mail": "on"}
+    assert "must be more than zero" in await ada.refused(422, path, **below | {"threshold": "0"})
+    assert "was changed meanwhile" in await ada.refused(412, path, **below, version="9")
+    assert await ada.does(path, **below, version="1") == "/prices/alerts/?done=changed"
+    listed = await ada.text("/prices/alerts/")
+    assert "ETH is below 2500 USD" in listed and "By a letter to Ada Okafor as well" in listed
+    assert await ada.does(f"{path}pause/", paused="true", version="2") == "/prices/alerts/?done=paused"
+    assert '<span class="chip">paused</span>' in await ada.text("/prices/alerts/")
+    assert await ada.does(f"{path}pause/", paused="false", version="3") == "/prices/alerts/?done=resumed"
+    assert "ETH is below" not in await ada.text("/")
+    alert = (await PriceAlert.find({"org_id": treasury.org_id}).to_list())[0]
+    for minute, rate in ((1, "2600"), (2, "2400")):
+        quote = Quote(rate=D(rate), at=treasury.now + timedelta(minutes=minute), source=PriceSource.MANUAL, origin="by hand")
+        await runtime.uow.run(lambda session, quote=quote: alerts.see(session, treasury.org_id, alert.id, quote, treasury.now))  # type: ignore[misc]
+    assert "ETH is below 2500 USD" in await ada.text("/") and "$2,400.00" in await ada.text("/fragments/overview/alerts/")
+    await treasury.member("Mary", "Reader", Role.AUDITOR)
+    mary = await sits("mary.reader")
+    assert "ETH is below 2500 USD" in await mary.text("/") and "Noted" not in await mary.text("/fragments/overview/alerts/")
+    assert await ada.does(f"{path}acknowledge/", **{"from": "overview"}) == "/"
+    assert "ETH is below 2500 USD" not in await mary.text("/")
+    assert (await ada.get("/prices/alerts/pal_nobody/")).status_code == 404
     await treasury.member("Grace", "Hopper", Role.AUDITOR)
     grace = await sits("grace.hopper")
     assert "Enter a price" not in await grace.text("/prices/") and "Look all up again" not in await grace.text("/prices/unpriced/")
@@ -150,6 +176,18 @@ async def test_the_pages_fit_and_change_by_themselves(
     await window.page.click("text=Add the alert")
     await expect(window.page.locator("#alert-rows")).to_contain_text("ETH is above 4000 USD")
     await shoot(window, request, "alerts")
+    (alert,) = await PriceAlert.find({"org_id": org_id}).to_list()
+    for minute, rate in ((1, "3900"), (2, "4100")):
+        quote = Quote(rate=D(rate), at=now + timedelta(minutes=minute), source=PriceSource.MANUAL, origin="by hand")
+        await runtime.uow.run(lambda session, quote=quote: alerts.see(session, org_id, alert.id, quote, now))  # type: ignore[misc]
+    await expect(window.page.locator("#alert-rows")).to_contain_text("new")
+    assert await window.sideways_scroll() <= 0 and await window.grave_findings() == []
+    await window.go("/")
+    await expect(window.page.locator("#alert-notices")).to_contain_text("ETH is above 4000 USD")
+    assert await window.sideways_scroll() <= 0 and await window.grave_findings() == []
+    await window.page.click("#alert-notices >> text=Noted")
+    await expect(window.page.locator("#alert-notices")).not_to_contain_text("ETH")
+    await window.go("/prices/alerts/")
     assert await window.sideways_scroll() <= 0
     assert await window.grave_findings() == []
     await runtime.uow.run(

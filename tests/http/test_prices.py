@@ -1,7 +1,9 @@
 """Prices over HTTP: lists, import, history, sources, the worklist of the unpriced and alerts."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
+from email import message_from_bytes, policy
 from typing import Any
 
 import httpx
@@ -12,8 +14,10 @@ from crypto_api.events.documents import Event
 from crypto_api.flows.book_transaction import book_transaction
 from crypto_api.flows.inbox_sweep import sweep_inbox
 from crypto_api.flows.price_at import Prices
+from crypto_api.flows.send_due_mail import send_due_mail
 from crypto_api.flows.true_up import Desk, true_up
 from crypto_api.flows.watch_prices import watch_prices
+from crypto_api.identity.documents import DueMail
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.organizations.types import Role
@@ -204,6 +208,66 @@ async def test_an_alert_is_kept_listed_fires_once_and_is_deleted(ada: Person, ru
     assert (await ada.http.delete(f"{alerts}{alert['id']}/", headers={"If-Match": '"7"'})).status_code == 412
     assert (await ada.http.delete(f"{alerts}{alert['id']}/", headers={"If-Match": made.headers["ETag"]})).status_code == 204
     assert (await ada.http.delete(f"{alerts}{alert['id']}/")).status_code == 404
+
+
+async def look(runtime: Runtime, ada: Person, rate: str, minute: int) -> int:
+    """A rate by hand, and what the lane does; how many alerts fired."""
+    await enter(ada.http, rate, f"2026-01-01T00:{minute:02d}:00Z")
+    return (await watch_prices(runtime.uow, runtime.clock, ada.org_id, Prices(runtime.networks, runtime.prices))).fired
+
+
+async def test_an_alert_is_changed_paused_and_goes_on_without_what_it_missed(ada: Person, runtime: Runtime, join: Join) -> None:
+    made = await ada.http.post("/api/price-alerts/", json={"asset": "ETH", "quote": "USD", "condition": "above", "threshold": "4000"})
+    path = f"/api/price-alerts/{made.json()['id']}/"
+    assert [await look(runtime, ada, rate, minute) for minute, rate in enumerate(("3900", "4100"), start=1)] == [0, 1]
+    for field, wrong in (("threshold", "0"), ("hysteresis", "100"), ("condition", "up"), ("asset", "BTC")):
+        refused = await ada.http.put(path, json={field: wrong})
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field), wrong
+    changed = await ada.http.put(path, json={"threshold": "4200", "note": "Higher"}, headers={"If-Match": made.headers["ETag"]})
+    assert changed.status_code == 200 and (changed.json()["threshold"], changed.json()["armed"], changed.json()["seen_rate"]) == ("4200", None, None)
+    assert (await ada.http.put(path, json={"threshold": "1"}, headers={"If-Match": made.headers["ETag"]})).status_code == 412
+    assert [await look(runtime, ada, rate, minute) for minute, rate in enumerate(("4300", "4100", "4200"), start=3)] == [0, 0, 1]
+
+    paused = (await ada.http.put(path, json={"paused": True})).json()
+    assert paused["paused"] is True and (await ada.http.get(path)).json() == paused
+    assert [await look(runtime, ada, rate, minute) for minute, rate in enumerate(("4000", "5000"), start=6)] == [0, 0]
+    assert (await ada.http.get(path)).json()["seen_rate"] == "4200", "a paused one looks at no rate"
+    assert (await ada.http.put(path, json={"paused": False})).json()["armed"] is None
+    assert [await look(runtime, ada, rate, minute) for minute, rate in enumerate(("5100", "4100", "4300"), start=8)] == [0, 0, 1]
+    read = (await ada.http.get(path)).json()
+    assert (read["fired_count"], read["fired_rate"], read["note"], read["acknowledged_at"]) == (3, "4300", "Higher", None)
+    assert await Event.find({"org_id": ada.org_id, "kind": "price_alert.fired"}).count() == 3
+    noted = (await ada.http.post(f"{path}acknowledge/")).json()
+    assert noted["acknowledged_by"] == ada.user["id"] and (await ada.http.post(f"{path}acknowledge/")).json() == noted
+    assert await Event.find({"org_id": ada.org_id, "kind": "price_alert.acknowledged"}).count() == 1
+    eve = await join("eve", founds="Other")
+    assert {(await eve.http.request(verb, path, json=body)).status_code for verb, body in (("GET", None), ("PUT", {"paused": True}))} == {404}
+    assert (await eve.http.post(f"{path}acknowledge/")).status_code == 404
+
+
+async def test_a_crossing_is_told_by_one_letter_to_who_asked_for_it(ada: Person, runtime: Runtime, join: Join) -> None:
+    """However often the rate is looked at, and by however many workers at once; not to somebody who may no longer read prices."""
+    carl = await join("carl", org_id=ada.org_id, role=Role.ACCOUNTANT)
+    body = {"asset": "ETH", "quote": "USD", "condition": "below", "threshold": "3000", "note": "Buy what payroll needs"}
+    for person, mail in ((ada, True), (ada, False), (carl, True)):
+        assert (await person.http.post("/api/price-alerts/", json=body | {"mail": mail})).status_code == 201
+    await look(runtime, ada, "3100", 1)
+    assert (await ada.http.delete(f"/api/members/{carl.user['id']}/")).status_code == 204
+    await enter(ada.http, "2990.5", "2026-01-01T00:02:00Z")
+    prices = Prices(runtime.networks, runtime.prices)
+    seen = await asyncio.gather(*(watch_prices(runtime.uow, runtime.clock, ada.org_id, prices) for _ in range(3)))
+    assert sum(watched.fired for watched in seen) == 3, "each alert fires once"
+    assert await look(runtime, ada, "2980", 3) == 0
+    (due,) = await DueMail.find({"kind": "price_alert"}).to_list()
+    assert due.user_id == ada.user["id"]
+    assert await send_due_mail(runtime.uow, runtime.clock, runtime.mail, "https://coffer.example/", due.id) is True
+    assert await send_due_mail(runtime.uow, runtime.clock, runtime.mail, "https://coffer.example/", due.id) is False, "it was sent"
+    newest = max((runtime.config.log_dir / "mail").glob("*.eml"), key=lambda path: path.name)
+    letter = message_from_bytes(newest.read_bytes(), policy=policy.default)
+    told = letter.get_content()
+    assert letter["Subject"] == "Price alert: ETH is below 3000 USD" and letter["To"] == ada.user["email"]
+    for part in ("it was 2990.5 USD at 2026-01-01 00:02 UTC", "Buy what payroll needs", "https://coffer.example/prices/alerts/"):
+        assert part in told, told
 
 
 async def test_an_alert_of_what_nobody_prices_says_so_and_cannot_fire(ada: Person, runtime: Runtime) -> None:

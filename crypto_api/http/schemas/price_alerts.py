@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 
 from pydantic import Field
 
@@ -27,8 +28,22 @@ class PriceAlertCreate(RequestSchema):
     hysteresis: Money = Field(default=Decimal(1), examples=["1"], description="Per cent of the threshold, less than 100. Without effect for `moves`.")
     note: Prose = Field(default="", max_length=200, examples=["Sell what payroll needs"])
 
+    mail: bool = Field(default=False, description="Whether it is told by a letter to who made it as well.")
+
     def new(self) -> NewAlert:
-        return NewAlert(self.asset, self.quote, self.condition, self.threshold, self.hysteresis, self.note)
+        return NewAlert(self.asset, self.quote, self.condition, self.threshold, self.hysteresis, self.note, self.mail)
+
+
+class PriceAlertUpdate(RequestSchema):
+    condition: Choice[Condition] | None = Field(default=None, examples=["below"])
+    threshold: Money | None = Field(default=None, examples=["3500"])
+    hysteresis: Money | None = Field(default=None, examples=["2"])
+    note: Prose | None = Field(default=None, max_length=200)
+    mail: bool | None = None
+    paused: bool | None = Field(default=None, description="A paused alert looks at no rate.")
+
+    def fields(self) -> dict[str, Any]:
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
 
 
 class PriceAlertRead(ReadSchema):
@@ -39,6 +54,8 @@ class PriceAlertRead(ReadSchema):
     threshold: SignedMoney = Field(examples=["4000"])
     hysteresis: SignedMoney = Field(examples=["1"])
     note: str
+    mail: bool
+    paused: bool
     created_by: str
     created_at: Time
     armed: bool | None = Field(description="Whether the next crossing fires it. None: no rate was seen yet.")
@@ -48,6 +65,8 @@ class PriceAlertRead(ReadSchema):
     fired_at: Time | None
     fired_rate: SignedMoney | None
     fired_count: int
+    acknowledged_at: Time | None = Field(description="When somebody took note of its firing last.")
+    acknowledged_by: str | None
     unpriced_since: Time | None = Field(description="Since when no source tells its rate: it cannot fire.")
 
     @classmethod

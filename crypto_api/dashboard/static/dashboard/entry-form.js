@@ -1,4 +1,4 @@
-// A journal entry by keyboard: the difference runs along, Enter goes on, `=` balances. Amounts are whole numbers of 10^-8, never floats.
+// A journal entry by keyboard: the difference runs along, Enter goes on, `=` balances, an account is found by its code or a part of its name. Amounts are whole numbers of 10^-8, never floats.
 (() => {
   "use strict";
   const form = document.querySelector("[data-entry-form]");
@@ -42,7 +42,6 @@
     else says.textContent = debit > credit ? `${written(debit - credit, true)} more debit` : `${written(credit - debit, true)} more credit`;
   };
 
-  const fields = () => [...body.querySelectorAll("input")];
   const addLine = () => {
     const rows = body.querySelectorAll("tr:not(.line-says)");
     const row = rows[rows.length - 1].cloneNode(true);
@@ -67,7 +66,18 @@
     show();
   };
 
+  const offered = [...form.querySelectorAll("#account-codes option")].map((option) => option.value);
+  const complete = (field) => { // the one account that is meant; where it could be several, what was typed stays
+    const typed = field.value.trim().toLowerCase();
+    if (typed === "") return;
+    const named = offered.map((value) => [value, value.toLowerCase()]);
+    const exact = named.filter(([, text]) => text.split(" ", 1)[0] === typed || text === typed || text.slice(text.indexOf(" ") + 1) === typed);
+    const found = exact.length ? exact : named.filter(([, text]) => text.startsWith(typed) || text.slice(text.indexOf(" ") + 1).includes(typed));
+    if (found.length === 1) field.value = found[0][0];
+  };
+
   body.addEventListener("input", show);
+  body.addEventListener("change", (event) => { if (event.target.name === "account") complete(event.target); });
   body.addEventListener("keydown", (event) => {
     const field = event.target;
     if (event.key === "=" && (field.name === "debit" || field.name === "credit")) {
@@ -78,13 +88,17 @@
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !event.target.matches("input")) return;
     event.preventDefault();
-    if (event.ctrlKey || event.metaKey) { form.requestSubmit(form.querySelector('[name="then"][value="draft"]')); return; }
+    if (event.target.name === "account") complete(event.target);
+    if (event.ctrlKey || event.metaKey) {
+      const post = event.shiftKey ? form.querySelector('[name="then"][value="post"]') : null; // none where another person approves
+      form.requestSubmit(post ?? form.querySelector('[name="then"][value="draft"]'));
+      return;
+    }
     const all = [...form.querySelectorAll("input:not([type=hidden])")];
     const next = all[all.indexOf(event.target) + 1] ?? addLine();
     next.focus();
     next.select?.();
   });
   form.querySelector("[data-add-line]").addEventListener("click", (event) => { event.preventDefault(); addLine().focus(); });
-  for (const field of fields()) if (field.name === "account") field.addEventListener("change", show);
   show();
 })();
