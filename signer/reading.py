@@ -69,9 +69,10 @@ async def signing_cases(org_id: str, asked: Sequence[SigningAsk], now: datetime)
     )
     people, payees, lanes = await asyncio.gather(
         _people(org_id, {row.user_id for payment, _ in found for row in payment.approvals}),
-        address_book.at_any(org_id, {payment.payee_address for payment, _ in found}),
+        address_book.at_any(org_id, {address for payment, _ in found for address in payment.paid_addresses}),
         _lanes({(payment.chain_id, payment.from_address) for payment, _ in found}),
     )
+    paid = {payment.id: frozenset(payment.paid_addresses) for payment, _ in found}
     cases = {
         attempt.id: SigningCase(
             organization,
@@ -83,7 +84,7 @@ async def signing_cases(org_id: str, asked: Sequence[SigningAsk], now: datetime)
             lanes[payment.chain_id, payment.from_address],
             policy.policy,
             people,
-            [row for row in payees if row.address == payment.payee_address],
+            [row for row in payees if row.address in paid[payment.id]],
             None,
         )
         for payment, attempt in found

@@ -18,6 +18,7 @@ from crypto_api.kit.sending import (
     Quote,
     Quotes,
     Simulated,
+    TokenTransfer,
     gas_limit,
     revert_reason,
     transfer_refused,
@@ -25,6 +26,7 @@ from crypto_api.kit.sending import (
 )
 
 _BALANCE_OF, _TRANSFER = "0x70a08231", "0xa9059cbb"  # ERC-20 balanceOf(address), transfer(address,uint256)
+_TRANSFER_EVENT = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"  # Transfer(address,address,uint256)
 _GET_L1_FEE = "0x49948e0e"  # GasPriceOracle.getL1Fee(bytes) of OP-stack networks
 _L1_MARGIN_PERCENT = 50  # what the chain below asks for moves by up to an eighth a block
 _BLOCKS_OF_FEES = 20
@@ -260,9 +262,20 @@ def _receipt(hash_: str, row: Any) -> NodeReceipt:
             gas_used=_number(row["gasUsed"]),
             effective_gas_price=_number(row.get("effectiveGasPrice") or "0x0"),
             l1_fee=_number(row.get("l1Fee") or "0x0"),
+            transfers=tuple(_transfer(entry) for entry in row.get("logs") or [] if _is_transfer(entry)),
         )
     except (LookupError, TypeError, AttributeError) as error:
         raise InconsistentAnswer("the node's receipt is malformed") from error
+
+
+def _is_transfer(entry: Any) -> bool:
+    """Of an ERC-20: two of its three values are indexed."""
+    return len(entry["topics"]) == 3 and entry["topics"][0] == _TRANSFER_EVENT and len(entry["data"]) == 66
+
+
+def _transfer(entry: Any) -> TokenTransfer:
+    sender, payee = (checksummed("0x" + topic[-40:]) for topic in entry["topics"][1:])
+    return TokenTransfer(checksummed(entry["address"]), sender, payee, _number(entry["data"]))
 
 
 def _transaction(row: Any) -> NodeTransaction:

@@ -32,6 +32,7 @@ from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations.types import Permission
 from crypto_api.payments import store
 from crypto_api.payments.documents import Payment
+from crypto_api.payments.typed_data import as_json
 from crypto_api.payments.types import ENDED, Hold, PaymentState, Way
 from crypto_api.policies import rules as policy_rules
 from crypto_api.policies.rules import Verdict
@@ -182,7 +183,7 @@ async def _values(visit: Visit, payment: Payment) -> dict[str, object]:
 
 
 async def _verdict(visit: Visit, payment: Payment) -> Verdict:
-    subject = Subject(payment.org_id, payment.id, payment.network, payment.payee_address, payment.value)
+    subject = Subject.of(payment)
     return (await judge(subject, visit.runtime.clock.now())).verdict
 
 
@@ -192,7 +193,11 @@ def _units(raw: str | None) -> Decimal | None:
 
 def _message(view: PaymentView) -> list[tuple[str, str]]:
     typed = view.typed_data()
-    return [(name, str(value)) for name, value in typed["message"].items()] if typed else []
+    if typed is None:
+        return []
+    shares = enumerate(typed["message"].get("payees", []), 1)
+    rows = [(name, str(value)) for name, value in typed["message"].items() if name != "payees"]
+    return rows + [(f"payee {place}", f"{share['payee']} {share['amount']} {share['reference']}") for place, share in shares]
 
 
 def _offers(visit: Visit, view: PaymentView, verdict: Verdict) -> dict[str, bool]:
@@ -293,7 +298,7 @@ async def for_wallet(visit: Visit, payment_id: str) -> HttpResponse:
     view = await payment_view(visit.org_id, payment, visit.runtime.clock.now())
     typed = view.typed_data()
     if typed is not None:
-        typed = typed | {"message": {name: str(value) if isinstance(value, int) else value for name, value in typed["message"].items()}}
+        typed = typed | {"message": as_json(typed["message"])}
     return JsonResponse({"transaction": view.wallet_request(), "typed_data": typed})
 
 

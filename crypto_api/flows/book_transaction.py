@@ -8,7 +8,7 @@ is due in that very block.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ from crypto_api.classification import rules as classification
 from crypto_api.classification import store as counterparties
 from crypto_api.classification.types import Category, Decision, DecisionSource, Executed, Facts, Leg, MadeBy
 from crypto_api.events import service as events
-from crypto_api.kit.amounts import add_exactly, text
+from crypto_api.kit.amounts import add_exactly, text, to_units
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.networks import NetworkConfig
@@ -31,7 +31,7 @@ from crypto_api.organizations import store as organizations
 from crypto_api.payments import rules as payment_rules
 from crypto_api.payments import store as payments
 from crypto_api.payments.documents import Payment, PaymentAttempt
-from crypto_api.payments.types import PaymentKind
+from crypto_api.payments.types import BatchPayee, PaymentKind
 from crypto_api.prices import service as prices
 from crypto_api.prices.types import Moment, PriceSources, Quote
 from crypto_api.transactions import store as transactions
@@ -41,6 +41,7 @@ from crypto_api.transactions.types import Basis, Booking, Direction, Movement, M
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 PURPOSE = "movements"
+_DESCRIPTION_MAX = 200
 
 
 class _NoLongerDue(Exception):
@@ -209,13 +210,15 @@ async def made_by_payment(transaction: Transaction) -> MadeBy | None:
 
 def _executed(payment: Payment, attempt: PaymentAttempt) -> Executed:
     if attempt.call == payment.call:
-        return Executed.CALL if payment.kind is PaymentKind.CALL else Executed.PAYMENT
+        return Executed.CALL if payment.kind in (PaymentKind.CALL, PaymentKind.ALLOWANCE) else Executed.PAYMENT
     return Executed.CANCELLATION if attempt.call == payment_rules.cancel_call(payment.from_address) else Executed.OTHER
 
 
 def _in_words(payment: Payment, payee: str) -> str:
     if payment.kind is PaymentKind.CALL:
         return payment.description or f"a call of {payee or payment.payee_address}"
+    if payment.kind is PaymentKind.ALLOWANCE:
+        return f"an allowance of {text(payment.amount)} {payment.asset} to {payee}"
     return f"{text(payment.amount)} {payment.asset} to {payee or payment.payee_address}"
 
 
@@ -268,7 +271,14 @@ async def value(transaction: Transaction, decision: Decision, network: NetworkCo
     for asset in sorted({movement.asset for movement in transaction.movements if _counts(movement)}):
         quotes[asset] = await prices.rate_at(transaction.org_id, asset, organization.functional_currency, moment, feeds, now)
     movements = tuple(_priced(movement, quotes) for movement in transaction.movements)
-    return Valued(transaction, decision, movements, tuple(changes_of(movements, decision.category)), organization.time_zone)
+    payees = await _payees_of_batch(transaction, decision)
+    return Valued(transaction, decision, movements, tuple(changes_of(movements, decision.category, payees)), organization.time_zone)
+
+
+async def _payees_of_batch(transaction: Transaction, decision: Decision) -> Sequence[BatchPayee]:
+    """Of the batch that made it, if one did."""
+    payment = await payments.get(transaction.org_id, decision.payment_id) if decision.payment_id is not None else None
+    return payment.payees if payment is not None and transaction.to_address == payment.payee_address else ()
 
 
 def _counts(movement: Movement) -> bool:
@@ -310,15 +320,34 @@ def contra_of(category: Category, direction: Direction) -> AccountCode:
     return _CONTRA.get((category, direction), AccountCode.SUSPENSE)
 
 
-def changes_of(movements: Sequence[Movement], category: Category) -> list[Change]:
-    """Fees first: gas is paid before anything moves."""
+def changes_of(movements: Sequence[Movement], category: Category, payees: Sequence[BatchPayee] = ()) -> list[Change]:
+    """Fees first: gas is paid before anything moves. What went to the contract of a batch went to its `payees`: a line for each."""
     counted = [movement for movement in movements if _counts(movement)]
     fees = [movement for movement in counted if movement.kind in _FEES]
     moved = [movement for movement in counted if movement.kind not in _FEES]
     changes: list[Change] = [_disposal(movement, AccountCode.NETWORK_FEES) for movement in fees]
     if category is Category.WRAP and (wrapped := _wrap(moved)) is not None:
         return [*changes, *wrapped]
-    return [*changes, *(_change(movement, category) for movement in moved)]
+    return [*changes, *(change for movement in moved for change in _by_payee(movement, _change(movement, category), payees))]
+
+
+def _by_payee(movement: Movement, change: Change, payees: Sequence[BatchPayee]) -> list[Change]:
+    """Each is worth what the sum grows by with it, so that they add up to the movement and none is below zero."""
+    if not payees or not isinstance(change, Disposal) or sum(int(row.raw_amount) for row in payees) != int(movement.raw_amount):
+        return [change]
+    parts: list[Change] = []
+    raw, before = 0, Decimal(0)
+    for row in payees:
+        raw += int(row.raw_amount)
+        worth = ledger_rules.value_of(to_units(raw, movement.decimals or 0), movement.rate) if movement.rate is not None else None
+        value = add_exactly([worth, -before]) if change.value is not None and worth is not None else None
+        parts.append(replace(change, quantity=to_units(int(row.raw_amount), movement.decimals or 0), value=value, description=_for(row)))
+        before = worth or before
+    return parts
+
+
+def _for(row: BatchPayee) -> str:
+    return f"{row.name or row.address} ({row.reference})"[:_DESCRIPTION_MAX]
 
 
 def relabelled(lines: Sequence[Line], category: Category) -> list[Line] | None:

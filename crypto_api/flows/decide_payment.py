@@ -146,7 +146,7 @@ async def tell_hash(desk: PaymentDesk, principal: Principal, org_id: str, paymen
 async def _approval(session: Session, principal: Principal, payment: Payment, word: Word, now: datetime) -> Approval:
     if any(row.user_id == principal.user_id and row.decision is Decision.APPROVED for row in payment.approvals):
         raise AlreadyDecided
-    subject = Subject(payment.org_id, payment.id, payment.network, payment.payee_address, payment.value)
+    subject = Subject.of(payment)
     verdict = (await judge(subject, now, session)).verdict
     row = await _said(principal, payment, Decision.APPROVED, word, now)
     if not policy_rules.counts(verdict, principal.role or "", signature=True):

@@ -1,6 +1,7 @@
 """A network as the machine of payments sees it: the node says what it has, our own follower says which of it is canonical, and how deep, and our
 own rows of the block must say the same of it."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -8,6 +9,7 @@ from typing import Protocol
 from crypto_api.chains import store as chains
 from crypto_api.kit.ethereum import ZERO_ADDRESS
 from crypto_api.kit.sending import FeeMarket, Handed, NodeCall, NodeReceipt, NodeTransaction, Quote, Quotes
+from crypto_api.payments.batch import BATCH_CONTRACT, read_batch
 from crypto_api.payments.types import Call, Expected, Receipt, SeenTransaction
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
@@ -86,6 +88,8 @@ class FollowedChain:
                 found[each.hash] = replace(receipt, disputed=_MISSING.format(each.hash, receipt.block_number))
             else:  # nobody here reads the blocks for it
                 found[each.hash] = receipt
+            if receipt.succeeded and not found[each.hash].disputed:
+                found[each.hash] = replace(found[each.hash], disputed=_unpaid(each, told[each.hash]))
         return found
 
     async def transaction(self, hash_: str) -> SeenTransaction | None:
@@ -147,6 +151,7 @@ def _counts_at(wallet: Wallet, expected: Expected, receipt: Receipt) -> bool:
 
 
 _MISSING = "A node says that {} stands in block {}, and our own reading of that block does not have it. Nothing is decided until they agree."
+_UNPAID = "The token's events in {} do not tell that these payees of the batch got their amounts: {}. Nothing is decided until they do."
 _DIFFERS = "A node and our own reading of block {} do not agree about {}: {}. Nothing is decided until they do."
 
 
@@ -162,6 +167,17 @@ def _difference(expected: Expected, receipt: Receipt, row: Transaction) -> str:
     if row.nonce is not None and row.nonce != expected.nonce:
         differs.append(f"we have it with nonce {row.nonce}, and sent it with {expected.nonce}")
     return _DIFFERS.format(receipt.block_number, receipt.hash, ", ".join(differs)) if differs else ""
+
+
+def _unpaid(expected: Expected, receipt: NodeReceipt) -> str:
+    """Of a batch of an ERC-20: which of its payees the token's events do not tell of, in a sentence. The coin leaves no event, and is paid by this
+    call of this contract to all of them, or it reverts."""
+    token, shares = (read_batch(expected.call) if expected.call is not None else None) or (None, [])
+    if token is None:
+        return ""
+    seen = Counter((row.to_address, row.raw_amount) for row in receipt.transfers if (row.token, row.from_address) == (token, BATCH_CONTRACT))
+    missing = Counter((share.payee, share.raw_amount) for share in shares) - seen
+    return _UNPAID.format(receipt.hash, ", ".join(sorted(payee for payee, _ in missing))[:300]) if missing else ""
 
 
 def _seen(row: NodeTransaction | None) -> SeenTransaction | None:

@@ -38,8 +38,12 @@ class Subject:
     org_id: str
     payment_id: str | None
     network: str
-    payee_address: str
+    payee_addresses: tuple[str, ...]  # each of them has to be in the address book, where the policy asks for it
     value: Decimal | None
+
+    @classmethod
+    def of(cls, payment: Payment) -> "Subject":
+        return cls(payment.org_id, payment.id, payment.network, payment.paid_addresses, payment.value)
 
 
 @dataclass(frozen=True)
@@ -65,19 +69,15 @@ async def standings_of(payments: Sequence[Payment], now: datetime) -> list[Stand
     found: dict[str, Standing] = {}
     for org_id in dict.fromkeys(payment.org_id for payment in payments):
         of_org = [payment for payment in payments if payment.org_id == org_id]
-        desk = await _desk_of(org_id, {payment.payee_address for payment in of_org}, now)
+        desk = await _desk_of(org_id, {address for payment in of_org for address in payment.paid_addresses}, now)
         for payment in of_org:
             given = await counted(payment) if payment.approvals else []
-            found[payment.id] = _standing(_judged(_subject(payment), desk, now), given)
+            found[payment.id] = _standing(_judged(Subject.of(payment), desk, now), given)
     return [found[payment.id] for payment in payments]
 
 
 async def standing_of(payment: Payment, now: datetime, session: Session | None = None) -> Standing:
-    return _standing(await judge(_subject(payment), now, session), await counted(payment, session))
-
-
-def _subject(payment: Payment) -> Subject:
-    return Subject(payment.org_id, payment.id, payment.network, payment.payee_address, payment.value)
+    return _standing(await judge(Subject.of(payment), now, session), await counted(payment, session))
 
 
 def _standing(judged: Judgement, given: Sequence[tuple[str, str, bool]]) -> Standing:
@@ -114,7 +114,7 @@ class _Desk:
 
 
 async def judge(subject: Subject, now: datetime, session: Session | None = None) -> Judgement:
-    return _judged(subject, await _desk_of(subject.org_id, {subject.payee_address}, now, session), now)
+    return _judged(subject, await _desk_of(subject.org_id, set(subject.payee_addresses), now, session), now)
 
 
 async def _desk_of(org_id: str, addresses: Collection[str], now: datetime, session: Session | None = None) -> _Desk:
@@ -131,8 +131,10 @@ async def _desk_of(org_id: str, addresses: Collection[str], now: datetime, sessi
 def _judged(subject: Subject, desk: _Desk, now: datetime) -> Judgement:
     policy, hold, not_before = desk.policy, None, None
     if policy.payees is Payees.ADDRESS_BOOK:
-        listed = address_book.standing(desk.payees.get(subject.payee_address, ()), subject.network, now)
-        hold, not_before = listed.hold, listed.payable_from
+        listed = [address_book.standing(desk.payees.get(address, ()), subject.network, now) for address in subject.payee_addresses]
+        held = [each for each in listed if each.hold is not None]
+        hold = (held[0].hold if len({each.hold for each in held}) == 1 else Hold.PAYEE_UNVERIFIED) if held else None
+        not_before = max((each.payable_from for each in held if each.payable_from is not None), default=None)
     own = desk.today.get(subject.payment_id or "") or Decimal(0)
     today = None if desk.today_unpriced - {subject.payment_id} else add_exactly([desk.today_priced, -own])
     verdict = rules.judge(policy, value=subject.value, today=today, payee_hold=hold)

@@ -40,13 +40,14 @@ from crypto_api.payments.events import Happened
 from crypto_api.payments.jobs import PaymentDue
 from crypto_api.payments.ports import Changes, Overtaken
 from crypto_api.payments.typed_data import digest
-from crypto_api.payments.types import Call, Fees, Hold, Origin, PaymentKind, PaymentState, Way
+from crypto_api.payments.types import BatchPayee, Call, Fees, Hold, Origin, PaymentKind, PaymentState, Way
 from crypto_api.policies.errors import OverLimit
 from crypto_api.wallets import store as wallets
 from crypto_api.wallets.documents import Wallet, WalletType
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 _FIRST_TIME = "It is the first payment of this organisation to this address."
+_MOVES = (PaymentKind.TRANSFER, PaymentKind.BATCH)  # the asset that they name
 _WAYS = {WalletType.PRIVATE_KEY: Way.SIGNER, WalletType.METAMASK: Way.BROWSER, WalletType.HARDWARE: Way.BROWSER}
 
 
@@ -97,7 +98,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class Wanted:
     """What was asked for, checked."""
 
     wallet: Wallet
@@ -112,6 +113,7 @@ class _Wanted:
     call: Call
     description: str
     warnings: tuple[str, ...] = ()
+    payees: tuple[BatchPayee, ...] = ()  # of a batch
 
     @property
     def amount(self) -> Decimal:
@@ -124,18 +126,18 @@ class _Wanted:
 async def prepare_payment(desk: PaymentDesk, principal: Principal, org_id: str, new: NewPayment, origin: Origin, *, draft: bool = False) -> Payment:
     """InvalidInput naming the fields, WouldRevert, InsufficientFunds, OverLimit, ChainUnavailable. Where nobody else has to approve, the one who
     prepares it does so by a step-up: SessionNotApproved without. The same origin has the same payment."""
-    return await _prepare(desk, principal, org_id, await _wanted(desk, org_id, new), origin, draft=draft)
+    return await prepare_wanted(desk, principal, org_id, await _wanted(desk, org_id, new), origin, draft=draft)
 
 
 async def prepare_call(desk: PaymentDesk, principal: Principal, org_id: str, new: NewCall, origin: Origin) -> Payment:
     """A write call of a contract, as `prepare_payment`. What it moves is not known from what it sends, so it counts as above every limit."""
-    wallet, network, way = await _payer(desk, org_id, new.wallet_id, None)
-    asset, to = chains.listed_assets(network)[0], _address(new.to)
+    wallet, network, way = await payer_of(desk, org_id, new.wallet_id, None)
+    asset, to = chains.listed_assets(network)[0], checked_address(new.to)
     call = Call(to=to, value_raw=str(_raw(new.value, asset, "value")), data=new.data.lower())
-    wanted = _Wanted(
-        wallet, network, way, PaymentKind.CALL, asset, int(call.value_raw), to, *await _entry_at(org_id, network, to), call, new.description
+    wanted = Wanted(
+        wallet, network, way, PaymentKind.CALL, asset, int(call.value_raw), to, *await entry_at(org_id, network, to), call, new.description
     )
-    return await _prepare(desk, principal, org_id, wanted, origin)
+    return await prepare_wanted(desk, principal, org_id, wanted, origin)
 
 
 async def submit_payment(desk: PaymentDesk, principal: Principal, org_id: str, payment_id: str) -> Payment:
@@ -201,9 +203,9 @@ async def preview_payment(desk: PaymentDesk, principal: Principal, org_id: str, 
 
 async def estimate(desk: PaymentDesk, org_id: str, new: NewPayment) -> Estimate:
     """What it would cost, and whether it would fail. ChainUnavailable when no node answers."""
-    wallet, network, _ = await _payer(desk, org_id, new.wallet_id, new.network, watched=True)
-    asset = _asset(network, new.asset)
-    payee = _address(new.to or "")
+    wallet, network, _ = await payer_of(desk, org_id, new.wallet_id, new.network, watched=True)
+    asset = listed_asset(network, new.asset)
+    payee = checked_address(new.to or "")
     raw = _raw(new.amount, asset, "amount")
     call = rules.transfer_call(payee, raw, asset.contract)
     quote = await desk.nodes[network.slug].quote(wallet.address, call.to, int(call.value_raw), call.data, asset.contract)
@@ -215,21 +217,23 @@ async def estimate(desk: PaymentDesk, org_id: str, new: NewPayment) -> Estimate:
 # ---- what is asked for -----------------------------------------------------------------------------------------------------------
 
 
-async def _wanted(desk: PaymentDesk, org_id: str, new: NewPayment) -> _Wanted:
-    wallet, network, way = await _payer(desk, org_id, new.wallet_id, new.network)
-    asset = _asset(network, new.asset)
+async def _wanted(desk: PaymentDesk, org_id: str, new: NewPayment) -> Wanted:
+    wallet, network, way = await payer_of(desk, org_id, new.wallet_id, new.network)
+    asset = listed_asset(network, new.asset)
     raw = _raw(new.amount, asset, "amount")
     if raw == 0:
         raise InvalidInput.of("amount", "must be more than zero", "not_positive")
     address, payee_id, name = await _payee(org_id, network, new)
     if address == wallet.address:
         raise InvalidInput.of("to", "is the wallet itself", "same_wallet")
-    warnings = (*await _warnings(desk, org_id, network, new.to or address, address), *await _renamed(org_id, payee_id))
+    warnings = (*await warnings_of(desk, org_id, network, new.to or address, address), *await _renamed(org_id, payee_id))
     call = rules.transfer_call(address, raw, asset.contract)
-    return _Wanted(wallet, network, way, PaymentKind.TRANSFER, asset, raw, address, payee_id, name, call, new.description, warnings)
+    return Wanted(wallet, network, way, PaymentKind.TRANSFER, asset, raw, address, payee_id, name, call, new.description, warnings)
 
 
-async def _payer(desk: PaymentDesk, org_id: str, wallet_id: str, network: str | None, *, watched: bool = False) -> tuple[Wallet, NetworkConfig, Way]:
+async def payer_of(
+    desk: PaymentDesk, org_id: str, wallet_id: str, network: str | None, *, watched: bool = False
+) -> tuple[Wallet, NetworkConfig, Way]:
     """`watched`: also a wallet that cannot pay."""
     wallet = await wallets.get(org_id, wallet_id)
     if wallet is None:
@@ -245,7 +249,7 @@ async def _payer(desk: PaymentDesk, org_id: str, wallet_id: str, network: str | 
     return wallet, found, way or Way.BROWSER
 
 
-def _asset(network: NetworkConfig, name: str | None) -> ChainAsset:
+def listed_asset(network: NetworkConfig, name: str | None) -> ChainAsset:
     assets = chains.listed_assets(network)
     found = next((row for row in assets if row.name == (name or network.native_asset)), None)
     if found is None:
@@ -263,7 +267,7 @@ def _raw(amount: Decimal, asset: ChainAsset, field: str) -> int:
     return raw
 
 
-def _address(value: str) -> str:
+def checked_address(value: str) -> str:
     try:
         return parse_address(value)
     except ValueError as error:
@@ -275,15 +279,15 @@ async def _payee(org_id: str, network: NetworkConfig, new: NewPayment) -> tuple[
     if (new.to is None) == (new.payee_id is None):
         raise InvalidInput(FieldError("to", "give either an address or payee_id", "required"))
     if new.payee_id is None:
-        address = _address(new.to or "")
-        return (address, *await _entry_at(org_id, network, address))
+        address = checked_address(new.to or "")
+        return (address, *await entry_at(org_id, network, address))
     entry = await address_book.get(org_id, new.payee_id)
     if entry is None or entry.state not in PRESENT or entry.network not in (None, network.slug):
         raise InvalidInput.of("payee_id", "is no entry of the address book for this network", "unknown_payee")
     return entry.address, entry.id, entry.name
 
 
-async def _entry_at(org_id: str, network: NetworkConfig, address: str) -> tuple[str | None, str]:
+async def entry_at(org_id: str, network: NetworkConfig, address: str) -> tuple[str | None, str]:
     entries = [row for row in await address_book.at(org_id, address) if row.network in (None, network.slug)]
     if entries:
         return entries[0].id, entries[0].name
@@ -291,7 +295,7 @@ async def _entry_at(org_id: str, network: NetworkConfig, address: str) -> tuple[
     return None, own.name if own is not None else ""
 
 
-async def _warnings(desk: PaymentDesk, org_id: str, network: NetworkConfig, written: str, address: str) -> tuple[str, ...]:
+async def warnings_of(desk: PaymentDesk, org_id: str, network: NetworkConfig, written: str, address: str) -> tuple[str, ...]:
     """InvalidInput for an address at which money would be lost."""
     tokens = {token.address.lower(): token.symbol for token in network.listed()}
     contract_on = [network.name] if await desk.nodes[network.slug].has_code(address) else []
@@ -314,12 +318,12 @@ async def _renamed(org_id: str, payee_id: str | None) -> tuple[str, ...]:
 # ---- what is said of it ----------------------------------------------------------------------------------------------------------
 
 
-async def _prepare(desk: PaymentDesk, principal: Principal, org_id: str, wanted: _Wanted, origin: Origin, *, draft: bool = False) -> Payment:
+async def prepare_wanted(desk: PaymentDesk, principal: Principal, org_id: str, wanted: Wanted, origin: Origin, *, draft: bool = False) -> Payment:
     if (known := await store.by_origin(org_id, origin)) is not None:
         return known
-    token = wanted.asset.contract if wanted.kind is PaymentKind.TRANSFER else None
+    token = wanted.asset.contract if wanted.kind in _MOVES else None
     await _simulate(desk, wanted.network.slug, wanted.wallet.address, wanted.call, token, wanted.raw)
-    keeps = await _kept_by_token(desk, wanted, token)
+    keeps = await _kept_by_token(desk, wanted, token if wanted.kind is PaymentKind.TRANSFER else None)
     value, currency = await _value(desk, org_id, wanted.asset.name, wanted.amount, wanted.kind)
     now = desk.clock.now()
     payment = _document(org_id, principal, wanted, origin, value, currency, now)
@@ -346,7 +350,7 @@ async def _prepare(desk: PaymentDesk, principal: Principal, org_id: str, wanted:
     return stored
 
 
-def _document(org_id: str, principal: Principal, wanted: _Wanted, origin: Origin, value: Decimal | None, currency: str, now: datetime) -> Payment:
+def _document(org_id: str, principal: Principal, wanted: Wanted, origin: Origin, value: Decimal | None, currency: str, now: datetime) -> Payment:
     return Payment(
         id=new_id("pay"),
         created_at=now,
@@ -363,7 +367,8 @@ def _document(org_id: str, principal: Principal, wanted: _Wanted, origin: Origin
         payee_id=wanted.payee_id,
         payee_name=wanted.payee_name,
         asset=wanted.asset.name,
-        token_contract=wanted.asset.contract if wanted.kind is PaymentKind.TRANSFER else None,
+        payees=list(wanted.payees),
+        token_contract=wanted.asset.contract if wanted.kind in _MOVES else None,
         decimals=wanted.asset.decimals,
         raw_amount=str(wanted.raw),
         amount=wanted.amount,
@@ -395,7 +400,7 @@ async def _simulate(desk: PaymentDesk, network: str, address: str, call: Call, t
         raise InsufficientFunds(f"The wallet has too little {coin} for the gas as well, which may cost up to {gas}.")
 
 
-async def _kept_by_token(desk: PaymentDesk, wanted: _Wanted, token: str | None) -> list[str]:
+async def _kept_by_token(desk: PaymentDesk, wanted: Wanted, token: str | None) -> list[str]:
     """A token may keep a fee, or pay out something else than it says."""
     if token is None:
         return []
@@ -412,8 +417,8 @@ async def _value(desk: PaymentDesk, org_id: str, asset: str, amount: Decimal, ki
     organization = await organizations.get(org_id)
     assert organization is not None, "a principal acts in it"
     currency = organization.functional_currency
-    if kind is PaymentKind.CALL:
-        return None, currency
+    if kind in (PaymentKind.CALL, PaymentKind.ALLOWANCE):  # the one moves nobody knows what, the other nothing
+        return None if kind is PaymentKind.CALL else Decimal(0), currency
     quote = (await price_at(org_id, asset, currency, None, desk.prices, desk.clock.now())).quote
     return (to_functional(multiply(amount, quote.rate)) if quote is not None else None), currency
 
@@ -421,7 +426,7 @@ async def _value(desk: PaymentDesk, org_id: str, asset: str, amount: Decimal, ki
 async def _judged(desk: PaymentDesk, principal: Principal, payment: Payment, *, stepped_up: bool = False) -> Judgement:
     """OverLimit; SessionNotApproved where nobody else has to approve and the one who prepares it has not confirmed."""
     now = desk.clock.now()
-    subject = Subject(payment.org_id, payment.id, payment.network, payment.payee_address, payment.value)
+    subject = Subject.of(payment)
     judged = await judge(subject, now)
     if judged.verdict.refusal is not None:
         raise OverLimit(judged.verdict.refusal)

@@ -20,11 +20,12 @@ from rlp.exceptions import RLPException
 
 from crypto_api.address_book.documents import Payee
 from crypto_api.address_book.rules import hold_of
-from crypto_api.address_book.types import PayeeFacts
+from crypto_api.address_book.types import PayeeFacts, PayeeHold
 from crypto_api.kit.ethereum import checksummed
 from crypto_api.organizations.documents import Organization
 from crypto_api.organizations.types import Permission
 from crypto_api.payments import rules
+from crypto_api.payments.batch import BATCH_CONTRACT, PAYEES_MAX, Share, batch_call, total
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.payments.typed_data import digest, typed_data
 from crypto_api.payments.types import BUMP_PERCENT, HOLDS_SLOT, Approval, Attempt, Call, Decision, PaymentKind, PaymentState, Way
@@ -60,7 +61,7 @@ class SigningCase:
     lane: SenderLane | None
     policy: PaymentPolicy
     people: Mapping[str, Person]  # members of the organisation among those who decided, by user id
-    payees: Sequence[Payee]  # present entries of the address book for the payee's address
+    payees: Sequence[Payee]  # present entries of the address book for whoever is paid
     signed_today: Decimal | None  # of the organisation's other payments, in its currency; None when one of them has no value
 
 
@@ -133,11 +134,22 @@ def _of_payload(payment: Payment, attempt: PaymentAttempt) -> str | None:
         return "The payment is not what was put up for approval."
     if attempt.call != payment.call:
         return "The attempt executes something else than the payment."
-    if payment.kind is PaymentKind.CALL:
-        fits = payment.call.to == payment.payee_address and payment.token_contract is None and payment.call.value_raw == payment.raw_amount
-    else:
-        fits = payment.call == rules.transfer_call(payment.payee_address, int(payment.raw_amount), payment.token_contract)
-    return None if fits else "The call does not pay this payee this amount of this asset."
+    return None if _fits(payment) else "The call does not pay this payee this amount of this asset."
+
+
+def _fits(payment: Payment) -> bool:
+    """Whether the call is what the payment says, made anew from its payees and amounts. The batch contract's address follows from its code."""
+    call, raw, token = payment.call, int(payment.raw_amount), payment.token_contract
+    match payment.kind:
+        case PaymentKind.CALL:
+            return call.to == payment.payee_address and token is None and call.value_raw == payment.raw_amount
+        case PaymentKind.ALLOWANCE:
+            return payment.payee_address == BATCH_CONTRACT and token is None and call == rules.allowance_call(call.to, raw)
+        case PaymentKind.BATCH:
+            shares = [Share(row.address, int(row.raw_amount)) for row in payment.payees]
+            sound = payment.payee_address == BATCH_CONTRACT and 0 < len(shares) <= PAYEES_MAX and all(share.raw_amount > 0 for share in shares)
+            return sound and total(shares) == raw and call == batch_call(shares, token)
+    return not payment.payees and call == rules.transfer_call(payment.payee_address, raw, token)
 
 
 # ---- the first attempt -----------------------------------------------------------------------------------------------------------
@@ -151,10 +163,15 @@ def _of_payment(case: SigningCase, now: datetime) -> str | None:
         return "The payment is to be cancelled."
     if any(row.raw is not None and row.nonce == case.attempt.nonce and row.id != case.attempt.id for row in case.attempts):
         return "Something was signed for this nonce already."
-    value = None if payment.kind is PaymentKind.CALL else payment.value
-    held = hold_of([PayeeFacts(row.state, row.network, row.payable_from) for row in case.payees], payment.network, now)
+    value = {PaymentKind.CALL: None, PaymentKind.ALLOWANCE: Decimal(0)}.get(payment.kind, payment.value)
+    held = next((hold for address in payment.paid_addresses if (hold := _hold_of(case, address, now)) is not None), None)
     verdict = judge(case.policy, value=value, today=case.signed_today, payee_hold=held)
     return verdict.refusal or _of_payee(verdict) or _of_people(case, verdict) or _of_time(payment, verdict, now)
+
+
+def _hold_of(case: SigningCase, address: str, now: datetime) -> PayeeHold | None:
+    entries = [PayeeFacts(row.state, row.network, row.payable_from) for row in case.payees if row.address == address]
+    return hold_of(entries, case.payment.network, now)
 
 
 def _of_payee(verdict: Verdict) -> str | None:

@@ -8,6 +8,7 @@ from eth_abi.exceptions import DecodingError
 PLAIN_TRANSFER_GAS = 21_000  # a transfer of the coin to an account without code: never more, so it needs no margin
 GAS_MARGIN_PERCENT = 20
 REASON_LENGTH_MAX = 200
+_BATCH_PAYMENT_FAILED, _BATCH_PULL_FAILED = "1e67017f", "01f903bc"  # of our batch contract: PaymentFailed(uint256), PullFailed()
 _ERROR, _PANIC = "08c379a0", "4e487b71"  # Error(string), Panic(uint256)
 _PANICS = {
     0x01: "an assertion does not hold",
@@ -90,6 +91,16 @@ class Handed:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenTransfer:
+    """An ERC-20's event, as a receipt holds it; addresses in EIP-55."""
+
+    token: str
+    from_address: str
+    to_address: str
+    raw_amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class NodeReceipt:
     """As the node tells it; whether its block is canonical is for others to say."""
 
@@ -100,6 +111,7 @@ class NodeReceipt:
     gas_used: int
     effective_gas_price: int  # wei
     l1_fee: int = 0
+    transfers: tuple[TokenTransfer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +145,10 @@ def revert_reason(data: str | None, message: str = "") -> str:
     if selector == _PANIC and len(raw) == 36:
         code = int.from_bytes(raw[4:])
         return f"panic: {_PANICS.get(code, f'code {code:#x}')}"
+    if selector == _BATCH_PAYMENT_FAILED and len(raw) == 36:
+        return f"payee {int.from_bytes(raw[4:]) + 1} of the list does not take the money"
+    if selector == _BATCH_PULL_FAILED and len(raw) == 4:
+        return "the allowance is short, or the token keeps a fee"
     if len(raw) >= 4:
         return f"the contract's error 0x{selector}"
     return visible(message) or "the contract gives no reason"

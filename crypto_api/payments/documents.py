@@ -3,7 +3,7 @@ from datetime import datetime
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from crypto_api.kit.amounts import StoredDecimal
-from crypto_api.payments.types import Approval, Attempt, Call, Fees, Hold, Origin, PaymentKind, PaymentState, Way
+from crypto_api.payments.types import Approval, Attempt, BatchPayee, Call, Fees, Hold, Origin, PaymentKind, PaymentState, Way
 from mongodb_config.base_document import SharedDocument, TenantDocument
 
 
@@ -20,6 +20,7 @@ class Payment(TenantDocument):
     payee_address: str  # EIP-55: who is paid, or the contract that is called
     payee_id: str | None = None  # entry of the address book
     payee_name: str = ""
+    payees: list[BatchPayee] = []  # of a batch, in the order of its list; `payee_address` is the batch contract then
     asset: str  # symbol of a listed asset
     token_contract: str | None = None  # None: the coin
     decimals: int
@@ -59,6 +60,16 @@ class Payment(TenantDocument):
     ended_at: datetime | None = None
     updated_at: datetime
     version: int = 1  # grows with every change: the ETag, and what compare-and-set compares
+
+    @property
+    def paid_addresses(self) -> tuple[str, ...]:
+        """Who gets something by it, or what is called: those that the address book has to know."""
+        match self.kind:
+            case PaymentKind.BATCH:
+                return tuple(row.address for row in self.payees)
+            case PaymentKind.ALLOWANCE:
+                return ()  # our own contract, by its code
+        return (self.payee_address,)
 
     class Settings:
         name = "payments"

@@ -8,9 +8,10 @@ from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 
 from crypto_api.kit.ethereum import checksummed
+from crypto_api.payments.batch import BATCH_CONTRACT
 from crypto_api.payments.types import BUMPS_MAX, Attempt, Call, FeeMarket, Fees, PaymentState, Receipt
 
-TRANSFER = "0xa9059cbb"  # ERC-20 transfer(address,uint256)
+TRANSFER, APPROVE = "0xa9059cbb", "0x095ea7b3"  # ERC-20 transfer(address,uint256), approve(address,uint256)
 
 DEADLINES: dict[PaymentState, timedelta] = {
     PaymentState.DRAFT: timedelta(days=30),
@@ -37,6 +38,11 @@ def transfer_call(payee: str, raw_amount: int, token: str | None) -> Call:
     if token is None:
         return Call(to=payee, value_raw=str(raw_amount), data="0x")
     return Call(to=token, value_raw="0", data=TRANSFER + encode(["address", "uint256"], [payee, raw_amount]).hex())
+
+
+def allowance_call(token: str, raw_amount: int) -> Call:
+    """Lets our batch contract pull that much of an ERC-20, and no more."""
+    return Call(to=token, value_raw="0", data=APPROVE + encode(["address", "uint256"], [BATCH_CONTRACT, raw_amount]).hex())
 
 
 def cancel_call(address: str) -> Call:

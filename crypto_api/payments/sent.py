@@ -94,7 +94,7 @@ async def _with_receipts(visit: Visit, payments: Sequence[Payment], attempts: Ma
 
 def _expected(payment: Payment, row: PaymentAttempt) -> Expected:
     assert row.hash is not None
-    return Expected(payment.org_id, payment.wallet_id, row.chain_id, row.from_address, row.nonce, row.hash)
+    return Expected(payment.org_id, payment.wallet_id, row.chain_id, row.from_address, row.nonce, row.hash, row.call)
 
 
 # ---- in a block ------------------------------------------------------------------------------------------------------------------

@@ -71,7 +71,8 @@ async def stopped(org_id: str) -> list[Payment]:
 
 async def paid_before(org_id: str, chain_id: int, address: str) -> bool:
     """Whether anything was ever paid there by a payment of the organisation."""
-    query = {"org_id": org_id, "chain_id": chain_id, "payee_address": address, "state": PaymentState.CONFIRMED}
+    where = {"$or": [{"payee_address": address}, {"payees.address": address}]}
+    query = {"org_id": org_id, "chain_id": chain_id, "state": PaymentState.CONFIRMED} | where
     return await Payment.find_one(query) is not None
 
 
@@ -164,7 +165,7 @@ async def make_due(session: Session, org_id: str, now: datetime, payee_address: 
     """What waits is looked at now: what it waits for may have come. Of one payee, where it is given."""
     query: Row = {"org_id": org_id, "state": {"$in": [PaymentState.PENDING_APPROVAL, PaymentState.APPROVED]}, "due_at": {"$gt": now}}
     if payee_address is not None:
-        query["payee_address"] = payee_address
+        query["$or"] = [{"payee_address": payee_address}, {"payees.address": payee_address}]
     await Payment.get_pymongo_collection().update_many(query, {"$set": {"due_at": now}}, session=session)
 
 

@@ -10,6 +10,7 @@ from eth_utils.exceptions import ValidationError
 
 from crypto_api.kit.ethereum import ZERO_ADDRESS
 from crypto_api.payments.documents import Payment
+from crypto_api.payments.types import PaymentKind
 
 _DOMAIN_TYPE = [{"name": "name", "type": "string"}, {"name": "version", "type": "string"}, {"name": "chainId", "type": "uint256"}]
 _PAYMENT_TYPE = [
@@ -25,14 +26,19 @@ _PAYMENT_TYPE = [
     {"name": "value", "type": "uint256"},
     {"name": "data", "type": "bytes"},
 ]
+_SHARE_TYPE = [{"name": "payee", "type": "address"}, {"name": "amount", "type": "uint256"}, {"name": "reference", "type": "string"}]
+_BATCH_TYPE = [*_PAYMENT_TYPE, {"name": "payees", "type": "Share[]"}]
 
 
 def typed_data(payment: Payment) -> dict[str, Any]:
-    """For `eth_signTypedData_v4`. `token` is the zero address for the coin; `to`, `value` and `data` are the call itself."""
-    origin = payment.origin
+    """For `eth_signTypedData_v4`. `token` is the zero address for the coin; `to`, `value` and `data` are the call itself. A batch shows every
+    payee beside the contract."""
+    origin, batch = payment.origin, payment.kind is PaymentKind.BATCH
+    shares = [{"payee": row.address, "amount": int(row.raw_amount), "reference": row.reference} for row in payment.payees]
+    types = {"Batch": _BATCH_TYPE, "Share": _SHARE_TYPE} if batch else {"Payment": _PAYMENT_TYPE}
     return {
-        "types": {"EIP712Domain": _DOMAIN_TYPE, "Payment": _PAYMENT_TYPE},
-        "primaryType": "Payment",
+        "types": {"EIP712Domain": _DOMAIN_TYPE} | types,
+        "primaryType": "Batch" if batch else "Payment",
         "domain": {"name": "Coffer", "version": "1", "chainId": payment.chain_id},
         "message": {
             "organization": payment.org_id,
@@ -46,8 +52,19 @@ def typed_data(payment: Payment) -> dict[str, Any]:
             "to": payment.call.to,
             "value": int(payment.call.value_raw),
             "data": payment.call.data,
-        },
+        }
+        | ({"payees": shares} if batch else {}),
     }
+
+
+def as_json(value: Any) -> Any:
+    """Typed data, or a part of it, with its numbers of 256 bits as strings, which wallets take as well: JSON readers lose digits beyond 2^53."""
+    match value:
+        case dict():
+            return {name: as_json(each) for name, each in value.items()}
+        case list():
+            return [as_json(each) for each in value]
+    return str(value) if isinstance(value, int) else value
 
 
 def digest(payment: Payment) -> str:

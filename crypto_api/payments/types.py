@@ -54,6 +54,8 @@ HOLDS_SLOT = frozenset({PaymentState.SIGNED, PaymentState.BROADCAST, PaymentStat
 class PaymentKind(StrEnum):
     TRANSFER = "transfer"  # the coin, or an ERC-20
     CALL = "call"  # of a registered contract
+    BATCH = "batch"  # many payees in one transaction, through our batch contract
+    ALLOWANCE = "allowance"  # of an ERC-20 to our batch contract, which can only use it in a call of the wallet's own: it moves nothing
 
 
 class Way(StrEnum):
@@ -92,6 +94,18 @@ class Origin(BaseModel):
     kind: str  # "manual", "contract", "payroll", "refund", …
     id: str  # of the idempotency key, the payslip, …
     component: str = ""
+
+
+class BatchPayee(BaseModel):
+    """One of those whom a batch pays."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str  # EIP-55
+    raw_amount: str  # base units
+    reference: str = ""  # what it is for, as a payslip
+    payee_id: str | None = None  # entry of the address book
+    name: str = ""
 
 
 class Call(BaseModel):
@@ -168,6 +182,7 @@ class Expected:
     sender: str  # EIP-55
     nonce: int
     hash: str
+    call: Call | None = None  # what it executes, where whoever asks knows it
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ from crypto_api.address_book.types import PayeeState
 from crypto_api.documents import DOCUMENTS
 from crypto_api.flows.signing_decision import SigningCase, refusal
 from crypto_api.organizations.types import Permission, Role
-from crypto_api.payments.rules import cancel_call, transfer_call
-from crypto_api.payments.types import Attempt, Call, Decision, Fees, PaymentKind, PaymentState, Way
+from crypto_api.payments.batch import BATCH_CONTRACT, Share, batch_call
+from crypto_api.payments.rules import allowance_call, cancel_call, transfer_call
+from crypto_api.payments.typed_data import digest
+from crypto_api.payments.types import Attempt, BatchPayee, Call, Decision, Fees, PaymentKind, PaymentState, Way
 from crypto_api.policies.types import Payees, PaymentPolicy
 from crypto_api.wallets.documents import WalletType
 from crypto_project.embedded.servers import Addresses
@@ -90,6 +92,42 @@ SOUND: dict[str, Callable[[], SigningCase]] = {
     "a speed-up": replacement,
     "a cancellation": lambda: replacement(Attempt.CANCEL),
     "a speed-up after an approver left": lambda: _with(replacement(), people={}),
+}
+
+
+THIRD = "0x90F79bf6EB2c4f870365E785982E1f101E93b906"
+
+
+def batch_payment(token: str | None = None, **changes: Any) -> Any:
+    """Two ether, or as many units of a token, for two payees."""
+    payees = [
+        BatchPayee(address=PAYEE, raw_amount=str(15 * 10**17), reference="PS-1"),
+        BatchPayee(address=THIRD, raw_amount=str(5 * 10**17), reference="PS-2"),
+    ]
+    values = {"kind": PaymentKind.BATCH, "payee_address": BATCH_CONTRACT, "payees": payees, "token_contract": token}
+    values["call"] = batch_call([Share(row.address, int(row.raw_amount)) for row in payees], token)
+    return payment(**values | changes)
+
+
+def allowance_payment(**changes: Any) -> Any:
+    values = {"kind": PaymentKind.ALLOWANCE, "payee_address": BATCH_CONTRACT, "value": None, "call": allowance_call(TOKEN, 2 * 10**18)}
+    return payment(**values | changes)
+
+
+def batch_case(of: Any = None, **changes: Any) -> SigningCase:
+    return case(of or batch_payment(), **{"payees": [payee(), payee(id="pye_2", address=THIRD)]} | changes)
+
+
+def _paying(*shares: tuple[str, int], token: str | None = None) -> Call:
+    return batch_call([Share(*share) for share in shares], token)
+
+
+SOUND |= {
+    "a batch": batch_case,
+    "a batch of a token": lambda: batch_case(batch_payment(TOKEN)),
+    "an allowance, which counts nothing": lambda: case(
+        allowance_payment(approvals=[]), payees=[], policy=policy(transaction_max=Decimal(1), day_max=Decimal(1))
+    ),
 }
 
 
@@ -216,6 +254,56 @@ WRONG: dict[str, tuple[Callable[[], SigningCase], str]] = {
     ),
     "a call of another contract": (
         lambda: case(payment(kind=PaymentKind.CALL, raw_amount="0", call=Call(to=TOKEN, value_raw="0", data="0x01"))),
+        "does not pay this payee",
+    ),
+    # a batch
+    "batch pays one less": (lambda: batch_case(batch_payment(call=_paying((PAYEE, 2 * 10**18)))), "does not pay this payee"),
+    "batch pays another": (
+        lambda: batch_case(batch_payment(call=_paying((PAYEE, 15 * 10**17), (OTHER, 5 * 10**17)))),
+        "does not pay this payee",
+    ),
+    "batch moves a unit between payees": (
+        lambda: batch_case(batch_payment(call=_paying((PAYEE, 15 * 10**17 + 1), (THIRD, 5 * 10**17 - 1)))),
+        "does not pay this payee",
+    ),
+    "batch of a token for the coin": (lambda: batch_case(batch_payment(call=batch_payment(TOKEN).call)), "does not pay this payee"),
+    "batch of another token": (lambda: batch_case(batch_payment(TOKEN, call=batch_payment(OTHER).call)), "does not pay this payee"),
+    "batch by another contract": (
+        lambda: batch_case(batch_payment(payee_address=OTHER, call=batch_payment().call.model_copy(update={"to": OTHER}))),
+        "does not pay this payee",
+    ),
+    "batch sends more along": (
+        lambda: batch_case(batch_payment(call=batch_payment().call.model_copy(update={"value_raw": str(3 * 10**18)}))),
+        "does not pay this payee",
+    ),
+    "batch says another sum": (lambda: batch_case(batch_payment(raw_amount=str(10**18))), "does not pay this payee"),
+    "batch of nobody": (lambda: batch_case(batch_payment(payees=[], raw_amount="0")), "does not pay this payee"),
+    "batch changed after it was approved": (
+        lambda: batch_case(batch_payment(payload_hash=digest(batch_payment(payees=batch_payment().payees[::-1])))),
+        "not what was put up for approval",
+    ),
+    "one payee of a batch not in the book": (lambda: batch_case(payees=[payee()]), "not verified"),
+    "one payee of a batch cools off": (
+        lambda: batch_case(payees=[payee(), payee(id="pye_2", address=THIRD, payable_from=NOW + timedelta(seconds=1))]),
+        "not verified",
+    ),
+    "batch above the limit of one payment by its sum": (lambda: batch_case(policy=policy(transaction_max=Decimal(4_999))), "above the most"),
+    "transfer that carries payees": (lambda: case(payment(payees=batch_payment().payees)), "does not pay this payee"),
+    "allowance for another contract": (
+        lambda: case(
+            allowance_payment(
+                call=Call(to=TOKEN, value_raw="0", data=allowance_call(TOKEN, 2 * 10**18).data.replace(BATCH_CONTRACT[2:].lower(), OTHER[2:].lower()))
+            )
+        ),
+        "does not pay this payee",
+    ),
+    "allowance of more": (lambda: case(allowance_payment(call=allowance_call(TOKEN, 2 * 10**18 + 1))), "does not pay this payee"),
+    "allowance with coins": (
+        lambda: case(allowance_payment(call=allowance_call(TOKEN, 2 * 10**18).model_copy(update={"value_raw": "1"}))),
+        "does not pay this payee",
+    ),
+    "allowance that is a transfer": (
+        lambda: case(allowance_payment(call=transfer_call(BATCH_CONTRACT, 2 * 10**18, TOKEN))),
         "does not pay this payee",
     ),
     # how far it is

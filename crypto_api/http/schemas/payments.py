@@ -11,6 +11,7 @@ from crypto_api.http.schemas.journal_entries import TransactionHash
 from crypto_api.kit.amounts import Money, SignedMoney, to_units
 from crypto_api.kit.ethereum import NATIVE_DECIMALS
 from crypto_api.payments.documents import PaymentAttempt
+from crypto_api.payments.typed_data import as_json
 from crypto_api.payments.types import Approval, Attempt, Decision, Hold, PaymentKind, PaymentState, Way
 from crypto_api.transactions.store import transaction_id
 
@@ -221,11 +222,7 @@ def _values(view: PaymentView) -> dict[str, Any]:
 
 
 def _as_json(typed: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Numbers of 256 bits as strings, which wallets take as well: JSON readers lose digits beyond 2^53."""
-    if typed is None:
-        return None
-    message = {name: str(value) if isinstance(value, int) else value for name, value in typed["message"].items()}
-    return typed | {"message": message}
+    return typed | {"message": as_json(typed["message"])} if typed is not None else None
 
 
 class GasEstimateRead(ReadSchema):
