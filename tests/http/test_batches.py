@@ -34,7 +34,7 @@ from crypto_project.demo.chain import ChainActor
 from crypto_project.demo.compile import compile_contracts
 from crypto_project.demo.deploy import DemoContracts, deploy_contracts
 from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
-from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, PayingHouse, fresh_key, network_row, stranger
+from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, SLUG, PayingHouse, fresh_key, network_row, stranger
 from tests.http.conftest import PASSWORD, Join, Person
 
 
