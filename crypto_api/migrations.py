@@ -26,6 +26,17 @@ async def _cash_at_bank(database: Database, checkpoint: Checkpoint) -> None:
         await checkpoint.reached(org_ids[-1])
 
 
+async def _accounts_of_invoices(database: Database, checkpoint: Checkpoint) -> None:
+    """Charts from before there were invoices: taxes on sales, and what a rate gained or lost until an invoice was paid."""
+    wanted = {AccountCode.TAXES, AccountCode.EXCHANGE_GAINS, AccountCode.EXCHANGE_LOSSES}
+    rows, now = [row for row in DEFAULT_CHART if row.code in wanted], datetime.now(UTC)
+    while org_ids := await ledger.organizations_with_a_chart(database, checkpoint.at, _CHARTS_AT_ONCE):
+        for org_id in org_ids:
+            for row in rows:
+                await ledger.add_to_chart(database, org_id, row, now)
+        await checkpoint.reached(org_ids[-1])
+
+
 async def _entries_wait_for_seals(database: Database, checkpoint: Checkpoint) -> None:
     """Entries that were posted before there were seals: the lane seals them as it does any other."""
     await seals.mark_unsealed(database)
@@ -57,6 +68,7 @@ MIGRATIONS: list[Migration] = [
     Migration(3, "unsigned nonces", _unsigned_nonces),
     Migration(4, "books are compared with their lots from the beginning", _lots_from_the_beginning),
     Migration(5, "no index of balances by wallet", _no_balances_by_wallet),
+    Migration(6, "accounts of invoices", _accounts_of_invoices),
 ]
 """In order, numbered from 1. A released one is never changed or removed: databases remember how far they are."""
 

@@ -18,6 +18,8 @@ from crypto_api.http import (
     exchange_rates,
     inbox,
     invitations,
+    invoice_settings,
+    invoices,
     journal_entries,
     ledger,
     ledger_export,
@@ -88,6 +90,8 @@ ROUTERS: list[Router] = [
     payment_policy.router,
     address_book.router,
     clients.router,
+    invoice_settings.router,  # before what takes any id below /invoices/
+    invoices.router,
     inbox.router,
     tasks.router,
     audit_log.router,

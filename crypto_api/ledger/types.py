@@ -69,6 +69,8 @@ class SourceKind(StrEnum):
     REVERSAL = "reversal"
     LOTS = "lots"  # what an entry's disposals cost by the organisation's lots, where that is not what it booked; of the entry by its id
     DIFFERENCE = "difference"  # of a checkpoint, explained by a person
+    INVOICE = "invoice"  # an invoice or credit note that was issued, by its id
+    INVOICE_PAYMENT = "invoice_payment"  # money that settles one, by the payment's id
 
 
 class Source(BaseModel):
@@ -118,13 +120,16 @@ class AccountCode(StrEnum):
     RECEIVABLES = "1200"
     SUSPENSE = "1900"
     PAYABLES = "2100"
+    TAXES = "2300"
     OPENING = "3100"
     REVENUE = "4100"
     GAINS = "4200"
     REWARDS = "4300"
+    EXCHANGE_GAINS = "4400"
     NETWORK_FEES = "5100"
     SALARIES = "5200"
     SUPPLIERS = "5300"
+    EXCHANGE_LOSSES = "5400"
     LOSSES = "5900"
 
 
@@ -146,6 +151,7 @@ DEFAULT_CHART = (
     ChartAccount("2000", "Liabilities", AccountType.LIABILITY),
     ChartAccount("2100", "Payables", AccountType.LIABILITY, "2000"),
     ChartAccount("2200", "Payroll payable", AccountType.LIABILITY, "2000"),
+    ChartAccount("2300", "Taxes on sales", AccountType.LIABILITY, "2000"),
     ChartAccount("3000", "Equity", AccountType.EQUITY),
     ChartAccount("3100", "Opening balances", AccountType.EQUITY, "3000"),
     ChartAccount("3200", "Retained earnings", AccountType.EQUITY, "3000"),
@@ -153,11 +159,13 @@ DEFAULT_CHART = (
     ChartAccount("4100", "Revenue", AccountType.INCOME, "4000"),
     ChartAccount("4200", "Realised gains on crypto assets", AccountType.INCOME, "4000"),
     ChartAccount("4300", "Rewards", AccountType.INCOME, "4000"),
+    ChartAccount("4400", "Gains on foreign currency", AccountType.INCOME, "4000"),
     ChartAccount("4900", "Other income", AccountType.INCOME, "4000"),
     ChartAccount("5000", "Expenses", AccountType.EXPENSE),
     ChartAccount("5100", "Network fees", AccountType.EXPENSE, "5000"),
     ChartAccount("5200", "Salaries", AccountType.EXPENSE, "5000"),
     ChartAccount("5300", "Suppliers and services", AccountType.EXPENSE, "5000"),
+    ChartAccount("5400", "Losses on foreign currency", AccountType.EXPENSE, "5000"),
     ChartAccount("5900", "Realised losses on crypto assets", AccountType.EXPENSE, "5000"),
 )
 

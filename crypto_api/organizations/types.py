@@ -38,6 +38,8 @@ class Permission(StrEnum):
     POLICIES_WRITE = "policies.write"
     CLIENTS_READ = "clients.read"
     CLIENTS_WRITE = "clients.write"
+    INVOICES_READ = "invoices.read"
+    INVOICES_WRITE = "invoices.write"
     CONTRACTS_READ = "contracts.read"
     CONTRACTS_WRITE = "contracts.write"
     INBOX_READ = "inbox.read"
@@ -88,6 +90,7 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
         Permission.PAYMENTS_PREPARE,
         Permission.ADDRESS_BOOK_WRITE,
         Permission.CLIENTS_WRITE,
+        Permission.INVOICES_WRITE,
         Permission.CONTRACTS_WRITE,
         Permission.INBOX_WRITE,
     },

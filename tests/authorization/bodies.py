@@ -465,6 +465,51 @@ async def create_payee(act: Act) -> Values:
     return {"name": "Analytical Engines", "address": random_address()}
 
 
+async def _invoice(act: Act) -> Values:
+    item = {"description": "Analysis", "unit_price": "120.00"}
+    return {"client_id": await act.make("client"), "items": [item], "tax_rate": "19"}
+
+
+@request
+async def create_invoice(act: Act) -> Values:
+    return await _invoice(act)
+
+
+@request
+async def preview_invoice(act: Act) -> Values:
+    return await _invoice(act)
+
+
+@request
+async def update_invoice(act: Act) -> Values:
+    return {"reference": random_address()}
+
+
+@request
+async def update_invoice_settings(act: Act) -> Values:
+    return {"footer": random_address()}
+
+
+@request
+async def create_credit_note(act: Act) -> Values:
+    return {"note": "Not delivered"}
+
+
+@request
+async def send_invoice(act: Act) -> Values:
+    return {}
+
+
+@request
+async def update_invoice_status(act: Act) -> Values:
+    return {"status": "CANCELLED"}
+
+
+@request
+async def create_invoice_payment(act: Act) -> Values:
+    return {"amount": "10.00"}
+
+
 @request
 async def update_client(act: Act) -> Values:
     return {"name": f"Engines {random_address()}"}

@@ -16,12 +16,16 @@ from crypto_api.clients.types import NewClient
 from crypto_api.employees.documents import Employee
 from crypto_api.employees.types import EmployeeStatus
 from crypto_api.flows.annotate_transaction import Annotation
+from crypto_api.flows.issue_invoice import Counter, issue_invoice
+from crypto_api.flows.price_at import Prices
 from crypto_api.flows.record_transaction import record_transaction
+from crypto_api.flows.write_invoice import Wish, Writing, write_invoice
 from crypto_api.identity.documents import EthereumAccount, Passkey, Session
 from crypto_api.identity.passkeys import relying_party
 from crypto_api.identity.rules import hash_token
 from crypto_api.inbox import service as inbox
 from crypto_api.inbox.types import Finding, ItemKind
+from crypto_api.invoices.types import InvoiceKind, Item
 from crypto_api.kit.ethereum import checksummed
 from crypto_api.kit.ids import new_id, new_token
 from crypto_api.ledger import drafts
@@ -363,6 +367,24 @@ async def client(house: House, org_id: str, owner: Person) -> str:
     return (await house.runtime.uow.run(lambda session: clients.add(session, org_id, new, owner.user_id, house.now))).id
 
 
+async def draft_invoice(house: House, org_id: str, owner: Person, kind: InvoiceKind = InvoiceKind.INVOICE) -> str:
+    items = (Item(description="Analysis", quantity=Decimal(1), unit_price=Decimal(100)),)
+    wish = Wish(items=items, client_name="Analytical Engines", kind=kind)
+    return (await write_invoice(Writing(house.runtime.uow, house.runtime.clock, org_id, owner.user_id), wish)).id
+
+
+async def sent_invoice(house: House, org_id: str, owner: Person, kind: InvoiceKind = InvoiceKind.INVOICE) -> str:
+    """In the books, and nothing was paid of it."""
+    invoice_id = await draft_invoice(house, org_id, owner, kind)
+    prices = Prices(house.runtime.networks, house.runtime.prices)
+    await issue_invoice(Counter(house.runtime.uow, house.runtime.clock, org_id, owner.user_id, prices), invoice_id, None)
+    return invoice_id
+
+
+async def sent_quote(house: House, org_id: str, owner: Person) -> str:
+    return await sent_invoice(house, org_id, owner, InvoiceKind.QUOTE)
+
+
 async def payment(house: House, org_id: str, owner: Person) -> str:
     """Waits for approval; somebody else prepared it. It is worth nothing, so that a MANAGER's word counts."""
     return (await stored_payment(house, org_id)).id
@@ -510,6 +532,8 @@ KINDS: dict[str, Factory] = {
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
         *(client,),
         *(saved_view, brought_transaction, price_alert, statement, rolled, tax_report),
+        *(client, draft_invoice, sent_invoice, sent_quote),
+        *(saved_view, brought_transaction, price_alert, statement, tax_report),
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )
 }

@@ -360,7 +360,7 @@ async def test_what_an_older_release_gave_a_nonce_is_signed_after_the_deploy(hou
     assert (await shown(ada, second["id"]))["holds"] == ["sender_busy"], "nobody knows whose turn it is"
 
     await database[COLLECTION].update_one({"_id": "schema"}, {"$set": {"position": 2}}, upsert=True)
-    for expected in (["3 unsigned nonces"], []):
+    for expected in ([f"{each.number} {each.name}" for each in MIGRATIONS[2:]], []):
         assert (await deploy(database.client, database.name, [SenderLane], migrations=MIGRATIONS, verify=True)).migrations == expected
     lane = await lanes.find_one({"address": wallet.address})
     assert lane is not None and lane["unsigned_from"] == 1

@@ -1,0 +1,136 @@
+from datetime import date, datetime
+from decimal import Decimal
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from crypto_api.invoices.types import InvoiceFlag, InvoiceKind, InvoiceStatus, Item, Party, PaymentMethod, Rounding, Terms, Totals
+from crypto_api.kit.amounts import StoredDecimal
+from mongodb_config.base_document import TenantDocument
+
+Day = date  # behind a field that is called `date`, the name stands for that
+
+
+class Invoice(TenantDocument):
+    """An invoice, a credit note or a quote. A draft may change in everything; from the day that it is issued on only what happens to it is added:
+    payments, credits, its end."""
+
+    kind: InvoiceKind
+    status: InvoiceStatus = InvoiceStatus.DRAFT
+    flags: list[InvoiceFlag] = []
+    number: str | None = None  # given when it is issued
+    client_id: str
+    client_name: str
+    client_name_folded: str
+    buyer: Party | None = None  # both as they stood when it was issued
+    seller: Party | None = None
+    currency: str  # ISO 4217
+    decimals: int
+    rounding: Rounding
+    prices_include_tax: bool = False
+    discount: StoredDecimal = Decimal(0)
+    discount_percent: StoredDecimal = Decimal(0)
+    items: list[Item]
+    totals: Totals
+    total: StoredDecimal  # as `totals.total`, to be sorted by
+    reference: str = ""  # the buyer's: an order number
+    note: str = ""
+    due_date: Day | None = None  # None in a draft: by the terms, from the day of issue
+    due_key: str = ""  # the due date to sort by: what has none yet comes first
+    terms_days: int
+    issue_date: Day | None = None
+    issued_at: datetime | None = None
+    invoice_id: str | None = None  # of a credit note: what it credits; of a quote: the invoice that it became
+    quote_id: str | None = None  # of an invoice that was a quote
+    # what happened to it
+    paid: StoredDecimal = Decimal(0)
+    credited: StoredDecimal = Decimal(0)
+    settled_on: Day | None = None  # the day on which nothing was due any more
+    # in the books
+    rate: StoredDecimal | None = None  # functional currency for one unit of `currency`, on the day of issue
+    rate_source: str = ""
+    booked: StoredDecimal = Decimal(0)  # what account 1200 was charged with
+    settled: StoredDecimal = Decimal(0)  # what of that has gone again
+    booked_on: Day | None = None  # the day of the entry: later than the day of issue where that month is closed
+    entry_id: str | None = None
+    cancelled_on: Day | None = None  # the day of the reversal
+    created_by: str
+    updated_at: datetime
+    version: int = 1
+
+    class Settings:
+        name = "invoices"
+        indexes = [
+            IndexModel(
+                [("org_id", ASCENDING), ("kind", ASCENDING), ("number", ASCENDING)],
+                unique=True,
+                partialFilterExpression={"number": {"$type": "string"}},
+                name="org_number",
+            ),
+            IndexModel([("org_id", ASCENDING), ("client_id", ASCENDING), ("_id", DESCENDING)], name="org_client"),
+            IndexModel([("org_id", ASCENDING), ("status", ASCENDING), ("due_date", ASCENDING)], name="org_status_due"),
+            IndexModel([("org_id", ASCENDING), ("invoice_id", ASCENDING)], name="org_about"),
+            IndexModel([("status", ASCENDING), ("due_date", ASCENDING)], name="status_due"),  # what falls due, over all organisations
+        ]
+
+    @property
+    def due(self) -> Decimal:
+        """What is still to be paid."""
+        return self.total - self.paid - self.credited if self.status is not InvoiceStatus.CANCELLED else Decimal(0)
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(self.decimals, self.rounding, self.prices_include_tax, self.discount, self.discount_percent)
+
+
+class InvoicePayment(TenantDocument):
+    """Money that came for an invoice, told by a person. Never altered."""
+
+    invoice_id: str
+    amount: StoredDecimal  # in the currency of the invoice
+    currency: str
+    date: Day
+    method: PaymentMethod
+    account_code: str  # where the money is
+    reference: str = ""
+    note: str = ""
+    rate: StoredDecimal  # functional currency for one unit, on the day of payment
+    rate_source: str
+    received: StoredDecimal  # functional: what came
+    settled: StoredDecimal  # functional: what of the receivable it settled; the difference is a gain or loss of exchange
+    entry_id: str
+    booked_on: Day
+    created_by: str
+
+    class Settings:
+        name = "invoice_payments"
+        indexes = [
+            IndexModel([("org_id", ASCENDING), ("invoice_id", ASCENDING), ("_id", ASCENDING)], name="org_invoice"),
+            IndexModel([("org_id", ASCENDING), ("booked_on", ASCENDING)], name="org_booked"),
+        ]
+
+
+class InvoiceCounter(TenantDocument):
+    """The last number of a series; `_id` is `<org>|<kind>|<pattern of that year>`. It moves in the unit of work that issues the document, so that no
+    number is ever lost."""
+
+    last: int
+
+    class Settings:
+        name = "invoice_counters"
+
+
+class InvoiceSettings(TenantDocument):
+    """How the organisation writes its invoices; `_id` is that of the organisation."""
+
+    company_id: str | None = None  # who sells; None: the organisation by its name
+    number_patterns: dict[str, str] = {}  # by kind
+    rounding: Rounding = Rounding()
+    payment_details: str = ""  # how to pay, in words: stands on the PDF
+    iban: str = ""
+    bic: str = ""
+    footer: str = ""
+    updated_at: datetime
+    version: int = 1
+
+    class Settings:
+        name = "invoice_settings"

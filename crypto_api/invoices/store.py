@@ -1,0 +1,166 @@
+"""Every query of the slice."""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from crypto_api.invoices.documents import Invoice, InvoiceCounter, InvoicePayment, InvoiceSettings
+from crypto_api.invoices.errors import NumberTaken
+from crypto_api.invoices.types import InvoiceKind, InvoiceStatus
+from crypto_api.kit.paging import Page, PageRequest
+from mongodb_config import pages
+from mongodb_config.base_document import encoded
+from mongodb_config.unit_of_work import Session
+
+Row = dict[str, Any]
+
+
+def _midnight(day: date) -> datetime:
+    """As a date stands in the database."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+OPEN = (InvoiceStatus.SENT, InvoiceStatus.PARTIAL)
+
+
+async def get(org_id: str, invoice_id: str, session: Session | None = None) -> Invoice | None:
+    return await Invoice.find_one({"_id": invoice_id, "org_id": org_id}, session=session)
+
+
+async def page(org_id: str, where: Row, request: PageRequest) -> Page[Invoice]:
+    """`where` holds conditions that an edge composed from typed filters; the organisation is added here."""
+    query: Row = {"$and": [{"org_id": org_id}, where]}
+    rows = await pages.fetch(Invoice, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
+    return request.page(rows, await Invoice.find(query).count() if request.count else None)
+
+
+async def count(org_id: str, where: Row) -> int:
+    return await Invoice.find({"$and": [{"org_id": org_id}, where]}).count()
+
+
+async def about(org_id: str, invoice_id: str) -> list[Invoice]:
+    """The credit notes of an invoice, oldest first."""
+    return await Invoice.find({"org_id": org_id, "invoice_id": invoice_id, "kind": InvoiceKind.CREDIT_NOTE}).sort("+_id").to_list()
+
+
+async def insert(session: Session, row: Invoice) -> None:
+    await row.insert(session=session)
+
+
+async def change(session: Session, before: Invoice, after: Invoice) -> Invoice | None:
+    """Compare-and-set on the version: None when it is another by now. What `after` has otherwise than `before` is written. NumberTaken."""
+    was, became = encoded(before), encoded(after)
+    changes = {name: value for name, value in became.items() if was[name] != value and name not in ("_id", "version")}
+    try:
+        row: Row | None = await Invoice.get_pymongo_collection().find_one_and_update(
+            {"_id": before.id, "org_id": before.org_id, "version": before.version},
+            {"$set": changes, "$inc": {"version": 1}},
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+    except DuplicateKeyError as error:
+        raise NumberTaken(str(after.number)) from error
+    return Invoice.model_validate(row) if row else None
+
+
+async def delete_draft(session: Session, before: Invoice) -> bool:
+    """Compare-and-set on the version, and on its never having been issued."""
+    query = {"_id": before.id, "org_id": before.org_id, "version": before.version, "status": InvoiceStatus.DRAFT, "number": None}
+    done = await Invoice.get_pymongo_collection().delete_one(query, session=session)
+    return done.deleted_count == 1
+
+
+async def next_number(session: Session, org_id: str, kind: InvoiceKind, series: str, now: Any) -> int:
+    """The number after the last of that series. Two at the same moment conflict, and one of them runs again."""
+    row: Row | None = await InvoiceCounter.get_pymongo_collection().find_one_and_update(
+        {"_id": f"{org_id}|{kind}|{series}", "org_id": org_id},
+        {"$inc": {"last": 1}, "$setOnInsert": {"created_at": now}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+        session=session,
+    )
+    assert row is not None, "it is made where there is none"
+    return int(row["last"])
+
+
+async def fell_due(before: date, limit: int) -> list[tuple[str, str, date]]:
+    """(organisation, invoice, due date) of what was due before that day and does not say so yet."""
+    where = {"status": {"$in": list(OPEN)}, "kind": InvoiceKind.INVOICE, "due_date": {"$lt": _midnight(before)}}
+    rows = await Invoice.get_pymongo_collection().find(where, {"org_id": 1, "due_date": 1}).sort("due_date", 1).limit(limit).to_list()
+    return [(row["org_id"], row["_id"], row["due_date"].date()) for row in rows]
+
+
+# ---- payments --------------------------------------------------------------------------------------------------------------------
+
+
+async def insert_payment(session: Session, row: InvoicePayment) -> None:
+    await row.insert(session=session)
+
+
+async def payments_of(org_id: str, invoice_id: str) -> list[InvoicePayment]:
+    """Oldest first."""
+    return await InvoicePayment.find({"org_id": org_id, "invoice_id": invoice_id}).sort("+_id").to_list()
+
+
+async def page_of_payments(org_id: str, invoice_id: str, request: PageRequest) -> Page[InvoicePayment]:
+    query: Row = {"org_id": org_id, "invoice_id": invoice_id}
+    rows = await pages.fetch(
+        InvoicePayment, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1
+    )
+    return request.page(rows, await InvoicePayment.find(query).count() if request.count else None)
+
+
+# ---- what is receivable ----------------------------------------------------------------------------------------------------------
+
+
+async def booked_up_to(org_id: str, day: date) -> list[Invoice]:
+    """Invoices that the receivable was charged with by the end of that day and that were not cancelled by then."""
+    where: Row = {
+        "org_id": org_id,
+        "kind": InvoiceKind.INVOICE,
+        "booked_on": {"$lte": _midnight(day)},
+        "$or": [{"cancelled_on": None}, {"cancelled_on": {"$gt": _midnight(day)}}],
+    }
+    return await Invoice.find(where).sort("+due_date", "+_id").to_list()
+
+
+async def settled_up_to(org_id: str, day: date, invoice_ids: Collection[str]) -> dict[str, tuple[Decimal, Decimal]]:
+    """By invoice: (what was settled in its currency, in the functional one) by payments and credit notes booked by the end of that day."""
+    sums: dict[str, tuple[Decimal, Decimal]] = {}
+    wanted = sorted(invoice_ids)
+    paid = await InvoicePayment.find({"org_id": org_id, "booked_on": {"$lte": _midnight(day)}, "invoice_id": {"$in": wanted}}).to_list()
+    credit: Row = {"org_id": org_id, "kind": InvoiceKind.CREDIT_NOTE, "booked_on": {"$lte": _midnight(day)}, "invoice_id": {"$in": wanted}}
+    rows: Sequence[tuple[str | None, Decimal, Decimal]] = [
+        *((row.invoice_id, row.amount, row.settled) for row in paid),
+        *((note.invoice_id, note.total, note.booked) for note in await Invoice.find(credit).to_list()),
+    ]
+    for invoice_id, amount, settled in rows:
+        if invoice_id is not None:
+            before = sums.get(invoice_id, (Decimal(0), Decimal(0)))
+            sums[invoice_id] = (before[0] + amount, before[1] + settled)
+    return sums
+
+
+# ---- settings --------------------------------------------------------------------------------------------------------------------
+
+
+async def settings(org_id: str, session: Session | None = None) -> InvoiceSettings | None:
+    return await InvoiceSettings.find_one({"_id": org_id, "org_id": org_id}, session=session)
+
+
+async def put_settings(session: Session, row: InvoiceSettings, version: int) -> bool:
+    """Compare-and-set on `version`; 0: there are none yet."""
+    if version == 0:
+        try:
+            await row.insert(session=session)
+        except DuplicateKeyError:
+            return False
+        return True
+    done = await InvoiceSettings.get_pymongo_collection().replace_one(
+        {"_id": row.org_id, "org_id": row.org_id, "version": version}, encoded(row), session=session
+    )
+    return done.matched_count == 1

@@ -1,0 +1,259 @@
+"""Invoices over HTTP, from the draft to the books."""
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from crypto_api.bootstrap import open_runtime
+from crypto_api.clients.documents import Client
+from crypto_api.invoices.documents import Invoice, InvoicePayment
+from crypto_api.ledger.documents import JournalEntry
+from crypto_api.runtime import Runtime
+from tests.factories.clock import MovableClock
+from tests.http.conftest import PASSWORD, Join, Person
+from tests.http.organization_calls import code_of, records, told
+from tests.http.test_clients import client_of
+
+PATH = "/api/invoices/"
+WORK: dict[str, Any] = {"description": "Analysis of the engine", "quantity": "2.5", "unit_price": "120.00"}
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+async def runtime(make_config: Any, networks: list[dict[str, object]], clock: MovableClock) -> Any:
+    async with open_runtime(make_config(networks), clock=clock) as opened:
+        yield opened
+
+
+def at(row: dict[str, Any], deed: str = "") -> str:
+    return f"{PATH}{row['id']}/" + (f"{deed}/" if deed else "")
+
+
+async def post(person: Person, path: str, body: dict[str, Any] | None = None, code: int = 201) -> dict[str, Any]:
+    answer = await person.http.post(path, json=body or {})
+    assert answer.status_code == code, answer.text
+    row: dict[str, Any] = answer.json()
+    return row
+
+
+async def draft(person: Person, **fields: Any) -> dict[str, Any]:
+    named = {} if "client_id" in fields else {"client_name": "Engines", "client_email": "billing@engines.example"}
+    return await post(person, PATH, named | {"items": [WORK], "tax_rate": "19", "currency": "USD"} | fields)
+
+
+async def sent(person: Person, **fields: Any) -> dict[str, Any]:
+    return await post(person, at(await draft(person, **fields), "send"), code=200)
+
+
+async def balances(person: Person) -> dict[str, Decimal]:
+    """Debit less credit by account; accounts at zero left out."""
+    rows = (await person.http.get("/api/ledger/trial-balance/")).json()["accounts"]
+    found = {row["account_code"]: Decimal(row["debit"]) - Decimal(row["credit"]) for row in rows}
+    return {code: value for code, value in found.items() if value}
+
+
+def dec(**values: str) -> dict[str, Decimal]:
+    return {code.removeprefix("a"): Decimal(value) for code, value in values.items()}
+
+
+async def test_from_a_draft_to_paid_with_the_books_beside_it(join: Join, clock: MovableClock) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    client = await client_of(ada, currency=None)
+    row = await draft(ada, client_id=client["id"], reference="PO 4711")
+    assert (row["status"], row["invoice_number"], row["due_date"], row["journal_entry_id"]) == ("DRAFT", None, None, None)
+    assert (row["subtotal"], row["tax_amount"], row["total_amount"], row["due_amount"]) == ("300.00", "57.00", "357.00", "357.00")
+    assert await balances(ada) == {}
+    changed = await ada.http.put(at(row), json={"items": [WORK, {"description": "Travel", "unit_price": "43.10", "tax_rate": "7"}], "tax_rate": "19"})
+    assert (changed.json()["total_amount"], changed.headers["etag"]) == ("403.12", '"2"'), changed.text
+    issued = await ada.http.post(at(row, "send"), json={})
+    now = issued.json()
+    assert (issued.status_code, now["status"], now["invoice_number"]) == (200, "SENT", f"INV-{clock.now().year}-00001"), issued.text
+    assert (now["buyer"]["tax_id"], now["buyer"]["city"], now["seller"]["name"]) == ("DE136695976", "Berlin", "Byron Treasury")
+    assert now["due_date"] > now["issue_date"]
+    assert await balances(ada) == dec(a1200="403.12", a4100="-343.10", a2300="-60.02")
+    for method, path, body in (("PUT", at(row), {"note": "x"}), ("DELETE", at(row), None), ("POST", at(row, "send"), {})):
+        assert code_of(await ada.http.request(method, path, json=body)) == (409, "invoice_issued")
+    pay = {"amount": "100.00", "reference": "RF18"}
+    assert code_of(await ada.http.post(at(row, "payments"), json=pay | {"amount": "403.13"})) == (409, "more_than_due")
+    assert code_of(await ada.http.post(at(row, "payments"), json=pay | {"amount": "1.001"})) == (422, "invalid_input")
+    assert code_of(await ada.http.post(at(row, "payments"), json=pay | {"account_code": "4100"})) == (422, "invalid_input")
+    first = await post(ada, at(row, "payments"), pay)
+    assert (first["amount"], first["settled_amount"], first["received_amount"], first["account_code"]) == ("100.00", *["100.00000000"] * 2, "1010")
+    part = (await ada.http.get(at(row))).json()
+    assert (part["status"], part["paid_amount"], part["due_amount"]) == ("PARTIAL", "100.00", "303.12")
+    assert code_of(await ada.http.put(at(row, "status"), json={"status": "CANCELLED"})) == (409, "status_cannot_follow")
+    await post(ada, at(row, "payments"), {"amount": "303.12", "method": "card"})
+    done = (await ada.http.get(at(row))).json()
+    assert (done["status"], done["due_amount"], done["flags"]) == ("PAID", "0.00", [])
+    assert code_of(await ada.http.post(at(row, "payments"), json={"amount": "0.01"})) == (409, "more_than_due")
+    assert await balances(ada) == dec(a1010="403.12", a4100="-343.10", a2300="-60.02")
+    assert [entry["amount"] for entry in (await ada.http.get(at(row, "payments"))).json()["items"]] == ["100.00", "303.12"]
+    kinds = [kind for kind in await told(ada.org_id) if kind.startswith("invoice.")]
+    assert kinds == ["invoice.drafted", "invoice.edited", "invoice.sent", *["invoice.payment_received"] * 2, "invoice.paid"]
+    assert [record.action for record in await records(ada.org_id, "invoice.")] == kinds[:-1]
+
+
+async def test_numbers_have_no_gap_whoever_sends_at_the_same_moment(join: Join, clock: MovableClock) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    drafts = [await draft(ada) for _ in range(6)]
+    assert (await ada.http.delete(at(drafts[2]))).status_code == 204
+    refused = await draft(ada, currency="JPY", items=[{"description": "x", "unit_price": "10"}])
+    assert code_of(await ada.http.post(at(refused, "send"), json={})) == (409, "no_rate")
+    rest = [row for row in drafts if row is not drafts[2]]
+    answers = await asyncio.gather(*(ada.http.post(at(row, "send"), json={}) for row in [*rest, rest[0]]))
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [409]
+    year = clock.now().year
+    assert sorted(row.number for row in await Invoice.find({"org_id": ada.org_id, "status": "SENT"}).to_list()) == [
+        f"INV-{year}-{number:05}" for number in range(1, 6)
+    ]
+    assert await JournalEntry.find({"org_id": ada.org_id, "source_kind": "invoice"}).count() == 5
+    patterns = {"number_patterns": {"invoice": "{year}/{number}"}}
+    assert (await ada.http.put(f"{PATH}settings/", json={"number_patterns": {"invoice": "INV"}})).json()["errors"][0]["code"] == "invalid_pattern"
+    assert (await ada.http.put(f"{PATH}settings/", json=patterns)).status_code == 200
+    assert (await sent(ada))["invoice_number"] == f"{year}/1"
+    eve = await join("eve", founds="Elsewhere")
+    assert (await sent(eve))["invoice_number"] == f"INV-{year}-00001"
+    clock.forward(days=400)
+    again = (await ada.http.post("/api/auth/login/", json={"username": "ada", "password": PASSWORD})).json()
+    ada.http.headers["Authorization"] = f"Bearer {again['access']}"
+    assert (await sent(ada))["invoice_number"] == f"{clock.now().year}/1"
+
+
+async def test_credit_notes_take_back_and_cancellation_ends(join: Join) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    row = await sent(ada)
+    item = {"description": "Half an hour", "quantity": "0.5", "unit_price": "120.00", "tax_rate": "19"}
+    note = await post(ada, at(row, "credit-notes"), {"items": [item]})
+    assert (note["kind"], note["status"], note["invoice_id"], note["total_amount"]) == ("credit_note", "DRAFT", row["id"], "71.40")
+    assert (await balances(ada))["1200"] == Decimal("357.00"), "a draft takes nothing back"
+    issued = await post(ada, at(note, "send"), code=200)
+    assert issued["invoice_number"].startswith("CN-") and issued["invoice_number"].endswith("-00001")
+    now = (await ada.http.get(at(row))).json()
+    assert (now["status"], now["credited_amount"], now["due_amount"], now["flags"]) == ("PARTIAL", "71.40", "285.60", ["credited"])
+    assert await balances(ada) == dec(a1200="285.60", a4100="-240.00", a2300="-45.60")
+    assert code_of(await ada.http.put(at(issued, "status"), json={"status": "CANCELLED"})) == (409, "status_cannot_follow")
+    assert code_of(await ada.http.post(at(row, "credit-notes"), json={})) == (409, "more_than_due")
+    await post(ada, at(row, "payments"), {"amount": "285.60"})
+    assert (await balances(ada)).get("1200") is None
+
+    other = await sent(ada)
+    for status, code in (("PAID", 409), ("OVERDUE", 409), ("PARTIAL", 409), ("DRAFT", 409), ("SENT", 409)):
+        assert (await ada.http.put(at(other, "status"), json={"status": status})).status_code == code
+    gone = await ada.http.put(at(other, "status"), json={"status": "CANCELLED"})
+    assert (gone.json()["status"], gone.json()["due_amount"], gone.json()["invoice_number"]) == ("CANCELLED", "0.00", other["invoice_number"])
+    assert (await balances(ada)).get("1200") is None
+    assert code_of(await ada.http.post(at(other, "payments"), json={"amount": "1"})) == (409, "more_than_due")
+    unsent = await draft(ada)
+    assert (await ada.http.put(at(unsent, "status"), json={"status": "CANCELLED"})).json()["invoice_number"] is None
+    assert (await sent(ada))["invoice_number"].endswith("-00003"), "the number of the cancelled one stays taken"
+
+
+async def test_another_currency_is_booked_at_its_rate_and_what_it_gained_or_lost_is_realised(join: Join) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    row = await draft(ada, currency="EUR", items=[{"description": "x", "unit_price": "100.00"}], tax_rate="19")
+    row = await post(ada, at(row, "send"), {"rate": "1.1"}, code=200)
+    assert (row["exchange_rate"], row["exchange_rate_source"]) == ("1.1", "entered by hand")
+    assert await balances(ada) == dec(a1200="130.9", a4100="-110", a2300="-20.9")
+    await post(ada, at(row, "payments"), {"amount": "33.33", "rate": "1.2"})
+    assert await balances(ada) == dec(a1010="39.996", a1200="94.237", a4100="-110", a2300="-20.9", a4400="-3.333")
+    assert code_of(await ada.http.post(at(row, "payments"), json={"amount": "1"})) == (409, "no_rate")
+    await post(ada, at(row, "payments"), {"amount": "85.67", "rate": "1"})
+    assert await balances(ada) == dec(a1010="125.666", a4100="-110", a2300="-20.9", a4400="-3.333", a5400="8.567")
+    ether = await draft(ada, currency="ETH", items=[{"description": "x", "unit_price": "0.000000000000000003"}], tax_rate="19")
+    assert ether["total_amount"] == "0.000000000000000004"
+    yen = await draft(ada, currency="JPY", items=[{"description": "x", "quantity": "0.5", "unit_price": "333"}], tax_rate="10")
+    assert (yen["subtotal"], yen["tax_amount"], yen["total_amount"]) == ("167", "17", "184")
+
+
+async def test_a_quote_becomes_one_invoice(join: Join) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    quote = await draft(ada, kind="quote")
+    assert code_of(await ada.http.post(at(quote, "invoice"), json={})) == (409, "invoice_not_issued")
+    quote = await post(ada, at(quote, "send"), code=200)
+    assert quote["invoice_number"].startswith("Q-") and await balances(ada) == {}
+    first, again = await post(ada, at(quote, "invoice")), await post(ada, at(quote, "invoice"))
+    assert (first["id"], first["kind"], first["status"], first["quote_id"]) == (again["id"], "invoice", "DRAFT", quote["id"])
+    assert first["total_amount"] == quote["total_amount"]
+    assert code_of(await ada.http.post(at(quote, "payments"), json={"amount": "1"})) == (409, "wrong_kind")
+    assert code_of(await ada.http.post(at(quote, "credit-notes"), json={})) == (409, "wrong_kind")
+
+
+async def test_who_is_written_to_and_bodies_that_are_refused(join: Join) -> None:
+    ada, eve = await join("ada", founds="Byron Treasury"), await join("eve", founds="Elsewhere")
+    first, second = await draft(ada), await draft(ada, client_name=" engines ")
+    assert first["client_id"] == second["client_id"] and await Client.find({"org_id": ada.org_id}).count() == 1
+    assert (await draft(ada, client_email="other@engines.example"))["client_id"] != first["client_id"]
+    foreign = await client_of(eve)
+    ok = {"client_id": first["client_id"], "items": [WORK], "currency": "USD"}
+    assert (await ada.http.post(PATH, json=ok | {"client_id": foreign["id"]})).status_code == 404
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"items": []}, "items"),
+        ({"items": [WORK | {"quantity": 2}]}, "items.0.quantity"),
+        ({"items": [WORK | {"quantity": "-1"}]}, "items.0.quantity"),
+        ({"items": [WORK | {"unit_price": "1e3"}]}, "items.0.unit_price"),
+        ({"items": [WORK | {"unit_price": "1.005"}]}, "items.0.unit_price"),
+        ({"items": [WORK | {"discount": "300.01"}]}, "items.0.discount"),
+        ({"items": [WORK | {"tax_rate": "101"}]}, "items.0.tax_rate"),
+        ({"items": [WORK | {"tax_rate": "1", "taxes": []}]}, "items.0"),
+        ({"items": [WORK | {"taxes": [{"rate": "5", "category": "E"}]}]}, "items.0.taxes.0"),
+        ({"discount": "300.01"}, "discount"),
+        ({"currency": "XYZ"}, "currency"),
+        ({"kind": "credit_note"}, ""),
+        ({"client_name": "x"}, ""),
+        ({"due_date": "2026-02-30"}, "due_date"),
+        ({"totl": "1"}, "totl"),
+    ]
+    for fields, field in cases:
+        answer = await ada.http.post(PATH, json=ok | fields)
+        assert answer.status_code == 422, (fields, answer.text)
+        assert any(row["field"].endswith(field) for row in answer.json()["errors"]), (field, answer.text)
+    shown = await post(ada, f"{PATH}preview/", ok | {"tax_rate": "19"}, code=200)
+    assert (shown["total_amount"], shown["items"][0]["net_amount"]) == ("357.00", "300.00")
+    assert await Invoice.find({"org_id": ada.org_id}).count() == 3
+    assert (await ada.http.delete(f"/api/clients/{first['client_id']}/")).status_code == 204
+    assert code_of(await ada.http.post(PATH, json=ok)) == (409, "client_archived")
+    for method, deed, body in (("GET", "", None), ("PUT", "", {"note": "x"}), ("DELETE", "", None), ("POST", "send", {}), ("GET", "payments", None)):
+        assert (await eve.http.request(method, at(first, deed), json=body)).status_code == 404
+
+
+async def test_the_same_key_pays_once_and_a_payment_never_stands_without_its_entry(join: Join, runtime: Runtime) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    row = await sent(ada)
+    body, headers = {"amount": "357.00"}, {"Idempotency-Key": "paid-1"}
+    answers = await asyncio.gather(*(ada.http.post(at(row, "payments"), json=body, headers=headers) for _ in range(4)))
+    assert [answer.status_code for answer in answers] == [201] * 4 and len({answer.json()["id"] for answer in answers}) == 1
+    others = await asyncio.gather(*(ada.http.post(at(row, "payments"), json=body) for _ in range(3)))
+    assert [code_of(answer) for answer in others] == [(409, "more_than_due")] * 3
+    (payment,) = await InvoicePayment.find({"org_id": ada.org_id}).to_list()
+    (entry,) = await JournalEntry.find({"org_id": ada.org_id, "source_kind": "invoice_payment"}).to_list()
+    assert (payment.entry_id, entry.source_id, entry.total_debit) == (entry.id, payment.id, Decimal(357))
+    assert (await ada.http.get("/api/ledger/verify/")).json()["ok"] is True
+
+
+async def test_lists(join: Join) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    one = await sent(ada, due_date="2027-03-01", client_name="Zeta", reference="PO 77")
+    two = await draft(ada, client_name="Alpha")
+    await draft(ada, kind="quote", client_name="Beta")
+
+    async def ids(**query: str) -> list[str]:
+        answer: httpx.Response = await ada.http.get(PATH, params=query)
+        assert answer.status_code == 200, answer.text
+        return [row["client_name"] for row in answer.json()["items"]]
+
+    assert await ids() == ["Beta", "Alpha", "Zeta"]
+    assert await ids(sort="client_name") == ["Alpha", "Beta", "Zeta"]
+    assert (await ids(status="SENT"), await ids(q="po 77"), await ids(q=one["invoice_number"])) == (["Zeta"],) * 3
+    assert (await ids(kind="quote"), await ids(client_id=two["client_id"])) == (["Beta"], ["Alpha"])
+    assert (await ids(due_from="2027-03-01", due_to="2027-03-01"), await ids(due_from="2027-03-02")) == (["Zeta"], [])
+    first = (await ada.http.get(PATH, params={"sort": "client_name", "limit": "2"})).json()
+    assert await ids(sort="client_name", limit="2", cursor=first["next_cursor"]) == ["Zeta"]
+    first = (await ada.http.get(PATH, params={"sort": "due_date", "limit": "2"})).json()
+    assert len(await ids(sort="due_date", limit="2", cursor=first["next_cursor"])) == 1
