@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
+from crypto_api.flows.export_invoice import export_invoice
 from crypto_api.flows.issue_invoice import Counter, cancel_invoice, issue_invoice
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.settle_invoice import receive_payment
@@ -115,6 +116,17 @@ async def delete_draft_invoice(request: HttpRequest, invoice_id: str) -> HttpRes
     """Drafts only: what was issued keeps its number, so that none is missing (409 `invoice_issued`)."""
     await delete_invoice(_writing(request), invoice_id, expected_versions(request))
     return no_content()
+
+
+@router.get("/invoices/{invoice_id}/pdf/", summary="An invoice as a PDF")
+@requires(Permission.INVOICES_READ)
+async def invoice_pdf(request: HttpRequest, invoice_id: str) -> HttpResponse:
+    """With the e-invoice in it: Factur-X in the profile EN 16931, checked by its schema. Where there is none, `X-E-Invoice` says why."""
+    file = await export_invoice(org_of(request), invoice_id)
+    response = HttpResponse(file.content, content_type="application/pdf")
+    response["Content-Disposition"] = f'attachment; filename="{file.name}"'
+    response["X-E-Invoice"] = file.obstacle or "factur-x.xml"
+    return response
 
 
 @router.post("/invoices/{invoice_id}/send/", response=InvoiceRead, summary="Issue an invoice")

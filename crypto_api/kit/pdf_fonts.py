@@ -34,6 +34,12 @@ def _register() -> None:
     registerFont(TTFont(HAN, str(files(_HAN) / "fonts" / "wqy-microhei.ttc"), subfontIndex=0))
 
 
+def embedded() -> tuple[str, str]:
+    """The regular and the bold font that are put into the file, for files that hold all their fonts."""
+    _register()
+    return WIDE, WIDE_BOLD
+
+
 def is_plain(text: str) -> bool:
     """Whether every reader's own fonts show it."""
     return (text.isascii() and text.isprintable()) or _in_windows_1252(text)

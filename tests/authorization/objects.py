@@ -530,10 +530,8 @@ KINDS: dict[str, Factory] = {
         *(organization, wallet, transaction, account, draft_entry, others_draft, posted_entry, closed_period, task, user, audit_record, inbox_item),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
-        *(client,),
         *(saved_view, brought_transaction, price_alert, statement, rolled, tax_report),
         *(client, draft_invoice, sent_invoice, sent_quote),
-        *(saved_view, brought_transaction, price_alert, statement, tax_report),
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )
 }

@@ -4,16 +4,17 @@ from pydantic import AfterValidator, Field, StringConstraints
 from stdnum import bic, iban
 from stdnum.exceptions import ValidationError
 
-from crypto_api.http.schemas.base import Choice, Prose, ReadSchema, RequestSchema, Word
+from crypto_api.http.schemas.base import Choice, Prose, ReadSchema, RequestSchema, Word, inert
 from crypto_api.http.schemas.invoices import RoundingRead
 from crypto_api.invoices.documents import InvoiceSettings
 from crypto_api.invoices.service import PATTERNS
 from crypto_api.invoices.types import InvoiceKind, Rounding, RoundingMode, TaxRounding
 
-Pattern = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+Pattern = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(inert)]
 
 
 def _iban(value: str) -> str:
+    inert(value)
     try:
         return str(iban.validate(value)) if value.strip() else ""
     except ValidationError as error:
@@ -21,6 +22,7 @@ def _iban(value: str) -> str:
 
 
 def _bic(value: str) -> str:
+    inert(value)
     try:
         return str(bic.validate(value)) if value.strip() else ""
     except ValidationError as error:
@@ -57,8 +59,8 @@ class InvoiceSettingsUpdate(RequestSchema):
 
 
 class InvoiceSettingsRead(ReadSchema):
-    company_id: str | None
-    number_patterns: dict[InvoiceKind, str]
+    company_id: str | None = Field(examples=["com_01k9x5r3v8"])
+    number_patterns: dict[InvoiceKind, str] = Field(examples=[{"invoice": "INV-{year}-{number:05}"}])
     rounding: RoundingRead
     iban: str
     bic: str

@@ -2,13 +2,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema, model_validator
 
 from crypto_api.flows.settle_invoice import Received
 from crypto_api.flows.write_invoice import Preview, Wish
 from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.auth import Email
-from crypto_api.http.schemas.base import Choice, Date, Line, Prose, ReadSchema, RequestSchema, Time, Word
+from crypto_api.http.schemas.base import Choice, Date, Line, Prose, ReadSchema, RequestSchema, Time, Word, inert
 from crypto_api.http.schemas.clients import OptionalLine
 from crypto_api.invoices.documents import Invoice, InvoicePayment
 from crypto_api.invoices.types import (
@@ -70,7 +70,7 @@ Amount = Annotated[
     PlainSerializer(fixed, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$", "examples": ["119.00"]}),
 ]
-InvoiceCurrency = Annotated[str, StringConstraints(min_length=1, max_length=20)]
+InvoiceCurrency = Annotated[str, StringConstraints(min_length=1, max_length=20), AfterValidator(inert)]
 _CURRENCY = "ISO 4217, or a listed asset such as ETH. Left out: the client's, or the organisation's."
 _INCLUDE = "Whether unit prices include their taxes. Then gross amounts stay what they are, and taxes are taken out of them line by line."
 _DUE = "Left out: by the client's terms, from the day of issue."

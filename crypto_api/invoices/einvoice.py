@@ -1,0 +1,172 @@
+"""The invoice as data: Factur-X 1.09 / ZUGFeRD in the profile EN 16931 (UN/CEFACT CII D22B), checked by its XML schema.
+
+The keys are the business terms of EN 16931-1:2017, as the library that writes the XML takes them.
+"""
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from facturx import generate_cii_xml, generate_from_binary
+
+from crypto_api.invoices.documents import Invoice, InvoiceSettings
+from crypto_api.invoices.types import InvoiceKind, Item, LineTotal, Party, Tax, TaxCategory
+from crypto_api.kit.standards import CURRENCIES
+
+LEVEL = "en16931"
+_TYPE = {InvoiceKind.INVOICE: "380", InvoiceKind.CREDIT_NOTE: "381"}  # UNTDID 1001
+_UNITS = {"": "C62", "h": "HUR", "d": "DAY", "month": "MON", "kg": "KGM", "m": "MTR", "km": "KMT", "l": "LTR", "kWh": "KWH"}  # UN/ECE Rec 20
+_OUTSIDE = Tax(rate=Decimal(0), category=TaxCategory.OUTSIDE_SCOPE)
+_REASONS = {
+    TaxCategory.EXEMPT: "Exempt from VAT",
+    TaxCategory.REVERSE_CHARGE: "Reverse charge",
+    TaxCategory.INTRA_COMMUNITY: "Intra-community supply",
+    TaxCategory.EXPORT: "Export outside the EU",
+    TaxCategory.OUTSIDE_SCOPE: "Not subject to VAT",
+}
+_PRICE_PLACES = Decimal("0.0001")  # of a unit price that is worked out (Factur-X 1.09, 4.4.1)
+
+
+def obstacle(row: Invoice) -> str:
+    """Why this document has no e-invoice, in words; empty where it has one."""
+    if row.kind not in _TYPE or row.number is None or row.seller is None or row.buyer is None:
+        return "Only invoices and credit notes that were issued have one."
+    if row.currency not in CURRENCIES:
+        return f"{row.currency} is no currency of ISO 4217."
+    if any(len(item.taxes) > 1 for item in row.items):
+        return "EN 16931 knows one VAT rate for a line; here a line has several taxes."
+    if any(tax.name.casefold() not in ("vat", "ust", "mwst", "tva", "iva", "btw", "gst") for item in row.items for tax in item.taxes):
+        return "EN 16931 knows VAT only; here there is another tax."
+    if not row.seller.country or not row.buyer.country:
+        return "Seller and buyer need an address with a country: the company of the settings of invoices, and the client."
+    if not row.seller.tax_id and any(row.totals.taxes):
+        return "The seller needs a tax id: that of the company in the settings of invoices."
+    return ""
+
+
+def write_xml(row: Invoice, own: InvoiceSettings | None, about: Invoice | None = None) -> bytes:
+    """The XML, checked by the schema of the profile. Of a document without an obstacle; `about`: the invoice that a credit note is about."""
+    assert not obstacle(row), obstacle(row)
+    data = _document(row, own)
+    if about is not None and row.kind is InvoiceKind.CREDIT_NOTE:
+        data["BG-3"] = [{"BT-25": about.number, "BT-26": about.issue_date}]
+    xml: bytes = generate_cii_xml(data, level=LEVEL, check_xsd=True, check_schematron=False)
+    return xml
+
+
+def embed(pdf: bytes, xml: bytes, title: str, author: str) -> bytes:
+    """The PDF with the XML in it as `factur-x.xml`, and the metadata that say so."""
+    told = {"author": author, "keywords": "Factur-X, Invoice", "title": title, "subject": title}
+    whole: bytes = generate_from_binary(
+        pdf, xml, flavor="factur-x", level=LEVEL, check_xsd=False, pdf_metadata=told, lang="en", afrelationship="data"
+    )
+    return whole
+
+
+def _document(row: Invoice, own: InvoiceSettings | None) -> dict[str, Any]:
+    assert row.seller is not None and row.buyer is not None and row.issue_date is not None
+    totals = row.totals
+    data: dict[str, Any] = {
+        "BT-1": row.number,
+        "BT-2": row.issue_date,
+        "BT-3": _TYPE[row.kind],
+        "BT-5": row.currency,
+        "BG-4": _party(row.seller),
+        "BG-7": _party(row.buyer),
+        "BT-106": _text(totals.subtotal),
+        "BT-107": _text(totals.discount),
+        "BT-109": _text(totals.subtotal - totals.discount),
+        "BT-110": _text(totals.tax),
+        "BT-112": _text(totals.total),
+        "BT-115": _text(totals.total),
+        "BG-23": _breakdown(row),
+        "BG-25": [_line(number, item, line, row) for number, (item, line) in enumerate(zip(row.items, totals.lines, strict=True), start=1)],
+        "BT-72": row.issue_date,
+        "BT-81": "58" if own is not None and own.iban and row.currency == "EUR" else "30",  # UNTDID 4461: SEPA or other credit transfer
+    }
+    if totals.discount:
+        data["BG-20"] = _allowances(row)
+    if row.due_date is not None:
+        data["BT-9"] = row.due_date
+    elif row.kind is InvoiceKind.CREDIT_NOTE:
+        data["BT-20"] = "Settles the invoice that it refers to"
+    if row.reference:
+        data["BT-13"] = row.reference
+    if row.note:
+        data["BG-1"] = [{"BT-22": row.note}]
+    if own is not None and own.iban:
+        data |= {"BT-84": own.iban} | ({"BT-86": own.bic} if own.bic else {})
+    return data
+
+
+def _party(party: Party) -> dict[str, Any]:
+    place = {
+        "addr_l1": party.line1,
+        "addr_l2": party.line2,
+        "city": party.city,
+        "postcode": party.postal_code,
+        "country_subdivision": party.region,
+        "country_code": party.country,
+    }
+    data: dict[str, Any] = {"name": party.name} | {name: value for name, value in place.items() if value}
+    return data | ({"vat_identifier": party.tax_id} if party.tax_id else {})
+
+
+def _tax(item: Item) -> Tax:
+    return item.taxes[0] if item.taxes else _OUTSIDE
+
+
+def _line(number: int, item: Item, line: LineTotal, row: Invoice) -> dict[str, Any]:
+    """The unit price is the one that was written; where prices include VAT, what is left of it without."""
+    before = line.net + line.discount
+    price = item.unit_price
+    if row.prices_include_tax and item.quantity:
+        price = (before / item.quantity).quantize(_PRICE_PLACES, ROUND_HALF_UP)
+    tax = _tax(item)
+    data: dict[str, Any] = {
+        "BT-126": str(number),
+        "BT-129": _text(item.quantity),
+        "BT-130": _UNITS.get(item.unit, "C62"),
+        "BT-131": _text(line.net),
+        "BT-146": _text(price),
+        "BT-151": tax.category.value,
+        "BT-153": item.description,
+    }
+    if tax.category is not TaxCategory.OUTSIDE_SCOPE:
+        data["BT-152"] = _text(tax.rate)
+    if line.discount:
+        data["BG-27"] = [{"amount": _text(line.discount), "reason": "Discount"}]
+    return data
+
+
+def _breakdown(row: Invoice) -> list[dict[str, Any]]:
+    rows = [_category(tax.category, tax.rate, tax.base, tax.amount) for tax in row.totals.taxes]
+    free = [line.net - line.share for item, line in zip(row.items, row.totals.lines, strict=True) if not item.taxes]
+    if free:
+        zero = Decimal(0).quantize(row.totals.total)
+        rows.append(_category(TaxCategory.OUTSIDE_SCOPE, Decimal(0), sum(free, zero), zero))
+    return rows
+
+
+def _category(category: TaxCategory, rate: Decimal, base: Decimal, amount: Decimal) -> dict[str, Any]:
+    data = {"BT-116": _text(base), "BT-117": _text(amount), "BT-118": category.value}
+    if category is not TaxCategory.OUTSIDE_SCOPE:
+        data["BT-119"] = _text(rate)
+    return data | ({"BT-120": _REASONS[category]} if category in _REASONS else {})
+
+
+def _allowances(row: Invoice) -> list[dict[str, Any]]:
+    """The discount on the whole, by VAT category and rate: what it is taken off."""
+    shares: dict[tuple[TaxCategory, Decimal], Decimal] = {}
+    for item, line in zip(row.items, row.totals.lines, strict=True):
+        tax = _tax(item)
+        shares[tax.category, tax.rate] = shares.get((tax.category, tax.rate), Decimal(0)) + line.share
+    found = []
+    for (category, rate), share in shares.items():
+        row_of = {"amount": _text(share), "vat_category_code": category.value, "reason": "Discount"}
+        if share:
+            found.append(row_of | ({} if category is TaxCategory.OUTSIDE_SCOPE else {"vat_rate": _text(rate)}))
+    return found
+
+
+def _text(value: Decimal) -> str:
+    return format(value, "f")
