@@ -63,6 +63,7 @@ _PAGES = (
     ("Books", "Statements", "/statements/", "statements", Permission.LEDGER_READ),
     ("Books", "Tax", "/tax/", "tax", Permission.LEDGER_READ),
     ("Books", "Method of lots", "/lot-policy/", "lot-policy", Permission.LEDGER_READ),
+    ("Books", "Exports", "/exports/", "exports", Permission.LEDGER_READ),
     ("Books", "Closing", "/closing/", "closing", Permission.LEDGER_READ),
     ("People", "Team", "/team/", "team", Permission.EMPLOYEES_READ),
     ("People", "Verification", "/team/verification/", "verification", Permission.EMPLOYEES_VERIFY),

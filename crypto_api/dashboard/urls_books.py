@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from crypto_api.dashboard import views_accounts, views_closing, views_entry, views_journal, views_ledger
+from crypto_api.dashboard import views_accounts, views_closing, views_entry, views_exports, views_journal, views_ledger
 
 pages = [
     path("journal/", views_journal.list_page, name="journal"),
@@ -23,12 +23,17 @@ pages = [
     path("trial-balance/", views_ledger.trial_balance_page, name="trial-balance"),
     path("general-ledger/", views_ledger.general_ledger_page, name="general-ledger"),
     path("ledger-seals/", views_ledger.export, name="seals-export"),
+    path("exports/", views_exports.exports_page, name="exports"),
+    path("exports/books/", views_exports.books_file, name="exports-books"),
+    path("exports/trial-balance/", views_exports.trial_balance_file, name="exports-trial-balance"),
+    path("exports/general-ledger/", views_exports.general_ledger_file, name="exports-general-ledger"),
     path("fragments/general-ledger/", views_ledger.general_ledger_fragment, name="general-ledger-fragment"),
     path("closing/", views_closing.list_page, name="closing"),
     path("closing/<str:period>/", views_closing.month_page, name="closing-month"),
     path("closing/<str:period>/close/", views_closing.close, name="closing-close"),
     path("closing/<str:period>/reopen/", views_closing.reopen, name="closing-reopen"),
     path("closing/<str:period>/certificate/", views_closing.certificate_page, name="closing-certificate"),
+    path("closing/<str:period>/certificate/pdf/", views_closing.certificate_pdf, name="closing-certificate-pdf"),
     path("fragments/closing/", views_closing.months_fragment, name="closing-fragment"),
     path("fragments/closing/<str:period>/", views_closing.checks_fragment, name="closing-checks"),
     path("fragments/journal/", views_journal.rows_fragment, name="journal-fragment"),

@@ -8,8 +8,10 @@ from django.shortcuts import redirect
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.flows import close_period as flows
+from crypto_api.flows.close_gate import TITLES
+from crypto_api.flows.export_book_reports import export_certificate
 from crypto_api.kit.amounts import add_exactly
-from crypto_api.kit.errors import CoreError
+from crypto_api.kit.errors import CoreError, NotFound
 from crypto_api.ledger import period_store, rules
 from crypto_api.ledger.types import PeriodStatus
 from crypto_api.organizations.types import Permission
@@ -17,20 +19,6 @@ from crypto_api.reports import people
 
 REASON_MAX = 200
 FLASHES = {"closed": "The month is closed. This is its certificate.", "reopened": "The month takes entries again."}
-TITLES = {
-    "over": "The month is over",
-    "earlier_periods": "Earlier months",
-    "coverage": "Blocks",
-    "transactions": "Transactions",
-    "checkpoints": "Books and chain",
-    "unpriced": "Prices",
-    "unclassified": "Categories",
-    "inbox": "Open issues",
-    "drafts": "Drafts",
-    "seals": "Seals",
-    "lots": "Lots",
-    "verification": "Recomputation",
-}
 
 
 @page(Permission.LEDGER_READ)
@@ -124,6 +112,18 @@ async def certificate_page(visit: Visit, period: str) -> HttpResponse:
         "flash": FLASHES.get(visit.request.GET.get("done", ""), ""),
     }
     return visit.render("closing/certificate.html", values)
+
+
+@page(Permission.LEDGER_READ)
+async def certificate_pdf(visit: Visit, period: str) -> HttpResponse:
+    _day(period)
+    try:
+        file = await export_certificate(visit.runtime.uow, visit.runtime.clock, visit.org_id, period, TITLES)
+    except NotFound as error:
+        raise Http404 from error
+    response = HttpResponse(file.content, content_type="application/pdf")
+    response["Content-Disposition"] = f'attachment; filename="{file.name}"'
+    return response
 
 
 def _day(period: str) -> date:

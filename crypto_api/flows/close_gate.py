@@ -28,6 +28,20 @@ from mongodb_config.unit_of_work import Session, UnitOfWork
 
 Networks = Mapping[str, NetworkConfig]
 NAMED_MAX = 3
+TITLES: Mapping[str, str] = {
+    "over": "The month is over",
+    "earlier_periods": "Earlier months",
+    "coverage": "Blocks",
+    "transactions": "Transactions",
+    "checkpoints": "Books and chain",
+    "unpriced": "Prices",
+    "unclassified": "Categories",
+    "inbox": "Open issues",
+    "drafts": "Drafts",
+    "seals": "Seals",
+    "lots": "Lots",
+    "verification": "Recomputation",
+}
 OF_A_TRANSACTION = frozenset({ItemKind.MISSING_PRICE, ItemKind.MISSING_COST, ItemKind.UNCLASSIFIED, ItemKind.AMBIGUOUS})
 
 

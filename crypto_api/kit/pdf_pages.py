@@ -30,6 +30,7 @@ STYLES = {
     "heading": ParagraphStyle("heading", parent=_BOLD, fontSize=11, leading=15, spaceBefore=6, spaceAfter=3),
     "head": ParagraphStyle("head", parent=_BOLD, alignment=TA_RIGHT),
     "small": ParagraphStyle("small", parent=_TEXT, fontSize=7.5, leading=9.5),
+    "small numbers": ParagraphStyle("small numbers", parent=_TEXT, fontSize=7.5, leading=9.5, alignment=TA_RIGHT),
 }
 _IN_BOLD = frozenset({"bold", "title", "heading", "head"})
 

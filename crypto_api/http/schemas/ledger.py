@@ -23,6 +23,23 @@ class LedgerExport(BaseModel):
     at: Date | None = Field(default=None, description="Up to and including this day; everything when left out.")
 
 
+class TrialBalanceExport(TrialBalanceQuery):
+    format: Literal["csv", "xlsx", "pdf"] = "csv"
+    compare_to: Date | None = Field(default=None, description="An earlier day, in columns beside it.")
+
+
+class GeneralLedgerExport(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True, extra="forbid")
+
+    format: Literal["csv", "xlsx", "pdf"] = "csv"
+    account_code: Word | None = Field(default=None, description="One account; every account with lines when left out.")
+    wallet_id: Word | None = None
+    asset: Word | None = None
+    date_from: Date | None = None
+    date_to: Date | None = None
+    known_at: Instant | None = Field(default=None, description="What was posted up to this instant; everything when left out.")
+
+
 class AccountTotalRead(ReadSchema):
     account_code: str = Field(examples=["1100"])
     name: str = Field(examples=["Crypto assets"])
