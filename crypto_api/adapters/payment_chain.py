@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import rlp
 from eth_abi.abi import encode
 
-from crypto_api.kit.ethereum import CallRefused, ChainUnavailable, InconsistentAnswer, checksummed
+from crypto_api.kit.ethereum import BlockHeader, CallRefused, ChainUnavailable, InconsistentAnswer, checksummed
 from crypto_api.kit.sending import (
     PLAIN_TRANSFER_GAS,
     FeeMarket,
@@ -48,6 +48,11 @@ class Caller(Protocol):
 
     async def send_each(self, calls: Sequence[RpcCall]) -> list[Any]:
         """To one node, each once. ChainUnavailable (CallRefused where the node said no) stands in the place of a result."""
+
+    async def header(self, number: int) -> BlockHeader | None: ...
+
+    async def agree(self, number: int, block_hash: str) -> None:
+        """InconsistentAnswer unless as many providers as must agree name that block at that height."""
 
 
 class PaymentNode:
@@ -164,6 +169,15 @@ class PaymentNode:
     async def transaction(self, hash_: str) -> NodeTransaction | None:
         row = await self._rpc.call_any("eth_getTransactionByHash", [hash_])
         return _transaction(row) if row is not None else None
+
+    async def stands(self, number: int, block_hash: str) -> bool:
+        """Whether the chain has that block at that height, by the word of as many providers as must agree on it; InconsistentAnswer where they do
+        not."""
+        header = await self._rpc.header(number)
+        if header is None or header.hash != block_hash:
+            return False
+        await self._rpc.agree(number, block_hash)
+        return True
 
     async def mined_with_nonce(self, address: str, nonce: int) -> NodeTransaction | None:
         """The mined transaction of `address` with that nonce: found by halving, since a nonce only grows along the chain. None where none is

@@ -42,6 +42,8 @@ class Node(Protocol):
 
     async def mined_with_nonce(self, address: str, nonce: int) -> NodeTransaction | None: ...
 
+    async def stands(self, number: int, block_hash: str) -> bool: ...
+
 
 class FollowedChain:
     """`payments.types.PaymentChain`."""
@@ -74,7 +76,7 @@ class FollowedChain:
         return found
 
     async def _compared(self, expected: Sequence[Expected], told: Mapping[str, NodeReceipt]) -> dict[str, Receipt]:
-        followed = await followed_receipts(self._network, told.values())
+        followed = await followed_receipts(self._network, self._node, told.values())
         asked = [each for each in expected if each.hash in followed]
         rows = await _own_rows(asked)
         watched = await _watched(asked)
@@ -99,9 +101,10 @@ class FollowedChain:
         return _seen(await self._node.mined_with_nonce(address, nonce))
 
 
-async def followed_receipts(network: str, told: Iterable[NodeReceipt]) -> dict[str, Receipt]:
+async def followed_receipts(network: str, node: Node, told: Iterable[NodeReceipt]) -> dict[str, Receipt]:
     """Those that stand in a block that our own follower holds as canonical, by hash. Of a block so deep that its header is no longer kept, our own
-    row in it says so: whoever was away for long still learns what became of a payment."""
+    row in it says so; where nobody here watched who sent it, as many providers as must agree on what is final. Whoever was away for long still
+    learns what became of a payment."""
     receipts = list(told)
     cursor = await chains.cursor(network) if receipts else None
     if cursor is None:
@@ -110,6 +113,8 @@ async def followed_receipts(network: str, told: Iterable[NodeReceipt]) -> dict[s
     canonical = await chains.canonical_hashes(network, numbers)
     if deep := {number for number in numbers - canonical.keys() if number < cursor.height - chains.BLOCKS_KEPT}:
         canonical |= await transactions.standing_of_network(network, deep)
+        unseen = {(row.block_number, row.block_hash) for row in receipts if row.block_number in deep - canonical.keys()}
+        canonical |= {number: block_hash for number, block_hash in sorted(unseen) if await node.stands(number, block_hash)}
     return {
         row.hash: Receipt(
             row.hash,

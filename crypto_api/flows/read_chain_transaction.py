@@ -50,7 +50,7 @@ async def _on(network: NetworkConfig, node: Node, org_id: str, hash_: str) -> Ch
     try:
         told = await node.transaction(hash_)
         receipt = (await node.receipts([hash_])).get(hash_) if told is not None else None
-        canonical = (await followed_receipts(network.slug, [receipt])).get(hash_) if receipt is not None else None
+        canonical = (await followed_receipts(network.slug, node, [receipt])).get(hash_) if receipt is not None else None
     except ChainUnavailable:
         if row is None and payment is None:
             raise

@@ -1,15 +1,17 @@
 """What is kept of prices, read in two ways: one at a time, or for many times at once."""
 
+import asyncio
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from crypto_api.kit.rates import Point
 from crypto_api.prices import store
 
-SERIES_MAX = 5_000
-"""Rates of one pair that are read at once; where there are more of them, each time is asked for by itself."""
+SERIES_MAX = 20_000
+"""Rates of one pair that are read at once; where there are more of them, each time is asked for by itself, several together."""
+ASKED_TOGETHER = 12
 _BEFORE = timedelta(days=7)  # no source allows an older rate; what a person entered is in force however old it is
 
 
@@ -40,43 +42,69 @@ class KeptNow:
 
 
 class KeptSeries:
-    """For many times between `since` and `until`: what was said of a pair is read once, when it is first asked for."""
+    """For many times: what was said of a pair is read once, when it is first asked for."""
 
-    def __init__(self, since: datetime, until: datetime) -> None:
-        self._since, self._until = since, until
+    def __init__(self, times: Sequence[datetime]) -> None:
+        self._times, self._since, self._until = times, min(times), max(times)
         self._now = KeptNow()
-        self._read: dict[tuple[str, ...], Sequence[Point] | None] = {}
+        self._read: dict[tuple[str, ...], Sequence[Point] | Mapping[datetime, Point | None]] = {}
+        self._looked = False
+        self._pairs: dict[tuple[str, str], list[Point]] | None = None
 
     async def manual(self, org_id: str, asset: str, quote: str, at: datetime) -> Point | None:
         async def rows() -> list[Point]:
+            if (entered := await self._entered(org_id)) is not None:
+                return entered.get((asset, quote), [])
             first = await self._now.manual(org_id, asset, quote, self._since)
-            found = await store.manual_between(org_id, asset, quote, self._since, self._until, SERIES_MAX + 1)
-            return ([first] if first is not None else []) + [Point(row.at, row.rate) for row in found]
+            return ([first] if first is not None else []) + await store.manual_points(org_id, asset, quote, self._since, self._until, SERIES_MAX + 1)
 
-        return await self._at(("manual", asset, quote), rows, at, lambda: self._now.manual(org_id, asset, quote, at))
+        return await self._at(("manual", asset, quote), rows, at, lambda time: self._now.manual(org_id, asset, quote, time))
+
+    async def _entered(self, org_id: str) -> dict[tuple[str, str], list[Point]] | None:
+        """All that people ever entered, by pair: mostly little, while each asset is asked for by each of its names, and both ways. None where it is
+        much."""
+        if not self._looked:
+            self._looked = True
+            found = await store.all_manual_points(org_id, self._until, SERIES_MAX + 1)
+            if len(found) <= SERIES_MAX:
+                self._pairs = {}
+                for pair, point in found:
+                    self._pairs.setdefault(pair, []).append(point)
+        return self._pairs
 
     async def feed(self, address: str, at: datetime) -> Point | None:
         async def rows() -> list[Point]:
-            found = await store.kept_oracles(address, self._since - _BEFORE, self._until, SERIES_MAX + 1)
-            return [Point(row.updated_at, row.rate) for row in found]
+            return await store.oracle_points(address, self._since - _BEFORE, self._until, SERIES_MAX + 1)
 
-        return await self._at(("feed", address), rows, at, lambda: self._now.feed(address, at))
+        return await self._at(("feed", address), rows, at, lambda time: self._now.feed(address, time))
 
     async def provider(self, name: str, asset: str, quote: str, at: datetime) -> Point | None:
         async def rows() -> list[Point]:
-            found = await store.kept_providers(name, asset, quote, self._since - _BEFORE, self._until, SERIES_MAX + 1)
-            return [Point(row.at, row.rate) for row in found]
+            return await store.provider_points(name, asset, quote, self._since - _BEFORE, self._until, SERIES_MAX + 1)
 
-        return await self._at(("provider", name, asset, quote), rows, at, lambda: self._now.provider(name, asset, quote, at))
+        return await self._at(("provider", name, asset, quote), rows, at, lambda time: self._now.provider(name, asset, quote, time))
 
     async def _at(
-        self, key: tuple[str, ...], rows: Callable[[], Awaitable[list[Point]]], at: datetime, one: Callable[[], Awaitable[Point | None]]
+        self,
+        key: tuple[str, ...],
+        rows: Callable[[], Awaitable[list[Point]]],
+        at: datetime,
+        one: Callable[[datetime], Awaitable[Point | None]],
     ) -> Point | None:
         if key not in self._read:
             found = await rows()
-            self._read[key] = found if len(found) <= SERIES_MAX else None
+            self._read[key] = found if len(found) <= SERIES_MAX else await self._each(one)
         series = self._read[key]
-        if series is None:
-            return await one()
+        if isinstance(series, Mapping):
+            return series[at] if at in series else await one(at)
         index = bisect_right(series, at, key=lambda point: point.at)
         return series[index - 1] if index else None
+
+    async def _each(self, one: Callable[[datetime], Awaitable[Point | None]]) -> dict[datetime, Point | None]:
+        turns = asyncio.Semaphore(ASKED_TOGETHER)
+
+        async def asked(at: datetime) -> Point | None:
+            async with turns:
+                return await one(at)
+
+        return dict(zip(self._times, await asyncio.gather(*map(asked, self._times)), strict=True))

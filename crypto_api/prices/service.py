@@ -52,7 +52,7 @@ async def kept_series(
     kept: Kept | None = None,
 ) -> list[dict[str, Quote]]:
     """The same for each of many times. `age_max_s` widens what is kept to a value at the end of a day, whatever its source says."""
-    book = kept or (KeptSeries(min(times), max(times)) if times else KeptNow())
+    book = kept or (KeptSeries(times) if times else KeptNow())
     wanted, rows = sorted(set(assets)), []
     for at in times:
         sought = Sought(org_id, at, pricing, age_max_s=age_max_s)

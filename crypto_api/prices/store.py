@@ -27,10 +27,18 @@ async def manual_at(org_id: str, asset: str, quote: str, at: datetime) -> Manual
     return await ManualPrice.find_one({"org_id": org_id, "asset": asset, "quote": quote, "at": {"$lte": at}}, sort=_LATEST_FIRST)
 
 
-async def manual_between(org_id: str, asset: str, quote: str, since: datetime, until: datetime, limit: int) -> list[ManualPrice]:
+async def manual_points(org_id: str, asset: str, quote: str, since: datetime, until: datetime, limit: int) -> list[Point]:
     """Those that began after `since`, oldest first; of several that began at the same time the last is the one in force."""
     query = {"org_id": org_id, "asset": asset, "quote": quote, "at": {"$gt": since, "$lte": until}}
-    return (await ManualPrice.find(query, sort=_LATEST_FIRST, limit=limit).to_list())[::-1]
+    found = ManualPrice.get_pymongo_collection().find(query, {"at": 1, "rate": 1}).sort([("at", -1), ("_id", -1)]).limit(limit)
+    return [_point(row, "at") for row in await found.to_list()][::-1]
+
+
+async def all_manual_points(org_id: str, until: datetime, limit: int) -> list[tuple[tuple[str, str], Point]]:
+    """((asset, quote), rate) of every pair, oldest first."""
+    query = {"org_id": org_id, "at": {"$lte": until}}
+    found = ManualPrice.get_pymongo_collection().find(query, {"asset": 1, "quote": 1, "at": 1, "rate": 1}).sort([("at", 1), ("_id", 1)]).limit(limit)
+    return [((row["asset"], row["quote"]), _point(row, "at")) for row in await found.to_list()]
 
 
 async def page_of_manual(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[ManualPrice]:
@@ -65,10 +73,11 @@ async def kept_oracle(feed: str, at: datetime) -> OraclePrice | None:
     return await OraclePrice.find_one({"feed": feed, "updated_at": {"$lte": at}}, sort=[("updated_at", SortDirection.DESCENDING)])
 
 
-async def kept_oracles(feed: str, since: datetime, until: datetime, limit: int) -> list[OraclePrice]:
+async def oracle_points(feed: str, since: datetime, until: datetime, limit: int) -> list[Point]:
     """The latest `limit` of them, oldest first."""
     query = {"feed": feed, "updated_at": {"$gte": since, "$lte": until}}
-    return (await OraclePrice.find(query, sort=[("updated_at", SortDirection.DESCENDING)], limit=limit).to_list())[::-1]
+    found = OraclePrice.get_pymongo_collection().find(query, {"updated_at": 1, "rate": 1}).sort("updated_at", -1).limit(limit)
+    return [_point(row, "updated_at") for row in await found.to_list()][::-1]
 
 
 async def keep_oracle(row: OraclePrice) -> None:
@@ -86,10 +95,16 @@ async def kept_provider(provider: str, asset: str, quote: str, at: datetime) -> 
     return await ProviderPrice.find_one({"provider": provider, "asset": asset, "quote": quote, "at": {"$lte": at}}, sort=_LATEST_FIRST)
 
 
-async def kept_providers(provider: str, asset: str, quote: str, since: datetime, until: datetime, limit: int) -> list[ProviderPrice]:
+async def provider_points(provider: str, asset: str, quote: str, since: datetime, until: datetime, limit: int) -> list[Point]:
     """The latest `limit` of them, oldest first."""
     query = {"provider": provider, "asset": asset, "quote": quote, "at": {"$gte": since, "$lte": until}}
-    return (await ProviderPrice.find(query, sort=_LATEST_FIRST, limit=limit).to_list())[::-1]
+    found = ProviderPrice.get_pymongo_collection().find(query, {"at": 1, "rate": 1}).sort([("at", -1), ("_id", -1)]).limit(limit)
+    return [_point(row, "at") for row in await found.to_list()][::-1]
+
+
+def _point(row: dict[str, Any], time: str) -> Point:
+    """A chart reads thousands: no document is made of them."""
+    return Point(row[time], row["rate"].to_decimal())
 
 
 async def keep_points(provider: str, asset: str, quote: str, points: Sequence[Point], now: datetime) -> None:

@@ -8,21 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
-
-from beanie import SortDirection
 
 from crypto_api.kit.amounts import add_exactly, multiply
-from crypto_api.ledger.documents import JournalEntry
-from crypto_api.ledger.store import day_as_stored
-from crypto_api.ledger.types import EntryStatus, SourceKind
 from crypto_api.prices import service as prices
 from crypto_api.prices.types import Pricing, Quote
+from crypto_api.reports.bookings import ENTRIES_MAX, Booking, bookings_since, oldest_booking
 from crypto_api.reports.overview import HOLDING_ACCOUNTS, holdings
-from crypto_api.transactions.documents import Transaction
-from mongodb_config import pages
-
-ENTRIES_MAX = 20_000  # a longer period is cut at its older end, and the history says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +39,16 @@ class _Change:
 
 async def first_booking_at(org_id: str) -> datetime | None:
     """When the books begin: the time of the oldest entry."""
-    oldest = await JournalEntry.find(posted(org_id), sort=[("date", SortDirection.ASCENDING), ("_id", SortDirection.ASCENDING)], limit=1).to_list()
-    if not oldest:
-        return None
-    return (await moments_of(org_id, oldest))[oldest[0].id]
+    oldest = await oldest_booking(org_id)
+    return oldest.at if oldest is not None else None
 
 
 async def value_history(org_id: str, quote: str, since: datetime, now: datetime, pricing: Pricing, *, points: int = 120) -> ValueHistory:
-    entries = await JournalEntry.find(
-        {**posted(org_id), "date": pages.not_before(day_as_stored(since.date() - timedelta(days=1)))},
-        sort=[("date", SortDirection.DESCENDING), ("_id", SortDirection.DESCENDING)],
-        limit=ENTRIES_MAX + 1,
-    ).to_list()
-    moments = await moments_of(org_id, entries)
-    cut = len(entries) > ENTRIES_MAX
+    bookings = await bookings_since(org_id, since.date() - timedelta(days=1))
+    cut = len(bookings) > ENTRIES_MAX
     if cut:
-        since = max(since, moments[entries[-1].id])
-    changes = sorted(_changes(entries, moments), key=lambda change: change.at, reverse=True)
+        since = max(since, bookings[-1].at)
+    changes = sorted(_changes(bookings), key=lambda change: change.at, reverse=True)
     held = await _held_now(org_id)
     begin = await first_booking_at(org_id)
     if begin is None:
@@ -94,32 +78,8 @@ def _valued(at: datetime, held: Mapping[str, Decimal], rates: Mapping[str, Quote
     return ValuePoint(at, total, tuple(sorted(there.keys() - rates.keys())))
 
 
-def posted(org_id: str) -> dict[str, Any]:
-    """What stands in the books as they are known now. A reversed entry and its mirror are left out together: between the moment of the one and the
-    posting of the other, which may be months, the quantity would stand there twice."""
-    return {"org_id": org_id, "status": EntryStatus.POSTED, "reverses": None}
-
-
-async def moments_of(org_id: str, entries: Sequence[JournalEntry]) -> dict[str, datetime]:
-    """When each entry counts from: its transaction's time on chain; for openings, reversals and entries by hand, when it was posted."""
-    wanted = [entry.transaction_id for entry in entries if entry.transaction_id and entry.source_kind is SourceKind.TRANSACTION]
-    rows = Transaction.get_pymongo_collection().find({"org_id": org_id, "_id": {"$in": wanted}}, {"timestamp": 1})
-    on_chain = {row["_id"]: row["timestamp"] async for row in rows}
-    moments = {}
-    for entry in entries:
-        posted = entry.posted_at or entry.created_at
-        of_source = on_chain.get(entry.transaction_id) if entry.source_kind is SourceKind.TRANSACTION else None
-        moments[entry.id] = of_source or posted
-    return moments
-
-
-def _changes(entries: Sequence[JournalEntry], moments: dict[str, datetime]) -> list[_Change]:
-    return [
-        _Change(moments[entry.id], line.asset, line.quantity)
-        for entry in entries
-        for line in entry.lines
-        if line.account_code in HOLDING_ACCOUNTS and line.asset is not None and line.quantity is not None
-    ]
+def _changes(bookings: Sequence[Booking]) -> list[_Change]:
+    return [_Change(each.at, row.asset, row.quantity) for each in bookings for row in each.moved if row.account_code in HOLDING_ACCOUNTS]
 
 
 async def _held_now(org_id: str) -> dict[str, Decimal]:

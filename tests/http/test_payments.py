@@ -149,7 +149,48 @@ async def test_a_token_is_paid_to_the_last_unit(house: PayingHouse, ada: Person)
     done = await until_confirmed(house, ada, payment["id"])
     assert (done["state"], done["warnings"]) == ("CONFIRMED", ["It is the first payment of this organisation to this address."])
     assert (await house.usdc(to), await house.usdc(wallet.address)) == (999_999_999, 1)
-    assert await house.ether(wallet.address) == 10 * ETHER - int(done["gas_fee_raw"])
+    left = 10 * ETHER - int(done["gas_fee_raw"])
+    assert await house.ether(wallet.address) == left
+    told_of = (await ada.http.get(f"/api/wallets/{wallet.id}/balance/")).json()
+    assert (told_of["address"], told_of["block_number"]) == (wallet.address, await house.runtime.rpc[SLUG].block_number())
+    held = {row["asset"]: (row["raw_amount"], row["amount"], row["contract"], row["decimals"]) for row in told_of["balances"]}
+    assert held["USDC"] == ("1", "0.000001", house.contracts.usdc, 6)
+    assert held["ETH"] == (str(left), format(Decimal(left).scaleb(-18).normalize(), "f"), None, 18)
+
+
+async def test_the_list_is_filtered_sorted_searched_and_paged(house: PayingHouse, ada: Person, join: Join) -> None:
+    (one, _), (two, _), eve = await house.wallet(usdc=9_000_000), await house.wallet(), await join("eve", founds="Elsewhere")
+    payments = [
+        await send(ada, one.id, stranger(), "1", description="Rent"),
+        await send(ada, two.id, stranger(), "3", description="Looms"),
+        await send(ada, one.id, stranger(), "2.5", asset="USDC", description="Rent of (May)"),
+    ]
+    ids = [row["id"] for row in payments]
+
+    async def listed(**query: Any) -> list[int]:
+        answer = await ada.http.get("/api/payments/", params=query)
+        assert answer.status_code == 200, answer.text
+        return [ids.index(row["id"]) for row in answer.json()["items"]]
+
+    assert await listed() == [2, 1, 0]
+    assert (await listed(sort="created_at"), await listed(sort="-amount")) == ([0, 1, 2], [1, 2, 0])
+    assert (await listed(wallet_id=one.id), await listed(asset="USDC"), await listed(state="APPROVED")) == ([2, 0], [2], [2, 1, 0])
+    assert (await listed(q="rent"), await listed(q="of (may"), await listed(q=payments[1]["payee_address"][4:20])) == ([2, 0], [2], [1])
+    assert (await listed(prepared_by=ada.user["id"], network=SLUG), await listed(state="CONFIRMED"), await listed(prepared_by="usr_x")) == (
+        [2, 1, 0],
+        [],
+        [],
+    )
+    day = payments[0]["created_at"][:10]
+    assert (await listed(date_from=day, date_to=payments[2]["created_at"][:10]), await listed(date_to="2020-01-01")) == ([2, 1, 0], [])
+    first = (await ada.http.get("/api/payments/", params={"limit": "2", "count": "true"})).json()
+    assert ([row["id"] for row in first["items"]], first["total"]) == (ids[:0:-1], 3)
+    later = await send(ada, two.id, stranger(), "0.1")
+    assert await listed(limit="2", cursor=first["next_cursor"]) == [0], "a page stays where it was"
+    assert (await eve.http.get("/api/payments/", params={"count": "true"})).json() == {"items": [], "next_cursor": None, "total": 0}
+    for wrong in ({"state": "PAID"}, {"sort": "hash"}, {"limit": "201"}, {"date_from": "yesterday"}, {"cursor": "x"}):
+        assert (await ada.http.get("/api/payments/", params=wrong)).status_code == 422, wrong
+    assert (await eve.http.get(f"/api/payments/{later['id']}/")).status_code == 404
 
 
 async def test_somebody_else_approves(house: PayingHouse, ada: Person, join: Join) -> None:
@@ -670,22 +711,28 @@ async def test_what_a_wallet_that_nobody_watches_paid_counts_by_the_block_alone(
 
 
 async def test_whoever_was_away_for_long_still_learns_what_became_of_a_payment(house: PayingHouse, ada: Person) -> None:
-    """The header of its block is no longer kept by then; our own row in it is."""
-    wallet, _ = await house.wallet()
+    """The header of its block is no longer kept by then; our own row in it is, unless nobody watched who sent it: then the providers say so."""
+    (wallet, _), (unwatched, _) = await house.wallet(), await house.wallet()
     to = stranger()
-    payment = await send(ada, wallet.id, to, "1")
+    payment, other = await send(ada, wallet.id, to, "1"), await send(ada, unwatched.id, stranger(), "1")
     await house.sweep()
+    await Wallet.find_one({"_id": unwatched.id}).update({"$set": {"monitoring_enabled": False, "updated_at": house.runtime.clock.now()}})
     await house.mine(BLOCKS_KEPT + 60)
     (row,) = await Transaction.find({"org_id": house.org_id}).to_list()
     await forget_blocks_below(SLUG, row.block_number + 50)
     await Transaction.find_one({"_id": row.id}).update({"$set": {"block_hash": "0x" + "1" * 64}})
-    await house.sweep()
+    await house.sweep(payment["id"])
+    house.world_with = partial(_lying, house, {"block_hash": "0x" + "2" * 64})
+    await house.sweep(other["id"])
     assert (await shown(ada, payment["id"]))["state"] == "BROADCAST", "the node names another block than the one that was processed"
+    assert (await shown(ada, other["id"]))["state"] == "BROADCAST", "it is in no block that stands"
+    house.world_with = lambda world: world
     await Transaction.find_one({"_id": row.id}).update({"$set": {"block_hash": row.block_hash}})
     house.clock.later = timedelta(minutes=2)
     await house.sweep()
     done = await shown(ada, payment["id"])
     assert (done["state"], done["holds"], await house.ether(to)) == ("CONFIRMED", [], ETHER)
+    assert (await shown(ada, other["id"]))["state"] == "CONFIRMED"
 
 
 def _lying(house: PayingHouse, told: dict[str, Any], world: World) -> World:

@@ -340,6 +340,34 @@ async def test_a_search_takes_its_text_as_it_is(join: Join) -> None:
     assert len((await ada.http.get("/api/wallets/", params={"network": "testnet", "monitoring_enabled": "false"})).json()["items"]) == 0
 
 
+async def test_watching_is_stopped_and_taken_up_again_by_either_operation(join: Join) -> None:
+    ada, eve = await join("ada", founds="Byron Treasury"), await join("eve", founds="Elsewhere")
+    clerk = await join("clerk", org_id=ada.org_id, role=Role.AUDITOR)
+    wallet = (await ada.http.post("/api/wallets/", json=wallet_body())).json()
+    path, own = "/api/blockchain/wallet-monitoring/", f"/api/wallets/{wallet['id']}/monitor/"
+    body, key = {"wallet_id": wallet["id"], "enabled": False}, {"Idempotency-Key": "stop-watching-1"}
+    stopped = await ada.http.post(path, json=body, headers=key)
+    assert (stopped.status_code, stopped.json()["monitoring_enabled"], stopped.json()["opening"]) == (200, False, "due")
+    assert stopped.json() == (await ada.http.get(f"/api/wallets/{wallet['id']}/")).json()
+    again = await ada.http.post(path, json=body, headers=key)
+    assert (again.json(), again.headers["idempotency-replayed"]) == (stopped.json(), "true")
+    watched = await ada.http.post(own, json={"monitoring_enabled": True})
+    assert (watched.json()["monitoring_enabled"], watched.headers["etag"]) == (True, '"3"')
+    absent = (404, "not_found")
+    for person, sent, expected in (
+        (eve, body, absent),
+        (ada, body | {"wallet_id": "wal_of_nobody"}, absent),
+        (clerk, body, (403, "permission_denied")),
+        (ada, body | {"enabled": "false"}, (422, "invalid_input")),
+        (ada, {"wallet_id": wallet["id"]}, (422, "invalid_input")),
+        (ada, body | {"enable": True}, (422, "invalid_input")),
+    ):
+        answer = await person.http.post(path, json=sent)
+        assert (answer.status_code, answer.json()["code"]) == expected, (sent, answer.text)
+    assert (await eve.http.post(own, json={"monitoring_enabled": False})).status_code == 404
+    assert (await ada.http.get(f"/api/wallets/{wallet['id']}/")).json()["monitoring_enabled"] is True
+
+
 async def test_a_balance_without_a_node_says_so_and_when_to_come_back(join: Join) -> None:
     ada = await join("ada", founds="Byron Treasury")
     wallet = (await ada.http.post("/api/wallets/", json=wallet_body())).json()

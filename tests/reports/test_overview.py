@@ -1,13 +1,19 @@
 """What the overview says: exact sums over the books, at rates that are named, and nothing guessed."""
 
+from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger.types import AccountCode, Line
-from crypto_api.prices.types import PriceSource, Pricing
+from crypto_api.prices import kept
+from crypto_api.prices import service as prices
+from crypto_api.prices import store as price_store
+from crypto_api.prices.kept import KeptNow
+from crypto_api.prices.types import PriceSource, Pricing, Quote
 from crypto_api.reports import overview, value_history
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.types import Direction
@@ -101,6 +107,55 @@ async def test_history_begins_with_the_books_and_names_what_has_no_price(treasur
         (Decimal(30000), ()),
         (Decimal(30000), ()),
     ]
+
+
+async def test_what_is_read_at_once_says_the_same_as_what_is_asked_one_by_one(
+    treasury: Treasury, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And costs a read for each feed, and one for all that people entered."""
+    now = treasury.now
+    for hours, rate in ((70, "2900"), (50, "3000"), (20, "3100"), (3, "3200")):
+        await treasury.rate("ETH", rate, now - timedelta(hours=hours), hours)
+    for hours, asset, quote, rate in ((60, "DAI", "USD", "0.99"), (30, "DAI", "USD", "1.01"), (10, "USD", "USDC", "0.5"), (200, "DOGE", "USD", "7")):
+        await runtime.uow.run(
+            lambda session, asset=asset, quote=quote, hours=hours, rate=rate: prices.set_manual(  # type: ignore[misc]
+                session,
+                treasury.org_id,
+                asset=asset,
+                quote=quote,
+                at=now - timedelta(hours=hours),
+                rate=Decimal(rate),
+                reason="",
+                user_id="u",
+                now=now,
+            )
+        )
+    times = [now - timedelta(hours=hours) for hours in range(80, -1, -4)]
+    wanted = ("ETH", "WETH", "DAI", "USDC", "DOGE", "NONE")
+
+    async def series(**changes: Any) -> list[dict[str, Quote]]:
+        return await prices.kept_series(treasury.org_id, wanted, "USD", times, PRICING, **changes)
+
+    one_by_one = await series(kept=KeptNow())
+    assert sorted(one_by_one[-1]) == ["DAI", "DOGE", "ETH", "USDC", "WETH"]
+    assert (one_by_one[-1]["USDC"].rate, one_by_one[-1]["DAI"].rate, one_by_one[0].keys()) == (2, Decimal("1.01"), {"DOGE"})
+    assert await series() == one_by_one
+    monkeypatch.setattr(kept, "SERIES_MAX", 2)  # more is kept than is read at once
+    assert await series() == one_by_one
+    monkeypatch.undo()
+    asked: Counter[str] = Counter()
+    for name in ("manual_at", "manual_points", "all_manual_points", "kept_oracle", "oracle_points"):
+        monkeypatch.setattr(price_store, name, _counted(asked, name, getattr(price_store, name)))
+    assert await series() == one_by_one
+    assert asked == {"all_manual_points": 1, "oracle_points": 3}
+
+
+def _counted(asked: Counter[str], name: str, ask: Any) -> Any:
+    async def counted(*arguments: Any) -> Any:
+        asked[name] += 1
+        return await ask(*arguments)
+
+    return counted
 
 
 async def test_history_of_nothing_is_empty(treasury: Treasury) -> None:
