@@ -39,7 +39,7 @@ HOLDS: Mapping[Hold, tuple[str, str]] = {
     Hold.CHAIN_UNAVAILABLE: ("Network unreachable", "No node answers at the moment. It goes on by itself."),
     Hold.SIGNER_UNAVAILABLE: ("Signer unreachable", "The process that holds the keys does not answer. It goes on by itself when it is back."),
     Hold.WAITS_FOR_WALLET: ("Waits for your wallet", "Send it from your own wallet on this page."),
-    Hold.RECEIPT_DISPUTED: ("In doubt", "A node and Coffer's own reading of the block do not agree. Nothing is decided until they do."),
+    Hold.RECEIPT_DISPUTED: ("In doubt", "A node and Coffer's own reading of the block do not agree."),
     Hold.NEEDS_HUMAN: ("Needs you", "It took longer than it should. Look at it, then make it faster or cancel it."),
 }
 """A name for a list, a sentence for the page of the payment."""

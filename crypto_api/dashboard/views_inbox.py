@@ -221,12 +221,17 @@ async def _detail(visit: Visit, item_id: str, *, form: Form | None = None, probl
     return visit.render("inbox/detail.html", values | await _facts(visit, item), status=status)
 
 
+def _fact(visit: Visit, name: str, value: str) -> str:
+    network = visit.runtime.networks.get(value) if name == "network" else None
+    return network.name if network is not None else value
+
+
 async def _facts(visit: Visit, item: InboxItem) -> dict[str, object]:
     names = await people.names_of([row.by for row in item.attempts if row.by] + ([item.closed_by] if item.closed_by else []))
     return {
         "item": item,
         "kind_name": KIND_NAMES[item.kind],
-        "facts": [(FACT_NAMES[name], name, value) for name, value in item.facts.items() if name in FACT_NAMES and value],
+        "facts": [(FACT_NAMES[name], name, _fact(visit, name, value)) for name, value in item.facts.items() if name in FACT_NAMES and value],
         "attempts": [
             (row.at, names.get(row.by or "", "") if row.by else "By itself", _what(row.what), row.outcome) for row in reversed(item.attempts)
         ],
