@@ -28,6 +28,7 @@ APPEND_ONLY = {"audit_records", "audit_seals", "entry_seals", "period_certificat
 # Functions of a slice's store, or of reports/: a function of the same name elsewhere does not cross.
 CROSSING = {
     "audit:queued": "the seals of the audit log are made for all",
+    "invoices:fell_due": "the lane of what is overdue",
     "ledger:unsealed": "entries are sealed for all",
     "audit:sealed_organizations": "which chains there are, for the operator's verification",
     "organizations:custom_roles_among": "open consoles of many organisations check again what their people may",

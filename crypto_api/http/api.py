@@ -36,6 +36,7 @@ from crypto_api.http import (
     price_alerts,
     problems,
     profile,
+    receivables,
     reports,
     roles,
     saved_views,
@@ -90,6 +91,7 @@ ROUTERS: list[Router] = [
     payment_policy.router,
     address_book.router,
     clients.router,
+    receivables.router,
     invoice_settings.router,  # before what takes any id below /invoices/
     invoices.router,
     inbox.router,

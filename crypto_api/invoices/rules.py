@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 
-from crypto_api.invoices.types import InvoiceStatus, Item, LineTotal, RoundingMode, Standing, Tax, TaxRounding, TaxTotal, Terms, Totals
+from crypto_api.invoices.types import AgeBucket, InvoiceStatus, Item, LineTotal, RoundingMode, Standing, Tax, TaxRounding, TaxTotal, Terms, Totals
 
 _WIDE = Context(prec=120)
 _NUMBER = re.compile(r"\{number(?::0([1-9]))?\}", re.ASCII)
@@ -168,6 +168,15 @@ def status_of(standing: Standing, today: date) -> InvoiceStatus:
     if standing.due is not None and today > standing.due:
         return InvoiceStatus.OVERDUE
     return InvoiceStatus.PARTIAL if standing.settled > 0 else InvoiceStatus.SENT
+
+
+_BUCKETS = ((0, AgeBucket.NOT_DUE), (30, AgeBucket.DAYS_1_30), (60, AgeBucket.DAYS_31_60), (90, AgeBucket.DAYS_61_90))
+
+
+def bucket_of(due: date, day: date) -> AgeBucket:
+    """How long it has been due on that day: on the due date itself it is not yet."""
+    late = (day - due).days
+    return next((bucket for most, bucket in _BUCKETS if late <= most), AgeBucket.OVER_90)
 
 
 def may_become(before: InvoiceStatus, after: InvoiceStatus) -> bool:

@@ -39,6 +39,16 @@ class InvoiceFlag(StrEnum):
     CREDITED = "credited"  # a credit note settled a part of it, or all of it
 
 
+class AgeBucket(StrEnum):
+    """Days past the due date."""
+
+    NOT_DUE = "not_due"
+    DAYS_1_30 = "1-30"
+    DAYS_31_60 = "31-60"
+    DAYS_61_90 = "61-90"
+    OVER_90 = "over_90"
+
+
 class RoundingMode(StrEnum):
     HALF_UP = "half_up"
     HALF_EVEN = "half_even"

@@ -1,6 +1,7 @@
 """Invoices over HTTP, from the draft to the books."""
 
 import asyncio
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from crypto_api.bootstrap import open_runtime
 from crypto_api.clients.documents import Client
+from crypto_api.flows.mark_overdue import mark_overdue
 from crypto_api.invoices.documents import Invoice, InvoicePayment
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.runtime import Runtime
@@ -257,3 +259,63 @@ async def test_lists(join: Join) -> None:
     assert await ids(sort="client_name", limit="2", cursor=first["next_cursor"]) == ["Zeta"]
     first = (await ada.http.get(PATH, params={"sort": "due_date", "limit": "2"})).json()
     assert len(await ids(sort="due_date", limit="2", cursor=first["next_cursor"])) == 1
+
+
+async def test_what_clients_owe_is_the_receivable_account_on_every_day(join: Join, runtime: Runtime, clock: MovableClock) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    first_day = clock.now().date()
+    late = await sent(ada, client_name="Late", due_date=str(first_day + timedelta(days=10)))
+    part = await draft(ada, client_name="Part", currency="EUR", items=[{"description": "x", "unit_price": "100.00"}], tax_rate="0")
+    part = await post(ada, at(part, "send"), {"rate": "1.1"}, code=200)
+    gone = await sent(ada, client_name="Gone")
+
+    async def told_on(day: date | None = None) -> dict[str, Any]:
+        answer = await ada.http.get(f"{PATH}aging/", params={"at": str(day)} if day else {})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        owed = {row["client_name"]: {bucket: value for bucket, value in row["buckets"].items() if value != "0"} for row in found["clients"]}
+        assert (found["total"], found["other"]) == (found["account_balance"], "0")
+        return {"total": found["total"], **owed}
+
+    assert await told_on() == {"total": "824", "Late": {"not_due": "357"}, "Part": {"not_due": "110"}, "Gone": {"not_due": "357"}}
+    clock.forward(days=2)
+    again = (await ada.http.post("/api/auth/login/", json={"username": "ada", "password": PASSWORD})).json()
+    ada.http.headers["Authorization"] = f"Bearer {again['access']}"
+    await post(ada, at(part, "payments"), {"amount": "40.00", "rate": "1.2"})
+    assert (await ada.http.put(at(gone, "status"), json={"status": "CANCELLED"})).status_code == 200
+    assert await told_on() == {"total": "423", "Late": {"not_due": "357"}, "Part": {"not_due": "66"}}
+    assert await told_on(first_day) == {"total": "824", "Late": {"not_due": "357"}, "Part": {"not_due": "110"}, "Gone": {"not_due": "357"}}
+    assert await told_on(first_day + timedelta(days=10)) == {"total": "423", "Late": {"not_due": "357"}, "Part": {"not_due": "66"}}
+    assert await told_on(first_day + timedelta(days=41)) == {"total": "423", "Late": {"31-60": "357"}, "Part": {"1-30": "66"}}
+    assert await told_on(first_day + timedelta(days=400)) == {"total": "423", "Late": {"over_90": "357"}, "Part": {"over_90": "66"}}
+
+    entry = {
+        "date": str(clock.now().date()),
+        "description": "By hand",
+        "line_items": [
+            {"account_code": "1200", "debit_amount": "5", "credit_amount": "0"},
+            {"account_code": "4100", "debit_amount": "0", "credit_amount": "5"},
+        ],
+    }
+    row = await post(ada, "/api/journal-entries/", entry)
+    await post(ada, f"/api/journal-entries/{row['id']}/post/", code=200)
+    found = (await ada.http.get(f"{PATH}aging/")).json()
+    assert (found["total"], found["account_balance"], found["other"]) == ("423", "428", "5")
+
+    # overdue by the organisation's own clock: the day after the due date there
+    await ada.http.put(f"/api/organizations/{ada.org_id}/", json={"time_zone": "Pacific/Kiritimati"})  # 14 hours ahead of UTC
+    ends = datetime.combine(first_day + timedelta(days=10), time(10), tzinfo=UTC)  # midnight there
+    clock.forward(seconds=int((ends - clock.now()).total_seconds()) - 60)
+    assert await mark_overdue(runtime.uow, clock) == 0
+    clock.forward(seconds=61)
+    assert [await mark_overdue(runtime.uow, clock) for _ in range(2)] == [1, 0]
+    stored = await Invoice.find({"org_id": ada.org_id, "status": "OVERDUE"}).to_list()
+    assert [row.id for row in stored] == [late["id"]]
+    assert (await told(ada.org_id))[-1] == "invoice.overdue"
+    again = (await ada.http.post("/api/auth/login/", json={"username": "ada", "password": PASSWORD})).json()
+    ada.http.headers["Authorization"] = f"Bearer {again['access']}"
+    await post(ada, at(late, "payments"), {"amount": "7.00"})
+    assert (await ada.http.get(at(late))).json()["status"] == "OVERDUE", "a part of it does not make it less late"
+    await post(ada, at(late, "payments"), {"amount": "350.00"})
+    paid = (await ada.http.get(at(late))).json()
+    assert (paid["status"], paid["flags"]) == ("PAID", ["paid_late"])
