@@ -14,11 +14,20 @@ ONE_INSTALLATION = ("tests/e2e",)  # folders whose files share what is started o
 
 SLOWEST = (
     "tests/e2e",
-    "tests/authorization/test_operations.py",
     "tests/http/test_hostile_input.py",
+    "tests/authorization/test_pages.py",
+    "tests/authorization/test_operations.py",
+    "tests/demo/test_once.py",
     "tests/dashboard/test_browser.py",
+    "tests/dashboard/test_organization_browser.py",
+    "tests/sockets/test_faults.py",
+    "tests/dashboard/test_person_browser.py",
     "tests/chaos/test_crashes.py",
-    "tests/signer/test_rotation.py",
+    "tests/mutants/test_sample.py",
+    "tests/dashboard/test_organization_pages.py",
+    "tests/flows/test_relay_events.py",
+    "tests/mongodb_config/test_probe.py",
+    "tests/shell/test_identity_commands.py",
 )
 """By how long they take alone, the longest first. What is not named follows in its usual order: a wrong place costs seconds."""
 
