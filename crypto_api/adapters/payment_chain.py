@@ -135,17 +135,17 @@ class PaymentNode:
     async def has_code(self, address: str) -> bool:
         return len(str(await self._rpc.call_any("eth_getCode", [address, "latest"]))) > 2
 
-    async def arrives(self, address: str, token: str, data: str, payee: str) -> int | None:
-        """Base units that the payee would have more after this transfer: tokens may keep a fee. None where the node cannot simulate
+    async def arrives(self, address: str, token: str, to: str, data: str, payees: Sequence[str]) -> list[int] | None:
+        """Base units that each of these would have more after the call: tokens may keep a fee. None where the node cannot simulate
         (`eth_simulateV1`)."""
-        ask = {"from": address, "to": token, "data": _BALANCE_OF + "0" * 24 + payee[2:].lower()}
-        calls = [ask, {"from": address, "to": token, "data": data}, ask]
+        asks = [{"from": address, "to": token, "data": _BALANCE_OF + "0" * 24 + payee[2:].lower()} for payee in payees]
+        calls = [*asks, {"from": address, "to": to, "data": data}, *asks]
         try:
             blocks = await self._rpc.call_any("eth_simulateV1", [{"blockStateCalls": [{"calls": calls}]}, "latest"])
-            before, _, after = [_number(result["returnData"]) for result in blocks[0]["calls"]]
+            told = [_number(result["returnData"]) for place, result in enumerate(blocks[0]["calls"]) if place != len(payees)]
+            return [after - before for before, after in zip(told[: len(payees)], told[len(payees) :], strict=True)]
         except (CallRefused, InconsistentAnswer, LookupError, TypeError, ValueError):
             return None
-        return after - before
 
     # ---- sending -----------------------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@
 What would fail, or is above a limit, is refused here and nothing is stored. Everything later is the machine's (`payments/machine.py`).
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -323,7 +324,7 @@ async def prepare_wanted(desk: PaymentDesk, principal: Principal, org_id: str, w
         return known
     token = wanted.asset.contract if wanted.kind in _MOVES else None
     await _simulate(desk, wanted.network.slug, wanted.wallet.address, wanted.call, token, wanted.raw)
-    keeps = await _kept_by_token(desk, wanted, token if wanted.kind is PaymentKind.TRANSFER else None)
+    keeps = await _kept_by_token(desk, wanted, token)
     value, currency = await _value(desk, org_id, wanted.asset.name, wanted.amount, wanted.kind)
     now = desk.clock.now()
     payment = _document(org_id, principal, wanted, origin, value, currency, now)
@@ -401,15 +402,24 @@ async def _simulate(desk: PaymentDesk, network: str, address: str, call: Call, t
 
 
 async def _kept_by_token(desk: PaymentDesk, wanted: Wanted, token: str | None) -> list[str]:
-    """A token may keep a fee, or pay out something else than it says."""
-    if token is None:
+    """A token may keep a fee, or pay out something else than it says. A call promises nobody anything."""
+    due: Counter[str] = Counter({row.address: 0 for row in wanted.payees})
+    for row in wanted.payees:
+        due[row.address] += int(row.raw_amount)
+    if wanted.kind is PaymentKind.TRANSFER:
+        due[wanted.payee_address] = wanted.raw
+    if token is None or not due:
         return []
-    arrives = await desk.nodes[wanted.network.slug].arrives(wanted.wallet.address, token, wanted.call.data, wanted.payee_address)
+    arrives = await desk.nodes[wanted.network.slug].arrives(wanted.wallet.address, token, wanted.call.to, wanted.call.data, list(due))
     if arrives is None:
         return ["Nobody could see how much arrives: the node does not simulate, and a token may keep a fee."]
-    if arrives == wanted.raw:
+    gained = dict(zip(due, arrives, strict=True))
+    wrong = {address: raw for address, raw in gained.items() if raw != due[address]}
+    if not wrong:
         return []
-    return [f"The token does not pass on what is sent: {text(to_units(max(arrives, 0), wanted.asset.decimals))} {wanted.asset.name} would arrive."]
+    would = f"{text(to_units(max(sum(gained.values()), 0), wanted.asset.decimals))} {wanted.asset.name} would arrive"
+    many = f", and {len(wrong)} of {len(due)} payees would get something else" if len(due) > 1 else ""
+    return [f"The token does not pass on what is sent: {would}{many}."]
 
 
 async def _value(desk: PaymentDesk, org_id: str, asset: str, amount: Decimal, kind: PaymentKind) -> tuple[Decimal | None, str]:

@@ -12,6 +12,7 @@ import orjson
 import pytest
 from bson.decimal128 import Decimal128
 
+from crypto_api.adapters.payment_chain import PaymentNode
 from crypto_api.address_book.documents import Payee
 from crypto_api.classification import store as counterparties
 from crypto_api.config import Config
@@ -90,6 +91,10 @@ async def test_01_of_a_token_that_takes_a_fee_what_arrived_is_credited(house: Ho
     key, till = await books.wallet("Till")
     _, safe = await books.wallet("Safe")
     await house.call(stranger, "FEE", "mint", stranger.address, 10_000_000_000)
+    await house.mine()
+    data = str(house.contract("FEE").encode_abi("transfer", [till.address, 1_000_000_000]))
+    token, node = house.addresses["FEE"], PaymentNode(house.chain, None)
+    assert await node.arrives(stranger.address, token, token, data, [till.address, safe.address]) == [970_000_000, 0], "known before it is sent"
     first = await house.call(stranger, "FEE", "transfer", till.address, 1_000_000_000)
     await house.mine()
     assert await books.holding(till, "FEE") == 1000, "its log says so, and nothing is known against it yet"
