@@ -31,6 +31,8 @@ from crypto_api.reports.overview import HOLDING_ACCOUNTS, Holding, holdings
 ZERO = Decimal(0)
 DAY_AGE_MAX_S = 86_400
 """At the end of a day a rate of that day counts, whatever its source says of its age at other times."""
+TOGETHER = ("together", "Cost by lots of all wallets together")
+"""A part of an allocation: what lots cost beside the averages of their wallets. It has a cost and no value."""
 WITHIN = frozenset({AccountCode.GAINS, AccountCode.LOSSES, AccountCode.NETWORK_FEES, AccountCode.REWARDS})
 """Accounts whose lines are what the portfolio did by itself: everything else that stands against a holding is a flow from or to outside."""
 
@@ -63,7 +65,7 @@ async def standing_at(org_id: str, currency: str, at: datetime, pricing: Pricing
         Holding(wallet_id, asset, add_exactly([quantity for quantity, _ in parts]), add_exactly([cost for _, cost in parts]))
         for (wallet_id, asset), parts in undone.items()
     ]
-    rows = [row for row in rows if row.quantity != 0]
+    rows = [row for row in rows if row.quantity != 0 or (row.wallet_id is None and row.cost != 0)]
     (rates,) = await prices.kept_series(org_id, {row.asset for row in rows}, currency, [at], pricing, age_max_s=DAY_AGE_MAX_S)
     return _standing(at, rows, rates, await store.without_cost(org_id))
 
@@ -106,7 +108,7 @@ async def allocation(org_id: str, currency: str, now: datetime, pricing: Pricing
     groups: dict[tuple[str, str], list[Holding]] = defaultdict(list)
     for row in rows:
         key = names.get(row.wallet_id or "", (row.wallet_id or "", row.wallet_id or "Held by others"))
-        groups[key].append(row)
+        groups[TOGETHER if row.quantity == 0 else key].append(row)
     return _parts(groups, rates)
 
 

@@ -20,7 +20,8 @@ HOLDING_ACCOUNTS = frozenset({AccountCode.CRYPTO, AccountCode.CUSTODY})  # in ow
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What one wallet (None: somebody else for us) holds of one asset, and what it cost, as the books say."""
+    """What one wallet (None: somebody else for us) holds of one asset, and what it cost, as the books say. Where all lots are together, what they
+    cost beside the averages of the wallets stands in no wallet, with a quantity of zero: it belongs to the cost of the asset."""
 
     wallet_id: str | None
     asset: str
@@ -64,11 +65,12 @@ class Counts:
 
 async def holdings(org_id: str) -> list[Holding]:
     """Every wallet and asset with a balance in the books, zero ones left out."""
-    return [
+    found = [
         Holding(row.wallet_id, row.asset, row.quantity, add_exactly([row.debit, row.credit.copy_negate()]))
         for row in await ledger.balances(org_id)
-        if row.account_code in HOLDING_ACCOUNTS and row.asset is not None and row.quantity != 0
+        if row.account_code in HOLDING_ACCOUNTS and row.asset is not None
     ]
+    return [row for row in found if row.quantity != 0 or (row.wallet_id is None and row.cost != 0)]
 
 
 async def valuation(org_id: str, quote: str, now: datetime, pricing: Pricing) -> Valuation:
@@ -78,7 +80,8 @@ async def valuation(org_id: str, quote: str, now: datetime, pricing: Pricing) ->
     for holding in held:
         by_asset[holding.asset].append(holding)
     totals = {asset: add_exactly([holding.quantity for holding in rows]) for asset, rows in by_asset.items()}
-    values = {asset: multiply(totals[asset], rate.rate) for asset, rate in rates.items()}
+    by_asset = {asset: rows for asset, rows in by_asset.items() if any(row.quantity for row in rows)}
+    values = {asset: multiply(totals[asset], rate.rate) for asset, rate in rates.items() if asset in by_asset}
     total = add_exactly(list(values.values()))
     positions = [
         AssetPosition(

@@ -4,6 +4,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.dashboard.conftest import Window
+from tests.factories.treasury import Treasury
 
 pytestmark = [pytest.mark.browser]
 
@@ -36,3 +37,30 @@ async def test_a_statement_is_made_and_opened_to_its_lines(window: Window) -> No
     assert await window.grave_findings() == [] and await window.sideways_scroll() == 0
     await page.get_by_role("link", name="5300 Suppliers and services").click()
     await expect(page.locator("main")).to_contain_text("Rent of a very long name")
+
+
+@pytest.mark.parametrize("window", [{}, {"theme": "dark"}, {"width": 390}], indirect=True, ids=["light", "dark", "phone"])
+async def test_a_roll_forward_is_made_opened_and_exported(window: Window, treasury: Treasury) -> None:
+    wallet = await treasury.wallet("Treasury of a very long name, which somebody in a hurry typed without ever ending it")
+    await treasury.opening(wallet, "ETH", "2.512345678901234567", "5000", treasury.now)
+    await treasury.opening(wallet, "DAI", "7", "0", treasury.now)
+    await treasury.rate("ETH", "2400", treasury.now, 9_000)
+    day = treasury.now.date().isoformat()
+    await window.log_in(path="/statements/")
+    page = window.page
+    await expect(page.locator("#by")).to_be_hidden()
+    await page.select_option("#kind", "crypto_roll_forward")
+    await expect(page.locator("#compare_to")).to_be_hidden()
+    await page.select_option("#by", "wallet")
+    await page.fill("#start_date", day)
+    await page.fill("#end_date", day)
+    await page.locator("form.statement-form button[type=submit]").click()
+    await expect(page.locator("tr.statement-total", has_text="Closing").first).to_contain_text("$6,029.63")
+    assert await window.grave_findings() == [] and await window.sideways_scroll() == 0
+    await page.get_by_role("link", name="Opening balances of wallets brought in").nth(2).click()
+    await expect(page.locator("main tbody tr")).to_have_count(1)
+    await expect(page.locator("main tbody")).to_contain_text("+2.512346")
+    assert await window.grave_findings() == [] and await window.sideways_scroll() == 0
+    await window.go("/exports/")
+    await expect(page.locator("main pre")).to_contain_text("python -m crypto_api.ledger.verify")
+    assert await window.grave_findings() == [] and await window.sideways_scroll() == 0

@@ -223,3 +223,24 @@ async def test_movements_of_an_asset_open_page_by_page_and_only_ones_own(treasur
     second = await store.page_of_movements(treasury.org_id, "ETH", wallet.id, PageRequest(limit=3, sort="date", cursor=first.next_cursor))
     quantities = [line.quantity for entry in (*first.items, *second.items) for line in entry.lines if line.account_code == AccountCode.CRYPTO]
     assert (quantities, first.total, second.next_cursor) == ([D(1), D(2), D(3), D(4), D(5)], 5, None)
+
+
+async def test_what_lots_of_all_wallets_together_cost_counts_though_it_stands_in_no_wallet(treasury: Treasury) -> None:
+    """As it is booked where all lots are one pool: 10 ETH at 30,000, of which the 4 that were spent cost 9,000 by lots and 12,000 by the average."""
+    wallet = await treasury.wallet("One")
+    await every_day(treasury, "ETH", 30, "3000")
+    await receive(treasury, wallet, "10", "ETH", "30000", ago(20))
+    await spend(treasury, wallet, "4", "ETH", "12000", "12000", ago(5))
+    lots = [
+        Line(account_code=AccountCode.CRYPTO, debit=D(3000), asset="ETH", quantity=D(0)),
+        Line(account_code=AccountCode.GAINS, credit=D(3000)),
+    ]
+    await treasury.post("Cost by lots", lots, ago(5))
+    now = await service.standing_now(treasury.org_id, "USD", NOW, PRICING)
+    assert (now.cost, now.positions[0].cost, now.positions[0].wallets, now.unrealised) == (D(21000), D(21000), 1, D(-3000))
+    history = await service.history(treasury.org_id, "USD", ago(10), NOW, UTC_ZONE, PRICING)
+    assert (history.points[0].cost, history.points[-1].cost) == (D(30000), D(21000))
+    assert (await service.standing_at(treasury.org_id, "USD", NOW, PRICING)).cost == D(21000)
+    assert (await service.standing_at(treasury.org_id, "USD", ago(10), PRICING)).cost == D(30000)
+    parts = await service.allocation(treasury.org_id, "USD", NOW, PRICING, {wallet.id: ("one", "One")})
+    assert [(part.key, part.value, part.cost) for part in parts] == [("one", D(18000), D(18000)), ("together", D(0), D(3000))]
