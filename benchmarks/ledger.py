@@ -1,6 +1,6 @@
 """Posting and balances, beside the raw driver on the same server in the same run, and medici where it is installed.
 
-    python -m benchmarks.ledger [--entries 2000] [--lines 20000] [--mongodb URI] [--medici FOLDER]
+    python -m benchmarks.ledger [--entries 2000] [--lines 20000] [--imported 10000] [--mongodb URI] [--medici FOLDER]
 
 `--medici`: a folder of its own with `npm install medici@7 mongoose` in it; without, that part is left out. Absolute figures move with the machine:
 quote the ratios. The raw driver inserts one document of the same size and increments two balances in a transaction; it checks nothing, has no
@@ -14,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -26,7 +26,6 @@ from bson.decimal128 import Decimal128
 from pymongo import UpdateOne
 
 from crypto_api.documents import DOCUMENTS
-from crypto_api.flows.post_entries import post_together
 from crypto_api.flows.seal_entries import seal_entries
 from crypto_api.flows.verify_ledger import verify_ledger
 from crypto_api.kit.clock import SystemClock
@@ -61,7 +60,10 @@ class Bench:
         return EntryDraft(date=day or NOW.date(), description=f"Receipt {self.made}", source=source, lines=lines)
 
     async def one(self, **how: Any) -> None:
-        await post_together(self.uow, SystemClock(), self.org_id, self.draft(**how))
+        async def work(session: Session, drafts: Sequence[EntryDraft]) -> list[JournalEntry]:
+            return await service.post_all(session, self.org_id, drafts, NOW)
+
+        await self.uow.together("post", self.draft(**how), work)
 
     async def many(self, count: int) -> None:
         drafts = [self.draft() for _ in range(count)]
@@ -120,7 +122,7 @@ async def in_ms(work: Callable[[], Awaitable[object]], count: int = 40) -> float
     return statistics.median(took)
 
 
-async def measure(bench: Bench, entries: int, lines: int) -> dict[str, Any]:
+async def measure(bench: Bench, entries: int, lines: int, imported: int) -> dict[str, Any]:
     await bench.many(50)
     for _ in range(50):
         await bench.raw_one()
@@ -130,9 +132,10 @@ async def measure(bench: Bench, entries: int, lines: int) -> dict[str, Any]:
         ("lone", 1, lambda: per_second(bench.one, 150)),
         ("raw_of_100", 100, lambda: per_second(lambda: bench.raw_many(100), max(entries // 200, 2))),
         ("64_at_once", 1, lambda: per_second(bench.one, entries, 64)),
+        ("16_at_once", 1, lambda: per_second(bench.one, entries, 16)),
         ("64_at_once_on_one_account", 1, lambda: per_second(lambda: bench.one(hot=True), entries, 64)),
         ("raw_import_of_500", BATCH, lambda: per_second(lambda: bench.raw_many(BATCH), 2)),
-        ("import_of_500", BATCH, lambda: per_second(lambda: bench.many(BATCH), 2)),
+        ("import_of_500", BATCH, lambda: per_second(lambda: bench.many(BATCH), max(imported // BATCH, 2))),
     ]
     for name, size, part in parts:
         found[name] = size * await part()
@@ -174,7 +177,7 @@ async def medici(folder: Path, uri: str) -> dict[str, Any]:
     return found
 
 
-async def run(entries: int, lines: int, uri: str | None, folder: Path | None) -> dict[str, Any]:
+async def run(entries: int, lines: int, imported: int, uri: str | None, folder: Path | None) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
         if uri is None:
             place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="coffer-bench-")))
@@ -190,7 +193,7 @@ async def run(entries: int, lines: int, uri: str | None, folder: Path | None) ->
         await init_beanie(database=client[name], document_models=DOCUMENTS, skip_indexes=True)
         uow, org_id = UnitOfWork(client), new_id("org")
         await uow.run(lambda session: service.create_chart(session, org_id, NOW))
-        found = await measure(Bench(uow, client[name], org_id), entries, lines)
+        found = await measure(Bench(uow, client[name], org_id), entries, lines, imported)
         return found | ({"medici": await medici(folder, uri)} if folder else {})
 
 
@@ -198,10 +201,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--entries", type=int, default=2_000)
     parser.add_argument("--lines", type=int, default=20_000)
+    parser.add_argument("--imported", type=int, default=1_000, help="entries of the import, 500 in a unit of work")
     parser.add_argument("--mongodb", help="a server that is there; else an embedded one is started")
     parser.add_argument("--medici", type=Path)
     given = parser.parse_args()
-    found = asyncio.run(run(given.entries, given.lines, given.mongodb, given.medici))
+    found = asyncio.run(run(given.entries, given.lines, given.imported, given.mongodb, given.medici))
     print(json.dumps(found, indent=2, default=lambda value: round(value, 2)))
 
 

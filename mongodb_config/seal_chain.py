@@ -1,6 +1,6 @@
 """A hash chain of an organisation as a collection: one document a link, inserted and read and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 from pymongo.errors import DuplicateKeyError
@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 from mongodb_config.base_document import TenantDocument
 from mongodb_config.unit_of_work import Session
 
-__all__ = ["DuplicateKeyError", "SealDocument", "add_links", "after", "at", "head"]
+__all__ = ["DuplicateKeyError", "SealDocument", "add_links", "after", "at", "head", "linked"]
 
 
 class SealDocument(TenantDocument):
@@ -35,6 +35,12 @@ async def after(document: type[Seal], org_id: str, seq: int, limit: int, session
 
 async def at(document: type[Seal], org_id: str, seq: int, session: Session | None = None) -> Seal | None:
     return await document.find_one({"org_id": org_id, "seq": seq}, session=session)
+
+
+async def linked(document: type[SealDocument], org_id: str, field: str, values: Collection[str], session: Session) -> set[str]:
+    """Which of the values have a link."""
+    query = {"org_id": org_id, field: {"$in": sorted(values)}}
+    return {row[field] async for row in document.get_pymongo_collection().find(query, {field: 1}, session=session)}
 
 
 async def add_links(document: type[Seal], seals: Sequence[Seal], session: Session) -> None:

@@ -1,4 +1,4 @@
-"""What a row posts that a person brought: entry → row → event, in the caller's unit of work.
+"""What rows post that a person brought: entries → rows → events, in the caller's unit of work.
 
 Money comes out of an account for money, "cash at bank" where none is named. A fee is part of what a purchase costs, and of what a sale brings;
 paid in a third asset, it is a disposal of that as well; elsewhere it is an expense.
@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 
 from crypto_api.classification.types import Category
 from crypto_api.events import service as events
-from crypto_api.flows.book_transaction import PURPOSE, changes_of, draw_up, source_of
+from crypto_api.flows.book_transaction import PURPOSE, changes_of, draw_up_all, source_of
 from crypto_api.flows.brought_rows import TRADES, Ready, fee_in_money
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.ledger import period_store
 from crypto_api.ledger import rules as ledger_rules
 from crypto_api.ledger import service as ledger
 from crypto_api.ledger.documents import JournalEntry
-from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, EntryDraft, Line, Place, Source, SourceKind
+from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, EntryDraft, Line, Place, Posting, Source, SourceKind
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.events import TransactionBooked
@@ -29,12 +29,15 @@ from mongodb_config.unit_of_work import Session
 _TITLES = {RowType.BUY: "Bought", RowType.SELL: "Sold", RowType.TRANSFER: "Transferred", RowType.INCOME: "Income", RowType.EXPENSE: "Expense"}
 
 
-async def store_row(session: Session, one: Ready, time_zone: str, now: datetime) -> Transaction:
-    """The entry, the row, and that it is booked."""
-    entry = await post_row(session, one, time_zone, now)
-    stored: Transaction = one.transaction.model_copy(update={"entry_ids": [entry.id], "unpriced": entry.unpriced})
-    await transactions.insert_made(session, stored)
-    await events.append(session, stored.org_id, TransactionBooked(**stored.event_fields()), now)
+async def store_rows(session: Session, ready: Sequence[Ready], time_zone: str, now: datetime) -> list[Transaction]:
+    """The entries, the rows, and that they are booked, all or none. In the order in which costs are to follow one another."""
+    entries = await post_rows(session, ready, time_zone, now)
+    stored: list[Transaction] = [
+        one.transaction.model_copy(update={"entry_ids": [entry.id], "unpriced": entry.unpriced}) for one, entry in zip(ready, entries, strict=True)
+    ]
+    if stored:
+        await transactions.insert_made(session, stored)
+        await events.append_all(session, [(row.org_id, TransactionBooked(**row.event_fields())) for row in stored], now)
     return stored
 
 
@@ -49,25 +52,30 @@ async def check_period(session: Session, org_id: str, *days: date) -> None:
         ledger.check_open(day, closed)
 
 
-async def post_row(session: Session, one: Ready, time_zone: str, now: datetime) -> JournalEntry:
-    """Under the next purpose of its source, where what stood for it was taken back."""
+async def post_rows(session: Session, ready: Sequence[Ready], time_zone: str, now: datetime) -> list[JournalEntry]:
+    """Of one organisation, each under the next purpose of its source, where what stood for it was taken back."""
+    if not ready:
+        return []
+    org_id = ready[0].transaction.org_id
+    changes = [changes_of_row(one.row, one.transaction.movements, one.decision.category, one.cash_account) for one in ready]
+    postings = await draw_up_all(session, org_id, changes)
+    source_ids = [source_of(one.transaction) for one in ready]
+    purposes = await ledger.open_purposes(session, org_id, SourceKind.TRANSACTION, source_ids, PURPOSE)
+    drafts = [_draft(one, posting, purposes[source_of(one.transaction)], time_zone) for one, posting in zip(ready, postings, strict=True)]
+    return await ledger.post_all(session, org_id, drafts, now)
+
+
+def _draft(one: Ready, posting: Posting, purpose: str, time_zone: str) -> EntryDraft:
     row, said = one.transaction, one.row
-    posting = await draw_up(session, row.org_id, changes_of_row(said, row.movements, one.decision.category, one.cash_account))
-    lines = [*_in_money(posting.lines, one.cash_account), *_fee_lines(one)]
-    draft = EntryDraft(
+    return EntryDraft(
         date=day_of(row.timestamp, time_zone),
         description=f"{_TITLES[said.type]}: {said.description}"[:200] if said.description else _TITLES[said.type],
-        source=Source(
-            kind=SourceKind.TRANSACTION,
-            id=source_of(row),
-            purpose=await ledger.open_purpose(session, row.org_id, SourceKind.TRANSACTION, source_of(row), PURPOSE),
-        ),
-        lines=lines,
+        source=Source(kind=SourceKind.TRANSACTION, id=source_of(row), purpose=purpose),
+        lines=[*_in_money(posting.lines, one.cash_account), *_fee_lines(one)],
         reference=said.external_id[:100],
         transaction_id=row.id,
         unpriced=posting.unpriced,
     )
-    return await ledger.post(session, row.org_id, draft, now)
 
 
 def changes_of_row(said: TableRow, movements: Sequence[Movement], category: Category, cash_account: str) -> list[Change]:

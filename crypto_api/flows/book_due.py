@@ -5,6 +5,7 @@ crash in between leaves rows marked as due, which the next pass takes up.
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from pymongo.errors import PyMongoError
 
 from crypto_api.chains import store as chain_store
 from crypto_api.classification.jobs import ClassifyTransaction
-from crypto_api.flows.book_transaction import BookingResult, book_transaction
+from crypto_api.flows.book_transaction import BookingResult, Valued, book_valued, decide, value
 from crypto_api.kit import log
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.ethereum import CallRefused, ChainUnavailable
@@ -27,6 +28,7 @@ from crypto_api.transactions.types import Agreement
 from mongodb_config.unit_of_work import UnitOfWork
 
 ROWS_AT_ONCE = 500
+TOGETHER_MAX = 16  # in one unit of work: most of what sharing it saves, and whoever waits for a turn comes soon
 logger = log.get(__name__)
 
 
@@ -41,50 +43,88 @@ async def book_due(
 ) -> int:
     """Returns how many were booked; (organisation, wallet) of what was goes into `moved`. Stops early where the node cannot answer for a price:
     its block may be gone, and following finds out. Where a credit waits until providers agree, so does all that its organisation has after it:
-    what is spent of it has no cost before it is in the books. Each booking holds `turn`, so that whoever writes many of these rows at once comes in
-    between (flows/confirm_transactions.py)."""
+    what is spent of it has no cost before it is in the books. Each unit of work holds `turn`, so that whoever writes many of these rows at once comes
+    in between (flows/confirm_transactions.py)."""
     done, failed, waiting = 0, set[str](), set[str]()
     while rows := [
         row for row in await transactions.due_for_booking_of_network(network.slug, ROWS_AT_ONCE + len(failed), waiting) if row.id not in failed
     ]:
-        for row in rows:
-            if row.agreement is Agreement.WANTED:
-                waiting.add(row.org_id)
-            if row.org_id in waiting:
-                continue
-            try:
-                async with turn or nullcontext():
-                    result = await _book(uow, clock, row, network, feeds)
-            except ChainUnavailable as error:
-                logger.warning("booking waits for the node", transaction=row.id, reason=error.detail)
+        for together in _together(rows, waiting):
+            valued, answers = await _valued(together, network, feeds, clock.now(), failed)
+            async with turn or nullcontext():
+                results = await _booked(uow, clock, valued, failed)
+            for one, result in results:
+                done += result.booked
+                if result.booked and moved is not None:
+                    moved.update((one.transaction.org_id, wallet_id) for wallet_id in one.transaction.wallet_ids)
+                if result.unclassified:
+                    await queue.put(ClassifyTransaction(org_id=one.transaction.org_id, transaction_id=one.transaction.id))
+            if not answers:
                 return done
-            except PyMongoError:
-                raise
-            except Exception:
-                # One organisation's entry must not hold up every other's: it stays due, and loud.
-                logger.exception("booking failed", transaction=row.id, org_id=row.org_id)
-                failed.add(row.id)
-                continue
-            if not result.booked:
-                break  # it was changed since it was read, and those after it maybe too
-            done += 1
-            if moved is not None:
-                moved.update((row.org_id, wallet_id) for wallet_id in row.wallet_ids)
-            if result.unclassified:
-                await queue.put(ClassifyTransaction(org_id=row.org_id, transaction_id=row.id))
+            if not all(result.booked for _, result in results):
+                break  # something was changed since it was read, and those after it maybe too
     return done
 
 
-async def _book(uow: UnitOfWork, clock: Clock, row: Transaction, network: NetworkConfig, feeds: PriceSources) -> BookingResult:
-    """What the node refuses to tell of a block so deep that it cannot be gone is a state that it no longer keeps: no feed tells a price there."""
+def _together(rows: Sequence[Transaction], waiting: set[str]) -> list[Sequence[Transaction]]:
+    """What may be booked in one unit of work: of one organisation, in the order of the chain. Who waits for providers goes into `waiting`."""
+    by_org: dict[str, list[Transaction]] = {}
+    for row in rows:
+        if row.agreement is Agreement.WANTED:
+            waiting.add(row.org_id)
+        if row.org_id not in waiting:
+            by_org.setdefault(row.org_id, []).append(row)
+    return [some[at : at + TOGETHER_MAX] for some in by_org.values() for at in range(0, len(some), TOGETHER_MAX)]
+
+
+async def _valued(
+    rows: Sequence[Transaction], network: NetworkConfig, feeds: PriceSources, now: datetime, failed: set[str]
+) -> tuple[list[Valued], bool]:
+    """What is known of each before it is booked, and whether the node still answers. What fails goes into `failed`."""
+    valued: list[Valued] = []
+    for row in rows:
+        try:
+            valued.append(await _value(row, network, feeds, now))
+        except ChainUnavailable as error:
+            logger.warning("booking waits for the node", transaction=row.id, reason=error.detail)
+            return valued, False
+        except PyMongoError:
+            raise
+        except Exception:
+            # One organisation's entry must not hold up every other's: it stays due, and loud.
+            logger.exception("booking failed", transaction=row.id, org_id=row.org_id)
+            failed.add(row.id)
+    return valued, True
+
+
+async def _booked(uow: UnitOfWork, clock: Clock, valued: Sequence[Valued], failed: set[str]) -> list[tuple[Valued, BookingResult]]:
+    """In one unit of work; where that is refused each in its own, so that only what is wrong stays due."""
+    if not valued:
+        return []
     try:
-        return await book_transaction(uow, clock, row, network, feeds)
+        return list(zip(valued, await book_valued(uow, clock, valued), strict=True))
+    except PyMongoError:
+        raise
+    except Exception:
+        if len(valued) == 1:
+            row = valued[0].transaction
+            logger.exception("booking failed", transaction=row.id, org_id=row.org_id)
+            failed.add(row.id)
+            return []
+    return [result for one in valued for result in await _booked(uow, clock, [one], failed)]
+
+
+async def _value(row: Transaction, network: NetworkConfig, feeds: PriceSources, now: datetime) -> Valued:
+    """What the node refuses to tell of a block so deep that it cannot be gone is a state that it no longer keeps: no feed tells a price there."""
+    decision = await decide(row, network)
+    try:
+        return await value(row, decision, network, feeds, now)
     except CallRefused:
         cursor = await chain_store.cursor(network.slug)
         if cursor is None or row.block_number >= cursor.height - network.reorg_depth_max:
             raise
         logger.info("booked without feeds", transaction=row.id, block=row.block_number)
-        return await book_transaction(uow, clock, row, network, _WithoutFeeds(feeds))
+        return await value(row, decision, network, _WithoutFeeds(feeds), now)
 
 
 class _WithoutFeeds:

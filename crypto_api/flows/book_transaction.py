@@ -1,4 +1,4 @@
-"""Book one stored transaction: decide what it means, value it, post it, mark it, tell it.
+"""Book stored transactions: decide what each means, value it, post it, mark it, tell it.
 
     facts → decide → prices ┐ before the unit of work: chain and price reads may be slow, and a unit of work may run several times
                             └ in it: holdings → lines → entry → the row (compare-and-set) → event
@@ -37,7 +37,7 @@ from crypto_api.prices.types import Moment, PriceSources, Quote
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.events import TransactionBooked
-from crypto_api.transactions.types import Basis, Booking, Direction, Movement, MovementKind, Origin
+from crypto_api.transactions.types import Basis, Booked, Booking, Direction, Movement, MovementKind, Origin
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 PURPOSE = "movements"
@@ -73,15 +73,13 @@ class Valued:
     time_zone: str
 
 
-async def book_transaction(uow: UnitOfWork, clock: Clock, transaction: Transaction, network: NetworkConfig, feeds: PriceSources) -> BookingResult:
-    """Raises ChainUnavailable when a price has to be read and no node answers; nothing is changed then."""
+async def book_valued(uow: UnitOfWork, clock: Clock, valued: Sequence[Valued]) -> list[BookingResult]:
+    """Of one organisation, in their order and in one unit of work, all or none: where one was changed since it was read, none is booked."""
     now = clock.now()
-    decision = await decide(transaction, network)
-    valued = await value(transaction, decision, network, feeds, now)
     try:
         return await uow.run(lambda session: _book(session, valued, now))
     except _NoLongerDue:
-        return BookingResult(False, decision.category)
+        return [BookingResult(False, one.decision.category) for one in valued]
 
 
 async def reverse_bookings(session: Session, transaction: Transaction, now: datetime, reason: str | None = None) -> None:
@@ -109,31 +107,38 @@ async def rebook(session: Session, transaction: Transaction, decision: Decision,
     return await ledger.post(session, org_id, draft(valued, posting, f"reclassified:{len(earlier)}"), now)
 
 
-async def _book(session: Session, valued: Valued, now: datetime) -> BookingResult:
-    transaction, decision = valued.transaction, valued.decision
-    posting = await draw_up(session, transaction.org_id, valued.changes)
-    entry_ids = []
-    if posting.lines:
-        source_id = source_of(transaction)
-        purpose = await ledger.open_purpose(session, transaction.org_id, SourceKind.TRANSACTION, source_id, PURPOSE)
-        entry = await ledger.post(session, transaction.org_id, draft(valued, posting, purpose), now)
-        entry_ids = [entry.id]
-    marked = await transactions.mark_booked(
-        session,
-        transaction,
+async def _book(session: Session, valued: Sequence[Valued], now: datetime) -> list[BookingResult]:
+    org_id = valued[0].transaction.org_id
+    postings = await draw_up_all(session, org_id, [one.changes for one in valued])
+    source_ids = [source_of(one.transaction) for one in valued]
+    purposes = await ledger.open_purposes(session, org_id, SourceKind.TRANSACTION, source_ids, PURPOSE)
+    posted = [(one, posting) for one, posting in zip(valued, postings, strict=True) if posting.lines]
+    drafts = [draft(one, posting, purposes[source_of(one.transaction)]) for one, posting in posted]
+    entries = await ledger.post_all(session, org_id, drafts, now)
+    entry_of = {one.transaction.id: entry.id for (one, _), entry in zip(posted, entries, strict=True)}
+    booked = [_booked(one, posting, entry_of.get(one.transaction.id)) for one, posting in zip(valued, postings, strict=True)]
+    if not await transactions.mark_booked(session, org_id, booked, now):
+        raise _NoLongerDue
+    told = [(org_id, TransactionBooked(**one.transaction.event_fields() | {"category": one.decision.category.value})) for one in valued]
+    await events.append_all(session, told, now)
+    faultpoint("book_transaction.before_commit")
+    return [
+        BookingResult(True, one.decision.category, entry_of.get(one.transaction.id), posting.unpriced)
+        for one, posting in zip(valued, postings, strict=True)
+    ]
+
+
+def _booked(valued: Valued, posting: Posting, entry_id: str | None) -> Booked:
+    return Booked(
+        row_id=valued.transaction.id,
+        block_hash=valued.transaction.block_hash,
+        version=valued.transaction.version,
         booking=Booking.DONE if posting.lines else Booking.NONE,
         movements=valued.movements,
-        decision=as_fields(decision),
-        entry_ids=entry_ids,
+        decision=as_fields(valued.decision),
+        entry_id=entry_id,
         unpriced=posting.unpriced,
-        now=now,
     )
-    if not marked:
-        raise _NoLongerDue
-    told = transaction.event_fields() | {"category": decision.category.value}
-    await events.append(session, transaction.org_id, TransactionBooked(**told), now)
-    faultpoint("book_transaction.before_commit")
-    return BookingResult(True, decision.category, entry_ids[0] if entry_ids else None, posting.unpriced)
 
 
 # ---- parts that other flows of the books use as well -----------------------------------------------------------------------------
@@ -145,7 +150,13 @@ def source_of(transaction: Transaction) -> str:
 
 async def draw_up(session: Session, org_id: str, changes: Sequence[Change]) -> Posting:
     """Lines from the holdings as they are in this unit of work."""
-    return ledger_rules.post(changes, await ledger_store.holdings_in(org_id, ledger_rules.places(changes), session))
+    return (await draw_up_all(session, org_id, [changes]))[0]
+
+
+async def draw_up_all(session: Session, org_id: str, entries: Sequence[Sequence[Change]]) -> list[Posting]:
+    """Of entries one behind another, from the holdings as they are in this unit of work before the first."""
+    places = {place for changes in entries for place in ledger_rules.places(changes)}
+    return ledger_rules.post_in_turn(entries, await ledger_store.holdings_in(org_id, places, session))
 
 
 def draft(valued: Valued, posting: Posting, purpose: str) -> EntryDraft:

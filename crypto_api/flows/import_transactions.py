@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from crypto_api.audit import service as audit
-from crypto_api.flows.book_brought import store_row
+from crypto_api.flows.book_brought import store_rows
 from crypto_api.flows.brought_rows import House, Maker, Networks, Ready
 from crypto_api.kit.clock import Clock
 from crypto_api.transactions import store as transactions
@@ -48,8 +48,7 @@ async def import_transactions(
     async def work(session: Session) -> int:
         there = {row.id for row in await transactions.by_ids(org_id, [one.transaction.id for one in ready], session)}
         fresh = [one for one in ready if one.transaction.id not in there]
-        for one in fresh:
-            await store_row(session, one, house.time_zone, now)
+        await store_rows(session, fresh, house.time_zone, now)
         summary = f"{len(fresh)} transactions were imported from {file_name[:100]}."
         after = {"file": file_name[:200], "rows": len(rows), "new": len(fresh)}
         await audit.record(session, org_id, "transactions.imported", summary, now, subject=("transactions", ""), after=after)

@@ -1,26 +1,16 @@
-"""Posting by many at once: whoever posts while a unit of work is being committed shares the next one (group commit). Each has its own outcome."""
+"""Drafts posted by many at once: who posts while a unit of work is being committed shares the next one (group commit). Each has its own outcome."""
 
 import asyncio
 from collections.abc import Sequence
 from contextvars import Context, copy_context
 
 from crypto_api.kit.clock import Clock
-from crypto_api.ledger import drafts, service
+from crypto_api.ledger import drafts
 from crypto_api.ledger.documents import JournalEntry
-from crypto_api.ledger.types import EntryDraft
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 Wanted = tuple[str, int, Context]
 """A draft by its id, in a version, and who asks: the audit log takes the person from there."""
-
-
-async def post_together(uow: UnitOfWork, clock: Clock, org_id: str, draft: EntryDraft, *, by: str | None = None) -> JournalEntry:
-    """As `ledger.service.post`. What stands beside it in the same unit of work is independent of it: where one is refused, only that one is."""
-
-    async def work(session: Session, items: Sequence[EntryDraft]) -> list[JournalEntry]:
-        return await service.post_all(session, org_id, items, clock.now(), by=by)
-
-    return await uow.together(("post", org_id, by), draft, work)
 
 
 async def post_draft_together(uow: UnitOfWork, clock: Clock, org_id: str, entry_id: str, version: int, *, approval: bool) -> JournalEntry:

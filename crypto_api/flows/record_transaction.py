@@ -16,7 +16,7 @@ from crypto_api.audit import service as audit
 from crypto_api.classification.types import Category, Decision
 from crypto_api.events import service as events
 from crypto_api.flows.annotate_transaction import Annotation, annotate_transaction
-from crypto_api.flows.book_brought import check_period, day_of, post_row, store_row
+from crypto_api.flows.book_brought import check_period, day_of, post_rows, store_rows
 from crypto_api.flows.book_transaction import as_fields, reverse_bookings, said_by_person
 from crypto_api.flows.brought_rows import House, Maker, Networks, Ready, fits, own_category
 from crypto_api.kit.amounts import text
@@ -76,7 +76,7 @@ async def record_transaction(
                 raise ExternalIdTaken
             return Recorded(found[0], new=False)
         await check_period(session, org_id, day_of(one.row.at, house.time_zone))
-        stored = await store_row(session, one, house.time_zone, now)
+        (stored,) = await store_rows(session, [one], house.time_zone, now)
         await _record(session, "transaction.entered", "A transaction was entered by hand.", now, None, stored)
         return Recorded(stored, new=True)
 
@@ -126,7 +126,7 @@ async def _correct(
     async def work(session: Session) -> Transaction:
         await check_period(session, row.org_id, day_of(row.timestamp, house.time_zone), day_of(one.row.at, house.time_zone))
         await reverse_bookings(session, row, now, "the transaction was corrected")
-        entry = await post_row(session, one, house.time_zone, now)
+        (entry,) = await post_rows(session, [one], house.time_zone, now)
         changed: Transaction = one.transaction.model_copy(update={"entry_ids": [*row.entry_ids, entry.id], "unpriced": entry.unpriced})
         if not await store.replace_made(session, row, changed):
             raise PreconditionFailed("It was changed since it was read.")

@@ -5,20 +5,21 @@
 
 The seals come first: whatever was changed in a sealed entry is named at that entry, before it shows in what was added up from it.
 
-The books and the cursor are read so that they belong together: no booking is due before, one snapshot, and the cursor has not moved after.
+Entries are walked through along their seals, in batches, and let go of: what is sealed never changes. What came since the walk began, and everything
+that is kept, is read in one snapshot. The books and the cursor belong together: no booking is due before, and the cursor has not moved after.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from crypto_api.chains import service as chain_service
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.types import ChainReader, Position
 from crypto_api.flows.verify_lots import verify_lots
-from crypto_api.kit.amounts import add_exactly, is_exact, text, to_units
+from crypto_api.kit.amounts import is_exact, text, to_units
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.kit.seals import NO_HEAD, Head, link
@@ -26,7 +27,7 @@ from crypto_api.ledger import rules as ledger_rules
 from crypto_api.ledger import seal_store
 from crypto_api.ledger import store as ledger_store
 from crypto_api.ledger.documents import AccountBalance, AccountSum, EntrySeal, JournalEntry
-from crypto_api.ledger.types import AccountCode, EntryStatus, Line, Sums
+from crypto_api.ledger.types import AccountCode, EntryStatus, SumKey, Sums
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.types import Booking
 from crypto_api.wallets import store as wallet_store
@@ -34,6 +35,7 @@ from crypto_api.wallets.documents import Opening, Wallet
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 _COUNTS = ("entries", "lines", "balances", "seals", "waiting", "sums", "wallets", "quantities")
+_BATCH = 500
 _ATTEMPTS_MAX = 60
 _PAUSE_S = 0.05
 
@@ -62,14 +64,32 @@ class VerifyReport:
 
 @dataclass(frozen=True)
 class _Books:
-    """Read so that they belong together."""
+    """Read so that they belong together. They grow with accounts and days, not with entries."""
 
-    entries: list[JournalEntry]
     balances: list[AccountBalance]
     wallets: list[Wallet]
     positions: dict[str, Position]
-    seals: list[EntrySeal]
-    sums: list[AccountSum]
+
+
+@dataclass
+class _Walk:
+    """What the entries that were looked at come to: they themselves are let go of, batch by batch."""
+
+    report: VerifyReport
+    sums: dict[SumKey, Sums] = field(default_factory=dict)
+    cells: dict[seal_store.Cell, Sums] = field(default_factory=dict)  # of what is sealed
+
+    def copy(self) -> "_Walk":
+        """To go on from here more than once: a unit of work may run again."""
+        report = replace(self.report, checked=self.report.checked | {"blocks": {}})
+        return _Walk(report, dict(self.sums), dict(self.cells))
+
+    def add(self, entries: Sequence[JournalEntry], *, sealed: bool) -> None:
+        self.report.checked["entries"] += len(entries)
+        self.report.checked["lines"] += sum(len(entry.lines) for entry in entries)
+        _collect(self.sums, ledger_rules.sums_of(line for entry in entries for line in entry.lines))
+        if sealed:
+            _collect(self.cells, seal_store.cells_of(entries))
 
 
 class _Unsettled(Exception):
@@ -81,15 +101,16 @@ async def verify_ledger(
 ) -> VerifyReport:
     """Stops at the first failure. `noted` is a head of the chain of seals that somebody wrote down earlier: the chain must still go through it;
     without one, a chain that was made anew as a whole looks sound. Raises ChainUnavailable when a balance cannot be read."""
-    report = VerifyReport()
+    walk = _Walk(VerifyReport())
+    failure = await _sealed(walk, org_id, noted, upto=(await seal_store.head(org_id)).seq)
+    if failure is not None:
+        walk.report.first_failure = failure
+        return walk.report
     try:
-        books = await _read(uow, org_id, networks)
+        report, books = await _read(uow, walk, org_id, noted, networks)
     except _Unsettled as error:
-        report.first_failure = Failure("bookings", org_id, str(error))
-        return report
-    report.first_failure = (
-        _seals(books, noted, report) or _entries(books.entries, report) or _kept_balances(books, report) or _kept_sums(books, report)
-    )
+        walk.report.first_failure = Failure("bookings", org_id, str(error))
+        return walk.report
     if report.first_failure is None:
         report.first_failure = await _lots(uow, org_id, report)
     if report.first_failure is None:
@@ -100,16 +121,16 @@ async def verify_ledger(
 # ---- reading ---------------------------------------------------------------------------------------------------------------------
 
 
-async def _read(uow: UnitOfWork, org_id: str, networks: Mapping[str, NetworkConfig]) -> _Books:
+async def _read(uow: UnitOfWork, walk: _Walk, org_id: str, noted: Head | None, networks: Mapping[str, NetworkConfig]) -> tuple[VerifyReport, _Books]:
     due = 0
     for _ in range(_ATTEMPTS_MAX):
         before = await _positions(networks)
         due = await transactions.count(org_id, {"booking": Booking.DUE, "network": {"$in": sorted(networks)}})
         if due == 0:
             wallets = await wallet_store.active(org_id)
-            entries, balances, seals, sums = await uow.run(lambda session: _snapshot(session, org_id))
+            report, balances = await uow.run(lambda session: _snapshot(session, walk.copy(), org_id, noted))
             if await _positions(networks) == before:
-                return _Books(entries, balances, wallets, before, seals, sums)
+                return report, _Books(balances, wallets, before)
         await asyncio.sleep(_PAUSE_S)
     raise _Unsettled(f"{due} transactions wait to be booked" if due else "new blocks came in all the time")
 
@@ -118,26 +139,42 @@ async def _positions(networks: Mapping[str, NetworkConfig]) -> dict[str, Positio
     return {row.id: Position(row.height, row.hash) for row in await chain_store.cursors() if row.id in networks}
 
 
-async def _snapshot(session: Session, org_id: str) -> tuple[list[JournalEntry], list[AccountBalance], list[EntrySeal], list[AccountSum]]:
-    return (
-        await ledger_store.counted_entries(org_id, session),
-        await ledger_store.balances(org_id, session),
-        await seal_store.seals_after(org_id, 0, 0, session),
-        await seal_store.all_sums(org_id, session),
+async def _snapshot(session: Session, walk: _Walk, org_id: str, noted: Head | None) -> tuple[VerifyReport, list[AccountBalance]]:
+    """What came since, and everything that is kept, in one snapshot: what was sealed before never changes, and has been looked at."""
+    balances = await ledger_store.balances(org_id, session)
+    walk.report.first_failure = (
+        await _sealed(walk, org_id, noted, session=session)
+        or await _waiting(session, walk, org_id)
+        or _noted_is_there(noted, walk.report)
+        or await _all_seen(session, walk.report, org_id)
+        or _kept_balances(walk, balances)
+        or _kept_sums(walk, await seal_store.all_sums(org_id, session))
     )
+    return walk.report, balances
 
 
 # ---- entries ---------------------------------------------------------------------------------------------------------------------
 
 
-def _entries(entries: Sequence[JournalEntry], report: VerifyReport) -> Failure | None:
-    by_id = {entry.id: entry for entry in entries}
-    for entry in entries:
-        report.checked["entries"] += 1
-        report.checked["lines"] += len(entry.lines)
-        if (failure := _entry(entry) or _reversal(entry, by_id)) is not None:
-            return failure
+async def _waiting(session: Session, walk: _Walk, org_id: str) -> Failure | None:
+    """Entries that have no seal yet."""
+    after = ""
+    while entries := await seal_store.waiting_after(session, org_id, after, _BATCH):
+        by_id = await _with_related(org_id, entries, session)
+        for entry in entries:
+            if (failure := _entry(entry) or _reversal(entry, by_id)) is not None:
+                return failure
+        walk.report.checked["waiting"] += len(entries)
+        walk.add(entries, sealed=False)
+        after = entries[-1].id
     return None
+
+
+async def _with_related(org_id: str, entries: Sequence[JournalEntry], session: Session | None) -> dict[str, JournalEntry]:
+    """By id, with the mirrors of those that were reversed, and what mirrors take back."""
+    by_id = {entry.id: entry for entry in entries}
+    named = {name for entry in entries for name in (entry.reverses, entry.reversed_by) if name is not None} - by_id.keys()
+    return by_id | {entry.id: entry for entry in await ledger_store.entries_by_ids(org_id, named, session)}
 
 
 def _entry(entry: JournalEntry) -> Failure | None:
@@ -154,7 +191,8 @@ def _entry(entry: JournalEntry) -> Failure | None:
 def _reversal(entry: JournalEntry, by_id: Mapping[str, JournalEntry]) -> Failure | None:
     if entry.status is EntryStatus.REVERSED:
         mirror = by_id.get(entry.reversed_by or "")
-        if mirror is None or mirror.reverses != entry.id or _sums(mirror.lines) != _sums(ledger_rules.mirror(entry.lines)):
+        mirrored = ledger_rules.sums_of(ledger_rules.mirror(entry.lines))
+        if mirror is None or mirror.reverses != entry.id or ledger_rules.sums_of(mirror.lines) != mirrored:
             return Failure("reversal", entry.id, "It is reversed, but no entry mirrors it.")
     if entry.reverses is not None:
         reversed_entry = by_id.get(entry.reverses)
@@ -163,57 +201,71 @@ def _reversal(entry: JournalEntry, by_id: Mapping[str, JournalEntry]) -> Failure
     return None
 
 
-_Sums = dict[tuple[str, str | None, str | None], tuple[Decimal, Decimal, Decimal]]
+Key = TypeVar("Key")
 
 
-def _sums(lines: Iterable[Line]) -> _Sums:
-    """(account, wallet, asset) → debit, credit, quantity"""
-    found: _Sums = {}
-    for line in lines:
-        key = (line.account_code, line.wallet_id, line.asset)
-        debit, credit, quantity = found.get(key, (Decimal(0), Decimal(0), Decimal(0)))
-        found[key] = add_exactly([debit, line.debit]), add_exactly([credit, line.credit]), add_exactly([quantity, line.quantity or Decimal(0)])
-    return found
+def _collect(sums: dict[Key, Sums], more: Mapping[Key, Sums]) -> None:
+    for key, part in more.items():
+        sums[key] = ledger_rules.added((sums[key], part)) if key in sums else part
 
 
-def _kept_balances(books: _Books, report: VerifyReport) -> Failure | None:
-    kept = {(row.account_code, row.wallet_id, row.asset): (row.debit, row.credit, row.quantity) for row in books.balances}
-    rebuilt = _sums(line for entry in books.entries for line in entry.lines)
-    zero = (Decimal(0), Decimal(0), Decimal(0))
-    for key in sorted(rebuilt.keys() | kept.keys(), key=str):
-        report.checked["balances"] += 1
-        expected, found = rebuilt.get(key, zero), kept.get(key, zero)
+def _kept_balances(walk: _Walk, rows: Sequence[AccountBalance]) -> Failure | None:
+    kept = {(row.account_code, row.wallet_id, row.asset): Sums(row.debit, row.credit, row.quantity) for row in rows}
+    for key in sorted(walk.sums.keys() | kept.keys(), key=str):
+        walk.report.checked["balances"] += 1
+        expected, found = walk.sums.get(key, Sums()), kept.get(key, Sums())
         if expected != found:
             subject = " ".join(part for part in key if part)
-            return Failure("balance", subject, "The kept balance is not the sum of the entries.", _shown(expected), _shown(found))
+            return Failure("balance", subject, "The kept balance is not the sum of the entries.", _told(expected), _told(found))
     return None
 
 
-def _shown(sums: tuple[Decimal, Decimal, Decimal]) -> str:
-    return f"debit {text(sums[0])}, credit {text(sums[1])}, quantity {text(sums[2])}"
+def _told(sums: Sums) -> str:
+    return f"debit {text(sums.debit)}, credit {text(sums.credit)}, quantity {text(sums.quantity)}"
 
 
 # ---- seals -----------------------------------------------------------------------------------------------------------------------
 
 
-def _seals(books: _Books, noted: Head | None, report: VerifyReport) -> Failure | None:
-    by_id = {entry.id: entry for entry in books.entries}
-    for seal in books.seals:
-        if (failure := _seal(seal, by_id.get(seal.entry_id), report.head)) is not None:
-            return failure
-        report.head = Head(seal.seq, seal.hash)
-        report.checked["seals"] += 1
-        if noted is not None and noted.seq == seal.seq and noted.hash != seal.hash:
-            return Failure("seal", seal.entry_id, "The chain is another one at the head that was noted down.", noted.hash, seal.hash)
+async def _sealed(walk: _Walk, org_id: str, noted: Head | None, *, upto: int | None = None, session: Session | None = None) -> Failure | None:
+    """The chain from where the walk is, and the entries that it seals, in batches."""
+    report = walk.report
+    while seals := await seal_store.seals_after(org_id, report.head.seq, _BATCH, session):
+        entries = await ledger_store.entries_by_ids(org_id, {seal.entry_id for seal in seals}, session)
+        by_id = await _with_related(org_id, entries, session)
+        for seal in seals:
+            entry = by_id.get(seal.entry_id)
+            if (failure := _seal(seal, entry, report.head)) is not None:
+                return failure
+            assert entry is not None, "a seal without its entry is a failure"
+            if (failure := _entry(entry) or _reversal(entry, by_id)) is not None:
+                return failure
+            report.head = Head(seal.seq, seal.hash)
+            report.checked["seals"] += 1
+            if noted is not None and noted.seq == seal.seq and noted.hash != seal.hash:
+                return Failure("seal", seal.entry_id, "The chain is another one at the head that was noted down.", noted.hash, seal.hash)
+        walk.add(entries, sealed=True)
+        if upto is not None and report.head.seq >= upto:
+            return None
+    return None
+
+
+def _noted_is_there(noted: Head | None, report: VerifyReport) -> Failure | None:
     if noted is not None and noted.seq > report.head.seq:
         return Failure("seal", "", "The chain ends before the head that was noted down.", str(noted.seq), str(report.head.seq))
-    sealed = {seal.entry_id for seal in books.seals}
-    for entry in books.entries:
-        report.checked["waiting"] += entry.unsealed
-        if entry.unsealed is (entry.id in sealed):
-            detail = "It waits for a seal and has one." if entry.unsealed else "It has no seal, and does not wait for one."
-            return Failure("seal", entry.id, detail)
     return None
+
+
+async def _all_seen(session: Session, report: VerifyReport, org_id: str) -> Failure | None:
+    """Whether there are entries that count beside those that are sealed or wait for it; only then they are looked for, one by one."""
+    count = await ledger_store.count_counted(org_id, session)
+    if count == report.checked["entries"]:
+        return None
+    async for entry_ids in seal_store.marked_as_sealed(session, org_id, _BATCH):
+        if left := sorted(set(entry_ids) - await seal_store.have_seals(org_id, entry_ids, session)):
+            return Failure("seal", left[0], "It has no seal, and does not wait for one.")
+    detail = "There are other entries than those with a seal and those that wait for one."
+    return Failure("entry", org_id, detail, str(report.checked["entries"]), str(count))
 
 
 def _seal(seal: EntrySeal, entry: JournalEntry | None, head: Head) -> Failure | None:
@@ -225,25 +277,22 @@ def _seal(seal: EntrySeal, entry: JournalEntry | None, head: Head) -> Failure | 
         return Failure("seal", seal.entry_id, "The seal is not what was sealed.", digest, seal.hash)
     if entry is None:
         return Failure("seal", seal.entry_id, "The entry was sealed and is gone.")
+    if entry.unsealed:
+        return Failure("seal", entry.id, "It waits for a seal and has one.")
     if (content := ledger_rules.sealed_content(entry)) != seal.content or entry.seal_seq != seal.seq:
         return Failure("seal", entry.id, "The entry is not what was sealed.", seal.content.decode(errors="replace"), content.decode())
     return None
 
 
-def _kept_sums(books: _Books, report: VerifyReport) -> Failure | None:
-    rebuilt = seal_store.cells_of([entry for entry in books.entries if not entry.unsealed])
-    kept = seal_store.of_rows(books.sums)
-    for cell in sorted(rebuilt.keys() | kept.keys(), key=str):
-        report.checked["sums"] += 1
-        expected, found = rebuilt.get(cell, Sums()), kept.get(cell, Sums())
+def _kept_sums(walk: _Walk, rows: Sequence[AccountSum]) -> Failure | None:
+    kept = seal_store.of_rows(rows)
+    for cell in sorted(walk.cells.keys() | kept.keys(), key=str):
+        walk.report.checked["sums"] += 1
+        expected, found = walk.cells.get(cell, Sums()), kept.get(cell, Sums())
         if expected != found:
             subject = " ".join(str(part) for part in (*cell[:3], *cell[3]) if part)
             return Failure("sum", subject, "The kept sum is not that of the sealed entries.", _told(expected), _told(found))
     return None
-
-
-def _told(sums: Sums) -> str:
-    return _shown((sums.debit, sums.credit, sums.quantity))
 
 
 # ---- lots ------------------------------------------------------------------------------------------------------------------------

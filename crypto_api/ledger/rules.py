@@ -104,15 +104,24 @@ def value_of(quantity: Decimal, rate: Decimal) -> Decimal | None:
 
 def post(changes: Iterable[Change], holdings: Mapping[Place, Holding]) -> Posting:
     """The lines of the changes in their order. Disposals take the average cost of what their place holds at that moment."""
-    desk = _Desk(holdings)
-    for change in changes:
-        if isinstance(change, Acquisition):
-            desk.acquire(change)
-        elif isinstance(change, Disposal):
-            desk.dispose(change)
-        else:
-            desk.relocate(change)
-    return Posting(tuple(desk.lines), desk.unpriced)
+    return post_in_turn([changes], holdings)[0]
+
+
+def post_in_turn(entries: Iterable[Iterable[Change]], holdings: Mapping[Place, Holding]) -> list[Posting]:
+    """`post` of several entries one behind another: each finds the holdings as the one before it leaves them."""
+    postings = []
+    for changes in entries:
+        desk = _Desk(holdings)
+        for change in changes:
+            if isinstance(change, Acquisition):
+                desk.acquire(change)
+            elif isinstance(change, Disposal):
+                desk.dispose(change)
+            else:
+                desk.relocate(change)
+        postings.append(Posting(tuple(desk.lines), desk.unpriced))
+        holdings = desk.holdings
+    return postings
 
 
 def average_cost(holding: Holding, quantity: Decimal) -> Decimal:
@@ -133,7 +142,7 @@ class _Desk:
     """Works through the changes of one entry, keeping the holdings as they become."""
 
     def __init__(self, holdings: Mapping[Place, Holding]) -> None:
-        self._holdings = dict(holdings)
+        self.holdings = dict(holdings)
         self.lines: list[Line] = []
         self.unpriced = False
 
@@ -165,11 +174,11 @@ class _Desk:
         self._put(change.target, change.quantity, cost, change.description)
 
     def _held(self, place: Place) -> Holding:
-        return self._holdings.get(place, Holding())
+        return self.holdings.get(place, Holding())
 
     def _put(self, place: Place, quantity: Decimal, cost: Decimal, description: str) -> None:
         held = self._held(place)
-        self._holdings[place] = Holding(add_exactly([held.quantity, quantity]), add_exactly([held.cost, cost]))
+        self.holdings[place] = Holding(add_exactly([held.quantity, quantity]), add_exactly([held.cost, cost]))
         self._line(place, quantity, debit=cost, description=description)
 
     def _take(self, place: Place, quantity: Decimal, description: str) -> Decimal:
@@ -180,7 +189,7 @@ class _Desk:
             description = f"{description} (missing acquisition of {text(missing)} {place.asset})".strip()
         # A holding that came in without a price has no cost to take: as incomplete as one that never came in.
         self.unpriced |= missing > 0 or cost == 0 == held.cost
-        self._holdings[place] = Holding(less(held.quantity, quantity), less(held.cost, cost))
+        self.holdings[place] = Holding(less(held.quantity, quantity), less(held.cost, cost))
         self._line(place, quantity.copy_negate(), credit=cost, description=description)
         return cost
 

@@ -86,6 +86,27 @@ async def every_seal(org_id: str) -> AsyncIterator[EntrySeal]:
         seq = batch[-1].seq
 
 
+async def waiting_after(session: Session, org_id: str, after: str, limit: int) -> list[JournalEntry]:
+    """Entries without a seal, by id."""
+    rows = JournalEntry.get_pymongo_collection().find({"org_id": org_id, "_id": {"$gt": after}, "unsealed": True}, session=session, hint=_UNSEALED)
+    return [JournalEntry.model_validate(row) async for row in rows.sort("_id", 1).limit(limit)]
+
+
+async def marked_as_sealed(session: Session, org_id: str, batch: int) -> AsyncIterator[list[str]]:
+    """Ids of every entry that counts and waits for no seal, in batches."""
+    query, found = {"org_id": org_id, "status": {"$in": _COUNTED}, "unsealed": False}, list[str]()
+    async for row in JournalEntry.get_pymongo_collection().find(query, {"_id": 1}, session=session, batch_size=batch):
+        found.append(row["_id"])
+        if len(found) == batch:
+            yield found
+            found = []
+    yield found
+
+
+async def have_seals(org_id: str, entry_ids: Collection[str], session: Session) -> set[str]:
+    return await seal_chain.linked(EntrySeal, org_id, "entry_id", entry_ids, session)
+
+
 async def mark_unsealed(database: Database) -> None:
     """Whatever counts and has no mark of either kind. Safe to repeat."""
     query = {"status": {"$in": _COUNTED}, "unsealed": {"$exists": False}}
@@ -94,12 +115,12 @@ async def mark_unsealed(database: Database) -> None:
 
 # ---- sums ------------------------------------------------------------------------------------------------------------------------
 
-_Cell = tuple[Span, date, date, SumKey]
+Cell = tuple[Span, date, date, SumKey]
 
 
-def cells_of(entries: Sequence[JournalEntry]) -> dict[_Cell, Sums]:
+def cells_of(entries: Sequence[JournalEntry]) -> dict[Cell, Sums]:
     """What these entries add to each cell."""
-    parts: dict[_Cell, list[Line]] = {}
+    parts: dict[Cell, list[Line]] = {}
     for entry in entries:
         assert entry.posted_at is not None, f"{entry.id} counts and was never posted"
         known = entry.posted_at.astimezone(UTC).date()
@@ -188,5 +209,5 @@ def _stored(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def of_rows(rows: Sequence[AccountSum]) -> Mapping[_Cell, Sums]:
+def of_rows(rows: Sequence[AccountSum]) -> Mapping[Cell, Sums]:
     return {(row.span, row.date, row.known, (row.account_code, row.wallet_id, row.asset)): Sums(row.debit, row.credit, row.quantity) for row in rows}

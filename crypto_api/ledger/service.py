@@ -104,8 +104,19 @@ def check_reversible(entry: JournalEntry) -> None:
 async def open_purpose(session: Session, org_id: str, kind: SourceKind, source_id: str, purpose: str) -> str:
     """The purpose under which the source posts now: `purpose` itself, or, where every entry of it was reversed (its block was orphaned and
     came back), the next one, `purpose:2`, `purpose:3` …"""
-    earlier = await store.entries_of_source(org_id, kind, source_id, session)
-    same = [entry for entry in earlier if entry.source_purpose.partition(":")[0] == purpose]
+    return (await open_purposes(session, org_id, kind, [source_id], purpose))[source_id]
+
+
+async def open_purposes(session: Session, org_id: str, kind: SourceKind, source_ids: Sequence[str], purpose: str) -> dict[str, str]:
+    """`open_purpose` of many, by source."""
+    earlier: dict[str, list[JournalEntry]] = {source_id: [] for source_id in source_ids}
+    for entry in await store.entries_of_source_ids(org_id, kind, source_ids, session):
+        if entry.source_purpose.partition(":")[0] == purpose:
+            earlier[entry.source_id].append(entry)
+    return {source_id: _next_purpose(same, purpose) for source_id, same in earlier.items()}
+
+
+def _next_purpose(same: Sequence[JournalEntry], purpose: str) -> str:
     standing = next((entry for entry in same if entry.status is EntryStatus.POSTED), None)
     if standing is not None:
         return standing.source_purpose

@@ -92,6 +92,13 @@ async def entry(org_id: str, row_id: str, session: Session | None = None) -> Jou
     return await JournalEntry.find_one({"_id": row_id, "org_id": org_id}, session=session)
 
 
+async def entries_by_ids(org_id: str, row_ids: Collection[str], session: Session | None = None) -> list[JournalEntry]:
+    """By id."""
+    if not row_ids:
+        return []
+    return await JournalEntry.find({"_id": {"$in": sorted(row_ids)}, "org_id": org_id}, session=session).sort("+_id").to_list()
+
+
 async def entry_of_source(org_id: str, source: Source, session: Session) -> JournalEntry | None:
     query = {"org_id": org_id, "source_kind": source.kind, "source_id": source.id, "source_purpose": source.purpose}
     return await JournalEntry.find_one(query, session=session)
@@ -108,10 +115,16 @@ async def entries_of_sources(org_id: str, sources: Sequence[Source], session: Se
         by_kind.setdefault(source.kind, set()).add(source.id)
     for kind, ids in by_kind.items():
         # without the purpose: behind a list of ids it keeps the embedded server from using the index, which then reads every entry
-        async for row in JournalEntry.find({"org_id": org_id, "source_kind": kind, "source_id": {"$in": sorted(ids)}}, session=session):
+        for row in await entries_of_source_ids(org_id, kind, ids, session):
             if (source := Source(kind=row.source_kind, id=row.source_id, purpose=row.source_purpose)) in wanted:
                 known[source] = row
     return known
+
+
+async def entries_of_source_ids(org_id: str, kind: SourceKind, source_ids: Collection[str], session: Session) -> list[JournalEntry]:
+    """Every purpose of each, oldest first."""
+    query = {"org_id": org_id, "source_kind": kind, "source_id": {"$in": sorted(set(source_ids))}}
+    return await JournalEntry.find(query, session=session).sort("+_id").to_list()
 
 
 async def entries_of_source(org_id: str, kind: str, source_id: str, session: Session) -> list[JournalEntry]:
@@ -165,7 +178,8 @@ def _first_day(row: dict[str, Any]) -> date:
 
 
 async def standing_of_kind(org_id: str, kind: SourceKind, session: Session | None = None) -> list[JournalEntry]:
-    return await JournalEntry.find({"org_id": org_id, "source_kind": kind, "status": EntryStatus.POSTED}, session=session).to_list()
+    rows = await JournalEntry.find({"org_id": org_id, "source_kind": kind}, session=session).to_list()
+    return [row for row in rows if row.status is EntryStatus.POSTED]
 
 
 async def count_moving_assets(org_id: str) -> int:
@@ -182,6 +196,11 @@ async def page_of_entries(org_id: str, where: dict[str, Any], request: PageReque
 def counted(at: date | None) -> dict[str, Any]:
     """Conditions of entries that count, up to and including the day `at`."""
     return {"status": {"$in": _COUNTED}} | ({"date": {"$lte": day_as_stored(at)}} if at is not None else {})
+
+
+async def count_counted(org_id: str, session: Session) -> int:
+    """Entries that count."""
+    return await JournalEntry.get_pymongo_collection().count_documents({"org_id": org_id, "status": {"$in": _COUNTED}}, session=session)
 
 
 async def count_lines(org_id: str, at: date | None) -> int:
@@ -307,11 +326,6 @@ async def trial_balance(org_id: str) -> list[AccountTotal]:
     for row in await balances(org_id):
         _collect(sums, row.account_code, row.debit, row.credit)
     return [AccountTotal(code, add_exactly(debit), add_exactly(credit)) for code, (debit, credit) in sorted(sums.items())]
-
-
-async def counted_entries(org_id: str, session: Session | None = None) -> list[JournalEntry]:
-    """Every entry that counts, oldest first."""
-    return await JournalEntry.find({"org_id": org_id, "status": {"$in": _COUNTED}}, session=session).sort("+_id").to_list()
 
 
 def _collect(sums: dict[str, tuple[list[Decimal], list[Decimal]]], code: str, debit: Decimal, credit: Decimal) -> None:

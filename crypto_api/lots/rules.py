@@ -255,6 +255,7 @@ class History:
         self._next = 1
         self._switch = self._rules[1].start if len(self._rules) > 1 else _NEVER
         self.pools: dict[str, Pool] = {} if pools is None else pools
+        self._by_place: dict[str, Pool] = {}  # until another rule begins
         self.held: dict[str, int] = {} if held is None else held
         """Place → quantity: below zero where an acquisition is missing."""
         self.short: dict[str, int] = {} if short is None else short
@@ -299,10 +300,12 @@ class History:
         return self._rule.scope
 
     def _pool(self, place: str) -> Pool:
-        key = pool_of(place, self._rule.scope)
-        pool = self.pools.get(key)
+        pool = self._by_place.get(place)
         if pool is None:
-            pool = self.pools[key] = POOLS[self._rule.method]()
+            key = pool_of(place, self._rule.scope)
+            if (pool := self.pools.get(key)) is None:
+                pool = self.pools[key] = POOLS[self._rule.method]()
+            self._by_place[place] = pool
         return pool
 
     def _change_rule(self) -> None:
@@ -316,6 +319,7 @@ class History:
         if before.scope is not self._rule.scope:
             lots = _merged(lots) if self._rule.scope is LotScope.UNIVERSAL else _distributed(lots, self.held, self.short)
         self.pools = {key: POOLS[self._rule.method](some) for key, some in lots.items()}
+        self._by_place = {}
 
 
 _NEVER = date.max.toordinal()

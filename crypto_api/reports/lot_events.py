@@ -6,7 +6,7 @@ price before fees come from the transaction. What has only a date counts from th
 out.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -65,17 +65,13 @@ class Origin:
 
 
 async def read_lot_events(org_id: str, time_zone: str, session: Session | None = None, *, since: date | None = None) -> LotEvents:
-    """Of every entry that stands, or of those that happened on the day `since` or later. Costs grow with the entries that move assets, not with the
-    others."""
-    origins = {row_id: origin async for row_id, origin in _origins(org_id, session)}
+    """Of every entry that stands, or of those that happened on the day `since` or later. Costs grow with the entries of those days that move assets,
+    and their transactions; of the others nothing is read."""
     zone, found = ZoneInfo(time_zone), LotEvents([], {})
-    query: dict[str, Any] = {"org_id": org_id, "status": EntryStatus.POSTED, "reverses": None, "lines.account_code": {"$in": sorted(PLACES)}}
-    if since is not None:
-        query["date"] = {"$gte": datetime(since.year, since.month, since.day, tzinfo=UTC)}
-    cursor = JournalEntry.get_pymongo_collection().find(query, dict.fromkeys(_SHOWN, 1), session=session, batch_size=_BATCH)
-    async for row in cursor:
-        entry = _entry(row)
-        for event, told in events_of(entry, origins.get(entry.transaction_id or ""), zone):
+    async for entries in _entries(org_id, session, since):
+        wanted = [entry.transaction_id for entry in entries if entry.transaction_id is not None]
+        origins = {row_id: origin async for row_id, origin in _origins(org_id, wanted, session)} if wanted else {}
+        for event, told in (one for entry in entries for one in events_of(entry, origins.get(entry.transaction_id or ""), zone)):
             if since is None or event.day >= since.toordinal():  # what arrived late is dated later than it happened
                 found.events.append(event)
                 found.told[event.ref] = told
@@ -83,9 +79,25 @@ async def read_lot_events(org_id: str, time_zone: str, session: Session | None =
     return found
 
 
-async def _origins(org_id: str, session: Session | None) -> Any:
+async def _entries(org_id: str, session: Session | None, since: date | None) -> AsyncIterator[list[Entry]]:
+    """Those that stand and move assets, in batches."""
+    query: dict[str, Any] = {"org_id": org_id, "status": EntryStatus.POSTED, "reverses": None, "lines.account_code": {"$in": sorted(PLACES)}}
+    if since is not None:  # by the fields of one index alone: more of them would let the embedded server walk through every entry
+        query = {"org_id": org_id, "date": {"$gte": datetime(since.year, since.month, since.day, tzinfo=UTC)}}
+    shown, found = dict.fromkeys((*_SHOWN, "status", "reverses"), 1), list[Entry]()
+    async for row in JournalEntry.get_pymongo_collection().find(query, shown, session=session, batch_size=_BATCH):
+        if row["status"] == EntryStatus.POSTED and row["reverses"] is None and any(line["account_code"] in PLACES for line in row["lines"]):
+            found.append(_entry(row))
+        if len(found) == _BATCH:
+            yield found
+            found = []
+    yield found
+
+
+async def _origins(org_id: str, row_ids: Sequence[str], session: Session | None) -> AsyncIterator[tuple[str, Origin]]:
     shown = ("timestamp", "block_number", "index", "hash", "network", "movements")
-    async for row in Transaction.get_pymongo_collection().find({"org_id": org_id}, dict.fromkeys(shown, 1), session=session, batch_size=_BATCH):
+    query = {"_id": {"$in": sorted(set(row_ids))}, "org_id": org_id}
+    async for row in Transaction.get_pymongo_collection().find(query, dict.fromkeys(shown, 1), session=session, batch_size=_BATCH):
         moved = [one for movement in sorted(row["movements"], key=lambda part: part["kind"] not in FEES) for one in _moved(movement)]
         yield row["_id"], Origin(row["timestamp"].replace(tzinfo=UTC), row["block_number"], row["index"], row["hash"], row["network"], moved)
 

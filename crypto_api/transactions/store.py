@@ -13,6 +13,7 @@ from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import (
     BROUGHT,
     Agreement,
+    Booked,
     Booking,
     Direction,
     Finality,
@@ -246,9 +247,9 @@ async def undecided_of_network(network: str, booked_before: datetime, limit: int
     return await Transaction.find(where, sort=[("block_number", SortDirection.DESCENDING)], limit=limit).to_list()
 
 
-async def insert_made(session: Session, row: Transaction) -> None:
-    """One that a person brought, with its booking. Two at the same moment meet at its id; the unit of work that loses runs again."""
-    await row.insert(session=session)
+async def insert_made(session: Session, rows: Sequence[Transaction]) -> None:
+    """What a person brought, with its booking. Two at the same moment meet at its id; the unit of work that loses runs again."""
+    await Transaction.get_pymongo_collection().insert_many([encoded(row) for row in rows], session=session)
 
 
 async def remove_made(session: Session, row: Transaction) -> bool:
@@ -272,35 +273,28 @@ async def replace_made(session: Session, before: Transaction, now: Transaction) 
 # ---- booking ---------------------------------------------------------------------------------------------------------------------
 
 
-async def mark_booked(
-    session: Session,
-    row: Transaction,
-    *,
-    booking: Booking,
-    movements: Sequence[Movement],
-    decision: dict[str, Any],
-    entry_ids: Sequence[str],
-    unpriced: bool,
-    now: datetime,
-) -> bool:
-    """False when it is no longer due in that block: another run was first, the block is gone, or a
-    person said something about it meanwhile. `decision` holds the category fields."""
-    done = await Transaction.get_pymongo_collection().update_one(
-        {"_id": row.id, "org_id": row.org_id, "block_hash": row.block_hash, "booking": Booking.DUE, "version": row.version},
-        {
-            "$set": {
-                "booking": booking,
-                "booked_at": now,
-                "unpriced": unpriced,
-                "movements": [encoded(movement) for movement in movements],
-                **decision,
+async def mark_booked(session: Session, org_id: str, booked: Sequence[Booked], now: datetime) -> bool:
+    """False when one is no longer due in its block: another run was first, the block is gone, or a person said something about it
+    meanwhile. The unit of work is to be rolled back then."""
+    changes = [
+        UpdateOne(
+            {"_id": one.row_id, "org_id": org_id, "block_hash": one.block_hash, "booking": Booking.DUE, "version": one.version},
+            {
+                "$set": {
+                    "booking": one.booking,
+                    "booked_at": now,
+                    "unpriced": one.unpriced,
+                    "movements": [encoded(movement) for movement in one.movements],
+                    **one.decision,
+                },
+                "$push": {"entry_ids": {"$each": [one.entry_id] if one.entry_id is not None else []}},
+                "$inc": {"version": 1},
             },
-            "$push": {"entry_ids": {"$each": list(entry_ids)}},
-            "$inc": {"version": 1},
-        },
-        session=session,
-    )
-    return done.modified_count == 1
+        )
+        for one in booked
+    ]
+    done = await Transaction.get_pymongo_collection().bulk_write(changes, session=session)
+    return done.modified_count == len(booked)
 
 
 async def revalue(session: Session, row: Transaction, movements: Sequence[Movement], entry_id: str, unpriced: bool) -> bool:

@@ -1,5 +1,6 @@
 """Values of the slice: what a movement and a transaction are."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -165,6 +166,21 @@ class Inclusion(BaseModel):
     block_number: int
     block_hash: str
     orphaned_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What the books say of a transaction that was due in that block, at that version of its row."""
+
+    row_id: str
+    block_hash: str
+    version: int
+    booking: Booking
+    movements: Sequence[Movement]
+    decision: Mapping[str, object]
+    """The category fields."""
+    entry_id: str | None
+    unpriced: bool
 
 
 @dataclass(frozen=True, slots=True)

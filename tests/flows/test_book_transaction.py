@@ -11,7 +11,7 @@ import pytest
 from crypto_api.classification import service as classification
 from crypto_api.classification.types import Category, CounterpartyKind
 from crypto_api.events.documents import Event
-from crypto_api.flows.book_transaction import BookingResult, book_transaction, reverse_bookings
+from crypto_api.flows.book_transaction import BookingResult, book_valued, decide, reverse_bookings, value
 from crypto_api.kit.clock import FixedClock
 from crypto_api.kit.ethereum import ChainUnavailable
 from crypto_api.kit.networks import NetworkConfig
@@ -26,6 +26,7 @@ from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Booking, Direction, Movement, MovementKind
 from mongodb_config.unit_of_work import Session
+from tests.factories.booking import book_transaction
 from tests.factories.treasury import NETWORKS, Treasury, address_of, hash_of, new_treasury
 
 D = Decimal
@@ -132,6 +133,29 @@ async def stored(office: Office, row: Transaction) -> Transaction:
     found = await transactions.get(office.org_id, row.id)
     assert found is not None
     return found
+
+
+async def test_several_are_booked_in_one_unit_of_work_as_if_one_after_another(office: Office) -> None:
+    """The second disposes of what the first brought, the third of the rest; none where one was changed since it was read."""
+    rows = [
+        await office.store(office.moved(Direction.IN, "3", value="9000")),
+        await office.store(office.gas("1"), office.moved(Direction.OUT, "1")),
+        await office.store(office.moved(Direction.OUT, "1")),
+    ]
+    valued = [await value(row, await decide(row, NETWORK), NETWORK, office.feeds, NOW) for row in rows]
+    await Transaction.find_one({"_id": rows[1].id}).set({"version": rows[1].version + 1})
+    assert [result.booked for result in await book_valued(office.runtime.uow, office.clock, valued)] == [False] * 3
+    assert await JournalEntry.find({"org_id": office.org_id}).count() == await Event.find({"org_id": office.org_id}).count() == 0
+    await Transaction.find_one({"_id": rows[1].id}).set({"version": rows[1].version})
+    results = await book_valued(office.runtime.uow, office.clock, valued)
+    assert [result.booked for result in results] == [True] * 3
+    taken = [await ledger.entry(office.org_id, result.entry_id or "") for result in results]
+    assert [(entry.total_debit, entry.unpriced) for entry in taken if entry is not None] == [(D(9000), False), (D(6000), False), (D(3000), False)]
+    assert (await office.holdings())["main", "ETH"] == (D(0), D(0))
+    assert [(await stored(office, row)).booking for row in rows] == [Booking.DONE] * 3
+    assert [result.booked for result in await book_valued(office.runtime.uow, office.clock, valued)] == [False] * 3
+    told = await Event.find({"org_id": office.org_id, "kind": "transaction.booked"}).sort("+_id").to_list()
+    assert [event.data["transaction_id"] for event in told] == [row.id for row in rows]
 
 
 async def test_a_receipt_of_a_client_is_revenue_at_the_price_of_its_block(office: Office) -> None:

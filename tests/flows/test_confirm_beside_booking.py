@@ -8,7 +8,7 @@ import pytest
 from crypto_api.chains import store as chain_store
 from crypto_api.events.documents import Event
 from crypto_api.flows.advance_chain import advance_chain, start_following
-from crypto_api.flows.book_due import book_due
+from crypto_api.flows.book_due import TOGETHER_MAX, book_due
 from crypto_api.flows.confirm_transactions import confirm_transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Booking, Finality
@@ -60,7 +60,8 @@ async def test_rows_are_confirmed_while_they_are_booked(desk: Desk) -> None:
     assert await booked == PAYMENTS
     assert left > 0, "it came in between, not after"
     assert (confirming.asked, confirming.begun) == (1, 1)
-    assert booking.begun == booking.asked == PAYMENTS + 1, "one had been read before it was confirmed, and was read again with the others"
+    units = -(-PAYMENTS // TOGETHER_MAX)
+    assert booking.begun == booking.asked <= units + 1, "some had been read before they were confirmed, and were read again with the others"
     rows = await Transaction.find({"org_id": desk.org_id}).to_list()
     assert [(row.finality, row.booking) for row in rows] == [(Finality.CONFIRMED, Booking.DONE)] * PAYMENTS
     told = await Event.find({"org_id": desk.org_id, "kind": "transaction.confirmed"}).to_list()

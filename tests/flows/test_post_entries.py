@@ -1,6 +1,7 @@
 """Many who post at once: nothing is lost, nothing doubled, no error reaches whoever asked for something right."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -8,7 +9,7 @@ import pytest
 
 from crypto_api.audit.documents import AuditRecord
 from crypto_api.events.documents import Event
-from crypto_api.flows.post_entries import post_draft_together, post_together
+from crypto_api.flows.post_entries import post_draft_together
 from crypto_api.flows.verify_ledger import verify_ledger
 from crypto_api.kit import origin
 from crypto_api.kit.errors import InvalidInput
@@ -18,6 +19,7 @@ from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.errors import NotADraft
 from crypto_api.ledger.types import EntryDraft, EntryStatus, Line, Source, SourceKind
 from crypto_api.runtime import Runtime
+from mongodb_config.unit_of_work import Session
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 WRITERS = 64
@@ -39,11 +41,20 @@ def body(source: str, wallet: str = "w1", account: str = "4900") -> EntryDraft:
     return EntryDraft(date=date(2026, 11, 21), description=source, source=Source(kind=SourceKind.TRANSACTION, id=source, purpose="p"), lines=lines)
 
 
+async def post_together(runtime: Runtime, org: str, draft: EntryDraft) -> JournalEntry:
+    """As whoever posts many at once does it: those who come while a unit of work is being committed share the next one."""
+
+    async def work(session: Session, items: Sequence[EntryDraft]) -> list[JournalEntry]:
+        return await service.post_all(session, org, items, NOW)
+
+    return await runtime.uow.together(("post", org), draft, work)
+
+
 @pytest.mark.parametrize("wallets", [1, WRITERS])
 async def test_64_writers_on_one_account_and_on_many(runtime: Runtime, org: str, wallets: int) -> None:
     """Each source is posted by two of them."""
     wanted = [body(f"tx{i // 2}", f"w{i // 2 % wallets}") for i in range(WRITERS)]
-    entries = await asyncio.gather(*(post_together(runtime.uow, runtime.clock, org, draft) for draft in wanted))
+    entries = await asyncio.gather(*(post_together(runtime, org, draft) for draft in wanted))
     assert [entry.source_id for entry in entries] == [draft.source.id for draft in wanted]
     assert len({entry.id for entry in entries}) == await JournalEntry.find({"org_id": org}).count() == WRITERS // 2
     assert await Event.find({"org_id": org}).count() == WRITERS // 2
@@ -64,7 +75,7 @@ async def test_writers_of_several_processes_take_turns_at_one_account(runtime: R
 
 async def test_one_that_is_refused_takes_nobody_with_it(runtime: Runtime, org: str) -> None:
     wanted = [body(f"tx{i}", account="nowhere" if i == 3 else "4900") for i in range(8)]
-    found = await asyncio.gather(*(post_together(runtime.uow, runtime.clock, org, draft) for draft in wanted), return_exceptions=True)
+    found = await asyncio.gather(*(post_together(runtime, org, draft) for draft in wanted), return_exceptions=True)
     assert [i for i, entry in enumerate(found) if isinstance(entry, InvalidInput)] == [3]
     assert await JournalEntry.find({"org_id": org}).count() == 7
 
@@ -87,8 +98,8 @@ async def test_drafts_posted_together_are_told_of_whoever_posted_them(runtime: R
 
 
 async def test_whoever_leaves_does_not_stop_the_others(runtime: Runtime, org: str) -> None:
-    leaving = asyncio.create_task(post_together(runtime.uow, runtime.clock, org, body("tx0")))
-    staying = asyncio.create_task(post_together(runtime.uow, runtime.clock, org, body("tx1")))
+    leaving = asyncio.create_task(post_together(runtime, org, body("tx0")))
+    staying = asyncio.create_task(post_together(runtime, org, body("tx1")))
     await asyncio.sleep(0)
     leaving.cancel()
     assert (await staying).source_id == "tx1"

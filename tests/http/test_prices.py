@@ -11,7 +11,6 @@ import pytest
 
 from crypto_api.adapters.price_sources import OutsidePrices
 from crypto_api.events.documents import Event
-from crypto_api.flows.book_transaction import book_transaction
 from crypto_api.flows.inbox_sweep import sweep_inbox
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.send_due_mail import send_due_mail
@@ -24,6 +23,7 @@ from crypto_api.organizations.types import Role
 from crypto_api.prices.documents import ManualPrice, PriceGap
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.documents import Transaction
+from tests.factories.booking import book_transaction
 from tests.http.conftest import Join, Person
 from tests.http.world import FIRST, stored_movement, stored_transaction
 from workers.jobs import ACTORS

@@ -24,6 +24,7 @@ from crypto_api.ledger import drafts, seal_store, service, store, verify
 from crypto_api.ledger.documents import AccountSum, EntrySeal, JournalEntry
 from crypto_api.ledger.types import EntryDraft, Line, Source, SourceKind
 from crypto_api.runtime import Runtime
+from mongodb_config.base_document import encoded
 from tests.conftest import ConfigMaker
 from tests.factories.killed import killed_at
 
@@ -173,6 +174,40 @@ async def test_what_is_taken_away_or_put_in_is_found(runtime: Runtime, org: str)
     await JournalEntry.get_pymongo_collection().update_one({"_id": last["entry_id"]}, {"$set": {"unsealed": True, "seal_seq": None}})
     report = await checked(runtime, org, noted)
     assert report.first_failure is not None and "ends before" in report.first_failure.detail
+
+
+@pytest.mark.parametrize("batch", [1, 3, 500])
+async def test_books_are_walked_through_in_batches_of_any_size(runtime: Runtime, org: str, monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
+    monkeypatch.setattr("crypto_api.flows.verify_ledger._BATCH", batch)
+    entries = await history(runtime, org)
+    waits = [await post(runtime, org, f"late{i}") for i in range(4)]
+    await runtime.uow.run(lambda session: service.reverse(session, org, waits[3].id, NOW, "wrong"))
+    report = await checked(runtime, org)
+    assert report.ok, report.first_failure
+    assert [report.checked[name] for name in ("entries", "lines", "seals", "waiting", "balances")] == [9, 18, 4, 5, 2]
+    smuggled = entries[0].model_copy(update={"id": new_id("je"), "source_id": "smuggled", "unsealed": False})
+    await JournalEntry.get_pymongo_collection().insert_one(encoded(smuggled))
+    report = await checked(runtime, org)
+    assert report.first_failure is not None
+    assert (report.first_failure.subject, report.first_failure.detail) == (smuggled.id, "It has no seal, and does not wait for one.")
+
+
+async def test_books_that_grow_while_they_are_verified_are_in_order(runtime: Runtime, org: str) -> None:
+    await history(runtime, org)
+
+    async def grow() -> None:
+        for number in range(8):
+            entry = await post(runtime, org, f"more{number}")
+            await runtime.uow.run(lambda session, entry=entry: service.reverse(session, org, entry.id, NOW, "wrong"))  # type: ignore[misc]
+            await seal_entries(runtime.uow, runtime.clock)
+
+    growing = asyncio.create_task(grow())
+    reports = [await checked(runtime, org)]
+    while not growing.done():
+        reports.append(await checked(runtime, org))
+    await growing
+    assert [report.first_failure for report in reports] == [None] * len(reports)
+    assert (await checked(runtime, org)).checked["entries"] == 20
 
 
 async def test_a_chain_made_anew_is_told_from_the_one_that_was_noted_down(runtime: Runtime, org: str) -> None:
