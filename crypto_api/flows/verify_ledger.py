@@ -78,11 +78,12 @@ class _Walk:
     report: VerifyReport
     sums: dict[SumKey, Sums] = field(default_factory=dict)
     cells: dict[seal_store.Cell, Sums] = field(default_factory=dict)  # of what is sealed
+    wrong: Failure | None = None  # the first entry that is no entry, told when all seals have been looked at
 
     def copy(self) -> "_Walk":
         """To go on from here more than once: a unit of work may run again."""
         report = replace(self.report, checked=self.report.checked | {"blocks": {}})
-        return _Walk(report, dict(self.sums), dict(self.cells))
+        return _Walk(report, dict(self.sums), dict(self.cells), self.wrong)
 
     def add(self, entries: Sequence[JournalEntry], *, sealed: bool) -> None:
         self.report.checked["entries"] += len(entries)
@@ -142,11 +143,12 @@ async def _positions(networks: Mapping[str, NetworkConfig]) -> dict[str, Positio
 async def _snapshot(session: Session, walk: _Walk, org_id: str, noted: Head | None) -> tuple[VerifyReport, list[AccountBalance]]:
     """What came since, and everything that is kept, in one snapshot: what was sealed before never changes, and has been looked at."""
     balances = await ledger_store.balances(org_id, session)
+    failure = await _sealed(walk, org_id, noted, session=session) or _noted_is_there(noted, walk.report)
+    await _waiting(session, walk, org_id)
     walk.report.first_failure = (
-        await _sealed(walk, org_id, noted, session=session)
-        or await _waiting(session, walk, org_id)
-        or _noted_is_there(noted, walk.report)
+        failure
         or await _all_seen(session, walk.report, org_id)
+        or walk.wrong
         or _kept_balances(walk, balances)
         or _kept_sums(walk, await seal_store.all_sums(org_id, session))
     )
@@ -156,18 +158,16 @@ async def _snapshot(session: Session, walk: _Walk, org_id: str, noted: Head | No
 # ---- entries ---------------------------------------------------------------------------------------------------------------------
 
 
-async def _waiting(session: Session, walk: _Walk, org_id: str) -> Failure | None:
+async def _waiting(session: Session, walk: _Walk, org_id: str) -> None:
     """Entries that have no seal yet."""
     after = ""
     while entries := await seal_store.waiting_after(session, org_id, after, _BATCH):
         by_id = await _with_related(org_id, entries, session)
         for entry in entries:
-            if (failure := _entry(entry) or _reversal(entry, by_id)) is not None:
-                return failure
+            walk.wrong = walk.wrong or _entry(entry) or _reversal(entry, by_id)
         walk.report.checked["waiting"] += len(entries)
         walk.add(entries, sealed=False)
         after = entries[-1].id
-    return None
 
 
 async def _with_related(org_id: str, entries: Sequence[JournalEntry], session: Session | None) -> dict[str, JournalEntry]:
@@ -238,8 +238,7 @@ async def _sealed(walk: _Walk, org_id: str, noted: Head | None, *, upto: int | N
             if (failure := _seal(seal, entry, report.head)) is not None:
                 return failure
             assert entry is not None, "a seal without its entry is a failure"
-            if (failure := _entry(entry) or _reversal(entry, by_id)) is not None:
-                return failure
+            walk.wrong = walk.wrong or _entry(entry) or _reversal(entry, by_id)
             report.head = Head(seal.seq, seal.hash)
             report.checked["seals"] += 1
             if noted is not None and noted.seq == seal.seq and noted.hash != seal.hash:

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from crypto_api.classification import service as classification
 from crypto_api.classification.types import CounterpartyKind
 from crypto_api.flows.annotate_transaction import Annotation
-from crypto_api.flows.book_transaction import book_transaction, reverse_bookings
+from crypto_api.flows.book_transaction import reverse_bookings
 from crypto_api.flows.close_period import close_period, reopen_period
 from crypto_api.flows.export_seals import export_seals
 from crypto_api.flows.record_transaction import change_transaction, record_transaction
@@ -48,6 +48,7 @@ from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Direction, Movement
 from mongodb_config.unit_of_work import Session
+from tests.factories.booking import book_transaction
 from tests.factories.treasury import NETWORK, NETWORKS, Treasury, address_of, new_treasury
 from tests.flows.test_book_transaction import ETH_FEED, Feeds
 
