@@ -55,6 +55,7 @@ _PAGES = (
     ("Payments", "Payments", "/payments/", "payments", Permission.PAYMENTS_READ),
     ("Payments", "Address book", "/address-book/", "address-book", Permission.ADDRESS_BOOK_READ),
     ("Payments", "Policy", "/payment-policy/", "payment-policy", Permission.POLICIES_READ),
+    ("Receivables", "Invoices", "/invoices/", "invoices", Permission.INVOICES_READ),
     ("Receivables", "Clients", "/clients/", "clients", Permission.CLIENTS_READ),
     ("Books", "Journal", "/journal/", "journal", Permission.LEDGER_READ),
     ("Books", "Accounts", "/accounts/", "accounts", Permission.LEDGER_READ),

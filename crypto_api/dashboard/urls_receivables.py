@@ -1,10 +1,20 @@
-"""Pages of getting paid: clients."""
+"""Pages of getting paid: clients and invoices."""
 
 from django.urls import path
 
-from crypto_api.dashboard import views_clients
+from crypto_api.dashboard import views_clients, views_invoices
 
 pages = [
+    path("invoices/", views_invoices.list_page, name="invoices"),
+    path("invoices/<str:invoice_id>/", views_invoices.invoice_page, name="invoice"),
+    path("invoices/<str:invoice_id>/pdf/", views_invoices.invoice_file, name="invoice-file"),
+    path("invoices/<str:invoice_id>/send/", views_invoices.send, name="invoice-send"),
+    path("invoices/<str:invoice_id>/pay/", views_invoices.pay, name="invoice-pay"),
+    path("invoices/<str:invoice_id>/cancel/", views_invoices.cancel, name="invoice-cancel"),
+    path("invoices/<str:invoice_id>/credit/", views_invoices.credit, name="invoice-credit"),
+    path("fragments/invoices/", views_invoices.rows_fragment, name="invoices-fragment"),
+    path("fragments/invoices/aging/", views_invoices.aging_fragment, name="aging-fragment"),
+    path("fragments/invoices/<str:invoice_id>/", views_invoices.invoice_fragment, name="invoice-fragment"),
     path("clients/", views_clients.list_page, name="clients"),
     path("clients/add/", views_clients.add_page, name="client-add"),
     path("clients/<str:client_id>/", views_clients.client_page, name="client"),

@@ -1,0 +1,247 @@
+"""Invoices: the list with what is owed by age, and one invoice with what happened to it."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.context import rows_wanted
+from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.flows.age_receivables import age_receivables
+from crypto_api.flows.export_invoice import export_invoice
+from crypto_api.flows.issue_invoice import Counter, cancel_invoice, issue_invoice
+from crypto_api.flows.price_at import Prices
+from crypto_api.flows.settle_invoice import Received, receive_payment
+from crypto_api.flows.write_invoice import Writing, write_credit_note
+from crypto_api.invoices import store
+from crypto_api.invoices.documents import Invoice
+from crypto_api.invoices.types import AgeBucket, InvoiceKind, InvoiceStatus, PaymentMethod
+from crypto_api.kit.amounts import parse
+from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
+from crypto_api.kit.paging import PageRequest
+from crypto_api.organizations.types import Permission
+from mongodb_config import pages
+
+TEXT_MAX = 100
+VIEWS = {"": "All", "open": "Open", "overdue": "Overdue", "draft": "Drafts", "paid": "Paid", "quotes": "Quotes", "credit": "Credit notes"}
+_WHERE: dict[str, dict[str, Any]] = {
+    "": {},
+    "open": {"kind": InvoiceKind.INVOICE, "status": {"$in": [InvoiceStatus.SENT, InvoiceStatus.PARTIAL, InvoiceStatus.OVERDUE]}},
+    "overdue": {"status": InvoiceStatus.OVERDUE},
+    "draft": {"status": InvoiceStatus.DRAFT},
+    "paid": {"status": InvoiceStatus.PAID},
+    "quotes": {"kind": InvoiceKind.QUOTE},
+    "credit": {"kind": InvoiceKind.CREDIT_NOTE},
+}
+AGES = {
+    AgeBucket.NOT_DUE: "Not yet due",
+    AgeBucket.DAYS_1_30: "1 to 30 days late",
+    AgeBucket.DAYS_31_60: "31 to 60 days",
+    AgeBucket.DAYS_61_90: "61 to 90 days",
+    AgeBucket.OVER_90: "Over 90 days",
+}
+WORDS = {InvoiceKind.INVOICE: "Invoice", InvoiceKind.CREDIT_NOTE: "Credit note", InvoiceKind.QUOTE: "Quote"}
+METHODS = {PaymentMethod.BANK: "Bank", PaymentMethod.CASH: "Cash", PaymentMethod.CARD: "Card", PaymentMethod.OTHER: "Other"}
+PAYMENT = ("amount", "date", "method", "reference", "rate")
+FLASHES = {
+    "sent": "Issued. It has its number and stands in the books.",
+    "paid": "The payment was booked.",
+    "cancelled": "Cancelled. What it had booked was taken back.",
+    "credit": "The credit note is drafted. It counts once it is issued.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    view: str = ""
+    q: str = ""
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> "Filter":
+        given = {name: request.GET.get(name, "").strip()[:TEXT_MAX] for name in ("view", "q")}
+        return cls(**given | {"view": given["view"] if given["view"] in VIEWS else ""})
+
+    @property
+    def narrows(self) -> bool:
+        return bool(self.q)
+
+    def query_string(self) -> str:
+        return urlencode({name: value for name in ("view", "q") if (value := getattr(self, name))})
+
+    def where(self) -> dict[str, Any]:
+        query = dict(_WHERE[self.view])
+        if self.q:
+            query["$or"] = [{field: pages.contains(self.q)} for field in ("number", "client_name", "reference")]
+        return query
+
+
+@page(Permission.INVOICES_READ)
+async def list_page(visit: Visit) -> HttpResponse:
+    return visit.render("invoices/list.html", await _rows(visit, Filter.of(visit.request)) | await _aging(visit) | {"views": VIEWS.items()})
+
+
+@page(Permission.INVOICES_READ)
+async def rows_fragment(visit: Visit) -> HttpResponse:
+    return visit.render("invoices/rows.html", await _rows(visit, Filter.of(visit.request)))
+
+
+@page(Permission.INVOICES_READ)
+async def aging_fragment(visit: Visit) -> HttpResponse:
+    return visit.render("invoices/aging.html", await _aging(visit))
+
+
+async def _rows(visit: Visit, wanted: Filter) -> dict[str, object]:
+    request = PageRequest(limit=rows_wanted(visit.request), cursor=visit.request.GET.get("cursor") or None)
+    try:
+        found = await store.page(visit.org_id, wanted.where(), request)
+    except InvalidInput as error:  # a cursor that somebody changed by hand
+        raise Http404 from error
+    return {"filter": wanted, "rows": found.items, "next_cursor": found.next_cursor, "first_page": request.cursor is None}
+
+
+async def _aging(visit: Visit) -> dict[str, object]:
+    found = await age_receivables(visit.runtime.uow, visit.runtime.clock, visit.org_id, None)
+    return {"aging": found, "ages": [(label, found.buckets[bucket], bucket is AgeBucket.NOT_DUE) for bucket, label in AGES.items()]}
+
+
+# ---- one of them -----------------------------------------------------------------------------------------------------------------
+
+
+@page(Permission.INVOICES_READ)
+async def invoice_page(visit: Visit, invoice_id: str) -> HttpResponse:
+    return await _shown(visit, await _invoice(visit, invoice_id), flash=FLASHES.get(visit.request.GET.get("done", ""), ""))
+
+
+@page(Permission.INVOICES_READ)
+async def invoice_fragment(visit: Visit, invoice_id: str) -> HttpResponse:
+    return visit.render("invoices/facts.html", await _facts(visit, await _invoice(visit, invoice_id)))
+
+
+@page(Permission.INVOICES_READ)
+async def invoice_file(visit: Visit, invoice_id: str) -> HttpResponse:
+    try:
+        file = await export_invoice(visit.org_id, invoice_id)
+    except NotFound as error:
+        raise Http404 from error
+    return HttpResponse(file.content, content_type="application/pdf", headers={"Content-Disposition": f'attachment; filename="{file.name}"'})
+
+
+async def _shown(visit: Visit, row: Invoice, *, form: Form | None = None, status: int = 200, **values: object) -> HttpResponse:
+    shown = {"given": form.given if form else {"amount": f"{row.due:f}", "method": "bank"}, "errors": form.errors if form else {}}
+    return visit.render("invoices/invoice.html", await _facts(visit, row) | shown | values, status=status)
+
+
+async def _facts(visit: Visit, row: Invoice) -> dict[str, object]:
+    issued, open_ = row.status is not InvoiceStatus.DRAFT, row.status in (InvoiceStatus.SENT, InvoiceStatus.PARTIAL, InvoiceStatus.OVERDUE)
+    is_invoice, writes = row.kind is InvoiceKind.INVOICE, visit.may(Permission.INVOICES_WRITE)
+    return {
+        "invoice": row,
+        "word": WORDS[row.kind],
+        "lines": list(zip(row.items, row.totals.lines, strict=True)),
+        "payments": await store.payments_of(visit.org_id, row.id),
+        "credits": await store.about(visit.org_id, row.id) if is_invoice else [],
+        "methods": METHODS.items(),
+        "foreign": row.currency != visit.organization.functional_currency,
+        "may_send": writes and not issued and row.status is not InvoiceStatus.CANCELLED,
+        "may_pay": writes and is_invoice and open_,
+        "may_cancel": writes and row.status is not InvoiceStatus.CANCELLED and not (row.paid or row.credited) and (is_invoice or not issued),
+    }
+
+
+@page(Permission.INVOICES_WRITE)
+async def send(visit: Visit, invoice_id: str) -> HttpResponse:
+    form = _only_form(visit, "rate")
+    rate = _amount(form, "rate", needed=False)
+    if form.errors:
+        return await _shown(visit, await _invoice(visit, invoice_id), form=form, problem="The rate is not an amount such as 1.08.", status=422)
+    versions = version_of(visit.request)
+    try:
+        await issue_invoice(_counter(visit), invoice_id, frozenset(versions) if versions is not None else None, rate)
+    except NotFound as error:
+        raise Http404 from error
+    except CoreError as error:
+        return await _shown(visit, await _invoice(visit, invoice_id), problem=error.detail, status=error.status)
+    return redirect(f"/invoices/{invoice_id}/?done=sent")
+
+
+@page(Permission.INVOICES_WRITE)
+async def pay(visit: Visit, invoice_id: str) -> HttpResponse:
+    form = _only_form(visit, *PAYMENT)
+    amount, rate, day = _amount(form, "amount"), _amount(form, "rate", needed=False), form.day("date")
+    form.one_of("method", set(METHODS))
+    form.line("reference", needed=False)
+    row = await _invoice(visit, invoice_id)
+    if form.errors or amount is None:
+        return await _shown(visit, row, form=form, status=422)
+    method, on = PaymentMethod(form["method"]), date.fromisoformat(day) if day else None
+    told = Received(amount=amount, day=on, method=method, reference=form["reference"], rate=rate)
+    try:
+        await receive_payment(_counter(visit), invoice_id, told)
+    except InvalidInput as error:
+        problem = form.refused(error, PAYMENT)
+        return await _shown(visit, row, form=form, problem=problem, status=422)
+    except CoreError as error:
+        return await _shown(visit, await _invoice(visit, invoice_id), form=form, problem=error.detail, status=error.status)
+    return redirect(f"/invoices/{invoice_id}/?done=paid")
+
+
+@page(Permission.INVOICES_WRITE)
+async def cancel(visit: Visit, invoice_id: str) -> HttpResponse:
+    only_post(visit.request)
+    versions = version_of(visit.request)
+    try:
+        await cancel_invoice(_counter(visit), invoice_id, frozenset(versions) if versions is not None else None)
+    except NotFound as error:
+        raise Http404 from error
+    except CoreError as error:
+        return await _shown(visit, await _invoice(visit, invoice_id), problem=error.detail, status=error.status)
+    return redirect(f"/invoices/{invoice_id}/?done=cancelled")
+
+
+@page(Permission.INVOICES_WRITE)
+async def credit(visit: Visit, invoice_id: str) -> HttpResponse:
+    only_post(visit.request)
+    runtime = visit.runtime
+    desk = Writing(runtime.uow, runtime.clock, visit.org_id, visit.principal.user_id)
+    try:
+        note = await write_credit_note(desk, invoice_id, None, "")
+    except NotFound as error:
+        raise Http404 from error
+    except CoreError as error:
+        return await _shown(visit, await _invoice(visit, invoice_id), problem=error.detail, status=error.status)
+    return redirect(f"/invoices/{note.id}/?done=credit")
+
+
+def _only_form(visit: Visit, *names: str) -> Form:
+    only_post(visit.request)
+    return Form(visit.request, *names)
+
+
+def _amount(form: Form, name: str, *, needed: bool = True) -> Decimal | None:
+    text = form[name].replace(",", "")
+    if not text:
+        if needed:
+            form.wrong(name, "is needed")
+        return None
+    try:
+        return parse(text)
+    except ValueError:
+        form.wrong(name, "is not an amount such as 1234.50")
+        return None
+
+
+def _counter(visit: Visit) -> Counter:
+    runtime = visit.runtime
+    return Counter(runtime.uow, runtime.clock, visit.org_id, visit.principal.user_id, Prices(runtime.networks, runtime.prices))
+
+
+async def _invoice(visit: Visit, invoice_id: str) -> Invoice:
+    row = await store.get(visit.org_id, invoice_id)
+    if row is None:
+        raise Http404
+    return row
