@@ -17,7 +17,7 @@ CHART = (
     *DEFAULT_CHART,
     ChartAccount("1101", "Cold wallets", AccountType.ASSET, "1100"),
     ChartAccount("1300", "Office furniture", AccountType.ASSET, "1000"),
-    ChartAccount("2300", "Loans", AccountType.LIABILITY, "2000"),
+    ChartAccount("2500", "Loans", AccountType.LIABILITY, "2000"),
     ChartAccount("4110", "Licences", AccountType.INCOME, "4100"),
 )
 CODES = [account.code for account in CHART]
