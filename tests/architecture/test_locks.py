@@ -2,7 +2,13 @@
 
 import json
 import re
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, requires
 from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.architecture.reading import ROOT
 
@@ -22,8 +28,38 @@ def faults_of_npm_lock(lock: dict[str, Any]) -> list[str]:
     return faults + [f"{name} has no hash" for name, row in rows.items() if not row.get("integrity", "").startswith("sha512-")]
 
 
+def missing_from(text: str, wanted: Iterable[str]) -> set[str]:
+    """What an installation of `wanted` needs here and the lock does not name. What a package needs is asked of the installed ones."""
+    pinned = {canonicalize_name(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE)}
+    missing, seen, left = set[str](), set[tuple[str, str]](), [(Requirement(row), "") for row in wanted]
+    while left:
+        requirement, extra = left.pop()
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        name = canonicalize_name(requirement.name)
+        if name not in pinned:
+            missing.add(name)
+        for each in {"", *requirement.extras}:
+            if (name, each) in seen:
+                continue
+            seen.add((name, each))
+            try:
+                left += [(Requirement(row), each) for row in requires(name) or []]
+            except PackageNotFoundError:
+                missing.add(name)
+    return missing
+
+
 def test_python_locks() -> None:
     assert {name: faults_of_python_lock((ROOT / name).read_text()) for name in PYTHON_LOCKS} == {name: [] for name in PYTHON_LOCKS}
+
+
+def test_python_locks_name_all_that_is_needed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    product, tests = project["project"]["dependencies"], project["dependency-groups"]["dev"]
+    assert missing_from((ROOT / "requirements.lock").read_text(), product) == set()
+    assert missing_from((ROOT / "requirements-dev.lock").read_text(), [*product, *tests]) == set()
+    assert missing_from("uvicorn==1\n", ["uvicorn"]) >= {"click", "h11"}
 
 
 def test_npm_lock() -> None:
