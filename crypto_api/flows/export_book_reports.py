@@ -19,7 +19,7 @@ from crypto_api.kit.clock import Clock
 from crypto_api.kit.csv_text import csv_line
 from crypto_api.kit.errors import Conflict, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
-from crypto_api.kit.pdf_pages import LINE, SHADE, PdfPages, money
+from crypto_api.kit.pdf_pages import GREY, LINE, SHADE, PdfPages, money, sentence
 from crypto_api.kit.xlsx_text import CELL_MAX, OPTIONS, as_number, set_for_print
 from crypto_api.ledger import period_store, seal_store
 from crypto_api.ledger import store as ledger
@@ -51,6 +51,10 @@ _TABLE: list[tuple[Any, ...]] = [
     ("BACKGROUND", (0, 0), (-1, 0), SHADE),
     ("FONTNAME", (0, 0), (-1, 0), "Helvetica-Bold"),
 ]
+
+
+def _total(row: int) -> list[tuple[Any, ...]]:
+    return [("FONTNAME", (0, row), (-1, row), "Helvetica-Bold"), ("LINEABOVE", (0, row), (-1, row), 0.75, GREY)]
 
 
 @dataclass(frozen=True)
@@ -203,13 +207,13 @@ def _trial_pdf(table: TrialBalance, path: Path) -> None:
         f"Amounts in {table.organization.functional_currency}",
         *(f"{side} {day}" for day in table.days for side in ("Debit", "Credit")),
     ]
-    rows = [[row.code, pages.words(row.name), *(money(side) if side else "" for pair in row.sides for side in pair)] for row in table.rows]
+    rows = [[row.code, pages.words(row.name, "row"), *(money(side) if side else "" for pair in row.sides for side in pair)] for row in table.rows]
     rows.append(["", "Total", *(money(table.total(column, side)) for column in range(len(table.days)) for side in (0, 1))])
     count = 2 * len(table.days)
     widths = [20, pages.width_mm - 20 - 33 * count, *[33] * count]
-    style = [*_TABLE, ("ALIGN", (2, 0), (-1, -1), "RIGHT"), ("FONTNAME", (0, len(rows)), (-1, len(rows)), "Helvetica-Bold")]
+    style = [*_TABLE, ("ALIGN", (2, 0), (-1, -1), "RIGHT"), *_total(len(rows))]
     pages.table(head, rows, widths, style)
-    pages.close(table.notes)
+    pages.close([*map(sentence, table.notes[:1]), *table.notes[1:]])
 
 
 _TRIAL_WRITERS: dict[str, Callable[[TrialBalance, Path], None]] = {"csv": _trial_csv, "xlsx": _trial_xlsx, "pdf": _trial_pdf}
@@ -312,22 +316,24 @@ async def general_ledger_pdf(file: LedgerFile, *, lines_max: int = PDF_LINES_MAX
 
 def _ledger_pdf(file: LedgerFile, accounts: Sequence[tuple[str, str, list[Sequence[str | Decimal | None]]]], path: Path) -> None:
     pages = PdfPages(path, title=file.title, organization=file.organization.name, about=_known(file.known_at), wide=True)
-    head = ["Date", "Description", "Wallet", "Quantity", "Debit", "Credit", "Balance"]
+    currency = file.organization.functional_currency
     widths = [20, pages.width_mm - 20 - 42 - 46 - 3 * 32, 42, 46, 32, 32, 32]
     for code, name, rows in accounts:
-        pages.add(pages.words(f"{code}  {name}", "heading"))
+        pages.heading(f"{code}  {name}")
+        # On every page: whose lines these are.
+        head = ["Date", f"Description, account {code}", "Wallet", "Quantity", "Debit", "Credit", f"Balance {currency}"]
         pages.table(head, [_printed(pages, row) for row in rows], widths, [*_TABLE, ("ALIGN", (3, 0), (-1, -1), "RIGHT")])
     if not accounts:
         pages.add(pages.words("Nothing was posted in this time."))
-    pages.close([_known(file.known_at), f"Amounts in {file.organization.functional_currency}."])
+    pages.close([sentence(_known(file.known_at)), f"Amounts in {currency}."])
 
 
 def _printed(pages: PdfPages, row: Sequence[str | Decimal | None]) -> list[Any]:
     told = dict(zip(LEDGER_COLUMNS, row, strict=True))
     quantity = f"{told['quantity']:,f} {told['asset']}" if isinstance(told["quantity"], Decimal) else ""
     amounts = [money(value) if isinstance(value := told[name], Decimal) else "" for name in ("debit_amount", "credit_amount", "balance")]
-    words = [pages.words(str(told[name] or ""), "small") for name in ("description", "wallet")]
-    return [told["date"] or "", *words, pages.words(quantity, "small numbers"), *amounts]
+    words = [pages.words(str(told[name] or ""), "row") for name in ("description", "wallet")]
+    return [told["date"] or "", *words, pages.words(quantity, "row numbers"), *amounts]
 
 
 # ---- certificate -----------------------------------------------------------------------------------------------------------------
@@ -355,15 +361,19 @@ def _certificate_pdf(organization: Organization, row: PeriodCertificate, titles:
         ("SHA-256 of it", row.digest),
     )
     plain = [command for command in _TABLE if command[0] != "BACKGROUND" and command[1:3] != ((0, 0), (-1, 0))]
-    told = [[label, pages.words(value)] for label, value in facts]
+    told = [[label, pages.words(value, "row")] for label, value in facts]
     pages.table(told[0], told[1:], [42, pages.width_mm - 42], plain)
-    pages.add(pages.words("What was found", "heading"))
-    checks = [[titles.get(check.name, check.name), pages.words(check.detail), "passed" if check.passed else "not passed"] for check in row.checks]
+    pages.heading("What was found")
+    checks = [
+        [titles.get(check.name, check.name), pages.words(check.detail, "row"), "passed" if check.passed else "not passed"] for check in row.checks
+    ]
     pages.table(["Check", "Detail", ""], checks, [36, pages.width_mm - 36 - 22, 22], _TABLE)
-    pages.add(pages.words(f"Accounts at {row.closed_through}", "heading"))
-    sums = [[one.account_code, pages.words(one.name), *(money(side) if side else "" for side in (one.debit, one.credit))] for one in row.totals]
+    pages.heading(f"Accounts at {row.closed_through}")
+    sums = [
+        [one.account_code, pages.words(one.name, "row"), *(money(side) if side else "" for side in (one.debit, one.credit))] for one in row.totals
+    ]
     sums.append(["", "Total", *(money(add_exactly([getattr(one, side) for one in row.totals])) for side in ("debit", "credit"))])
-    style = [*_TABLE, ("ALIGN", (2, 0), (-1, -1), "RIGHT"), ("FONTNAME", (0, len(sums)), (-1, len(sums)), "Helvetica-Bold")]
+    style = [*_TABLE, ("ALIGN", (2, 0), (-1, -1), "RIGHT"), *_total(len(sums))]
     pages.table(["Account", "", f"Debit {row.currency}", f"Credit {row.currency}"], sums, [20, pages.width_mm - 20 - 68, 34, 34], style)
     pages.space(14)
     pages.table(["Date and signature", ""], [], [70, 70], [("LINEABOVE", (0, 0), (0, 0), 0.5, LINE), ("FONTSIZE", (0, 0), (-1, -1), 8)])

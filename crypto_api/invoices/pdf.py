@@ -18,6 +18,7 @@ from segno.helpers import make_epc_qr
 from crypto_api.invoices.documents import Invoice, InvoiceSettings
 from crypto_api.invoices.types import InvoiceKind, InvoiceStatus, Item, Party, RoundingMode, TaxRounding
 from crypto_api.kit.pdf_fonts import BOX, WIDE, WIDE_BOLD, draw, embedded, has_boxes, is_plain, markup
+from crypto_api.kit.pdf_pages import FRAME_PADDING
 
 _FONT, _BOLD_FONT = WIDE, WIDE_BOLD
 _INK, _GREY, _LINE = colors.HexColor("#16202B"), colors.HexColor("#5B6673"), colors.HexColor("#C3CCD6")
@@ -41,8 +42,9 @@ def write_pdf(row: Invoice, own: InvoiceSettings | None, about: Invoice | None =
     embedded()
     out, title = BytesIO(), title_of(row)
     seller = row.seller.name if row.seller else ""
+    side = 20 * mm - FRAME_PADDING
     document = SimpleDocTemplate(
-        out, pagesize=A4, leftMargin=20 * mm, rightMargin=20 * mm, topMargin=18 * mm, bottomMargin=20 * mm, title=title, author=seller
+        out, pagesize=A4, leftMargin=side, rightMargin=side, topMargin=18 * mm, bottomMargin=20 * mm, title=title, author=seller
     )
     flow = [*_top(row, about), Spacer(1, 7 * mm), _lines(row), Spacer(1, 4 * mm), KeepTogether(_totals(row)), Spacer(1, 6 * mm), *_foot(row, own)]
 
@@ -122,7 +124,7 @@ def _party(label: str, party: Party | None, name: str) -> list[Any]:
 def _lines(row: Invoice) -> LongTable:
     head = [Paragraph(name, _HEAD if place < 2 else _HEAD_RIGHT) for place, name in enumerate(("", "Description", "Quantity", "Price", "Tax", "Net"))]
     rows = [_line(number, item, line.net) for number, (item, line) in enumerate(zip(row.items, row.totals.lines, strict=True), start=1)]
-    widths = [8 * mm, _WIDTH - 116 * mm, 22 * mm, 30 * mm, 24 * mm, 32 * mm]
+    widths = [8 * mm, _WIDTH - 108 * mm, 22 * mm, 27 * mm, 22 * mm, 29 * mm]
     table = LongTable([head, *rows], colWidths=widths, repeatRows=1, hAlign="LEFT")
     style = [
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
@@ -191,7 +193,7 @@ def _how_to_pay(row: Invoice, own: InvoiceSettings) -> Table:
     if own.payment_details:
         words.append(Paragraph(_safe(own.payment_details), _TEXT))
     if own.iban:
-        bank = f"IBAN {own.iban}" + (f", BIC {own.bic}" if own.bic else "")
+        bank = f"IBAN {' '.join(own.iban[at : at + 4] for at in range(0, len(own.iban), 4))}" + (f", BIC {own.bic}" if own.bic else "")
         words += [Paragraph(bank, _TEXT), Paragraph(f"Reference: {_safe(row.number or '')}", _TEXT)]
     code = payment_code(row, own)
     cells = [[words, _drawn(code) if code is not None else ""]]

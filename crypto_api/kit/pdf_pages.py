@@ -10,14 +10,18 @@ from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, Spacer, TableStyle
+from reportlab.platypus import CondPageBreak, LongTable, Paragraph, SimpleDocTemplate, Spacer, TableStyle
 
 from crypto_api.kit.pdf_fonts import BOX_NOTE, PLAIN, PLAIN_BOLD, draw, has_boxes, is_plain, markup
 
 Millimetres = float
 GREY, LINE, SHADE, LOSS = colors.HexColor("#5B6673"), colors.HexColor("#C3CCD6"), colors.HexColor("#EEF2F6"), colors.HexColor("#B42318")
 _CENTS = Decimal("0.01")
+FRAME_PADDING = 6  # points that reportlab leaves inside its margins: without them tables, words and foot share their edges
+_CELL_PADDING = 12  # points, left and right of what a cell holds: reportlab's own
+_BELOW_A_HEADING = 28 * mm
 _ROWS_OF_A_TABLE = 400  # a long table is set in stretches: laying one out as a whole would cost the square of its rows
 
 _TEXT = ParagraphStyle("text", fontName=PLAIN, fontSize=9, leading=12, splitLongWords=1)
@@ -29,10 +33,16 @@ STYLES = {
     "title": ParagraphStyle("title", parent=_BOLD, fontSize=18, leading=23),
     "heading": ParagraphStyle("heading", parent=_BOLD, fontSize=11, leading=15, spaceBefore=6, spaceAfter=3),
     "head": ParagraphStyle("head", parent=_BOLD, alignment=TA_RIGHT),
+    "row": ParagraphStyle("row", parent=_TEXT, fontSize=8, leading=9.6),
+    "row numbers": ParagraphStyle("row numbers", parent=_TEXT, fontSize=8, leading=9.6, alignment=TA_RIGHT),
     "small": ParagraphStyle("small", parent=_TEXT, fontSize=7.5, leading=9.5),
     "small numbers": ParagraphStyle("small numbers", parent=_TEXT, fontSize=7.5, leading=9.5, alignment=TA_RIGHT),
 }
 _IN_BOLD = frozenset({"bold", "title", "heading", "head"})
+
+
+def sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def money(amount: Decimal) -> str:
@@ -52,8 +62,8 @@ class PdfPages:
         self._document = SimpleDocTemplate(
             str(path),
             pagesize=self._size,
-            leftMargin=self._margin,
-            rightMargin=self._margin,
+            leftMargin=self._margin - FRAME_PADDING,
+            rightMargin=self._margin - FRAME_PADDING,
             topMargin=(14 if wide else 18) * mm,
             bottomMargin=(16 if wide else 20) * mm,
             title=title,
@@ -74,9 +84,16 @@ class PdfPages:
             shape = ParagraphStyle(f"{style} {indent}", parent=shape, leftIndent=indent * mm)
         return Paragraph(markup(text, bold=style in _IN_BOLD), shape)
 
-    def cell(self, text: str) -> Any:
-        """In a table of small print: a paragraph only where it needs other fonts."""
-        return text if is_plain(text) else self.words(text, "small")
+    def cell(self, text: str, width_mm: Millimetres, *, number: bool = False) -> Any:
+        """In a table of small print: a paragraph only where it needs other fonts, or more than one line of its column."""
+        small = STYLES["small"]
+        if is_plain(text) and stringWidth(text, small.fontName, small.fontSize) <= width_mm * mm - _CELL_PADDING:
+            return text
+        return self.words(text, "small numbers" if number else "small")
+
+    def heading(self, text: str) -> None:
+        """Never the last line of a page: what it is about begins on the same one."""
+        self._flow += [CondPageBreak(_BELOW_A_HEADING), self.words(text, "heading")]
 
     def add(self, *parts: Any) -> None:
         self._flow += parts

@@ -12,22 +12,58 @@ import xlsxwriter
 ROWS_MAX = 1_048_575  # of a sheet, beside its header
 CELL_MAX = 32_767
 _DIGITS_MAX = 15  # what a number of a workbook, an IEEE double, holds exactly
+_WIDTHS = {
+    "date": 11,
+    "timestamp": 21,
+    "posted_at": 21,
+    "currency": 9,
+    "status": 11,
+    "account_code": 13,
+    "asset": 14,
+    "account_name": 30,
+    "wallet": 24,
+    "counter_wallet": 24,
+    "counterparty": 24,
+    "reference": 20,
+    "amount": 22,
+    "quantity": 22,
+    "raw_amount": 26,
+    "description": 48,
+    "line_description": 32,
+    "explanation": 48,
+    "note": 32,
+    "debit_amount": 17,
+    "credit_amount": 17,
+    "balance": 17,
+    "value": 17,
+    "hash": 24,
+    "transaction_hash": 24,
+    "transaction_id": 24,
+    "entry_id": 24,
+    "from_address": 24,
+    "to_address": 24,
+}
+_MONEY = frozenset({"debit_amount", "credit_amount", "balance", "value"})
+MONEY = "#,##0.00;[Red]-#,##0.00"
 OPTIONS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 Cell = str | Decimal | None
 
 
 class XlsxTable:
-    """`with XlsxTable(path, "Transactions", columns) as table: table.add(rows)`. The header stays in sight; `widths` are in characters."""
+    """`with XlsxTable(path, "Transactions", columns) as table: table.add(rows)`. The header stays in sight; `widths` are in characters,
+    and where there are none those that what a column is called asks for. Amounts of money show cents; their cells hold every digit."""
 
     def __init__(self, path: Path, title: str, columns: Sequence[str], widths: Sequence[int] = ()) -> None:
         self._book = xlsxwriter.Workbook(str(path), OPTIONS)
         self._sheet = self._book.add_worksheet(title[:31])
         self._sheet.freeze_panes(1, 0)
         set_for_print(self._sheet, 0)
-        for index, width in enumerate(widths):
-            self._sheet.set_column(index, index, width)
-        self._sheet.write_row(0, 0, columns, self._book.add_format({"bold": True}))
+        money = self._book.add_format({"num_format": MONEY})
+        for index, name in enumerate(columns):
+            width = widths[index] if index < len(widths) else _WIDTHS.get(name, max(12, len(name) + 2))
+            self._sheet.set_column(index, index, width, money if name in _MONEY else None)
+        self._sheet.write_row(0, 0, columns, self._book.add_format({"bold": True, "bottom": 1, "bg_color": "#EEF2F6"}))
         self._next = 1
 
     def __enter__(self) -> Self:

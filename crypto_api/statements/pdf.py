@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from crypto_api.kit.amounts import plain, to_functional
-from crypto_api.kit.pdf_pages import GREY, LINE, LOSS, PdfPages, money
+from crypto_api.kit.pdf_pages import GREY, LINE, LOSS, PdfPages, money, sentence
 from crypto_api.statements.documents import FinancialReport
 from crypto_api.statements.types import Measure, Row, RowKind
 
@@ -18,10 +18,15 @@ def write_pdf(path: Path, report: FinancialReport, organization: str, title: str
     pages = PdfPages(path, title=title, organization=organization, about=notes[0] if notes else "")
     measures = [column.measure for column in report.columns]
     days = f", {report.columns[0].first} to {report.columns[0].last}" if report.detail is not None else ""
-    head = [pages.words(f"Amounts in {report.currency}{days}", "muted"), *(pages.words(name, "head") for name in columns)]
+    head = [pages.words(f"Amounts in {report.currency}{days}", "muted"), *(pages.words(_unbroken(name), "head") for name in columns)]
     widths = [pages.width_mm - _COLUMN_MM * len(columns), *[_COLUMN_MM] * len(columns)]
     pages.table(head, [_cells(pages, row, measures) for row in report.rows], widths, _style(report.rows))
-    pages.close(notes)
+    pages.close([*map(sentence, notes[:1]), *notes[1:]])
+
+
+def _unbroken(days: str) -> str:
+    """A span of days takes two lines of its column, a day each."""
+    return " ".join(day.replace(" ", "\N{NO-BREAK SPACE}") for day in days.replace(" – ", "\N{NO-BREAK SPACE}–\n").split("\n"))
 
 
 def _cells(pages: PdfPages, row: Row, measures: Sequence[Measure | None]) -> list[Any]:

@@ -1,6 +1,7 @@
 """A statement as a workbook: amounts are numbers, totals are formulas of ours over their rows, what people and the chain named is text."""
 
 from decimal import Decimal
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from crypto_api.statements.types import Measure, Row, RowKind, StatementKind
 
 ZERO = Decimal(0)
 MONEY = "#,##0.00;[Red]-#,##0.00"
+WHOLE = "#,##0;[Red]-#,##0"  # the other one would show a point behind a whole number
 QUANTITY = "#,##0.##################;[Red]-#,##0.##################"
 SUMS = {
     "result": ("income", "expenses"),
@@ -43,6 +45,9 @@ class _Sheet:
             "money": book.add_format({"num_format": MONEY}),
             "total": book.add_format({"bold": True, "top": 1, "num_format": MONEY}),
             "quantity": book.add_format({"num_format": QUANTITY}),
+            "whole": book.add_format({"num_format": WHOLE}),
+            "total whole": book.add_format({"bold": True, "top": 1, "num_format": WHOLE}),
+            "note": book.add_format({"font_color": "#5B6673", "text_wrap": True, "valign": "top"}),
             "total quantity": book.add_format({"bold": True, "top": 1, "num_format": QUANTITY}),
             **{f"depth {depth}": book.add_format({"indent": depth}) for depth in range(1, 16)},
         }
@@ -53,7 +58,8 @@ class _Sheet:
         days = f", {first.first} to {first.last}" if rolled else ""
         sheet.set_column(0, 0, 12)
         sheet.set_column(1, 1, 52)
-        sheet.set_column(2, 1 + len(columns), 22)
+        width = max(22, *(len(name) + 4 for name in columns))
+        sheet.set_column(2, 1 + len(columns), width)
         sheet.write_string(0, 0, self._title, self._formats["title"])
         sheet.write_string(1, 0, organization[:CELL_MAX])
         sheet.write_string(2, 0, f"Amounts in {report.currency}{days}", self._formats["muted"])
@@ -65,7 +71,13 @@ class _Sheet:
         for at, row in enumerate(report.rows):
             self._row(report.rows, at, row)
         for at, note in enumerate(notes):
-            sheet.write_string(_FIRST + len(report.rows) + 1 + at, 0, note, self._formats["muted"])
+            self._note(_FIRST + len(report.rows) + 1 + at, note, 1 + len(columns), 64 + width * len(columns))
+
+    def _note(self, line: int, note: str, last_column: int, characters: int) -> None:
+        """Over the width of the table: on paper a longer line would shrink the whole page."""
+        self._sheet.merge_range(line, 0, line, last_column, "", self._formats["note"])
+        self._sheet.write_string(line, 0, note, self._formats["note"])
+        self._sheet.set_row(line, 15 * ceil(len(note) / characters))
 
     def _row(self, rows: list[Row], at: int, row: Row) -> None:
         sheet, line = self._sheet, _FIRST + at
@@ -78,7 +90,8 @@ class _Sheet:
             if amount is None:
                 continue
             if self._measures[column] is Measure.QUANTITY:
-                shape = self._formats["total quantity" if row.kind is RowKind.TOTAL else "quantity"]
+                digits = "whole" if amount == amount.to_integral_value() else "quantity"
+                shape = self._formats[f"total {digits}" if row.kind is RowKind.TOTAL else digits]
             else:
                 shape = self._formats["total" if row.kind is RowKind.TOTAL else "money"]
             formula = self._rolled(rows, at, column) if self._measures[column] else self._formula(rows, at, column)

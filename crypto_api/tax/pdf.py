@@ -40,13 +40,14 @@ class ReportPdf:
         half = (len(told) + 1) // 2
         pairs = [[*left, *right] for left, right in zip(told[:half], [*told[half:], ("", "")], strict=False)]
         greys = [("TEXTCOLOR", (at, 0), (at, -1), GREY) for at in (0, 2)]
-        self._pages.table(pairs[0], pairs[1:], (58, 72, 64, 62), [*_BASE, *greys, ("ALIGN", (3, 0), (3, -1), "RIGHT")])
+        rights = [("ALIGN", (at, 0), (at, -1), "RIGHT") for at in (1, 3)]
+        self._pages.table(pairs[0], pairs[1:], (50, 82, 59, 82), [*_BASE, *greys, *rights])
         self._pages.space(4)
 
     def table(self, title: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]], empty: str) -> None:
         kept = [(at, column) for at, column in enumerate(columns) if column.title in _SHOWN]
         body = [[_told(row[at], in_money=column.kind == "money") for at, column in kept] for row in rows]
-        self._pages.add(self._pages.words(title, "heading"))
+        self._pages.heading(title)
         if not body:
             self._pages.add(self._pages.words(empty))
             return
@@ -54,8 +55,9 @@ class ReportPdf:
         style = [*_BASE, ("BACKGROUND", (0, 0), (-1, 0), SHADE), ("FONTNAME", (0, 0), (-1, 0), "Helvetica-Bold")]
         style += [("ALIGN", (at, 0), (at, -1), "RIGHT") for at in numbers]
         style += [("TEXTCOLOR", (at, row), (at, row), LOSS) for at in numbers for row, cells in enumerate(body, start=1) if cells[at].startswith("-")]
-        cells = [[self._pages.cell(text) for text in row] for row in body]
-        self._pages.table([column.title for _, column in kept], cells, [_SHOWN[column.title] for _, column in kept], style)
+        widths = [_SHOWN[column.title] for _, column in kept]
+        cells = [[self._pages.cell(text, widths[at], number=at in numbers) for at, text in enumerate(row)] for row in body]
+        self._pages.table([column.title for _, column in kept], cells, widths, style)
 
     def build(self) -> None:
         self._pages.close()
@@ -76,4 +78,4 @@ def _told(cell: Cell, *, in_money: bool) -> str:
         return ""
     if isinstance(cell, Decimal):
         return money(cell) if in_money else f"{cell:,f}"
-    return cell if len(cell) <= _TEXT_MAX else f"{cell[:16]}…{cell[-12:]}"
+    return cell if len(cell) <= _TEXT_MAX else f"{cell[:12]}…{cell[-8:]}"

@@ -13,7 +13,7 @@ from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.xlsx_text import CELL_MAX, OPTIONS, as_number, set_for_print
 from crypto_api.tax.tables import Cell, Column
 
-FORMATS = {"quantity": "#,##0.##################", "money": "#,##0.00;[Red]-#,##0.00"}
+FORMATS = {"whole": "#,##0", "quantity": "#,##0.##################", "money": "#,##0.00;[Red]-#,##0.00"}
 
 
 class ReportWorkbook:
@@ -48,7 +48,8 @@ class ReportWorkbook:
         last, sums = 0, {at: Decimal(0) for at, column in enumerate(columns) if column.summed}
         for last, row in enumerate(rows, start=1):
             for at, (cell, column) in enumerate(zip(row, columns, strict=True)):
-                self._write(sheet, last, at, cell, self._formats.get(column.kind))
+                whole = column.kind == "quantity" and isinstance(cell, Decimal) and cell == cell.to_integral_value()
+                self._write(sheet, last, at, cell, self._formats.get("whole" if whole else column.kind))
                 if at in sums and isinstance(cell, Decimal):
                     sums[at] = add_exactly([sums[at], cell])
         if last:

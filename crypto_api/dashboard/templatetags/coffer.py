@@ -68,6 +68,13 @@ def exact(value: Decimal | None) -> str:
     return (MINUS if value < 0 else "") + _grouped(plain, max(-int(plain.as_tuple().exponent), 0))
 
 
+def amount(value: Decimal | None) -> str:
+    """With the decimals that it has, 1,240.00 with two: of an amount that was rounded to its currency, which stands beside it."""
+    if value is None:
+        return NO_VALUE
+    return (MINUS if value < 0 else "") + _grouped(value, max(-int(value.as_tuple().exponent), 0))
+
+
 def percent(value: Decimal | None) -> str:
     """A share 0..1, or a return below or above zero, as `12.3 %`."""
     if value is None:
@@ -188,6 +195,7 @@ def icon(name: str, css: str = "") -> SafeString:
 
 
 for _filter in (
+    amount,
     money,
     figure,
     quantity,
