@@ -124,7 +124,7 @@ def _party(label: str, party: Party | None, name: str) -> list[Any]:
 def _lines(row: Invoice) -> LongTable:
     head = [Paragraph(name, _HEAD if place < 2 else _HEAD_RIGHT) for place, name in enumerate(("", "Description", "Quantity", "Price", "Tax", "Net"))]
     rows = [_line(number, item, line.net) for number, (item, line) in enumerate(zip(row.items, row.totals.lines, strict=True), start=1)]
-    widths = [8 * mm, _WIDTH - 108 * mm, 22 * mm, 27 * mm, 22 * mm, 29 * mm]
+    widths = [8 * mm, _WIDTH - 116 * mm, 22 * mm, 30 * mm, 24 * mm, 32 * mm]
     table = LongTable([head, *rows], colWidths=widths, repeatRows=1, hAlign="LEFT")
     style = [
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
