@@ -47,6 +47,15 @@ SUBJECTS: tuple[tuple[str, tuple[tuple[Permission, str, str], ...]], ...] = (
         ),
     ),
     (
+        "Getting paid",
+        (
+            (_P.CLIENTS_READ, "See clients", "Whom invoices go to, their terms and contacts."),
+            (_P.CLIENTS_WRITE, "Manage clients", "Add, change and archive them."),
+            (_P.INVOICES_READ, "See invoices", "Every invoice, quote and credit note, what is owed and since when."),
+            (_P.INVOICES_WRITE, "Write invoices", "Write and issue them, record payments, credit and cancel."),
+        ),
+    ),
+    (
         "Books",
         (
             (_P.LEDGER_READ, "See the books", "Journal, accounts and trial balance."),

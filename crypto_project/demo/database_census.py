@@ -8,6 +8,7 @@ from typing import Any
 
 from bson.decimal128 import Decimal128
 from pymongo import AsyncMongoClient
+from pymongo.read_concern import ReadConcern
 
 from crypto_project.demo.chain_census import Counted
 
@@ -97,12 +98,13 @@ class DatabaseCensus:
         )
 
     async def ledger(self) -> LedgerFacts:
-        entries = await self._database["journal_entries"].find(self._org).to_list()
-        transactions = await self._database["transactions"].find(self._org).to_list()
-        balances = await self._database["account_balances"].find(self._org).to_list()
-        accounts = await self._database["accounts"].find(self._org).to_list()
+        """In one snapshot: the lanes go on, and may post what lots cost while this reads."""
+        names = ("journal_entries", "transactions", "account_balances", "accounts", "wallets")
+        async with self._client.start_session() as session, await session.start_transaction(read_concern=ReadConcern("snapshot")):
+            found = {name: await self._database[name].find(self._org, session=session).to_list() for name in names}
+        entries, transactions, balances, accounts, wallets = (found[name] for name in names)
         assets = {account["code"] for account in accounts if account["account_type"] == "asset"}
-        addresses = {wallet["_id"]: wallet["address"].lower() for wallet in await self._database["wallets"].find(self._org).to_list()}
+        addresses = {wallet["_id"]: wallet["address"].lower() for wallet in wallets}
         standing = [entry for entry in entries if entry["status"] in {"posted", "reversed"}]
         with localcontext(_EXACT):
             faults = [*_unbalanced(standing), *_wrong_sums(standing, balances), *_booked_otherwise_than_once(standing, transactions)]

@@ -35,6 +35,7 @@ _RAW = CodecOptions(document_class=RawBSONDocument)
 @dataclass(frozen=True)
 class _Kept:
     made_at: float
+    after: "_Kept | None"  # what stood there when it was made: only then are its keys and sessions those of the rest
     rows: Rows
     letters: Mapping[str, bytes]
     answer: Any
@@ -54,6 +55,7 @@ class Prepared:
     def __init__(self, kept: Kept) -> None:
         self._client, self._made = kept.client, kept.made
         self._keys: tuple[Hashable, ...] = ()
+        self._last: _Kept | None = None
         self._changes = 0
         self._really = False  # asked the product: what follows is younger than what is kept
         self._one = asyncio.Lock()
@@ -65,10 +67,11 @@ class Prepared:
                 return await make()  # from now on, since that changes something as well
             self._keys = (*self._keys, key)
             kept = self._made.get(self._keys)
-            if kept is not None and not self._really and time.monotonic() - kept.made_at < KEPT_FOR_S:
+            if kept is not None and kept.after is self._last and not self._really and time.monotonic() - kept.made_at < KEPT_FOR_S:
                 await self._store(runtime.config.mongodb_database, kept.rows)
                 _write(runtime.config.log_dir / "mail", kept.letters)
                 answer: T = copy.deepcopy(kept.answer)
+                self._last = kept
             else:
                 self._really = True
                 answer = await self._made_now(runtime, make)
@@ -83,7 +86,7 @@ class Prepared:
         if all(now.get(at) == row for at, row in rows.items()):  # it only added
             written = {name: text for name, text in _letters(folder).items() if name not in letters}
             added = {at: row for at, row in now.items() if at not in rows}
-            self._made[self._keys] = _Kept(made_at, added, written, copy.deepcopy(answer))
+            self._made[self._keys] = self._last = _Kept(made_at, self._last, added, written, copy.deepcopy(answer))
         return answer
 
     async def stored(self, database: str) -> Rows:

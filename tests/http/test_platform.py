@@ -28,6 +28,7 @@ ONE_OF_SEVERAL = {
     "TransactionUpdate": ["note"],  # want one of several, so none of those is required by itself
     "EmployeeInviteExisting": ["email"],
     "ContractVerify": ["compiler_version", "contract_name", "source"],
+    "InvoiceCreate": ["client_id", "items", "currency"],
 }
 
 
@@ -61,7 +62,7 @@ def _example(schema: dict[str, Any]) -> Any:
         return [_example(schema["items"]) for _ in range(max(1, schema.get("minItems", 1)))]
     if "anyOf" in schema or "allOf" in schema:
         return _example((schema.get("anyOf") or schema["allOf"])[0])
-    return True if schema.get("type") == "boolean" else "2026-11-21"
+    return {"boolean": True, "integer": 30}.get(schema.get("type", ""), "2026-11-21")
 
 
 async def test_an_operator_reaches_into_no_organisation(join: Join) -> None:

@@ -59,6 +59,21 @@ async def test_what_is_stored_again_is_what_the_product_stored(
     assert not {at for at in anew if at[0] == "users"} & rows.keys()
 
 
+async def test_what_followed_another_one_is_not_stored_again(kept: Kept, databases: Databases, database_name: str, make_config: ConfigMaker) -> None:
+    """Their sessions are signed by a key that is one of the rows: who came after an earlier ada is nobody beside a later one."""
+    kept.made.clear()
+    first, _ = await founded(kept, database_name, make_config)
+    alone = min(kept.made, key=len)
+    del kept.made[alone]  # as when its time is over, which is over before that of who came later
+    async with databases.one() as second, open_runtime(make_config([dict(NETWORK)], mongodb_database=second)) as runtime:
+        guard.changes = 0
+        async with serve(runtime) as api, joining(api, runtime, Prepared(kept)) as join:
+            await join("ada", founds="Prepared Treasury")
+    async with databases.one() as third:
+        later, _ = await founded(kept, third, make_config)
+    assert not first.keys() & {at for at in later if at[0] in {"users", "signing_keys", "sessions"}}
+
+
 async def test_after_anything_else_the_product_is_asked_again(kept: Kept, databases: Databases, database_name: str, make_config: ConfigMaker) -> None:
     """A row that is stored again would be older than what it follows."""
     kept.made.clear()

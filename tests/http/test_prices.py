@@ -252,7 +252,7 @@ async def test_a_crossing_is_told_by_one_letter_to_who_asked_for_it(ada: Person,
     for person, mail in ((ada, True), (ada, False), (carl, True)):
         assert (await person.http.post("/api/price-alerts/", json=body | {"mail": mail})).status_code == 201
     await look(runtime, ada, "3100", 1)
-    assert (await ada.http.delete(f"/api/members/{carl.user['id']}/")).status_code == 204
+    assert (await ada.http.delete(f"/api/organizations/{ada.org_id}/members/{carl.user['id']}/")).status_code == 204
     await enter(ada.http, "2990.5", "2026-01-01T00:02:00Z")
     prices = Prices(runtime.networks, runtime.prices)
     seen = await asyncio.gather(*(watch_prices(runtime.uow, runtime.clock, ada.org_id, prices) for _ in range(3)))
