@@ -7,7 +7,7 @@ from crypto_api.organizations.types import Role
 from tests.conftest import ConfigMaker
 from tests.factories.databases import Databases
 from tests.factories.prepared import Kept, Prepared, Rows
-from tests.http.conftest import NETWORK, joining, serve, wallet_body
+from tests.http.conftest import NETWORK, Person, joining, serve, wallet_body
 from tests.tenant_guard import guard
 
 
@@ -59,19 +59,31 @@ async def test_what_is_stored_again_is_what_the_product_stored(
     assert not {at for at in anew if at[0] == "users"} & rows.keys()
 
 
-async def test_what_followed_another_one_is_not_stored_again(kept: Kept, databases: Databases, database_name: str, make_config: ConfigMaker) -> None:
-    """Their sessions are signed by a key that is one of the rows: who came after an earlier ada is nobody beside a later one."""
-    kept.made.clear()
-    first, _ = await founded(kept, database_name, make_config)
-    alone = min(kept.made, key=len)
-    del kept.made[alone]  # as when its time is over, which is over before that of who came later
-    async with databases.one() as second, open_runtime(make_config([dict(NETWORK)], mongodb_database=second)) as runtime:
+async def test_who_followed_an_earlier_one_is_not_stored_beside_a_later_one(
+    kept: Kept, databases: Databases, database_name: str, make_config: ConfigMaker
+) -> None:
+    """Sessions are signed by a key that is one of the rows: who came after the first ada is nobody in the database of the second."""
+
+    async def joined(database: str, *names: str) -> list[Person]:
         guard.changes = 0
-        async with serve(runtime) as api, joining(api, runtime, Prepared(kept)) as join:
-            await join("ada", founds="Prepared Treasury")
+        async with (
+            open_runtime(make_config([dict(NETWORK)], mongodb_database=database)) as runtime,
+            serve(runtime) as api,
+            joining(api, runtime, Prepared(kept)) as join,
+        ):
+            people = [await join(name, founds=f"Of {name}") for name in names]
+            assert [(await person.http.get("/api/wallets/")).status_code for person in people] == [200 for _ in people]
+            return people
+
+    kept.made.clear()
+    first = await joined(database_name, "ada", "eve")
+    del kept.made[min(kept.made, key=len)]  # as when its time is over, which is before that of who came later
+    async with databases.one() as second:
+        (ada,) = await joined(second, "ada")
     async with databases.one() as third:
-        later, _ = await founded(kept, third, make_config)
-    assert not first.keys() & {at for at in later if at[0] in {"users", "signing_keys", "sessions"}}
+        later = await joined(third, "ada", "eve")
+    assert later[0].user["id"] == ada.user["id"] != first[0].user["id"], "stored again"
+    assert later[1].user["id"] != first[1].user["id"]
 
 
 async def test_after_anything_else_the_product_is_asked_again(kept: Kept, databases: Databases, database_name: str, make_config: ConfigMaker) -> None:
