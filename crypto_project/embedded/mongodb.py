@@ -30,7 +30,8 @@ def _secantusdb(storage: Path, log_dir: Path, port: int, test_commands: bool) ->
     command: list[str | Path] = [
         *(sys.executable, "-m", "secantus", "--host", "127.0.0.1", "--port", str(port), "--storage-path", storage),
         "--sync-on-commit",  # without it acknowledged transactions were lost on SIGKILL
-        *("--cache-size", "256M", "--log-level", "WARNING"),
+        # with 256M, once it was full, whoever had to make room waited for good, in a call that holds the lock of all others
+        *("--cache-size", "1G", "--log-level", "WARNING"),
         *(["--enable-test-commands"] if test_commands else []),
     ]
 
