@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import date
-from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
@@ -11,6 +10,7 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.entry_form import EntryForm
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.rows import entry_card
+from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.ledger import drafts, service
 from crypto_api.ledger import store as ledger
@@ -153,7 +153,7 @@ def _wants_rows(visit: Visit) -> bool:
 
 
 def _today(visit: Visit) -> str:
-    return visit.runtime.clock.now().astimezone(ZoneInfo(visit.organization.time_zone)).date().isoformat()
+    return day_of(visit.runtime.clock.now(), visit.organization.time_zone).isoformat()
 
 
 def _version(visit: Visit, entry: JournalEntry) -> int:
@@ -221,7 +221,7 @@ async def reverse(visit: Visit, entry_id: str) -> HttpResponse:
     if form.errors:
         return await _detail(visit, entry_id, given=form.given, errors=form.errors, status=422)
     now, you = visit.runtime.clock.now(), visit.principal.user_id
-    on = now.astimezone(ZoneInfo(visit.organization.time_zone)).date() if day is None else date.fromisoformat(day)
+    on = day_of(now, visit.organization.time_zone) if day is None else date.fromisoformat(day)
 
     async def work(session: Session) -> JournalEntry:
         if visit.organization.entry_approval:

@@ -3,7 +3,6 @@
 from datetime import date
 from typing import TypeVar
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 
@@ -11,6 +10,7 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.views_ledger import LedgerFilter
 from crypto_api.flows.export_book_reports import LEDGER_COLUMNS, export_general_ledger, export_trial_balance, general_ledger_pdf
 from crypto_api.flows.export_ledger import COLUMNS, export_ledger
+from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import Conflict, InvalidInput
 from crypto_api.kit.table_files import CSV, XLSX, csv_file, xlsx_file
 from crypto_api.kit.xlsx_text import ROWS_MAX
@@ -31,7 +31,7 @@ async def exports_page(visit: Visit) -> HttpResponse:
 
 
 async def _page(visit: Visit, *, status: int = 200, **values: object) -> HttpResponse:
-    today = visit.runtime.clock.now().astimezone(ZoneInfo(visit.organization.time_zone)).date()
+    today = day_of(visit.runtime.clock.now(), visit.organization.time_zone)
     wanted, head = LedgerFilter.of(visit.request, visit.zone), await seal_store.head(visit.org_id)
     day = wanted.day("at") or today
     told = {"filter": wanted, "at": day.isoformat(), "seal": head, "unsealed": await seal_store.waiting(visit.org_id)}

@@ -3,7 +3,6 @@ change in the books."""
 
 from collections.abc import Collection
 from datetime import date
-from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
@@ -13,6 +12,7 @@ from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.lot_words import ABOUT, METHODS, SCOPES, RuleSaid, decisions_said, rules_held
 from crypto_api.flows.change_lot_policy import Preview, confirm_lot_rule, preview_lot_policy, propose_lot_rule, reject_lot_rule, withdraw_lot_rule
 from crypto_api.flows.second_person import others_who_may
+from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import CoreError, InvalidInput, PreconditionFailed
 from crypto_api.lots import service as policies
 from crypto_api.lots.documents import LotPolicy, LotRule
@@ -213,4 +213,4 @@ async def _current(visit: Visit) -> LotPolicy:
 
 
 def _today(visit: Visit) -> date:
-    return visit.runtime.clock.now().astimezone(ZoneInfo(visit.organization.time_zone)).date()
+    return day_of(visit.runtime.clock.now(), visit.organization.time_zone)

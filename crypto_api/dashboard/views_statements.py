@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
@@ -15,6 +14,7 @@ from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.flows.export_statement import column_words, days_words, export_statement, notes_of
 from crypto_api.flows.make_statement import NAMES, make_statement
 from crypto_api.flows.roll_forward import changes_behind
+from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.kit.table_files import CSV, XLSX
@@ -114,7 +114,7 @@ async def _rows(visit: Visit) -> dict[str, object]:
 def _blank(visit: Visit) -> Form:
     """The fiscal year so far."""
     form = Form(visit.request, *FIELDS)
-    today = visit.runtime.clock.now().astimezone(ZoneInfo(visit.organization.time_zone)).date()
+    today = day_of(visit.runtime.clock.now(), visit.organization.time_zone)
     first, _ = rules.fiscal_year(today, visit.organization.fiscal_year_start)
     form.given |= {
         "kind": StatementKind.BALANCE_SHEET,

@@ -13,6 +13,7 @@ from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.lot_words import METHODS, SCOPES
 from crypto_api.flows.export_tax_report import export_tax_report
 from crypto_api.flows.make_tax_report import delete_tax_report, period_asked, request_tax_report
+from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.kit.table_files import CSV, XLSX
@@ -108,7 +109,7 @@ async def _rows(visit: Visit) -> dict[str, object]:
 def _blank(visit: Visit) -> Form:
     """Last year is what most reports are about."""
     form = Form(visit.request, *FIELDS)
-    today = visit.runtime.clock.now().astimezone(ZoneInfo(visit.organization.time_zone)).date()
+    today = day_of(visit.runtime.clock.now(), visit.organization.time_zone)
     start, _ = rules.bounds(TaxPeriod.YEARLY, today, visit.organization.fiscal_year_start)
     form.given |= {"period": TaxPeriod.YEARLY, "date": today.isoformat(), "start_date": start.isoformat(), "end_date": today.isoformat()}
     form.given |= {"method": LotMethod.FIFO, "scope": LotScope.WALLET}

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from crypto_api.flows.issue_invoice import today_in
 from crypto_api.invoices import rules, store
 from crypto_api.invoices.types import AgeBucket
 from crypto_api.kit.amounts import add_exactly
-from crypto_api.kit.clock import Clock
+from crypto_api.kit.clock import Clock, day_of
 from crypto_api.ledger.types import AccountCode, AsOf
 from crypto_api.organizations import store as organizations
 from crypto_api.reports import as_of as books
@@ -49,7 +48,7 @@ async def age_receivables(uow: UnitOfWork, clock: Clock, org_id: str, day: date 
     """As of the end of `day`; None: today in the organisation's time zone."""
     organization = await organizations.get(org_id)
     assert organization is not None
-    at = day or today_in(organization, clock)
+    at = day or day_of(clock.now(), organization.time_zone)
     rows = await store.booked_up_to(org_id, at)
     settled = await store.settled_up_to(org_id, at, [row.id for row in rows])
     owed: dict[str, Owed] = {}

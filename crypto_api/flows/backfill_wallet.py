@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from crypto_api.backfills import store
 from crypto_api.backfills.documents import Backfill
@@ -30,7 +29,7 @@ from crypto_api.flows.first_block import HistoryReader, HistoryUnavailable, firs
 from crypto_api.flows.read_transactions import read_again, transactions_of
 from crypto_api.flows.remake_opening import Opened, opened_quantities, remake_opening
 from crypto_api.kit.amounts import add_exactly, to_units
-from crypto_api.kit.clock import Clock
+from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.ethereum import BlockHeader, CallRefused, InconsistentAnswer, WireBlock
 from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.networks import NetworkConfig
@@ -293,7 +292,7 @@ async def _remake(
     assert row.first_block is not None and row.base_at is not None
     organization = await organizations.get(row.org_id, session)
     assert organization is not None
-    day = row.base_at.astimezone(ZoneInfo(organization.time_zone)).date()
+    day = day_of(row.base_at, organization.time_zone)
     await remake_opening(session, wallet, change, Opened(day, row.first_block - 1, rates), now)
 
 

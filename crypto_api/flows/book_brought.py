@@ -7,13 +7,13 @@ paid in a third asset, it is a disposal of that as well; elsewhere it is an expe
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from crypto_api.classification.types import Category
 from crypto_api.events import service as events
 from crypto_api.flows.book_transaction import PURPOSE, changes_of, draw_up_all, source_of
 from crypto_api.flows.brought_rows import TRADES, Ready, fee_in_money
 from crypto_api.kit.amounts import add_exactly
+from crypto_api.kit.clock import day_of
 from crypto_api.ledger import period_store
 from crypto_api.ledger import rules as ledger_rules
 from crypto_api.ledger import service as ledger
@@ -39,10 +39,6 @@ async def store_rows(session: Session, ready: Sequence[Ready], time_zone: str, n
         await transactions.insert_made(session, stored)
         await events.append_all(session, [(row.org_id, TransactionBooked(**row.event_fields())) for row in stored], now)
     return stored
-
-
-def day_of(at: datetime, time_zone: str) -> date:
-    return at.astimezone(ZoneInfo(time_zone)).date()
 
 
 async def check_period(session: Session, org_id: str, *days: date) -> None:

@@ -6,14 +6,13 @@ The same unit of work holds the cursor, compares, posts, and keeps the checkpoin
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from crypto_api.audit import service as audit
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.types import ChainReader, Position
 from crypto_api.flows.checkpoint_wallets import Reading, hold_at_rest, keep_checkpoints, read_balances
 from crypto_api.kit.amounts import add_exactly, text, to_units
-from crypto_api.kit.clock import Clock
+from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.errors import InvalidInput, NotFound, Unavailable
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger import rules as ledger_rules
@@ -68,7 +67,7 @@ async def book_difference(
     moment = Moment(network, here.height, here.hash, datetime.fromtimestamp(header.timestamp, now.tzinfo))
     quote = await prices.rate_at(wallet.org_id, asset, organization.functional_currency, moment, feeds, now)
     rate = quote.rate if quote else None
-    day = moment.at.astimezone(ZoneInfo(organization.time_zone)).date()
+    day = day_of(moment.at, organization.time_zone)
 
     async def work(session: Session) -> JournalEntry | None:
         if not await hold_at_rest(session, wallet.org_id, network, here):

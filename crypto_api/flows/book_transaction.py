@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from crypto_api.address_book import store as address_book
 from crypto_api.classification import rules as classification
@@ -19,7 +18,7 @@ from crypto_api.classification import store as counterparties
 from crypto_api.classification.types import Category, Decision, DecisionSource, Executed, Facts, Leg, MadeBy
 from crypto_api.events import service as events
 from crypto_api.kit.amounts import add_exactly, text, to_units
-from crypto_api.kit.clock import Clock
+from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger import rules as ledger_rules
@@ -164,7 +163,7 @@ def draft(valued: Valued, posting: Posting, purpose: str) -> EntryDraft:
     transaction, decision = valued.transaction, valued.decision
     title = decision.category.value.replace("_", " ").capitalize()
     return EntryDraft(
-        date=transaction.timestamp.astimezone(ZoneInfo(valued.time_zone)).date(),
+        date=day_of(transaction.timestamp, valued.time_zone),
         description=f"{title}: {decision.counterparty}" if decision.counterparty else title,
         source=Source(kind=SourceKind.TRANSACTION, id=source_of(transaction), purpose=purpose),
         lines=list(posting.lines),

@@ -9,14 +9,13 @@ A posting touches the guard as well (`ledger/period_store.py`): one that is on i
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from crypto_api.audit import service as audit
 from crypto_api.events import service as events
 from crypto_api.flows.close_gate import Networks, checks_of, lots_settled
 from crypto_api.identity import store as identities
 from crypto_api.kit.amounts import add_exactly, text
-from crypto_api.kit.clock import Clock
+from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.errors import NotFound
 from crypto_api.kit.ids import new_id
 from crypto_api.ledger import period_store, rules, seal_store, store
@@ -206,4 +205,4 @@ async def _organization(org_id: str) -> Organization:
 
 
 def _today(organization: Organization, now: datetime) -> date:
-    return now.astimezone(ZoneInfo(organization.time_zone)).date()
+    return day_of(now, organization.time_zone)

@@ -20,7 +20,7 @@ from crypto_api.invoices.documents import Invoice
 from crypto_api.invoices.errors import NoRate, StatusCannotFollow
 from crypto_api.invoices.types import InvoiceKind, InvoiceStatus, Party
 from crypto_api.kit.amounts import FUNCTIONAL_PLACES, multiply, to_functional
-from crypto_api.kit.clock import Clock
+from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.errors import InvalidInput, NotFound
 from crypto_api.ledger import service as ledger
 from crypto_api.ledger.types import AccountCode, EntryDraft, Line, Source, SourceKind
@@ -89,7 +89,7 @@ async def issue_invoice(counter: Counter, invoice_id: str, versions: Versions, r
 async def cancel_invoice(counter: Counter, invoice_id: str, versions: Versions) -> Invoice:
     """NotFound, PreconditionFailed, StatusCannotFollow."""
     organization = await _organization(counter.org_id)
-    today = today_in(organization, counter.clock)
+    today = day_of(counter.clock.now(), organization.time_zone)
 
     async def work(session: Session) -> Invoice:
         now = counter.clock.now()
@@ -122,10 +122,6 @@ async def rate_of(counter: Counter, currency: str, functional: str, given: Decim
     return Rate(found.rate, found.origin or found.source.value)
 
 
-def today_in(organization: Organization, clock: Clock) -> date:
-    return clock.now().astimezone(ZoneInfo(organization.time_zone)).date()
-
-
 def end_of(day: date, organization: Organization) -> datetime:
     return datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=ZoneInfo(organization.time_zone))
 
@@ -141,7 +137,7 @@ async def _known(counter: Counter, invoice_id: str, rate: Decimal | None) -> _Kn
     at = Rate(Decimal(1), "")
     if row.kind is InvoiceKind.INVOICE and row.status is InvoiceStatus.DRAFT:
         at = await rate_of(counter, row.currency, organization.functional_currency, rate)
-    return _Known(organization, today_in(organization, counter.clock), await seller_of(organization), at)
+    return _Known(organization, day_of(counter.clock.now(), organization.time_zone), await seller_of(organization), at)
 
 
 async def seller_of(organization: Organization) -> Party:

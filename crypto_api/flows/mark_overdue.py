@@ -2,11 +2,10 @@
 
 from datetime import timedelta
 
-from crypto_api.flows.issue_invoice import today_in
 from crypto_api.invoices import service, store
 from crypto_api.invoices.documents import Invoice
 from crypto_api.invoices.types import InvoiceStatus
-from crypto_api.kit.clock import Clock
+from crypto_api.kit.clock import Clock, day_of
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Organization
 from mongodb_config.unit_of_work import Session, UnitOfWork
@@ -22,7 +21,7 @@ async def mark_overdue(uow: UnitOfWork, clock: Clock) -> int:
         if org_id not in known:
             known[org_id] = await organizations.get(org_id)
         organization = known[org_id]
-        if organization is None or due >= today_in(organization, clock):
+        if organization is None or due >= day_of(clock.now(), organization.time_zone):
             continue
         row = await _mark(uow, clock, organization, invoice_id)
         marked += row.status is InvoiceStatus.OVERDUE
@@ -30,7 +29,7 @@ async def mark_overdue(uow: UnitOfWork, clock: Clock) -> int:
 
 
 async def _mark(uow: UnitOfWork, clock: Clock, organization: Organization, invoice_id: str) -> Invoice:
-    today = today_in(organization, clock)
+    today = day_of(clock.now(), organization.time_zone)
 
     async def work(session: Session) -> Invoice:
         row = await service.standing(session, organization.id, invoice_id)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from crypto_api.chains import service as chain_service
 from crypto_api.chains import store as chain_store
@@ -18,7 +17,7 @@ from crypto_api.chains.types import ChainReader, Position
 from crypto_api.events import service as events
 from crypto_api.flows.agree_on_openings import NotAgreed, OpeningReader, agreed_balances, note_waiting
 from crypto_api.kit.amounts import add_exactly, is_exact, to_units
-from crypto_api.kit.clock import Clock
+from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger import rules as ledger_rules
 from crypto_api.ledger import service as ledger
@@ -75,7 +74,7 @@ async def open_wallet(uow: UnitOfWork, clock: Clock, wallet: Wallet, differences
     here = Position(moment.block_number, moment.block_hash)
     organization = await organizations.get(wallet.org_id)
     assert organization is not None, f"wallet {wallet.id} of an organisation that does not exist"
-    day = moment.at.astimezone(ZoneInfo(organization.time_zone)).date()
+    day = day_of(moment.at, organization.time_zone)
 
     async def work(session: Session) -> bool:
         now = clock.now()

@@ -16,11 +16,11 @@ from crypto_api.audit import service as audit
 from crypto_api.classification.types import Category, Decision
 from crypto_api.events import service as events
 from crypto_api.flows.annotate_transaction import Annotation, annotate_transaction
-from crypto_api.flows.book_brought import check_period, day_of, post_rows, store_rows
+from crypto_api.flows.book_brought import check_period, post_rows, store_rows
 from crypto_api.flows.book_transaction import as_fields, reverse_bookings, said_by_person
 from crypto_api.flows.brought_rows import House, Maker, Networks, Ready, fits, own_category
 from crypto_api.kit.amounts import text
-from crypto_api.kit.clock import Clock
+from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.errors import Conflict, FieldError, InvalidInput, NotFound, PreconditionFailed
 from crypto_api.kit.ids import new_id
 from crypto_api.transactions import store

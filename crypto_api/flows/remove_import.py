@@ -2,9 +2,9 @@
 
 from crypto_api.audit import service as audit
 from crypto_api.events import service as events
-from crypto_api.flows.book_brought import check_period, day_of
+from crypto_api.flows.book_brought import check_period
 from crypto_api.flows.book_transaction import reverse_bookings
-from crypto_api.kit.clock import Clock
+from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.errors import Conflict, NotFound, PreconditionFailed
 from crypto_api.organizations import store as organizations
 from crypto_api.transactions import store as transactions

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from crypto_api.flows.issue_invoice import Counter, Rate, rate_of, today_in
+from crypto_api.flows.issue_invoice import Counter, Rate, rate_of
 from crypto_api.invoices import rules, service, store
 from crypto_api.invoices.documents import Invoice, InvoicePayment
 from crypto_api.invoices.errors import WrongKind
 from crypto_api.invoices.types import InvoiceKind, PaymentMethod
 from crypto_api.kit.amounts import FUNCTIONAL_PLACES, multiply, text, to_functional
+from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import InvalidInput, NotFound
 from crypto_api.kit.ids import new_id
 from crypto_api.ledger import service as ledger
@@ -43,7 +44,7 @@ async def receive_payment(counter: Counter, invoice_id: str, told: Received) -> 
     if row.kind is not InvoiceKind.INVOICE:
         raise WrongKind("Only an invoice is paid.")
     service.check_payable(row, told.amount)
-    today = today_in(organization, counter.clock)
+    today = day_of(counter.clock.now(), organization.time_zone)
     day = told.day or today
     _check(told, row, day, today)
     if told.account_code not in await ledger.money_accounts(counter.org_id) and told.account_code != AccountCode.CASH:

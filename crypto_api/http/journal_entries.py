@@ -1,7 +1,6 @@
 """/api/journal-entries/: drafts are edited, posted ones only reversed."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
@@ -15,6 +14,7 @@ from crypto_api.http.paging import page_read, page_request
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.base import PageRead
 from crypto_api.http.schemas.journal_entries import JournalEntryQuery, JournalEntryRead, JournalEntryReverse, JournalEntryWrite
+from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import NotFound, PreconditionFailed
 from crypto_api.ledger import drafts, service, store
 from crypto_api.ledger.documents import JournalEntry
@@ -112,7 +112,7 @@ async def reverse_journal_entry(request: HttpRequest, entry_id: str, body: Journ
     draft first: the entry is reversed when that is posted."""
     runtime, org_id, user_id = runtime_of(request.scope), org_of(request), principal_of(request).user_id
     organization, now = await _organization(org_id), runtime.clock.now()
-    on = body.date or now.astimezone(ZoneInfo(organization.time_zone)).date()
+    on = body.date or day_of(now, organization.time_zone)
 
     async def work(session: Session) -> JournalEntry:
         if organization.entry_approval:

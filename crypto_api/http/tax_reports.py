@@ -1,7 +1,5 @@
 """/api/tax-reports/: what was realised in a period, lot by lot."""
 
-from zoneinfo import ZoneInfo
-
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
@@ -25,6 +23,7 @@ from crypto_api.http.schemas.tax_reports import (
     TaxReportQuery,
     TaxReportRead,
 )
+from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import NotFound
 from crypto_api.kit.table_files import CSV, XLSX
 from crypto_api.organizations import store as organizations
@@ -137,7 +136,7 @@ async def _make_of(request: HttpRequest, period: TaxPeriod, body: TaxReportOfPer
     if organization is None:
         raise NotFound
     clock = runtime_of(request.scope).clock
-    day = body.date or clock.now().astimezone(ZoneInfo(organization.time_zone)).date()
+    day = body.date or day_of(clock.now(), organization.time_zone)
     return await _make(request, await period_asked(organization.id, Asked(period, day, day, body.method, body.scope)))
 
 

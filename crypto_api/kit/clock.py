@@ -1,13 +1,19 @@
 """Time comes from a clock that tests can set: aware UTC, cut to milliseconds as MongoDB stores it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 
 def to_milliseconds(moment: datetime) -> datetime:
     """The same instant in UTC, cut (not rounded) to whole milliseconds, so that what is hashed or compared equals what is read back."""
     moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def day_of(at: datetime, time_zone: str) -> date:
+    """Which day it is there (an IANA name)."""
+    return at.astimezone(ZoneInfo(time_zone)).date()
 
 
 class Clock(Protocol):
