@@ -135,7 +135,7 @@ async def standing_entry(session: Session, org_id: str, payee_id: str, versions:
     if row.state is PayeeState.REMOVED:
         raise PayeeRemoved
     if versions is not None and row.version not in versions:
-        raise PreconditionFailed("It was changed since it was read.")
+        raise PreconditionFailed
     return row
 
 

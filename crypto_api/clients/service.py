@@ -61,7 +61,7 @@ async def change(session: Session, org_id: str, client_id: str, fields: Mapping[
     stored = encoded(before.model_copy(update={**changed, "updated_at": now}))
     after = await store.change(session, before, {name: stored[name] for name in (*changed, "updated_at")})
     if after is None:
-        raise _changed_meanwhile()
+        raise PreconditionFailed
     await _record(session, after, *_deed(before, after), now, before, _kind(before, after))
     return after
 
@@ -73,7 +73,7 @@ async def remove(session: Session, org_id: str, client_id: str, versions: Versio
         await change(session, org_id, client_id, {"archived": True}, versions, now)
         return False
     if not await store.delete(session, before):
-        raise _changed_meanwhile()
+        raise PreconditionFailed
     await events.append(session, org_id, ClientDeleted(client_id=before.id), now)
     summary = f"Deleted the client {before.name}, for whom nothing had been written"
     await audit.record(session, org_id, "client.deleted", summary, now, subject=(SUBJECT, before.id), before=_told(before))
@@ -95,7 +95,7 @@ async def _standing(session: Session, org_id: str, client_id: str, versions: Ver
     if row is None:
         raise NotFound
     if versions is not None and row.version not in versions:
-        raise _changed_meanwhile()
+        raise PreconditionFailed
     return row
 
 
@@ -132,7 +132,3 @@ async def _record(
 def _told(row: Client) -> dict[str, Any]:
     plain = row.model_dump(mode="python")
     return {name: plain[name] for name in _TOLD}
-
-
-def _changed_meanwhile() -> PreconditionFailed:
-    return PreconditionFailed("It was changed since it was read.")

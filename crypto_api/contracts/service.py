@@ -134,7 +134,7 @@ async def update(uow: UnitOfWork, contract: Contract, changes: ContractChanges, 
     async def work(session: Session) -> Contract:
         changed = await store.change(session, contract.org_id, contract.id, versions, values)
         if changed is None:
-            raise PreconditionFailed("It was changed since it was read.")
+            raise PreconditionFailed
         if texts:
             await store.set_text(session, contract.org_id, contract.id, texts)
         await events.append(session, contract.org_id, ContractUpdated(**told(changed)), now)

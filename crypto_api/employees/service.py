@@ -172,7 +172,7 @@ async def present(session: Session, org_id: str, employee_id: str, versions: Col
     if not employee.present:
         raise EmployeeRemoved
     if versions is not None and employee.version not in versions:
-        raise PreconditionFailed("It was changed since it was read.")
+        raise PreconditionFailed
     return employee
 
 

@@ -41,7 +41,7 @@ async def annotate_transaction(
         if row is None:
             raise NotFound
         if versions is not None and row.version not in versions:
-            raise PreconditionFailed("It was changed since it was read.")
+            raise PreconditionFailed
         if not await store.annotate(session, org_id, row.id, row.version, changes):
             return False
         if annotation.category is not None:

@@ -215,7 +215,7 @@ async def _decided(desk: PaymentDesk, principal: Principal, org_id: str, payment
         if before is None:
             raise NotFound
         if versions is not None and before.version not in versions:
-            raise PreconditionFailed("It was changed since it was read.")
+            raise PreconditionFailed
         return await work(session, before, now)
 
     while True:

@@ -38,7 +38,7 @@ async def edit_profile(door: Door, principal: Principal, changes: ProfileChanges
     if user is None:
         raise InvalidToken
     if versions is not None and user.version not in versions:
-        raise PreconditionFailed("It was changed since it was read.")
+        raise PreconditionFailed
     now, given = door.clock.now(), _given(changes)
     wanted = given.pop("email", user.email)
     if wanted != user.email:

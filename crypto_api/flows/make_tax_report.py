@@ -114,12 +114,12 @@ async def delete_tax_report(uow: UnitOfWork, clock: Clock, org_id: str, report_i
     if report is None:
         raise NotFound
     if versions is not None and report.version not in versions:
-        raise PreconditionFailed("It was changed since it was read.")
+        raise PreconditionFailed
     now = clock.now()
 
     async def work(session: Session) -> None:
         if not await store.delete(session, report):
-            raise PreconditionFailed("It was changed since it was read.")
+            raise PreconditionFailed
         await events.append(session, org_id, TaxReportDeleted(report_id=report.id, status=report.status.value), now)
         before = {name: getattr(report, name) for name in ("start_date", "end_date", "method", "scope")}
         await audit.record(session, org_id, "tax_report.deleted", "A tax report was deleted.", now, subject=("tax_report", report.id), before=before)

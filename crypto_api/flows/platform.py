@@ -89,7 +89,7 @@ async def suspend_user(uow: UnitOfWork, clock: Clock, principal: Principal, user
         if before is None:
             raise NotFound
         if versions is not None and before.version not in versions:
-            raise PreconditionFailed("It was changed since it was read.")
+            raise PreconditionFailed
         if (before.suspended_at is not None) == suspended:
             return before
         after = await identities.set_suspended(session, before, now if suspended else None)

@@ -99,7 +99,7 @@ async def change_transaction(
     if row is None:
         raise NotFound
     if versions is not None and row.version not in versions:
-        raise PreconditionFailed("It was changed since it was read.")
+        raise PreconditionFailed
     if row.origin not in BROUGHT:
         if said:
             raise ChainFact(said)
@@ -129,7 +129,7 @@ async def _correct(
         (entry,) = await post_rows(session, [one], house.time_zone, now)
         changed: Transaction = one.transaction.model_copy(update={"entry_ids": [*row.entry_ids, entry.id], "unpriced": entry.unpriced})
         if not await store.replace_made(session, row, changed):
-            raise PreconditionFailed("It was changed since it was read.")
+            raise PreconditionFailed
         await events.append(session, row.org_id, TransactionChanged(**changed.event_fields()), now)
         await _record(session, "transaction.corrected", "A transaction was corrected by hand.", now, row, changed)
         now_there: Transaction = changed.model_copy(update={"version": row.version + 1})

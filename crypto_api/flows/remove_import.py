@@ -21,7 +21,7 @@ async def remove_import(uow: UnitOfWork, clock: Clock, org_id: str, row_id: str,
     if row.origin not in BROUGHT:
         raise Conflict("It came from the chain and stays.", code="chain_fact")
     if versions is not None and row.version not in versions:
-        raise PreconditionFailed("It was changed since it was read.")
+        raise PreconditionFailed
     now = clock.now()
     organization = await organizations.get(org_id)
     assert organization is not None
@@ -29,7 +29,7 @@ async def remove_import(uow: UnitOfWork, clock: Clock, org_id: str, row_id: str,
     async def work(session: Session) -> None:
         await check_period(session, org_id, day_of(row.timestamp, organization.time_zone))
         if not await transactions.remove_made(session, row):
-            raise PreconditionFailed("It was changed since it was read.")
+            raise PreconditionFailed
         await reverse_bookings(session, row, now, "the transaction was taken back")
         await events.append(session, org_id, TransactionRemoved(**row.event_fields()), now)
         before = {"timestamp": row.timestamp, "category": row.category, "note": row.note, "asset": ", ".join(row.assets)}

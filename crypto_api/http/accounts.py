@@ -132,5 +132,5 @@ async def _account(org_id: str, account_id: str) -> Account:
 async def _expected(request: HttpRequest, account_id: str) -> Account:
     account, versions = await _account(org_of(request), account_id), expected_versions(request)
     if versions is not None and account.version not in versions:
-        raise PreconditionFailed("It was changed since it was read.")
+        raise PreconditionFailed
     return account

@@ -154,5 +154,5 @@ async def _entry(org_id: str, entry_id: str) -> JournalEntry:
 async def _expected(request: HttpRequest, entry_id: str) -> JournalEntry:
     entry, versions = await _entry(org_of(request), entry_id), expected_versions(request)
     if versions is not None and entry.version not in versions:
-        raise PreconditionFailed("It was changed since it was read.")
+        raise PreconditionFailed
     return entry

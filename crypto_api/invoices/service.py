@@ -106,7 +106,7 @@ async def delete(session: Session, before: Invoice, now: datetime) -> None:
     """A draft only: InvoiceIssued."""
     _check_draft(before)
     if not await store.delete_draft(session, before):
-        raise _changed_meanwhile()
+        raise PreconditionFailed
     await _record(session, before, "invoice.deleted", f"Deleted the draft for {before.client_name}", now, before, InvoiceDeleted, gone=True)
 
 
@@ -252,11 +252,11 @@ async def change_settings(session: Session, org_id: str, fields: Mapping[str, An
     before = await store.settings(org_id, session)
     version = before.version if before else 0
     if versions is not None and version not in versions:
-        raise _changed_meanwhile()
+        raise PreconditionFailed
     base = before or InvoiceSettings(id=org_id, org_id=org_id, created_at=now, updated_at=now, version=0)
     after: InvoiceSettings = base.model_copy(update={**fields, "updated_at": now, "version": version + 1})
     if not await store.put_settings(session, after, version):
-        raise _changed_meanwhile()
+        raise PreconditionFailed
     was, became = ({name: row.model_dump()[name] for name in _SETTLED} if row else None for row in (before, after))
     summary = "Changed how invoices are written"
     await audit.record(session, org_id, "invoice_settings.changed", summary, now, subject=("invoice_settings", org_id), before=was, after=became)
@@ -272,7 +272,7 @@ async def standing(session: Session, org_id: str, invoice_id: str, versions: Ver
     if row is None:
         raise NotFound
     if versions is not None and row.version not in versions:
-        raise _changed_meanwhile()
+        raise PreconditionFailed
     return row
 
 
@@ -285,7 +285,7 @@ async def _put(session: Session, before: Invoice, after: Invoice, now: datetime)
     due_key = after.due_date.isoformat() if after.due_date else ""
     stored = await store.change(session, before, after.model_copy(update={"updated_at": now, "due_key": due_key}))
     if stored is None:
-        raise _changed_meanwhile()
+        raise PreconditionFailed
     return stored
 
 
@@ -307,7 +307,3 @@ async def _record(
     await events.append(session, row.org_id, kind(**_facts(row)), now)
     was, became = (None if one is None else {name: getattr(one, name) for name in _TOLD} for one in (before, None if gone else row))
     await audit.record(session, row.org_id, action, summary, now, subject=(SUBJECT, row.id), before=was, after=became)
-
-
-def _changed_meanwhile() -> PreconditionFailed:
-    return PreconditionFailed("It was changed since it was read.")

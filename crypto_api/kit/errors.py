@@ -63,6 +63,9 @@ class Conflict(CoreError):
 class PreconditionFailed(CoreError):
     status, code, title = 412, "precondition_failed", "Precondition failed"
 
+    def __init__(self, detail: str = "It was changed since it was read.") -> None:
+        super().__init__(detail)
+
 
 class Unauthenticated(CoreError):
     status, code, title = 401, "unauthenticated", "Unauthenticated"

@@ -30,7 +30,7 @@ async def expected(session: Session, org_id: str, versions: Collection[int] | No
     """PreconditionFailed when it stands at none of `versions`."""
     row = await current(org_id, now, session)
     if versions is not None and row.version not in versions:
-        raise PreconditionFailed("It was changed since it was read.")
+        raise PreconditionFailed
     return row
 
 

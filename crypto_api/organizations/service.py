@@ -58,7 +58,7 @@ def _shown(row: Any, names: Sequence[str]) -> dict[str, Any]:
 
 def _expect(version: int, versions: Versions) -> None:
     if versions is not None and version not in versions:
-        raise PreconditionFailed("It was changed since it was read.")
+        raise PreconditionFailed
 
 
 def _changed_meanwhile() -> PreconditionFailed:

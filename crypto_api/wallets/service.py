@@ -122,7 +122,7 @@ async def _changed(session: Session, org_id: str, wallet_id: str, versions: Coll
         raise NotFound
     wallet = await store.change(session, org_id, wallet_id, versions, changes)
     if wallet is None:
-        raise PreconditionFailed("It was changed since it was read.")
+        raise PreconditionFailed
     return before, wallet
 
 
