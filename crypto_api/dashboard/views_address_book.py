@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 
 from crypto_api.address_book import store
@@ -14,6 +13,7 @@ from crypto_api.address_book.types import Known, NewPayee, PayeeState
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.list_filter import ListFilter
 from crypto_api.dashboard.rows import links_of
 from crypto_api.dashboard.step_up import confirmed
 from crypto_api.flows.keep_address_book import Desk, add_payee, change_payee, reject_payee, remove_payee, resembled, verify_payee, waits_for
@@ -25,7 +25,6 @@ from crypto_api.policies import service as policies
 from crypto_api.reports import people
 from mongodb_config import pages
 
-TEXT_MAX = 100
 NAME_MAX = 200
 NOTE_MAX = 2_000
 ADDRESS_MAX = 60
@@ -61,22 +60,12 @@ class PayeeRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(ListFilter):
+    CHOICES = {"view": VIEWS}
+
     view: str = ""
     network: str = ""
     q: str = ""
-
-    @classmethod
-    def of(cls, request: HttpRequest) -> "Filter":
-        given = {name: request.GET.get(name, "").strip()[:TEXT_MAX] for name in ("view", "network", "q")}
-        return cls(**given | {"view": given["view"] if given["view"] in VIEWS else ""})
-
-    @property
-    def narrows(self) -> bool:
-        return bool(self.network or self.q)
-
-    def query_string(self) -> str:
-        return urlencode({name: value for name in ("view", "network", "q") if (value := getattr(self, name))})
 
     def where(self) -> dict[str, Any]:
         query: dict[str, Any] = {"state": {"$in": _STATES[self.view]}}

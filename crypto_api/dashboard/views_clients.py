@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -13,13 +12,13 @@ from crypto_api.clients.types import CONTACTS_MAX, TERMS_DAYS, TERMS_DAYS_MAX, C
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import CURRENCY_CHOICES, Form, only_post, version_of
+from crypto_api.dashboard.list_filter import ListFilter
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.kit.standards import COUNTRIES
 from crypto_api.organizations.types import Permission
 from mongodb_config import pages
 
-TEXT_MAX = 100
 SHORT_MAX = 40
 NOTE_MAX = 2_000
 PLACE = ("line1", "line2", "city", "postal_code", "region", "country")
@@ -37,21 +36,11 @@ FLASHES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(ListFilter):
+    CHOICES = {"view": VIEWS}
+
     view: str = ""
     q: str = ""
-
-    @classmethod
-    def of(cls, request: HttpRequest) -> "Filter":
-        given = {name: request.GET.get(name, "").strip()[:TEXT_MAX] for name in ("view", "q")}
-        return cls(**given | {"view": given["view"] if given["view"] in VIEWS else ""})
-
-    @property
-    def narrows(self) -> bool:
-        return bool(self.q)
-
-    def query_string(self) -> str:
-        return urlencode({name: value for name in ("view", "q") if (value := getattr(self, name))})
 
     def where(self) -> dict[str, Any]:
         query: dict[str, Any] = {"archived_at": {"$ne": None} if self.view == "archived" else None}

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 
 from crypto_api.classification.types import Category
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
+from crypto_api.dashboard.list_filter import ListFilter
 from crypto_api.flows.remedy_item import Bench, Choice, remedy_item
 from crypto_api.inbox import service, store
 from crypto_api.inbox.documents import InboxItem
@@ -24,7 +25,6 @@ from crypto_api.organizations.types import Permission
 from crypto_api.reports import people
 from mongodb_config import pages
 
-TEXT_MAX = 100
 REASON_MAX = 500
 VIEWS = {
     "": [ItemState.OPEN, ItemState.IN_PROGRESS],
@@ -66,24 +66,12 @@ _CATEGORIES = [category for category in Category if category not in (Category.UN
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(ListFilter):
+    CHOICES = {"view": VIEWS, "kind": list(ItemKind)}
+
     view: str = ""
     kind: str = ""
     q: str = ""
-
-    @classmethod
-    def of(cls, request: HttpRequest) -> "Filter":
-        given = {name: request.GET.get(name, "").strip()[:TEXT_MAX] for name in ("view", "kind", "q")}
-        given["view"] = given["view"] if given["view"] in VIEWS else ""
-        given["kind"] = given["kind"] if given["kind"] in list(ItemKind) else ""
-        return cls(**given)
-
-    @property
-    def narrows(self) -> bool:
-        return bool(self.kind or self.q)
-
-    def query_string(self) -> str:
-        return urlencode({name: getattr(self, name) for name in ("view", "kind", "q") if getattr(self, name)})
 
     def where(self) -> dict[str, Any]:
         query: dict[str, Any] = {"state": {"$in": VIEWS[self.view]}}

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.list_filter import ListFilter
 from crypto_api.flows.age_receivables import age_receivables
 from crypto_api.flows.export_invoice import export_invoice
 from crypto_api.flows.issue_invoice import Counter, cancel_invoice, issue_invoice
@@ -27,7 +27,6 @@ from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations.types import Permission
 from mongodb_config import pages
 
-TEXT_MAX = 100
 VIEWS = {"": "All", "open": "Open", "overdue": "Overdue", "draft": "Drafts", "paid": "Paid", "quotes": "Quotes", "credit": "Credit notes"}
 _WHERE: dict[str, dict[str, Any]] = {
     "": {},
@@ -57,21 +56,11 @@ FLASHES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(ListFilter):
+    CHOICES = {"view": VIEWS}
+
     view: str = ""
     q: str = ""
-
-    @classmethod
-    def of(cls, request: HttpRequest) -> "Filter":
-        given = {name: request.GET.get(name, "").strip()[:TEXT_MAX] for name in ("view", "q")}
-        return cls(**given | {"view": given["view"] if given["view"] in VIEWS else ""})
-
-    @property
-    def narrows(self) -> bool:
-        return bool(self.q)
-
-    def query_string(self) -> str:
-        return urlencode({name: value for name in ("view", "q") if (value := getattr(self, name))})
 
     def where(self) -> dict[str, Any]:
         query = dict(_WHERE[self.view])

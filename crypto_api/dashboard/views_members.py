@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.list_filter import ListFilter
 from crypto_api.dashboard.role_words import ROLE_NAMES, role_name
 from crypto_api.flows import invitations, members
 from crypto_api.kit.errors import Conflict, CoreError, InvalidInput, NotFound, PreconditionFailed, TooManyRequests
@@ -21,7 +22,6 @@ from crypto_api.organizations.types import ABOUT, MEMBER_ROLES, PERMISSIONS, Per
 from crypto_api.reports import people
 from crypto_api.reports.people import Standing
 
-TEXT_MAX = 100
 INVITATIONS_SHOWN = 100
 FLASHES = {
     "invited": "The invitation is on its way.",
@@ -36,20 +36,9 @@ CHANGED = "Somebody else has changed this member meanwhile. What stands there no
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(ListFilter):
     role: str = ""
     q: str = ""
-
-    @classmethod
-    def of(cls, request: HttpRequest) -> "Filter":
-        return cls(**{name: request.GET.get(name, "").strip()[:TEXT_MAX] for name in ("role", "q")})
-
-    @property
-    def narrows(self) -> bool:
-        return bool(self.role or self.q)
-
-    def query_string(self) -> str:
-        return urlencode({name: getattr(self, name) for name in ("role", "q") if getattr(self, name)})
 
     def keeps(self, row: Standing) -> bool:
         text = f"{row.name}\n{row.user.email}\n{row.user.username}".casefold()

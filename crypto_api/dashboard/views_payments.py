@@ -4,15 +4,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 
 from crypto_api.dashboard import payment_words as words
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
+from crypto_api.dashboard.list_filter import ListFilter
 from crypto_api.dashboard.payment_desk import desk_of, has_confirmed
 from crypto_api.dashboard.rows import links_of
 from crypto_api.dashboard.script_answers import go_on, spoken, told, told_text
@@ -40,7 +40,6 @@ from crypto_api.reports import activity, people
 from crypto_api.transactions.store import transaction_id
 from mongodb_config import pages
 
-TEXT_MAX = 100
 REASON_MAX = 500
 SEARCHED = ("payee_name", "payee_address", "description", "hash")
 VIEWS = {"": "Open", "approval": "Need approval", "paid": "Paid", "other": "Came to nothing", "all": "All"}
@@ -80,17 +79,11 @@ class PaymentRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(ListFilter):
+    CHOICES = {"view": VIEWS}
+
     view: str = ""
     q: str = ""
-
-    @classmethod
-    def of(cls, request: HttpRequest) -> "Filter":
-        view, q = (request.GET.get(name, "").strip()[:TEXT_MAX] for name in ("view", "q"))
-        return cls(view if view in VIEWS else "", q)
-
-    def query_string(self) -> str:
-        return urlencode({name: value for name in ("view", "q") if (value := getattr(self, name))})
 
     def where(self) -> dict[str, Any]:
         query: dict[str, Any] = {"state": {"$in": _STATES[self.view]}}

@@ -3,14 +3,14 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.list_filter import ListFilter
 from crypto_api.dashboard.role_words import role_name
 from crypto_api.dashboard.views_members import role_choices
 from crypto_api.employees import rules, store
@@ -29,7 +29,6 @@ from crypto_api.organizations import store as organizations
 from crypto_api.organizations.types import Permission, Role
 from crypto_api.reports import people
 
-TEXT_MAX = 100
 NAME_MAX = 80
 JOB_MAX = 120
 PEOPLE_SHOWN_MAX = 2_000
@@ -48,21 +47,11 @@ CHANGED = "Somebody else has changed this meanwhile. What stands there now was l
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(ListFilter):
+    CHOICES = {"status": list(EmployeeStatus)}
+
     status: str = ""
     q: str = ""
-
-    @classmethod
-    def of(cls, request: HttpRequest) -> "Filter":
-        status = request.GET.get("status", "").strip()
-        return cls(status if status in list(EmployeeStatus) else "", request.GET.get("q", "").strip()[:TEXT_MAX])
-
-    @property
-    def narrows(self) -> bool:
-        return bool(self.status or self.q)
-
-    def query_string(self) -> str:
-        return urlencode({name: getattr(self, name) for name in ("status", "q") if getattr(self, name)})
 
 
 @dataclass(frozen=True, slots=True)
