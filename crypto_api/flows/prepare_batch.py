@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crypto_api.address_book import store as address_book
+from crypto_api.address_book.documents import Payee
 from crypto_api.address_book.types import PRESENT
+from crypto_api.flows.keep_address_book import known_addresses
 from crypto_api.flows.prepare_payment import (
     PaymentDesk,
     Wanted,
     checked_address,
-    entry_at,
     listed_asset,
     payer_of,
     prepare_wanted,
@@ -27,7 +28,7 @@ from crypto_api.kit.networks import NetworkConfig
 from crypto_api.organizations.types import Principal
 from crypto_api.payments import rules
 from crypto_api.payments.batch import BATCH_CONTRACT, PAYEES_MAX, Share, batch_call, total
-from crypto_api.payments.batch_plan import AMOUNT_MAX, TRANSACTION_GAS_MAX
+from crypto_api.payments.batch_plan import AMOUNT_MAX
 from crypto_api.payments.documents import Payment
 from crypto_api.payments.types import BatchPayee, Origin, PaymentKind
 from crypto_api.wallets import store as wallets
@@ -79,14 +80,11 @@ async def prepare_batch(desk: PaymentDesk, principal: Principal, org_id: str, ne
     asset = listed_asset(network, new.asset)
     _require_sound(new.shares)
     await _require_contract(desk, network)
-    payees = [await _payee(org_id, network, share, place) for place, share in enumerate(new.shares)]
+    payees = await _payees(org_id, network, new.shares)
     await _require_foreign(org_id, payees)
     warnings = await _warnings(desk, org_id, network, new.shares, payees)
     shares = [Share(row.address, int(row.raw_amount)) for row in payees]
     call = batch_call(shares, asset.contract)
-    quote = await desk.nodes[network.slug].quote(wallet.address, call.to, int(call.value_raw), call.data, asset.contract)
-    if quote.gas > TRANSACTION_GAS_MAX:
-        raise InvalidInput.of("shares", f"take {quote.gas:,} gas, and a transaction may have {TRANSACTION_GAS_MAX:,} (EIP-7825)", "too_much_gas")
     raw, name = total(shares), f"{len(payees)} payees" if len(payees) > 1 else "1 payee"
     wanted = Wanted(
         *(wallet, network, way, PaymentKind.BATCH, asset, raw, BATCH_CONTRACT, None, name, call, new.description, tuple(warnings)),
@@ -129,16 +127,26 @@ async def _require_contract(desk: PaymentDesk, network: NetworkConfig) -> None:
         raise BatchContractMissing(f"Our batch contract is not on {network.name} yet: it has to be deployed at {BATCH_CONTRACT} first.")
 
 
-async def _payee(org_id: str, network: NetworkConfig, share: NewShare, place: int) -> BatchPayee:
-    raw = str(share.raw_amount)
-    if share.payee_id is None:
-        address = checked_address(share.to or "")
-        payee_id, name = await entry_at(org_id, network, address)
-        return BatchPayee(address=address, raw_amount=raw, reference=share.reference, payee_id=payee_id, name=name)
-    entry = await address_book.get(org_id, share.payee_id)
+async def _payees(org_id: str, network: NetworkConfig, shares: Sequence[NewShare]) -> list[BatchPayee]:
+    addresses = {place: checked_address(share.to or "") for place, share in enumerate(shares) if share.payee_id is None}
+    listed: dict[str, Payee] = {}  # one entry for each address
+    for row in await address_book.at_any(org_id, set(addresses.values())):
+        if row.network in (None, network.slug):
+            listed.setdefault(row.address, row)
+    found = []
+    for place, share in enumerate(shares):
+        entry = listed.get(addresses[place]) if share.payee_id is None else await _entry(org_id, network, share.payee_id, place)
+        address = entry.address if entry is not None else addresses[place]
+        named = {"payee_id": entry.id, "name": entry.name} if entry is not None else {}
+        found.append(BatchPayee(address=address, raw_amount=str(share.raw_amount), reference=share.reference, **named))
+    return found
+
+
+async def _entry(org_id: str, network: NetworkConfig, payee_id: str, place: int) -> Payee:
+    entry = await address_book.get(org_id, payee_id)
     if entry is None or entry.state not in PRESENT or entry.network not in (None, network.slug):
         raise InvalidInput.of(f"shares.{place}.payee_id", "is no entry of the address book for this network", "unknown_payee")
-    return BatchPayee(address=entry.address, raw_amount=raw, reference=share.reference, payee_id=entry.id, name=entry.name)
+    return entry
 
 
 async def _require_foreign(org_id: str, payees: Sequence[BatchPayee]) -> None:
@@ -152,10 +160,10 @@ async def _require_foreign(org_id: str, payees: Sequence[BatchPayee]) -> None:
 async def _warnings(desk: PaymentDesk, org_id: str, network: NetworkConfig, shares: Sequence[NewShare], payees: Sequence[BatchPayee]) -> list[str]:
     """Of all, each once, with the places that it is about."""
     found: dict[str, list[int]] = {}
-    rows = list(zip(shares, payees, strict=True))
+    rows, known = list(zip(shares, payees, strict=True)), await known_addresses(org_id)
     for first in range(0, len(rows), _CHECKED_AT_ONCE):
         part = rows[first : first + _CHECKED_AT_ONCE]
-        told = await asyncio.gather(*(warnings_of(desk, org_id, network, share.to or row.address, row.address) for share, row in part))
+        told = await asyncio.gather(*(warnings_of(desk, org_id, network, share.to or row.address, row.address, known) for share, row in part))
         for place, warnings in enumerate(told, first + 1):
             for warning in warnings:
                 found.setdefault(warning, []).append(place)

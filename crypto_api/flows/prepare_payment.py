@@ -6,14 +6,14 @@ What would fail, or is above a limit, is refused here and nothing is stored. Eve
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from crypto_api.address_book import rules as address_book_rules
 from crypto_api.address_book import store as address_book
-from crypto_api.address_book.types import PRESENT
+from crypto_api.address_book.types import PRESENT, Known
 from crypto_api.chains import service as chains
 from crypto_api.chains.types import ChainAsset
 from crypto_api.flows.followed_chain import Node
@@ -35,6 +35,7 @@ from crypto_api.organizations import store as organizations
 from crypto_api.organizations.types import Principal
 from crypto_api.payments import rules, store
 from crypto_api.payments import service as payments
+from crypto_api.payments.batch_plan import TRANSACTION_GAS_MAX
 from crypto_api.payments.documents import Payment
 from crypto_api.payments.errors import InsufficientFunds, WouldRevert, WrongState
 from crypto_api.payments.events import Happened
@@ -136,7 +137,7 @@ async def prepare_call(desk: PaymentDesk, principal: Principal, org_id: str, new
     asset, to = chains.listed_assets(network)[0], checked_address(new.to)
     call = Call(to=to, value_raw=str(_raw(new.value, asset, "value")), data=new.data.lower())
     wanted = Wanted(
-        wallet, network, way, PaymentKind.CALL, asset, int(call.value_raw), to, *await entry_at(org_id, network, to), call, new.description
+        wallet, network, way, PaymentKind.CALL, asset, int(call.value_raw), to, *await _entry_at(org_id, network, to), call, new.description
     )
     return await prepare_wanted(desk, principal, org_id, wanted, origin)
 
@@ -190,9 +191,8 @@ async def preview_payment(desk: PaymentDesk, principal: Principal, org_id: str, 
     """Raises as `prepare_payment` does, but asks for no step-up."""
     wanted = await _wanted(desk, org_id, new)
     token = wanted.asset.contract
-    await _simulate(desk, wanted.network.slug, wanted.wallet.address, wanted.call, token, wanted.raw)
+    quote = await _simulate(desk, wanted.network.slug, wanted.wallet.address, wanted.call, token, wanted.raw)
     keeps = await _kept_by_token(desk, wanted, token)
-    quote = await desk.nodes[wanted.network.slug].quote(wanted.wallet.address, wanted.call.to, int(wanted.call.value_raw), wanted.call.data, token)
     value, currency = await _value(desk, org_id, wanted.asset.name, wanted.amount, wanted.kind)
     payment = _document(org_id, principal, wanted, Origin(kind="manual", id="preview"), value, currency, desk.clock.now())
     payment.warnings += keeps
@@ -227,7 +227,8 @@ async def _wanted(desk: PaymentDesk, org_id: str, new: NewPayment) -> Wanted:
     address, payee_id, name = await _payee(org_id, network, new)
     if address == wallet.address:
         raise InvalidInput.of("to", "is the wallet itself", "same_wallet")
-    warnings = (*await warnings_of(desk, org_id, network, new.to or address, address), *await _renamed(org_id, payee_id))
+    found = await warnings_of(desk, org_id, network, new.to or address, address, await known_addresses(org_id))
+    warnings = (*found, *await _renamed(org_id, payee_id))
     call = rules.transfer_call(address, raw, asset.contract)
     return Wanted(wallet, network, way, PaymentKind.TRANSFER, asset, raw, address, payee_id, name, call, new.description, warnings)
 
@@ -281,14 +282,14 @@ async def _payee(org_id: str, network: NetworkConfig, new: NewPayment) -> tuple[
         raise InvalidInput(FieldError("to", "give either an address or payee_id", "required"))
     if new.payee_id is None:
         address = checked_address(new.to or "")
-        return (address, *await entry_at(org_id, network, address))
+        return (address, *await _entry_at(org_id, network, address))
     entry = await address_book.get(org_id, new.payee_id)
     if entry is None or entry.state not in PRESENT or entry.network not in (None, network.slug):
         raise InvalidInput.of("payee_id", "is no entry of the address book for this network", "unknown_payee")
     return entry.address, entry.id, entry.name
 
 
-async def entry_at(org_id: str, network: NetworkConfig, address: str) -> tuple[str | None, str]:
+async def _entry_at(org_id: str, network: NetworkConfig, address: str) -> tuple[str | None, str]:
     entries = [row for row in await address_book.at(org_id, address) if row.network in (None, network.slug)]
     if entries:
         return entries[0].id, entries[0].name
@@ -296,12 +297,12 @@ async def entry_at(org_id: str, network: NetworkConfig, address: str) -> tuple[s
     return None, own.name if own is not None else ""
 
 
-async def warnings_of(desk: PaymentDesk, org_id: str, network: NetworkConfig, written: str, address: str) -> tuple[str, ...]:
-    """InvalidInput for an address at which money would be lost."""
+async def warnings_of(desk: PaymentDesk, org_id: str, network: NetworkConfig, written: str, address: str, known: Sequence[Known]) -> tuple[str, ...]:
+    """InvalidInput for an address at which money would be lost. `known`: of the organisation, as `known_addresses` reads them."""
     tokens = {token.address.lower(): token.symbol for token in network.listed()}
     contract_on = [network.name] if await desk.nodes[network.slug].has_code(address) else []
     try:
-        found = address_book_rules.checked(written, tokens, contract_on, [], await known_addresses(org_id))
+        found = address_book_rules.checked(written, tokens, contract_on, [], known)
     except ValueError as error:
         raise InvalidInput.of("to", str(error), "not_payable") from error
     first = () if await store.paid_before(org_id, network.chain_id, address) else (_FIRST_TIME,)
@@ -323,7 +324,9 @@ async def prepare_wanted(desk: PaymentDesk, principal: Principal, org_id: str, w
     if (known := await store.by_origin(org_id, origin)) is not None:
         return known
     token = wanted.asset.contract if wanted.kind in _MOVES else None
-    await _simulate(desk, wanted.network.slug, wanted.wallet.address, wanted.call, token, wanted.raw)
+    quote = await _simulate(desk, wanted.network.slug, wanted.wallet.address, wanted.call, token, wanted.raw)
+    if wanted.kind is PaymentKind.BATCH and quote.gas > TRANSACTION_GAS_MAX:
+        raise InvalidInput.of("shares", f"take {quote.gas:,} gas, and a transaction may have {TRANSACTION_GAS_MAX:,} (EIP-7825)", "too_much_gas")
     keeps = await _kept_by_token(desk, wanted, token)
     value, currency = await _value(desk, org_id, wanted.asset.name, wanted.amount, wanted.kind)
     now = desk.clock.now()
@@ -385,7 +388,7 @@ def _document(org_id: str, principal: Principal, wanted: Wanted, origin: Origin,
     )
 
 
-async def _simulate(desk: PaymentDesk, network: str, address: str, call: Call, token: str | None, raw: int) -> None:
+async def _simulate(desk: PaymentDesk, network: str, address: str, call: Call, token: str | None, raw: int) -> Quote:
     """At the head of the chain. InsufficientFunds before WouldRevert: a wallet that is empty is the plainer reason."""
     quote = await desk.nodes[network].quote(address, call.to, int(call.value_raw), call.data, token)
     coin = desk.networks[network].native_asset
@@ -399,6 +402,7 @@ async def _simulate(desk: PaymentDesk, network: str, address: str, call: Call, t
     if fees is not None and quote.balance < rules.highest_cost(call, fees) + quote.l1_fee:
         gas = text(to_units(fees.gas * fees.max_fee_per_gas + quote.l1_fee, NATIVE_DECIMALS))
         raise InsufficientFunds(f"The wallet has too little {coin} for the gas as well, which may cost up to {gas}.")
+    return quote
 
 
 async def _kept_by_token(desk: PaymentDesk, wanted: Wanted, token: str | None) -> list[str]:
