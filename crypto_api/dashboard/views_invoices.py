@@ -148,9 +148,8 @@ async def send(visit: Visit, invoice_id: str) -> HttpResponse:
     rate = _amount(form, "rate", needed=False)
     if form.errors:
         return await _shown(visit, await _invoice(visit, invoice_id), form=form, problem="The rate is not an amount such as 1.08.", status=422)
-    versions = version_of(visit.request)
     try:
-        await issue_invoice(_counter(visit), invoice_id, frozenset(versions) if versions is not None else None, rate)
+        await issue_invoice(_counter(visit), invoice_id, version_of(visit.request), rate)
     except NotFound as error:
         raise Http404 from error
     except CoreError as error:
@@ -182,9 +181,8 @@ async def pay(visit: Visit, invoice_id: str) -> HttpResponse:
 @page(Permission.INVOICES_WRITE)
 async def cancel(visit: Visit, invoice_id: str) -> HttpResponse:
     only_post(visit.request)
-    versions = version_of(visit.request)
     try:
-        await cancel_invoice(_counter(visit), invoice_id, frozenset(versions) if versions is not None else None)
+        await cancel_invoice(_counter(visit), invoice_id, version_of(visit.request))
     except NotFound as error:
         raise Http404 from error
     except CoreError as error:

@@ -2,9 +2,9 @@
 confirms. Where nobody else could confirm, it takes effect at once. The corrections that it brings are posted by `settle_lots`."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from crypto_api.flows.members import require_standing
@@ -22,6 +22,8 @@ from crypto_api.reports.lot_events import read_lot_events
 from crypto_api.tax.rules import bounds, gains_by_year
 from crypto_api.tax.types import TaxPeriod
 from mongodb_config.unit_of_work import Session, UnitOfWork
+
+Decide = Callable[[Session, LotPolicy, str, datetime], Awaitable[LotPolicy]]
 
 UNKEPT = -1
 """No checkpoint is of rules that do not hold."""
@@ -94,35 +96,25 @@ async def propose_lot_rule(
 
 async def confirm_lot_rule(uow: UnitOfWork, clock: Clock, principal: Principal, org_id: str, versions: Collection[int]) -> LotPolicy:
     """`versions`: at which the person has read it. PreconditionFailed, NoProposal, OwnProposal."""
-    now = clock.now()
-
-    async def work(session: Session) -> LotPolicy:
-        await require_standing(session, principal, org_id)
-        before = await policies.expected(session, org_id, versions, now)
-        return await policies.confirm(session, before, principal.user_id, now)
-
-    return await uow.run(work)
+    return await _decide(uow, clock, principal, org_id, versions, policies.confirm)
 
 
 async def reject_lot_rule(uow: UnitOfWork, clock: Clock, principal: Principal, org_id: str, versions: Collection[int]) -> LotPolicy:
     """The proposal is gone, the rules stay. PreconditionFailed, NoProposal."""
-    now = clock.now()
-
-    async def work(session: Session) -> LotPolicy:
-        await require_standing(session, principal, org_id)
-        before = await policies.expected(session, org_id, versions, now)
-        return await policies.reject(session, before, principal.user_id, now)
-
-    return await uow.run(work)
+    return await _decide(uow, clock, principal, org_id, versions, policies.reject)
 
 
 async def withdraw_lot_rule(uow: UnitOfWork, clock: Clock, principal: Principal, org_id: str, versions: Collection[int]) -> LotPolicy:
     """As `reject_lot_rule`, by the one who proposed it. PreconditionFailed, NoProposal, ProposalOfAnother."""
+    return await _decide(uow, clock, principal, org_id, versions, policies.withdraw)
+
+
+async def _decide(uow: UnitOfWork, clock: Clock, principal: Principal, org_id: str, versions: Collection[int], decide: Decide) -> LotPolicy:
     now = clock.now()
 
     async def work(session: Session) -> LotPolicy:
         await require_standing(session, principal, org_id)
         before = await policies.expected(session, org_id, versions, now)
-        return await policies.withdraw(session, before, principal.user_id, now)
+        return await decide(session, before, principal.user_id, now)
 
     return await uow.run(work)

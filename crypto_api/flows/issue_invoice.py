@@ -28,7 +28,6 @@ from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Organization
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
-Versions = frozenset[int] | None
 BY_HAND = "entered by hand"
 
 
@@ -61,7 +60,7 @@ class _Known:
     rate: Rate
 
 
-async def issue_invoice(counter: Counter, invoice_id: str, versions: Versions, rate: Decimal | None = None) -> Invoice:
+async def issue_invoice(counter: Counter, invoice_id: str, versions: service.Versions, rate: Decimal | None = None) -> Invoice:
     """NotFound, PreconditionFailed, InvoiceIssued, NoRate; of a credit note MoreThanDue."""
     known = await _known(counter, invoice_id, rate)
 
@@ -86,7 +85,7 @@ async def issue_invoice(counter: Counter, invoice_id: str, versions: Versions, r
     return await counter.uow.run(work)
 
 
-async def cancel_invoice(counter: Counter, invoice_id: str, versions: Versions) -> Invoice:
+async def cancel_invoice(counter: Counter, invoice_id: str, versions: service.Versions) -> Invoice:
     """NotFound, PreconditionFailed, StatusCannotFollow."""
     organization = await _organization(counter.org_id)
     today = day_of(counter.clock.now(), organization.time_zone)

@@ -3,7 +3,7 @@
 A draft may change in everything. Sending it (`issue_invoice.py`) gives it its number and books it.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -26,8 +26,6 @@ from crypto_api.kit.standards import CURRENCIES
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.rules import fold
 from mongodb_config.unit_of_work import Session, UnitOfWork
-
-Versions = Collection[int] | None
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ async def write_invoice(desk: Writing, wish: Wish) -> Invoice:
     return await desk.uow.run(work)
 
 
-async def edit_invoice(desk: Writing, invoice_id: str, changes: Mapping[str, Any], versions: Versions) -> Invoice:
+async def edit_invoice(desk: Writing, invoice_id: str, changes: Mapping[str, Any], versions: service.Versions) -> Invoice:
     """`changes` of the fields of a Wish; what is left out stays. NotFound, PreconditionFailed, InvoiceIssued, InvalidInput."""
 
     async def work(session: Session) -> Invoice:
@@ -110,7 +108,7 @@ async def edit_invoice(desk: Writing, invoice_id: str, changes: Mapping[str, Any
     return await desk.uow.run(work)
 
 
-async def delete_invoice(desk: Writing, invoice_id: str, versions: Versions) -> None:
+async def delete_invoice(desk: Writing, invoice_id: str, versions: service.Versions) -> None:
     """A draft only. NotFound, PreconditionFailed, InvoiceIssued."""
 
     async def work(session: Session) -> None:

@@ -129,10 +129,6 @@ class HoldingChart:
             at = self._by_code[at].parent_code
 
 
-async def count_entries(org_id: str, codes: Collection[str], first: date, last: date) -> int:
-    return await JournalEntry.get_pymongo_collection().count_documents(_query(org_id, codes, first, last, None))
-
-
 async def holding_changes(
     session: Session, org_id: str, chart: HoldingChart, first: date, last: date, known_at: datetime | None
 ) -> AsyncIterator[HoldingChange]:
