@@ -30,7 +30,7 @@ from crypto_api.payments.batch import BATCH_CONTRACT, BATCH_DELEGATE, Share, bat
 from crypto_api.payments.batch_code import PACKED_BATCH_CREATION, PACKED_BATCH_DELEGATE_CREATION
 from crypto_api.payments.rules import transfer_call
 from crypto_api.payments.types import Call
-from crypto_project.demo.compile import _run_compiler
+from crypto_project.demo.compile import run_compiler
 from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
 from crypto_project.npm import ROOT
 
@@ -96,7 +96,7 @@ async def prepared(bench: Bench) -> None:
     settings = {"optimizer": {"enabled": True, "runs": 1_000_000}, "evmVersion": "osaka"}
     settings["outputSelection"] = {"*": {"*": ["evm.bytecode.object"]}}
     given = {"language": "Solidity", "sources": {"Disperse.sol": {"content": source.read_text()}}, "settings": settings}
-    made = (await _run_compiler(json.dumps(given), ROOT))["contracts"]["Disperse.sol"]
+    made = (await run_compiler(json.dumps(given), ROOT))["contracts"]["Disperse.sol"]
     bench.disperse = checksummed((await bench.send(data="0x" + made["Disperse"]["evm"]["bytecode"]["object"]))["contractAddress"])
     bench.token = checksummed((await bench.send(data="0x" + made["Token"]["evm"]["bytecode"]["object"]))["contractAddress"])
     for owner in (bench.account, bench.wallet.address):

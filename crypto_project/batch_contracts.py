@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from crypto_project.demo.compile import CompileError, _run_compiler
+from crypto_project.demo.compile import CompileError, run_compiler
 from crypto_project.npm import ROOT
 
 SOURCES = ROOT / "contracts"
@@ -43,7 +43,7 @@ async def compiled() -> dict[str, tuple[bytes, bytes]]:
     """Contract → (creation, runtime)."""
     outputs = {"*": {"*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]}}
     asked = standard_json()
-    output = await _run_compiler(json.dumps({**asked, "settings": {**SETTINGS, "outputSelection": outputs}}), ROOT)
+    output = await run_compiler(json.dumps({**asked, "settings": {**SETTINGS, "outputSelection": outputs}}), ROOT)
     said = [row["formattedMessage"] for row in output.get("errors", [])]
     if said:  # warnings as well
         raise CompileError("\n".join(said))

@@ -41,8 +41,8 @@ async def compile_contracts(
     request = _standard_json(contracts_dir)
     cached = cache_dir / f"{_content_hash(request, package_root)}.json"
     if not cached.exists():
-        output = await _run_compiler(request, package_root)
-        _write_atomically(cached, json.dumps(_artifacts_of(output, contracts_dir)))
+        output = await run_compiler(request, package_root)
+        write_atomically(cached, json.dumps(_artifacts_of(output, contracts_dir)))
     stored: dict[str, dict[str, Any]] = json.loads(cached.read_text())
     return {name: Artifact(name, part["abi"], part["bytecode"]) for name, part in stored.items()}
 
@@ -63,7 +63,8 @@ def _content_hash(request: str, package_root: Path) -> str:
     return digest.hexdigest()
 
 
-async def _run_compiler(request: str, package_root: Path) -> dict[str, Any]:
+async def run_compiler(request: str, package_root: Path) -> dict[str, Any]:
+    """Standard JSON in and out, whatever the compiler found wrong; CompileError where it did not run."""
     process = await asyncio.create_subprocess_exec(
         str(find_node().node),
         str(COMPILE_SCRIPT),
@@ -97,7 +98,7 @@ def _artifacts_of(output: dict[str, Any], contracts_dir: Path) -> dict[str, dict
     }
 
 
-def _write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.partial")
     partial.write_text(text)

@@ -449,38 +449,31 @@ async def stored_payment(house: House, org_id: str, **changes: Any) -> Payment:
 
 
 async def statement(house: House, org_id: str, owner: Person) -> str:
-    row = FinancialReport(
-        id=new_id("rep"),
-        created_at=house.now,
-        org_id=org_id,
-        kind=StatementKind.BALANCE_SHEET,
-        columns=[Column(first=None, last=date(2026, 6, 30))],
-        currency="USD",
-        rows=[Row(kind=RowKind.HEADING, name="Assets"), Row(kind=RowKind.TOTAL, name="Total assets", amounts=(Decimal(7),), key="assets")],
-        balanced=True,
-        known_at=house.now,
-        unpriced=0,
-        seal_seq=0,
-        seal_hash="",
-        requested_by=owner.user_id,
-    )
-    await row.insert()
-    return row.id
+    rows = [Row(kind=RowKind.HEADING, name="Assets"), Row(kind=RowKind.TOTAL, name="Total assets", amounts=(Decimal(7),), key="assets")]
+    return await _report(house, org_id, owner, StatementKind.BALANCE_SHEET, [Column(first=None, last=date(2026, 6, 30))], rows)
 
 
 async def rolled(house: House, org_id: str, owner: Person) -> str:
+    columns = [Column(first=date(2026, 1, 1), last=date(2026, 6, 30), measure=measure) for measure in Measure]
+    rows = [
+        Row(kind=RowKind.HEADING, name="All crypto assets"),
+        Row(kind=RowKind.TOTAL, name="Closing", amounts=(None, Decimal(7), Decimal(7)), key="closing"),
+    ]
+    return await _report(house, org_id, owner, StatementKind.CRYPTO_ROLL_FORWARD, columns, rows, Detail.ASSET)
+
+
+async def _report(
+    house: House, org_id: str, owner: Person, kind: StatementKind, columns: list[Column], rows: list[Row], detail: Detail | None = None
+) -> str:
     row = FinancialReport(
         id=new_id("rep"),
         created_at=house.now,
         org_id=org_id,
-        kind=StatementKind.CRYPTO_ROLL_FORWARD,
-        columns=[Column(first=date(2026, 1, 1), last=date(2026, 6, 30), measure=measure) for measure in Measure],
-        detail=Detail.ASSET,
+        kind=kind,
+        columns=columns,
+        detail=detail,
         currency="USD",
-        rows=[
-            Row(kind=RowKind.HEADING, name="All crypto assets"),
-            Row(kind=RowKind.TOTAL, name="Closing", amounts=(None, Decimal(7), Decimal(7)), key="closing"),
-        ],
+        rows=rows,
         balanced=True,
         known_at=house.now,
         unpriced=0,

@@ -26,35 +26,21 @@ from crypto_api.policies.types import PaymentPolicy
 from crypto_api.runtime import Runtime
 from crypto_api.wallets.documents import WalletType
 from crypto_project.demo.chain import ChainActor
-from crypto_project.demo.compile import compile_contracts
-from crypto_project.demo.deploy import DemoContracts, deploy_contracts
-from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
 from crypto_project.embedded.ports import free_port
 from tests.browser import REPORT_VIOLATIONS, Faults
 from tests.dashboard.conftest import Site, Window
-from tests.factories.paying import ETHER, PayingHouse, network_row, stranger
+from tests.factories.paying import ETHER, Node, PayingHouse, network_row, paying_node, stranger
 from tests.factories.treasury import PASSWORD, Treasury
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(120)]
 
 Opens = Callable[..., Awaitable[Window]]
-Node = tuple[ChainActor, str, DemoContracts]
 
 
 @pytest.fixture(scope="module")
 async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
-    folder = tmp_path_factory.mktemp("node")
-    child, port = chain_node(folder / "node", folder, ChainNodeOptions(mining=False, keep=False))
-    await child.start()
-    url = f"http://127.0.0.1:{port}"
-    actor = ChainActor(url, ChainNodeOptions().chain_id)
-    try:
-        contracts = await deploy_contracts(actor, await compile_contracts())
-        await actor.mine_many(2)
-        yield actor, url, contracts
-    finally:
-        await actor.close()
-        await child.stop()
+    async with paying_node(tmp_path_factory.mktemp("node")) as made:
+        yield made
 
 
 @pytest.fixture

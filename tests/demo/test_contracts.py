@@ -47,7 +47,7 @@ async def _receipt(moves: ChainMoves, transaction_hash: str) -> dict[str, Any]:
 
 async def test_compiling_again_reads_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = await compile_contracts(cache_dir=tmp_path)
-    monkeypatch.setattr("crypto_project.demo.compile._run_compiler", None)
+    monkeypatch.setattr("crypto_project.demo.compile.run_compiler", None)
     assert await compile_contracts(cache_dir=tmp_path) == first
     assert set(first) == {"DemoToken", "LureToken", "PriceFeed", "Reverter", "WrappedEther"}
 

@@ -1,8 +1,6 @@
 """A node with our batch contracts on it, and payees and tokens of every kind that they may meet."""
 
 import asyncio
-import hashlib
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,9 +15,8 @@ from crypto_api.kit.ethereum import checksummed
 from crypto_api.payments.batch import deployment
 from crypto_api.payments.batch_code import PACKED_BATCH_CREATION, PACKED_BATCH_DELEGATE_CREATION
 from crypto_api.payments.types import Call
-from crypto_project.demo.compile import _run_compiler, _write_atomically
 from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
-from crypto_project.npm import ROOT
+from tests.factories.compiled import compiled
 
 SOURCE = Path(__file__).parents[1] / "contracts" / "sources" / "Payees.sol"
 GAS = 16_777_216  # the most that a transaction may have (EIP-7825)
@@ -27,16 +24,9 @@ _SETTINGS = {"optimizer": {"enabled": True, "runs": 200}, "evmVersion": "cancun"
 
 
 async def _creations() -> dict[str, str]:
-    """Contract → its creation, kept by content."""
-    asked = json.dumps({"language": "Solidity", "sources": {"Payees.sol": {"content": SOURCE.read_text()}}, "settings": _SETTINGS}, sort_keys=True)
-    kept = ROOT / ".data" / "contracts" / f"payees-{hashlib.sha256(asked.encode()).hexdigest()}.json"
-    if not kept.exists():
-        output = await _run_compiler(asked, ROOT)
-        assert [row for row in output.get("errors", []) if row["severity"] == "error"] == []
-        made = {name: part["evm"]["bytecode"]["object"] for name, part in output["contracts"]["Payees.sol"].items()}
-        _write_atomically(kept, json.dumps(made))
-    found: dict[str, str] = json.loads(kept.read_text())
-    return found
+    """Contract → its creation."""
+    made = await compiled("payees", {"Payees.sol": {"content": SOURCE.read_text()}}, _SETTINGS)
+    return {name: part["evm"]["bytecode"]["object"] for name, part in made["Payees.sol"].items()}
 
 
 def call(to: str, signature: str, *values: Any, value: int = 0) -> Call:

@@ -1,8 +1,6 @@
 """Contracts for the tests of the registry: compiled once, deployed on a node of their own through its unlocked accounts."""
 
 import asyncio
-import hashlib
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,9 +13,8 @@ from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from crypto_project.demo.compile import _run_compiler, _write_atomically
 from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
-from crypto_project.npm import ROOT
+from tests.factories.compiled import compiled
 
 SOURCES = Path(__file__).parents[1] / "contracts" / "sources"
 VAULT_SOURCE = (SOURCES / "Vault.sol").read_text()
@@ -39,16 +36,11 @@ _compiled: dict[str, Any] = {}
 
 
 async def artifacts() -> dict[str, Any]:
-    """Contract → {abi, evm}; of every contract, also those imported. Kept by content: the compiler takes seconds."""
+    """Contract → {abi, evm}; of every contract, also those imported."""
     if not _compiled:
         settings = {**SETTINGS, "outputSelection": {"*": {"*": ARTIFACTS}}}
-        asked = json.dumps({"language": "Solidity", "sources": sources(), "settings": settings}, sort_keys=True)
-        kept = ROOT / ".data" / "contracts" / f"registry-{hashlib.sha256(f'{COMPILER}{asked}'.encode()).hexdigest()}.json"
-        if not kept.exists():
-            output = await _run_compiler(asked, ROOT)
-            assert [row for row in output.get("errors", []) if row["severity"] == "error"] == []
-            _write_atomically(kept, json.dumps(output["contracts"]))
-        _compiled.update({name: made for contracts in json.loads(kept.read_text()).values() for name, made in contracts.items()})
+        made = await compiled("registry", sources(), settings, COMPILER)
+        _compiled.update({name: one for contracts in made.values() for name, one in contracts.items()})
     return _compiled
 
 

@@ -1,9 +1,11 @@
 """An organisation that pays over HTTP: a real node, the real signer, the follower and the sweep of payments by hand."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -29,8 +31,10 @@ from crypto_api.runtime import Runtime
 from crypto_api.wallets.documents import Opening, Wallet, WalletType
 from crypto_api.wallets.watch_list import WatchList
 from crypto_project.demo.chain import ChainActor
-from crypto_project.demo.deploy import DemoContracts
+from crypto_project.demo.compile import compile_contracts
+from crypto_project.demo.deploy import DemoContracts, deploy_contracts
 from crypto_project.demo.moves import ChainMoves
+from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
 from workers.payments import world_of
 
 ETHER = 10**18
@@ -38,6 +42,24 @@ SLUG = "testnet"
 FREE = PaymentPolicy(payees=Payees.ANY, approvals_required=0)
 ONE_APPROVAL = PaymentPolicy(payees=Payees.ANY, approvals_required=1)
 Json = dict[str, Any]
+Node = tuple[ChainActor, str, DemoContracts]
+
+
+@asynccontextmanager
+async def paying_node(folder: Path) -> AsyncIterator[Node]:
+    """One chain for the tests of a file, which mines only when told to; each test has wallets of its own on it."""
+    options = ChainNodeOptions(mining=False, keep=False)
+    child, port = chain_node(folder / "node", folder, options)
+    await child.start()
+    url = f"http://127.0.0.1:{port}"
+    actor = ChainActor(url, options.chain_id)
+    try:
+        contracts = await deploy_contracts(actor, await compile_contracts())
+        await actor.mine_many(2)
+        yield actor, url, contracts
+    finally:
+        await actor.close()
+        await child.stop()
 
 
 def network_row(rpc_url: str, chain_id: int, contracts: DemoContracts, **changes: object) -> Json:

@@ -153,3 +153,10 @@ def wallet_body(**changes: Any) -> dict[str, Any]:
 
 def random_address() -> str:
     return "0x" + secrets.token_hex(20)
+
+
+async def confirmed(person: Person) -> Person:
+    """With their password just now, as the use of keys asks for."""
+    done = await person.http.post("/api/auth/confirm-password/", json={"password": PASSWORD})
+    assert done.status_code == 200, done.text
+    return person

@@ -30,34 +30,18 @@ from crypto_api.payments.types import Expected, Hold, Origin, PaymentState
 from crypto_api.policies.errors import OverLimit
 from crypto_api.policies.types import Payees, PaymentPolicy
 from crypto_api.runtime import Runtime
-from crypto_project.demo.chain import ChainActor
-from crypto_project.demo.compile import compile_contracts
-from crypto_project.demo.deploy import DemoContracts, deploy_contracts
-from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
-from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, SLUG, PayingHouse, fresh_key, network_row, stranger
-from tests.http.conftest import PASSWORD, Join, Person
+from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, SLUG, Node, PayingHouse, fresh_key, network_row, paying_node, stranger
+from tests.http.conftest import Join, Person, confirmed
 
 
 @pytest.fixture(scope="module")
-async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[ChainActor, str, DemoContracts]]:
-    """With our batch contract on it."""
-    folder = tmp_path_factory.mktemp("node")
-    options = ChainNodeOptions(mining=False, keep=False)
-    child, port = chain_node(folder / "node", folder, options)
-    await child.start()
-    url = f"http://127.0.0.1:{port}"
-    actor = ChainActor(url, options.chain_id)
-    try:
-        contracts = await deploy_contracts(actor, await compile_contracts())
-        await actor.mine_many(2)
-        yield actor, url, contracts
-    finally:
-        await actor.close()
-        await child.stop()
+async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
+    async with paying_node(tmp_path_factory.mktemp("node")) as made:
+        yield made
 
 
 @pytest.fixture
-def networks(node: tuple[ChainActor, str, DemoContracts]) -> list[dict[str, object]]:
+def networks(node: Node) -> list[dict[str, object]]:
     actor, url, contracts = node
     return [network_row(url, actor.chain_id, contracts)]
 
@@ -68,7 +52,7 @@ async def ada(join: Join) -> Person:
 
 
 @pytest.fixture
-async def house(runtime: Runtime, node: tuple[ChainActor, str, DemoContracts], ada: Person) -> PayingHouse:
+async def house(runtime: Runtime, node: Node, ada: Person) -> PayingHouse:
     actor, _, contracts = node
     actor.forget_nonces()
     made = PayingHouse(runtime, actor, contracts, ada.org_id)
@@ -78,12 +62,6 @@ async def house(runtime: Runtime, node: tuple[ChainActor, str, DemoContracts], a
         await actor.rpc("eth_sendTransaction", {"from": payer, "to": call.to, "data": call.data, "gas": hex(2_000_000)})
         await actor.mine()
     return made
-
-
-async def confirmed(person: Person) -> Person:
-    done = await person.http.post("/api/auth/confirm-password/", json={"password": PASSWORD})
-    assert done.status_code == 200, done.text
-    return person
 
 
 async def principal(house: PayingHouse, person: Person) -> Principal:

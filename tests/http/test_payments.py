@@ -33,37 +33,21 @@ from crypto_api.policies.types import PaymentPolicy
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.documents import Transaction
 from crypto_api.wallets.documents import Wallet, WalletType
-from crypto_project.demo.chain import ChainActor
-from crypto_project.demo.compile import compile_contracts
-from crypto_project.demo.deploy import DemoContracts, deploy_contracts
-from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
 from mongodb_config.migrations import COLLECTION, deploy
-from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, SLUG, PayingHouse, fresh_key, network_row, stranger
-from tests.http.conftest import PASSWORD, Join, Person
+from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, SLUG, Node, PayingHouse, fresh_key, network_row, paying_node, stranger
+from tests.http.conftest import Join, Person, confirmed
 from workers import payments as payments_worker
 from workers.lane import supervise
 
 
 @pytest.fixture(scope="module")
-async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[ChainActor, str, DemoContracts]]:
-    """One chain for this file; each test has wallets of its own on it."""
-    folder = tmp_path_factory.mktemp("node")
-    options = ChainNodeOptions(mining=False, keep=False)
-    child, port = chain_node(folder / "node", folder, options)
-    await child.start()
-    url = f"http://127.0.0.1:{port}"
-    actor = ChainActor(url, options.chain_id)
-    try:
-        contracts = await deploy_contracts(actor, await compile_contracts())
-        await actor.mine_many(2)
-        yield actor, url, contracts
-    finally:
-        await actor.close()
-        await child.stop()
+async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
+    async with paying_node(tmp_path_factory.mktemp("node")) as made:
+        yield made
 
 
 @pytest.fixture
-def networks(node: tuple[ChainActor, str, DemoContracts]) -> list[dict[str, object]]:
+def networks(node: Node) -> list[dict[str, object]]:
     actor, url, contracts = node
     return [network_row(url, actor.chain_id, contracts)]
 
@@ -75,18 +59,12 @@ async def ada(join: Join) -> Person:
 
 
 @pytest.fixture
-async def house(runtime: Runtime, node: tuple[ChainActor, str, DemoContracts], ada: Person) -> PayingHouse:
+async def house(runtime: Runtime, node: Node, ada: Person) -> PayingHouse:
     actor, _, contracts = node
     actor.forget_nonces()
     made = PayingHouse(runtime, actor, contracts, ada.org_id)
     await made.policy(FREE)
     return made
-
-
-async def confirmed(person: Person) -> Person:
-    done = await person.http.post("/api/auth/confirm-password/", json={"password": PASSWORD})
-    assert done.status_code == 200, done.text
-    return person
 
 
 async def post(person: Person, path: str, body: dict[str, Any] | None = None, **headers: str) -> httpx.Response:
