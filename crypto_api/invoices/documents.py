@@ -6,6 +6,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from crypto_api.invoices.types import InvoiceFlag, InvoiceKind, InvoiceStatus, Item, Party, PaymentMethod, Rounding, Terms, Totals
 from crypto_api.kit.amounts import StoredDecimal
 from mongodb_config.base_document import TenantDocument
+from mongodb_config.kept_row import KeptRow
 
 Day = date  # behind a field that is called `date`, the name stands for that
 
@@ -119,7 +120,7 @@ class InvoiceCounter(TenantDocument):
         name = "invoice_counters"
 
 
-class InvoiceSettings(TenantDocument):
+class InvoiceSettings(KeptRow):
     """How the organisation writes its invoices; `_id` is that of the organisation."""
 
     company_id: str | None = None  # who sells; None: the organisation by its name
@@ -129,8 +130,6 @@ class InvoiceSettings(TenantDocument):
     iban: str = ""
     bic: str = ""
     footer: str = ""
-    updated_at: datetime
-    version: int = 1
 
     class Settings:
         name = "invoice_settings"

@@ -28,6 +28,8 @@ from crypto_api.kit.amounts import is_exact, text
 from crypto_api.kit.errors import InvalidInput, NotFound, PreconditionFailed
 from crypto_api.kit.ids import new_id
 from crypto_api.organizations.rules import fold
+from mongodb_config.base_document import encoded
+from mongodb_config.kept_row import UNSTORED
 from mongodb_config.unit_of_work import Session
 
 SUBJECT = "invoice"
@@ -249,15 +251,15 @@ async def change_settings(session: Session, org_id: str, fields: Mapping[str, An
             rules.numbered(pattern, 1, 2026)
         except ValueError as error:
             raise InvalidInput.of(f"number_patterns.{kind}", str(error), "invalid_pattern") from error
-    before = await store.settings(org_id, session)
-    version = before.version if before else 0
-    if versions is not None and version not in versions:
+    kept = await store.settings(org_id, session)
+    before = kept or InvoiceSettings(id=org_id, org_id=org_id, created_at=now, updated_at=now, version=UNSTORED)
+    if versions is not None and before.version not in versions:
         raise PreconditionFailed
-    base = before or InvoiceSettings(id=org_id, org_id=org_id, created_at=now, updated_at=now, version=0)
-    after: InvoiceSettings = base.model_copy(update={**fields, "updated_at": now, "version": version + 1})
-    if not await store.put_settings(session, after, version):
+    wanted = encoded(before.model_copy(update={**fields, "updated_at": now}))
+    after = await store.change_settings(session, org_id, before, {name: wanted[name] for name in (*fields, "updated_at")})
+    if after is None:
         raise PreconditionFailed
-    was, became = ({name: row.model_dump()[name] for name in _SETTLED} if row else None for row in (before, after))
+    was, became = ({name: row.model_dump()[name] for name in _SETTLED} if row else None for row in (kept, after))
     summary = "Changed how invoices are written"
     await audit.record(session, org_id, "invoice_settings.changed", summary, now, subject=("invoice_settings", org_id), before=was, after=became)
     return after

@@ -12,7 +12,7 @@ from crypto_api.invoices.documents import Invoice, InvoiceCounter, InvoicePaymen
 from crypto_api.invoices.errors import NumberTaken
 from crypto_api.invoices.types import InvoiceKind, InvoiceStatus
 from crypto_api.kit.paging import Page, PageRequest
-from mongodb_config import pages
+from mongodb_config import kept_row, pages
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
 
@@ -149,18 +149,9 @@ async def settled_up_to(org_id: str, day: date, invoice_ids: Collection[str]) ->
 
 
 async def settings(org_id: str, session: Session | None = None) -> InvoiceSettings | None:
-    return await InvoiceSettings.find_one({"_id": org_id, "org_id": org_id}, session=session)
+    return await kept_row.get(InvoiceSettings, org_id, session)
 
 
-async def put_settings(session: Session, row: InvoiceSettings, version: int) -> bool:
-    """Compare-and-set on `version`; 0: there are none yet."""
-    if version == 0:
-        try:
-            await row.insert(session=session)
-        except DuplicateKeyError:
-            return False
-        return True
-    done = await InvoiceSettings.get_pymongo_collection().replace_one(
-        {"_id": row.org_id, "org_id": row.org_id, "version": version}, encoded(row), session=session
-    )
-    return done.matched_count == 1
+async def change_settings(session: Session, org_id: str, before: InvoiceSettings, changes: dict[str, Any]) -> InvoiceSettings | None:
+    """None when another was first."""
+    return await kept_row.change(session, org_id, before, changes)
