@@ -319,3 +319,22 @@ async def test_what_clients_owe_is_the_receivable_account_on_every_day(join: Joi
     await post(ada, at(late, "payments"), {"amount": "350.00"})
     paid = (await ada.http.get(at(late))).json()
     assert (paid["status"], paid["flags"]) == ("PAID", ["paid_late"])
+
+
+async def test_settings_change_what_is_named_and_only_as_they_were_read(join: Join) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    path = f"{PATH}settings/"
+    first = await ada.http.get(path)
+    assert (first.headers["ETag"], first.json()["footer"]) == ('"0"', "")
+    changes = {"footer": "Thank you", "iban": "DE89370400440532013000", "rounding": {"mode": "half_even", "tax": "per_line"}}
+    both = await asyncio.gather(*(ada.http.put(path, json=changes, headers={"If-Match": first.headers["ETag"]}) for _ in range(2)))
+    assert sorted(answer.status_code for answer in both) == [200, 412]
+    (made,) = [answer for answer in both if answer.status_code == 200]
+    assert made.headers["ETag"] == '"1"'
+    later = await ada.http.put(path, json={"footer": "With regards"}, headers={"If-Match": made.headers["ETag"]})
+    assert (later.status_code, later.headers["ETag"]) == (200, '"2"')
+    kept = (await ada.http.get(path)).json()
+    assert kept["rounding"] == changes["rounding"]
+    assert kept == later.json() == made.json() | {"footer": "With regards"}
+    assert code_of(await ada.http.put(path, json={"footer": "x"}, headers={"If-Match": made.headers["ETag"]})) == (412, "precondition_failed")
+    assert [(row.before or {}).get("footer") for row in await records(ada.org_id, "invoice_settings.changed")] == [None, "Thank you"]
