@@ -5,11 +5,12 @@ compare-and-set and unique indexes, which hold even when a stalled holder wakes 
 """
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from mongodb_config.client import Database
 from mongodb_config.process_name import surely_dead
@@ -17,6 +18,7 @@ from mongodb_config.process_name import surely_dead
 COLLECTION = "leases"
 DURATION_S = 6.0  # a dead holder is replaced within this time
 RENEWAL_S = 2.0
+_AGAIN_S = 0.2
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
@@ -76,6 +78,21 @@ class Leases:
         return lease
 
     async def keep(self, lease: Lease) -> None:
-        """Renews until it is lost, then returns. Run it beside the work and stop the work when it returns."""
-        while await self.renew(lease):
-            await asyncio.sleep(RENEWAL_S)
+        """Renews until it is lost, then returns. Run it beside the work and stop the work when it ends.
+
+        A server that does not answer has not taken the lease away: it is asked again for as long as nobody else can have it, and what it
+        answered last is raised afterwards.
+        """
+        held_until = time.monotonic() + DURATION_S
+        while True:
+            asked_at = time.monotonic()
+            try:
+                if not await self.renew(lease):
+                    return
+            except PyMongoError:
+                if time.monotonic() >= held_until:
+                    raise
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                held_until = asked_at + DURATION_S
+                await asyncio.sleep(RENEWAL_S)

@@ -213,6 +213,7 @@ async def _under_lease(leases: Leases, work: Callable[[], Coroutine[Any, Any, Re
     try:
         await asyncio.wait({working, keeping}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
+            await keeping  # what the server said, where it stopped answering
             raise DeployFailed("the lease on the deploy step was lost; another process has taken over.")
         return working.result()
     finally:
