@@ -67,13 +67,6 @@ class DatabaseCensus:
     async def any_unconfirmed(self) -> bool:
         return await self._any("transactions", {"network": self._network, "finality": "pending"})
 
-    async def any_unnumbered(self) -> bool:
-        return await self._any("events", {"pending": True})
-
-    async def head_seq(self) -> int:
-        head = await self._database["event_heads"].find_one({"_id": self._org_id})
-        return head["seq"] if head else 0
-
     async def wallets(self) -> list[Row]:
         return await self._database["wallets"].find({**self._org, "network": self._network, "active": True}).to_list()
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from crypto_project.demo.chain import ChainActor
 from crypto_project.demo.chain_census import Watched, read_balances, take_chain_census
-from crypto_project.demo.database_census import DatabaseCensus
+from crypto_project.demo.database_census import DatabaseCensus, EventFacts
 from crypto_project.demo.event_listener import EventListener
 from crypto_project.demo.scenario import NotReached, Scenario
 from crypto_project.demo.verdict import Evidence, judge
@@ -46,10 +46,11 @@ async def play_and_judge(shell: Shell) -> dict[str, Any]:
         async with EventListener(shell.base_url, **world.admin) as listener:
             try:
                 await scenario.play()
-                await scenario.finish(lambda: listener.heard.last)
+                events = await scenario.finish(lambda: listener.heard.last)
             except NotReached as problem:
                 shortfalls.append(str(problem))
-            evidence = await _collect(shell, world, census, scenario, listener, started)
+                events = await census.events()
+            evidence = await _collect(shell, world, census, scenario, listener, events, started)
     finally:
         await census.close()
         await actor.close()
@@ -58,7 +59,9 @@ async def play_and_judge(shell: Shell) -> dict[str, Any]:
     return {**summary, "ok": not summary["problems"]}
 
 
-async def _collect(shell: Shell, world: DemoWorld, census: DatabaseCensus, scenario: Scenario, listener: EventListener, started: float) -> Evidence:
+async def _collect(
+    shell: Shell, world: DemoWorld, census: DatabaseCensus, scenario: Scenario, listener: EventListener, events: EventFacts, started: float
+) -> Evidence:
     wallets = [wallet["address"].lower() for wallet in await census.wallets()]
     contracts = world.contracts
     tokens = {"ETH": "", "WETH": contracts.weth, "USDC": contracts.usdc, "DAI": contracts.dai}
@@ -72,7 +75,7 @@ async def _collect(shell: Shell, world: DemoWorld, census: DatabaseCensus, scena
         decimals=DECIMALS,
         database=await census.movements(),
         ledger=await census.ledger(),
-        events=await census.events(),
+        events=events,
         heard=listener.heard,
         seconds=time.monotonic() - started,
     )

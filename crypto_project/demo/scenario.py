@@ -8,7 +8,7 @@ from random import Random
 
 from crypto_project.demo.activity import open_business
 from crypto_project.demo.chain import ChainActor
-from crypto_project.demo.database_census import DatabaseCensus
+from crypto_project.demo.database_census import DatabaseCensus, EventFacts
 from crypto_project.demo.moves import ChainMoves
 from crypto_project.demo.plays import Plays
 from crypto_project.demo.story import Story
@@ -105,11 +105,15 @@ class Scenario:
         recovered_s = round(time.time() - killed_at, 2)
         self.story.faults.append({"kind": "follower_killed", "processed_up_to": height, "caught_up_after_s": recovered_s})
 
-    async def finish(self, heard_up_to: Callable[[], int]) -> None:
-        """Until everything of the chain is stored, booked and confirmed, and every event was heard."""
+    async def finish(self, heard_up_to: Callable[[], int]) -> EventFacts:
+        """Until everything of the chain is stored, booked and confirmed, and every event that there is then was heard: those events. The
+        lanes go on and tell more, so whoever counted again would count some that are only just being told."""
         async with _within(CATCH_UP_TIMEOUT_S, "store, book, confirm and tell everything"):
             await self.caught_up()
-            while await self._census.any_unconfirmed() or await self._census.any_unnumbered() or heard_up_to() < await self._census.head_seq():
+            while True:
+                events = await self._census.events()
+                if not events.unnumbered and heard_up_to() >= events.head and not await self._census.any_unconfirmed():
+                    return events
                 await asyncio.sleep(POLL_S)
 
     async def caught_up(self) -> None:

@@ -49,7 +49,7 @@ def judge(evidence: Evidence) -> dict[str, Any]:
         "ledger": {"balanced": not ledger.faults, "equals_chain": not wrong_quantities, "entries": ledger.entries},
         "events": {
             "written": events.head - (heard.start or 0) + events.unnumbered,
-            "delivered": len(heard.seen),
+            "delivered": sum(seq <= events.head for seq in heard.seen),  # more are told while this counts
             "duplicates": heard.duplicates,
             "gaps": len(missing) + heard.broken_links,
         },
