@@ -8,6 +8,7 @@ from crypto_api.checkpoints.documents import Checkpoint
 from crypto_api.classification.documents import Counterparty
 from crypto_api.clients.documents import Client
 from crypto_api.contracts.documents import Contract, ContractText, ContractVerification
+from crypto_api.deliveries.documents import InvoiceDelivery
 from crypto_api.employees.documents import Employee
 from crypto_api.events.documents import Event, EventHead
 from crypto_api.idempotency.documents import IdempotentRequest
@@ -90,6 +91,7 @@ DOCUMENTS: list[type[BaseDocument]] = [
     Client,
     Invoice,
     InvoicePayment,
+    InvoiceDelivery,
     InvoiceCounter,
     InvoiceSettings,
     OrganizationPolicy,

@@ -29,6 +29,8 @@ APPEND_ONLY = {"audit_records", "audit_seals", "entry_seals", "period_certificat
 CROSSING = {
     "audit:queued": "the seals of the audit log are made for all",
     "invoices:fell_due": "the lane of what is overdue",
+    "invoices:organizations_that_remind": "the lane of reminders",
+    "deliveries:due": "the lane of letters",
     "ledger:unsealed": "entries are sealed for all",
     "audit:sealed_organizations": "which chains there are, for the operator's verification",
     "organizations:custom_roles_among": "open consoles of many organisations check again what their people may",

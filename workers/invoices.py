@@ -1,12 +1,21 @@
-"""The lane of invoices: what falls due is overdue from the next day on, by the clock of its organisation."""
+"""Lanes and actors of invoices: what falls due is overdue from the next day on, clients are reminded, letters leave."""
 
 import asyncio
+from datetime import timedelta
 
+from crypto_api.deliveries import store as deliveries
+from crypto_api.deliveries.jobs import SendInvoiceMail
 from crypto_api.flows.mark_overdue import BATCH, mark_overdue
+from crypto_api.flows.remind_clients import remind_clients
+from crypto_api.flows.send_invoice_mail import MailRoom, send_invoice_mail
 from crypto_api.runtime import Runtime
+from workers.actor import Actor
 from workers.lane import Lane
 
 SWEEP_S = 60.0
+MAIL_SWEEP_S = 15.0
+_LATE = timedelta(seconds=30)  # by then the job would have sent it
+_LETTERS = 100
 
 
 async def _sweep(runtime: Runtime) -> None:
@@ -15,5 +24,30 @@ async def _sweep(runtime: Runtime) -> None:
             await asyncio.sleep(SWEEP_S)
 
 
+async def _remind(runtime: Runtime) -> None:
+    while True:
+        await remind_clients(runtime.uow, runtime.clock, runtime.queue)
+        await asyncio.sleep(SWEEP_S)
+
+
+async def _send(runtime: Runtime, job: SendInvoiceMail) -> None:
+    await send_invoice_mail(MailRoom(runtime.uow, runtime.clock, runtime.mail), job.org_id, job.delivery_id)
+
+
+async def sweep_letters(runtime: Runtime) -> None:
+    """Letters whose job was lost, or that wait for another attempt."""
+    while True:
+        for org_id, delivery_id in await deliveries.due(runtime.clock.now() - _LATE, _LETTERS):
+            await _send(runtime, SendInvoiceMail(org_id=org_id, delivery_id=delivery_id))
+        await asyncio.sleep(MAIL_SWEEP_S)
+
+
 def lanes(runtime: Runtime) -> list[Lane]:
-    return [Lane("overdue_invoices", lambda: _sweep(runtime))]
+    return [
+        Lane("overdue_invoices", lambda: _sweep(runtime)),
+        Lane("invoice_reminders", lambda: _remind(runtime)),
+        Lane("invoice_mails", lambda: sweep_letters(runtime)),
+    ]
+
+
+ACTORS = [Actor(SendInvoiceMail, _send)]

@@ -20,6 +20,7 @@ ACTORS: list[Actor] = [
     *classification.ACTORS,
     *contracts.ACTORS,
     *identity.ACTORS,
+    *invoices.ACTORS,
     *organizations.ACTORS,
     *payments.ACTORS,
     *prices.ACTORS,

@@ -1,6 +1,7 @@
 """Outgoing mail over SMTP. In mock mode a letter is put into a directory as `.eml`, where a person trying things out can open it."""
 
 import asyncio
+from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
@@ -8,12 +9,13 @@ from pathlib import Path
 import aiosmtplib
 
 from crypto_api.kit import log
-from crypto_api.kit.errors import Unavailable
 from crypto_api.kit.ids import new_id
+from crypto_api.kit.mail import Attachment, MailNotTaken
 
 logger = log.get(__name__)
 
 TIMEOUT_S = 10
+_PERMANENT = 500  # RFC 5321, section 4.2.1: 5yz
 
 
 class Mailer:
@@ -23,21 +25,26 @@ class Mailer:
         self._host, self._port, self._user, self._password = host, port, user, password
         self._sender, self._mock, self._mock_dir = sender, mock, mock_dir
 
-    async def send(self, to: str, subject: str, text: str) -> None:
-        """Unavailable when the mail server does not take it. What the letter says is never logged: it may hold a secret link."""
+    async def send(
+        self, to: str, subject: str, text: str, *, attachments: Sequence[Attachment] = (), message_id: str = "", reply_to: str = ""
+    ) -> str:
+        """What the mail server said when it took it. MailNotTaken (Unavailable) when it did not. What the letter says is never logged: it may hold a
+        secret link."""
         letter = EmailMessage()
         letter["From"], letter["To"], letter["Subject"] = self._sender, to, subject
-        letter["Date"], letter["Message-ID"] = formatdate(usegmt=True), make_msgid(domain="coffer.local")
+        letter["Date"], letter["Message-ID"] = formatdate(usegmt=True), message_id or make_msgid(domain="coffer.local")
+        if reply_to:
+            letter["Reply-To"] = reply_to
         letter.set_content(text)
-        if self._mock:
-            await asyncio.to_thread(self._keep, letter)
-        else:
-            await self._deliver(letter)
+        for file in attachments:
+            letter.add_attachment(file.content, maintype=file.maintype, subtype=file.subtype, filename=file.name)
+        answer = await asyncio.to_thread(self._keep, letter) if self._mock else await self._deliver(letter)
         logger.info("mail sent", to=to, subject=subject, mock=self._mock)
+        return answer
 
-    async def _deliver(self, letter: EmailMessage) -> None:
+    async def _deliver(self, letter: EmailMessage) -> str:
         try:
-            await aiosmtplib.send(
+            _, answer = await aiosmtplib.send(
                 letter,
                 hostname=self._host,
                 port=self._port,
@@ -46,11 +53,29 @@ class Mailer:
                 timeout=TIMEOUT_S,
             )
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
-            raise Unavailable(f"the mail server at {self._host}:{self._port} did not take the letter ({type(error).__name__})") from error
+            detail = f"the mail server at {self._host}:{self._port} did not take the letter ({type(error).__name__})"
+            raise MailNotTaken(detail, answer=_said(error), permanent=_is_permanent(error)) from error
+        return answer
 
-    def _keep(self, letter: EmailMessage) -> None:
+    def _keep(self, letter: EmailMessage) -> str:
         self._mock_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._mock_dir / f"{new_id('mail')}.eml"
         path.touch(mode=0o600)
         path.write_bytes(letter.as_bytes())
         logger.info("mail kept in a file", path=str(path))
+        return "kept in a file (EMAIL_MOCK_MODE)"
+
+
+def _is_permanent(error: Exception) -> bool:
+    """A refusal of this letter: of its recipient, or of what it holds. What it says to us (our log-in) may be mended."""
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        return all(refused.code >= _PERMANENT for refused in error.recipients)
+    return isinstance(error, aiosmtplib.SMTPDataError) and error.code >= _PERMANENT
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        return "; ".join(f"{refused.code} {refused.message}" for refused in error.recipients)
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return f"{error.code} {error.message}"
+    return f"no answer ({type(error).__name__})"

@@ -9,6 +9,7 @@ pages = [
     path("invoices/<str:invoice_id>/", views_invoices.invoice_page, name="invoice"),
     path("invoices/<str:invoice_id>/pdf/", views_invoices.invoice_file, name="invoice-file"),
     path("invoices/<str:invoice_id>/send/", views_invoices.send, name="invoice-send"),
+    path("invoices/<str:invoice_id>/mail/", views_invoices.mail, name="invoice-mail"),
     path("invoices/<str:invoice_id>/pay/", views_invoices.pay, name="invoice-pay"),
     path("invoices/<str:invoice_id>/cancel/", views_invoices.cancel, name="invoice-cancel"),
     path("invoices/<str:invoice_id>/credit/", views_invoices.credit, name="invoice-credit"),

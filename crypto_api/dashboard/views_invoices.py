@@ -8,14 +8,17 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 
+from crypto_api.clients import store as clients
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.list_filter import ListFilter
+from crypto_api.deliveries import store as deliveries
 from crypto_api.flows.age_receivables import age_receivables
 from crypto_api.flows.export_invoice import export_invoice
 from crypto_api.flows.issue_invoice import Counter, cancel_invoice, issue_invoice
 from crypto_api.flows.price_at import Prices
+from crypto_api.flows.queue_invoice_mail import Cover, Post, resend, send_invoice
 from crypto_api.flows.settle_invoice import Received, receive_payment
 from crypto_api.flows.write_invoice import Writing, write_credit_note
 from crypto_api.invoices import store
@@ -46,9 +49,12 @@ AGES = {
 }
 WORDS = {InvoiceKind.INVOICE: "Invoice", InvoiceKind.CREDIT_NOTE: "Credit note", InvoiceKind.QUOTE: "Quote"}
 METHODS = {PaymentMethod.BANK: "Bank", PaymentMethod.CASH: "Cash", PaymentMethod.CARD: "Card", PaymentMethod.OTHER: "Other"}
+MESSAGE_MAX = 2_000
 PAYMENT = ("amount", "date", "method", "reference", "rate")
 FLASHES = {
     "sent": "Issued. It has its number and stands in the books.",
+    "mailed": "Issued. It has its number, stands in the books, and goes out by mail.",
+    "resent": "It goes out by mail once more.",
     "paid": "The payment was booked.",
     "cancelled": "Cancelled. What it had booked was taken back.",
     "credit": "The credit note is drafted. It counts once it is issued.",
@@ -121,12 +127,14 @@ async def invoice_file(visit: Visit, invoice_id: str) -> HttpResponse:
 
 
 async def _shown(visit: Visit, row: Invoice, *, form: Form | None = None, status: int = 200, **values: object) -> HttpResponse:
-    shown = {"given": form.given if form else {"amount": f"{row.due:f}", "method": "bank"}, "errors": form.errors if form else {}}
+    given = {"amount": f"{row.due:f}", "method": "bank", "mail": "yes"} | (form.given if form else {})
+    shown = {"given": given, "errors": form.errors if form else {}}
     return visit.render("invoices/invoice.html", await _facts(visit, row) | shown | values, status=status)
 
 
 async def _facts(visit: Visit, row: Invoice) -> dict[str, object]:
     issued, open_ = row.status is not InvoiceStatus.DRAFT, row.status in (InvoiceStatus.SENT, InvoiceStatus.PARTIAL, InvoiceStatus.OVERDUE)
+    client = await clients.get(visit.org_id, row.client_id)
     is_invoice, writes = row.kind is InvoiceKind.INVOICE, visit.may(Permission.INVOICES_WRITE)
     return {
         "invoice": row,
@@ -136,6 +144,9 @@ async def _facts(visit: Visit, row: Invoice) -> dict[str, object]:
         "credits": await store.about(visit.org_id, row.id) if is_invoice else [],
         "methods": METHODS.items(),
         "foreign": row.currency != visit.organization.functional_currency,
+        "letters": await deliveries.of_invoice(visit.org_id, row.id),
+        "address": client.email if client else "",
+        "may_mail": writes and issued and row.status is not InvoiceStatus.CANCELLED,
         "may_send": writes and not issued and row.status is not InvoiceStatus.CANCELLED,
         "may_pay": writes and is_invoice and open_,
         "may_cancel": writes and row.status is not InvoiceStatus.CANCELLED and not (row.paid or row.credited) and (is_invoice or not issued),
@@ -144,17 +155,42 @@ async def _facts(visit: Visit, row: Invoice) -> dict[str, object]:
 
 @page(Permission.INVOICES_WRITE)
 async def send(visit: Visit, invoice_id: str) -> HttpResponse:
-    form = _only_form(visit, "rate")
-    rate = _amount(form, "rate", needed=False)
+    form = _only_form(visit, "rate", "mail", "to", "message")
+    rate, cover, mailed = _amount(form, "rate", needed=False), _cover(form), form["mail"] == "yes"
     if form.errors:
-        return await _shown(visit, await _invoice(visit, invoice_id), form=form, problem="The rate is not an amount such as 1.08.", status=422)
+        return await _shown(visit, await _invoice(visit, invoice_id), form=form, status=422)
+    versions = version_of(visit.request)
     try:
-        await issue_invoice(_counter(visit), invoice_id, version_of(visit.request), rate)
+        if mailed:
+            await send_invoice(_counter(visit), visit.runtime.queue, invoice_id, versions, rate, cover)
+        else:
+            await issue_invoice(_counter(visit), invoice_id, versions, rate)
     except NotFound as error:
         raise Http404 from error
     except CoreError as error:
-        return await _shown(visit, await _invoice(visit, invoice_id), problem=error.detail, status=error.status)
-    return redirect(f"/invoices/{invoice_id}/?done=sent")
+        return await _shown(visit, await _invoice(visit, invoice_id), form=form, problem=error.detail, status=error.status)
+    return redirect(f"/invoices/{invoice_id}/?done={'mailed' if mailed else 'sent'}")
+
+
+@page(Permission.INVOICES_WRITE)
+async def mail(visit: Visit, invoice_id: str) -> HttpResponse:
+    form, runtime = _only_form(visit, "to", "message"), visit.runtime
+    cover = _cover(form)
+    if form.errors:
+        return await _shown(visit, await _invoice(visit, invoice_id), form=form, status=422)
+    post = Post(runtime.uow, runtime.clock, runtime.queue, visit.org_id, visit.principal.user_id)
+    try:
+        await resend(post, invoice_id, cover)
+    except NotFound as error:
+        raise Http404 from error
+    except CoreError as error:
+        return await _shown(visit, await _invoice(visit, invoice_id), form=form, problem=error.detail, status=error.status)
+    return redirect(f"/invoices/{invoice_id}/?done=resent")
+
+
+def _cover(form: Form) -> Cover:
+    to = form.email("to") if form["to"] else None
+    return Cover(to=to, message=form.prose("message", most=MESSAGE_MAX))
 
 
 @page(Permission.INVOICES_WRITE)

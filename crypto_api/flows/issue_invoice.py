@@ -7,6 +7,7 @@
 Amounts in another currency are booked at the rate of the day of issue (IAS 21.21). A quote posts nothing.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -29,6 +30,7 @@ from crypto_api.organizations.documents import Organization
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 BY_HAND = "entered by hand"
+Then = Callable[[Session, Invoice], Awaitable[object]]
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,10 @@ class _Known:
     rate: Rate
 
 
-async def issue_invoice(counter: Counter, invoice_id: str, versions: service.Versions, rate: Decimal | None = None) -> Invoice:
-    """NotFound, PreconditionFailed, InvoiceIssued, NoRate; of a credit note MoreThanDue."""
+async def issue_invoice(
+    counter: Counter, invoice_id: str, versions: service.Versions, rate: Decimal | None = None, then: Then | None = None
+) -> Invoice:
+    """NotFound, PreconditionFailed, InvoiceIssued, NoRate; of a credit note MoreThanDue. `then`: what else belongs to the same unit of work."""
     known = await _known(counter, invoice_id, rate)
 
     async def work(session: Session) -> Invoice:
@@ -72,14 +76,10 @@ async def issue_invoice(counter: Counter, invoice_id: str, versions: service.Ver
         due = _due(before, known.today)
         fixed = service.Issue(on=known.today, due=due, seller=known.seller, buyer=_buyer(client))
         issued = await service.issue(session, before, fixed, now)
-        if issued.kind is InvoiceKind.QUOTE:
-            return issued
-        about = await _about(session, issued)
-        at = Rate(about.rate or Decimal(1), about.rate_source) if about is not None else known.rate
-        if issued.total > 0:
-            issued = await _book(session, counter, issued, about, at)
-        if about is not None:
-            await service.credit(session, about, issued, known.today, now)
+        if issued.kind is not InvoiceKind.QUOTE:
+            issued = await _enter(session, counter, issued, known)
+        if then is not None:
+            await then(session, issued)
         return issued
 
     return await counter.uow.run(work)
@@ -126,6 +126,17 @@ def end_of(day: date, organization: Organization) -> datetime:
 
 
 # ---- parts -----------------------------------------------------------------------------------------------------------------------
+
+
+async def _enter(session: Session, counter: Counter, issued: Invoice, known: _Known) -> Invoice:
+    """Into the books; a credit note settles its invoice."""
+    about = await _about(session, issued)
+    at = Rate(about.rate or Decimal(1), about.rate_source) if about is not None else known.rate
+    if issued.total > 0:
+        issued = await _book(session, counter, issued, about, at)
+    if about is not None:
+        await service.credit(session, about, issued, known.today, counter.clock.now())
+    return issued
 
 
 async def _known(counter: Counter, invoice_id: str, rate: Decimal | None) -> _Known:

@@ -30,7 +30,7 @@ If you do not know what this is about, there is nothing to do.
 
 
 class MailPort(Protocol):
-    async def send(self, to: str, subject: str, text: str) -> None: ...
+    async def send(self, to: str, subject: str, text: str) -> object: ...
 
 
 async def send_invitation_mail(uow: UnitOfWork, clock: Clock, mail: MailPort, frontend_url: str, org_id: str, invitation_id: str) -> bool:

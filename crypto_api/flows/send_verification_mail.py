@@ -23,7 +23,7 @@ If it was not you, there is nothing to do: without this step nobody can log in.
 
 
 class MailPort(Protocol):
-    async def send(self, to: str, subject: str, text: str) -> None: ...
+    async def send(self, to: str, subject: str, text: str) -> object: ...
 
 
 async def send_verification_mail(uow: UnitOfWork, clock: Clock, mail: MailPort, frontend_url: str, user_id: str) -> bool:

@@ -28,7 +28,7 @@ async def get_invoice_settings(request: HttpRequest) -> HttpResponse:
 @requires(Permission.INVOICES_WRITE)
 async def update_invoice_settings(request: HttpRequest, body: InvoiceSettingsUpdate) -> HttpResponse:
     """It counts for what is written from then on: drafts keep their rounding, what was issued keeps everything. 422 `invalid_pattern` for a
-    pattern of numbers that would give two invoices the same one."""
+    pattern of numbers that would give two invoices the same one, `unknown_placeholder` for a text that names what there is not."""
     runtime, org_id, versions, fields = runtime_of(request.scope), org_of(request), expected_versions(request), body.fields()
     company_id = fields.get("company_id")
     if company_id is not None and await organizations.company(org_id, company_id) is None:

@@ -6,9 +6,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
+from crypto_api.deliveries import store as deliveries
 from crypto_api.flows.export_invoice import export_invoice
 from crypto_api.flows.issue_invoice import Counter, cancel_invoice, issue_invoice
 from crypto_api.flows.price_at import Prices
+from crypto_api.flows.queue_invoice_mail import Post, resend
+from crypto_api.flows.queue_invoice_mail import send_invoice as send_invoice_by_mail
 from crypto_api.flows.settle_invoice import receive_payment
 from crypto_api.flows.write_invoice import (
     Writing,
@@ -27,8 +30,10 @@ from crypto_api.http.idempotency import idempotent
 from crypto_api.http.paging import PageQuery, page_read, page_request
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.base import PageRead
+from crypto_api.http.schemas.invoice_deliveries import InvoiceDeliveryRead
 from crypto_api.http.schemas.invoices import (
     CreditNoteCreate,
+    InvoiceCover,
     InvoiceCreate,
     InvoicePaymentCreate,
     InvoicePaymentRead,
@@ -129,20 +134,22 @@ async def invoice_pdf(request: HttpRequest, invoice_id: str) -> HttpResponse:
     return response
 
 
-@router.post("/invoices/{invoice_id}/send/", response=InvoiceRead, summary="Issue an invoice")
+@router.post("/invoices/{invoice_id}/send/", response=InvoiceRead, summary="Issue an invoice and mail it")
 @requires(Permission.INVOICES_WRITE)
 @idempotent
 async def send_invoice(request: HttpRequest, invoice_id: str, body: InvoiceSend) -> HttpResponse:
     """It gets the next number of its series, is frozen, and is booked: receivable against revenue and taxes. 409 `no_rate` where its currency is
-    another than the organisation's and no source tells the rate: then give one. A credit note settles its invoice."""
-    return _one(await issue_invoice(_counter(request), invoice_id, expected_versions(request), body.rate))
+    another than the organisation's and no source tells the rate: then give one. A credit note settles its invoice. The letter with the PDF is queued
+    with it: `deliveries/` tells what the mail server said. 409 `no_address` where the client has none: PUT `status/` issues it without a letter."""
+    runtime, versions = runtime_of(request.scope), expected_versions(request)
+    return _one(await send_invoice_by_mail(_counter(request), runtime.queue, invoice_id, versions, body.rate, body.cover()))
 
 
 @router.put("/invoices/{invoice_id}/status/", response=InvoiceRead, summary="Issue or cancel an invoice")
 @requires(Permission.INVOICES_WRITE)
 async def update_invoice_status(request: HttpRequest, invoice_id: str, body: InvoiceStatusBody) -> HttpResponse:
-    """SENT issues a draft, CANCELLED ends what nothing was paid of and takes it back in the books. PARTIAL, PAID and OVERDUE follow from payments and
-    dates and cannot be set: 409 `status_cannot_follow`."""
+    """SENT issues a draft without a letter, CANCELLED ends what nothing was paid of and takes it back in the books. PARTIAL, PAID and OVERDUE
+    follow from payments and dates and cannot be set: 409 `status_cannot_follow`."""
     row = await store.get(org_of(request), invoice_id)
     if row is None:
         raise NotFound
@@ -187,6 +194,27 @@ async def create_invoice_payment(request: HttpRequest, invoice_id: str, body: In
     day of issue. 409 `more_than_due`, `invoice_not_issued`."""
     _, payment = await receive_payment(_counter(request), invoice_id, body.told())
     return answer(InvoicePaymentRead.of(payment), status=201)
+
+
+@router.get("/invoices/{invoice_id}/deliveries/", response=PageRead[InvoiceDeliveryRead], summary="Letters of an invoice")
+@requires(Permission.INVOICES_READ)
+async def list_invoice_deliveries(request: HttpRequest, invoice_id: str, query: Query[PageQuery]) -> HttpResponse:
+    """Each sending and reminder, with every attempt and what the mail server answered to it."""
+    org_id = org_of(request)
+    if await store.get(org_id, invoice_id) is None:
+        raise NotFound
+    page = await deliveries.page(org_id, invoice_id, page_request(query, {"created_at": "_id"}, "-created_at"))
+    return answer(page_read(page, InvoiceDeliveryRead.of))
+
+
+@router.post("/invoices/{invoice_id}/deliveries/", response={201: InvoiceDeliveryRead}, summary="Mail an invoice again")
+@requires(Permission.INVOICES_WRITE)
+@idempotent
+async def create_invoice_delivery(request: HttpRequest, invoice_id: str, body: InvoiceCover) -> HttpResponse:
+    """Of one that was issued. 409 `delivery_queued` while a sending of it is on its way, `no_address`, `wrong_kind` once it was cancelled."""
+    runtime = runtime_of(request.scope)
+    post = Post(runtime.uow, runtime.clock, runtime.queue, org_of(request), principal_of(request).user_id)
+    return answer(InvoiceDeliveryRead.of(await resend(post, invoice_id, body.cover())), status=201)
 
 
 # ---- parts -----------------------------------------------------------------------------------------------------------------------

@@ -130,6 +130,14 @@ class InvoiceSettings(KeptRow):
     iban: str = ""
     bic: str = ""
     footer: str = ""
+    # the letters that go out with them; an empty text is the one of `letters.py`
+    reply_to: str = ""
+    mail_subject: str = ""
+    mail_text: str = ""
+    reminder_days: list[int] = []  # days after the due date, before it where negative; empty: nobody is reminded
+    reminder_subject: str = ""
+    reminder_text_before: str = ""
+    reminder_text_after: str = ""
 
     class Settings:
         name = "invoice_settings"

@@ -9,7 +9,7 @@ from typing import Any
 from crypto_api.audit import service as audit
 from crypto_api.events import service as events
 from crypto_api.events.types import DomainEvent
-from crypto_api.invoices import rules, store
+from crypto_api.invoices import letters, rules, store
 from crypto_api.invoices.documents import Invoice, InvoicePayment, InvoiceSettings
 from crypto_api.invoices.errors import InvoiceIssued, InvoiceNotIssued, MoreThanDue, StatusCannotFollow
 from crypto_api.invoices.events import (
@@ -40,7 +40,8 @@ PATTERNS: Mapping[InvoiceKind, str] = {
 }
 WORDS: Mapping[InvoiceKind, str] = {InvoiceKind.INVOICE: "invoice", InvoiceKind.CREDIT_NOTE: "credit note", InvoiceKind.QUOTE: "quote"}
 _TOLD = ("kind", "status", "number", "client_name", "currency", "total", "paid", "credited", "due_date", "issue_date", "reference", "note", "flags")
-_SETTLED = ("company_id", "number_patterns", "rounding", "payment_details", "iban", "bic", "footer")
+TEXTS = ("mail_subject", "mail_text", "reminder_subject", "reminder_text_before", "reminder_text_after")
+_SETTLED = ("company_id", "number_patterns", "rounding", "payment_details", "iban", "bic", "footer", "reply_to", "reminder_days", *TEXTS)
 Versions = Collection[int] | None
 
 
@@ -245,12 +246,17 @@ async def _tell_if_paid(session: Session, before: Invoice, after: Invoice, now: 
 
 
 async def change_settings(session: Session, org_id: str, fields: Mapping[str, Any], versions: Versions, now: datetime) -> InvoiceSettings:
-    """What is left out stays. InvalidInput for a pattern that is none, PreconditionFailed."""
+    """What is left out stays. InvalidInput for a pattern or a text that is none, PreconditionFailed."""
     for kind, pattern in fields.get("number_patterns", {}).items():
         try:
             rules.numbered(pattern, 1, 2026)
         except ValueError as error:
             raise InvalidInput.of(f"number_patterns.{kind}", str(error), "invalid_pattern") from error
+    for name in TEXTS:
+        try:
+            letters.check(fields.get(name, ""))
+        except ValueError as error:
+            raise InvalidInput.of(name, str(error), "unknown_placeholder") from error
     kept = await store.settings(org_id, session)
     before = kept or InvoiceSettings(id=org_id, org_id=org_id, created_at=now, updated_at=now, version=UNSTORED)
     if versions is not None and before.version not in versions:

@@ -25,6 +25,7 @@ def _midnight(day: date) -> datetime:
 
 
 OPEN = (InvoiceStatus.SENT, InvoiceStatus.PARTIAL)
+OWED = (*OPEN, InvoiceStatus.OVERDUE)
 
 
 async def get(org_id: str, invoice_id: str, session: Session | None = None) -> Invoice | None:
@@ -94,6 +95,12 @@ async def fell_due(before: date, limit: int) -> list[tuple[str, str, date]]:
     return [(row["org_id"], row["_id"], row["due_date"].date()) for row in rows]
 
 
+async def owed_between(org_id: str, first: date, last: date) -> list[Invoice]:
+    """Invoices that something is due of, by a due date in those days."""
+    due: Row = {"$gte": _midnight(first), "$lte": _midnight(last)}
+    return await Invoice.find({"org_id": org_id, "kind": InvoiceKind.INVOICE, "status": {"$in": list(OWED)}, "due_date": due}).to_list()
+
+
 # ---- payments --------------------------------------------------------------------------------------------------------------------
 
 
@@ -150,6 +157,12 @@ async def settled_up_to(org_id: str, day: date, invoice_ids: Collection[str]) ->
 
 async def settings(org_id: str, session: Session | None = None) -> InvoiceSettings | None:
     return await kept_row.get(InvoiceSettings, org_id, session)
+
+
+async def organizations_that_remind() -> list[str]:
+    """Those whose settings name days for reminders."""
+    rows = await InvoiceSettings.get_pymongo_collection().find({"reminder_days.0": {"$exists": True}}, {"_id": 1}).to_list()
+    return [row["_id"] for row in rows]
 
 
 async def change_settings(session: Session, org_id: str, before: InvoiceSettings, changes: dict[str, Any]) -> InvoiceSettings | None:

@@ -24,6 +24,8 @@ READS_ACROSS = {
     "prices.orgs_with_gaps": "the lane asks again for what was asked for in vain, whoever's it is",
     "events.oldest_pending": "the health check asks whether the relay works",
     "events.pending": "the relay numbers what is due, whoever's it is",
+    "deliveries.due": "the lane sends the letters that are due, whoever's they are",
+    "invoices.organizations_that_remind": "the lane asks which organisations remind their clients at all",
     "invoices.fell_due": "the lane looks for what is overdue, whoever's it is",
     "ledger.organizations_with_a_chart": "the deploy step adds an account to the chart of each",
     "ledger.unsealed": "the sealing lane seals what is due, whoever's it is",

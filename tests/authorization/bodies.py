@@ -497,7 +497,12 @@ async def create_credit_note(act: Act) -> Values:
 
 @request
 async def send_invoice(act: Act) -> Values:
-    return {}
+    return {"to": "billing@engines.example"}
+
+
+@request
+async def create_invoice_delivery(act: Act) -> Values:
+    return {"to": "billing@engines.example"}
 
 
 @request

@@ -87,6 +87,11 @@ async def write_payee(house: House, org_id: str, person: Person) -> Form:
     return {"name": "Analytical Engines", "address": random_address(), "network": "", "note": ""}
 
 
+@form("invoice-mail")
+async def mail_invoice(house: House, org_id: str, person: Person) -> Form:
+    return {"to": "billing@engines.example"}
+
+
 @form("invoice-pay")
 async def pay_invoice(house: House, org_id: str, person: Person) -> Form:
     return {"amount": "10.00", "method": "bank"}

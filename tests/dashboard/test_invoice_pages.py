@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from crypto_api.deliveries import store as deliveries
 from crypto_api.flows.issue_invoice import Counter, issue_invoice
 from crypto_api.flows.price_at import Prices
+from crypto_api.flows.send_invoice_mail import MailRoom, send_invoice_mail
 from crypto_api.flows.write_invoice import Wish, Writing, write_invoice
 from crypto_api.invoices import store
 from crypto_api.invoices.documents import Invoice
@@ -22,9 +24,9 @@ __all__ = ["sits"]
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft " * 2
 
 
-async def drafted(runtime: Runtime, treasury: Treasury, name: str = "Engines <b>", count: int = 1) -> Invoice:
+async def drafted(runtime: Runtime, treasury: Treasury, name: str = "Engines <b>", count: int = 1, email: str = "billing@example.com") -> Invoice:
     one = Item(description="Analysis of the engine", quantity=Decimal("2.5"), unit_price=Decimal(120), unit="h", taxes=(Tax(rate=Decimal(19)),))
-    wish = Wish(items=(one,) * count, client_name=name, client_email="billing@example.com", reference="PO 4711", note="Thank you.")
+    wish = Wish(items=(one,) * count, client_name=name, client_email=email, reference="PO 4711", note="Thank you.")
     return await write_invoice(Writing(runtime.uow, runtime.clock, treasury.org_id, treasury.admin.id), wish)
 
 
@@ -47,7 +49,18 @@ async def test_an_invoice_is_issued_paid_in_parts_credited_and_cancelled(sits: S
     path = f"/invoices/{row.id}/"
     assert "no number yet" in await ada.text("/invoices/") and "Engines <b>" in await ada.text("/invoices/", q="4711")
     assert "357.00" in await ada.text(path)
-    assert await ada.does(path + "send/", version="1") == path + "?done=sent"
+    assert "The client has no e-mail address" in await ada.refused(
+        409, f"/invoices/{(await drafted(runtime, treasury, email='')).id}/send/", mail="yes"
+    )
+    assert "The address is not an e-mail address." in await ada.refused(422, path + "send/", mail="yes", to="x")
+    assert await ada.does(path + "send/", version="1", mail="yes", message="For {client}") == path + "?done=mailed"
+    assert "On its way" in await ada.text(path) and "billing@example.com" in await ada.text(path)
+    assert "on its way already" in await ada.refused(409, path + "mail/")
+    (letter,) = await deliveries.of_invoice(treasury.org_id, row.id)
+    assert letter.letter.text == "For Engines <b>\n"
+    await send_invoice_mail(MailRoom(runtime.uow, runtime.clock, runtime.mail), treasury.org_id, letter.id)
+    assert "kept in a file" in await ada.text(path)
+    assert await ada.does(path + "mail/", to="boss@example.com") == path + "?done=resent"
     row = await stored(row)
     assert row.status is InvoiceStatus.SENT and str(row.number) in await ada.text(path)
     assert "It was issued" in await ada.refused(409, path + "send/")

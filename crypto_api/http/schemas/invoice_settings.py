@@ -4,10 +4,14 @@ from pydantic import AfterValidator, Field, StringConstraints
 from stdnum import bic, iban
 from stdnum.exceptions import ValidationError
 
+from crypto_api.deliveries.rules import REMINDER_DAYS_MAX, REMINDERS_MAX
+from crypto_api.http.schemas.auth import Email
 from crypto_api.http.schemas.base import Choice, Prose, ReadSchema, RequestSchema, Word, inert
+from crypto_api.http.schemas.clients import OptionalLine
 from crypto_api.http.schemas.invoices import RoundingRead
 from crypto_api.invoices.documents import InvoiceSettings
-from crypto_api.invoices.service import PATTERNS
+from crypto_api.invoices.letters import PLACES
+from crypto_api.invoices.service import PATTERNS, TEXTS
 from crypto_api.invoices.types import InvoiceKind, Rounding, RoundingMode, TaxRounding
 
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(inert)]
@@ -29,6 +33,17 @@ def _bic(value: str) -> str:
         raise ValueError("is no valid BIC") from error
 
 
+ReminderDay = Annotated[int, Field(ge=-REMINDER_DAYS_MAX, le=REMINDER_DAYS_MAX)]
+_PLACES = f"May name {', '.join(f'{{{place}}}' for place in PLACES)}."
+_PLAIN = ("iban", "bic", "payment_details", "footer", "reply_to", *TEXTS)
+
+
+def _distinct(days: list[int]) -> list[int]:
+    if len(set(days)) < len(days):
+        raise ValueError("names a day twice")
+    return sorted(days)
+
+
 class RoundingBody(RequestSchema):
     mode: Choice[RoundingMode] = Field(default=RoundingMode.HALF_UP, examples=["half_up"])
     tax: Choice[TaxRounding] = Field(default=TaxRounding.PER_RATE, examples=["per_rate"], description="EN 16931 asks for `per_rate`.")
@@ -48,9 +63,22 @@ class InvoiceSettingsUpdate(RequestSchema):
     bic: Annotated[str, StringConstraints(max_length=20), AfterValidator(_bic)] | None = Field(default=None, examples=["COBADEFFXXX"])
     payment_details: Prose | None = Field(default=None, description="How to pay, in words.")
     footer: Prose | None = None
+    reply_to: Email | None = Field(default=None, examples=["billing@byron.example"], description="Where answers to letters go; null: to the sender.")
+    mail_subject: OptionalLine | None = Field(default=None, description=_PLACES, examples=["Invoice {number} from {seller}"])
+    mail_text: Prose | None = Field(default=None, description="Empty: a text of ours, as everywhere here.")
+    reminder_days: Annotated[list[ReminderDay], Field(max_length=REMINDERS_MAX), AfterValidator(_distinct)] | None = Field(
+        default=None,
+        examples=[[-3, 1, 14]],
+        description="Days after the due date on which the client is reminded, before it where negative. Each once.",
+    )
+    reminder_subject: OptionalLine | None = None
+    reminder_text_before: Prose | None = None
+    reminder_text_after: Prose | None = None
 
     def fields(self) -> dict[str, Any]:
         sent = {name: getattr(self, name) for name in self.model_fields_set if name == "company_id" or getattr(self, name) is not None}
+        if "reply_to" in self.model_fields_set:
+            sent["reply_to"] = self.reply_to or ""
         if self.rounding is not None:
             sent["rounding"] = Rounding(**self.rounding.model_dump())
         if self.number_patterns is not None:
@@ -66,6 +94,13 @@ class InvoiceSettingsRead(ReadSchema):
     bic: str
     payment_details: str
     footer: str
+    reply_to: str
+    mail_subject: str
+    mail_text: str
+    reminder_days: list[int]
+    reminder_subject: str
+    reminder_text_before: str
+    reminder_text_after: str
 
     @classmethod
     def of(cls, row: InvoiceSettings | None) -> "InvoiceSettingsRead":
@@ -75,5 +110,6 @@ class InvoiceSettingsRead(ReadSchema):
             company_id=row.company_id if row else None,
             number_patterns={kind: own.get(kind) or pattern for kind, pattern in PATTERNS.items()},
             rounding=RoundingRead(**rounding.model_dump()),
-            **{name: getattr(row, name) if row else "" for name in ("iban", "bic", "payment_details", "footer")},
+            **{name: getattr(row, name) if row else "" for name in _PLAIN},
+            reminder_days=row.reminder_days if row else [],
         )

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema, model_validator
 
+from crypto_api.flows.queue_invoice_mail import Cover
 from crypto_api.flows.settle_invoice import Received
 from crypto_api.flows.write_invoice import Preview, Wish
 from crypto_api.http.paging import PageQuery
@@ -183,13 +184,23 @@ class InvoiceUpdate(RequestSchema):
         return sent | ({"items": tuple(row.item(self.tax_rate) for row in self.items)} if self.items is not None else {})
 
 
-class InvoiceSend(RequestSchema):
+class InvoiceCover(RequestSchema):
+    to: Email | None = Field(default=None, examples=["billing@engines.example"], description="Left out: the client's address.")
+    message: Prose = Field(
+        default="", examples=["As agreed on the phone."], description="Instead of the text of the settings; the same names in braces may stand in it."
+    )
+
+    def cover(self) -> Cover:
+        return Cover(to=self.to, message=self.message)
+
+
+class InvoiceSend(InvoiceCover):
     rate: Money | None = Field(default=None, description="To book at, where the currency is another than the organisation's and no source tells one.")
 
 
 class InvoiceStatusBody(RequestSchema):
     status: Choice[InvoiceStatus] = Field(examples=["CANCELLED"], description="SENT or CANCELLED. The other states follow from payments and dates.")
-    rate: Money | None = Field(default=None, description="As in `send`, where it becomes SENT.")
+    rate: Money | None = Field(default=None, description="As in `send`, where it becomes SENT, without a letter.")
 
 
 class CreditNoteCreate(RequestSchema):
