@@ -12,7 +12,7 @@ from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config, load_config
 from crypto_api.flows.note_seen import WRITE_S, write_seen
 from crypto_api.http import in_flight
-from crypto_api.kit import log
+from crypto_api.kit import collector, log
 from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.signing import SignerUnavailable
 from crypto_api.runtime import Runtime
@@ -39,6 +39,7 @@ async def api_state() -> AsyncIterator[State]:
         hub = await stack.enter_async_context(EventHub(runtime.frames, runtime.clock))
         await stack.enter_async_context(_writing_seen(runtime))
         await stack.enter_async_context(knowing_the_signer(runtime))
+        collector.settle()
         logger.info("api started", networks=list(runtime.networks))
         yield {"runtime": runtime, "hub": hub}
         if late := await in_flight.drain(DRAIN_S):

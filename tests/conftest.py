@@ -1,7 +1,9 @@
 """What every test stands on: real servers, started once a session; a database of its own for each test; a chain of its own where one
 is asked for."""
 
+import gc
 import os
+import sys
 import tempfile
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -34,6 +36,15 @@ if "TMPDIR" not in os.environ and IN_MEMORY.is_dir() and os.access(IN_MEMORY, os
     if described.f_bavail * described.f_frsize >= NEEDED_BYTES and not described.f_flag & os.ST_NOEXEC:
         os.environ["TMPDIR"] = tempfile.tempdir = str(IN_MEMORY)
 
+gc.disable()  # until everything is loaded: nothing of it is garbage
+
+# Without compiled code every process that a test starts compiles the product anew (a second of the processor), and pytest every test. Whoever
+# forbids it wants none beside the sources.
+if sys.dont_write_bytecode:
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(Path(__file__).parents[1] / ".pytest_cache" / "bytecode")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Each client of httpx would read the certificates of all authorities anew (20 ms of the processor), and no test asks anything over TLS.
 httpx_transports.create_ssl_context = cache(httpx_transports.create_ssl_context)
 
@@ -44,6 +55,7 @@ settings.load_profile("suite")
 from crypto_api import bootstrap  # noqa: E402
 from crypto_api.bootstrap import open_runtime  # noqa: E402
 from crypto_api.config import Config  # noqa: E402
+from crypto_api.kit import collector  # noqa: E402
 from crypto_api.runtime import Runtime  # noqa: E402
 from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node  # noqa: E402
 from crypto_project.embedded.ports import free_port  # noqa: E402
@@ -72,6 +84,13 @@ def tenant_walls() -> Iterator[None]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):  # one process of several
         items[:] = in_order(items)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """As a process of the product does when it has loaded everything: with all tests in it there is three times as much."""
+    collector.settle()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

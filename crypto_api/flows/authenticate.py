@@ -63,12 +63,12 @@ async def _principal(session: Session, expires_at: datetime) -> Principal:
         raise InvalidToken
     if session.org_id is None:
         role = Role.PLATFORM_ADMIN if user.platform_admin else None
-        return Principal(session.user_id, None, role, PERMISSIONS[role] if role else frozenset(), session.id, expires_at)
+        return Principal(session.user_id, None, role, PERMISSIONS[role] if role else frozenset(), session.id, expires_at, username=user.username)
     if membership is None:
-        return Principal(session.user_id, None, None, frozenset(), session.id, expires_at)
+        return Principal(session.user_id, None, None, frozenset(), session.id, expires_at, username=user.username)
     denied = denied_in(session, membership, organization)
     permissions = frozenset() if denied else await permissions_of(membership.org_id, membership.role)
-    return Principal(session.user_id, membership.org_id, membership.role, permissions, session.id, expires_at, denied)
+    return Principal(session.user_id, membership.org_id, membership.role, permissions, session.id, expires_at, denied, user.username)
 
 
 async def _standing(session: Session) -> tuple[User | None, Membership | None, Organization | None]:

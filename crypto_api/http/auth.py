@@ -9,7 +9,6 @@ from ninja.security import HttpBearer
 from crypto_api.flows.access_tokens import AccessTokens, RingMemory
 from crypto_api.flows.authenticate import authenticate_access
 from crypto_api.flows.sign_in import Door
-from crypto_api.identity import store as identities
 from crypto_api.identity.rules import device_cookie
 from crypto_api.identity.types import DEVICE_COOKIE, Device
 from crypto_api.kit import origin
@@ -26,13 +25,8 @@ class AccessToken(HttpBearer):
     async def authenticate(self, request: HttpRequest, token: str) -> Principal:
         runtime = runtime_of(request.scope)
         principal = await authenticate_access(tokens_of(runtime), token, runtime.clock.now())
-        origin.identified(principal.user_id, principal.session_id, await self._name(request, principal))
+        origin.identified(principal.user_id, principal.session_id, principal.username)
         return principal
-
-    async def _name(self, request: HttpRequest, principal: Principal) -> str:
-        """As it is now, for the audit log: only where something may be changed, since reading leaves no record."""
-        user = await identities.user(principal.user_id) if request.method not in ("GET", "HEAD", "OPTIONS") else None
-        return user.username if user is not None else ""
 
     async def __call__(self, request: HttpRequest) -> Principal | None:
         scheme, _, token = request.headers.get(self.header, "").partition(" ")

@@ -23,11 +23,19 @@ _IF_MATCH = {"in": "header", "name": "If-Match", "required": False, "schema": {"
 
 
 class CofferAPI(NinjaAPI):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._schemas: dict[str, CofferSchema] = {}  # by prefix: made when first asked for, which takes a second, and the same until the end
+
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return str(operation.view_func.__name__)
 
     def get_openapi_schema(self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None) -> "CofferSchema":
-        return CofferSchema(self, self.get_root_path(path_params or {}) if path_prefix is None else path_prefix)
+        """To be read only: everybody gets the same."""
+        prefix = self.get_root_path(path_params or {}) if path_prefix is None else path_prefix
+        if prefix not in self._schemas:
+            self._schemas[prefix] = CofferSchema(self, prefix)
+        return self._schemas[prefix]
 
     def validation_error_from_error_contexts(self, error_contexts: list[ValidationErrorContext[Any]]) -> ValidationError:
         """What a validator raised holds the frames that it came through, these hold the request and Pydantic's error, which holds it: a circle that

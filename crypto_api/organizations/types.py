@@ -146,6 +146,7 @@ class Principal:
     session_id: str
     expires_at: datetime  # when what they showed (access token, cookie, session) runs out
     denied: Denied | None = None  # then `permissions` is empty
+    username: str = ""  # as it is now, for the audit log
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions

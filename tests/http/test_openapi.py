@@ -40,6 +40,12 @@ async def test_the_schema_and_its_pages_are_served_under_the_policy(client: http
         assert (await client.get(f"/static/{part}")).status_code == 200, part
 
 
+def test_the_schema_is_made_once() -> None:
+    made = http_api.api.get_openapi_schema()
+    assert http_api.api.get_openapi_schema(path_prefix="/api/") is made
+    assert http_api.api.get_openapi_schema(path_prefix="/other/")["paths"].keys() != made["paths"].keys()
+
+
 def operations() -> list[tuple[str, str, dict[str, Any]]]:
     paths = http_api.api.get_openapi_schema()["paths"]
     return [(method, path, details) for path, methods in paths.items() for method, details in methods.items()]

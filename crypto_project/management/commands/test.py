@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from crypto_project.npm import NpmFailed, ensure_npm_parts
 from crypto_project.vendor_assets import UnknownIcon, ensure_vendor_assets
 
-WORKERS_MAX = 4  # each starts servers of its own
+WORKERS_MAX = 4  # each starts servers of its own; one more than there are processors, since many tests wait
 
 
 class Command(BaseCommand):
@@ -30,4 +30,4 @@ def _beside_each_other(arguments: list[str]) -> list[str]:
     """The whole suite runs on several cores, a file at a time; for part of it the servers of one run are enough."""
     if arguments:
         return []
-    return ["--numprocesses", str(min(os.cpu_count() or 1, WORKERS_MAX)), "--dist", "loadfile"]
+    return ["--numprocesses", str(min((os.cpu_count() or 1) + 1, WORKERS_MAX)), "--dist", "loadfile"]

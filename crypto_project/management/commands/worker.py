@@ -20,6 +20,9 @@ class Command(BaseCommand):
 
     def handle(self, *, names: list[str], ready_file: Path | None, **_: Any) -> None:
         import workers  # what cannot be imported is not ready
+        from crypto_api.kit import collector
+
+        collector.settle()
 
         if ready_file is not None:
             ready_file.write_text(str(os.getpid()))
