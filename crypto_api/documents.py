@@ -25,6 +25,7 @@ from crypto_api.ledger.documents import (
     LedgerPeriod,
     PeriodCertificate,
 )
+from crypto_api.long_reports.documents import LongReport, LongReportPart
 from crypto_api.lots.documents import LotCheckpoint, LotPolicy, LotState
 from crypto_api.organizations.documents import Company, CustomRole, Invitation, Membership, Organization
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
@@ -82,6 +83,8 @@ DOCUMENTS: list[type[BaseDocument]] = [
     FinancialReport,
     TaxReport,
     TaxReportPart,
+    LongReport,
+    LongReportPart,
     EntrySeal,
     AccountSum,
     LedgerGuard,

@@ -8,7 +8,7 @@ from crypto_api.adapters.queue import JOB_TIMEOUT_S, Handler
 from crypto_api.flows.end_abandoned_tasks import end_abandoned_tasks
 from crypto_api.kit import log
 from crypto_api.runtime import Runtime
-from workers import classification, contracts, identity, inbox, invoices, lots, organizations, payments, prices, tax
+from workers import classification, contracts, identity, inbox, invoices, long_reports, lots, organizations, payments, prices
 from workers.actor import Actor
 from workers.lane import Lane
 
@@ -24,7 +24,6 @@ ACTORS: list[Actor] = [
     *organizations.ACTORS,
     *payments.ACTORS,
     *prices.ACTORS,
-    *tax.ACTORS,
 ]
 
 
@@ -40,9 +39,9 @@ def lanes(runtime: Runtime) -> list[Lane]:
         *contracts.lanes(runtime),
         *inbox.lanes(runtime),
         *invoices.lanes(runtime),
+        *long_reports.lanes(runtime),
         *lots.lanes(runtime),
         *prices.lanes(runtime),
-        *tax.lanes(runtime),
     ]
 
 

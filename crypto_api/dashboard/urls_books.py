@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from crypto_api.dashboard import views_accounts, views_closing, views_entry, views_exports, views_journal, views_ledger
+from crypto_api.dashboard import views_accounts, views_closing, views_entry, views_exports, views_journal, views_ledger, views_long_reports
 
 pages = [
     path("journal/", views_journal.list_page, name="journal"),
@@ -27,6 +27,12 @@ pages = [
     path("exports/books/", views_exports.books_file, name="exports-books"),
     path("exports/trial-balance/", views_exports.trial_balance_file, name="exports-trial-balance"),
     path("exports/general-ledger/", views_exports.general_ledger_file, name="exports-general-ledger"),
+    path("exports/order/", views_long_reports.order, name="long-report-order"),
+    path("exports/reports/<str:report_id>/file/", views_long_reports.file, name="long-report-file"),
+    path("exports/reports/<str:report_id>/cancel/", views_long_reports.cancel, name="long-report-cancel"),
+    path("exports/reports/<str:report_id>/retry/", views_long_reports.retry, name="long-report-retry"),
+    path("exports/reports/<str:report_id>/delete/", views_long_reports.delete, name="long-report-delete"),
+    path("fragments/long-reports/", views_long_reports.rows_fragment, name="long-reports-fragment"),
     path("fragments/general-ledger/", views_ledger.general_ledger_fragment, name="general-ledger-fragment"),
     path("closing/", views_closing.list_page, name="closing"),
     path("closing/<str:period>/", views_closing.month_page, name="closing-month"),

@@ -12,10 +12,11 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.flows.export_statement import column_words, days_words, export_statement, notes_of
-from crypto_api.flows.make_statement import NAMES, make_statement
+from crypto_api.flows.make_statement import NAMES
+from crypto_api.flows.order_book_report import request_statement
 from crypto_api.flows.roll_forward import changes_behind
 from crypto_api.kit.clock import day_of
-from crypto_api.kit.errors import InvalidInput, NotFound
+from crypto_api.kit.errors import Conflict, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.kit.table_files import CSV, XLSX
 from crypto_api.organizations.types import Permission
@@ -90,10 +91,14 @@ async def make(visit: Visit) -> HttpResponse:
     if asked is None:
         return await _list(visit, form, status=422)
     try:
-        report = await make_statement(visit.runtime.uow, visit.runtime.clock, visit.pricing, visit.org_id, asked, visit.principal.user_id)
+        report = await request_statement(visit.runtime.uow, visit.runtime.clock, visit.pricing, visit.org_id, asked, visit.principal.user_id)
     except InvalidInput as error:
         problem = form.refused(error, FIELDS)
         return await _list(visit, form, status=422, problem=problem)
+    except Conflict as error:
+        return await _list(visit, form, status=error.status, problem=error.detail)
+    if not isinstance(report, FinancialReport):
+        return redirect("/exports/?done=ordered#long-reports")
     return redirect(f"/statements/{report.id}/")
 
 

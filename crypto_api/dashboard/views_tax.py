@@ -76,7 +76,7 @@ async def generate(visit: Visit) -> HttpResponse:
         return await _list(visit, form, status=422)
     runtime, you = visit.runtime, visit.principal.user_id
     try:
-        made = await request_tax_report(runtime.uow, runtime.clock, runtime.queue, visit.org_id, asked, you)
+        made = await request_tax_report(runtime.uow, runtime.clock, visit.org_id, asked, you)
     except InvalidInput as error:
         problem = form.refused(error, FIELDS)
         return await _list(visit, form, status=422, problem=problem)

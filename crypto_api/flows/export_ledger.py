@@ -1,15 +1,15 @@
 """Take the books along: every posted line, oldest first, as a table or as plain-text accounting reads it. That they were taken is itself recorded."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from crypto_api.audit import service as audit
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import Conflict, NotFound
-from crypto_api.kit.paging import PageRequest
-from crypto_api.ledger import store
+from crypto_api.ledger import day_store, store
+from crypto_api.ledger.day_store import Entries
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Organization
@@ -17,7 +17,6 @@ from crypto_api.reports.plain_text_books import Beancount, Hledger, PlainTextBoo
 from crypto_api.wallets import store as wallets
 from mongodb_config.unit_of_work import UnitOfWork
 
-EXPORT_BATCH = 500
 COLUMNS = (
     *("date", "entry_id", "status", "description", "reference", "source", "account_code", "account_name", "line_description"),
     *("debit_amount", "credit_amount", "currency", "asset", "quantity", "wallet", "transaction_hash", "reverses", "reversed_by", "posted_at"),
@@ -43,15 +42,12 @@ class LedgerExport:
 
     async def batches(self) -> AsyncIterator[Sequence[JournalEntry]]:
         """By date, and within a day in the order in which they were posted."""
-        where = store.counted(self.at)
-        request = PageRequest(limit=EXPORT_BATCH, sort="date", descending=False)
-        while True:
-            page = await store.page_of_entries(self.organization.id, where, request)
-            if page.items:
-                yield page.items
-            if page.next_cursor is None:
-                return
-            request = replace(request, cursor=page.next_cursor)
+        async for entries in day_store.walk(self.organization.id, self.entries):
+            yield entries
+
+    @property
+    def entries(self) -> Entries:
+        return Entries(last=self.at)
 
     async def table(self) -> AsyncIterator[Rows]:
         """A row for each line, with a value for each of `COLUMNS`."""
@@ -81,7 +77,7 @@ async def export_ledger(uow: UnitOfWork, clock: Clock, org_id: str, *, form: str
     organization = await organizations.get(org_id)
     if organization is None:
         raise NotFound
-    if rows_max is not None and (count := await store.count_lines(org_id, at)) > rows_max:
+    if rows_max is not None and (count := await day_store.count_lines(org_id, Entries(last=at))) > rows_max:
         raise TooManyEntries(count, rows_max)
     after = {"format": form} | ({"at": at.isoformat()} if at else {})
     summary = f"The books were exported as {form}."

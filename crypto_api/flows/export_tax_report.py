@@ -2,16 +2,17 @@
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 
 from crypto_api.audit import service as audit
 from crypto_api.kit.clock import Clock
-from crypto_api.kit.csv_text import csv_line
 from crypto_api.kit.errors import NotFound
+from crypto_api.kit.table_files import csv_file, write_chunks
 from crypto_api.organizations import store as organizations
+from crypto_api.reports import activity
 from crypto_api.tax import store
 from crypto_api.tax.documents import TaxReport
 from crypto_api.tax.errors import NotReady
@@ -19,10 +20,10 @@ from crypto_api.tax.pdf import ReportPdf
 from crypto_api.tax.tables import DISPOSALS, INCOME, MISSING, Cell, Cells, Column, summary
 from crypto_api.tax.types import DisposalRow, IncomeRow, MissingRow, TaxReportStatus
 from crypto_api.tax.workbook import ReportWorkbook
-from crypto_api.wallets import store as wallets
 from mongodb_config.unit_of_work import UnitOfWork
 
 _NOTHING = "Nothing in this period."
+Told = Callable[[int, str], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -32,84 +33,102 @@ class ReportFile:
 
 
 @dataclass(frozen=True)
-class _Sheets:
+class _Table:
+    title: str
+    kind: str
+    row: type[DisposalRow] | type[MissingRow] | type[IncomeRow]
+    columns: tuple[Column, ...]
+
+
+_TABLES = (
+    _Table("Disposals", "disposals", DisposalRow, DISPOSALS),
+    _Table("Missing", "missing", MissingRow, MISSING),
+    _Table("Income", "income", IncomeRow, INCOME),
+)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A report to be written: read part by part."""
+
     report: TaxReport
     organization: str
-    disposals: list[list[Cell]]
-    missing: list[list[Cell]]
-    income: list[list[Cell]]
+    cells: Cells
 
     @property
     def title(self) -> str:
         return f"Tax report {self.report.start_date} to {self.report.end_date}"
 
+    async def rows(self, table: _Table) -> AsyncIterator[list[list[Cell]]]:
+        async for rows in store.row_batches(self.report.org_id, self.report.id, table.row, table.kind):
+            yield [self.cells.of(row, table.columns) for row in rows]
+
 
 async def export_tax_report(uow: UnitOfWork, clock: Clock, org_id: str, report_id: str, form: str) -> ReportFile:
     """`form` is pdf, xlsx or csv. NotFound, NotReady."""
+    with tempfile.TemporaryDirectory(prefix="coffer-tax-") as folder:
+        path = Path(folder) / "report"
+        name = await write_tax_report(org_id, report_id, form, path)
+        content = await asyncio.to_thread(path.read_bytes)
+    now, told = clock.now(), f"{name.removesuffix(f'.{form}')} was taken along as {form}."
+    await uow.run(
+        lambda session: audit.record(session, org_id, "tax_report.exported", told, now, subject=("tax_report", report_id), after={"format": form})
+    )
+    return ReportFile(name, content)
+
+
+async def write_tax_report(org_id: str, report_id: str, form: str, path: Path, told: Told | None = None) -> str:
+    """The name of the file. `told` hears how far it is. NotFound, NotReady, TooManyRows."""
     report = await store.get(org_id, report_id)
     if report is None:
         raise NotFound
     if report.status is not TaxReportStatus.READY:
         raise NotReady
-    sheets = await _read(report)
-    content = await asyncio.to_thread(_WRITERS[form], sheets)
-    now, name = clock.now(), f"tax-report-{report.start_date}-{report.end_date}-{report.method.value}.{form}"
-    told = f"The tax report {report.start_date} to {report.end_date} was taken along as {form}."
-    await uow.run(
-        lambda session: audit.record(session, org_id, "tax_report.exported", told, now, subject=("tax_report", report.id), after={"format": form})
-    )
-    return ReportFile(name, content)
+    organization, names = await organizations.get(org_id), await activity.wallet_names(org_id)
+    source = _Source(report, organization.name if organization is not None else "", Cells(report, names))
+    await _WRITERS[form](source, path, told or _nobody)
+    return f"tax-report-{report.start_date}-{report.end_date}-{report.method.value}.{form}"
 
 
-async def _read(report: TaxReport) -> _Sheets:
-    organization = await organizations.get(report.org_id)
-    disposals = await store.rows_of(report.org_id, report.id, DisposalRow, "disposals")
-    missing = await store.rows_of(report.org_id, report.id, MissingRow, "missing")
-    income = await store.rows_of(report.org_id, report.id, IncomeRow, "income")
-    wallet_ids = {row.wallet_id for row in (*disposals, *missing, *income) if row.wallet_id is not None}
-    names = {wallet.id: wallet.name for wallet in await wallets.by_ids(report.org_id, sorted(wallet_ids))}
-    cells = Cells(report, names)
-    return _Sheets(
-        report,
-        organization.name if organization is not None else "",
-        [cells.of(row, DISPOSALS) for row in disposals],
-        [cells.of(row, MISSING) for row in missing],
-        [cells.of(row, INCOME) for row in income],
-    )
+async def _nobody(percent: int, words: str) -> None: ...
 
 
-def _xlsx(sheets: _Sheets) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="coffer-tax-") as folder:
-        path = Path(folder) / "report.xlsx"
-        book = ReportWorkbook(path)
-        book.summary(sheets.title, [("Organisation", sheets.organization), *summary(sheets.report)])
-        for title, columns, rows in _tables(sheets):
-            book.table(title, columns, rows)
-        book.close()
-        return path.read_bytes()
+async def _xlsx(source: _Source, path: Path, told: Told) -> None:
+    book = ReportWorkbook(path)
+    book.summary(source.title, [("Organisation", source.organization), *summary(source.report)])
+    for table in _TABLES:
+        book.begin(table.title, table.columns)
+        async for rows in _telling(source, table, told):
+            await asyncio.to_thread(book.add, rows)
+        book.end()
+    await asyncio.to_thread(book.close)
 
 
-def _pdf(sheets: _Sheets) -> bytes:
-    report = sheets.report
+async def _pdf(source: _Source, path: Path, told: Told) -> None:
+    report = source.report
     made = f"as the books were known on {report.generated_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if report.generated_at else ""
-    with tempfile.TemporaryDirectory(prefix="coffer-tax-") as folder:
-        path = Path(folder) / "report.pdf"
-        document = ReportPdf(path, sheets.title, sheets.organization, made)
-        document.summary(summary(report))
-        for title, columns, rows in _tables(sheets):
-            document.table(title, columns, rows, _NOTHING)
-        document.build()
-        return path.read_bytes()
+    document = await asyncio.to_thread(ReportPdf, path, source.title, source.organization, made)
+    document.summary(summary(report))
+    for table in _TABLES:
+        document.begin(table.title, table.columns)
+        async for rows in _telling(source, table, told):
+            await asyncio.to_thread(document.add, rows)
+        await asyncio.to_thread(document.end, _NOTHING)
+    await asyncio.to_thread(document.build)
 
 
-def _csv(sheets: _Sheets) -> bytes:
+async def _csv(source: _Source, path: Path, told: Told) -> None:
     """Disposals, one a line; amounts in full."""
-    head: list[Cell] = [column.name for column in DISPOSALS]
-    return "".join(csv_line(row) for row in (head, *sheets.disposals)).encode()
+    await write_chunks(path, csv_file([column.name for column in DISPOSALS], _telling(source, _TABLES[0], told)))
 
 
-def _tables(sheets: _Sheets) -> list[tuple[str, tuple[Column, ...], Sequence[Sequence[Cell]]]]:
-    return [("Disposals", DISPOSALS, sheets.disposals), ("Missing", MISSING, sheets.missing), ("Income", INCOME, sheets.income)]
+async def _telling(source: _Source, table: _Table, told: Told) -> AsyncIterator[list[list[Cell]]]:
+    totals, done = source.report.totals, 0
+    everything = max(totals.taxable_events + totals.missing + totals.incomes, 1)
+    async for rows in source.rows(table):
+        yield rows
+        done += len(rows)
+        await told(min(100 * done // everything, 95), f"{done:,} rows of {table.title.lower()} written")
 
 
-_WRITERS = {"pdf": _pdf, "xlsx": _xlsx, "csv": _csv}
+_WRITERS: dict[str, Callable[[_Source, Path, Told], Awaitable[None]]] = {"pdf": _pdf, "xlsx": _xlsx, "csv": _csv}

@@ -7,7 +7,7 @@ A report is what the books said when it was made: it stays as it is, and the nex
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,33 +15,35 @@ from pydantic import BaseModel
 
 from crypto_api.audit import service as audit
 from crypto_api.events import service as events
+from crypto_api.flows.order_long_report import put
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import InvalidInput, NotFound, PreconditionFailed
 from crypto_api.kit.ids import new_id
-from crypto_api.kit.jobs import Jobs
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.types import AccountCode, AccountType
+from crypto_api.long_reports.types import LongReportKind, Wanted
 from crypto_api.lots import service as policies
 from crypto_api.lots.documents import LotPolicy
 from crypto_api.lots.types import Rule
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Organization
 from crypto_api.reports.lot_events import read_lot_events
-from crypto_api.tasks import service as tasks
 from crypto_api.tasks.documents import Task
 from crypto_api.tax import rules, store
 from crypto_api.tax.documents import TaxReport
 from crypto_api.tax.errors import TooManyReports
 from crypto_api.tax.events import TaxReportDeleted, TaxReportReady, TaxReportRequested
-from crypto_api.tax.jobs import MakeTaxReport
-from crypto_api.tax.types import Asked, Computed, TaxReportStatus
+from crypto_api.tax.types import UNFINISHED, Asked, Computed, TaxReportStatus
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
-TASK_KIND = "tax_report"
 AT_ONCE_MAX = 3_000  # entries that move assets: more than that is computed by a worker
 WAITING_MAX = 20
 _PARTS_AT_ONCE = 20
+Told = Callable[[int, str], Awaitable[None]]
+
+
+async def _nobody(percent: int, words: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Requested:
     task: Task | None
 
 
-async def request_tax_report(uow: UnitOfWork, clock: Clock, jobs: Jobs, org_id: str, asked: Asked, user_id: str) -> Requested:
+async def request_tax_report(uow: UnitOfWork, clock: Clock, org_id: str, asked: Asked, user_id: str) -> Requested:
     """InvalidInput, TooManyReports."""
     if asked.start > asked.end:
         raise InvalidInput.of("end_date", "is before start_date", "wrong_order")
@@ -64,7 +66,10 @@ async def request_tax_report(uow: UnitOfWork, clock: Clock, jobs: Jobs, org_id: 
         if await store.unfinished_count(session, org_id) >= WAITING_MAX:
             raise TooManyReports(WAITING_MAX)
         summary = f"Tax report {report.start_date} to {report.end_date}, {report.method.value.upper()}"
-        task = None if at_once else await tasks.queue(session, org_id, TASK_KIND, now, summary=summary)
+        task = None
+        if not at_once:
+            wanted = Wanted(kind=LongReportKind.TAX_REPORT, tax_report_id=report.id)
+            _, task = await put(session, org_id, user_id, wanted, summary, now)
         report.task_id = task.id if task is not None else None
         await store.insert(session, report)
         await events.append(session, org_id, TaxReportRequested(report_id=report.id, status=report.status.value), now)
@@ -74,7 +79,6 @@ async def request_tax_report(uow: UnitOfWork, clock: Clock, jobs: Jobs, org_id: 
 
     task = await uow.run(work)
     if task is not None:
-        await jobs.put(MakeTaxReport(org_id=org_id, report_id=report.id))
         return Requested(report, task)
     await make_tax_report(uow, clock, org_id, report.id)
     made = await store.get(org_id, report.id)
@@ -82,13 +86,16 @@ async def request_tax_report(uow: UnitOfWork, clock: Clock, jobs: Jobs, org_id: 
     return Requested(made, None)
 
 
-async def make_tax_report(uow: UnitOfWork, clock: Clock, org_id: str, report_id: str) -> None:
-    """Nothing when another worker has it, or had it, or it was deleted."""
+async def make_tax_report(uow: UnitOfWork, clock: Clock, org_id: str, report_id: str, told: Told = _nobody) -> None:
+    """Anew where a worker that died had begun; one at a time is what the caller sees to. `told` hears how far it is. NotFound where it was
+    deleted, or nobody waits for it."""
     report = await store.get(org_id, report_id)
-    if report is None or not await uow.run(lambda session: _claim(session, report, clock.now())):
-        return
+    if report is None or not await uow.run(lambda session: _begin(session, report, clock.now())):
+        raise NotFound
     try:
+        await told(5, "reading what moved")
         computed, now = await compute(report, clock.now()), clock.now()
+        await told(60, f"{len(computed.disposals):,} parts of disposals computed")
         await _put_rows(uow, report, computed, now)
         changes = {"status": TaxReportStatus.READY, "generated_at": now, "totals": encoded(computed.totals)}
         await uow.run(lambda session: _finish(session, report, changes, now))
@@ -161,12 +168,9 @@ def _report(organization: Organization, policy: LotPolicy, asked: Asked, user_id
     )
 
 
-async def _claim(session: Session, report: TaxReport, now: datetime) -> bool:
-    if not await store.advance(session, report.org_id, report.id, TaxReportStatus.QUEUED, {"status": TaxReportStatus.RUNNING, "started_at": now}):
-        return False
-    if report.task_id is not None:
-        await tasks.begin(session, report.org_id, report.task_id, now)
-    return True
+async def _begin(session: Session, report: TaxReport, now: datetime) -> bool:
+    changes = {"status": TaxReportStatus.RUNNING, "started_at": now}
+    return any([await store.advance(session, report.org_id, report.id, status, changes) for status in UNFINISHED if status is report.status])
 
 
 async def _put_rows(uow: UnitOfWork, report: TaxReport, computed: Computed, now: datetime) -> None:
@@ -189,7 +193,3 @@ async def _finish(session: Session, report: TaxReport, changes: dict[str, object
         await store.delete_parts(session, report.org_id, report.id)
         return
     await events.append(session, report.org_id, TaxReportReady(report_id=report.id, status=status.value), now)
-    if report.task_id is not None:
-        failed = status is TaxReportStatus.FAILED
-        summary, error = ("It could not be computed.", str(changes["error"])) if failed else ("The tax report is ready.", None)
-        await tasks.finish(session, report.org_id, report.task_id, now, summary=summary, result={"tax_report_id": report.id}, error=error)

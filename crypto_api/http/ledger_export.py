@@ -7,11 +7,17 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 
 from crypto_api.flows.close_gate import TITLES
-from crypto_api.flows.export_book_reports import LEDGER_COLUMNS, export_certificate, export_general_ledger, export_trial_balance, general_ledger_pdf
+from crypto_api.flows.export_book_reports import export_certificate, export_trial_balance
 from crypto_api.flows.export_ledger import COLUMNS, export_ledger
-from crypto_api.http.auth import org_of
+from crypto_api.flows.general_ledger_file import LEDGER_COLUMNS, general_ledger_pdf, note_general_ledger, open_general_ledger
+from crypto_api.flows.order_book_report import order_books, order_general_ledger
+from crypto_api.http.auth import org_of, principal_of
+from crypto_api.http.idempotency import idempotent
+from crypto_api.http.long_reports import ordered
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.ledger import GeneralLedgerExport, LedgerExport, TrialBalanceExport
+from crypto_api.http.schemas.long_reports import BooksOrder, GeneralLedgerOrder
+from crypto_api.http.schemas.system import TaskRead
 from crypto_api.kit.errors import NotFound
 from crypto_api.kit.table_files import CSV, XLSX, csv_file, xlsx_file
 from crypto_api.kit.xlsx_text import ROWS_MAX
@@ -65,18 +71,41 @@ async def export_trial_balance_file(request: HttpRequest, query: Query[TrialBala
 @requires(Permission.LEDGER_READ)
 async def export_general_ledger_file(request: HttpRequest, query: Query[GeneralLedgerExport]) -> HttpResponse | StreamingHttpResponse:
     """Every line with the balance behind it, account by account, between the balances before and behind them. CSV leaves as it is read, a workbook as
-    soon as it is whole; of a PDF at most 20,000 lines (409 `too_many_rows`). That it was taken is recorded."""
+    soon as it is whole; a PDF of more than 20,000 lines is not made at once (409 `too_many_rows`): `POST` orders it. That it was taken is
+    recorded."""
     runtime = runtime_of(request.scope)
     scope = LedgerScope(query.account_code or "", query.wallet_id, query.asset, query.date_from, AsOf(query.date_to, query.known_at))
-    file = await export_general_ledger(runtime.uow, runtime.clock, org_of(request), scope, form=query.format)
+    file = await open_general_ledger(runtime.uow, runtime.clock, org_of(request), scope)
     name = f"general-ledger-{query.account_code or 'all'}.{query.format}"
+    content = await general_ledger_pdf(file) if query.format == "pdf" else b""
+    await note_general_ledger(runtime.uow, runtime.clock, org_of(request), scope, query.format)
     match query.format:
         case "csv":
             return _attached(StreamingHttpResponse(csv_file(LEDGER_COLUMNS, file.table()), content_type=CSV), name)
         case "xlsx":
             return _attached(StreamingHttpResponse(xlsx_file("General ledger", LEDGER_COLUMNS, file.table()), content_type=XLSX), name)
         case _:
-            return _attached(HttpResponse(await general_ledger_pdf(file), content_type=PDF), name)
+            return _attached(HttpResponse(content, content_type=PDF), name)
+
+
+@router.post("/ledger/general-ledger/export/", response={202: TaskRead}, summary="Order the general ledger as a file")
+@requires(Permission.LEDGER_READ)
+@idempotent
+async def order_general_ledger_file(request: HttpRequest, body: GeneralLedgerOrder) -> HttpResponse:
+    """Of any length, made by a worker. The task's result names it as `long_report_id`, and `Location` leads to it; it is kept for a week. One that
+    is being made with the same parameters is answered again. 409 `too_many_reports` where 20 wait."""
+    scope = LedgerScope(body.account_code or "", body.wallet_id, body.asset, body.date_from, AsOf(body.date_to, body.known_at))
+    runtime, user_id = runtime_of(request.scope), principal_of(request).user_id
+    return ordered(await order_general_ledger(runtime.uow, runtime.clock, org_of(request), user_id, scope, body.format))
+
+
+@router.post("/ledger/export/", response={202: TaskRead}, summary="Order the books as a file")
+@requires(Permission.LEDGER_READ)
+@idempotent
+async def order_books_file(request: HttpRequest, body: BooksOrder) -> HttpResponse:
+    """As `GET` gives it, made by a worker and kept for a week."""
+    runtime, user_id = runtime_of(request.scope), principal_of(request).user_id
+    return ordered(await order_books(runtime.uow, runtime.clock, org_of(request), user_id, body.format, body.at))
 
 
 @router.get("/ledger/periods/{period}/certificate/pdf/", summary="The certificate of a closed month as a PDF")

@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from crypto_api.flows.export_statement import export_statement
-from crypto_api.flows.make_statement import make_statement
+from crypto_api.flows.order_book_report import request_statement
 from crypto_api.http.answers import answer
 from crypto_api.http.auth import org_of, principal_of
 from crypto_api.http.idempotency import idempotent
@@ -12,12 +12,14 @@ from crypto_api.http.paging import page_read, page_request
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.base import PageRead
 from crypto_api.http.schemas.reports import BalanceSheetMake, ReportDetailRead, ReportQuery, ReportRead, RollForwardMake, StatementOfPeriodMake
+from crypto_api.http.schemas.system import TaskRead
 from crypto_api.kit.errors import NotFound
 from crypto_api.kit.table_files import CSV, XLSX
 from crypto_api.organizations.types import Permission
 from crypto_api.prices.types import Pricing
 from crypto_api.runtime import runtime_of
 from crypto_api.statements import store
+from crypto_api.statements.documents import FinancialReport
 from crypto_api.statements.types import Asked, StatementKind
 
 router = Router(tags=["books"])
@@ -25,6 +27,7 @@ router = Router(tags=["books"])
 PDF = "application/pdf"
 SORTS = {"created_at": "_id"}
 _MADE = {201: ReportDetailRead}
+_MADE_OR_ORDERED = {201: ReportDetailRead, 202: TaskRead}
 
 
 @router.post("/reports/balance-sheet/", response=_MADE, summary="Make a balance sheet")
@@ -50,12 +53,13 @@ async def make_cash_flow(request: HttpRequest, body: StatementOfPeriodMake) -> H
     return await _make(request, _of_period(StatementKind.CASH_FLOW, body))
 
 
-@router.post("/reports/crypto-roll-forward/", response=_MADE, summary="Make a roll-forward of crypto assets")
+@router.post("/reports/crypto-roll-forward/", response=_MADE_OR_ORDERED, summary="Make a roll-forward of crypto assets")
 @requires(Permission.LEDGER_READ)
 @idempotent
 async def make_crypto_roll_forward(request: HttpRequest, body: RollForwardMake) -> HttpResponse:
     """Quantity, cost and fair value of what is held: opening, additions and disposals by reason, realised and unrealised gains and losses, closing
-    (ASC 350-60-50). Of all assets first, then of each. Fair values are by the prices that are kept, at the ends of the days."""
+    (ASC 350-60-50). Of all assets first, then of each. Fair values are by the prices that are kept, at the ends of the days. 202 with a
+    task where very much moved: its result names the statement as `report_id`."""
     return await _make(request, Asked(StatementKind.CRYPTO_ROLL_FORWARD, body.start_date, body.end_date, None, body.known_at, body.by))
 
 
@@ -122,8 +126,10 @@ def _of_period(kind: StatementKind, body: StatementOfPeriodMake) -> Asked:
 async def _make(request: HttpRequest, asked: Asked) -> HttpResponse:
     runtime = runtime_of(request.scope)
     pricing = Pricing.of(runtime.networks.values(), runtime.prices.settings)
-    report = await make_statement(runtime.uow, runtime.clock, pricing, org_of(request), asked, principal_of(request).user_id)
-    return answer(ReportDetailRead.of(report), status=201)
+    made = await request_statement(runtime.uow, runtime.clock, pricing, org_of(request), asked, principal_of(request).user_id)
+    if isinstance(made, FinancialReport):
+        return answer(ReportDetailRead.of(made), status=201)
+    return answer(TaskRead.of(made), status=202)
 
 
 async def _page(request: HttpRequest, kind: StatementKind, query: ReportQuery) -> HttpResponse:

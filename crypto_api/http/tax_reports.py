@@ -142,7 +142,7 @@ async def _make_of(request: HttpRequest, period: TaxPeriod, body: TaxReportOfPer
 
 async def _make(request: HttpRequest, asked: Asked) -> HttpResponse:
     runtime = runtime_of(request.scope)
-    made = await request_tax_report(runtime.uow, runtime.clock, runtime.queue, org_of(request), asked, principal_of(request).user_id)
+    made = await request_tax_report(runtime.uow, runtime.clock, org_of(request), asked, principal_of(request).user_id)
     if made.task is not None:
         return answer(TaskRead.of(made.task), status=202)
     return await _detail(made.report, status=201)

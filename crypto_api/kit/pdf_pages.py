@@ -80,12 +80,12 @@ class PdfPages:
             shape = ParagraphStyle(f"{style} {indent}", parent=shape, leftIndent=indent * mm)
         return Paragraph(markup(text, bold=style in _IN_BOLD), shape)
 
-    def cell(self, text: str, width_mm: Millimetres, *, number: bool = False) -> Any:
+    def cell(self, text: str, width_mm: Millimetres, *, number: bool = False, style: str = "small") -> Any:
         """In a table of small print: a paragraph only where it needs other fonts, or more than one line of its column."""
-        small = STYLES["small"]
-        if is_plain(text) and stringWidth(text, small.fontName, small.fontSize) <= width_mm * mm - _CELL_PADDING:
+        shape = STYLES[style]
+        if is_plain(text) and stringWidth(text, shape.fontName, shape.fontSize) <= width_mm * mm - _CELL_PADDING:
             return text
-        return self.words(text, "small numbers" if number else "small")
+        return self.words(text, f"{style} numbers" if number else style)
 
     def heading(self, text: str) -> None:
         """Never the last line of a page: what it is about begins on the same one."""
@@ -141,7 +141,7 @@ class PdfPages:
             self.add(Spacer(1, 6 * mm), *(self.words(note, "muted") for note in said))
         self._number()
         self._canvas.showPage()
-        self._canvas.save()
+        self._canvas.end()
 
     def _number(self) -> None:
         canvas = self._canvas

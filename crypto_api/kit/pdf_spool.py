@@ -4,7 +4,6 @@ reportlab keeps every page as text until the end and then joins them all. Its ob
 the order in which they become final: pages as they are shown, fonts and the tree of pages when the file is closed.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ from reportlab.pdfbase.pdfdoc import (
     PDFTrailer,
 )
 from reportlab.pdfgen.canvas import Canvas
+
+Points = float  # of a page: 1/72 inch
 
 
 class _SpooledDocument(PDFDocument):  # type: ignore[misc]
@@ -65,9 +66,9 @@ class _SpooledDocument(PDFDocument):  # type: ignore[misc]
 
 
 class SpooledCanvas(Canvas):  # type: ignore[misc]
-    """Draws into `path`, which is a PDF file once `save` was called."""
+    """Draws into `path`, which is a PDF file once `end` was called."""
 
-    def __init__(self, path: Path, pagesize: Sequence[float], *, title: str, author: str) -> None:
+    def __init__(self, path: Path, pagesize: tuple[Points, Points], *, title: str, author: str) -> None:
         super().__init__(str(path), pagesize=pagesize, pageCompression=1)
         self._doc = _SpooledDocument(path, compression=1)
         self._make_preamble()
@@ -78,7 +79,5 @@ class SpooledCanvas(Canvas):  # type: ignore[misc]
         super().showPage()
         self._doc.emit_page()
 
-    def save(self) -> None:
-        if len(self._code):
-            self.showPage()
+    def end(self) -> None:
         self._doc.finish()

@@ -25,9 +25,25 @@ async def csv_file(columns: Sequence[str], batches: Batches) -> AsyncIterator[by
 async def xlsx_file(title: str, columns: Sequence[str], batches: Batches, widths: Sequence[int] = ()) -> AsyncIterator[bytes]:
     with tempfile.TemporaryDirectory(prefix="coffer-xlsx-") as folder:
         path = Path(folder) / "table.xlsx"
-        with XlsxTable(path, title, columns, widths) as table:
-            async for rows in batches:
-                await asyncio.to_thread(table.add, rows)
-        with await asyncio.to_thread(path.open, "rb") as file:
-            while chunk := await asyncio.to_thread(file.read, _CHUNK):
-                yield chunk
+        await write_xlsx(path, title, columns, batches, widths)
+        async for chunk in chunks(path, _CHUNK):
+            yield chunk
+
+
+async def write_xlsx(path: Path, title: str, columns: Sequence[str], batches: Batches, widths: Sequence[int] = ()) -> None:
+    with XlsxTable(path, title, columns, widths) as table:
+        async for rows in batches:
+            await asyncio.to_thread(table.add, rows)
+
+
+async def write_chunks(path: Path, content: AsyncIterator[bytes]) -> None:
+    with await asyncio.to_thread(path.open, "wb") as file:
+        async for chunk in content:
+            await asyncio.to_thread(file.write, chunk)
+
+
+async def chunks(path: Path, size: int) -> AsyncIterator[bytes]:
+    """`size` in bytes; the last one is what is left."""
+    with await asyncio.to_thread(path.open, "rb") as file:
+        while chunk := await asyncio.to_thread(file.read, size):
+            yield chunk

@@ -52,19 +52,15 @@ Cell = str | Decimal | None
 
 class XlsxTable:
     """`with XlsxTable(path, "Transactions", columns) as table: table.add(rows)`. The header stays in sight; `widths` are in characters,
-    and where there are none those that what a column is called asks for. Amounts of money show cents; their cells hold every digit."""
+    and where there are none those that what a column is called asks for. Amounts of money show cents; their cells hold every digit. What is more
+    than a sheet holds goes on in the next."""
 
     def __init__(self, path: Path, title: str, columns: Sequence[str], widths: Sequence[int] = ()) -> None:
         self._book = xlsxwriter.Workbook(str(path), OPTIONS)
-        self._sheet = self._book.add_worksheet(title[:31])
-        self._sheet.freeze_panes(1, 0)
-        set_for_print(self._sheet, 0)
-        money = self._book.add_format({"num_format": MONEY})
-        for index, name in enumerate(columns):
-            width = widths[index] if index < len(widths) else _WIDTHS.get(name, max(12, len(name) + 2))
-            self._sheet.set_column(index, index, width, money if name in _MONEY else None)
-        self._sheet.write_row(0, 0, columns, self._book.add_format({"bold": True, "bottom": 1, "bg_color": "#EEF2F6"}))
-        self._next = 1
+        self._title, self._columns, self._widths, self._sheets = title, columns, widths, 0
+        self._money = self._book.add_format({"num_format": MONEY})
+        self._head = self._book.add_format({"bold": True, "bottom": 1, "bg_color": "#EEF2F6"})
+        self._begin()
 
     def __enter__(self) -> Self:
         return self
@@ -74,9 +70,23 @@ class XlsxTable:
 
     def add(self, rows: Iterable[Sequence[Cell]]) -> None:
         for row in rows:
+            if self._next > ROWS_MAX:
+                self._begin()
             for column, cell in enumerate(row):
                 self._write(column, cell)
             self._next += 1
+
+    def _begin(self) -> None:
+        self._sheets += 1
+        number = f" ({self._sheets})" if self._sheets > 1 else ""
+        self._sheet = self._book.add_worksheet(self._title[: 31 - len(number)] + number)
+        self._sheet.freeze_panes(1, 0)
+        set_for_print(self._sheet, 0)
+        for index, name in enumerate(self._columns):
+            width = self._widths[index] if index < len(self._widths) else _WIDTHS.get(name, max(12, len(name) + 2))
+            self._sheet.set_column(index, index, width, self._money if name in _MONEY else None)
+        self._sheet.write_row(0, 0, self._columns, self._head)
+        self._next = 1
 
     def _write(self, column: int, cell: Cell) -> None:
         if cell is None or cell == "":

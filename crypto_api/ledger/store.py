@@ -193,48 +193,9 @@ async def page_of_entries(org_id: str, where: dict[str, Any], request: PageReque
     return await _page(JournalEntry, org_id, where, request)
 
 
-def counted(at: date | None) -> dict[str, Any]:
-    """Conditions of entries that count, up to and including the day `at`."""
-    return {"status": {"$in": _COUNTED}} | ({"date": {"$lte": day_as_stored(at)}} if at is not None else {})
-
-
 async def count_counted(org_id: str, session: Session) -> int:
     """Entries that count."""
     return await JournalEntry.get_pymongo_collection().count_documents({"org_id": org_id, "status": {"$in": _COUNTED}}, session=session)
-
-
-async def count_lines(org_id: str, at: date | None) -> int:
-    """Of the entries that count."""
-    stages: list[dict[str, Any]] = [
-        {"$match": {"org_id": org_id} | counted(at)},
-        {"$group": {"_id": None, "lines": {"$sum": {"$size": "$lines"}}}},
-    ]
-    rows = await JournalEntry.aggregate(stages).to_list()
-    return int(rows[0]["lines"]) if rows else 0
-
-
-async def page_of_lines(
-    org_id: str,
-    account_code: str,
-    wallet_id: str | None,
-    days: dict[str, datetime],
-    request: PageRequest,
-    *,
-    asset: str | None = None,
-    known_at: datetime | None = None,
-) -> Page[JournalEntry]:
-    """Entries that count and touch the account (and the wallet, and the asset), of what was known at an instant."""
-    line = {"account_code": account_code} | ({"wallet_id": wallet_id} if wallet_id is not None else {}) | ({"asset": asset} if asset else {})
-    where: dict[str, Any] = {"status": {"$in": _COUNTED}, "lines": {"$elemMatch": line}, "lines.account_code": account_code}
-    where |= ({"date": days} if days else {}) | ({"posted_at": {"$lte": known_at}} if known_at is not None else {})
-    return await _page(JournalEntry, org_id, where, request)
-
-
-async def lines_of_day_before(org_id: str, account_code: str, entry: JournalEntry, known_at: datetime | None) -> list[JournalEntry]:
-    """Entries that count, touch the account and stand before `entry` on its day."""
-    query: dict[str, Any] = {"org_id": org_id, "lines.account_code": account_code, "status": {"$in": _COUNTED}}
-    query |= {"date": day_as_stored(entry.date), "_id": {"$lt": entry.id}} | ({"posted_at": {"$lte": known_at}} if known_at is not None else {})
-    return await JournalEntry.find(query).sort("+_id").to_list()
 
 
 def bounds(first: date | None, last: date | None) -> dict[str, datetime]:

@@ -1,14 +1,15 @@
 """Balances and the general ledger as of two times: for the days up to one, with what was known at another."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.paging import PageRequest
-from crypto_api.ledger import seal_store
+from crypto_api.ledger import day_store, seal_store
 from crypto_api.ledger import store as ledger
+from crypto_api.ledger.day_store import Entries
 from crypto_api.ledger.documents import Account, JournalEntry
 from crypto_api.ledger.types import AccountTotal, AsOf, Line, SumKey, Sums
 from mongodb_config.unit_of_work import UnitOfWork
@@ -68,6 +69,11 @@ class LedgerScope:
     date_from: date | None = None
     as_of: AsOf = EVERYTHING
 
+    @property
+    def entries(self) -> Entries:
+        """Those with such a line."""
+        return Entries(self.account_code, self.wallet_id, self.asset, self.date_from, self.as_of.at, self.as_of.known_at)
+
     def has(self, line: Line) -> bool:
         return line.account_code == self.account_code and self.wallet_id in (None, line.wallet_id) and self.asset in (None, line.asset)
 
@@ -92,17 +98,10 @@ class LedgerPage:
 
 
 async def general_ledger(org_id: str, uow: UnitOfWork, scope: LedgerScope, request: PageRequest) -> LedgerPage:
-    """Posted lines in the order of the days, each with the balance behind it. A page costs the same at any depth and length of history."""
-    page = await ledger.page_of_lines(
-        org_id,
-        scope.account_code,
-        scope.wallet_id,
-        ledger.bounds(scope.date_from, scope.as_of.at),
-        request,
-        asset=scope.asset,
-        known_at=scope.as_of.known_at,
-    )
-    opening = await _before(org_id, uow, scope, scope.date_from) if scope.date_from is not None else Sums()
+    """Posted lines in the order of the days, each with the balance behind it. What a page
+    costs follows the days that it spans, at any depth and length of history."""
+    page = await day_store.page(org_id, scope.entries, request)
+    opening = await opening_of(org_id, uow, scope)
     entries = list(page.items)[::-1] if request.descending else list(page.items)
     lines = _running(entries, await _before_entry(org_id, uow, scope, entries[0]), scope) if entries else []
     return LedgerPage(
@@ -114,6 +113,20 @@ async def general_ledger(org_id: str, uow: UnitOfWork, scope: LedgerScope, reque
     )
 
 
+async def every_line(org_id: str, scope: LedgerScope, opening: Sums) -> AsyncIterator[list[LedgerLine]]:
+    """All of them in the order of the days, each with the balance behind it, from `opening` on; every entry is read once."""
+    before = opening
+    async for entries in day_store.walk(org_id, scope.entries):
+        lines = _running(entries, before, scope)
+        yield lines
+        before = Sums(lines[-1].balance, ZERO, lines[-1].quantity)
+
+
+async def opening_of(org_id: str, uow: UnitOfWork, scope: LedgerScope) -> Sums:
+    """What was before the first day that is asked for."""
+    return await _before(org_id, uow, scope, scope.date_from) if scope.date_from is not None else Sums()
+
+
 async def _before(org_id: str, uow: UnitOfWork, scope: LedgerScope, day: date) -> Sums:
     until = replace(scope.as_of, at=day - timedelta(days=1))
     return _one(await sums(org_id, uow, until, account_codes=[scope.account_code], wallet_id=scope.wallet_id), scope)
@@ -122,7 +135,7 @@ async def _before(org_id: str, uow: UnitOfWork, scope: LedgerScope, day: date) -
 async def _before_entry(org_id: str, uow: UnitOfWork, scope: LedgerScope, first: JournalEntry) -> Sums:
     """Everything of the days before, and what stands before it on its own day."""
     before = await _before(org_id, uow, scope, first.date)
-    same_day = await ledger.lines_of_day_before(org_id, scope.account_code, first, scope.as_of.known_at)
+    same_day = await day_store.of_day_before(org_id, scope.entries, first)
     lines = [line for entry in same_day for line in entry.lines if scope.has(line)]
     return Sums(
         add_exactly([before.debit, *(line.debit for line in lines)]),

@@ -62,6 +62,16 @@ async def finish(
     return task
 
 
+async def cancel(session: Session, org_id: str, task_id: str, now: datetime, *, summary: str) -> None:
+    """Nothing when it had ended."""
+    changes = {"status": TaskStatus.CANCELLED, "summary": summary[:TEXT_MAX], "finished_at": now}
+    task = await store.change(session, org_id, task_id, TaskStatus.RUNNING, changes)
+    task = task or await store.change(session, org_id, task_id, TaskStatus.QUEUED, changes)
+    if task is not None:
+        event = TaskFinished(task_id=task.id, task_kind=task.kind, status=task.status, progress=task.progress, summary=task.summary, error=None)
+        await events.append(session, org_id, event, now)
+
+
 async def _change(session: Session, org_id: str, task_id: str, changes: dict[str, Any]) -> Task:
     task = await store.change(session, org_id, task_id, TaskStatus.RUNNING, changes)
     if task is None:

@@ -1,5 +1,6 @@
 """Every query of the slice."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +14,12 @@ from mongodb_config import pages
 from mongodb_config.unit_of_work import Session
 
 
-async def get(org_id: str, task_id: str) -> Task | None:
-    return await Task.find_one({"_id": task_id, "org_id": org_id})
+async def get(org_id: str, task_id: str, session: Session | None = None) -> Task | None:
+    return await Task.find_one({"_id": task_id, "org_id": org_id}, session=session)
+
+
+async def by_ids(org_id: str, task_ids: Sequence[str]) -> list[Task]:
+    return await Task.find({"_id": {"$in": sorted(task_ids)}, "org_id": org_id}).to_list() if task_ids else []
 
 
 async def page(org_id: str, request: PageRequest, *, status: TaskStatus | None = None, kind: str | None = None) -> Page[Task]:

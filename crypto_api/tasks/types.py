@@ -8,9 +8,10 @@ class TaskStatus(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
-ENDED = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED})
+ENDED = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 
-RESUMED = frozenset({"backfill"})
+RESUMED = frozenset({"backfill", "report"})
 """Kinds that take as long as they take and go on by themselves where they were when a worker dies."""

@@ -15,3 +15,10 @@ class TooManyReports(Conflict):
 
     def __init__(self, most: int) -> None:
         super().__init__(f"{most} reports are waiting already. Let them end first.")
+
+
+class TooManyRows(Conflict):
+    code = "too_many_rows"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"A sheet of a workbook holds at most {most:,} rows. Take the CSV.")

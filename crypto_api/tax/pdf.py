@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from crypto_api.kit.pdf_pages import GREY, LINE, LOSS, SHADE, PdfPages, money
+from crypto_api.kit.pdf_pages import GREY, LINE, LOSS, SHADE, PdfPages, PdfTable, money
 from crypto_api.tax.tables import Cell, Column
 
 _SHOWN = {
@@ -31,6 +31,7 @@ _TEXT_MAX = 34
 class ReportPdf:
     def __init__(self, path: Path, title: str, organization: str, made: str) -> None:
         self._pages = PdfPages(path, title=title, organization=organization, about=made, wide=True)
+        self._table: PdfTable | None = None
 
     def summary(self, rows: Iterable[tuple[str, Cell]]) -> None:
         told = [
@@ -44,20 +45,29 @@ class ReportPdf:
         self._pages.table(pairs[0], pairs[1:], (50, 82, 59, 82), [*_BASE, *greys, *rights])
         self._pages.space(4)
 
-    def table(self, title: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]], empty: str) -> None:
-        kept = [(at, column) for at, column in enumerate(columns) if column.title in _SHOWN]
-        body = [[_told(row[at], in_money=column.kind == "money") for at, column in kept] for row in rows]
+    def begin(self, title: str, columns: Sequence[Column]) -> None:
+        """A table: rows follow by `add`, then `end`."""
+        self._kept = [(at, column) for at, column in enumerate(columns) if column.title in _SHOWN]
+        self._numbers = {at for at, (_, column) in enumerate(self._kept) if column.kind in ("money", "quantity")}
+        self._widths, self._table = [_SHOWN[column.title] for _, column in self._kept], None
         self._pages.heading(title)
-        if not body:
+
+    def add(self, rows: Iterable[Sequence[Cell]]) -> None:
+        for row in rows:
+            if self._table is None:
+                style = [*_BASE, ("BACKGROUND", (0, 0), (-1, 0), SHADE), ("FONTNAME", (0, 0), (-1, 0), "Helvetica-Bold")]
+                style += [("ALIGN", (at, 0), (at, -1), "RIGHT") for at in sorted(self._numbers)]
+                self._table = PdfTable(self._pages, [column.title for _, column in self._kept], self._widths, style)
+            told = [_told(row[at], in_money=column.kind == "money") for at, column in self._kept]
+            losses = [("TEXTCOLOR", (at, 0), (at, 0), LOSS) for at in self._numbers if told[at].startswith("-")]
+            cells = [self._pages.cell(text, self._widths[at], number=at in self._numbers) for at, text in enumerate(told)]
+            self._table.add(cells, losses)
+
+    def end(self, empty: str) -> None:
+        if self._table is not None:
+            self._table.end()
+        else:
             self._pages.add(self._pages.words(empty))
-            return
-        numbers = [at for at, (_, column) in enumerate(kept) if column.kind in ("money", "quantity")]
-        style = [*_BASE, ("BACKGROUND", (0, 0), (-1, 0), SHADE), ("FONTNAME", (0, 0), (-1, 0), "Helvetica-Bold")]
-        style += [("ALIGN", (at, 0), (at, -1), "RIGHT") for at in numbers]
-        style += [("TEXTCOLOR", (at, row), (at, row), LOSS) for at in numbers for row, cells in enumerate(body, start=1) if cells[at].startswith("-")]
-        widths = [_SHOWN[column.title] for _, column in kept]
-        cells = [[self._pages.cell(text, widths[at], number=at in numbers) for at, text in enumerate(row)] for row in body]
-        self._pages.table([column.title for _, column in kept], cells, widths, style)
 
     def build(self) -> None:
         self._pages.close()

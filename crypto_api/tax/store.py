@@ -35,11 +35,6 @@ async def unfinished_count(session: Session, org_id: str) -> int:
     return await TaxReport.find({"org_id": org_id, "status": {"$in": list(UNFINISHED)}}, session=session).count()
 
 
-async def queued_before(moment: datetime, limit: int) -> list[TaxReport]:
-    """Of whoever: the sweep runs what a lost job left."""
-    return await TaxReport.find({"status": TaxReportStatus.QUEUED, "created_at": {"$lt": moment}}, limit=limit).to_list()
-
-
 async def insert(session: Session, row: TaxReport) -> None:
     await row.insert(session=session)
 

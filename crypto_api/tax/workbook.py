@@ -10,7 +10,8 @@ import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
 from crypto_api.kit.amounts import add_exactly
-from crypto_api.kit.xlsx_text import CELL_MAX, OPTIONS, as_number, set_for_print
+from crypto_api.kit.xlsx_text import CELL_MAX, OPTIONS, ROWS_MAX, as_number, set_for_print
+from crypto_api.tax.errors import TooManyRows
 from crypto_api.tax.tables import Cell, Column
 
 FORMATS = {"whole": "#,##0", "quantity": "#,##0.##################", "money": "#,##0.00;[Red]-#,##0.00"}
@@ -38,23 +39,32 @@ class ReportWorkbook:
             whole = isinstance(value, Decimal) and value == value.to_integral_value() and label.startswith(("Taxable", "Without", "Income without"))
             self._write(sheet, at, 1, value, None if whole else self._formats["money"])
 
-    def table(self, title: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
-        sheet = self._book.add_worksheet(title)
-        sheet.freeze_panes(1, 1)
-        set_for_print(sheet, 0)
+    def begin(self, title: str, columns: Sequence[Column]) -> None:
+        """A sheet: rows follow by `add`, then `end`."""
+        self._sheet, self._columns, self._last = self._book.add_worksheet(title), columns, 0
+        self._totals = {at: Decimal(0) for at, column in enumerate(columns) if column.summed}
+        self._sheet.freeze_panes(1, 1)
+        set_for_print(self._sheet, 0)
         for at, column in enumerate(columns):
-            sheet.set_column(at, at, column.width)
-            sheet.write_string(0, at, column.title, self._head)
-        last, sums = 0, {at: Decimal(0) for at, column in enumerate(columns) if column.summed}
-        for last, row in enumerate(rows, start=1):
-            for at, (cell, column) in enumerate(zip(row, columns, strict=True)):
+            self._sheet.set_column(at, at, column.width)
+            self._sheet.write_string(0, at, column.title, self._head)
+
+    def add(self, rows: Iterable[Sequence[Cell]]) -> None:
+        """TooManyRows."""
+        for row in rows:
+            self._last += 1
+            if self._last >= ROWS_MAX:
+                raise TooManyRows(ROWS_MAX)
+            for at, (cell, column) in enumerate(zip(row, self._columns, strict=True)):
                 whole = column.kind == "quantity" and isinstance(cell, Decimal) and cell == cell.to_integral_value()
-                self._write(sheet, last, at, cell, self._formats.get("whole" if whole else column.kind))
-                if at in sums and isinstance(cell, Decimal):
-                    sums[at] = add_exactly([sums[at], cell])
-        if last:
-            self._sum(sheet, sums, last)
-            sheet.autofilter(0, 0, last, len(columns) - 1)
+                self._write(self._sheet, self._last, at, cell, self._formats.get("whole" if whole else column.kind))
+                if at in self._totals and isinstance(cell, Decimal):
+                    self._totals[at] = add_exactly([self._totals[at], cell])
+
+    def end(self) -> None:
+        if self._last:
+            self._sum(self._sheet, self._totals, self._last)
+            self._sheet.autofilter(0, 0, self._last, len(self._columns) - 1)
 
     def close(self) -> None:
         self._book.close()

@@ -720,6 +720,21 @@ async def _day(act: Act) -> Values:
     return {"date": "2026-05-01", "method": "fifo"}
 
 
+@request
+async def order_general_ledger_file(act: Act) -> Values:
+    return {"format": "csv", "wallet_id": await act.make("wallet")}
+
+
+@request
+async def order_books_file(act: Act) -> Values:
+    return {"format": "csv"}
+
+
+@request
+async def order_tax_report_file(act: Act) -> Values:
+    return {"format": "csv"}
+
+
 REQUESTS |= dict.fromkeys(("make_income_statement", "make_cash_flow", "make_crypto_roll_forward"), _period)
 REQUESTS |= {f"generate_{name}tax_report": _stretch for name in ("", "custom_")}
 REQUESTS |= {f"generate_{name}_tax_report": _day for name in ("daily", "weekly", "monthly", "yearly")}

@@ -172,6 +172,11 @@ async def make_tax_report(house: House, org_id: str, person: Person) -> Form:
     return {"period": "yearly", "date": "2026-05-01", "method": "fifo", "scope": "wallet"}
 
 
+@form("long-report-order")
+async def order_report(house: House, org_id: str, person: Person) -> Form:
+    return {"report": "books", "format": "csv", "at": "", "date_from": ""}
+
+
 @form("closing-reopen")
 async def reopen_month(house: House, org_id: str, person: Person) -> Form:
     return {"reason": "Booked twice"}

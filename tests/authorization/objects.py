@@ -33,6 +33,8 @@ from crypto_api.ledger import service as ledger
 from crypto_api.ledger.documents import Account as LedgerAccount
 from crypto_api.ledger.documents import LedgerPeriod, PeriodCertificate
 from crypto_api.ledger.types import AccountCode, AccountType, EntryDraft, Line, PeriodStatus, Source, SourceKind
+from crypto_api.long_reports.documents import LongReport, LongReportPart
+from crypto_api.long_reports.types import LongReportKind, LongReportStatus, Wanted
 from crypto_api.lots.types import LotMethod, LotScope
 from crypto_api.organizations.documents import Company, Invitation
 from crypto_api.organizations.types import Permission, Role
@@ -507,6 +509,48 @@ async def tax_report(house: House, org_id: str, owner: Person) -> str:
     return row.id
 
 
+async def _long_report(house: House, org_id: str, owner: Person, status: LongReportStatus) -> str:
+    """Its content is in one part, and its task beside it."""
+    wanted, row_id, task_id = Wanted(kind=LongReportKind.BOOKS, form="csv", account_code=random_address()), new_id("lrp"), new_id("tsk")
+    live = status is LongReportStatus.QUEUED
+    task_status = TaskStatus.QUEUED if live else TaskStatus.FAILED
+    await Task(id=task_id, created_at=house.now, org_id=org_id, kind="report", status=task_status).insert()
+    row = LongReport(
+        id=row_id,
+        created_at=house.now,
+        org_id=org_id,
+        kind=wanted.kind,
+        wanted=wanted,
+        title="The books",
+        task_id=task_id,
+        requested_by=owner.user_id,
+        status=status,
+        digest=wanted.digest,
+        live=live,
+        claim="lrc_1",
+        claimed_until=house.now + timedelta(days=1) if live else None,
+        file_name="books.csv" if status is LongReportStatus.READY else "",
+        size=4,
+    )
+    await row.insert()
+    part = {"report_id": row_id, "claim": "lrc_1", "number": 0, "content": b"date"}
+    await LongReportPart(id=f"{row_id}:lrc_1:0", created_at=house.now, org_id=org_id, **part).insert()
+    return row_id
+
+
+async def long_report(house: House, org_id: str, owner: Person) -> str:
+    return await _long_report(house, org_id, owner, LongReportStatus.READY)
+
+
+async def unfinished_report(house: House, org_id: str, owner: Person) -> str:
+    await LongReport.find({"org_id": org_id, "live": True}).delete()  # of those there are only so many
+    return await _long_report(house, org_id, owner, LongReportStatus.QUEUED)
+
+
+async def failed_report(house: House, org_id: str, owner: Person) -> str:
+    return await _long_report(house, org_id, owner, LongReportStatus.FAILED)
+
+
 async def saved_view(house: House, org_id: str, owner: Person) -> str:
     name = f"Payroll {random_address()}"
     return (await saved_views.keep(house.runtime.uow, house.runtime.clock, org_id, owner.user_id, name, {"category": "payroll"})).id
@@ -524,6 +568,7 @@ KINDS: dict[str, Factory] = {
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
         *(saved_view, brought_transaction, price_alert, statement, rolled, tax_report),
+        *(long_report, unfinished_report, failed_report),
         *(client, draft_invoice, sent_invoice, sent_quote),
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )

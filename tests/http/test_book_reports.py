@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 
 from crypto_api.audit.documents import AuditRecord
-from crypto_api.flows import export_book_reports as flow
+from crypto_api.flows import general_ledger_file as flow
 from crypto_api.flows.seal_entries import seal_entries
 from crypto_api.runtime import Runtime
 from tests.http.conftest import Join, Person
@@ -66,7 +66,7 @@ async def test_a_trial_balance_is_the_one_that_the_api_tells(ada: Person, tmp_pa
 
 
 async def test_a_general_ledger_has_every_line_between_its_balances(ada: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flow, "PAGE", 1)
+    monkeypatch.setattr("crypto_api.ledger.day_store._DAYS_AT_FIRST", 1)
     days = {"date_from": "2026-01-01", "date_to": "2026-02-28"}
     rows = list(csv.DictReader(io.StringIO((await taken(ada, "general-ledger", "csv", **days)).decode())))
     told = ("date", "description", "debit_amount", "credit_amount", "balance")
@@ -90,7 +90,7 @@ async def test_a_general_ledger_has_every_line_between_its_balances(ada: Person,
 
 
 async def test_what_cannot_be_taken_is_refused(ada: Person, join: Join, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(flow.general_ledger_pdf.__kwdefaults__, "lines_max", 3)
+    monkeypatch.setattr(flow, "PDF_LINES_AT_ONCE", 3)
     refused = await ada.http.get("/api/ledger/general-ledger/export/?format=pdf")
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_rows")
     for path, field in (

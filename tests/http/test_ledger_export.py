@@ -10,7 +10,6 @@ from beancount import loader
 from beancount.core import realization
 
 from crypto_api.audit.documents import AuditRecord
-from crypto_api.flows import export_ledger as flow
 from tests.http.conftest import Join, Person
 from tests.http.test_books import RENT, drafted, posted
 
@@ -51,7 +50,7 @@ async def test_beancount_reads_the_balances_that_the_trial_balance_tells(join: J
 
 
 async def test_every_line_is_a_row_across_pages_and_drafts_stay_at_home(join: Join, monkeypatch: Any) -> None:
-    monkeypatch.setattr(flow, "EXPORT_BATCH", 1)
+    monkeypatch.setattr("crypto_api.ledger.day_store._DAYS_AT_FIRST", 1)
     ada = await join("ada", founds="Byron Treasury")
     wrong = await world(ada)
     rows = list(csv.DictReader(io.StringIO((await taken(ada, "csv")).decode())))

@@ -1,0 +1,164 @@
+"""Queries of entries in the order of their days, some days at a time: a page, and a walk through all of them, cost what they give and not what the
+books hold.
+
+Asked is what an index begins with and nothing else. One condition more (a status, a wallet, an instant), and the embedded server leaves the index
+aside and reads every entry there is; so these are told apart here, before a row is made an entry. Days are asked for a few at a time, because no
+index has both the days of an account and the order within a day, and a server would sort all that are asked for.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from crypto_api.kit.errors import InvalidInput
+from crypto_api.kit.paging import Page, PageRequest
+from crypto_api.ledger.documents import AccountSum, JournalEntry
+from crypto_api.ledger.types import EntryStatus, Span
+from mongodb_config import pages
+
+_COUNTED = frozenset({EntryStatus.POSTED.value, EntryStatus.REVERSED.value})  # a reversed entry stands; its mirror takes it back
+_DAYS_AT_FIRST, _DAYS_MAX = 4, 4096
+_UNSEALED = "org_unsealed"
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Entries that count: of an account (of one wallet, of one asset) or of all, of the days from `first` to `last`, as known at an instant."""
+
+    account_code: str | None = None
+    wallet_id: str | None = None
+    asset: str | None = None
+    first: date | None = None
+    last: date | None = None
+    known_at: datetime | None = None
+
+    def has(self, row: dict[str, Any]) -> bool:
+        if row["status"] not in _COUNTED or (self.known_at is not None and row["posted_at"].replace(tzinfo=UTC) > self.known_at):
+            return False
+        return any(map(self.has_line, row["lines"]))
+
+    def has_line(self, line: dict[str, Any]) -> bool:
+        told = ((self.account_code, "account_code"), (self.wallet_id, "wallet_id"), (self.asset, "asset"))
+        return all(value is None or line.get(name) == value for value, name in told)
+
+
+async def walk(org_id: str, wanted: Entries, *, descending: bool = False, batch: int = 500) -> AsyncIterator[list[JournalEntry]]:
+    """All of them by date, and within a day in the order in which they were made; batches of whole days, of about `batch` entries."""
+    async for rows in _stretches(org_id, wanted, batch, descending=descending):
+        if kept := [JournalEntry.model_validate(row) for row in rows if wanted.has(row)]:
+            yield kept
+
+
+async def page(org_id: str, wanted: Entries, request: PageRequest) -> Page[JournalEntry]:
+    """Sorted by date. What it costs follows the days that it spans, at any depth and length of history."""
+    after, descending = _position(request), request.descending
+    asked = wanted
+    if after is not None:
+        asked = replace(wanted, last=after[0].date()) if descending else replace(wanted, first=after[0].date())
+    found: list[JournalEntry] = []
+    async for rows in _stretches(org_id, asked, request.limit, descending=descending):
+        found += [JournalEntry.model_validate(row) for row in rows if wanted.has(row) and _is_behind(row, after, descending=descending)]
+        if len(found) > request.limit:
+            break
+    kept = found[: request.limit]
+    cursor = request.cursor_after(_midnight(kept[-1].date), kept[-1].id) if len(found) > len(kept) else None
+    return Page(kept, cursor, await count(org_id, wanted) if request.count else None)
+
+
+def _position(request: PageRequest) -> tuple[datetime, str] | None:
+    """InvalidInput for a cursor that names no day."""
+    found = request.position()
+    if found is not None and (not isinstance(found[0], datetime) or found[0].tzinfo is None):
+        raise InvalidInput.of("cursor", "is not a cursor of this list", "invalid_cursor")
+    return found
+
+
+async def count(org_id: str, wanted: Entries, *, up_to: int | None = None) -> int:
+    """How many they are; counting ends once they are more than `up_to`. Reads each, and makes an entry of none."""
+    return await _total(org_id, wanted, lambda row: 1, up_to)
+
+
+async def count_lines(org_id: str, wanted: Entries, *, up_to: int | None = None) -> int:
+    """How many lines they have: of the account, or, where none is named, of all."""
+    return await _total(org_id, wanted, lambda row: sum(map(wanted.has_line, row["lines"])), up_to)
+
+
+async def _total(org_id: str, wanted: Entries, worth: Callable[[dict[str, Any]], int], up_to: int | None) -> int:
+    total = 0
+    async for rows in _stretches(org_id, wanted, 1000, descending=False):
+        total += sum(worth(row) for row in rows if wanted.has(row))
+        if up_to is not None and total > up_to:
+            break
+    return total
+
+
+async def about(org_id: str, wanted: Entries) -> int:
+    """How many there may be, of whichever status and place: for telling how far something is, and cheap."""
+    query: dict[str, Any] = {"org_id": org_id} | ({"lines.account_code": wanted.account_code} if wanted.account_code is not None else {})
+    return await JournalEntry.get_pymongo_collection().count_documents(query)
+
+
+async def of_day_before(org_id: str, wanted: Entries, entry: JournalEntry) -> list[JournalEntry]:
+    """Those that stand before `entry` on its day."""
+    day = entry.date.toordinal()
+    return [JournalEntry.model_validate(row) for row in await _rows(org_id, wanted, day, day + 1) if row["_id"] < entry.id and wanted.has(row)]
+
+
+# ---- days ------------------------------------------------------------------------------------------------------------------------
+
+
+def _is_behind(row: dict[str, Any], after: tuple[datetime, str] | None, *, descending: bool) -> bool:
+    if after is None:
+        return True
+    place = (row["date"].replace(tzinfo=UTC), row["_id"])
+    return place < after if descending else place > after
+
+
+async def _stretches(org_id: str, wanted: Entries, batch: int, *, descending: bool) -> AsyncIterator[list[dict[str, Any]]]:
+    """Rows of some days, then of the next: as many days at a time as give about `batch` of them."""
+    ends = await _ends(org_id, wanted)
+    if ends is None:
+        return
+    first, end, days = ends[0].toordinal(), ends[1].toordinal() + 1, _DAYS_AT_FIRST
+    while first < end:
+        span = min(days, end - first)
+        start, stop = (end - span, end) if descending else (first, first + span)
+        rows = await _rows(org_id, wanted, start, stop)
+        yield rows[::-1] if descending else rows
+        first, end = (first, start) if descending else (stop, end)
+        if len(rows) < batch // 2:
+            days = min(days * 2, _DAYS_MAX)
+        elif len(rows) > batch * 2:
+            days = max(days // 2, 1)
+
+
+async def _rows(org_id: str, wanted: Entries, start: int, stop: int) -> list[dict[str, Any]]:
+    """Of the days from `start` to the one before `stop`, by their ordinals, in order, whatever their status is."""
+    query: dict[str, Any] = {"org_id": org_id}
+    if wanted.account_code is not None:
+        query["lines.account_code"] = wanted.account_code
+    low = pages.not_before(_midnight(date.fromordinal(start))) if start > date.min.toordinal() else {}
+    high = {"$lt": _midnight(date.fromordinal(stop))} if stop <= date.max.toordinal() else {}
+    query["date"] = low | high
+    rows = await JournalEntry.get_pymongo_collection().find(query).to_list()
+    return sorted(rows, key=lambda row: (row["date"], row["_id"]))
+
+
+async def _ends(org_id: str, wanted: Entries) -> tuple[date, date] | None:
+    """The first and the last day on which there may be any: of the years that have a kept sum, and of what has no seal and is in no sum yet."""
+    years: set[date] = set()
+    async for row in AccountSum.get_pymongo_collection().find({"org_id": org_id, "span": Span.YEAR.value}, {"date": 1, "account_code": 1}):
+        if wanted.account_code in (None, row["account_code"]):
+            years.add(row["date"].date())
+    waiting = JournalEntry.get_pymongo_collection().find({"org_id": org_id, "unsealed": True}, {"date": 1}, hint=_UNSEALED)
+    days = {row["date"].date() async for row in waiting} | years | {date(year.year, 12, 31) for year in years}
+    if not days:
+        return None
+    first, last = max(min(days), wanted.first or date.min), min(max(days), wanted.last or date.max)
+    return (first, last) if first <= last else None
+
+
+def _midnight(day: date) -> datetime:
+    """As a date stands in MongoDB."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""Reports that take longer than a request may: ordered, made by a worker, kept for some days."""
