@@ -203,5 +203,4 @@ async def _forget(session: Session, row: LongReport) -> None:
 
 
 def _reason(error: CoreError) -> str:
-    named = "; ".join(f"{one.field}: {one.message}" for one in error.errors) if isinstance(error, InvalidInput) else ""
-    return f"{error.detail} {named}".strip()
+    return "; ".join(f"{one.field}: {one.message}" for one in error.errors) if isinstance(error, InvalidInput) else error.detail

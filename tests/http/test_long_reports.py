@@ -188,7 +188,7 @@ async def test_a_failure_says_why_and_what_a_dead_worker_left_is_made_by_another
     async def breaks(desk: Desk, row: LongReport, path: Path, told: Told) -> Made:
         raise ValueError("a secret of the inside")
 
-    for maker, said in ((refuses, "Some fields are not valid. by: would have too many rows"), (breaks, flow._LEFT)):
+    for maker, said in ((refuses, "by: would have too many rows"), (breaks, flow._LEFT)):
         monkeypatch.setitem(makers.MAKERS, LongReportKind.GENERAL_LEDGER, maker)
         failed = await ordered(ada)
         assert await make_next(desk)

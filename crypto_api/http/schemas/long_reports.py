@@ -10,7 +10,7 @@ from crypto_api.tasks.documents import Task
 
 
 class GeneralLedgerOrder(RequestSchema):
-    format: Literal["csv", "xlsx", "pdf"] = "pdf"
+    format: Literal["csv", "xlsx", "pdf"] = Field(default="pdf", examples=["pdf"])
     account_code: Word | None = Field(default=None, description="One account; every account with lines when left out.")
     wallet_id: Word | None = None
     asset: Word | None = None
@@ -20,12 +20,12 @@ class GeneralLedgerOrder(RequestSchema):
 
 
 class BooksOrder(RequestSchema):
-    format: Literal["beancount", "hledger", "csv", "xlsx"] = "csv"
+    format: Literal["beancount", "hledger", "csv", "xlsx"] = Field(default="csv", examples=["beancount"])
     at: Date | None = Field(default=None, description="Up to and including this day; everything when left out.")
 
 
 class TaxFileOrder(RequestSchema):
-    format: Literal["csv", "xlsx", "pdf"] = "pdf"
+    format: Literal["csv", "xlsx", "pdf"] = Field(default="pdf", examples=["pdf"])
 
 
 class LongReportQuery(PageQuery):
