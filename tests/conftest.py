@@ -153,7 +153,8 @@ async def chain(tmp_path: Path) -> AsyncIterator[LocalChain]:
 @pytest.fixture(scope="session")
 async def databases(addresses: Addresses) -> AsyncIterator[Databases]:
     kept = Databases(addresses.mongodb_uri)
-    yield kept
+    async with binding.lending(addresses.mongodb_uri):
+        yield kept
     await kept.close()
 
 

@@ -129,7 +129,7 @@ class Post:
 
     async def to(self, address: str) -> str:
         """The next letter to somebody, which is read once."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 for path in sorted(self._folder.glob("*.eml")):
                     letter = message_from_bytes(path.read_bytes())
@@ -199,7 +199,7 @@ async def window(chromium: Browser, site: Site, faults: Faults, request: pytest.
     )
     await context.add_init_script(REPORT_VIOLATIONS)
     page = await context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)
     faults.watch(page)
     yield Window(context, page, site, faults)
     await context.close()

@@ -58,7 +58,7 @@ async def say(runtime: Runtime, org_id: str, *numbers: int) -> None:
 
 async def numbered(org_id: str, head: int) -> None:
     """Returns when the relay has numbered so many."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await store.head(org_id) < head:
             await asyncio.sleep(0.01)
 
@@ -158,7 +158,7 @@ class Console:
     socket: ClientConnection
     frames: list[dict[str, Any]] = field(default_factory=list)
 
-    async def next(self, wanted: Callable[[dict[str, Any]], bool] | str, timeout_s: float = 10) -> dict[str, Any]:
+    async def next(self, wanted: Callable[[dict[str, Any]], bool] | str, timeout_s: float = 30) -> dict[str, Any]:
         """The next frame for which `wanted` holds (or of that type); what comes before it is remembered."""
         async with asyncio.timeout(timeout_s):
             while True:
@@ -167,7 +167,7 @@ class Console:
                 if frame["type"] == wanted if isinstance(wanted, str) else wanted(frame):
                     return frame
 
-    async def until_seq(self, seq: int, timeout_s: float = 10) -> list[dict[str, Any]]:
+    async def until_seq(self, seq: int, timeout_s: float = 30) -> list[dict[str, Any]]:
         """All numbered frames so far, as soon as this number has come."""
         if not any(frame["seq"] == seq for frame in self.numbered):
             await self.next(lambda frame: frame.get("seq") == seq and "prev" in frame, timeout_s)
@@ -180,7 +180,7 @@ class Console:
     async def send(self, **frame: Any) -> None:
         await self.socket.send(json.dumps(frame))
 
-    async def closed(self, timeout_s: float = 10) -> int:
+    async def closed(self, timeout_s: float = 30) -> int:
         """The close code."""
         try:
             async with asyncio.timeout(timeout_s):
