@@ -29,6 +29,7 @@ from crypto_api.long_reports.documents import LongReport, LongReportPart
 from crypto_api.lots.documents import LotCheckpoint, LotPolicy, LotState
 from crypto_api.organizations.documents import Company, CustomRole, Invitation, Membership, Organization
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
+from crypto_api.payroll.documents import Payout, PayProfile, PayrollPeriod, PayrollStep, Payslip, StatementKey, TaxTable
 from crypto_api.policies.documents import OrganizationPolicy
 from crypto_api.price_alerts.documents import PriceAlert
 from crypto_api.prices.documents import ManualPrice, OraclePrice, PriceGap, ProviderPrice
@@ -97,6 +98,13 @@ DOCUMENTS: list[type[BaseDocument]] = [
     InvoiceDelivery,
     InvoiceCounter,
     InvoiceSettings,
+    PayProfile,
+    TaxTable,
+    PayrollPeriod,
+    Payslip,
+    Payout,
+    PayrollStep,
+    StatementKey,
     OrganizationPolicy,
     Payment,
     NonceSlot,

@@ -37,6 +37,17 @@ async def _accounts_of_invoices(database: Database, checkpoint: Checkpoint) -> N
         await checkpoint.reached(org_ids[-1])
 
 
+async def _accounts_of_payroll(database: Database, checkpoint: Checkpoint) -> None:
+    """Charts from before there were payslips: what is owed to employees, and what was kept back of it."""
+    wanted = {AccountCode.PAYROLL_PAYABLE, AccountCode.PAYROLL_TAXES}
+    rows, now = [row for row in DEFAULT_CHART if row.code in wanted], datetime.now(UTC)
+    while org_ids := await ledger.organizations_with_a_chart(database, checkpoint.at, _CHARTS_AT_ONCE):
+        for org_id in org_ids:
+            for row in rows:
+                await ledger.add_to_chart(database, org_id, row, now)
+        await checkpoint.reached(org_ids[-1])
+
+
 async def _entries_wait_for_seals(database: Database, checkpoint: Checkpoint) -> None:
     """Entries that were posted before there were seals: the lane seals them as it does any other."""
     await seals.mark_unsealed(database)
@@ -69,6 +80,7 @@ MIGRATIONS: list[Migration] = [
     Migration(4, "books are compared with their lots from the beginning", _lots_from_the_beginning),
     Migration(5, "no index of balances by wallet", _no_balances_by_wallet),
     Migration(6, "accounts of invoices", _accounts_of_invoices),
+    Migration(7, "accounts of payroll", _accounts_of_payroll),
 ]
 """In order, numbered from 1. A released one is never changed or removed: databases remember how far they are."""
 

@@ -135,6 +135,23 @@ class PaymentNode:
     async def has_code(self, address: str) -> bool:
         return len(str(await self._rpc.call_any("eth_getCode", [address, "latest"]))) > 2
 
+    async def unused(self, addresses: Sequence[str], token: str | None) -> set[str]:
+        """Those to whom paying costs what a new account costs: of the coin, without balance, nonce and code; of a token, without any of it."""
+        asked: list[RpcCall] = []
+        for address in addresses:
+            if token is not None:
+                asked.append(("eth_call", [{"to": token, "data": _BALANCE_OF + "0" * 24 + address[2:].lower()}, "latest"]))
+            else:
+                asked += [
+                    ("eth_getBalance", [address, "latest"]),
+                    ("eth_getTransactionCount", [address, "latest"]),
+                    ("eth_getCode", [address, "latest"]),
+                ]
+        answers = [str(_answered(answer)) for answer in await self._rpc.call_each(asked)] if asked else []
+        each = 1 if token is not None else 3
+        parts = [answers[at : at + each] for at in range(0, len(answers), each)]
+        return {address for address, part in zip(addresses, parts, strict=True) if not any(part_.strip("0x") for part_ in part)}
+
     async def arrives(self, address: str, token: str, to: str, data: str, payees: Sequence[str]) -> list[int] | None:
         """Base units that each of these would have more after the call: tokens may keep a fee. None where the node cannot simulate
         (`eth_simulateV1`)."""

@@ -60,7 +60,7 @@ def _of_payment(facts: Facts, made_by: MadeBy, otherwise: Decision) -> Decision:
     return otherwise.model_copy(update=certain | {"category": _category_of(facts, made_by), "explanation": f"It is the {name}."})
 
 
-_FOR: dict[str, Category] = {"payroll": Category.PAYROLL}
+_FOR: dict[str, Category] = {"payroll": Category.PAYROLL, "payslip": Category.PAYROLL}
 """What a payment is for, by its origin."""
 
 

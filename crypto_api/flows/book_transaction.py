@@ -40,6 +40,7 @@ from crypto_api.transactions.types import Basis, Booked, Booking, Direction, Mov
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 PURPOSE = "movements"
+OF_A_PAYSLIP = "payslip"  # the kind of a payment's origin
 _DESCRIPTION_MAX = 200
 
 
@@ -96,8 +97,10 @@ async def rebook(session: Session, transaction: Transaction, decision: Decision,
         return None
     await ledger.reverse_transaction(session, org_id, transaction.id, now, f"reclassified as {decision.category}")
     booked = [entry for entry in standing if entry.source_kind is not SourceKind.LOTS]  # what its lots cost is compared anew
-    lines = relabelled([line for entry in booked for line in entry.lines], decision.category)
-    valued = Valued(transaction, decision, movements, tuple(changes_of(movements, decision.category)), time_zone)
+    payment = await _payment_that_made(transaction, decision)
+    settles = payment is not None and payment.origin.kind == OF_A_PAYSLIP
+    lines = relabelled([line for entry in booked for line in entry.lines], decision.category) if not settles else None
+    valued = Valued(transaction, decision, movements, tuple(changes_of(movements, decision.category, payment)), time_zone)
     if lines is not None:
         posting = Posting(tuple(lines), any(entry.unpriced for entry in booked))
     else:
@@ -281,14 +284,14 @@ async def value(transaction: Transaction, decision: Decision, network: NetworkCo
     for asset in sorted({movement.asset for movement in transaction.movements if _counts(movement)}):
         quotes[asset] = await prices.rate_at(transaction.org_id, asset, organization.functional_currency, moment, feeds, now)
     movements = tuple(_priced(movement, quotes) for movement in transaction.movements)
-    payees = await _payees_of_batch(transaction, decision)
-    return Valued(transaction, decision, movements, tuple(changes_of(movements, decision.category, payees)), organization.time_zone)
+    changes = changes_of(movements, decision.category, await _payment_that_made(transaction, decision))
+    return Valued(transaction, decision, movements, tuple(changes), organization.time_zone)
 
 
-async def _payees_of_batch(transaction: Transaction, decision: Decision) -> Sequence[BatchPayee]:
-    """Of the batch that made it, if one did."""
+async def _payment_that_made(transaction: Transaction, decision: Decision) -> Payment | None:
+    """None too where the wallet sent something else in its place."""
     payment = await payments.get(transaction.org_id, decision.payment_id) if decision.payment_id is not None else None
-    return payment.payees if payment is not None and transaction.to_address == payment.payee_address else ()
+    return payment if payment is not None and transaction.to_address == payment.call.to else None
 
 
 def _counts(movement: Movement) -> bool:
@@ -321,7 +324,7 @@ _CONTRA = {
 """A category that does not fit a movement's direction leaves it in suspense."""
 
 _FEES = {MovementKind.GAS: "Network fee", MovementKind.LEVY: "Fee of the token"}
-_CONTRAS = frozenset({*_CONTRA.values(), AccountCode.SUSPENSE}) - {AccountCode.NETWORK_FEES}
+_CONTRAS = frozenset({*_CONTRA.values(), AccountCode.PAYROLL_PAYABLE, AccountCode.SUSPENSE}) - {AccountCode.NETWORK_FEES}
 _CUSTODY = frozenset({Category.TRANSFER_IN, Category.TRANSFER_OUT})
 
 
@@ -330,15 +333,27 @@ def contra_of(category: Category, direction: Direction) -> AccountCode:
     return _CONTRA.get((category, direction), AccountCode.SUSPENSE)
 
 
-def changes_of(movements: Sequence[Movement], category: Category, payees: Sequence[BatchPayee] = ()) -> list[Change]:
-    """Fees first: gas is paid before anything moves. What went to the contract of a batch went to its `payees`: a line for each."""
+def changes_of(movements: Sequence[Movement], category: Category, payment: Payment | None = None) -> list[Change]:
+    """Fees first: gas is paid before anything moves. What went to the contract of a batch went to its payees: a line for each. What pays a payslip
+    settles what is owed to the employee."""
     counted = [movement for movement in movements if _counts(movement)]
     fees = [movement for movement in counted if movement.kind in _FEES]
     moved = [movement for movement in counted if movement.kind not in _FEES]
     changes: list[Change] = [_disposal(movement, AccountCode.NETWORK_FEES) for movement in fees]
     if category is Category.WRAP and (wrapped := _wrap(moved)) is not None:
         return [*changes, *wrapped]
-    return [*changes, *(change for movement in moved for change in _by_payee(movement, _change(movement, category), payees))]
+    payees = payment.payees if payment is not None else ()
+    changes += [change for movement in moved for change in _by_payee(movement, _change(movement, category), payees)]
+    return changes if payment is None or payment.origin.kind != OF_A_PAYSLIP else [_settling(change, payment) for change in changes]
+
+
+def _settling(change: Change, payment: Payment) -> Change:
+    """The liability is worth what was agreed when the rate was fixed, so that is what the asset went for (IFRS 9, 3.3.3): the account of what is owed
+    comes to zero, and what the price has moved since is in what was realised."""
+    if not isinstance(change, Disposal) or change.contra != AccountCode.SALARIES:
+        return change
+    value = payment.settles if payment.settles is not None else change.value
+    return replace(change, contra=AccountCode.PAYROLL_PAYABLE, value=value)
 
 
 def _by_payee(movement: Movement, change: Change, payees: Sequence[BatchPayee]) -> list[Change]:
@@ -351,6 +366,8 @@ def _by_payee(movement: Movement, change: Change, payees: Sequence[BatchPayee]) 
         raw += int(row.raw_amount)
         worth = ledger_rules.value_of(to_units(raw, movement.decimals or 0), movement.rate) if movement.rate is not None else None
         value = add_exactly([worth, -before]) if change.value is not None and worth is not None else None
+        if row.settles is not None:
+            value = row.settles
         parts.append(replace(change, quantity=to_units(int(row.raw_amount), movement.decimals or 0), value=value, description=_for(row)))
         before = worth or before
     return parts

@@ -9,6 +9,7 @@ a batch is one transaction, so it is mined for all of them or for nobody.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from crypto_api.address_book import store as address_book
 from crypto_api.address_book.documents import Payee
@@ -51,6 +52,7 @@ class NewShare:
     reference: str
     to: str | None = None
     payee_id: str | None = None
+    settles: Decimal | None = None  # of a liability, in the functional currency
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class NewAllowance:
     description: str = ""
 
 
-async def prepare_batch(desk: PaymentDesk, principal: Principal, org_id: str, new: NewBatch, origin: Origin) -> Payment:
+async def prepare_batch(desk: PaymentDesk, principal: Principal, org_id: str, new: NewBatch, origin: Origin, *, confirmed: bool = False) -> Payment:
     """As `prepare_payment`: InvalidInput naming the payee by its place, BatchContractMissing, WouldRevert (also where the allowance is short, or a
     payee does not take it), InsufficientFunds, OverLimit, ChainUnavailable, SessionNotApproved. The same origin has the same payment."""
     wallet, network, way = await payer_of(desk, org_id, new.wallet_id, None)
@@ -90,10 +92,12 @@ async def prepare_batch(desk: PaymentDesk, principal: Principal, org_id: str, ne
         *(wallet, network, way, PaymentKind.BATCH, asset, raw, BATCH_CONTRACT, None, name, call, new.description, tuple(warnings)),
         payees=tuple(payees),
     )
-    return await prepare_wanted(desk, principal, org_id, wanted, origin)
+    return await prepare_wanted(desk, principal, org_id, wanted, origin, confirmed=confirmed)
 
 
-async def prepare_allowance(desk: PaymentDesk, principal: Principal, org_id: str, new: NewAllowance, origin: Origin) -> Payment:
+async def prepare_allowance(
+    desk: PaymentDesk, principal: Principal, org_id: str, new: NewAllowance, origin: Origin, *, confirmed: bool = False
+) -> Payment:
     """Lets the batch contract pull exactly that much, in a call of the wallet's own. It moves nothing, so it counts nothing in any limit. Raises as
     `prepare_batch`."""
     wallet, network, way = await payer_of(desk, org_id, new.wallet_id, None)
@@ -105,7 +109,7 @@ async def prepare_allowance(desk: PaymentDesk, principal: Principal, org_id: str
     await _require_contract(desk, network)
     call = rules.allowance_call(asset.contract, new.raw_amount)
     wanted = Wanted(wallet, network, way, PaymentKind.ALLOWANCE, asset, new.raw_amount, BATCH_CONTRACT, None, _CONTRACT_NAME, call, new.description)
-    return await prepare_wanted(desk, principal, org_id, wanted, origin)
+    return await prepare_wanted(desk, principal, org_id, wanted, origin, confirmed=confirmed)
 
 
 def _require_sound(shares: Sequence[NewShare]) -> None:
@@ -137,8 +141,8 @@ async def _payees(org_id: str, network: NetworkConfig, shares: Sequence[NewShare
     for place, share in enumerate(shares):
         entry = listed.get(addresses[place]) if share.payee_id is None else await _entry(org_id, network, share.payee_id, place)
         address = entry.address if entry is not None else addresses[place]
-        named = {"payee_id": entry.id, "name": entry.name} if entry is not None else {}
-        found.append(BatchPayee(address=address, raw_amount=str(share.raw_amount), reference=share.reference, **named))
+        named: dict[str, str] = {"payee_id": entry.id, "name": entry.name} if entry is not None else {}
+        found.append(BatchPayee(address=address, raw_amount=str(share.raw_amount), reference=share.reference, settles=share.settles, **named))
     return found
 
 

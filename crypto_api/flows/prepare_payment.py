@@ -76,6 +76,7 @@ class NewPayment:
     asset: str | None = None
     network: str | None = None
     description: str = ""
+    settles: Decimal | None = None  # of a liability, in the functional currency
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ class Wanted:
     description: str
     warnings: tuple[str, ...] = ()
     payees: tuple[BatchPayee, ...] = ()  # of a batch
+    settles: Decimal | None = None
 
     @property
     def amount(self) -> Decimal:
@@ -125,10 +127,13 @@ class Wanted:
 # ---- the verbs -------------------------------------------------------------------------------------------------------------------
 
 
-async def prepare_payment(desk: PaymentDesk, principal: Principal, org_id: str, new: NewPayment, origin: Origin, *, draft: bool = False) -> Payment:
+async def prepare_payment(
+    desk: PaymentDesk, principal: Principal, org_id: str, new: NewPayment, origin: Origin, *, draft: bool = False, confirmed: bool = False
+) -> Payment:
     """InvalidInput naming the fields, WouldRevert, InsufficientFunds, OverLimit, ChainUnavailable. Where nobody else has to approve, the one who
-    prepares it does so by a step-up: SessionNotApproved without. The same origin has the same payment."""
-    return await prepare_wanted(desk, principal, org_id, await _wanted(desk, org_id, new), origin, draft=draft)
+    prepares it does so by a step-up: SessionNotApproved without, unless they `confirmed` by one when they ordered it. The same origin has the same
+    payment."""
+    return await prepare_wanted(desk, principal, org_id, await _wanted(desk, org_id, new), origin, draft=draft, confirmed=confirmed)
 
 
 async def prepare_call(desk: PaymentDesk, principal: Principal, org_id: str, new: NewCall, origin: Origin) -> Payment:
@@ -230,7 +235,9 @@ async def _wanted(desk: PaymentDesk, org_id: str, new: NewPayment) -> Wanted:
     found = await warnings_of(desk, org_id, network, new.to or address, address, await known_addresses(org_id))
     warnings = (*found, *await _renamed(org_id, payee_id))
     call = rules.transfer_call(address, raw, asset.contract)
-    return Wanted(wallet, network, way, PaymentKind.TRANSFER, asset, raw, address, payee_id, name, call, new.description, warnings)
+    return Wanted(
+        *(wallet, network, way, PaymentKind.TRANSFER, asset, raw, address, payee_id, name, call, new.description, warnings), settles=new.settles
+    )
 
 
 async def payer_of(
@@ -320,7 +327,9 @@ async def _renamed(org_id: str, payee_id: str | None) -> tuple[str, ...]:
 # ---- what is said of it ----------------------------------------------------------------------------------------------------------
 
 
-async def prepare_wanted(desk: PaymentDesk, principal: Principal, org_id: str, wanted: Wanted, origin: Origin, *, draft: bool = False) -> Payment:
+async def prepare_wanted(
+    desk: PaymentDesk, principal: Principal, org_id: str, wanted: Wanted, origin: Origin, *, draft: bool = False, confirmed: bool = False
+) -> Payment:
     if (known := await store.by_origin(org_id, origin)) is not None:
         return known
     token = wanted.asset.contract if wanted.kind in _MOVES else None
@@ -332,7 +341,7 @@ async def prepare_wanted(desk: PaymentDesk, principal: Principal, org_id: str, w
     now = desk.clock.now()
     payment = _document(org_id, principal, wanted, origin, value, currency, now)
     payment.warnings += keeps
-    judged = await _judged(desk, principal, payment, stepped_up=draft)
+    judged = await _judged(desk, principal, payment, stepped_up=draft or confirmed)
     if not draft:
         payment = payment.model_copy(update=await _first_state(payment, judged, now))
     faultpoint("payment.before_intent")
@@ -380,6 +389,7 @@ def _document(org_id: str, principal: Principal, wanted: Wanted, origin: Origin,
         description=wanted.description,
         value=value,
         value_currency=currency,
+        settles=wanted.settles,
         prepared_by=principal.user_id,
         warnings=list(wanted.warnings),
         reason="It is a draft: it has not been put up for approval.",

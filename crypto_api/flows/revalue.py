@@ -109,6 +109,7 @@ def _as_it_stands(row: Transaction) -> Decision:
         explanation=row.explanation,
         evidence=row.evidence,
         model=row.model,
+        payment_id=row.payment_id,
     )
 
 

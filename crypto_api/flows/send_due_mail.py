@@ -59,6 +59,12 @@ You made this alert in {organization}. It tells once for each crossing. What it 
 
     {link}
 """
+_PAYSLIP = """Hello {first_name},
+
+your payslip of {organization} for {period} is there. It can be read and downloaded, by you alone, at
+
+    {link}
+"""
 _KNOWN = """Hello {first_name},
 
 somebody, perhaps you, gave this e-mail address for a Coffer account. You have one already; its user name is {username}. To log in, open
@@ -146,6 +152,11 @@ async def _price_alert(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, u
     return f"Price alert: {due.data['said']}", _PRICE_ALERT.format(**told)
 
 
+async def _payslip(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
+    told = due.data | {"first_name": user.first_name, "link": f"{site}/my-pay/{due.data['payslip']}/"}
+    return f"Your payslip of {due.data['organization']}", _PAYSLIP.format(**told)
+
+
 _WRITERS: dict[Letter, Callable[[UnitOfWork, Clock, str, DueMail, User], Awaitable[Written | None]]] = {
     Letter.RESET_PASSWORD: _reset,
     Letter.SET_PASSWORD: _set,
@@ -153,4 +164,5 @@ _WRITERS: dict[Letter, Callable[[UnitOfWork, Clock, str, DueMail, User], Awaitab
     Letter.ALREADY_REGISTERED: _known,
     Letter.NOTICE: _notice,
     Letter.PRICE_ALERT: _price_alert,
+    Letter.PAYSLIP: _payslip,
 }

@@ -116,3 +116,13 @@ def _lines(account_code: str, received: Decimal, settled: Decimal) -> list[Line]
     if received < settled:
         lines.append(Line(account_code=AccountCode.EXCHANGE_LOSSES, debit=settled - received))
     return [line for line in lines if line.debit or line.credit]
+
+
+def settlement_lines(owed_account: str, money_account: str, settles: Decimal, paid: Decimal) -> list[Line]:
+    """What we owed is settled: it stood at `settles`, and costs `paid`, both in the functional currency."""
+    lines = [Line(account_code=owed_account, debit=settles), Line(account_code=money_account, credit=paid)]
+    if paid > settles:
+        lines.append(Line(account_code=AccountCode.EXCHANGE_LOSSES, debit=paid - settles))
+    if paid < settles:
+        lines.append(Line(account_code=AccountCode.EXCHANGE_GAINS, credit=settles - paid))
+    return [line for line in lines if line.debit or line.credit]

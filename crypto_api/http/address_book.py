@@ -45,7 +45,7 @@ async def list_payees(request: HttpRequest, query: Query[PayeeQuery]) -> HttpRes
 async def create_payee(request: HttpRequest, body: PayeeCreate) -> HttpResponse:
     """Unverified: somebody else verifies it. An address that looks like a known one is refused (422 `look_alike`) unless `confirm_look_alike` is
     true. `warnings` says what else was found."""
-    payee = await add_payee(_desk(request), principal_of(request), org_of(request), body.new(), confirm_look_alike=body.confirm_look_alike)
+    payee = await add_payee(desk_of(request), principal_of(request), org_of(request), body.new(), confirm_look_alike=body.confirm_look_alike)
     return answer(PayeeRead.of(payee), status=201, version=payee.version)
 
 
@@ -64,7 +64,7 @@ async def get_payee(request: HttpRequest, payee_id: str) -> HttpResponse:
 async def update_payee(request: HttpRequest, payee_id: str, body: PayeeUpdate) -> HttpResponse:
     """What is left out stays as it is. With another address or network it is unverified again, and cools off anew once it is verified."""
     payee = await change_payee(
-        _desk(request),
+        desk_of(request),
         principal_of(request),
         org_of(request),
         payee_id,
@@ -79,7 +79,7 @@ async def update_payee(request: HttpRequest, payee_id: str, body: PayeeUpdate) -
 @requires(Permission.ADDRESS_BOOK_WRITE)
 async def delete_payee(request: HttpRequest, payee_id: str) -> HttpResponse:
     """Nobody is paid there any more. What was paid still names it."""
-    await remove_payee(_desk(request), org_of(request), payee_id, expected_versions(request))
+    await remove_payee(desk_of(request), org_of(request), payee_id, expected_versions(request))
     return no_content()
 
 
@@ -90,7 +90,7 @@ async def delete_payee(request: HttpRequest, payee_id: str) -> HttpResponse:
 async def verify_payee_address(request: HttpRequest, payee_id: str, body: PayeeVerify) -> HttpResponse:
     """By somebody else than who wrote the address down (403 `own_entry`), after comparing it with what the payee says, best by another way than
     the one by which it came. It is payable from `payable_from` on."""
-    payee = await verify_payee(_desk(request), principal_of(request), org_of(request), payee_id, body.address, expected_versions(request))
+    payee = await verify_payee(desk_of(request), principal_of(request), org_of(request), payee_id, body.address, expected_versions(request))
     return answer(PayeeRead.of(payee), version=payee.version)
 
 
@@ -100,10 +100,10 @@ async def verify_payee_address(request: HttpRequest, payee_id: str, body: PayeeV
 @idempotent
 async def reject_payee_address(request: HttpRequest, payee_id: str) -> HttpResponse:
     """Also what was verified before. It is written down anew if it was right after all."""
-    payee = await reject_payee(_desk(request), principal_of(request), org_of(request), payee_id, expected_versions(request))
+    payee = await reject_payee(desk_of(request), principal_of(request), org_of(request), payee_id, expected_versions(request))
     return answer(PayeeRead.of(payee), version=payee.version)
 
 
-def _desk(request: HttpRequest) -> Desk:
+def desk_of(request: HttpRequest) -> Desk:
     runtime = runtime_of(request.scope)
     return Desk(runtime.uow, runtime.clock, runtime.networks, runtime.rpc)

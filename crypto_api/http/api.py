@@ -29,8 +29,11 @@ from crypto_api.http import (
     mfa,
     organizations,
     passkeys,
+    pay_profiles,
     payment_policy,
     payments,
+    payroll,
+    payslips,
     periods,
     platform,
     portfolio,
@@ -67,6 +70,7 @@ ROUTERS: list[Router] = [
     invitations.router,
     roles.router,
     companies.router,
+    pay_profiles.router,  # before what takes any id below /employees/
     employees.router,
     employee_accounts.router,
     wallet_ownership.router,  # before the path that takes any id
@@ -96,6 +100,8 @@ ROUTERS: list[Router] = [
     receivables.router,
     invoice_settings.router,  # before what takes any id below /invoices/
     invoices.router,
+    payroll.router,
+    payslips.router,
     inbox.router,
     tasks.router,
     audit_log.router,

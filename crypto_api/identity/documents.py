@@ -109,6 +109,7 @@ class OneTimePurpose(StrEnum):
     ETHEREUM_LOG_IN = "ethereum_log_in"
     ETHEREUM_LINK = "ethereum_link"
     WALLET_OWNERSHIP = "wallet_ownership"
+    PAY_WALLET = "pay_wallet"  # where an employee is paid
     SECOND_STEP = "second_step"  # of a log-in in a browser: what comes first was shown
 
 

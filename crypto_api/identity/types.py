@@ -58,6 +58,7 @@ class Letter(StrEnum):
     CHANGE_EMAIL = "change_email"
     NOTICE = "notice"
     PRICE_ALERT = "price_alert"
+    PAYSLIP = "payslip"
 
 
 class Limited(StrEnum):

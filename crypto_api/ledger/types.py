@@ -71,6 +71,8 @@ class SourceKind(StrEnum):
     DIFFERENCE = "difference"  # of a checkpoint, explained by a person
     INVOICE = "invoice"  # an invoice or credit note that was issued, by its id
     INVOICE_PAYMENT = "invoice_payment"  # money that settles one, by the payment's id
+    PAYSLIP = "payslip"  # a payslip that was approved, by its id
+    PAYSLIP_PAYMENT = "payslip_payment"  # what of one was paid by bank or in cash, by its id
 
 
 class Source(BaseModel):
@@ -120,6 +122,8 @@ class AccountCode(StrEnum):
     RECEIVABLES = "1200"
     SUSPENSE = "1900"
     PAYABLES = "2100"
+    PAYROLL_PAYABLE = "2200"
+    PAYROLL_TAXES = "2210"
     TAXES = "2300"
     OPENING = "3100"
     REVENUE = "4100"
@@ -151,6 +155,7 @@ DEFAULT_CHART = (
     ChartAccount("2000", "Liabilities", AccountType.LIABILITY),
     ChartAccount("2100", "Payables", AccountType.LIABILITY, "2000"),
     ChartAccount("2200", "Payroll payable", AccountType.LIABILITY, "2000"),
+    ChartAccount("2210", "Payroll taxes and deductions", AccountType.LIABILITY, "2000"),
     ChartAccount("2300", "Taxes on sales", AccountType.LIABILITY, "2000"),
     ChartAccount("3000", "Equity", AccountType.EQUITY),
     ChartAccount("3100", "Opening balances", AccountType.EQUITY, "3000"),

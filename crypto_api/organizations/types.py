@@ -40,6 +40,9 @@ class Permission(StrEnum):
     CLIENTS_WRITE = "clients.write"
     INVOICES_READ = "invoices.read"
     INVOICES_WRITE = "invoices.write"
+    PAYROLL_READ = "payroll.read"
+    PAYROLL_WRITE = "payroll.write"
+    PAYROLL_APPROVE = "payroll.approve"
     CONTRACTS_READ = "contracts.read"
     CONTRACTS_WRITE = "contracts.write"
     INBOX_READ = "inbox.read"
@@ -79,7 +82,8 @@ _READS = frozenset(
 
 PERMISSIONS: Mapping[str, frozenset[Permission]] = {
     Role.ADMIN: GRANTABLE,
-    Role.MANAGER: _READS | {Permission.CONSOLES_READ, Permission.WALLETS_WRITE, Permission.EMPLOYEES_VERIFY, Permission.PAYMENTS_APPROVE},
+    Role.MANAGER: _READS
+    | {Permission.CONSOLES_READ, Permission.WALLETS_WRITE, Permission.EMPLOYEES_VERIFY, Permission.PAYMENTS_APPROVE, Permission.PAYROLL_APPROVE},
     Role.ACCOUNTANT: _READS
     | {
         Permission.TRANSACTIONS_WRITE,
@@ -91,10 +95,11 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
         Permission.ADDRESS_BOOK_WRITE,
         Permission.CLIENTS_WRITE,
         Permission.INVOICES_WRITE,
+        Permission.PAYROLL_WRITE,
         Permission.CONTRACTS_WRITE,
         Permission.INBOX_WRITE,
     },
-    Role.APPROVER: _READS | {Permission.PAYMENTS_APPROVE, Permission.ADDRESS_BOOK_VERIFY, Permission.LEDGER_APPROVE},
+    Role.APPROVER: _READS | {Permission.PAYMENTS_APPROVE, Permission.ADDRESS_BOOK_VERIFY, Permission.LEDGER_APPROVE, Permission.PAYROLL_APPROVE},
     Role.AUDITOR: _READS | {Permission.AUDIT_READ},
     Role.USER: frozenset({Permission.ORGANIZATION_READ}),
     Role.CLIENT: frozenset(),
@@ -104,8 +109,8 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
 
 ABOUT: Mapping[str, str] = {
     Role.ADMIN: "Everything in the organisation.",
-    Role.MANAGER: "Own team: verifies and removes employees; approves payments up to a limit; reads the rest.",
-    Role.ACCOUNTANT: "Books, invoices, reports, tax and classification; prepares payments.",
+    Role.MANAGER: "Own team: verifies and removes employees; approves their payslips, and payments up to a limit; reads the rest.",
+    Role.ACCOUNTANT: "Books, invoices, payroll, reports, tax and classification; prepares payments.",
     Role.APPROVER: "Approves what others prepared; prepares nothing.",
     Role.AUDITOR: "Reads everything, the audit log too; changes nothing.",
     Role.USER: "An employee: own profile, own wallets, own payslips.",

@@ -30,6 +30,7 @@ class Payment(TenantDocument):
     description: str = ""
     value: StoredDecimal | None = None  # in the functional currency when it was prepared; None: unpriced, which is above every limit
     value_currency: str
+    settles: StoredDecimal | None = None  # of a liability, in the functional currency: what it is booked at; None: at its price
     prepared_by: str
     payload_hash: str | None = None  # EIP-712 digest of what is approved, once it has left DRAFT
     policy_version: int = 0  # the policy under which it was last judged

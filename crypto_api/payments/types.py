@@ -15,6 +15,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from crypto_api.kit.amounts import StoredDecimal
 from crypto_api.kit.sending import FeeMarket as FeeMarket
 from crypto_api.kit.sending import Handed as Handed
 from crypto_api.kit.sending import Quote as Quote
@@ -106,6 +107,7 @@ class BatchPayee(BaseModel):
     reference: str = ""  # what it is for, as a payslip
     payee_id: str | None = None  # entry of the address book
     name: str = ""
+    settles: StoredDecimal | None = None  # of a liability, in the functional currency; None: it is worth its price
 
 
 class Call(BaseModel):

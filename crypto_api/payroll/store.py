@@ -1,0 +1,310 @@
+"""Every query of the slice."""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+from pymongo import ReturnDocument, UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from crypto_api.kit.paging import Page, PageRequest
+from crypto_api.payroll.documents import Payout, PayProfile, PayrollPeriod, PayrollStep, Payslip, StatementKey, TaxTable
+from crypto_api.payroll.errors import PayslipExists, PeriodExists
+from crypto_api.payroll.types import PayoutState, PayslipStatus, StepKind
+from mongodb_config import pages
+from mongodb_config.base_document import TenantDocument, encoded
+from mongodb_config.unit_of_work import Session
+
+Row = dict[str, Any]
+DUPLICATE_KEY = 11_000
+Kind = TypeVar("Kind", bound=TenantDocument)
+
+
+def midnight(day: date) -> datetime:
+    """As a date stands in the database."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+async def _change(session: Session, before: Kind, after: Kind) -> Kind | None:
+    """Compare-and-set on the version: None when it is another by now. What `after` has otherwise than `before` is written."""
+    was, became = encoded(before), encoded(after)
+    changes = {name: value for name, value in became.items() if was[name] != value and name not in ("_id", "version")}
+    query = {"_id": before.id, "org_id": before.org_id, "version": was["version"]}
+    row: Row | None = (
+        await type(before)
+        .get_pymongo_collection()
+        .find_one_and_update(query, {"$set": changes, "$inc": {"version": 1}}, return_document=ReturnDocument.AFTER, session=session)
+    )
+    return type(before).model_validate(row) if row else None
+
+
+# ---- profiles and tables ---------------------------------------------------------------------------------------------------------
+
+
+async def profile(org_id: str, employee_id: str, session: Session | None = None) -> PayProfile | None:
+    return await PayProfile.find_one({"_id": employee_id, "org_id": org_id}, session=session)
+
+
+async def profiles(org_id: str, employee_ids: Collection[str], session: Session | None = None) -> dict[str, PayProfile]:
+    rows = await PayProfile.find({"_id": {"$in": list(employee_ids)}, "org_id": org_id}, session=session).to_list()
+    return {row.id: row for row in rows}
+
+
+async def profiles_in(org_id: str, currency: str) -> dict[str, PayProfile]:
+    """By employee: those who are paid in that currency."""
+    return {row.id: row for row in await PayProfile.find({"org_id": org_id, "currency": currency}).to_list()}
+
+
+async def count_profiles(org_id: str) -> int:
+    return await PayProfile.find({"org_id": org_id}).count()
+
+
+async def insert_profile(session: Session, row: PayProfile) -> bool:
+    """False when another was first."""
+    try:
+        await row.insert(session=session)
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+async def change_profile(session: Session, before: PayProfile, after: PayProfile) -> PayProfile | None:
+    return await _change(session, before, after)
+
+
+async def table_at(org_id: str, code: str, day: date, session: Session | None = None) -> TaxTable | None:
+    """As it is in force on that day."""
+    where = {"org_id": org_id, "code": code, "effective_from": {"$lte": midnight(day)}}
+    return await TaxTable.find(where, session=session).sort("-effective_from").first_or_none()
+
+
+async def page_of_tables(org_id: str, request: PageRequest) -> Page[TaxTable]:
+    query: Row = {"org_id": org_id}
+    rows = await pages.fetch(TaxTable, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
+    return request.page(rows, await TaxTable.find(query).count() if request.count else None)
+
+
+async def tables(org_id: str) -> list[TaxTable]:
+    return await TaxTable.find({"org_id": org_id}).sort("+code", "-effective_from").to_list()
+
+
+async def insert_table(session: Session, row: TaxTable) -> bool:
+    """False when that table has a version from that day already."""
+    try:
+        await row.insert(session=session)
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+# ---- periods ---------------------------------------------------------------------------------------------------------------------
+
+
+async def period(org_id: str, period_id: str, session: Session | None = None) -> PayrollPeriod | None:
+    return await PayrollPeriod.find_one({"_id": period_id, "org_id": org_id}, session=session)
+
+
+async def page_of_periods(org_id: str, where: Row, request: PageRequest) -> Page[PayrollPeriod]:
+    query: Row = {"$and": [{"org_id": org_id}, where]}
+    rows = await pages.fetch(
+        PayrollPeriod, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1
+    )
+    return request.page(rows, await PayrollPeriod.find(query).count() if request.count else None)
+
+
+async def before(org_id: str, row: PayrollPeriod) -> PayrollPeriod | None:
+    """The last period of that currency that ended before this one did."""
+    where = {"org_id": org_id, "currency": row.currency, "end_date": {"$lt": midnight(row.end_date)}, "_id": {"$ne": row.id}}
+    return await PayrollPeriod.find(where).sort("-end_date", "-_id").first_or_none()
+
+
+async def insert_period(session: Session, row: PayrollPeriod) -> None:
+    """PeriodExists: the unique index decides."""
+    try:
+        await row.insert(session=session)
+    except DuplicateKeyError as error:
+        raise PeriodExists from error
+
+
+async def change_period(session: Session, before: PayrollPeriod, after: PayrollPeriod) -> PayrollPeriod | None:
+    """PeriodExists."""
+    try:
+        return await _change(session, before, after)
+    except DuplicateKeyError as error:
+        raise PeriodExists from error
+
+
+async def delete_period(session: Session, row: PayrollPeriod) -> bool:
+    query = {"_id": row.id, "org_id": row.org_id, "version": row.version}
+    done = await PayrollPeriod.get_pymongo_collection().delete_one(query, session=session)
+    if done.deleted_count:
+        await Payslip.get_pymongo_collection().delete_many(
+            {"org_id": row.org_id, "period_id": row.id, "status": PayslipStatus.DRAFT}, session=session
+        )
+    return done.deleted_count == 1
+
+
+# ---- payslips --------------------------------------------------------------------------------------------------------------------
+
+
+async def payslip(org_id: str, payslip_id: str, session: Session | None = None) -> Payslip | None:
+    return await Payslip.find_one({"_id": payslip_id, "org_id": org_id}, session=session)
+
+
+async def payslips(org_id: str, payslip_ids: Collection[str], session: Session | None = None) -> dict[str, Payslip]:
+    rows = await Payslip.find({"_id": {"$in": list(payslip_ids)}, "org_id": org_id}, session=session).to_list()
+    return {row.id: row for row in rows}
+
+
+async def payslips_of_period(org_id: str, period_id: str, session: Session | None = None) -> list[Payslip]:
+    """By name."""
+    return await Payslip.find({"org_id": org_id, "period_id": period_id}, session=session).sort("+employee_name_folded", "+_id").to_list()
+
+
+async def statuses_of_period(session: Session, org_id: str, period_id: str) -> list[PayslipStatus]:
+    rows = Payslip.get_pymongo_collection().find({"org_id": org_id, "period_id": period_id}, {"status": 1}, session=session)
+    return [PayslipStatus(row["status"]) async for row in rows]
+
+
+async def payslips_of_employee(org_id: str, employee_id: str) -> list[Payslip]:
+    """Those that were approved, latest first."""
+    where = {"org_id": org_id, "employee_id": employee_id, "status": {"$ne": PayslipStatus.DRAFT}}
+    return await Payslip.find(where).sort("-pay_date", "-_id").to_list()
+
+
+async def payslip_by_token(token: str) -> Payslip | None:
+    """Whoever holds the token may ask whether it is genuine: of any organisation."""
+    return await Payslip.find_one({"verify_token": token})
+
+
+async def page_of_payslips(org_id: str, where: Row, request: PageRequest) -> Page[Payslip]:
+    """`where` holds conditions that an edge composed from typed filters; the organisation is added here."""
+    query: Row = {"$and": [{"org_id": org_id}, where]}
+    rows = await pages.fetch(Payslip, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
+    return request.page(rows, await Payslip.find(query).count() if request.count else None)
+
+
+async def insert_payslips(session: Session, rows: Sequence[Payslip]) -> None:
+    """PayslipExists: the unique index decides."""
+    if not rows:
+        return
+    try:
+        await Payslip.insert_many(rows, session=session)
+    except BulkWriteError as error:
+        if any(fault.get("code") == DUPLICATE_KEY for fault in error.details.get("writeErrors", [])):
+            raise PayslipExists from error
+        raise
+
+
+async def move_payslips(session: Session, rows: Sequence[tuple[Payslip, Row]]) -> bool:
+    """Sets the changes of each where it still is what was read; False when one is not."""
+    writes = [
+        UpdateOne({"_id": row.id, "org_id": row.org_id, "version": row.version}, {"$set": changes, "$inc": {"version": 1}}) for row, changes in rows
+    ]
+    if not writes:
+        return True
+    done = await Payslip.get_pymongo_collection().bulk_write(writes, session=session)
+    return bool(done.matched_count == len(rows))
+
+
+async def change_payslip(session: Session, before: Payslip, after: Payslip) -> Payslip | None:
+    return await _change(session, before, after)
+
+
+async def delete_payslip(session: Session, row: Payslip) -> bool:
+    query = {"_id": row.id, "org_id": row.org_id, "version": row.version, "status": PayslipStatus.DRAFT}
+    return (await Payslip.get_pymongo_collection().delete_one(query, session=session)).deleted_count == 1
+
+
+# ---- paying ----------------------------------------------------------------------------------------------------------------------
+
+
+async def payouts_of_payslips(org_id: str, payslip_ids: Collection[str], session: Session | None = None) -> dict[str, list[Payout]]:
+    """By payslip, in the order of its shares."""
+    where = {"org_id": org_id, "payslip_id": {"$in": list(payslip_ids)}}
+    found: dict[str, list[Payout]] = {}
+    for row in await Payout.find(where, session=session).sort("+payslip_id", "+place").to_list():
+        found.setdefault(row.payslip_id, []).append(row)
+    return found
+
+
+async def payouts_of_step(org_id: str, step_id: str, session: Session | None = None) -> list[Payout]:
+    return await Payout.find({"org_id": org_id, "step_id": step_id}, session=session).sort("+_id").to_list()
+
+
+async def insert_payouts(session: Session, rows: Sequence[Payout]) -> None:
+    if rows:
+        await Payout.insert_many(rows, session=session)
+
+
+async def move_payouts(session: Session, org_id: str, step_id: str, changes: Row) -> None:
+    await Payout.get_pymongo_collection().update_many({"org_id": org_id, "step_id": step_id}, {"$set": changes}, session=session)
+
+
+async def replan_payouts(session: Session, rows: Sequence[Payout]) -> bool:
+    """Each into its new step, where it still stands failed in the old one; False when one does not."""
+    writes = []
+    for row in rows:
+        query = {"_id": row.id, "org_id": row.org_id, "state": PayoutState.FAILED, "attempt": row.attempt - 1}
+        fields = encoded(row)
+        writes.append(UpdateOne(query, {"$set": {name: value for name, value in fields.items() if name not in ("_id", "org_id")}}))
+    if not writes:
+        return True
+    done = await Payout.get_pymongo_collection().bulk_write(writes, session=session)
+    return bool(done.matched_count == len(rows))
+
+
+async def insert_steps(session: Session, rows: Sequence[PayrollStep]) -> None:
+    if rows:
+        await PayrollStep.insert_many(rows, session=session)
+
+
+async def step(org_id: str, step_id: str, session: Session | None = None) -> PayrollStep | None:
+    return await PayrollStep.find_one({"_id": step_id, "org_id": org_id}, session=session)
+
+
+async def steps_of_period(org_id: str, period_id: str, session: Session | None = None) -> list[PayrollStep]:
+    """In the order in which they are prepared."""
+    return await PayrollStep.find({"org_id": org_id, "period_id": period_id}, session=session).sort("+_id").to_list()
+
+
+async def steps_of_run(org_id: str, run_id: str, session: Session | None = None) -> list[PayrollStep]:
+    return await PayrollStep.find({"org_id": org_id, "run_id": run_id}, session=session).sort("+_id").to_list()
+
+
+async def steps_due(now: datetime, limit: int) -> list[PayrollStep]:
+    """Of every organisation: what is not settled and is to be looked at."""
+    return await PayrollStep.find({"settled": False, "look_at": {"$lte": now}}, limit=limit).sort("+look_at", "+_id").to_list()
+
+
+async def batches_under_way(org_id: str, wallet_id: str, asset: str) -> bool:
+    """Whether the wallet has batches of that token that are not paid yet: they need their allowance."""
+    where = {"org_id": org_id, "settled": False, "wallet_id": wallet_id, "asset": asset, "kind": StepKind.BATCH}
+    steps = [row.id for row in await PayrollStep.find(where).to_list()]
+    waiting = {"org_id": org_id, "step_id": {"$in": steps}, "state": {"$in": [PayoutState.PLANNED, PayoutState.SENT]}}
+    return bool(steps) and await Payout.find_one(waiting) is not None
+
+
+async def change_step(session: Session, org_id: str, step_id: str, changes: Row) -> None:
+    await PayrollStep.get_pymongo_collection().update_one({"_id": step_id, "org_id": org_id}, {"$set": changes}, session=session)
+
+
+# ---- the key of statements -------------------------------------------------------------------------------------------------------
+
+
+async def statement_key(org_id: str) -> StatementKey | None:
+    return await StatementKey.find_one({"_id": org_id, "org_id": org_id})
+
+
+async def insert_statement_key(session: Session, row: StatementKey) -> bool:
+    """False when another was first: there is one for ever."""
+    try:
+        await row.insert(session=session)
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+async def statement_key_at(address: str) -> StatementKey | None:
+    """Whose key it is: of any organisation."""
+    return await StatementKey.find_one({"address": address})
