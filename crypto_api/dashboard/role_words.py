@@ -56,6 +56,14 @@ SUBJECTS: tuple[tuple[str, tuple[tuple[Permission, str, str], ...]], ...] = (
         ),
     ),
     (
+        "Paying people",
+        (
+            (_P.PAYROLL_READ, "See payroll", "What people earn, their payslips, and how they were paid. Managers: of their own team."),
+            (_P.PAYROLL_WRITE, "Prepare payroll", "Write what people earn, open payrolls and prepare payslips; recurring payments."),
+            (_P.PAYROLL_APPROVE, "Approve payslips", "What others prepared; never their own. Managers: of their own team."),
+        ),
+    ),
+    (
         "Books",
         (
             (_P.LEDGER_READ, "See the books", "Journal, accounts and trial balance."),

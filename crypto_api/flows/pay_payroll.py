@@ -21,7 +21,6 @@ from crypto_api.events import service as events
 from crypto_api.flows.prepare_payment import PaymentDesk, listed_asset, payer_of
 from crypto_api.flows.price_at import price_at
 from crypto_api.kit.errors import Conflict, FieldError, InvalidInput, NotFound, PreconditionFailed
-from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.ids import next_id
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.organizations.types import Principal
@@ -98,10 +97,8 @@ async def order_payroll(
         summary = f"Ordered {len(payouts)} shares of {period.title} to be paid by {wallet.name}"
         told = {"run": run_id, "steps": len(steps), "rates": {row.asset: str(row.rate) for row in rates.values()}, "held": len(held)}
         await audit.record(session, org_id, "payroll.ordered", summary, now, subject=("payroll_period", period_id), after=told)
-        faultpoint("payroll.before_order")
 
     await desk.uow.run(work)
-    faultpoint("payroll.after_order")
     return Ordered(period_id, run_id, tuple(steps), len(payouts), tuple(rates.values()), tuple(held))
 
 

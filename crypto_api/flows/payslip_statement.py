@@ -7,6 +7,8 @@ with the signer, and sign nothing but payments.
 from dataclasses import dataclass
 from typing import Any
 
+from pymongo.errors import DuplicateKeyError
+
 from crypto_api.identity.types import SecretBoxPort
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import NotFound
@@ -79,11 +81,13 @@ async def _key(scribe: Scribe, org_id: str) -> StatementKey:
     row = StatementKey(
         id=org_id, created_at=scribe.clock.now(), org_id=org_id, address=address, sealed_key=scribe.box.seal(secret, _bound_to(org_id))
     )
-    if await scribe.uow.run(lambda session: store.insert_statement_key(session, row)):
-        return row
-    found = await store.statement_key(org_id)  # of two at the same moment the first stands
-    assert found is not None
-    return found
+    try:
+        await scribe.uow.run(lambda session: store.insert_statement_key(session, row))
+    except DuplicateKeyError:  # of two at the same moment the first stands
+        found = await store.statement_key(org_id)
+        assert found is not None
+        return found
+    return row
 
 
 def _opened(scribe: Scribe, key: StatementKey) -> bytes:

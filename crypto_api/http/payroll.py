@@ -23,10 +23,10 @@ from crypto_api.http.schemas.payroll import (
     OrderedRead,
     PaymentsApprovedRead,
     PayrollOrder,
-    PeriodCreate,
-    PeriodQuery,
-    PeriodRead,
-    PeriodUpdate,
+    PayrollPeriodCreate,
+    PayrollPeriodQuery,
+    PayrollPeriodRead,
+    PayrollPeriodUpdate,
     PreviewRead,
     ProcessedRead,
     StepRead,
@@ -47,33 +47,33 @@ SORTS = {"created_at": "_id", "name": "title", "status": "status", "updated_at":
 TABLE_SORTS = {"created_at": "_id", "code": "code"}
 
 
-@router.get("/payroll/periods/", response=PageRead[PeriodRead], summary="List payrolls")
+@router.get("/payroll/periods/", response=PageRead[PayrollPeriodRead], summary="List payrolls")
 @requires(Permission.PAYROLL_READ)
-async def list_payroll_periods(request: HttpRequest, query: Query[PeriodQuery]) -> HttpResponse:
+async def list_payroll_periods(request: HttpRequest, query: Query[PayrollPeriodQuery]) -> HttpResponse:
     where: dict[str, Any] = {name: value for name in ("status", "currency") if (value := getattr(query, name)) is not None}
     page = await store.page_of_periods(org_of(request), where, page_request(query, SORTS, "-created_at"))
-    return answer(page_read(page, PeriodRead.of))
+    return answer(page_read(page, PayrollPeriodRead.of))
 
 
-@router.post("/payroll/periods/", response={201: PeriodRead}, summary="Open a payroll")
+@router.post("/payroll/periods/", response={201: PayrollPeriodRead}, summary="Open a payroll")
 @requires(Permission.PAYROLL_WRITE)
 @idempotent
-async def create_payroll_period(request: HttpRequest, body: PeriodCreate) -> HttpResponse:
+async def create_payroll_period(request: HttpRequest, body: PayrollPeriodCreate) -> HttpResponse:
     """Two may overlap, as a bonus beside the month, but not with the same name, days and currency (409 `period_exists`)."""
     runtime, org_id, by = runtime_of(request.scope), org_of(request), principal_of(request).user_id
     row = await runtime.uow.run(lambda session: service.add_period(session, org_id, body.new(), by, runtime.clock.now()))
     return _one(row, status=201)
 
 
-@router.get("/payroll/periods/{period_id}/", response=PeriodRead, summary="Get a payroll")
+@router.get("/payroll/periods/{period_id}/", response=PayrollPeriodRead, summary="Get a payroll")
 @requires(Permission.PAYROLL_READ)
 async def get_payroll_period(request: HttpRequest, period_id: str) -> HttpResponse:
     return _one(await _period(request, period_id))
 
 
-@router.put("/payroll/periods/{period_id}/", response=PeriodRead, summary="Change a payroll's name or days")
+@router.put("/payroll/periods/{period_id}/", response=PayrollPeriodRead, summary="Change a payroll's name or days")
 @requires(Permission.PAYROLL_WRITE)
-async def update_payroll_period(request: HttpRequest, period_id: str, body: PeriodUpdate) -> HttpResponse:
+async def update_payroll_period(request: HttpRequest, period_id: str, body: PayrollPeriodUpdate) -> HttpResponse:
     """While nothing of it is approved (409 `not_a_draft`). Payslips that there are, follow when it is processed again."""
     runtime, org_id, versions, fields = runtime_of(request.scope), org_of(request), expected_versions(request), body.fields()
     row = await runtime.uow.run(lambda session: service.change_period(session, org_id, period_id, fields, versions, runtime.clock.now()))
@@ -176,7 +176,7 @@ async def _period(request: HttpRequest, period_id: str) -> PayrollPeriod:
 
 
 def _one(row: PayrollPeriod, *, status: int = 200) -> HttpResponse:
-    return answer(PeriodRead.of(row), status=status, version=row.version)
+    return answer(PayrollPeriodRead.of(row), status=status, version=row.version)
 
 
 def counter_of(request: HttpRequest) -> Counter:

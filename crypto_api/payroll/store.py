@@ -25,16 +25,18 @@ def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-async def _change(session: Session, before: Kind, after: Kind) -> Kind | None:
-    """Compare-and-set on the version: None when it is another by now. What `after` has otherwise than `before` is written."""
+async def change(session: Session, before: Kind, after: Kind) -> Kind | None:
+    """Compare-and-set on the version: None when it is another by now. What `after` has otherwise than `before` is written. PeriodExists."""
     was, became = encoded(before), encoded(after)
     changes = {name: value for name, value in became.items() if was[name] != value and name not in ("_id", "version")}
     query = {"_id": before.id, "org_id": before.org_id, "version": was["version"]}
-    row: Row | None = (
-        await type(before)
-        .get_pymongo_collection()
-        .find_one_and_update(query, {"$set": changes, "$inc": {"version": 1}}, return_document=ReturnDocument.AFTER, session=session)
-    )
+    collection = type(before).get_pymongo_collection()
+    try:
+        row: Row | None = await collection.find_one_and_update(
+            query, {"$set": changes, "$inc": {"version": 1}}, return_document=ReturnDocument.AFTER, session=session
+        )
+    except DuplicateKeyError as error:
+        raise PeriodExists from error
     return type(before).model_validate(row) if row else None
 
 
@@ -66,10 +68,6 @@ async def insert_profile(session: Session, row: PayProfile) -> bool:
     except DuplicateKeyError:
         return False
     return True
-
-
-async def change_profile(session: Session, before: PayProfile, after: PayProfile) -> PayProfile | None:
-    return await _change(session, before, after)
 
 
 async def table_at(org_id: str, code: str, day: date, session: Session | None = None) -> TaxTable | None:
@@ -122,14 +120,6 @@ async def insert_period(session: Session, row: PayrollPeriod) -> None:
     """PeriodExists: the unique index decides."""
     try:
         await row.insert(session=session)
-    except DuplicateKeyError as error:
-        raise PeriodExists from error
-
-
-async def change_period(session: Session, before: PayrollPeriod, after: PayrollPeriod) -> PayrollPeriod | None:
-    """PeriodExists."""
-    try:
-        return await _change(session, before, after)
     except DuplicateKeyError as error:
         raise PeriodExists from error
 
@@ -205,10 +195,6 @@ async def move_payslips(session: Session, rows: Sequence[tuple[Payslip, Row]]) -
         return True
     done = await Payslip.get_pymongo_collection().bulk_write(writes, session=session)
     return bool(done.matched_count == len(rows))
-
-
-async def change_payslip(session: Session, before: Payslip, after: Payslip) -> Payslip | None:
-    return await _change(session, before, after)
 
 
 async def delete_payslip(session: Session, row: Payslip) -> bool:
@@ -296,13 +282,9 @@ async def statement_key(org_id: str) -> StatementKey | None:
     return await StatementKey.find_one({"_id": org_id, "org_id": org_id})
 
 
-async def insert_statement_key(session: Session, row: StatementKey) -> bool:
-    """False when another was first: there is one for ever."""
-    try:
-        await row.insert(session=session)
-    except DuplicateKeyError:
-        return False
-    return True
+async def insert_statement_key(session: Session, row: StatementKey) -> None:
+    """DuplicateKeyError when another was first: there is one for ever."""
+    await row.insert(session=session)
 
 
 async def statement_key_at(address: str) -> StatementKey | None:

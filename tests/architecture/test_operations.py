@@ -11,6 +11,7 @@ OPEN_OPERATIONS = {
     "register", "verify_email", "log_in", "refresh", "get_health",
     "forgot_password", "reset_forgotten_password", "resend_verification",
     "begin_passkey_login", "log_in_by_passkey", "begin_wallet_login", "log_in_by_wallet",
+    "verify_payslip", "check_payslip_statement",
 }  # fmt: skip
 OPEN, SIGNED_IN = "open", "signed_in"
 

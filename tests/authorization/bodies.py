@@ -14,8 +14,10 @@ from eth_account.signers.local import LocalAccount
 
 from crypto_api.address_book.documents import Payee
 from crypto_api.flows.ethereum_log_in import begin_ethereum_log_in
+from crypto_api.flows.keep_address_book import Desk
 from crypto_api.flows.link_ethereum_account import begin_link
 from crypto_api.flows.passkey_log_in import begin_passkey_approval, begin_passkey_log_in
+from crypto_api.flows.pay_wallet import begin_pay_wallet
 from crypto_api.flows.register_passkey import begin_passkey
 from crypto_api.flows.second_factor import bound_to
 from crypto_api.flows.wallet_ownership import begin_ownership
@@ -29,6 +31,7 @@ from crypto_api.kit.ids import new_id
 from crypto_api.lots.documents import LotPolicy, LotProposal, LotRule
 from crypto_api.lots.types import LotMethod
 from crypto_api.organizations.types import Principal, Role
+from crypto_api.payroll.documents import Payslip
 from crypto_api.policies.documents import OrganizationPolicy, Proposal
 from crypto_api.policies.types import PaymentPolicy
 from crypto_api.wallets.documents import Wallet, WalletType
@@ -455,6 +458,92 @@ async def confirm_proposed_policy(act: Act) -> Values:
 @request
 async def reject_proposed_policy(act: Act) -> Values:
     return await _proposed(act)
+
+
+# ---- payroll
+
+
+@request
+async def create_payroll_period(act: Act) -> Values:
+    days = {"start_date": "2026-11-01", "end_date": "2026-11-30", "pay_date": "2026-11-30"}
+    return {"name": f"November {random_address()}", "currency": "USD", **days}
+
+
+@request
+async def update_payroll_period(act: Act) -> Values:
+    return {"name": f"November {random_address()}"}
+
+
+@request
+async def update_pay_profile(act: Act) -> Values:
+    return {"basic": "1200.00"}
+
+
+@request
+async def create_tax_table(act: Act) -> Values:
+    row = {"above": "0", "percent": "10"}
+    return {"code": "WAGE", "name": "Wage tax", "currency": "USD", "effective_from": "2026-01-01", "brackets": [row]}
+
+
+@request
+async def create_payslip(act: Act) -> Values:
+    return {"period_id": await act.make("payroll_period"), "employee_id": await act.make("paid_employee")}
+
+
+@request
+async def update_payslip(act: Act) -> Values:
+    return {"note": random_address()}
+
+
+@request
+async def process_payslip_payment(act: Act) -> Values:
+    return {"account_code": "1010"}
+
+
+@request
+async def pay_payroll_period(act: Act) -> Values:
+    return {"wallet_id": await act.make("wallet"), "payslip_ids": [await act.make("draft_payslip")]}
+
+
+@request
+async def check_payslip_statement(act: Act) -> Values:
+    return {"typed_data": {"primaryType": "Payslip"}, "signature": "0x" + "11" * 65}
+
+
+@request
+async def begin_own_wallet(act: Act) -> Values:
+    await _paid_self(act)
+    return {"address": Account.create().address}
+
+
+@request
+async def prove_own_wallet(act: Act) -> Values:
+    await _paid_self(act)
+    runtime, key = act.house.runtime, Account.create()
+    desk = Desk(runtime.uow, runtime.clock, runtime.networks, runtime.rpc)
+    challenge = await begin_pay_wallet(desk, _site(act), replace(_principal(act), org_id=act.org_id), key.address, CHAIN_ID)
+    return _signed(key, challenge.message)
+
+
+async def _paid_self(act: Act) -> None:
+    await act.make("own_payslip")
+
+
+@request
+async def get_own_pay(act: Act) -> None:
+    await _paid_self(act)
+
+
+@request
+async def list_own_years(act: Act) -> None:
+    await _paid_self(act)
+
+
+@request
+async def verify_payslip(act: Act) -> Request:
+    row = await Payslip.get(await act.make("own_payslip"))
+    assert row is not None
+    return Request(path={"token": row.verify_token or ""})
 
 
 # ---- address book

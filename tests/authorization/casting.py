@@ -25,8 +25,8 @@ OTHER_PURPOSE = {Purpose.KEYS: Purpose.SECURITY, Purpose.SECURITY: Purpose.KEYS}
 
 
 def needs_chart(cells: Cells) -> bool:
-    """`prices.read`: a portfolio is read from the books; `invoices.`: what is issued is booked."""
-    return cells.needs.startswith(("ledger.", "transactions.", "prices.read", "invoices."))
+    """`prices.read`: a portfolio is read from the books; `invoices.`, `payroll.`: what is issued or approved is booked."""
+    return cells.needs.startswith(("ledger.", "transactions.", "prices.read", "invoices.", "payroll.", "payments.prepare"))
 
 
 @dataclass(frozen=True)

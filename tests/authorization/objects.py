@@ -19,6 +19,7 @@ from crypto_api.flows.annotate_transaction import Annotation
 from crypto_api.flows.issue_invoice import Counter, issue_invoice
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.record_transaction import record_transaction
+from crypto_api.flows.run_payroll import write_payslip
 from crypto_api.flows.write_invoice import Wish, Writing, write_invoice
 from crypto_api.identity.documents import EthereumAccount, Passkey, Session
 from crypto_api.identity.passkeys import relying_party
@@ -43,6 +44,10 @@ from crypto_api.payments.rules import transfer_call
 from crypto_api.payments.typed_data import digest
 from crypto_api.payments.types import Origin, PaymentKind, PaymentState
 from crypto_api.payments.types import Way as PayWay
+from crypto_api.payroll import service as payroll
+from crypto_api.payroll.documents import PayProfile, Payslip
+from crypto_api.payroll.service import Approved
+from crypto_api.payroll.types import Adjustments, NewPeriod, PayMethod, ShareRule
 from crypto_api.price_alerts import service as price_alerts
 from crypto_api.price_alerts.service import NewAlert
 from crypto_api.price_alerts.types import Condition
@@ -387,6 +392,52 @@ async def sent_quote(house: House, org_id: str, owner: Person) -> str:
     return await sent_invoice(house, org_id, owner, InvoiceKind.QUOTE)
 
 
+async def paid_employee(house: House, org_id: str, owner: Person) -> str:
+    """In the team of whoever asks."""
+    return await _paid(house, org_id, await employee(house, org_id, owner))
+
+
+async def _paid(house: House, org_id: str, employee_id: str) -> str:
+    if await PayProfile.get(employee_id) is None:
+        shares = [ShareRule(method=PayMethod.BANK, percent=Decimal(100))]
+        values = {"currency": "USD", "basic": Decimal(1000), "shares": shares, "updated_by": "usr_writer"}
+        await PayProfile(id=employee_id, org_id=org_id, created_at=house.now, updated_at=house.now, **values).insert()
+    return employee_id
+
+
+async def payroll_period(house: House, org_id: str, owner: Person) -> str:
+    new = NewPeriod(f"November {new_id('n')}", date(2026, 11, 1), date(2026, 11, 30), date(2026, 11, 30), "USD")
+    row = await house.runtime.uow.run(lambda session: payroll.add_period(session, org_id, new, "usr_writer", house.now))
+    return row.id
+
+
+async def draft_payslip(house: House, org_id: str, owner: Person) -> str:
+    """Of somebody in the team of whoever asks, prepared by somebody else."""
+    return await _payslip(house, org_id, owner, await paid_employee(house, org_id, owner))
+
+
+async def _payslip(house: House, org_id: str, owner: Person, employee_id: str) -> str:
+    runtime, period_id = house.runtime, await payroll_period(house, org_id, owner)
+    return (await write_payslip(runtime.uow, runtime.clock, org_id, period_id, employee_id, Adjustments(), "usr_writer")).id
+
+
+async def approved_payslip(house: House, org_id: str, owner: Person) -> str:
+    return await _approved(house, await draft_payslip(house, org_id, owner))
+
+
+async def own_payslip(house: House, org_id: str, owner: Person) -> str:
+    """Of whoever asks."""
+    return await _approved(house, await _payslip(house, org_id, owner, await _paid(house, org_id, await own_employee(house, org_id, owner))))
+
+
+async def _approved(house: House, payslip_id: str) -> str:
+    """Without its entry: the books are no part of it here."""
+    row = await Payslip.get(payslip_id)
+    assert row is not None
+    fixed = Approved("Byron Treasury", "usr_approver", "USD", Decimal(1), "", row.net, None)
+    return (await house.runtime.uow.run(lambda session: payroll.approve(session, row, fixed, house.now))).id
+
+
 async def payment(house: House, org_id: str, owner: Person) -> str:
     """Waits for approval; somebody else prepared it. It is worth nothing, so that a MANAGER's word counts."""
     return (await stored_payment(house, org_id)).id
@@ -570,8 +621,10 @@ KINDS: dict[str, Factory] = {
         *(saved_view, brought_transaction, price_alert, statement, rolled, tax_report),
         *(long_report, unfinished_report, failed_report),
         *(client, draft_invoice, sent_invoice, sent_quote),
+        *(paid_employee, payroll_period, draft_payslip, approved_payslip, own_payslip),
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )
 }
 PERSONAL = {"saved_view", "own_employee", "employee", "pending_employee", "passkey", "ethereum_account", "session", "my_invitation"}
+PERSONAL |= {"paid_employee", "draft_payslip", "approved_payslip", "own_payslip"}
 """Of whoever asks, or in their care: another's is not theirs to see."""

@@ -18,6 +18,9 @@ SIGNER = (*(f"signer.{what}" for what in ("asked", "read", "decided", "answering
 BY_PROCESS = {"follower": FOLLOWER, "worker": WORKER, "signer": SIGNER}
 STEPS = tuple(step for steps in BY_PROCESS.values() for step in steps)
 
+PAYROLL = ("payroll.after_payment", "payroll.after_note")
+"""Of the lane that prepares the payments of a payroll: killed by `test_payroll_crashes.py`."""
+
 OF_OTHERS = frozenset({"audit.sealed", "entries.sealed", "relay.committed", "relay.counted", "relay.numbered"})
 """Of processes that write neither payments nor movements: killed by tests of their own."""
 

@@ -15,6 +15,7 @@ from crypto_api.organizations.types import Permission
 
 OPEN_OPERATIONS = {
     "begin_passkey_login",
+    "check_payslip_statement",
     "begin_wallet_login",
     "forgot_password",
     "get_health",
@@ -26,6 +27,7 @@ OPEN_OPERATIONS = {
     "resend_verification",
     "reset_forgotten_password",
     "verify_email",
+    "verify_payslip",
 }
 
 

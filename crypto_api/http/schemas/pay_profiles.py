@@ -36,7 +36,7 @@ class PayProfileUpdate(RequestSchema):
     overtime_rate: PayAmount = Field(default=Decimal(0), examples=["45.00"], description="For an hour.")
     tax_table: TableCode | None = Field(default=None, examples=["EXAMPLE"], description="Its code; null: no tax is kept back.")
     shares: list[ShareBody] = Field(default_factory=list, max_length=SHARES_MAX, description="They come to exactly 100 per cent.")
-    bank_details: Prose = ""
+    bank_details: Prose = Field(default="", examples=["DE89 3704 0044 0532 0130 00"])
 
     def fields(self) -> dict[str, Any]:
         """Those that were sent."""

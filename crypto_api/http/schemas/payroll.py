@@ -33,7 +33,7 @@ Percent = Annotated[Money, AfterValidator(_percent)]
 TableCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9_-]{0,29}$")]
 
 
-class PeriodCreate(RequestSchema):
+class PayrollPeriodCreate(RequestSchema):
     name: Line = Field(examples=["November 2026"])
     start_date: Date
     end_date: Date
@@ -44,7 +44,7 @@ class PeriodCreate(RequestSchema):
         return NewPeriod(self.name, self.start_date, self.end_date, self.pay_date, self.currency)
 
 
-class PeriodUpdate(RequestSchema):
+class PayrollPeriodUpdate(RequestSchema):
     """What is left out stays as it is."""
 
     name: Line = Field(default="", examples=["November 2026"])
@@ -58,12 +58,12 @@ class PeriodUpdate(RequestSchema):
         return {("title" if name == "name" else name): getattr(self, name) for name in self.model_fields_set}
 
 
-class PeriodQuery(PageQuery):
+class PayrollPeriodQuery(PageQuery):
     status: PeriodStatus | None = None
     currency: Word | None = None
 
 
-class PeriodRead(ReadSchema):
+class PayrollPeriodRead(ReadSchema):
     id: str = Field(examples=["ppd_01k9x5r3v8"])
     name: str = Field(examples=["November 2026"])
     start_date: date
@@ -76,7 +76,7 @@ class PeriodRead(ReadSchema):
     updated_at: Time
 
     @classmethod
-    def of(cls, row: PayrollPeriod) -> "PeriodRead":
+    def of(cls, row: PayrollPeriod) -> "PayrollPeriodRead":
         return cls(name=row.title, **{name: getattr(row, name) for name in cls.model_fields if name != "name"})
 
 
@@ -91,7 +91,7 @@ class LeftOutRead(ReadSchema):
 
 
 class ProcessedRead(ReadSchema):
-    period: PeriodRead
+    period: PayrollPeriodRead
     prepared: int = Field(examples=[12], description="Payslips that are new.")
     changed: int = Field(examples=[1], description="Drafts that came to something else than before.")
     left_out: list[LeftOutRead]
@@ -99,7 +99,7 @@ class ProcessedRead(ReadSchema):
     @classmethod
     def of(cls, found: Processed) -> "ProcessedRead":
         left_out = [LeftOutRead.of(row) for row in found.left_out]
-        return cls(period=PeriodRead.of(found.period), prepared=found.prepared, changed=found.changed, left_out=left_out)
+        return cls(period=PayrollPeriodRead.of(found.period), prepared=found.prepared, changed=found.changed, left_out=left_out)
 
 
 class ComparedRead(ReadSchema):
@@ -130,8 +130,8 @@ class ComparedRead(ReadSchema):
 
 
 class PreviewRead(ReadSchema):
-    period: PeriodRead
-    last_period: PeriodRead | None = Field(description="The one before it in the same currency.")
+    period: PayrollPeriodRead
+    last_period: PayrollPeriodRead | None = Field(description="The one before it in the same currency.")
     gross: SignedMoney = Field(examples=["50000.00"])
     tax: SignedMoney = Field(examples=["6000.00"])
     net: SignedMoney = Field(examples=["44000.00"])
@@ -141,8 +141,8 @@ class PreviewRead(ReadSchema):
     @classmethod
     def of(cls, found: Preview) -> "PreviewRead":
         return cls(
-            period=PeriodRead.of(found.period),
-            last_period=PeriodRead.of(found.last) if found.last else None,
+            period=PayrollPeriodRead.of(found.period),
+            last_period=PayrollPeriodRead.of(found.last) if found.last else None,
             gross=found.total("gross"),
             tax=found.total("tax"),
             net=found.total("net"),
@@ -164,13 +164,13 @@ class RefusedRead(ReadSchema):
 
 
 class ApprovedPeriodRead(ReadSchema):
-    period: PeriodRead
+    period: PayrollPeriodRead
     approved: int = Field(examples=[12])
     refused: list[RefusedRead]
 
     @classmethod
     def of(cls, found: ApprovedPeriod) -> "ApprovedPeriodRead":
-        return cls(period=PeriodRead.of(found.period), approved=found.approved, refused=[RefusedRead.of(row) for row in found.refused])
+        return cls(period=PayrollPeriodRead.of(found.period), approved=found.approved, refused=[RefusedRead.of(row) for row in found.refused])
 
 
 class PaymentsApprovedRead(ReadSchema):

@@ -59,7 +59,7 @@ class _Own(RequestSchema):
     earnings: list[EarningBody] = Field(default_factory=list, max_length=ITEMS_MAX, description="Of this period alone, beside the profile's.")
     deductions: list[DeductionBody] = Field(default_factory=list, max_length=ITEMS_MAX)
     overtime_hours: Hours = Field(default=Decimal(0), examples=["4.5"], description="At the rate of the profile.")
-    note: Prose = ""
+    note: Prose = Field(default="", examples=["Thank you for the launch."])
 
     def own(self) -> Adjustments:
         earnings, deductions = (row.earning() for row in self.earnings), (row.deduction() for row in self.deductions)
@@ -182,7 +182,7 @@ class PayslipPayment(RequestSchema):
     wallet_id: Word | None = Field(default=None, examples=["wal_01k9x5r3v8"])
     account_code: Word | None = Field(default=None, examples=[AccountCode.CASH.value], description="Where the money was.")
     date: Date | None = Field(default=None, description="Of a payment by bank or in cash; null: today.")
-    reference: OptionalLine = ""
+    reference: OptionalLine = Field(default="", examples=["SEPA 17"])
 
     def told(self) -> PaidByHand:
         assert self.account_code is not None
@@ -222,7 +222,7 @@ class StatementRead(ReadSchema):
 
 
 class StatementCheck(RequestSchema):
-    typed_data: dict[str, JsonValue] = Field(description="As the payslip's statement has it.")
+    typed_data: dict[str, JsonValue] = Field(examples=[{"primaryType": "Payslip"}], description="As the payslip's statement has it.")
     signature: Word = Field(examples=["0x5f1c..."])
 
 
