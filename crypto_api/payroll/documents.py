@@ -9,8 +9,8 @@ from crypto_api.payroll.types import (
     Deduction,
     Earning,
     PayoutState,
+    PayrollStatus,
     PayslipStatus,
-    PeriodStatus,
     RateLock,
     Share,
     ShareRule,
@@ -67,7 +67,7 @@ class PayrollPeriod(TenantDocument):
     end_date: Day
     pay_date: Day
     currency: str
-    status: PeriodStatus = PeriodStatus.DRAFT
+    status: PayrollStatus = PayrollStatus.DRAFT
     created_by: str
     updated_at: datetime
     version: int = 1

@@ -13,8 +13,8 @@ from crypto_api.payroll.types import (
     EarningKind,
     PayMethod,
     PayoutState,
+    PayrollStatus,
     PayslipStatus,
-    PeriodStatus,
     Reckoned,
     ShareRule,
 )
@@ -148,13 +148,13 @@ def status_of(shares: int, paid_by_hand: int, states: Iterable[PayoutState]) -> 
     return PayslipStatus.PAYING if found or paid_by_hand else PayslipStatus.APPROVED
 
 
-def status_of_period(statuses: Sequence[PayslipStatus]) -> PeriodStatus:
+def status_of_period(statuses: Sequence[PayslipStatus]) -> PayrollStatus:
     if not statuses:
-        return PeriodStatus.DRAFT
+        return PayrollStatus.DRAFT
     if PayslipStatus.DRAFT in statuses:
-        return PeriodStatus.PREPARED
+        return PayrollStatus.PREPARED
     if all(status is PayslipStatus.PAID for status in statuses):
-        return PeriodStatus.PAID
+        return PayrollStatus.PAID
     if all(status is PayslipStatus.APPROVED for status in statuses):
-        return PeriodStatus.APPROVED
-    return PeriodStatus.PAYING
+        return PayrollStatus.APPROVED
+    return PayrollStatus.PAYING

@@ -31,8 +31,8 @@ from crypto_api.payroll.types import (
     Earning,
     EarningKind,
     NewPeriod,
+    PayrollStatus,
     PayslipStatus,
-    PeriodStatus,
     Share,
     ShareRule,
 )
@@ -76,7 +76,7 @@ async def write_profile(
 async def note_wallet(session: Session, before: PayProfile, payee_id: str, address: str, now: datetime) -> PayProfile:
     """The employee has proved that the address is theirs; the address book says when it may be paid."""
     changes = {"payee_id": payee_id, "wallet_address": address, "wallet_proved_at": now, "updated_at": now}
-    after = await store.change(session, before, before.model_copy(update=changes))
+    after: PayProfile | None = await store.change(session, before, before.model_copy(update=changes))
     if after is None:
         raise PreconditionFailed
     await _record_profile(session, before, after, "An employee proved where they are paid", now)
@@ -171,7 +171,7 @@ async def change_period(session: Session, org_id: str, period_id: str, fields: M
     _check_days(NewPeriod(after.title, after.start_date, after.end_date, after.pay_date, after.currency))
     if after.currency != before.currency and await store.statuses_of_period(session, org_id, period_id):
         raise InvalidInput.of("currency", "cannot change once there are payslips", "has_payslips")
-    stored = await store.change(session, before, after)
+    stored: PayrollPeriod | None = await store.change(session, before, after)
     if stored is None:
         raise PreconditionFailed
     await _record_period(session, before, stored, f"Changed the payroll {stored.title}", now, PayrollPeriodChanged)
@@ -203,7 +203,7 @@ async def settle_period(session: Session, org_id: str, period_id: str, now: date
     """Its status as it follows from its payslips. Written in every unit of work that changes one of them, so that two at once conflict."""
     before = await standing_period(session, org_id, period_id)
     status = rules.status_of_period(await store.statuses_of_period(session, org_id, period_id))
-    after = await store.change(session, before, before.model_copy(update={"status": status, "updated_at": now}))
+    after: PayrollPeriod | None = await store.change(session, before, before.model_copy(update={"status": status, "updated_at": now}))
     if after is None:
         raise PreconditionFailed
     if after.status is not before.status:
@@ -212,7 +212,7 @@ async def settle_period(session: Session, org_id: str, period_id: str, now: date
 
 
 def _require_open(row: PayrollPeriod) -> None:
-    if row.status not in (PeriodStatus.DRAFT, PeriodStatus.PREPARED):
+    if row.status not in (PayrollStatus.DRAFT, PayrollStatus.PREPARED):
         raise NotADraft("This payroll")
 
 
@@ -291,7 +291,7 @@ async def redraft(session: Session, before: Payslip, fresh: Payslip, now: dateti
     """`before`, a draft that was read in this unit of work, as `fresh` has it. NotADraft."""
     check_draft(before)
     kept = {name: getattr(before, name) for name in ("id", "created_at", "version")}
-    after = await store.change(session, before, fresh.model_copy(update=kept))
+    after: Payslip | None = await store.change(session, before, fresh.model_copy(update=kept))
     if after is None:
         raise PreconditionFailed
     await record_payslip(session, before, after, "payslip.changed", f"Changed the payslip of {after.employee_name}", now, PayslipPrepared)
@@ -331,7 +331,7 @@ async def approve(session: Session, before: Payslip, fixed: Approved, now: datet
         "shares": shares,
         "updated_at": now,
     }
-    after = await store.change(session, before, before.model_copy(update=changes))
+    after: Payslip | None = await store.change(session, before, before.model_copy(update=changes))
     if after is None:
         raise PreconditionFailed
     await record_payslip(session, before, after, "payslip.approved", f"Approved the payslip of {after.employee_name}", now, PayslipApproved)
@@ -359,7 +359,7 @@ async def change(session: Session, before: Payslip, changes: Mapping[str, Any], 
     """What happens to an approved one. PreconditionFailed when it is another by now."""
     if before.status is PayslipStatus.DRAFT:
         raise WrongPayslipState("It is a draft: it is approved first.")
-    after = await store.change(session, before, before.model_copy(update={**changes, "updated_at": now}))
+    after: Payslip | None = await store.change(session, before, before.model_copy(update={**changes, "updated_at": now}))
     if after is None:
         raise PreconditionFailed
     await record_payslip(session, before, after, action, summary, now, kind)

@@ -16,7 +16,7 @@ PERCENT_PLACES = 4
 AMOUNT_MAX = Decimal(999999999999)
 
 
-class PeriodStatus(StrEnum):
+class PayrollStatus(StrEnum):
     """DRAFT → PREPARED (every payslip reckoned) → APPROVED (each by another person) → PAYING → PAID."""
 
     DRAFT = "DRAFT"

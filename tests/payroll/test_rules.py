@@ -14,8 +14,8 @@ from crypto_api.payroll.types import (
     EarningKind,
     PayMethod,
     PayoutState,
+    PayrollStatus,
     PayslipStatus,
-    PeriodStatus,
     ShareRule,
 )
 
@@ -105,5 +105,5 @@ def test_a_status_follows_from_the_payments_alone() -> None:
     draft, approved, done = PayslipStatus.DRAFT, PayslipStatus.APPROVED, PayslipStatus.PAID
     found = [rules.status_of_period(rows) for rows in ([], [draft, done], [approved] * 2, [approved, done], [done], [PayslipStatus.FAILED])]
     assert found == [
-        *(PeriodStatus.DRAFT, PeriodStatus.PREPARED, PeriodStatus.APPROVED, PeriodStatus.PAYING, PeriodStatus.PAID, PeriodStatus.PAYING),
+        *(PayrollStatus.DRAFT, PayrollStatus.PREPARED, PayrollStatus.APPROVED, PayrollStatus.PAYING, PayrollStatus.PAID, PayrollStatus.PAYING),
     ]

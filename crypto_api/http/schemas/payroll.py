@@ -13,7 +13,7 @@ from crypto_api.http.schemas.organizations import Currency
 from crypto_api.kit.amounts import Money, SignedMoney
 from crypto_api.kit.errors import FieldError
 from crypto_api.payroll.documents import PayrollPeriod, PayrollStep, TaxTable
-from crypto_api.payroll.types import AMOUNT_MAX, BRACKETS_MAX, PERCENT_PLACES, Bracket, NewPeriod, PeriodStatus, RateLock, StepKind
+from crypto_api.payroll.types import AMOUNT_MAX, BRACKETS_MAX, PERCENT_PLACES, Bracket, NewPeriod, PayrollStatus, RateLock, StepKind
 
 
 def _payable(value: Decimal) -> Decimal:
@@ -59,7 +59,7 @@ class PayrollPeriodUpdate(RequestSchema):
 
 
 class PayrollPeriodQuery(PageQuery):
-    status: PeriodStatus | None = None
+    status: PayrollStatus | None = None
     currency: Word | None = None
 
 
@@ -70,7 +70,7 @@ class PayrollPeriodRead(ReadSchema):
     end_date: date
     pay_date: date
     currency: str = Field(examples=["USD"])
-    status: PeriodStatus
+    status: PayrollStatus
     created_by: str = Field(examples=["usr_01k9x5r3v8"])
     created_at: Time
     updated_at: Time
