@@ -26,7 +26,7 @@ from crypto_api.ledger.documents import (
     PeriodCertificate,
 )
 from crypto_api.long_reports.documents import LongReport, LongReportPart
-from crypto_api.lots.documents import LotCheckpoint, LotPolicy, LotState
+from crypto_api.lots.documents import LotCheckpoint, LotPolicy, LotPool, LotState, OpenLot
 from crypto_api.organizations.documents import Company, CustomRole, Invitation, Membership, Organization
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.payroll.documents import Payout, PayProfile, PayrollPeriod, PayrollStep, Payslip, StatementKey, TaxTable
@@ -81,6 +81,8 @@ DOCUMENTS: list[type[BaseDocument]] = [
     LotPolicy,
     LotState,
     LotCheckpoint,
+    LotPool,
+    OpenLot,
     FinancialReport,
     TaxReport,
     TaxReportPart,

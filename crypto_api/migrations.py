@@ -73,6 +73,11 @@ async def _no_balances_by_wallet(database: Database, checkpoint: Checkpoint) -> 
         await balances.drop_index("org_wallet")
 
 
+async def _lots_are_kept(database: Database, checkpoint: Checkpoint) -> None:
+    """Books from before lots were kept as they stand, for bookings to go on from: they are made when everything is compared once more."""
+    await lots.forget_states(database)
+
+
 MIGRATIONS: list[Migration] = [
     Migration(1, "cash at bank", _cash_at_bank),
     Migration(2, "entries wait for their seals", _entries_wait_for_seals),
@@ -81,6 +86,7 @@ MIGRATIONS: list[Migration] = [
     Migration(5, "no index of balances by wallet", _no_balances_by_wallet),
     Migration(6, "accounts of invoices", _accounts_of_invoices),
     Migration(7, "accounts of payroll", _accounts_of_payroll),
+    Migration(8, "lots are kept as they stand", _lots_are_kept),
 ]
 """In order, numbered from 1. A released one is never changed or removed: databases remember how far they are."""
 

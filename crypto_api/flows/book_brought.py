@@ -10,8 +10,9 @@ from decimal import Decimal
 
 from crypto_api.classification.types import Category
 from crypto_api.events import service as events
-from crypto_api.flows.book_transaction import PURPOSE, changes_of, draw_up_all, source_of
+from crypto_api.flows.book_transaction import PURPOSE, changes_of, source_of
 from crypto_api.flows.brought_rows import TRADES, Ready, fee_in_money
+from crypto_api.flows.post_by_lots import Drawn, post_by_lots
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.clock import day_of
 from crypto_api.ledger import period_store
@@ -53,12 +54,18 @@ async def post_rows(session: Session, ready: Sequence[Ready], time_zone: str, no
     if not ready:
         return []
     org_id = ready[0].transaction.org_id
-    changes = [changes_of_row(one.row, one.transaction.movements, one.decision.category, one.cash_account) for one in ready]
-    postings = await draw_up_all(session, org_id, changes)
     source_ids = [source_of(one.transaction) for one in ready]
     purposes = await ledger.open_purposes(session, org_id, SourceKind.TRANSACTION, source_ids, PURPOSE)
-    drafts = [_draft(one, posting, purposes[source_of(one.transaction)], time_zone) for one, posting in zip(ready, postings, strict=True)]
-    return await ledger.post_all(session, org_id, drafts, now)
+    drawn = [_drawn(one, purposes[source_of(one.transaction)], time_zone) for one in ready]
+    posted = await post_by_lots(session, org_id, time_zone, drawn, now)
+    assert all(entry is not None for _, entry in posted), "a row that is brought moves something"
+    return [entry for _, entry in posted if entry is not None]
+
+
+def _drawn(one: Ready, purpose: str, time_zone: str) -> Drawn:
+    changes = changes_of_row(one.row, one.transaction.movements, one.decision.category, one.cash_account)
+    source = Source(kind=SourceKind.TRANSACTION, id=source_of(one.transaction), purpose=purpose)
+    return Drawn(changes, one.transaction, one.transaction.movements, source, lambda posting: _draft(one, posting, purpose, time_zone))
 
 
 def _draft(one: Ready, posting: Posting, purpose: str, time_zone: str) -> EntryDraft:

@@ -1,7 +1,7 @@
 """Book stored transactions: decide what each means, value it, post it, mark it, tell it.
 
     facts → decide → prices ┐ before the unit of work: chain and price reads may be slow, and a unit of work may run several times
-                            └ in it: holdings → lines → entry → the row (compare-and-set) → event
+                            └ in it: holdings, lots → lines → entry → the row (compare-and-set) → event
 
 Exactly once per transaction and block, whoever runs it and however often: the entry's source is unique, and the row is only marked while it
 is due in that very block.
@@ -17,6 +17,7 @@ from crypto_api.classification import rules as classification
 from crypto_api.classification import store as counterparties
 from crypto_api.classification.types import Category, Decision, DecisionSource, Executed, Facts, Leg, MadeBy
 from crypto_api.events import service as events
+from crypto_api.flows.post_by_lots import Drawn, post_by_lots
 from crypto_api.kit.amounts import add_exactly, text, to_units
 from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.faultpoint import faultpoint
@@ -111,23 +112,22 @@ async def rebook(session: Session, transaction: Transaction, decision: Decision,
 
 async def _book(session: Session, valued: Sequence[Valued], now: datetime) -> list[BookingResult]:
     org_id = valued[0].transaction.org_id
-    postings = await draw_up_all(session, org_id, [one.changes for one in valued])
     source_ids = [source_of(one.transaction) for one in valued]
     purposes = await ledger.open_purposes(session, org_id, SourceKind.TRANSACTION, source_ids, PURPOSE)
-    posted = [(one, posting) for one, posting in zip(valued, postings, strict=True) if posting.lines]
-    drafts = [draft(one, posting, purposes[source_of(one.transaction)]) for one, posting in posted]
-    entries = await ledger.post_all(session, org_id, drafts, now)
-    entry_of = {one.transaction.id: entry.id for (one, _), entry in zip(posted, entries, strict=True)}
-    booked = [_booked(one, posting, entry_of.get(one.transaction.id)) for one, posting in zip(valued, postings, strict=True)]
+    drawn = [_drawn(one, purposes[source_of(one.transaction)]) for one in valued]
+    posted = await post_by_lots(session, org_id, valued[0].time_zone, drawn, now)
+    booked = [_booked(one, posting, entry.id if entry is not None else None) for one, (posting, entry) in zip(valued, posted, strict=True)]
     if not await transactions.mark_booked(session, org_id, booked, now):
         raise _NoLongerDue
     told = [(org_id, TransactionBooked(**one.transaction.event_fields() | {"category": one.decision.category.value})) for one in valued]
     await events.append_all(session, told, now)
     faultpoint("book_transaction.before_commit")
-    return [
-        BookingResult(True, one.decision.category, entry_of.get(one.transaction.id), posting.unpriced)
-        for one, posting in zip(valued, postings, strict=True)
-    ]
+    return [BookingResult(True, one.decision.category, row.entry_id, row.unpriced) for one, row in zip(valued, booked, strict=True)]
+
+
+def _drawn(valued: Valued, purpose: str) -> Drawn:
+    source = Source(kind=SourceKind.TRANSACTION, id=source_of(valued.transaction), purpose=purpose)
+    return Drawn(valued.changes, valued.transaction, valued.movements, source, lambda posting: draft(valued, posting, purpose))
 
 
 def _booked(valued: Valued, posting: Posting, entry_id: str | None) -> Booked:
@@ -151,14 +151,8 @@ def source_of(transaction: Transaction) -> str:
 
 
 async def draw_up(session: Session, org_id: str, changes: Sequence[Change]) -> Posting:
-    """Lines from the holdings as they are in this unit of work."""
-    return (await draw_up_all(session, org_id, [changes]))[0]
-
-
-async def draw_up_all(session: Session, org_id: str, entries: Sequence[Sequence[Change]]) -> list[Posting]:
-    """Of entries one behind another, from the holdings as they are in this unit of work before the first."""
-    places = {place for changes in entries for place in ledger_rules.places(changes)}
-    return ledger_rules.post_in_turn(entries, await ledger_store.holdings_in(org_id, places, session))
+    """Lines from the holdings as they are in this unit of work, at the average: something was taken back first, so that all is compared anew."""
+    return ledger_rules.post(changes, await ledger_store.holdings_in(org_id, ledger_rules.places(changes), session))
 
 
 def draft(valued: Valued, posting: Posting, purpose: str) -> EntryDraft:

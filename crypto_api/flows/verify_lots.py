@@ -1,6 +1,7 @@
 """The lots of an organisation, made anew from its entries, against what is kept: quantities of every place, what is open in every pool, and the open
-lots at the beginning of months."""
+lots at the beginning of months and as they stand."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,8 +11,9 @@ from crypto_api.ledger import store as ledger_store
 from crypto_api.ledger.types import AccountCode
 from crypto_api.lots import service as policies
 from crypto_api.lots import store
+from crypto_api.lots.kept import lines_of, sums_of
 from crypto_api.lots.rules import History, pool_of
-from crypto_api.lots.types import QUANTITY_PLACES
+from crypto_api.lots.types import QUANTITY_PLACES, PoolRow
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Organization
 from crypto_api.reports.lot_events import place_of_balance, read_lot_events
@@ -89,10 +91,10 @@ async def _checkpoints(organization: Organization, found: LotsVerified) -> LotsV
     """Compared only while nothing waits to be settled: what is kept is then what a rebuild makes."""
     org_id = organization.id
     policy = await policies.current(org_id, organization.created_at)
-    kept = {row.day: row for row in await store.checkpoints(org_id)}
-    if not kept or not await is_settled(org_id, policy):
+    kept, pools = {row.day: row for row in await store.checkpoints(org_id)}, await store.lot_pools(org_id)
+    if not (kept or pools) or not await is_settled(org_id, policy):
         return found
-    plan = await plan_corrections(organization, policies.rules_of(policy), policy.version, None, organization.created_at)
+    plan = await plan_corrections(organization, policies.rules_of(policy), policy.rules_version, None, organization.created_at)
     for row in plan.checkpoints:
         known = kept.get(row.day)
         if known is not None and known.short is not None and (known.pools, known.held, known.short) != (row.pools, row.held, row.short):
@@ -100,4 +102,21 @@ async def _checkpoints(organization: Organization, found: LotsVerified) -> LotsV
             return LotsVerified(
                 found.events, found.lots, 0, LotFailure(row.day.isoformat(), detail, f"{len(row.pools)} pools", f"{len(known.pools)} pools")
             )
+    if (failure := await _standing(org_id, pools, plan.book)) is not None:
+        return LotsVerified(found.events, found.lots, 0, failure)
     return LotsVerified(found.events, found.lots, len(kept))
+
+
+async def _standing(org_id: str, before: Mapping[str, PoolRow], book: History) -> LotFailure | None:
+    """The pools from which the next booking goes on. Nothing is said where one was booked meanwhile."""
+    lots, rows = await store.all_lots(org_id), await store.lot_pools(org_id)
+    if {key: row.version for key, row in rows.items()} != {key: row.version for key, row in before.items()}:
+        return None
+    for key in sorted(rows.keys() | lots.keys() | book.pools.keys()):
+        pool, row = book.pools.get(key), rows.get(key)
+        expected = (lines_of(pool), sums_of(pool)) if pool is not None else ({}, (0, 0))
+        found = (lots.get(key, {}), (row.quantity, row.cost) if row is not None else (0, 0))
+        if expected != found:
+            detail = "The lots from which the next booking would go on are not what the entries make."
+            return LotFailure(key, detail, f"{len(expected[0])} lots", f"{len(found[0])} lots")
+    return None

@@ -65,6 +65,7 @@ class JournalEntry(TenantDocument):
     approved_at: datetime | None = None
     original_date: Day | None = None  # the day that it is about, where that lies in a closed period
     unsealed: bool = False  # from posting until a worker has sealed it
+    uncosted: bool = False  # from posting until a worker has compared its costs with the lots; not where it was booked by them
     seal_seq: int | None = None  # its place in the chain of the organisation
     version: int = 1
 
@@ -113,6 +114,7 @@ class JournalEntry(TenantDocument):
             IndexModel([("org_id", ASCENDING), ("posted_at", ASCENDING)], name="org_posted"),
             IndexModel([("unsealed", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"unsealed": True}, name="unsealed"),
             IndexModel([("org_id", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"unsealed": True}, name="org_unsealed"),
+            IndexModel([("org_id", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"uncosted": True}, name="org_uncosted"),
             IndexModel(
                 [("org_id", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"unpriced": True, "status": "posted"}, name="org_unpriced"
             ),

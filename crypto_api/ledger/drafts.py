@@ -84,7 +84,8 @@ async def post_draft(session: Session, org_id: str, entry_id: str, version: int,
     if approval and before.approved_by is None:
         raise ApprovalRequired
     service.check_open(before.date, await period_store.enter(session, org_id))
-    entry = await _change(session, org_id, entry_id, version, {"status": EntryStatus.POSTED, "posted_at": now, "unsealed": True})
+    marks = {"unsealed": True, "uncosted": rules.moves_assets(before.lines)}
+    entry = await _change(session, org_id, entry_id, version, {"status": EntryStatus.POSTED, "posted_at": now, **marks})
     await service.check_all(session, org_id, [entry.lines])
     if entry.reverses is not None:
         reversed_entry = await store.entry(org_id, entry.reverses, session)

@@ -20,6 +20,7 @@ from crypto_api.ledger.types import (
     Disposal,
     Holding,
     Line,
+    LotCosts,
     Place,
     Posting,
     Relocation,
@@ -31,6 +32,7 @@ from crypto_api.ledger.types import (
 
 ZERO = Decimal(0)
 LINES_MAX = 1000
+_PLACES = frozenset({AccountCode.CRYPTO, AccountCode.CUSTODY})
 _PERIOD = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])", re.ASCII)
 VALUE_MAX = Decimal(10) ** 24  # with 8 decimals 32 of the 34 digits: sums of a hundred such still are exact
 
@@ -111,17 +113,28 @@ def post_in_turn(entries: Iterable[Iterable[Change]], holdings: Mapping[Place, H
     """`post` of several entries one behind another: each finds the holdings as the one before it leaves them."""
     postings = []
     for changes in entries:
-        desk = _Desk(holdings)
-        for change in changes:
-            if isinstance(change, Acquisition):
-                desk.acquire(change)
-            elif isinstance(change, Disposal):
-                desk.dispose(change)
-            else:
-                desk.relocate(change)
-        postings.append(Posting(tuple(desk.lines), desk.unpriced))
-        holdings = desk.holdings
+        posting, holdings = post_next(changes, holdings)
+        postings.append(posting)
     return postings
+
+
+def post_next(changes: Iterable[Change], holdings: Mapping[Place, Holding], costs: LotCosts | None = None) -> tuple[Posting, Mapping[Place, Holding]]:
+    """Lines, and the holdings as they leave them. Costs by the lots where they are known, else by the average of each place."""
+    desk = _Desk(holdings, costs)
+    for change in changes:
+        if isinstance(change, Acquisition):
+            desk.acquire(change)
+        elif isinstance(change, Disposal):
+            desk.dispose(change)
+        else:
+            desk.relocate(change)
+    assert costs is None or desk.taken == len(costs.each), "a cost for each thing that is taken"
+    return Posting(tuple(desk.lines), desk.unpriced, desk.short, desk.taken), desk.holdings
+
+
+def moves_assets(lines: Iterable[Line]) -> bool:
+    """Whether something comes into a place or leaves it: what concerns lots."""
+    return any(line.account_code in _PLACES and line.asset is not None and line.quantity for line in lines)
 
 
 def average_cost(holding: Holding, quantity: Decimal) -> Decimal:
@@ -141,10 +154,12 @@ def less(left: Decimal, right: Decimal) -> Decimal:
 class _Desk:
     """Works through the changes of one entry, keeping the holdings as they become."""
 
-    def __init__(self, holdings: Mapping[Place, Holding]) -> None:
+    def __init__(self, holdings: Mapping[Place, Holding], costs: LotCosts | None) -> None:
         self.holdings = dict(holdings)
         self.lines: list[Line] = []
-        self.unpriced = False
+        self.unpriced = self.short = False
+        self.taken = 0
+        self._costs = costs
 
     def acquire(self, change: Acquisition) -> None:
         value = ZERO if change.value is None else change.value
@@ -171,6 +186,7 @@ class _Desk:
             self.acquire(Acquisition(change.target, change.quantity, change.value, AccountCode.SUSPENSE, change.description))
             return
         cost = self._take(change.source, change.quantity, change.description)
+        assert self._costs is None or not self._costs.apart or self._costs.each[self.taken - 1] is None, "a wrap of lots of all wallets"
         self._put(change.target, change.quantity, cost, change.description)
 
     def _held(self, place: Place) -> Holding:
@@ -182,16 +198,27 @@ class _Desk:
         self._line(place, quantity, debit=cost, description=description)
 
     def _take(self, place: Place, quantity: Decimal, description: str) -> Decimal:
-        held = self._held(place)
-        cost = average_cost(held, quantity)
+        held, by_lots = self._held(place), self._cost_by_lots()
+        average = average_cost(held, quantity)
+        here = average if by_lots is None or (self._costs is not None and self._costs.apart) else by_lots
         missing = less(quantity, max(held.quantity, ZERO))
+        self.short |= missing > 0
         if missing > 0:
             description = f"{description} (missing acquisition of {text(missing)} {place.asset})".strip()
         # A holding that came in without a price has no cost to take: as incomplete as one that never came in.
-        self.unpriced |= missing > 0 or cost == 0 == held.cost
-        self.holdings[place] = Holding(less(held.quantity, quantity), less(held.cost, cost))
-        self._line(place, quantity.copy_negate(), credit=cost, description=description)
-        return cost
+        self.unpriced |= missing > 0 or (by_lots is None and average == 0 == held.cost)
+        self.holdings[place] = Holding(less(held.quantity, quantity), less(held.cost, here))
+        self._line(place, quantity.copy_negate(), credit=here, description=description)
+        if by_lots is None:
+            return here
+        if more := less(by_lots, here):
+            together = Place(AccountCode.CRYPTO, None, place.asset)
+            self._line(together, ZERO, debit=max(more.copy_negate(), ZERO), credit=max(more, ZERO), description=description)
+        return by_lots
+
+    def _cost_by_lots(self) -> Decimal | None:
+        at, self.taken = self.taken, self.taken + 1
+        return self._costs.each[at] if self._costs is not None and at < len(self._costs.each) else None
 
     def _line(self, place: Place, quantity: Decimal, *, debit: Decimal = ZERO, credit: Decimal = ZERO, description: str) -> None:
         self.lines.append(

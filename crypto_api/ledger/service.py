@@ -17,6 +17,8 @@ from crypto_api.ledger.events import JournalEntryPosted, JournalEntryReversed
 from crypto_api.ledger.types import DEFAULT_CHART, AccountCode, AccountType, EntryDraft, EntryStatus, Line, Source, SourceKind
 from mongodb_config.unit_of_work import Session
 
+ENTRY_PREFIX = "je"
+
 # ---- posting ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -26,9 +28,18 @@ async def post(session: Session, org_id: str, draft: EntryDraft, now: datetime, 
     return (await post_all(session, org_id, [draft], now, by=by))[0]
 
 
-async def post_all(session: Session, org_id: str, drafts: Sequence[EntryDraft], now: datetime, *, by: str | None = None) -> list[JournalEntry]:
-    """`post` for many at once, all or none: the entries in the order of the drafts, at the cost of few commands."""
-    entries = await store.entries_of_sources(org_id, [draft.source for draft in drafts], session)
+async def post_all(
+    session: Session,
+    org_id: str,
+    drafts: Sequence[EntryDraft],
+    now: datetime,
+    *,
+    by: str | None = None,
+    known: Mapping[Source, JournalEntry] | None = None,
+) -> list[JournalEntry]:
+    """`post` for many at once, all or none: the entries in the order of the drafts, at the cost of few commands. `known`: those of the sources that
+    have an entry already, where the caller has looked in this unit of work."""
+    entries = dict(known) if known is not None else await store.entries_of_sources(org_id, [draft.source for draft in drafts], session)
     fresh = list({draft.source: draft for draft in reversed(drafts) if draft.source not in entries}.values())[::-1]
     if fresh:
         await check_all(session, org_id, [draft.lines for draft in fresh])
@@ -303,7 +314,7 @@ async def check_all(session: Session, org_id: str, entries: Sequence[Sequence[Li
 def new_entry(org_id: str, draft: EntryDraft, status: EntryStatus, now: datetime, user_id: str | None = None) -> JournalEntry:
     debit, credit = rules.totals(draft.lines)
     return JournalEntry(
-        id=new_id("je"),
+        id=draft.id or new_id(ENTRY_PREFIX),
         created_at=now,
         org_id=org_id,
         status=status,
@@ -321,6 +332,7 @@ def new_entry(org_id: str, draft: EntryDraft, status: EntryStatus, now: datetime
         unpriced=draft.unpriced,
         posted_at=now if status is EntryStatus.POSTED else None,
         unsealed=status is EntryStatus.POSTED,
+        uncosted=status is EntryStatus.POSTED and not draft.by_lots and rules.moves_assets(draft.lines),
         created_by=user_id,
     )
 

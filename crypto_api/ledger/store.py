@@ -18,6 +18,8 @@ from mongodb_config.client import Database
 from mongodb_config.unit_of_work import Session
 
 _COUNTED = [EntryStatus.POSTED, EntryStatus.REVERSED]  # a reversed entry stands; its mirror takes it back
+_UNCOSTED = "org_uncosted"  # named to the server: of the many indexes that begin with the organisation only this one is short
+_MARKS_AT_ONCE = 1000
 
 
 # ---- accounts --------------------------------------------------------------------------------------------------------------------
@@ -152,23 +154,27 @@ async def unpriced(org_id: str) -> list[JournalEntry]:
     return [row for row in await JournalEntry.find(query).sort("+_id").to_list() if row.reverses is None]
 
 
-async def moving_assets_since(org_id: str, since: datetime | None, session: Session | None = None) -> list[tuple[str, datetime, date]]:
-    """Of entries and mirrors posted after the instant that move an asset: id, when they were posted, and the first day that they concern, in
-    the order of their posting. Not by their ids: a draft has its id long before it counts."""
-    places, made = {AccountCode.CRYPTO.value, AccountCode.CUSTODY.value}, JournalEntry.get_pymongo_collection()
-    shown = dict.fromkeys(("date", "original_date", "reverses", "source_kind", "status", "posted_at", "lines.account_code"), 1)
-    query: dict[str, Any] = {"org_id": org_id} if since is None else {"org_id": org_id, "posted_at": {"$gt": since}}
-    rows = [
-        row
-        async for row in made.find(query, shown, session=session)
-        if row["status"] in _COUNTED and not places.isdisjoint(line["account_code"] for line in row["lines"])
-    ]
+async def uncosted(org_id: str) -> list[tuple[str, date]]:
+    """Entries and mirrors that wait to be compared with the lots, and the first day that each concerns."""
+    made = JournalEntry.get_pymongo_collection()
+    shown = dict.fromkeys(("date", "original_date", "reverses"), 1)
+    rows = [row async for row in made.find({"org_id": org_id, "uncosted": True}, shown, hint=_UNCOSTED)]
     undone = [row["reverses"] for row in rows if row.get("reverses")]
-    mirrored = made.find({"_id": {"$in": undone}, "org_id": org_id}, shown, session=session)
-    days = {row["_id"]: _first_day(row) async for row in mirrored} if undone else {}
-    fresh = [row for row in rows if row["source_kind"] != SourceKind.LOTS]
-    found = [(row["_id"], row["posted_at"].replace(tzinfo=UTC), min(_first_day(row), days.get(row.get("reverses"), date.max))) for row in fresh]
-    return sorted(found, key=lambda one: (one[1], one[0]))
+    days = {row["_id"]: _first_day(row) async for row in made.find({"_id": {"$in": undone}, "org_id": org_id}, shown)} if undone else {}
+    return [(row["_id"], min(_first_day(row), days.get(row.get("reverses"), date.max))) for row in rows]
+
+
+async def any_uncosted(org_id: str, session: Session | None = None) -> bool:
+    row = JournalEntry.get_pymongo_collection().find({"org_id": org_id, "uncosted": True}, {"_id": 1}, session=session, hint=_UNCOSTED).limit(1)
+    return bool(await row.to_list())
+
+
+async def mark_costed(session: Session, org_id: str, entry_ids: Sequence[str]) -> None:
+    """They were compared with the lots."""
+    collection = JournalEntry.get_pymongo_collection()
+    for at in range(0, len(entry_ids), _MARKS_AT_ONCE):
+        some = sorted(entry_ids)[at : at + _MARKS_AT_ONCE]
+        await collection.update_many({"_id": {"$in": some}, "org_id": org_id}, {"$set": {"uncosted": False}}, session=session)
 
 
 def _first_day(row: dict[str, Any]) -> date:
@@ -177,9 +183,17 @@ def _first_day(row: dict[str, Any]) -> date:
     return day.date()
 
 
-async def standing_of_kind(org_id: str, kind: SourceKind, session: Session | None = None) -> list[JournalEntry]:
-    rows = await JournalEntry.find({"org_id": org_id, "source_kind": kind}, session=session).to_list()
-    return [row for row in rows if row.status is EntryStatus.POSTED]
+async def standing_of_kind(org_id: str, kind: SourceKind, since: date | None) -> list[JournalEntry]:
+    """All of them, or those dated on `since` or later: costs grow with what is dated so, of whatever kind."""
+    # by the fields of one index alone: more of them would let the embedded server walk through every entry
+    query: dict[str, Any] = {"org_id": org_id, "source_kind": kind} if since is None else {"org_id": org_id, "date": {"$gte": day_as_stored(since)}}
+    rows = JournalEntry.get_pymongo_collection().find(query)
+    return [JournalEntry.model_validate(row) async for row in rows if row["source_kind"] == kind and row["status"] == EntryStatus.POSTED]
+
+
+async def any_moves_assets(org_id: str, session: Session | None = None) -> bool:
+    query = {"org_id": org_id, "status": {"$in": _COUNTED}, "lines.account_code": {"$in": [AccountCode.CRYPTO, AccountCode.CUSTODY]}}
+    return await JournalEntry.find_one(query, session=session) is not None
 
 
 async def count_moving_assets(org_id: str) -> int:

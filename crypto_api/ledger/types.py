@@ -1,5 +1,6 @@
 """Values of the books: accounts, lines, sources."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -111,6 +112,8 @@ class EntryDraft(BaseModel):
     transaction_id: str | None = None
     transaction_hash: str | None = None
     unpriced: bool = False
+    id: str | None = None  # of the entry, where something else that is written with it names it
+    by_lots: bool = False  # its costs are those of the kept lots, to which it was applied: nothing is left to be compared
 
 
 class AccountCode(StrEnum):
@@ -233,6 +236,18 @@ Change = Acquisition | Disposal | Relocation
 class Posting:
     lines: tuple[Line, ...]
     unpriced: bool  # a price or a cost was missing: the entry is listed until a person completes it
+    short: bool = False  # more was taken out of a place than it held
+    taken: int = 0  # how many things were taken out of a place
+
+
+@dataclass(frozen=True, slots=True)
+class LotCosts:
+    """What each thing that an entry takes out of a place costs by the lots, in the order of its changes. None: it stays among the same lots, and
+    takes the average of its place along. `apart`: lots of all wallets are together, so each wallet keeps its own average, and what the lots cost more
+    or less stands on the account without a wallet."""
+
+    each: Sequence[Decimal | None]
+    apart: bool
 
 
 @dataclass(frozen=True, slots=True)

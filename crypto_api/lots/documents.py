@@ -39,6 +39,7 @@ class LotDecision(LotProposal):
 
 class LotPolicy(KeptRow):
     rules: list[LotRule] = [LotRule()]
+    rules_version: int = 0  # of the rules alone: a proposal, and its end, change nothing that is computed by them
     proposal: LotProposal | None = None
     decisions: list[LotDecision] = []  # the latest, in their order; all of them stand in the audit log
 
@@ -47,12 +48,13 @@ class LotPolicy(KeptRow):
 
 
 class LotState(TenantDocument):
-    """How far the books were compared with the lots; `_id` is the organisation's. Entries posted up to `posted_through` were seen, and of
-    the latest, which may have been committed out of order, those in `seen`."""
+    """The books were compared with the lots, and the lots are kept; `_id` is the organisation's. What was posted since and waits to be compared is
+    marked so itself (`JournalEntry.uncosted`)."""
 
-    posted_through: datetime
-    seen: list[str] = []
-    rules_version: int = 0  # of the policy by which they were compared
+    rules_version: int  # of the rules by which they were compared
+    rule_start: int  # of the one by which the kept lots stand
+    month: date | None = None  # whose events were the latest that were worked through: its beginning has a checkpoint
+    anew: bool = False  # they are being worked through: until then nothing is booked by them
     settled_at: datetime
     version: int = 1
 
@@ -73,3 +75,30 @@ class LotCheckpoint(TenantDocument):
     class Settings:
         name = "lot_checkpoints"
         indexes = [IndexModel([("org_id", DESCENDING), ("day", DESCENDING)], unique=True, name="org_day")]
+
+
+class LotPool(TenantDocument):
+    """A pool as the books left it (`PoolRow`); `_id` is `<org>|<key>`. It changes with whatever is booked by its lots, in the same unit of work."""
+
+    key: str  # account|wallet|asset, or the asset where lots of all wallets are together
+    last: str
+    taken: str
+    quantity: str  # integers, of more digits than a database counts with
+    cost: str
+    version: int
+
+    class Settings:
+        name = "lot_pools"
+        indexes = [IndexModel([("org_id", DESCENDING), ("last", DESCENDING)], name="org_last")]
+
+
+class OpenLot(TenantDocument):
+    """A lot of a pool (`LotRow`); `_id` is `<org>|<pool>|<line>`."""
+
+    pool: str  # its key
+    line: str
+    lot: str
+
+    class Settings:
+        name = "open_lots"
+        indexes = [IndexModel([("org_id", DESCENDING), ("pool", DESCENDING), ("line", DESCENDING)], unique=True, name="org_pool_line")]

@@ -18,6 +18,8 @@ from crypto_api.lots.types import QUANTITY_PLACES, VALUE_PLACES, Disposed, Event
 
 PRICE_PLACES = 24
 _PRICE_SCALE: int = 10 ** (PRICE_PLACES + QUANTITY_PLACES - VALUE_PLACES)
+_RANK_DIGITS = 96  # of the price of the least quantity at the greatest value, and some more
+_RANK_MAX = 10**_RANK_DIGITS - 1
 _BY_ORDER = attrgetter("order")
 new = tuple.__new__  # of a NamedTuple: half of what its own constructor costs
 _DAYS_OF_MONTH = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -61,6 +63,10 @@ class Pool:
 
     def open_lots(self) -> list[Lot]:
         """In the order of acquisition."""
+        return self.standing()
+
+    def standing(self) -> list[Lot]:
+        """The lots themselves, as they are."""
         return self._lots[self._first :]
 
     def acquire(self, lot: Lot) -> None:
@@ -134,7 +140,7 @@ class HighestInPool(Pool):
         for lot in lots:
             self.acquire(lot)
 
-    def open_lots(self) -> list[Lot]:
+    def standing(self) -> list[Lot]:
         return sorted((lot for _, _, lot in self._heap), key=_BY_ORDER)
 
     def acquire(self, lot: Lot) -> None:
@@ -167,9 +173,18 @@ class AveragePool(Pool):
         self._quantity = sum(lot.left for lot in known)
         self._cost = sum(lot.cost_left for lot in known)
 
+    @property
+    def sums(self) -> tuple[int, int]:
+        """Quantity of the lots of known cost, and what they cost together."""
+        return self._quantity, self._cost
+
+    def resume(self, quantity: int, cost: int) -> None:
+        """Where its lots are only the first of those that there are."""
+        self._quantity, self._cost = quantity, cost
+
     def open_lots(self) -> list[Lot]:
         """With what each costs at the average: shares that sum to what the pool costs."""
-        lots = super().open_lots()
+        lots = self.standing()
         known = [lot for lot in lots if lot.known]
         for lot, cost in zip(known, _shares(self._cost, self._quantity, [Taken(lot, lot.left, 0) for lot in known]), strict=True):
             lot.quantity, lot.cost, lot.used, lot.spent = lot.left, cost or 0, 0, 0
@@ -195,6 +210,11 @@ class AveragePool(Pool):
 
 
 POOLS: dict[LotMethod, type[Pool]] = {kind.method: kind for kind in (Pool, LastInPool, HighestInPool, AveragePool)}
+
+
+def line_of(method: LotMethod, lot: Lot) -> str:
+    """Where a lot stands among those of its pool, by a text that sorts as they are taken; where the last in is the first out, backwards."""
+    return lot.order if method is not LotMethod.HIFO else f"{_RANK_MAX - lot.price:0{_RANK_DIGITS}}|{lot.order}"
 
 
 def _half_even(value: int, by: int) -> int:
@@ -298,6 +318,11 @@ class History:
     def scope(self) -> LotScope:
         """In force at the last event."""
         return self._rule.scope
+
+    @property
+    def rule(self) -> Rule:
+        """In force at the last event."""
+        return self._rule
 
     def _pool(self, place: str) -> Pool:
         pool = self._by_place.get(place)

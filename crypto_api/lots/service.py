@@ -1,6 +1,6 @@
-"""The method of an organisation, from which day on: proposed by one person, confirmed by another. And open lots as they are kept."""
+"""The method of an organisation, from which day on: proposed by one person, confirmed by another."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
@@ -9,10 +9,9 @@ from crypto_api.events import service as events
 from crypto_api.kit.errors import InvalidInput, PreconditionFailed
 from crypto_api.kit.proposals import confirmable, none_waits, waiting, withdrawable
 from crypto_api.lots import store
-from crypto_api.lots.documents import LotCheckpoint, LotDecision, LotPolicy, LotProposal, LotRule
+from crypto_api.lots.documents import LotDecision, LotPolicy, LotProposal, LotRule
 from crypto_api.lots.events import LotPolicyChanged, LotPolicyProposed, LotProposalRejected
-from crypto_api.lots.rules import POOLS, Pool
-from crypto_api.lots.types import Lot, LotMethod, Rule, Verdict
+from crypto_api.lots.types import Rule, Verdict
 from mongodb_config.base_document import encoded
 from mongodb_config.kept_row import UNSTORED
 from mongodb_config.unit_of_work import Session
@@ -117,7 +116,7 @@ async def _drop(session: Session, before: LotPolicy, decision: LotDecision) -> L
 async def _take_effect(session: Session, before: LotPolicy, decision: LotDecision, summary: str) -> LotPolicy:
     by, now = decision.decided_by, decision.decided_at
     rules = [encoded(row) for row in with_rule(before, decision.rule)]
-    after = await _put(session, before, {"rules": rules} | _ended(before, decision))
+    after = await _put(session, before, {"rules": rules, "rules_version": before.rules_version + 1} | _ended(before, decision))
     await events.append(session, after.org_id, LotPolicyChanged(version=after.version, by_user_id=by), now)
     await _record(session, after, "changed", summary, now, before, decision.rule)
     return after
@@ -143,53 +142,3 @@ def _told(rule: LotRule) -> str:
 async def _record(session: Session, row: LotPolicy, action: str, summary: str, now: datetime, before: LotPolicy, rule: LotRule) -> None:
     was, became = before.rules[-1].model_dump(), rule.model_dump()
     await audit.record(session, row.org_id, f"lot_policy.{action}", summary, now, subject=("lot_policy", row.id), before=was, after=became)
-
-
-# ---- checkpoints -----------------------------------------------------------------------------------------------------------------
-
-LOTS_IN_A_CHECKPOINT_MAX = 50_000  # beyond, a document would be too large: then it is computed from an earlier one
-
-
-def checkpoint_of(
-    org_id: str, day: date, pools: Mapping[str, Pool], held: Mapping[str, int], short: Mapping[str, int], rules_version: int, now: datetime
-) -> LotCheckpoint | None:
-    """None when there are more lots than a document holds."""
-    lots = {key: pool.open_lots() for key, pool in pools.items()}
-    if sum(len(some) for some in lots.values()) > LOTS_IN_A_CHECKPOINT_MAX:
-        return None
-    return LotCheckpoint(
-        id=f"{org_id}:{day.isoformat()}",
-        created_at=now,
-        org_id=org_id,
-        day=day,
-        pools=[(key, [_as_text(lot) for lot in some]) for key, some in sorted(lots.items()) if some],
-        held=[(place, str(quantity)) for place, quantity in sorted(held.items()) if quantity],
-        short=[(place, str(quantity)) for place, quantity in sorted(short.items()) if quantity],
-        rules_version=rules_version,
-    )
-
-
-def pools_of(row: LotCheckpoint, method: LotMethod) -> dict[str, Pool]:
-    return {key: POOLS[method]([_lot(text) for text in lots]) for key, lots in row.pools}
-
-
-def held_of(row: LotCheckpoint) -> dict[str, int]:
-    return {place: int(quantity) for place, quantity in row.held}
-
-
-def short_of(row: LotCheckpoint) -> dict[str, int]:
-    return {place: int(quantity) for place, quantity in row.short or ()}
-
-
-def _as_text(lot: Lot) -> str:
-    """What is left of it becomes the lot: whatever was taken is past."""
-    values = (lot.day, lot.long_from, lot.price, lot.quantity, lot.cost, lot.used, lot.spent, int(lot.known))
-    return "\x1f".join((lot.ref, lot.order, *map(str, values)))
-
-
-def _lot(text: str) -> Lot:
-    ref, order, *numbers = text.split("\x1f")
-    day, long_from, price, quantity, cost, used, spent, known = map(int, numbers)
-    lot = Lot(ref, order, day, long_from, price, quantity, cost, bool(known))
-    lot.used, lot.spent = used, spent
-    return lot

@@ -16,11 +16,11 @@ from zoneinfo import ZoneInfo
 from crypto_api.kit.amounts import add_exactly, multiply, to_raw
 from crypto_api.ledger.documents import AccountBalance, JournalEntry
 from crypto_api.ledger.rules import less
-from crypto_api.ledger.types import AccountCode, EntryStatus, Line, SourceKind
+from crypto_api.ledger.types import AccountCode, EntryDraft, EntryStatus, Line, SourceKind
 from crypto_api.lots.rules import PRICE_PLACES, price_of
 from crypto_api.lots.types import QUANTITY_PLACES, VALUE_PLACES, Event, Kind, LotEvents, Told
 from crypto_api.transactions.documents import Transaction
-from crypto_api.transactions.types import FEES, Direction
+from crypto_api.transactions.types import FEES, Direction, Movement
 from mongodb_config.unit_of_work import Session
 
 PLACES = frozenset({AccountCode.CRYPTO, AccountCode.CUSTODY})
@@ -110,6 +110,27 @@ def _moved(movement: Mapping[str, Any]) -> Iterator[Moved]:
     yield Moved(key, movement["amount"].to_decimal(), value, rate)
 
 
+# ---- what is about to be posted --------------------------------------------------------------------------------------------------
+
+
+def entry_of(draft: EntryDraft) -> Entry:
+    """As it will be read once it is posted."""
+    assert draft.id is not None
+    return Entry(draft.id, draft.date, draft.lines, draft.unpriced, draft.transaction_id, draft.source.kind is SourceKind.MANUAL)
+
+
+def origin_of(row: Transaction, movements: Sequence[Movement]) -> Origin:
+    """With the movements that it will have. A database keeps milliseconds."""
+    at = row.timestamp.astimezone(UTC)
+    at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+    moved = [
+        Moved((part.wallet_id, part.asset, part.direction is Direction.IN), part.amount, part.value, part.rate)
+        for part in sorted(movements, key=lambda part: part.kind not in FEES)
+        if part.amount is not None and part.direction is not Direction.INTERNAL
+    ]
+    return Origin(at, row.block_number, row.index, row.hash, row.network, moved)
+
+
 def _entry(row: Mapping[str, Any]) -> Entry:
     lines = [Line.model_construct(**_line(line)) for line in row["lines"]]
     return Entry(
@@ -155,6 +176,11 @@ def _moves(line: Line) -> bool:
     return line.account_code in PLACES and line.asset is not None and bool(line.quantity)
 
 
+def _is_cost(line: Line, of: Line) -> bool:
+    """What lots of all wallets cost more, or less, than the wallet's average."""
+    return line.account_code in PLACES and line.asset == of.asset and not line.quantity
+
+
 def _is_transfer(first: Line, second: Line) -> bool:
     if not _moves(second) or first.quantity != (second.quantity or Decimal(0)).copy_negate():
         return False
@@ -191,12 +217,13 @@ class _Reader:
     def _disposal(self, line: Line, contra: Line | None, moved: Moved | None, behind: Sequence[Line]) -> tuple[Event, Told]:
         """What was received is what it cost and what it realised."""
         realised = add_exactly([less(one.credit, one.debit) for one in behind if one.account_code in RESULTS])
-        proceeds = add_exactly([line.credit, realised])
+        cost = add_exactly([line.credit, *(less(one.credit, one.debit) for one in behind if _is_cost(one, line))])
+        proceeds = add_exactly([cost, realised])
         worth = contra.debit + contra.credit if contra is not None else moved.value if moved is not None and moved.value is not None else proceeds
         unpriced = self._entry.unpriced and not realised and (moved is None or moved.value is None)
         money = {} if unpriced else {"value": _money(worth), "fee": _money(worth) - _money(proceeds)}
         event, told = self._event(Kind.DISPOSE, line, _reason(contra, behind), **money)
-        return event, replace(told, realised=realised)
+        return event, replace(told, realised=realised, booked_cost=cost)
 
     def _take(self, line: Line) -> Moved | None:
         """The movement that this line is of: the first of its wallet, asset and direction that no line has taken."""
@@ -252,7 +279,7 @@ def _moment_of(day: date, zone: ZoneInfo, kind: Kind) -> datetime:
 def _reason(contra: Line | None, behind: Sequence[Line]) -> str:
     if contra is not None:
         return contra.account_code
-    return next((line.account_code for line in behind if line.account_code not in RESULTS), "")
+    return next((line.account_code for line in behind if line.account_code not in RESULTS | PLACES), "")
 
 
 def place_of(line: Line) -> str:

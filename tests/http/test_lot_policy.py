@@ -273,7 +273,7 @@ async def test_books_cost_what_the_lots_do(ada: Person, runtime: Runtime, method
     assert organization is not None and policy is not None
     rules = policies.rules_of(policy)
     for since in (None, date(2024, 6, 15), date(2025, 1, 1)):  # from zero, and from what was kept
-        plan = await plan_corrections(organization, rules, policy.version, since, runtime.clock.now())
+        plan = await plan_corrections(organization, rules, policy.rules_version, since, runtime.clock.now())
         assert plan.corrections == [] and plan.orphans == []
     assert await LotCheckpoint.find({"org_id": ada.org_id}).count() > 3
 
@@ -285,7 +285,7 @@ async def test_a_checkpoint_says_what_a_rebuild_does(ada: Person, runtime: Runti
     kept = {row.day: row for row in await LotCheckpoint.find({"org_id": ada.org_id}).to_list()}
     organization, policy = await organizations.get(ada.org_id), await store.policy(ada.org_id)
     assert organization is not None and policy is not None
-    plan = await plan_corrections(organization, policies.rules_of(policy), policy.version, None, runtime.clock.now())
+    plan = await plan_corrections(organization, policies.rules_of(policy), policy.rules_version, None, runtime.clock.now())
     made = {row.day: (row.pools, row.held, row.short) for row in plan.checkpoints}
     assert made == {day: (row.pools, row.held, row.short) for day, row in kept.items()}
 

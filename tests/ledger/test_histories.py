@@ -269,7 +269,7 @@ class Story:
         assert report.checked["seals"] == report.checked["entries"] == len(await raw_entries(self.org_id))
         policy = await lot_policies.current(self.org_id, self.clock.now())
         rules = lot_policies.rules_of(policy)
-        plan = await plan_corrections(self.treasury.organization, rules, policy.version, None, self.clock.now())
+        plan = await plan_corrections(self.treasury.organization, rules, policy.rules_version, None, self.clock.now())
         assert plan.corrections == [] and plan.orphans == []
 
 
