@@ -26,7 +26,7 @@ from crypto_api.ledger.documents import (
     PeriodCertificate,
 )
 from crypto_api.long_reports.documents import LongReport, LongReportPart
-from crypto_api.lots.documents import LotCheckpoint, LotPolicy, LotPool, LotState, OpenLot
+from crypto_api.lots.documents import LotCheckpoint, LotPage, LotPolicy, LotPool, LotState
 from crypto_api.organizations.documents import Company, CustomRole, Invitation, Membership, Organization
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.payroll.documents import Payout, PayProfile, PayrollPeriod, PayrollStep, Payslip, StatementKey, TaxTable
@@ -82,7 +82,7 @@ DOCUMENTS: list[type[BaseDocument]] = [
     LotState,
     LotCheckpoint,
     LotPool,
-    OpenLot,
+    LotPage,
     FinancialReport,
     TaxReport,
     TaxReportPart,

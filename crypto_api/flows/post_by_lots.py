@@ -8,7 +8,7 @@ organisation waits to be compared. Anything else is posted at the average of its
 it, and compared as settling does: no difference may be left.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -70,7 +70,8 @@ async def post_by_lots(
     posted = [draft for _, draft in drafts if draft is not None]
     entries = dict(zip([draft.source for draft in posted], await ledger.post_all(session, org_id, posted, now, known=known), strict=True))
     if books is not None:
-        await books.write(session, org_id, now)
+        changes = await books.changes(_pages(session, org_id))
+        await store.write_pools(session, org_id, changes.pools, changes.pages, now)
     return [(posting, entries[draft.source] if draft is not None else None) for posting, draft in drafts]
 
 
@@ -171,7 +172,15 @@ async def _ready(session: Session, org_id: str, works: Sequence[_Work], holdings
     since = state.month.toordinal() if state.month is not None else 0
     until = rules[at + 1].start if at + 1 < len(rules) else _NEVER
     wanted = _wanted(works, holdings, rules[at].scope)
-    return _Ready(rules[at], since, until, await kept.read_pools(session, org_id, rules[at], wanted))
+    rows = await store.lot_pools(org_id, session, wanted.keys())
+    return _Ready(rules[at], since, until, await kept.read_pools(rows, rules[at], wanted, _pages(session, org_id)))
+
+
+def _pages(session: Session, org_id: str) -> kept.Read:
+    async def read(key: str, numbers: Collection[int]) -> Mapping[int, Sequence[str]]:
+        return await store.lot_pages(org_id, session, key, numbers) if numbers else {}
+
+    return read
 
 
 def _wanted(works: Sequence[_Work], holdings: Holdings, scope: LotScope) -> dict[str, int]:

@@ -11,7 +11,7 @@ from crypto_api.ledger import store as ledger_store
 from crypto_api.ledger.types import AccountCode
 from crypto_api.lots import service as policies
 from crypto_api.lots import store
-from crypto_api.lots.kept import lines_of, sums_of
+from crypto_api.lots.kept import in_line, lines_of, sums_of
 from crypto_api.lots.rules import History, pool_of
 from crypto_api.lots.types import QUANTITY_PLACES, PoolRow
 from crypto_api.organizations import store as organizations
@@ -109,14 +109,14 @@ async def _checkpoints(organization: Organization, found: LotsVerified) -> LotsV
 
 async def _standing(org_id: str, before: Mapping[str, PoolRow], book: History) -> LotFailure | None:
     """The pools from which the next booking goes on. Nothing is said where one was booked meanwhile."""
-    lots, rows = await store.all_lots(org_id), await store.lot_pools(org_id)
+    pages, rows = await store.all_lot_pages(org_id), await store.lot_pools(org_id)
     if {key: row.version for key, row in rows.items()} != {key: row.version for key, row in before.items()}:
         return None
-    for key in sorted(rows.keys() | lots.keys() | book.pools.keys()):
+    for key in sorted(rows.keys() | pages.keys() | book.pools.keys()):
         pool, row = book.pools.get(key), rows.get(key)
-        expected = (lines_of(pool), sums_of(pool)) if pool is not None else ({}, (0, 0))
-        found = (lots.get(key, {}), (row.quantity, row.cost) if row is not None else (0, 0))
-        if expected != found:
+        expected = (sorted(lines_of(pool).items()), *sums_of(pool)) if pool is not None else None
+        found = (in_line(row, pages.get(key, {})), row.quantity, row.cost) if row is not None else None
+        if expected != found or found is None:
             detail = "The lots from which the next booking would go on are not what the entries make."
-            return LotFailure(key, detail, f"{len(expected[0])} lots", f"{len(found[0])} lots")
+            return LotFailure(key, detail, *(f"{len(one[0])} lots" if one is not None else "no pool" for one in (expected, found)))
     return None

@@ -81,10 +81,12 @@ class LotPool(TenantDocument):
     """A pool as the books left it (`PoolRow`); `_id` is `<org>|<key>`. It changes with whatever is booked by its lots, in the same unit of work."""
 
     key: str  # account|wallet|asset, or the asset where lots of all wallets are together
+    method: LotMethod
     last: str
     taken: str
     quantity: str  # integers, of more digits than a database counts with
     cost: str
+    pages: list[tuple[int, str]]
     version: int
 
     class Settings:
@@ -92,13 +94,14 @@ class LotPool(TenantDocument):
         indexes = [IndexModel([("org_id", DESCENDING), ("last", DESCENDING)], name="org_last")]
 
 
-class OpenLot(TenantDocument):
-    """A lot of a pool (`LotRow`); `_id` is `<org>|<pool>|<line>`."""
+class LotPage(TenantDocument):
+    """Some of the lots of a pool, next to one another in the order in which they are taken; `_id` is `<org>|<key>|<number>`. Read by it alone, so
+    that what is not needed costs nothing on any server."""
 
     pool: str  # its key
-    line: str
-    lot: str
+    number: int
+    lots: list[str]
 
     class Settings:
-        name = "open_lots"
-        indexes = [IndexModel([("org_id", DESCENDING), ("pool", DESCENDING), ("line", DESCENDING)], unique=True, name="org_pool_line")]
+        name = "lot_pages"
+        indexes = [IndexModel([("org_id", DESCENDING)], name="org")]

@@ -1,19 +1,24 @@
 """Open lots as they are kept: at the beginnings of months, from which whatever is found late is computed anew, and as the books left them, from which
 the next booking goes on.
 
-A pool that is gone on from is one row, and a row for each of its lots, in the order in which they are taken: what a booking reads and writes are the
-lots that it takes, however many there are and however long the history is.
+A pool that is gone on from is one row, and beside it pages of its lots, in the order in which they are taken: a booking reads and writes the pages of
+which it takes, and into which it puts, however many there are and however long the history is. The row says where each page begins.
 """
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from operator import attrgetter
 
 from crypto_api.lots import store
 from crypto_api.lots.documents import LotCheckpoint
 from crypto_api.lots.rules import POOLS, AveragePool, History, Pool, line_of, pool_of
-from crypto_api.lots.types import Event, Kind, Lot, LotMethod, LotRow, LotScope, Outcome, PoolRow, Rule
+from crypto_api.lots.types import Event, Kind, Lot, LotMethod, LotScope, Outcome, Page, PoolRow, Rule
 from mongodb_config.unit_of_work import Session
+
+PAGE_MAX, PAGE_AT_FIRST = 64, 32  # lots
+_BY_FIRST = attrgetter("first")
 
 # ---- checkpoints -----------------------------------------------------------------------------------------------------------------
 
@@ -73,12 +78,23 @@ class OutOfOrder(Exception):
     through anew from there."""
 
 
+Lots = Mapping[str, str]
+"""Text by line."""
+
+Read = Callable[[str, Collection[int]], Awaitable[Mapping[int, Sequence[str]]]]
+"""Pages of a pool."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A pool as it was read: of its lots as many as are needed."""
+    """A pool as it was read: of its pages as many as are needed."""
 
-    row: PoolRow | None
-    lots: Mapping[str, str]  # line → text
+    row: PoolRow
+    pages: Mapping[int, Lots]
+
+    @property
+    def lots(self) -> dict[str, str]:
+        return {line: text for page in self.pages.values() for line, text in page.items()}
 
 
 @dataclass(slots=True)
@@ -95,7 +111,7 @@ class Books:
     def __init__(self, rule: Rule, since: int, until: int, kept: Mapping[str, Kept]) -> None:
         """`since`: the first day behind which there is no checkpoint. `until`: the day on which another rule begins."""
         self.rule, self._since, self._until, self._kept = rule, max(since, rule.start), until, kept
-        self._pools = {key: _standing(rule.method, row) for key, row in kept.items()}
+        self._pools = {key: _standing(row) for key, row in kept.items()}
         self._history = History([rule], {key: one.pool for key, one in self._pools.items()})
 
     def apply(self, event: Event) -> Outcome:
@@ -114,17 +130,15 @@ class Books:
     def pool(self, key: str) -> Pool:
         return self._pools[key].pool
 
-    async def write(self, session: Session, org_id: str, now: datetime) -> None:
+    async def changes(self, read: Read) -> "PoolChanges":
         """What became of the pools."""
-        changes = self.changes()
-        await store.write_pools(session, org_id, changes.pools, changes.gone, changes.changed, now)
-
-    def changes(self) -> "PoolChanges":
         changes = PoolChanges()
         for key, one in self._pools.items():
             if one.touched:
-                changes.pool(key, one.pool, one.last, one.taken)
-                changes.lots(key, self._kept[key].lots, lines_of(one.pool))
+                kept, lots = self._kept[key], lines_of(one.pool)
+                beside = pages_of(self.rule.method, await read(key, unread(kept, lots)))
+                whole = Kept(kept.row, {**kept.pages, **beside})
+                changes.put(whole, one.pool, one.last, one.taken, lots | {line: text for page in beside.values() for line, text in page.items()})
         return changes
 
 
@@ -139,40 +153,78 @@ def touched(event: Event, scope: LotScope) -> tuple[str, str]:
     return ("", "") if here == there else (here, there)
 
 
-async def read_pools(session: Session, org_id: str, rule: Rule, wanted: Mapping[str, int]) -> dict[str, Kept]:
-    """`wanted`: the pools, and how much is taken out of each: the lots that hold it, and no more. Costs grow with those alone."""
-    rows = await store.lot_pools(org_id, session, wanted.keys())
+async def read_pools(rows: Mapping[str, PoolRow], rule: Rule, wanted: Mapping[str, int], read: Read) -> dict[str, Kept]:
+    """`wanted`: the pools, and how much is taken out of each: the pages that hold it, and no more."""
     found = {}
     for key, quantity in wanted.items():
-        row = rows.get(key)
-        found[key] = Kept(row, await _first_lots(session, org_id, key, rule.method, quantity) if row is not None and quantity else {})
+        row = rows.get(key) or PoolRow(key, rule.method, "", "")
+        found[key] = Kept(row, await _first_pages(row, quantity, read))
     return found
 
 
-_LOTS_FIRST, _LOTS_MAX = 8, 1024
-
-
-async def _first_lots(session: Session, org_id: str, key: str, method: LotMethod, quantity: int) -> dict[str, str]:
-    found: dict[str, str] = {}
-    after, limit, backwards = "", _LOTS_FIRST, method is LotMethod.LIFO
-    while quantity > 0:
-        some = await store.lots_in_line(session, org_id, key, after, limit, backwards=backwards)
-        for one in some:
-            found[one.line] = one.lot
-            quantity -= lot_from_text(one.lot).left
-        if len(some) < limit:
-            break
-        after, limit = some[-1].line, min(limit * 8, _LOTS_MAX)
+async def _first_pages(row: PoolRow, quantity: int, read: Read) -> dict[int, Lots]:
+    found: dict[int, Lots] = {}
+    numbers = [page.number for page in row.pages]
+    if row.method is LotMethod.LIFO:
+        numbers.reverse()
+    at, some = 0, 1
+    while quantity > 0 and at < len(numbers):
+        texts = await read(row.key, numbers[at : at + some])
+        found |= pages_of(row.method, texts)
+        quantity -= sum(lot_from_text(text).left for page in texts.values() for text in page)
+        at, some = at + some, some * 2
     return found
 
 
-def _standing(method: LotMethod, kept: Kept) -> _Standing:
-    pool = POOLS[method]([lot_from_text(text) for text in kept.lots.values()])
-    if kept.row is None:
-        return _Standing(pool, "", "")
+def _standing(kept: Kept) -> _Standing:
+    row = kept.row
+    pool = POOLS[row.method]([lot_from_text(text) for text in kept.lots.values()])
     if isinstance(pool, AveragePool):
-        pool.resume(kept.row.quantity, kept.row.cost)
-    return _Standing(pool, kept.row.last, kept.row.taken)
+        pool.resume(row.quantity, row.cost)
+    return _Standing(pool, row.last, row.taken)
+
+
+def pages_of(method: LotMethod, texts: Mapping[int, Sequence[str]]) -> dict[int, Lots]:
+    return {number: {line_of(method, lot_from_text(text)): text for text in page} for number, page in texts.items()}
+
+
+def in_line(row: PoolRow, texts: Mapping[int, Sequence[str]]) -> list[tuple[str, str]]:
+    """Lines and texts of all pages, as they follow one another; those of a page that the row does not name last."""
+    pages = pages_of(row.method, texts)
+    numbers = [page.number for page in row.pages if page.number in pages]
+    return [one for number in (*numbers, *(pages.keys() - set(numbers))) for one in sorted(pages[number].items())]
+
+
+def _place(pages: Sequence[Page], line: str) -> int:
+    """On which page it stands."""
+    return pages[max(bisect_right(pages, line, key=_BY_FIRST) - 1, 0)].number
+
+
+def unread(kept: Kept, lots: Iterable[str]) -> set[int]:
+    """The pages on which some of the lines stand, and that were not read."""
+    pages = kept.row.pages
+    return {_place(pages, line) for line in lots} - kept.pages.keys() if pages else set()
+
+
+def arranged(kept: Kept, lots: Lots) -> tuple[tuple[Page, ...], dict[int, list[str]]]:
+    """Pages, and what stands anew on which. `lots`: of every page that was read. One that is too long becomes several; one without a lot goes."""
+    pages, number = list(kept.row.pages) or [Page(0, "")], max((page.number for page in kept.row.pages), default=0)
+    filled: dict[int, list[str]] = {page: [] for page in kept.pages}
+    for line in sorted(lots):
+        filled.setdefault(_place(pages, line), []).append(line)
+    written: dict[int, list[str]] = {}
+    for page in list(pages):
+        lines = filled.get(page.number)
+        if lines is None or {line: lots[line] for line in lines} == kept.pages.get(page.number):
+            continue
+        at = pages.index(page)
+        parts = -(-len(lines) // PAGE_AT_FIRST) if len(lines) > PAGE_MAX else min(len(lines), 1)
+        split = [lines[len(lines) * part // parts : len(lines) * (part + 1) // parts] for part in range(parts)]
+        heads = [page, *(Page(number + more, part[0]) for more, part in enumerate(split[1:], 1))] if split else []
+        number += max(len(heads) - 1, 0)
+        pages[at : at + 1] = heads
+        written |= {head.number: [lots[line] for line in part] for head, part in zip(heads, split, strict=True)} or {page.number: []}
+    return tuple(pages), written
 
 
 def lines_of(pool: Pool) -> dict[str, str]:
@@ -196,15 +248,17 @@ class PoolChanges:
     """What is to be written."""
 
     pools: list[PoolRow] = field(default_factory=list)
-    gone: list[tuple[str, str]] = field(default_factory=list)  # lots, by pool and line
-    changed: list[LotRow] = field(default_factory=list)  # and new ones
+    pages: dict[tuple[str, int], list[str]] = field(default_factory=dict)  # by pool and number
 
-    def pool(self, key: str, pool: Pool, last: str, taken: str) -> None:
-        self.pools.append(PoolRow(key, last, taken, *sums_of(pool)))
+    def put(self, kept: Kept, pool: Pool, last: str, taken: str, lots: Lots) -> None:
+        """`lots`: of every page that was read."""
+        key = kept.row.key
+        pages, written = arranged(kept, lots)
+        self.pools.append(PoolRow(key, pool.method, last, taken, *sums_of(pool), pages))
+        self.pages |= {(key, number): texts for number, texts in written.items()}
 
-    def lots(self, key: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
-        self.gone += [(key, line) for line in sorted(before.keys() - after.keys())]
-        self.changed += [LotRow(key, line, after[line]) for line in sorted(after) if before.get(line) != after[line]]
+    def drop(self, key: str, numbers: Iterable[int]) -> None:
+        self.pages |= {(key, number): [] for number in numbers}
 
 
 async def replace_pools(
@@ -215,13 +269,18 @@ async def replace_pools(
     rows = await store.lot_pools(org_id, session)
     if {key: row.version for key, row in rows.items()} != dict(versions):
         return False
-    before, changes = await store.all_lots(org_id, session), PoolChanges()
-    for key in sorted(pools.keys() | before.keys()):
-        if key in pools:
-            changes.pool(key, pools[key], *marks[key])
-        changes.lots(key, before.get(key, {}), lines_of(pools[key]) if key in pools else {})
+    before, changes = await store.all_lot_pages(org_id, session), PoolChanges()
+    for key, texts in before.items():
+        if key not in pools or rows[key].method is not pools[key].method:
+            changes.drop(key, texts)
+    for key, pool in sorted(pools.items()):
+        row = rows.get(key)
+        if row is None or row.method is not pool.method:
+            changes.put(Kept(PoolRow(key, pool.method, "", ""), {}), pool, *marks[key], lines_of(pool))
+        else:
+            changes.put(Kept(row, pages_of(pool.method, before.get(key, {}))), pool, *marks[key], lines_of(pool))
     await store.delete_pools(session, org_id, rows.keys() - pools.keys())
-    await store.write_pools(session, org_id, changes.pools, changes.gone, changes.changed, now)
+    await store.write_pools(session, org_id, changes.pools, changes.pages, now)
     return True
 
 

@@ -1,14 +1,14 @@
 """Every query of the slice."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 from pymongo import DeleteOne, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from crypto_api.lots.documents import LotCheckpoint, LotPolicy, LotPool, LotState, OpenLot
-from crypto_api.lots.types import LotRow, PoolRow
+from crypto_api.lots.documents import LotCheckpoint, LotPage, LotPolicy, LotPool, LotState
+from crypto_api.lots.types import LotMethod, Page, PoolRow
 from mongodb_config import kept_row
 from mongodb_config.base_document import encoded
 from mongodb_config.client import Database
@@ -85,8 +85,13 @@ def _pool_id(org_id: str, key: str) -> str:
 async def lot_pools(org_id: str, session: Session | None = None, keys: Collection[str] | None = None) -> dict[str, PoolRow]:
     """All of them, or those that there are of `keys`."""
     query: dict[str, Any] = {"org_id": org_id} if keys is None else {"_id": {"$in": sorted(_pool_id(org_id, key) for key in keys)}, "org_id": org_id}
-    rows = LotPool.get_pymongo_collection().find(query, session=session)
-    return {row["key"]: PoolRow(row["key"], row["last"], row["taken"], int(row["quantity"]), int(row["cost"]), row["version"]) async for row in rows}
+    return {row["key"]: _pool(row) async for row in LotPool.get_pymongo_collection().find(query, session=session)}
+
+
+def _pool(row: dict[str, Any]) -> PoolRow:
+    pages = tuple(Page(number, first) for number, first in row["pages"])
+    quantity, cost = int(row["quantity"]), int(row["cost"])
+    return PoolRow(row["key"], LotMethod(row["method"]), row["last"], row["taken"], quantity, cost, pages, row["version"])
 
 
 async def latest_order(org_id: str) -> str:
@@ -95,47 +100,52 @@ async def latest_order(org_id: str) -> str:
     return row.last if row is not None else ""
 
 
-async def lots_in_line(session: Session, org_id: str, key: str, after: str, limit: int, *, backwards: bool) -> list[LotRow]:
-    """The next that are taken, behind the line `after`."""
-    beyond = {"line": {"$lt" if backwards else "$gt": after}} if after else {}
-    rows = OpenLot.get_pymongo_collection().find({"org_id": org_id, "pool": key, **beyond}, session=session)
-    return [LotRow(key, row["line"], row["lot"]) async for row in rows.sort("line", -1 if backwards else 1).limit(limit)]
+async def lot_pages(org_id: str, session: Session | None, key: str, numbers: Collection[int]) -> dict[int, list[str]]:
+    """Lots as text, by page."""
+    query = {"_id": {"$in": [_page_id(org_id, key, number) for number in sorted(numbers)]}, "org_id": org_id}
+    return {row["number"]: row["lots"] async for row in LotPage.get_pymongo_collection().find(query, session=session)}
 
 
-async def all_lots(org_id: str, session: Session | None = None) -> dict[str, dict[str, str]]:
-    """Text by pool and line."""
-    found: dict[str, dict[str, str]] = {}
-    async for row in OpenLot.get_pymongo_collection().find({"org_id": org_id}, {"pool": 1, "line": 1, "lot": 1}, session=session):
-        found.setdefault(row["pool"], {})[row["line"]] = row["lot"]
+async def all_lot_pages(org_id: str, session: Session | None = None) -> dict[str, dict[int, list[str]]]:
+    """By pool and page."""
+    found: dict[str, dict[int, list[str]]] = {}
+    async for row in LotPage.get_pymongo_collection().find({"org_id": org_id}, session=session):
+        found.setdefault(row["pool"], {})[row["number"]] = row["lots"]
     return found
 
 
-async def write_pools(
-    session: Session, org_id: str, pools: Sequence[PoolRow], gone: Sequence[tuple[str, str]], changed: Sequence[LotRow], now: datetime
-) -> None:
-    """`gone`: pool and line."""
+async def write_pools(session: Session, org_id: str, pools: Sequence[PoolRow], pages: Mapping[tuple[str, int], Sequence[str]], now: datetime) -> None:
+    """`pages`: by pool and number; those without a lot go."""
     if pools:
         await LotPool.get_pymongo_collection().bulk_write([_put_pool(org_id, row, now) for row in pools], session=session)
-    ends = [DeleteOne({"_id": _lot_id(org_id, key, line), "org_id": org_id}) for key, line in gone]
-    if lots := [*ends, *(_put_lot(org_id, row, now) for row in changed)]:
-        await OpenLot.get_pymongo_collection().bulk_write(lots, session=session)
+    if pages:
+        changes = [_put_page(org_id, key, number, lots, now) for (key, number), lots in sorted(pages.items())]
+        await LotPage.get_pymongo_collection().bulk_write(changes, session=session)
 
 
-def _lot_id(org_id: str, key: str, line: str) -> str:
-    return f"{_pool_id(org_id, key)}|{line}"
+def _page_id(org_id: str, key: str, number: int) -> str:
+    return f"{_pool_id(org_id, key)}|{number}"
 
 
 def _put_pool(org_id: str, row: PoolRow, now: datetime) -> UpdateOne:
-    changes = {"last": row.last, "taken": row.taken, "quantity": str(row.quantity), "cost": str(row.cost)}
+    changes = {
+        "method": row.method.value,
+        "last": row.last,
+        "taken": row.taken,
+        "quantity": str(row.quantity),
+        "cost": str(row.cost),
+        "pages": [list(page) for page in row.pages],
+    }
     made = {"key": row.key, "created_at": now}
     return UpdateOne(
         {"_id": _pool_id(org_id, row.key), "org_id": org_id}, {"$set": changes, "$inc": {"version": 1}, "$setOnInsert": made}, upsert=True
     )
 
 
-def _put_lot(org_id: str, row: LotRow, now: datetime) -> UpdateOne:
-    made = {"pool": row.key, "line": row.line, "created_at": now}
-    return UpdateOne({"_id": _lot_id(org_id, row.key, row.line), "org_id": org_id}, {"$set": {"lot": row.lot}, "$setOnInsert": made}, upsert=True)
+def _put_page(org_id: str, key: str, number: int, lots: Sequence[str], now: datetime) -> UpdateOne | DeleteOne:
+    where = {"_id": _page_id(org_id, key, number), "org_id": org_id}
+    made = {"pool": key, "number": number, "created_at": now}
+    return UpdateOne(where, {"$set": {"lots": list(lots)}, "$setOnInsert": made}, upsert=True) if lots else DeleteOne(where)
 
 
 async def delete_pools(session: Session, org_id: str, keys: Collection[str]) -> None:

@@ -141,21 +141,24 @@ Outcome = Disposed | Moved | None
 # ---- as it is kept ---------------------------------------------------------------------------------------------------------------
 
 
+class Page(NamedTuple):
+    """Where some of the lots of a pool are kept: those from `first` on, up to the first of the next."""
+
+    number: int
+    first: str
+
+
 class PoolRow(NamedTuple):
-    """A pool as the books left it; its lots lie beside it."""
+    """A pool as the books left it; its lots lie beside it, on pages."""
 
     key: str
+    method: LotMethod
     last: str  # the order of the latest event
     taken: str  # and of the latest that took something out
     quantity: int = 0  # of the lots of known cost, and what they cost together: of an average, which alone needs it
     cost: int = 0
+    pages: tuple[Page, ...] = ()  # in their order
     version: int = 1
-
-
-class LotRow(NamedTuple):
-    key: str  # of its pool
-    line: str  # where it stands: the next to be taken has the least, or, where the last in is the first out, the greatest
-    lot: str  # as text
 
 
 # ---- a history read out of the books ---------------------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.lots import service as policies
 from crypto_api.lots import store
-from crypto_api.lots.documents import LotCheckpoint, LotPolicy, LotRule, OpenLot
+from crypto_api.lots.documents import LotCheckpoint, LotPage, LotPolicy, LotRule
+from crypto_api.lots.kept import lot_from_text
 from crypto_api.lots.types import LotMethod, LotScope
 from crypto_api.reports.lot_events import read_lot_events
 from crypto_api.runtime import Runtime
@@ -110,7 +111,7 @@ async def test_a_disposal_is_posted_at_what_its_lots_cost(runtime: Runtime, meth
     assert not entry.uncosted and not entry.unpriced
     rest = await books.sell("main", "0.5", "100")
     assert lines_of(rest)[0] == ("1100", D(cost - 4000), D("-0.5"))
-    assert [row.lot for row in await OpenLot.find({"org_id": books.org_id}).to_list()] == []
+    assert await LotPage.find({"org_id": books.org_id}).to_list() == []
     assert await books.settle() == 0
     await books.agrees()
     assert await books.kinds() == {("transaction", False): 4}, "no correction was needed"
@@ -205,7 +206,9 @@ async def test_any_history_in_any_order_is_settled_to_the_same(runtime: Runtime,
         way, wallet = chance.choice((Direction.IN, Direction.IN, Direction.OUT, Direction.INTERNAL)), chance.choice(("main", "side"))
         value = None if chance.random() < 0.05 else str(chance.randrange(1, 9000))
         category = Category.TRANSFER_OUT if way is Direction.INTERNAL else Category.EXPENSE if way is Direction.OUT else Category.INCOME
-        valued = await books.due(category, books.coin(wallet, way, str(D(chance.randrange(1, 3000 if way is Direction.IN else 900)).scaleb(-3)), value), at=at)
+        valued = await books.due(
+            category, books.coin(wallet, way, str(D(chance.randrange(1, 3000 if way is Direction.IN else 900)).scaleb(-3)), value), at=at
+        )
         for entry in await books.book(valued):
             marked[entry.uncosted] += 1
         booked.append(valued)
@@ -252,7 +255,7 @@ async def test_what_has_no_cost_or_was_never_acquired_is_marked(runtime: Runtime
 async def test_what_leaves_nothing_behind_leaves_the_lots_as_they_were(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     books = await desk(runtime)
     await books.buy("main", "1", "1000")
-    before = await store.all_lots(books.org_id), await store.lot_pools(books.org_id)
+    before = await store.all_lot_pages(books.org_id), await store.lot_pools(books.org_id)
     valued = await books.due(Category.EXPENSE, books.coin("main", Direction.OUT, "0.25", "900"))
 
     async def refused(*_: Any) -> bool:
@@ -261,7 +264,7 @@ async def test_what_leaves_nothing_behind_leaves_the_lots_as_they_were(runtime: 
     with monkeypatch.context() as patched:
         patched.setattr(transactions, "mark_booked", refused)
         assert [row.booked for row in await book_valued(books.uow, books.clock, [valued])] == [False]
-    assert (await store.all_lots(books.org_id), await store.lot_pools(books.org_id)) == before
+    assert (await store.all_lot_pages(books.org_id), await store.lot_pools(books.org_id)) == before
     await books.book(valued)
     await books.book(await books.due(Category.EXPENSE, books.coin("main", Direction.OUT, "0.25", "900")))
     again = await book_valued(books.uow, books.clock, [valued])
@@ -287,8 +290,8 @@ async def test_bookings_and_settling_at_once_take_every_lot_once(runtime: Runtim
     await asyncio.gather(*(books.book(one) for one in due), books.book(late), settle_often())
     await books.settle()
     await books.agrees()
-    lots = await store.all_lots(books.org_id)
-    assert sum(int(text.split("\x1f")[5]) - int(text.split("\x1f")[7]) for some in lots.values() for text in some.values()) == 10 * 10**36
+    lots = await store.all_lot_pages(books.org_id)
+    assert sum(lot_from_text(text).left for pages in lots.values() for page in pages.values() for text in page) == 10 * 10**36
 
 
 async def test_a_proposal_compares_nothing_anew_and_a_rule_does(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,13 @@
 """Going on from kept lots, of which only those are read that are taken, comes to what a history does that begins at the beginning."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 import pytest
 
-from crypto_api.lots.kept import Books, Kept, OutOfOrder, PoolChanges, lines_of, lot_from_text, sums_of, touched
+from crypto_api.lots import kept
+from crypto_api.lots.kept import Books, Kept, OutOfOrder, in_line, lines_of, read_pools, sums_of, touched
 from crypto_api.lots.rules import History
 from crypto_api.lots.types import Disposed, Event, Kind, LotMethod, LotScope, Moved, Outcome, PoolRow, Rule
 
@@ -21,9 +22,10 @@ class Rows:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.pools: dict[str, PoolRow] = {}
-        self.lots: dict[str, dict[str, str]] = {}
+        self.pages: dict[tuple[str, int], list[str]] = {}
+        self.read = 0
 
-    def books(self, events: Sequence[Event]) -> Books:
+    async def books(self, events: Sequence[Event]) -> Books:
         wanted: dict[str, int] = {}
         for event in events:
             source, target = touched(event, self.rule.scope)
@@ -31,24 +33,21 @@ class Rows:
                 wanted[source] = wanted.get(source, 0) + event.quantity
             if target:
                 wanted.setdefault(target, 0)
-        kept = {key: Kept(self.pools.get(key), dict(self._first(key, quantity))) for key, quantity in wanted.items()}
-        return Books(self.rule, 0, NEVER, kept)
+        return Books(self.rule, 0, NEVER, await read_pools(self.pools, self.rule, wanted, self.page))
 
-    def _first(self, key: str, quantity: int) -> Iterator[tuple[str, str]]:
-        """The next to be taken, until they hold the quantity."""
-        lots = self.lots.get(key, {})
-        for line in sorted(lots, reverse=self.rule.method is LotMethod.LIFO):
-            if quantity <= 0:
-                return
-            yield line, lots[line]
-            quantity -= lot_from_text(lots[line]).left
+    async def page(self, key: str, numbers: Collection[int]) -> Mapping[int, Sequence[str]]:
+        self.read += len(numbers)
+        return {number: self.pages[key, number] for number in numbers if (key, number) in self.pages}
 
-    def write(self, changes: PoolChanges) -> None:
+    async def write(self, books: Books) -> None:
+        changes = await books.changes(self.page)
         self.pools |= {row.key: row for row in changes.pools}
-        for key, line in changes.gone:
-            del self.lots[key][line]
-        for lot in changes.changed:
-            self.lots.setdefault(lot.key, {})[lot.line] = lot.lot
+        for at, lots in changes.pages.items():
+            self.pages[at] = lots
+        self.pages = {at: lots for at, lots in self.pages.items() if lots}
+
+    def lots(self, key: str) -> list[tuple[str, str]]:
+        return in_line(self.pools[key], {number: lots for (pool, number), lots in self.pages.items() if pool == key})
 
 
 def events_of(seed: int) -> list[Event]:
@@ -83,32 +82,33 @@ def told(outcome: Outcome) -> object:
 
 @pytest.mark.parametrize("scope", list(LotScope))
 @pytest.mark.parametrize("method", list(LotMethod))
-def test_kept_lots_come_to_what_a_whole_history_does(method: LotMethod, scope: LotScope) -> None:
+async def test_kept_lots_come_to_what_a_whole_history_does(method: LotMethod, scope: LotScope, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "PAGE_MAX", 4)  # so that a few lots fill some pages
+    monkeypatch.setattr(kept, "PAGE_AT_FIRST", 2)
     rule = Rule(0, method, scope)
-    for seed in range(200):
+    for seed in range(100):
         chance, events = random.Random(seed), events_of(seed)
         whole, rows, at = History([rule]), Rows(rule), 0
         while at < len(events):
             some = events[at : at + chance.choice((1, 1, 3, 10))]
             at += len(some)
-            books = rows.books(some)
+            books = await rows.books(some)
             for event in some:
                 assert told(books.apply(event)) == told(whole.apply(event)), (seed, event)
-            rows.write(books.changes())
+            await rows.write(books)
         for key, pool in whole.pools.items():
-            assert rows.lots.get(key, {}) == lines_of(pool), (seed, key)
+            assert rows.lots(key) == sorted(lines_of(pool).items()), (seed, key)
             assert (rows.pools[key].quantity, rows.pools[key].cost) == sums_of(pool)
 
 
-def test_what_is_behind_something_that_was_taken_is_out_of_order_and_changes_nothing() -> None:
+async def test_what_is_behind_something_that_was_taken_is_out_of_order_and_changes_nothing() -> None:
     rule = Rule(0, LotMethod.FIFO, LotScope.WALLET)
     place = PLACES[0]
 
     def at(number: int, kind: Kind, where: str = place, day: int = FIRST) -> Event:
         return Event(f"e{number}", f"{number:04}", day, kind, where, 10, 100, 0, 1)
 
-    kept = {key: Kept(None, {}) for key in PLACES}
-    books = Books(rule, FIRST, FIRST + 5, kept)
+    books = Books(rule, FIRST, FIRST + 5, {key: Kept(PoolRow(key, rule.method, "", ""), {}) for key in PLACES})
     for number, kind in (
         (2, Kind.ACQUIRE),
         (1, Kind.ACQUIRE),
@@ -122,4 +122,30 @@ def test_what_is_behind_something_that_was_taken_is_out_of_order_and_changes_not
     assert lines_of(books.pool(place)) == before
     assert list(before) == ["0002"]
     books.apply(at(3, Kind.ACQUIRE, PLACES[1]))  # of another pool it is in its order
-    assert [row.key for row in books.changes().pools] == [place, PLACES[1]]
+    assert [row.key for row in (await books.changes(Rows(rule).page)).pools] == [place, PLACES[1]]
+
+
+@pytest.mark.parametrize("method", list(LotMethod))
+async def test_what_is_read_does_not_grow_with_what_is_there(method: LotMethod) -> None:
+    rule, chance = Rule(0, method, LotScope.WALLET), random.Random(1)
+    read = []
+    for count in (200, 2000):
+        rows = Rows(rule)
+        events = [Event(f"e{n}", f"{n:09}", FIRST, Kind.ACQUIRE, PLACES[0], 10, 100, 0, chance.randrange(10**6)) for n in range(count)]
+        await rows.write(await rows.books([]))
+        for at in range(0, count, 500):
+            books = await rows.books(events[at : at + 500])
+            for event in events[at : at + 500]:
+                books.apply(event)
+            await rows.write(books)
+        assert len(rows.lots(PLACES[0])) == count and len(rows.pools[PLACES[0]].pages) <= count // 16
+        rows.read, more = (
+            0,
+            [Event(f"f{n}", f"{count + n:09}", FIRST, kind, PLACES[0], 15, 100, 0, 7) for n, kind in enumerate([Kind.DISPOSE, Kind.ACQUIRE])],
+        )
+        for event in more:
+            books = await rows.books([event])
+            books.apply(event)
+            await rows.write(books)
+        read.append(rows.read)
+    assert read[0] == read[1] <= 3, read
