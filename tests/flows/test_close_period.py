@@ -212,7 +212,7 @@ async def _unsettled(books: Books) -> None:
 
 
 async def _other_method(books: Books) -> None:
-    policy = LotPolicy(id=books.org_id, org_id=books.org_id, created_at=NOW, updated_at=NOW, rules=[LotRule(method=LotMethod.FIFO)])
+    policy = LotPolicy(id=books.org_id, org_id=books.org_id, created_at=NOW, updated_at=NOW, rules=[LotRule(method=LotMethod.FIFO)], rules_version=1)
     await policy.insert()
 
 
