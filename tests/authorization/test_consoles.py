@@ -42,7 +42,7 @@ async def opened(url: str, headers: dict[str, str], origin: str | None) -> str:
     """`pass` when it said hello, else the code with which it was closed."""
     async with connect(url, proxy=None, ping_interval=None, close_timeout=1, additional_headers=headers, origin=origin) as socket:  # type: ignore[arg-type]
         try:
-            frame: dict[str, Any] = orjson.loads(await asyncio.wait_for(socket.recv(), 10))
+            frame: dict[str, Any] = orjson.loads(await asyncio.wait_for(socket.recv(), 60))
         except ConnectionClosed:
             return str(socket.close_code)
         return PASS if frame["type"] == "hello" else str(frame)

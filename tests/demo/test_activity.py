@@ -48,7 +48,7 @@ async def contracts(actor: ChainActor) -> DemoContracts:
     return contracts
 
 
-async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 20) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 60) -> None:
     async with asyncio.timeout(timeout_s):
         while True:
             with contextlib.suppress(*activity.UNREACHABLE):
@@ -88,7 +88,7 @@ async def test_life_goes_on_after_the_node_was_killed(
     await asyncio.wait_for(living, 10)
     assert int((await actor.rpc("txpool_status"))["queued"], 16) == 0
     sent = await actor.send(dev_account(5), dev_account(6).address, value=1)
-    assert (await actor.wait(sent, timeout_s=5))["status"] == 1  # somebody mines again
+    assert (await actor.wait(sent, timeout_s=60))["status"] == 1  # somebody mines again
 
 
 async def _above(height: Callable[[], Awaitable[int]], least: int) -> bool:

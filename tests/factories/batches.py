@@ -65,7 +65,7 @@ class BatchNode:
 
     async def receipt(self, hash_: str) -> dict[str, Any]:
         """Once its block is made."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (found := await self.rpc("eth_getTransactionReceipt", hash_)) is None:
                 await asyncio.sleep(0.005)
         mined: dict[str, Any] = found

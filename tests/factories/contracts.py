@@ -60,7 +60,7 @@ class Deployer:
         call = {"from": self.account, "data": data, "gas": hex(GAS), "value": hex(value)} | ({"to": to} if to else {})
         hash_ = await self.rpc("eth_sendTransaction", call)
         receipt: dict[str, Any] | None = None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while receipt is None:
                 receipt = await self.rpc("eth_getTransactionReceipt", hash_)
                 await asyncio.sleep(0.005 if receipt is None else 0)

@@ -55,8 +55,9 @@ class Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serving(app: Any, **options: Any) -> AsyncIterator[Server]:
-    """`options` are uvicorn's; without `port` it takes a free one."""
-    server = Server(uvicorn.Config(app, **{"port": 0, "log_config": None, "access_log": False} | options))
+    """`options` are uvicorn's; without `port` it takes a free one. A connection that a slow client leaves idle stays open: closed after five
+    seconds, it could be closed at the very moment in which the next request comes."""
+    server = Server(uvicorn.Config(app, **{"port": 0, "log_config": None, "access_log": False, "timeout_keep_alive": 300} | options))
     task = asyncio.create_task(server.serve())
     while not server.started:
         assert not task.done(), "the server did not start"

@@ -131,7 +131,7 @@ async def test_a_relay_killed_at_any_step_is_taken_over_without_a_trace(runtime:
         before = await store.head(ORG)
         await killed_at(config, tmp_path, step, *RELAY)
         assert await store.head(ORG) == (before + 3 if step == "relay.committed" else before), step
-        async with asyncio.timeout(10):  # what the dead one holds is let go by whoever sees that it is dead
+        async with asyncio.timeout(60):  # what the dead one holds is let go by whoever sees that it is dead
             while await Event.find({"org_id": ORG, "pending": True}).count():
                 with contextlib.suppress(PyMongoError):
                     await relay_pass(runtime.uow, runtime.clock, bell)

@@ -381,7 +381,7 @@ async def _connected(house: House) -> tuple[asyncio.StreamReader, asyncio.Stream
 
 
 async def _status(reader: asyncio.StreamReader) -> int:
-    line = await asyncio.wait_for(reader.readline(), 10)
+    line = await asyncio.wait_for(reader.readline(), 60)
     return int(line.split()[1])
 
 

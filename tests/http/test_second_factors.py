@@ -383,7 +383,7 @@ async def test_the_person_is_told_of_every_change_once_though_every_job_was_lost
             "ethereum_account_added", "ethereum_account_removed", "email_change_asked", "password_changed",
         ]  # fmt: skip
         clock.forward(minutes=1)
-        async with in_background(worker.sweep_due(runtime)), asyncio.timeout(10):
+        async with in_background(worker.sweep_due(runtime)), asyncio.timeout(60):
             while await DueMail.find({"sent_at": None}).count():
                 await asyncio.sleep(0.01)
         for row in owed:
@@ -403,7 +403,7 @@ async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         yield
     finally:
         running.cancel()
-        await asyncio.wait({running}, timeout=5)
+        await asyncio.wait({running}, timeout=30)
 
 
 async def test_a_change_that_does_not_happen_owes_no_notice(join: Join, clock: MovableClock) -> None:

@@ -28,7 +28,7 @@ async def test_a_cancelled_task_ends_wherever_it_stands(runtime: Runtime, seed: 
         task = asyncio.create_task(for_ever())
         await asyncio.sleep(chance.uniform(0, 0.02))
         task.cancel()
-        ended, _ = await asyncio.wait({task}, timeout=5)
+        ended, _ = await asyncio.wait({task}, timeout=30)
         if not ended:
             while not task.done():  # so that the failure below is told, not a hanging session
                 task.cancel()

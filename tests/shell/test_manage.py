@@ -65,10 +65,10 @@ def test_development_lock_holds_all_of_the_runtime_lock() -> None:
 def test_does_nothing_where_the_packages_are(manage: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manage, "install", lambda **_: pytest.fail("installed"))
     monkeypatch.setattr(os, "execv", lambda *_: pytest.fail("started itself again"))
-    started = time.perf_counter()
+    started = time.process_time()
     manage.ensure_environment(["manage.py", "demo"])
     manage.ensure_environment(["manage.py", "test"])
-    assert time.perf_counter() - started < 0.1
+    assert time.process_time() - started < 0.1
 
 
 def test_installs_once_and_goes_on_inside(manage: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

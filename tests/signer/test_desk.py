@@ -41,7 +41,7 @@ async def send(path: Path, raw: bytes, *, end: bool = False) -> bytes:
         await writer.drain()
         if end:
             writer.write_eof()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await reader.readline()
     except ConnectionError:
         return b""

@@ -103,7 +103,7 @@ async def test_each_sees_what_the_role_may_see_and_the_chain_of_prev_shows_it(ru
         assert links(await sees_all.until_seq(10)) == [(number - 1, number) for number in range(1, 11)]
         assert links(await sees_both.until_seq(10)) == [(number - 1, number) for number in range(1, 11)]
         assert links(await sees_said.until_seq(10)) == [(0, 1), (1, 4), (4, 7), (7, 10)]
-        await sees_none.next("heartbeat", timeout_s=8)
+        await sees_none.next("heartbeat", timeout_s=30)
         assert sees_none.numbered == []
         await sees_said.send(type="resume", after=2)  # a number it never saw: the link names the one it did
         await sees_said.next(lambda frame: frame.get("seq") == 10 and "prev" in frame)

@@ -49,7 +49,7 @@ async def test_a_lane_that_fails_comes_back(monkeypatch: pytest.MonkeyPatch) -> 
         raise ConnectionError("away") if runs == 1 else asyncio.CancelledError  # of something inside, not of the lane
 
     task = asyncio.create_task(supervise(Lane("work", work)))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await enough.wait()
     await cancel_and_wait(task)
     assert runs == 4
@@ -72,7 +72,7 @@ async def test_jobs_run_and_a_failing_one_is_repeated_a_bounded_number_of_times(
         assert await queue.put(Count(org_id="org_one", number=13))
         assert await queue.depth() == 2
         serving = asyncio.create_task(queue.serve({"count": handle}))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await queue.depth():
                 await asyncio.sleep(0.05)
         await cancel_and_wait(serving)
@@ -93,14 +93,14 @@ async def test_a_dead_valkey_pauses_jobs_and_raises_into_nobody(tmp_path: Path, 
     async with JobQueue(url) as queue, Frames(url) as frames:
         lane = asyncio.create_task(supervise(Lane("queue", lambda: queue.serve({"count": handle}))))
         await queue.put(Count(org_id="org_one", number=1))
-        assert await asyncio.wait_for(done.get(), 10) == 1
+        assert await asyncio.wait_for(done.get(), 60) == 1
         server.kill()
         await server.wait()
         assert await queue.put(Count(org_id="org_one", number=2)) is False
         assert await queue.depth() is None
         await frames.announce("org_one", 1)
         await server.start()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not await queue.put(Count(org_id="org_one", number=3)):
                 await asyncio.sleep(0.1)
             assert await done.get() == 3
@@ -111,12 +111,12 @@ async def test_a_dead_valkey_pauses_jobs_and_raises_into_nobody(tmp_path: Path, 
 async def test_one_relay_leads_and_the_next_takes_over(runtime: Runtime) -> None:
     first, second = (asyncio.create_task(relay(runtime)) for _ in range(2))
     await say(runtime, "org_one", *range(1, 31))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await store.head("org_one") < 30:
             await asyncio.sleep(0.02)
     await cancel_and_wait(first)  # gives its lease back
     await say(runtime, "org_one", 31)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await store.head("org_one") < 31:
             await asyncio.sleep(0.02)
     await cancel_and_wait(second)
@@ -127,7 +127,7 @@ async def test_a_relay_that_lost_its_lease_stops(runtime: Runtime, monkeypatch: 
     monkeypatch.setattr("mongodb_config.leases.RENEWAL_S", 0.05)
     task = asyncio.create_task(relay(runtime))
     rows = runtime.database["leases"]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await rows.find_one({"_id": "relay"}):
             await asyncio.sleep(0.01)
         await rows.update_one({"_id": "relay"}, {"$set": {"holder": "another"}, "$inc": {"fence": 1}})
@@ -153,11 +153,11 @@ async def test_sigterm_ends_the_process_and_gives_the_lease_back(runtime: Runtim
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, env=env, cwd=ROOT)
     try:
         await say(runtime, "org_one", 1, 2, 3)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await store.head("org_one") < 3:
                 await asyncio.sleep(0.05)
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 12) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
     finally:
         if process.returncode is None:
             process.kill()
