@@ -14,7 +14,7 @@ from crypto_api.events.documents import Event, EventHead
 from crypto_api.idempotency.documents import IdempotentRequest
 from crypto_api.identity.documents import Attempts, DueMail, EthereumAccount, KnownDevice, OneTimeToken, Passkey, Session, SigningKey, User
 from crypto_api.inbox.documents import InboxItem
-from crypto_api.invoices.documents import Invoice, InvoiceCounter, InvoicePayment, InvoiceSettings
+from crypto_api.invoices.documents import Invoice, InvoiceCounter, InvoiceLogo, InvoicePayment, InvoiceSettings
 from crypto_api.ledger.documents import (
     Account,
     AccountBalance,
@@ -98,6 +98,7 @@ DOCUMENTS: list[type[BaseDocument]] = [
     Invoice,
     InvoicePayment,
     InvoiceDelivery,
+    InvoiceLogo,
     InvoiceCounter,
     InvoiceSettings,
     PayProfile,

@@ -2,18 +2,18 @@
 
 import asyncio
 import json
-import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from crypto_api.adapters.bounded import run_bounded
 from crypto_api.kit.errors import InvalidInput
 
-CHILD, LIMITER = Path(__file__).with_name("table_child.py"), Path(__file__).with_name("limited_child.py")
+CHILD = Path(__file__).with_name("table_child.py")
 MEMORY_BYTES_MAX = 512_000_000  # of addresses
 SECONDS_MAX = 10
 OUTPUT_BYTES_MAX = 100_000_000
+_LIMITS = {"memory": MEMORY_BYTES_MAX, "seconds": SECONDS_MAX, "output": OUTPUT_BYTES_MAX}
 KINDS = {".csv": "csv", ".xlsx": "xlsx"}
 
 
@@ -25,33 +25,13 @@ async def read_table(name: str, content: bytes) -> list[list[str]]:
     with tempfile.TemporaryDirectory(prefix="coffer-table-") as folder:
         given, made = Path(folder) / "given", Path(folder) / "made"
         await asyncio.to_thread(given.write_bytes, content)
-        if await _run(kind, given, made) != 0:
+        if await run_bounded(CHILD, kind, str(given), str(made), **_LIMITS) != 0:
             raise InvalidInput.of("file", "takes too much time or memory to be read", "too_heavy")
         answer = await asyncio.to_thread(_answer, made)
     if "refused" in answer:
         raise InvalidInput.of("file", str(answer["refused"]), "unreadable")
     rows: list[list[str]] = answer["rows"]
     return rows
-
-
-async def _run(kind: str, given: Path, made: Path) -> int:
-    limits = [str(os.getpid()), str(MEMORY_BYTES_MAX), str(SECONDS_MAX), str(OUTPUT_BYTES_MAX)]
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", str(LIMITER), *limits, sys.executable, "-I", str(CHILD), kind, str(given), str(made)),
-        env={"PATH": os.defpath},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(2 * SECONDS_MAX):
-            return await child.wait()
-    except TimeoutError:
-        return -1
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
 
 
 def _answer(made: Path) -> dict[str, Any]:

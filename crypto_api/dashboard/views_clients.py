@@ -13,6 +13,7 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import CURRENCY_CHOICES, Form, only_post, version_of
 from crypto_api.dashboard.list_filter import ListFilter
+from crypto_api.invoices import store as invoices
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.kit.standards import COUNTRIES
@@ -21,6 +22,7 @@ from mongodb_config import pages
 
 SHORT_MAX = 40
 NOTE_MAX = 2_000
+INVOICES_SHOWN = 20
 PLACE = ("line1", "line2", "city", "postal_code", "region", "country")
 CONTACT = ("name", "email", "phone", "role")
 FIELDS = ("name", "kind", "email", "phone", "tax_id", "payment_terms_days", "currency", "note", *PLACE)
@@ -85,17 +87,26 @@ async def client_page(visit: Visit, client_id: str) -> HttpResponse:
 
 @page(Permission.CLIENTS_READ)
 async def client_fragment(visit: Visit, client_id: str) -> HttpResponse:
-    return visit.render("clients/facts.html", _facts(visit, await _client(visit, client_id)))
+    return visit.render("clients/facts.html", await _facts(visit, await _client(visit, client_id)))
 
 
 async def _shown(visit: Visit, client: Client, *, status: int = 200, **values: object) -> HttpResponse:
-    return visit.render("clients/client.html", _facts(visit, client) | values, status=status)
+    return visit.render("clients/client.html", await _facts(visit, client) | values, status=status)
 
 
-def _facts(visit: Visit, client: Client) -> dict[str, object]:
+async def _facts(visit: Visit, client: Client) -> dict[str, object]:
     place = client.address
     lines = (place.line1, place.line2, f"{place.postal_code} {place.city}".strip(), place.region)
-    return {"client": client, "address_lines": [line for line in lines if line], "may_write": visit.may(Permission.CLIENTS_WRITE)}
+    may_see, may_invoice = visit.may(Permission.INVOICES_READ), visit.may(Permission.INVOICES_WRITE) and client.archived_at is None
+    return {
+        "client": client,
+        "address_lines": [line for line in lines if line],
+        "may_write": visit.may(Permission.CLIENTS_WRITE),
+        "may_see": may_see,
+        "may_invoice": may_invoice,
+        "invoices": await invoices.newest_of_client(visit.org_id, client.id, INVOICES_SHOWN) if may_see else [],
+        "owed": (await invoices.owed_by_client(visit.org_id, client.id)).items() if may_see else (),
+    }
 
 
 @page(Permission.CLIENTS_WRITE)

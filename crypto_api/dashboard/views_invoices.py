@@ -13,6 +13,7 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.list_filter import ListFilter
+from crypto_api.dashboard.views_invoice_editor import desk_of
 from crypto_api.deliveries import store as deliveries
 from crypto_api.flows.age_receivables import age_receivables
 from crypto_api.flows.export_invoice import export_invoice
@@ -20,7 +21,7 @@ from crypto_api.flows.issue_invoice import Counter, cancel_invoice, issue_invoic
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.queue_invoice_mail import Cover, Post, resend, send_invoice
 from crypto_api.flows.settle_invoice import Received, receive_payment
-from crypto_api.flows.write_invoice import Writing, write_credit_note
+from crypto_api.flows.write_invoice import write_credit_note
 from crypto_api.invoices import store
 from crypto_api.invoices.documents import Invoice
 from crypto_api.invoices.types import AgeBucket, InvoiceKind, InvoiceStatus, PaymentMethod
@@ -52,6 +53,9 @@ METHODS = {PaymentMethod.BANK: "Bank", PaymentMethod.CASH: "Cash", PaymentMethod
 MESSAGE_MAX = 2_000
 PAYMENT = ("amount", "date", "method", "reference", "rate")
 FLASHES = {
+    "drafted": "Drafted. It counts once it is issued.",
+    "edited": "The draft was changed.",
+    "issued-meanwhile": "It was issued or changed meanwhile.",
     "sent": "Issued. It has its number and stands in the books.",
     "mailed": "Issued. It has its number, stands in the books, and goes out by mail.",
     "resent": "It goes out by mail once more.",
@@ -67,9 +71,12 @@ class Filter(ListFilter):
 
     view: str = ""
     q: str = ""
+    client: str = ""  # by id: all that was written for one
 
     def where(self) -> dict[str, Any]:
         query = dict(_WHERE[self.view])
+        if self.client:
+            query["client_id"] = self.client
         if self.q:
             query["$or"] = [{field: pages.contains(self.q)} for field in ("number", "client_name", "reference")]
         return query
@@ -77,7 +84,12 @@ class Filter(ListFilter):
 
 @page(Permission.INVOICES_READ)
 async def list_page(visit: Visit) -> HttpResponse:
-    return visit.render("invoices/list.html", await _rows(visit, Filter.of(visit.request)) | await _aging(visit) | {"views": VIEWS.items()})
+    return visit.render(
+        "invoices/list.html",
+        await _rows(visit, Filter.of(visit.request))
+        | await _aging(visit)
+        | {"views": VIEWS.items(), "may_write": visit.may(Permission.INVOICES_WRITE)},
+    )
 
 
 @page(Permission.INVOICES_READ)
@@ -147,6 +159,7 @@ async def _facts(visit: Visit, row: Invoice) -> dict[str, object]:
         "letters": await deliveries.of_invoice(visit.org_id, row.id),
         "address": client.email if client else "",
         "may_mail": writes and issued and row.status is not InvoiceStatus.CANCELLED,
+        "may_become": writes and row.kind is InvoiceKind.QUOTE and row.status is InvoiceStatus.SENT and row.invoice_id is None,
         "may_send": writes and not issued and row.status is not InvoiceStatus.CANCELLED,
         "may_pay": writes and is_invoice and open_,
         "may_cancel": writes and row.status is not InvoiceStatus.CANCELLED and not (row.paid or row.credited) and (is_invoice or not issued),
@@ -229,10 +242,8 @@ async def cancel(visit: Visit, invoice_id: str) -> HttpResponse:
 @page(Permission.INVOICES_WRITE)
 async def credit(visit: Visit, invoice_id: str) -> HttpResponse:
     only_post(visit.request)
-    runtime = visit.runtime
-    desk = Writing(runtime.uow, runtime.clock, visit.org_id, visit.principal.user_id)
     try:
-        note = await write_credit_note(desk, invoice_id, None, "")
+        note = await write_credit_note(desk_of(visit), invoice_id, None, "")
     except NotFound as error:
         raise Http404 from error
     except CoreError as error:

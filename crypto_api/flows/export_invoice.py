@@ -26,12 +26,13 @@ async def export_invoice(org_id: str, invoice_id: str) -> InvoiceFile:
         row = row.model_copy(update={"seller": await seller_of(organization)})
     own = await store.settings(org_id)
     about = await store.get(org_id, row.invoice_id) if row.invoice_id is not None else None
-    return await asyncio.to_thread(write_file, row, own, about)  # tenths of a second of arithmetic
+    logo = await store.logo(org_id)
+    return await asyncio.to_thread(write_file, row, own, about, logo.content if logo else None)  # tenths of a second of arithmetic
 
 
-def write_file(row: Invoice, own: InvoiceSettings | None, about: Invoice | None) -> InvoiceFile:
-    """Pure: `about` is the invoice that a credit note is about."""
-    content, obstacle = pdf.write_pdf(row, own, about), einvoice.obstacle(row)
+def write_file(row: Invoice, own: InvoiceSettings | None, about: Invoice | None, logo: bytes | None = None) -> InvoiceFile:
+    """Pure: `about` is the invoice that a credit note is about, `logo` a PNG."""
+    content, obstacle = pdf.write_pdf(row, own, about, logo), einvoice.obstacle(row)
     if not obstacle:
         content = einvoice.embed(content, einvoice.write_xml(row, own, about), pdf.title_of(row), row.seller.name if row.seller else "")
     return InvoiceFile(_name(row), content, obstacle)

@@ -84,6 +84,8 @@ async def write_invoice(desk: Writing, wish: Wish) -> Invoice:
         now = desk.clock.now()
         client = await _client(session, desk, wish)
         new = await _new(session, desk, wish, client)
+        if not new.note and new.kind is InvoiceKind.INVOICE and (own := await store.settings(desk.org_id, session)) is not None:
+            new = replace(new, note=own.default_note)
         await clients.write_for(session, desk.org_id, client.id)
         return await service.draft(session, desk.org_id, new, desk.user_id, now)
 

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from crypto_api.invoices.types import InvoiceFlag, InvoiceKind, InvoiceStatus, Item, Party, PaymentMethod, Rounding, Terms, Totals
+from crypto_api.invoices.types import ACCENT, InvoiceFlag, InvoiceKind, InvoiceStatus, Item, Layout, Party, PaymentMethod, Rounding, Terms, Totals
 from crypto_api.kit.amounts import StoredDecimal
 from mongodb_config.base_document import TenantDocument
 from mongodb_config.kept_row import KeptRow
@@ -120,6 +120,15 @@ class InvoiceCounter(TenantDocument):
         name = "invoice_counters"
 
 
+class InvoiceLogo(KeptRow):
+    """Of the organisation, on its invoices; `_id` is that of the organisation. A PNG that we wrote ourselves, pixel by pixel."""
+
+    content: bytes
+
+    class Settings:
+        name = "invoice_logos"
+
+
 class InvoiceSettings(KeptRow):
     """How the organisation writes its invoices; `_id` is that of the organisation."""
 
@@ -130,6 +139,9 @@ class InvoiceSettings(KeptRow):
     iban: str = ""
     bic: str = ""
     footer: str = ""
+    default_note: str = ""  # of invoices that are written without one
+    template: Layout = Layout.CLASSIC
+    accent: str = ACCENT  # sRGB
     # the letters that go out with them; an empty text is the one of `letters.py`
     reply_to: str = ""
     mail_subject: str = ""

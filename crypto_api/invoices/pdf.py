@@ -1,5 +1,6 @@
 """An invoice as a PDF to be sent, printed and kept: fonts embedded, so that it looks the same in twenty years; as many pages as its lines need."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
@@ -12,11 +13,11 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import KeepTogether, LongTable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.platypus import Image, KeepTogether, LongTable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 from segno.helpers import make_epc_qr
 
 from crypto_api.invoices.documents import Invoice, InvoiceSettings
-from crypto_api.invoices.types import InvoiceKind, InvoiceStatus, Item, Party, RoundingMode, TaxRounding
+from crypto_api.invoices.types import ACCENT, InvoiceKind, InvoiceStatus, Item, Layout, Party, RoundingMode, TaxRounding
 from crypto_api.kit.pdf_fonts import BOX, WIDE, WIDE_BOLD, draw, embedded, has_boxes, is_plain, markup
 from crypto_api.kit.pdf_pages import FRAME_PADDING
 
@@ -24,6 +25,8 @@ _FONT, _BOLD_FONT = WIDE, WIDE_BOLD
 _INK, _GREY, _LINE = colors.HexColor("#16202B"), colors.HexColor("#5B6673"), colors.HexColor("#C3CCD6")
 _WIDTH = A4[0] - 40 * mm
 _CODE_SIDE = 32 * mm
+_LOGO = (60 * mm, 20 * mm)
+_BANNER = 44 * mm  # from the upper edge
 _TEXT = ParagraphStyle("text", fontName=_FONT, fontSize=9, leading=12.5, textColor=_INK)
 _BOLD = ParagraphStyle("bold", parent=_TEXT, fontName=_BOLD_FONT)
 _MUTED = ParagraphStyle("muted", parent=_TEXT, fontSize=8, leading=11, textColor=_GREY)
@@ -37,19 +40,44 @@ _MODES = {RoundingMode.HALF_UP: "half up", RoundingMode.HALF_EVEN: "half even"}
 _EPC_MAX = Decimal("999999999.99")  # EPC069-12, version 3.1
 
 
-def write_pdf(row: Invoice, own: InvoiceSettings | None, about: Invoice | None = None) -> bytes:
-    """`about`: the invoice that a credit note is about."""
+@dataclass(frozen=True)
+class _Look:
+    """Of the organisation: its layout, its colour, its picture."""
+
+    layout: Layout
+    accent: colors.Color
+    logo: bytes | None
+
+    @property
+    def title(self) -> ParagraphStyle:
+        return ParagraphStyle("own title", parent=_TITLE, textColor=colors.white if self.layout is Layout.BANNER else self.accent)
+
+
+def write_pdf(row: Invoice, own: InvoiceSettings | None, about: Invoice | None = None, logo: bytes | None = None) -> bytes:
+    """`about`: the invoice that a credit note is about; `logo`: a PNG."""
     embedded()
+    look = _Look(own.template if own else Layout.CLASSIC, colors.HexColor(own.accent if own else ACCENT), logo)
     out, title = BytesIO(), title_of(row)
     seller = row.seller.name if row.seller else ""
     side = 20 * mm - FRAME_PADDING
     document = SimpleDocTemplate(
         out, pagesize=A4, leftMargin=side, rightMargin=side, topMargin=18 * mm, bottomMargin=20 * mm, title=title, author=seller
     )
-    flow = [*_top(row, about), Spacer(1, 7 * mm), _lines(row), Spacer(1, 4 * mm), KeepTogether(_totals(row)), Spacer(1, 6 * mm), *_foot(row, own)]
+    flow = [
+        *_top(row, about, look),
+        Spacer(1, 7 * mm),
+        _lines(row, look),
+        Spacer(1, 4 * mm),
+        KeepTogether(_totals(row)),
+        Spacer(1, 6 * mm),
+        *_foot(row, own),
+    ]
 
     def decorate(canvas: Canvas, page: Any) -> None:
         canvas.saveState()
+        if look.layout is Layout.BANNER and page.page == 1:
+            canvas.setFillColor(look.accent)
+            canvas.rect(0, A4[1] - _BANNER, A4[0], _BANNER, stroke=0, fill=1)
         foot = f"{seller}  ·  {title}" if seller else title
         canvas.setFillColor(_GREY)
         canvas.setFont(_FONT, 7)
@@ -88,11 +116,36 @@ def _has_boxes(row: Invoice) -> bool:
 # ---- the top ---------------------------------------------------------------------------------------------------------------------
 
 
-def _top(row: Invoice, about: Invoice | None) -> list[Any]:
+def _top(row: Invoice, about: Invoice | None, look: _Look) -> list[Any]:
     sides = [[_party("From", row.seller, ""), _party("Billed to", row.buyer, row.client_name)]]
     parties = Table(sides, colWidths=[_WIDTH / 2] * 2, hAlign="LEFT")
     parties.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)]))
-    return [Paragraph(_safe(title_of(row), bold=True), _TITLE), Spacer(1, 3 * mm), _dates(row, about), Spacer(1, 6 * mm), parties]
+    return [*_head(row, look), Spacer(1, 3 * mm), _dates(row, about), Spacer(1, 6 * mm), parties]
+
+
+def _head(row: Invoice, look: _Look) -> list[Any]:
+    """The title, with the logo above it, or beside it on the banner."""
+    title, logo = Paragraph(_safe(title_of(row), bold=True), look.title), _logo(look)
+    if look.layout is not Layout.BANNER:
+        return [*([logo, Spacer(1, 5 * mm)] if logo else []), title]
+    sides = Table(
+        [[title, logo or ""]], colWidths=[_WIDTH - _LOGO[0] - 4 * mm, _LOGO[0] + 4 * mm], rowHeights=[_BANNER - 18 * mm - 3 * mm], hAlign="LEFT"
+    )
+    style: list[Any] = [("VALIGN", (0, 0), (-1, -1), "MIDDLE"), ("LEFTPADDING", (0, 0), (0, 0), 0), ("ALIGN", (1, 0), (1, 0), "RIGHT")]
+    if logo:
+        style += [("BACKGROUND", (1, 0), (1, 0), colors.white), ("ROUNDEDCORNERS", [2, 2, 2, 2])]
+    sides.setStyle(TableStyle(style))
+    return [sides, Spacer(1, 8 * mm)]
+
+
+def _logo(look: _Look) -> Image | None:
+    """As large as fits, and no larger than its pixels allow at 150 a inch."""
+    if look.logo is None:
+        return None
+    picture = Image(BytesIO(look.logo), hAlign="LEFT")
+    scale = min(_LOGO[0] / picture.imageWidth, _LOGO[1] / picture.imageHeight, 72 / 150)
+    picture.drawWidth, picture.drawHeight = picture.imageWidth * scale, picture.imageHeight * scale
+    return picture
 
 
 def _dates(row: Invoice, about: Invoice | None) -> Table:
@@ -121,14 +174,14 @@ def _party(label: str, party: Party | None, name: str) -> list[Any]:
 # ---- the lines -------------------------------------------------------------------------------------------------------------------
 
 
-def _lines(row: Invoice) -> LongTable:
+def _lines(row: Invoice, look: _Look) -> LongTable:
     head = [Paragraph(name, _HEAD if place < 2 else _HEAD_RIGHT) for place, name in enumerate(("", "Description", "Quantity", "Price", "Tax", "Net"))]
     rows = [_line(number, item, line.net) for number, (item, line) in enumerate(zip(row.items, row.totals.lines, strict=True), start=1)]
     widths = [8 * mm, _WIDTH - 116 * mm, 22 * mm, 30 * mm, 24 * mm, 32 * mm]
     table = LongTable([head, *rows], colWidths=widths, repeatRows=1, hAlign="LEFT")
     style = [
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ("LINEBELOW", (0, 0), (-1, 0), 0.75, _INK),
+        ("LINEBELOW", (0, 0), (-1, 0), 0.75, look.accent),
         ("LINEBELOW", (0, 1), (-1, -1), 0.4, _LINE),
         ("LEFTPADDING", (0, 0), (0, -1), 0),
         ("RIGHTPADDING", (-1, 0), (-1, -1), 0),

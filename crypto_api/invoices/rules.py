@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 
+from stdnum import bic, iban
+from stdnum.exceptions import ValidationError
+
 from crypto_api.invoices.types import AgeBucket, InvoiceStatus, Item, LineTotal, RoundingMode, Standing, Tax, TaxRounding, TaxTotal, Terms, Totals
 
 _WIDE = Context(prec=120)
@@ -189,6 +192,33 @@ def numbered(pattern: str, number: int, year: int) -> str:
         raise ValueError("must hold {number} or {number:05} once, and may hold {year}; else letters, digits, spaces and . / _ -")
     text = pattern.replace("{year}", f"{year:04}")
     return _NUMBER.sub(lambda found: f"{number:0{int(found.group(1) or 1)}}", text)
+
+
+CONTRAST_MIN = Decimal("4.5")
+"""Of text on its background: WCAG 2.2, success criterion 1.4.3 (level AA)."""
+
+
+def contrast_with_white(colour: str) -> Decimal:
+    """The contrast ratio of `#RRGGBB` and white, from 1 to 21 (WCAG 2.2, relative luminance of sRGB), rounded down to a tenth."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in channels)
+    ratio = 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05)
+    return Decimal(int(ratio * 10)) / 10
+
+
+def checked_iban(text: str) -> str:
+    """Compact, or empty. ValueError."""
+    try:
+        return str(iban.validate(text)) if text.strip() else ""
+    except ValidationError as error:
+        raise ValueError("is no valid IBAN: look for a typing error") from error
+
+
+def checked_bic(text: str) -> str:
+    try:
+        return str(bic.validate(text)) if text.strip() else ""
+    except ValidationError as error:
+        raise ValueError("is no valid BIC") from error
 
 
 # ---- what it is worth in the books -----------------------------------------------------------------------------------------------

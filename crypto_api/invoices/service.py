@@ -10,7 +10,7 @@ from crypto_api.audit import service as audit
 from crypto_api.events import service as events
 from crypto_api.events.types import DomainEvent
 from crypto_api.invoices import letters, rules, store
-from crypto_api.invoices.documents import Invoice, InvoicePayment, InvoiceSettings
+from crypto_api.invoices.documents import Invoice, InvoiceLogo, InvoicePayment, InvoiceSettings
 from crypto_api.invoices.errors import InvoiceIssued, InvoiceNotIssued, MoreThanDue, StatusCannotFollow
 from crypto_api.invoices.events import (
     InvoiceCancelled,
@@ -41,7 +41,21 @@ PATTERNS: Mapping[InvoiceKind, str] = {
 WORDS: Mapping[InvoiceKind, str] = {InvoiceKind.INVOICE: "invoice", InvoiceKind.CREDIT_NOTE: "credit note", InvoiceKind.QUOTE: "quote"}
 _TOLD = ("kind", "status", "number", "client_name", "currency", "total", "paid", "credited", "due_date", "issue_date", "reference", "note", "flags")
 TEXTS = ("mail_subject", "mail_text", "reminder_subject", "reminder_text_before", "reminder_text_after")
-_SETTLED = ("company_id", "number_patterns", "rounding", "payment_details", "iban", "bic", "footer", "reply_to", "reminder_days", *TEXTS)
+_SETTLED = (
+    "company_id",
+    "number_patterns",
+    "rounding",
+    "payment_details",
+    "iban",
+    "bic",
+    "footer",
+    "default_note",
+    "template",
+    "accent",
+    "reply_to",
+    "reminder_days",
+    *TEXTS,
+)
 Versions = Collection[int] | None
 
 
@@ -252,6 +266,9 @@ async def change_settings(session: Session, org_id: str, fields: Mapping[str, An
             rules.numbered(pattern, 1, 2026)
         except ValueError as error:
             raise InvalidInput.of(f"number_patterns.{kind}", str(error), "invalid_pattern") from error
+    if "accent" in fields and (ratio := rules.contrast_with_white(fields["accent"])) < rules.CONTRAST_MIN:
+        said = f"is too light: its contrast with white is {ratio} to 1, and text needs {rules.CONTRAST_MIN}"
+        raise InvalidInput.of("accent", said, "low_contrast")
     for name in TEXTS:
         try:
             letters.check(fields.get(name, ""))
@@ -269,6 +286,26 @@ async def change_settings(session: Session, org_id: str, fields: Mapping[str, An
     summary = "Changed how invoices are written"
     await audit.record(session, org_id, "invoice_settings.changed", summary, now, subject=("invoice_settings", org_id), before=was, after=became)
     return after
+
+
+async def put_logo(session: Session, org_id: str, content: bytes, now: datetime) -> None:
+    """`content`: a PNG that we wrote ourselves (`adapters/image_reader.py`). PreconditionFailed where another is being put at the same moment."""
+    kept = await store.logo(org_id, session)
+    before = kept or InvoiceLogo(id=org_id, org_id=org_id, created_at=now, updated_at=now, version=UNSTORED, content=b"")
+    if await store.put_logo(session, org_id, before, content, now) is None:
+        raise PreconditionFailed
+    await _tell_of_logo(session, org_id, "Put a logo on the invoices", now)
+
+
+async def remove_logo(session: Session, org_id: str, now: datetime) -> None:
+    """NotFound."""
+    if not await store.delete_logo(session, org_id):
+        raise NotFound
+    await _tell_of_logo(session, org_id, "Took the logo off the invoices", now)
+
+
+async def _tell_of_logo(session: Session, org_id: str, summary: str, now: datetime) -> None:
+    await audit.record(session, org_id, "invoice_settings.logo", summary, now, subject=("invoice_settings", org_id))
 
 
 # ---- parts -----------------------------------------------------------------------------------------------------------------------

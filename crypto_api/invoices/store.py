@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from crypto_api.invoices.documents import Invoice, InvoiceCounter, InvoicePayment, InvoiceSettings
+from crypto_api.invoices.documents import Invoice, InvoiceCounter, InvoiceLogo, InvoicePayment, InvoiceSettings
 from crypto_api.invoices.errors import NumberTaken
 from crypto_api.invoices.types import InvoiceKind, InvoiceStatus
 from crypto_api.kit.paging import Page, PageRequest
@@ -46,6 +46,19 @@ async def count(org_id: str, where: Row) -> int:
 async def about(org_id: str, invoice_id: str) -> list[Invoice]:
     """The credit notes of an invoice, oldest first."""
     return await Invoice.find({"org_id": org_id, "invoice_id": invoice_id, "kind": InvoiceKind.CREDIT_NOTE}).sort("+_id").to_list()
+
+
+async def newest_of_client(org_id: str, client_id: str, limit: int) -> list[Invoice]:
+    return await Invoice.find({"org_id": org_id, "client_id": client_id}, limit=limit).sort("-_id").to_list()
+
+
+async def owed_by_client(org_id: str, client_id: str) -> dict[str, Decimal]:
+    """What is still to be paid, by currency."""
+    where: Row = {"org_id": org_id, "client_id": client_id, "kind": InvoiceKind.INVOICE, "status": {"$in": list(OWED)}}
+    sums: dict[str, Decimal] = {}
+    for row in await Invoice.find(where).to_list():
+        sums[row.currency] = sums.get(row.currency, Decimal(0)) + row.due
+    return dict(sorted(sums.items()))
 
 
 async def insert(session: Session, row: Invoice) -> None:
@@ -157,6 +170,20 @@ async def settled_up_to(org_id: str, day: date, invoice_ids: Collection[str]) ->
 
 async def settings(org_id: str, session: Session | None = None) -> InvoiceSettings | None:
     return await kept_row.get(InvoiceSettings, org_id, session)
+
+
+async def logo(org_id: str, session: Session | None = None) -> InvoiceLogo | None:
+    return await kept_row.get(InvoiceLogo, org_id, session)
+
+
+async def put_logo(session: Session, org_id: str, before: InvoiceLogo, content: bytes, now: datetime) -> InvoiceLogo | None:
+    """None when another was first."""
+    return await kept_row.change(session, org_id, before, {"content": content, "updated_at": now})
+
+
+async def delete_logo(session: Session, org_id: str) -> bool:
+    done = await InvoiceLogo.get_pymongo_collection().delete_one({"_id": org_id, "org_id": org_id}, session=session)
+    return done.deleted_count == 1
 
 
 async def organizations_that_remind() -> list[str]:

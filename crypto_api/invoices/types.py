@@ -15,6 +15,7 @@ QUANTITY_PLACES = 6
 RATE_PLACES = 4
 PRICE_DIGITS = 15  # before the point: with 18 decimals behind it, and summed, still within the 34 digits of a stored amount
 QUANTITY_DIGITS = 9
+ACCENT = "#16202B"
 
 
 class InvoiceKind(StrEnum):
@@ -72,6 +73,19 @@ class TaxCategory(StrEnum):
     INTRA_COMMUNITY = "K"
     EXPORT = "G"
     OUTSIDE_SCOPE = "O"
+
+
+class Layout(StrEnum):
+    """How the PDF is laid out."""
+
+    CLASSIC = "classic"
+    BANNER = "banner"
+
+
+LAYOUTS = {
+    Layout.CLASSIC: ("Classic", "The logo above the title, the title and the rule in the accent colour."),
+    Layout.BANNER: ("Banner", "The title in white on a band of the accent colour, the logo beside it."),
+}
 
 
 class PaymentMethod(StrEnum):

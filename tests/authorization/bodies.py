@@ -27,6 +27,7 @@ from crypto_api.identity.documents import OneTimePurpose, Totp, User
 from crypto_api.identity.passkeys import RelyingParty, relying_party
 from crypto_api.identity.siwe import Site, site_of
 from crypto_api.identity.types import RESET_LIFETIME, Device, Purpose
+from crypto_api.invoices import service as invoices
 from crypto_api.kit.ids import new_id
 from crypto_api.lots.documents import LotPolicy, LotProposal, LotRule
 from crypto_api.lots.types import LotMethod
@@ -42,6 +43,9 @@ from tests.authorization.objects import ANSWERS_42, CHAIN_ID, KINDS, ethereum_ac
 from tests.authorization.product import Operation
 
 Values = dict[str, Any]
+LOGO = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8ffff3f0005fe02fea73569810000000049454e44ae426082"
+)
 ONE = Decimal(1)
 OTHER_PASSWORD = "nine-lanterns-over-a-harbour"
 DEVICE = Device(None, None)
@@ -577,6 +581,23 @@ async def update_invoice(act: Act) -> Values:
 @request
 async def update_invoice_settings(act: Act) -> Values:
     return {"footer": random_address()}
+
+
+@request
+async def get_invoice_logo(act: Act) -> Request:
+    await act.house.runtime.uow.run(lambda session: invoices.put_logo(session, act.org_id, LOGO, act.house.now))
+    return Request()
+
+
+@request
+async def delete_invoice_logo(act: Act) -> Request:
+    return await get_invoice_logo(act)
+
+
+@request
+async def put_invoice_logo(act: Act) -> Request:
+    head, tail = b'--coffer\r\nContent-Disposition: form-data; name="file"; filename="logo.png"\r\n\r\n', b"\r\n--coffer--\r\n"
+    return Request(raw=head + LOGO + tail, headers={"Content-Type": "multipart/form-data; boundary=coffer"})
 
 
 @request

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from tests.authorization.house import House, Person, random_address
+from tests.authorization.objects import client
 
 Form = Mapping[str, str] | Sequence[tuple[str, str]]
 Filler = Callable[[House, str, Person], Awaitable[Form]]
@@ -85,6 +86,26 @@ async def watch_wallet(house: House, org_id: str, person: Person) -> Form:
 @form("payee-add")
 async def write_payee(house: House, org_id: str, person: Person) -> Form:
     return {"name": "Analytical Engines", "address": random_address(), "network": "", "note": ""}
+
+
+@form("invoice-new")
+@form("invoice-edit")
+async def write_invoice(house: House, org_id: str, person: Person) -> Form:
+    return {
+        "client_id": await client(house, org_id, person),
+        "description": "Analysis",
+        "quantity": "1",
+        "unit": "",
+        "price": "100",
+        "discount": "",
+        "taxes": "19",
+    }
+
+
+@form("invoice-settings")
+async def write_invoice_settings(house: House, org_id: str, person: Person) -> Form:
+    patterns = {"pattern_invoice": "R{number}", "pattern_credit_note": "G{number}", "pattern_quote": "A{number}"}
+    return {"template": "banner", "accent": "#0B5CAD", "mode": "half_up", "tax": "per_rate"} | patterns
 
 
 @form("invoice-mail")

@@ -16,8 +16,9 @@ from crypto_api.invoices.documents import Invoice
 from crypto_api.invoices.types import InvoiceStatus, Item, Tax
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
+from tests.browser import Faults
 from tests.dashboard.conftest import Window
-from tests.dashboard.desk import Sits, sits
+from tests.dashboard.desk import Sits, said, sits
 from tests.factories.treasury import Treasury
 
 __all__ = ["sits"]
@@ -34,6 +35,12 @@ async def issued(runtime: Runtime, treasury: Treasury, name: str = "Engines <b>"
     row = await drafted(runtime, treasury, name)
     counter = Counter(runtime.uow, runtime.clock, treasury.org_id, treasury.admin.id, Prices(runtime.networks, runtime.prices))
     return await issue_invoice(counter, row.id, None)
+
+
+async def stored_by(path: str) -> Invoice:
+    found = await Invoice.get(path.split("/")[2])
+    assert found is not None
+    return found
 
 
 async def stored(row: Invoice) -> Invoice:
@@ -87,6 +94,102 @@ async def test_an_invoice_is_issued_paid_in_parts_credited_and_cancelled(sits: S
     assert (await ada.get("/invoices/inv_nothing/")).status_code == 404
 
 
+async def test_an_invoice_is_written_changed_and_reckoned_on_its_page(sits: Sits, treasury: Treasury, runtime: Runtime) -> None:
+    ada = await sits("ada.okafor")
+    client_id = (await drafted(runtime, treasury)).client_id
+    head: dict[str, str | list[str]] = {
+        "client_id": client_id,
+        "currency": "EUR",
+        "reference": "PO 1",
+        "discount_whole": "10 %",
+        "due_date": "2027-01-31",
+    }
+    lines: dict[str, str | list[str]] = {
+        "description": ["Analysis", "", "Licence"],
+        "quantity": ["2.5", "", ""],
+        "unit": ["h", "", ""],
+        "price": ["120", "", "1,000.00"],
+        "discount": ["", "", "50.00"],
+        "taxes": ["VAT 19, City 2", "VAT 19", "0 AE"],
+    }
+    shown = await ada.post("/fragments/invoices/preview/", **head, **lines)
+    text = said(shown)
+    assert shown.status_code == 200 and "1,250.00" in text and "VAT 19 % of 270.00" in text and "51.30" in text and "City 2 % of 270.00" in text
+    assert "1,181.70" in text and await Invoice.find({"org_id": treasury.org_id}).count() == 1
+    told = said(await ada.post("/fragments/invoices/preview/", **head, **lines | {"price": ["x", "", "1"], "taxes": ["19 AE", "", ""]}))
+    assert "Line 1: price is not a number such as 1234.50" in told and "Line 1: taxes are not such as VAT 19" in told and "Total" not in told
+    for wrong, words in (
+        ({"client_id": "cli_nothing"}, "The client is not one of those offered."),
+        ({"discount_whole": "2000"}, "The discount is more than what it is taken off."),
+        ({"price": ["1.005", "", "1"]}, "has more decimals than the currency"),
+        ({"discount": ["301", "", ""]}, "is more than what it is taken off"),
+        ({"quantity": ["0", "", ""]}, "must be more than zero"),
+        ({"description": ["", "", "Licence"]}, "is needed"),
+    ):
+        page = await ada.refused(422, "/invoices/new/", **head | lines | wrong)
+        assert words in page and 'aria-invalid="true"' in page and "Licence" in page, words
+    assert "It needs a line." in await ada.refused(422, "/invoices/new/", **head)
+    where = await ada.does("/invoices/new/", **head, **lines)
+    assert where.endswith("?done=drafted")
+    path = where.partition("?")[0]
+    row = await stored_by(path)
+    assert (row.total, row.currency, str(row.due_date), len(row.items), row.discount_percent) == (
+        Decimal("1181.70"),
+        "EUR",
+        "2027-01-31",
+        2,
+        Decimal(10),
+    )
+    page = await ada.text(path + "edit/")
+    assert 'value="VAT 19, City 2"' in page and 'value="VAT 0 AE"' in page and 'value="10 %"' in page and 'value="50.00"' in page
+    assert await ada.does(path + "edit/", **head | lines | {"discount_whole": ""}, version="1") == path + "?done=edited"
+    assert (await stored_by(path)).total == Decimal("1313.00")
+    assert "was changed since" in await ada.refused(412, path + "edit/", **head, **lines, version="1")
+    assert await ada.does(path + "delete/", version="2") == "/invoices/"
+    assert (await ada.get(path)).status_code == 404
+
+    quote = (await ada.does("/invoices/new/", **head, **lines, kind="quote")).partition("?")[0]
+    assert await ada.does(quote + "send/") == quote + "?done=sent"
+    made = await ada.does(quote + "invoice/")
+    assert made.endswith("?done=drafted") and await ada.does(quote + "invoice/") == made
+    assert "Make an invoice of it" not in await ada.text(quote)
+    await ada.does(made.partition("?")[0] + "send/", rate="1.1")
+    note = (await ada.does(made.partition("?")[0] + "credit/")).partition("?")[0]
+    smaller = lines | {"description": ["Analysis", "", ""], "price": ["10", "", ""], "discount": ["", "", ""], "taxes": ["19", "", ""]}
+    assert await ada.does(note + "edit/", **head | smaller | {"discount_whole": "", "kind": "credit_note"}) == note + "?done=edited"
+    assert (await stored_by(note)).total == Decimal("29.75")
+    about = await ada.text(f"/clients/{client_id}/")
+    assert "1,181.70 EUR" in about and "INV-" in about and "Owed" in about
+    assert "Q-" in await ada.text("/invoices/", client=client_id) and "Nothing matches" in await ada.text("/invoices/", client="cli_nothing")
+
+
+async def test_how_they_are_written_is_set_on_a_page(sits: Sits, treasury: Treasury, runtime: Runtime) -> None:
+    ada = await sits("ada.okafor")
+    path = "/invoices/settings/"
+    assert "INV-{year}-{number:05}" in await ada.text(path)
+    whole = {
+        "template": "banner",
+        "accent": "#0B5CAD",
+        "mode": "half_even",
+        "tax": "per_line",
+        "reminder_days": "14, -3 1",
+        "iban": "DE89 3704 0044 0532 0130 00",
+    }
+    whole |= {"pattern_invoice": "R{number:04}", "pattern_credit_note": "G{number}", "pattern_quote": "A{number}", "mail_text": "Hello {client}"}
+    bad = {"accent": "#FFFF00", "iban": "DE00", "reminder_days": "soon", "mail_text": "{secret}", "pattern_quote": "A", "reply_to": "x"}
+    for name, value in bad.items():
+        said = await ada.refused(422, path, **whole | {name: value})
+        assert 'aria-invalid="true"' in said and value in said, name
+    assert await ada.does(path, **whole, version="0") == path + "?done=saved"
+    assert "It was changed since it was read" in await ada.refused(412, path, **whole, version="0")
+    own = await store.settings(treasury.org_id)
+    assert own is not None and (own.reminder_days, own.iban, own.template) == ([-3, 1, 14], "DE89370400440532013000", "banner")
+    assert own.number_patterns["invoice"] == "R{number:04}" and own.rounding.mode == "half_even"
+    sample = await ada.get(path + "sample/")
+    assert sample.content.startswith(b"%PDF-") and await Invoice.find_all().count() == 0
+    assert "Choose a file." in await ada.refused(422, path + "logo/put/")
+
+
 async def test_a_reader_is_offered_no_change(sits: Sits, treasury: Treasury, runtime: Runtime) -> None:
     row = await issued(runtime, treasury)
     await treasury.member("Cora", "Reads", Role.AUDITOR)
@@ -102,8 +205,37 @@ async def test_they_are_legible_at_any_width(window: Window, treasury: Treasury,
     await window.log_in(path="/invoices/")
     row = await issued(runtime, treasury, LONG)
     await drafted(runtime, treasury, "Engines")
-    for number, path in enumerate(("/invoices/", f"/invoices/{row.id}/", "/clients/", f"/clients/{row.client_id}/", "/clients/add/")):
+    for number, path in enumerate(
+        ("/invoices/", "/invoices/settings/", "/invoices/new/", f"/invoices/{row.id}/", "/clients/", f"/clients/{row.client_id}/", "/clients/add/")
+    ):
         await window.go(path)
         if where := os.environ.get("COFFER_PICTURES"):
             await window.page.screenshot(path=Path(where) / f"{request.node.callspec.id}-{number}.png", full_page=True)
         assert await window.grave_findings() == [] and await window.sideways_scroll() == 0, path
+
+
+@pytest.mark.browser
+async def test_it_is_written_by_keyboard_and_reckoned_while_one_types(window: Window, treasury: Treasury, runtime: Runtime, faults: Faults) -> None:
+    row = await drafted(runtime, treasury, "Engines")
+    await window.log_in(path="/invoices/new/")
+    page = window.page
+    await page.select_option("#client_id", row.client_id)
+    await page.get_by_label("Description of line 1").fill("Analysis")
+    for typed in ("2.5", "h", "120", "10 %", "VAT 19"):
+        await page.keyboard.press("Enter")
+        await page.keyboard.type(typed)
+    await page.locator("#invoice-preview", has_text="321.30").wait_for(timeout=30_000)
+    for _ in range(4 * 6 - 5):  # to the end of the lines, and one more
+        await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.getAttribute('aria-label')") == "Description of line 5"
+    await page.keyboard.type("Travel")
+    await page.locator("#invoice-preview", has_text="Line 2: price is needed").wait_for(timeout=30_000)
+    await page.keyboard.press("Control+Enter")
+    await page.locator("[aria-invalid=true]").first.wait_for(timeout=30_000)
+    if where := os.environ.get("COFFER_PICTURES"):
+        await page.screenshot(path=Path(where) / "editor-wrong.png", full_page=True)
+    faults.found.clear()  # the console tells of the refusal
+    await page.get_by_label("Price of line 2").fill("100")
+    await page.keyboard.press("Control+Enter")
+    await page.wait_for_url("**/?done=drafted", timeout=30_000)
+    assert "421.30" in await page.inner_text("#invoice-facts")

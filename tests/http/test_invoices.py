@@ -3,10 +3,12 @@
 import asyncio
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 
 import httpx
 import pytest
+from pypdf import PdfReader
 
 from crypto_api.bootstrap import open_runtime
 from crypto_api.clients.documents import Client
@@ -14,6 +16,7 @@ from crypto_api.flows.mark_overdue import mark_overdue
 from crypto_api.invoices.documents import Invoice, InvoicePayment
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.runtime import Runtime
+from tests.adapters.test_image_reader import picture
 from tests.factories.clock import MovableClock
 from tests.http.conftest import PASSWORD, Join, Person
 from tests.http.organization_calls import code_of, records, told
@@ -338,3 +341,31 @@ async def test_settings_change_what_is_named_and_only_as_they_were_read(join: Jo
     assert kept == later.json() == made.json() | {"footer": "With regards"}
     assert code_of(await ada.http.put(path, json={"footer": "x"}, headers={"If-Match": made.headers["ETag"]})) == (412, "precondition_failed")
     assert [(row.before or {}).get("footer") for row in await records(ada.org_id, "invoice_settings.changed")] == [None, "Thank you"]
+
+
+async def test_templates_colour_and_logo_are_on_the_pdf(join: Join) -> None:
+    ada, eve = await join("ada", founds="Byron Treasury"), await join("eve", founds="Elsewhere")
+    rows = (await ada.http.get(f"{PATH}templates/")).json()["items"]
+    assert [(row["id"], row["selected"]) for row in rows] == [("classic", True), ("banner", False)]
+    for accent, code in (("#FFD700", "low_contrast"), ("red", "string_pattern_mismatch")):
+        answer = await ada.http.put(f"{PATH}settings/", json={"accent": accent})
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, code), answer.text
+    look = {"template": "banner", "accent": "#0B5CAD", "default_note": "Thank you for your trust."}
+    assert (await ada.http.put(f"{PATH}settings/", json=look)).status_code == 200
+    row = await draft(ada)
+    assert row["note"] == look["default_note"] and (await draft(ada, note="Own"))["note"] == "Own"
+    assert (await draft(ada, kind="quote"))["note"] == ""
+    plain = (await ada.http.get(at(row, "pdf"))).content
+    logo = f"{PATH}settings/logo/"
+    assert (await ada.http.get(logo)).status_code == 404
+    refused = await ada.http.post(logo, files={"file": ("logo.svg", b"<svg/>", "image/svg+xml")})
+    assert refused.status_code == 422 and "An SVG is a program" in refused.text
+    assert (await ada.http.post(logo, files={"file": ("logo.png", picture("PNG", (300, 100), "RGB"), "image/png")})).status_code == 204
+    shown = await ada.http.get(logo)
+    assert (shown.headers["content-type"], shown.content[:4]) == ("image/png", b"\x89PNG")
+    assert (await eve.http.get(logo)).status_code == 404, "of another organisation"
+    with_logo = PdfReader(BytesIO((await ada.http.get(at(row, "pdf"))).content)).pages[0]
+    assert len(with_logo.images) == len(PdfReader(BytesIO(plain)).pages[0].images) + 1
+    assert ".043137 .360784 .678431 rg" in with_logo.get_contents().get_data().decode("latin-1")
+    assert [(await ada.http.delete(logo)).status_code for _ in range(2)] == [204, 404]
+    assert len(await records(ada.org_id, "invoice_settings.logo")) == 2

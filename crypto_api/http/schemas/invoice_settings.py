@@ -1,8 +1,6 @@
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
-from stdnum import bic, iban
-from stdnum.exceptions import ValidationError
 
 from crypto_api.deliveries.rules import REMINDER_DAYS_MAX, REMINDERS_MAX
 from crypto_api.http.schemas.auth import Email
@@ -11,31 +9,25 @@ from crypto_api.http.schemas.clients import OptionalLine
 from crypto_api.http.schemas.invoices import RoundingRead
 from crypto_api.invoices.documents import InvoiceSettings
 from crypto_api.invoices.letters import PLACES
+from crypto_api.invoices.rules import checked_bic, checked_iban
 from crypto_api.invoices.service import PATTERNS, TEXTS
-from crypto_api.invoices.types import InvoiceKind, Rounding, RoundingMode, TaxRounding
+from crypto_api.invoices.types import ACCENT, InvoiceKind, Layout, Rounding, RoundingMode, TaxRounding
 
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(inert)]
 
 
 def _iban(value: str) -> str:
-    inert(value)
-    try:
-        return str(iban.validate(value)) if value.strip() else ""
-    except ValidationError as error:
-        raise ValueError("is no valid IBAN: look for a typing error") from error
+    return checked_iban(inert(value))
 
 
 def _bic(value: str) -> str:
-    inert(value)
-    try:
-        return str(bic.validate(value)) if value.strip() else ""
-    except ValidationError as error:
-        raise ValueError("is no valid BIC") from error
+    return checked_bic(inert(value))
 
 
+Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
 ReminderDay = Annotated[int, Field(ge=-REMINDER_DAYS_MAX, le=REMINDER_DAYS_MAX)]
 _PLACES = f"May name {', '.join(f'{{{place}}}' for place in PLACES)}."
-_PLAIN = ("iban", "bic", "payment_details", "footer", "reply_to", *TEXTS)
+_PLAIN = ("iban", "bic", "payment_details", "footer", "default_note", "reply_to", *TEXTS)
 
 
 def _distinct(days: list[int]) -> list[int]:
@@ -63,6 +55,9 @@ class InvoiceSettingsUpdate(RequestSchema):
     bic: Annotated[str, StringConstraints(max_length=20), AfterValidator(_bic)] | None = Field(default=None, examples=["COBADEFFXXX"])
     payment_details: Prose | None = Field(default=None, description="How to pay, in words.")
     footer: Prose | None = None
+    default_note: Prose | None = Field(default=None, description="Of invoices that are written without a note.")
+    template: Choice[Layout] | None = Field(default=None, examples=["classic"], description="One of GET /api/invoices/templates/.")
+    accent: Colour | None = Field(default=None, examples=["#0B5CAD"], description="Its contrast with white must be 4.5 to 1: text is written in it.")
     reply_to: Email | None = Field(default=None, examples=["billing@byron.example"], description="Where answers to letters go; null: to the sender.")
     mail_subject: OptionalLine | None = Field(default=None, description=_PLACES, examples=["Invoice {number} from {seller}"])
     mail_text: Prose | None = Field(default=None, description="Empty: a text of ours, as everywhere here.")
@@ -94,6 +89,9 @@ class InvoiceSettingsRead(ReadSchema):
     bic: str
     payment_details: str
     footer: str
+    default_note: str
+    template: Layout
+    accent: str
     reply_to: str
     mail_subject: str
     mail_text: str
@@ -111,5 +109,14 @@ class InvoiceSettingsRead(ReadSchema):
             number_patterns={kind: own.get(kind) or pattern for kind, pattern in PATTERNS.items()},
             rounding=RoundingRead(**rounding.model_dump()),
             **{name: getattr(row, name) if row else "" for name in _PLAIN},
+            template=row.template if row else Layout.CLASSIC,
+            accent=row.accent if row else ACCENT,
             reminder_days=row.reminder_days if row else [],
         )
+
+
+class TemplateRead(ReadSchema):
+    id: Layout = Field(examples=["classic"])
+    name: str
+    description: str
+    selected: bool = Field(description="Whether the organisation's invoices look so.")
