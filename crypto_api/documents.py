@@ -33,6 +33,7 @@ from crypto_api.payroll.documents import Payout, PayProfile, PayrollPeriod, Payr
 from crypto_api.policies.documents import OrganizationPolicy
 from crypto_api.price_alerts.documents import PriceAlert
 from crypto_api.prices.documents import ManualPrice, OraclePrice, PriceGap, ProviderPrice
+from crypto_api.recurring_invoices.documents import RecurringInvoice
 from crypto_api.saved_views.documents import SavedView
 from crypto_api.statements.documents import FinancialReport
 from crypto_api.tasks.documents import Task
@@ -99,6 +100,7 @@ DOCUMENTS: list[type[BaseDocument]] = [
     InvoicePayment,
     InvoiceDelivery,
     InvoiceLogo,
+    RecurringInvoice,
     InvoiceCounter,
     InvoiceSettings,
     PayProfile,

@@ -30,6 +30,7 @@ CROSSING = {
     "audit:queued": "the seals of the audit log are made for all",
     "invoices:fell_due": "the lane of what is overdue",
     "invoices:organizations_that_remind": "the lane of reminders",
+    "recurring_invoices:due": "the lane of recurring invoices",
     "deliveries:due": "the lane of letters",
     "ledger:unsealed": "entries are sealed for all",
     "audit:sealed_organizations": "which chains there are, for the operator's verification",

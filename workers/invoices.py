@@ -1,4 +1,4 @@
-"""Lanes and actors of invoices: what falls due is overdue from the next day on, clients are reminded, letters leave."""
+"""Lanes and actors of invoices: what falls due is overdue from the next day on, what recurs is written, clients are reminded, letters leave."""
 
 import asyncio
 from datetime import timedelta
@@ -6,8 +6,12 @@ from datetime import timedelta
 from crypto_api.deliveries import store as deliveries
 from crypto_api.deliveries.jobs import SendInvoiceMail
 from crypto_api.flows.mark_overdue import BATCH, mark_overdue
+from crypto_api.flows.price_at import Prices
+from crypto_api.flows.recur_invoices import Rota, make_due
 from crypto_api.flows.remind_clients import remind_clients
 from crypto_api.flows.send_invoice_mail import MailRoom, send_invoice_mail
+from crypto_api.flows.write_invoice import crypto_currencies
+from crypto_api.recurring_invoices import store as recurring
 from crypto_api.runtime import Runtime
 from workers.actor import Actor
 from workers.lane import Lane
@@ -16,6 +20,7 @@ SWEEP_S = 60.0
 MAIL_SWEEP_S = 15.0
 _LATE = timedelta(seconds=30)  # by then the job would have sent it
 _LETTERS = 100
+_RECURRING = 100
 
 
 async def _sweep(runtime: Runtime) -> None:
@@ -42,10 +47,21 @@ async def sweep_letters(runtime: Runtime) -> None:
         await asyncio.sleep(MAIL_SWEEP_S)
 
 
+async def _recur(runtime: Runtime) -> None:
+    """One period at a time: what was missed comes in its turn."""
+    rota = Rota(runtime.uow, runtime.clock, runtime.queue, Prices(runtime.networks, runtime.prices), crypto_currencies(runtime.networks.values()))
+    while True:
+        due = await recurring.due(runtime.clock.now(), _RECURRING)
+        for org_id, recurring_id in due:
+            await make_due(rota, org_id, recurring_id)
+        await asyncio.sleep(1.0 if due else SWEEP_S)
+
+
 def lanes(runtime: Runtime) -> list[Lane]:
     return [
         Lane("overdue_invoices", lambda: _sweep(runtime)),
         Lane("invoice_reminders", lambda: _remind(runtime)),
+        Lane("recurring_invoices", lambda: _recur(runtime)),
         Lane("invoice_mails", lambda: sweep_letters(runtime)),
     ]
 

@@ -2,11 +2,18 @@
 
 from django.urls import path
 
-from crypto_api.dashboard import views_clients, views_invoice_editor, views_invoice_settings, views_invoices
+from crypto_api.dashboard import views_clients, views_invoice_editor, views_invoice_settings, views_invoices, views_recurring_invoices
 
 pages = [
     path("invoices/", views_invoices.list_page, name="invoices"),
     path("invoices/new/", views_invoice_editor.new_page, name="invoice-new"),
+    path("invoices/recurring/", views_recurring_invoices.list_page, name="recurring-invoices"),
+    path("invoices/recurring/<str:recurring_id>/", views_recurring_invoices.recurring_page, name="recurring-invoice"),
+    path("invoices/recurring/<str:recurring_id>/pause/", views_recurring_invoices.pause, name="recurring-invoice-pause"),
+    path("invoices/recurring/<str:recurring_id>/resume/", views_recurring_invoices.resume, name="recurring-invoice-resume"),
+    path("invoices/recurring/<str:recurring_id>/end/", views_recurring_invoices.end, name="recurring-invoice-end"),
+    path("fragments/invoices/recurring/", views_recurring_invoices.rows_fragment, name="recurring-invoices-fragment"),
+    path("fragments/invoices/recurring/<str:recurring_id>/", views_recurring_invoices.recurring_fragment, name="recurring-invoice-fragment"),
     path("invoices/settings/", views_invoice_settings.settings_page, name="invoice-settings"),
     path("invoices/settings/sample/", views_invoice_settings.sample_file, name="invoice-sample"),
     path("invoices/settings/logo/", views_invoice_settings.logo_file, name="invoice-logo"),
@@ -16,6 +23,7 @@ pages = [
     path("invoices/<str:invoice_id>/edit/", views_invoice_editor.edit_page, name="invoice-edit"),
     path("invoices/<str:invoice_id>/delete/", views_invoice_editor.delete, name="invoice-delete"),
     path("invoices/<str:invoice_id>/invoice/", views_invoice_editor.make_invoice, name="invoice-of-quote"),
+    path("invoices/<str:invoice_id>/repeat/", views_recurring_invoices.repeat_page, name="invoice-repeat"),
     path("invoices/<str:invoice_id>/pdf/", views_invoices.invoice_file, name="invoice-file"),
     path("invoices/<str:invoice_id>/send/", views_invoices.send, name="invoice-send"),
     path("invoices/<str:invoice_id>/mail/", views_invoices.mail, name="invoice-mail"),

@@ -159,6 +159,7 @@ async def _facts(visit: Visit, row: Invoice) -> dict[str, object]:
         "letters": await deliveries.of_invoice(visit.org_id, row.id),
         "address": client.email if client else "",
         "may_mail": writes and issued and row.status is not InvoiceStatus.CANCELLED,
+        "may_repeat": writes and is_invoice,
         "may_become": writes and row.kind is InvoiceKind.QUOTE and row.status is InvoiceStatus.SENT and row.invoice_id is None,
         "may_send": writes and not issued and row.status is not InvoiceStatus.CANCELLED,
         "may_pay": writes and is_invoice and open_,

@@ -80,16 +80,18 @@ async def preview(desk: Writing, wish: Wish) -> Preview:
 async def write_invoice(desk: Writing, wish: Wish) -> Invoice:
     """InvalidInput, NotFound (the client), ClientArchived."""
 
-    async def work(session: Session) -> Invoice:
-        now = desk.clock.now()
-        client = await _client(session, desk, wish)
-        new = await _new(session, desk, wish, client)
-        if not new.note and new.kind is InvoiceKind.INVOICE and (own := await store.settings(desk.org_id, session)) is not None:
-            new = replace(new, note=own.default_note)
-        await clients.write_for(session, desk.org_id, client.id)
-        return await service.draft(session, desk.org_id, new, desk.user_id, now)
+    return await desk.uow.run(lambda session: draft_invoice(session, desk, wish))
 
-    return await desk.uow.run(work)
+
+async def draft_invoice(session: Session, desk: Writing, wish: Wish) -> Invoice:
+    """As part of the caller's unit of work."""
+    now = desk.clock.now()
+    client = await _client(session, desk, wish)
+    new = await _new(session, desk, wish, client)
+    if not new.note and new.kind is InvoiceKind.INVOICE and (own := await store.settings(desk.org_id, session)) is not None:
+        new = replace(new, note=own.default_note)
+    await clients.write_for(session, desk.org_id, client.id)
+    return await service.draft(session, desk.org_id, new, desk.user_id, now)
 
 
 async def edit_invoice(desk: Writing, invoice_id: str, changes: Mapping[str, Any], versions: service.Versions) -> Invoice:
@@ -184,6 +186,14 @@ async def _client(session: Session, desk: Writing, wish: Wish) -> Client:
     assert wish.client_name is not None
     new = NewClient(wish.client_name, email=wish.client_email or "")
     return await clients.add(session, desk.org_id, new, desk.user_id, desk.clock.now())
+
+
+async def named_client(org_id: str, wish: Wish) -> Client:
+    """The one that is named by its id. NotFound, ClientArchived."""
+    found = await _known_client(org_id, wish, None)
+    if found is None:
+        raise NotFound
+    return found
 
 
 async def _known_client(org_id: str, wish: Wish, session: Session | None) -> Client | None:

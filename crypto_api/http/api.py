@@ -41,6 +41,7 @@ from crypto_api.http import (
     problems,
     profile,
     receivables,
+    recurring_invoices,
     reports,
     roles,
     saved_views,
@@ -98,6 +99,7 @@ ROUTERS: list[Router] = [
     address_book.router,
     clients.router,
     receivables.router,
+    recurring_invoices.router,
     invoice_settings.router,  # before what takes any id below /invoices/
     invoices.router,
     payroll.router,

@@ -24,6 +24,7 @@ READS_ACROSS = {
     "prices.orgs_with_gaps": "the lane asks again for what was asked for in vain, whoever's it is",
     "events.oldest_pending": "the health check asks whether the relay works",
     "events.pending": "the relay numbers what is due, whoever's it is",
+    "recurring_invoices.due": "the lane writes the invoices that are due, whoever's they are",
     "deliveries.due": "the lane sends the letters that are due, whoever's they are",
     "invoices.organizations_that_remind": "the lane asks which organisations remind their clients at all",
     "invoices.fell_due": "the lane looks for what is overdue, whoever's it is",

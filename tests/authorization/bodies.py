@@ -584,6 +584,16 @@ async def update_invoice_settings(act: Act) -> Values:
 
 
 @request
+async def create_recurring_invoice(act: Act) -> Values:
+    return await _invoice(act) | {"frequency": "monthly", "start_date": "2030-01-31"}
+
+
+@request
+async def update_recurring_invoice(act: Act) -> Values:
+    return {"reference": random_address()}
+
+
+@request
 async def get_invoice_logo(act: Act) -> Request:
     await act.house.runtime.uow.run(lambda session: invoices.put_logo(session, act.org_id, LOGO, act.house.now))
     return Request()

@@ -19,6 +19,7 @@ from crypto_api.flows.annotate_transaction import Annotation
 from crypto_api.flows.issue_invoice import Counter, issue_invoice
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.record_transaction import record_transaction
+from crypto_api.flows.recur_invoices import add_recurring
 from crypto_api.flows.run_payroll import write_payslip
 from crypto_api.flows.write_invoice import Wish, Writing, write_invoice
 from crypto_api.identity.documents import EthereumAccount, Passkey, Session
@@ -51,6 +52,7 @@ from crypto_api.payroll.types import Adjustments, NewPeriod, PayMethod, ShareRul
 from crypto_api.price_alerts import service as price_alerts
 from crypto_api.price_alerts.service import NewAlert
 from crypto_api.price_alerts.types import Condition
+from crypto_api.recurring_invoices.types import Frequency, RecurringMode, Schedule
 from crypto_api.saved_views import service as saved_views
 from crypto_api.statements.documents import FinancialReport
 from crypto_api.statements.types import Column, Detail, Measure, Row, RowKind, StatementKind
@@ -380,6 +382,13 @@ async def draft_invoice(house: House, org_id: str, owner: Person, kind: InvoiceK
     return (await write_invoice(Writing(house.runtime.uow, house.runtime.clock, org_id, owner.user_id), wish)).id
 
 
+async def recurring_invoice(house: House, org_id: str, owner: Person) -> str:
+    items = (Item(description="Analysis", quantity=Decimal(1), unit_price=Decimal(100)),)
+    wish = Wish(items=items, client_id=await client(house, org_id, owner))
+    schedule = Schedule(frequency=Frequency.MONTHLY, start_date=date(2030, 1, 31))
+    return (await add_recurring(Writing(house.runtime.uow, house.runtime.clock, org_id, owner.user_id), wish, schedule, RecurringMode.DRAFT)).id
+
+
 async def sent_invoice(house: House, org_id: str, owner: Person, kind: InvoiceKind = InvoiceKind.INVOICE) -> str:
     """In the books, and nothing was paid of it."""
     invoice_id = await draft_invoice(house, org_id, owner, kind)
@@ -620,7 +629,7 @@ KINDS: dict[str, Factory] = {
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
         *(saved_view, brought_transaction, price_alert, statement, rolled, tax_report),
         *(long_report, unfinished_report, failed_report),
-        *(client, draft_invoice, sent_invoice, sent_quote),
+        *(client, draft_invoice, sent_invoice, sent_quote, recurring_invoice),
         *(paid_employee, payroll_period, draft_payslip, approved_payslip, own_payslip),
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )

@@ -1,6 +1,8 @@
 """Pages of invoices over plain HTTP, and as they look."""
 
 import os
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,12 +11,14 @@ import pytest
 from crypto_api.deliveries import store as deliveries
 from crypto_api.flows.issue_invoice import Counter, issue_invoice
 from crypto_api.flows.price_at import Prices
+from crypto_api.flows.recur_invoices import add_recurring
 from crypto_api.flows.send_invoice_mail import MailRoom, send_invoice_mail
-from crypto_api.flows.write_invoice import Wish, Writing, write_invoice
+from crypto_api.flows.write_invoice import Wish, Writing, wish_of, write_invoice
 from crypto_api.invoices import store
 from crypto_api.invoices.documents import Invoice
 from crypto_api.invoices.types import InvoiceStatus, Item, Tax
 from crypto_api.organizations.types import Role
+from crypto_api.recurring_invoices.types import Frequency, RecurringMode, Schedule
 from crypto_api.runtime import Runtime
 from tests.browser import Faults
 from tests.dashboard.conftest import Window
@@ -190,6 +194,38 @@ async def test_how_they_are_written_is_set_on_a_page(sits: Sits, treasury: Treas
     assert "Choose a file." in await ada.refused(422, path + "logo/put/")
 
 
+async def test_an_invoice_is_made_to_recur_paused_and_ended(sits: Sits, treasury: Treasury, runtime: Runtime) -> None:
+    ada = await sits("ada.okafor")
+    assert "Nothing recurs yet" in await ada.text("/invoices/recurring/")
+    row = await drafted(runtime, treasury)
+    path = f"/invoices/{row.id}/repeat/"
+    when = {
+        "frequency": "quarterly",
+        "interval": "1",
+        "start_date": "2030-11-30",
+        "month_end": "on",
+        "ends": "count",
+        "occurrences": "3",
+        "mode": "send",
+    }
+    for wrong, words in (
+        ({"interval": "0"}, "must be a number from 1 to 99"),
+        ({"start_date": ""}, "The first day is needed."),
+        ({"ends": "date", "end_date": "2030-01-01"}, "is before the first day"),
+        ({"occurrences": "many"}, "must be a number from 1 to 1200"),
+    ):
+        assert words in await ada.refused(422, path, **when | wrong), words
+    made = (await ada.does(path, **when)).partition("?")[0]
+    page = await ada.text(made)
+    assert "Every quarter, on the last day of the month" in page and "30 Nov 2030" in page and "28 Feb 2031" in page and "31 May 2031" in page
+    assert "Issue and mail it at once" in page and "31 Aug 2031" not in page
+    assert "Engines <b>" in await ada.text("/invoices/recurring/")
+    assert await ada.does(made + "pause/") == made + "?done=paused" and "Go on" in await ada.text(made)
+    assert await ada.does(made + "resume/") == made + "?done=resumed"
+    assert await ada.does(made + "end/") == "/invoices/recurring/", "nothing was made by it"
+    assert (await ada.get(made)).status_code == 404
+
+
 async def test_a_reader_is_offered_no_change(sits: Sits, treasury: Treasury, runtime: Runtime) -> None:
     row = await issued(runtime, treasury)
     await treasury.member("Cora", "Reads", Role.AUDITOR)
@@ -205,8 +241,22 @@ async def test_they_are_legible_at_any_width(window: Window, treasury: Treasury,
     await window.log_in(path="/invoices/")
     row = await issued(runtime, treasury, LONG)
     await drafted(runtime, treasury, "Engines")
+    desk = Writing(runtime.uow, runtime.clock, treasury.org_id, treasury.admin.id)
+    schedule = Schedule(frequency=Frequency.MONTHLY, start_date=date(2030, 1, 31))
+    recurring = f"/invoices/recurring/{(await add_recurring(desk, replace(wish_of(row), due_date=None), schedule, RecurringMode.SEND)).id}/"
     for number, path in enumerate(
-        ("/invoices/", "/invoices/settings/", "/invoices/new/", f"/invoices/{row.id}/", "/clients/", f"/clients/{row.client_id}/", "/clients/add/")
+        (
+            "/invoices/",
+            "/invoices/recurring/",
+            "/invoices/settings/",
+            "/invoices/new/",
+            f"/invoices/{row.id}/repeat/",
+            recurring,
+            f"/invoices/{row.id}/",
+            "/clients/",
+            f"/clients/{row.client_id}/",
+            "/clients/add/",
+        )
     ):
         await window.go(path)
         if where := os.environ.get("COFFER_PICTURES"):

@@ -1,0 +1,206 @@
+"""Invoices that recur: the list, one with its next days, and making one of an invoice that stands there."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+
+from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.context import rows_wanted
+from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.views_invoice_editor import desk_of
+from crypto_api.flows.recur_invoices import add_recurring, change_recurring, end_recurring, wish_of
+from crypto_api.flows.write_invoice import wish_of as wish_of_invoice
+from crypto_api.invoices import store as invoices
+from crypto_api.invoices.documents import Invoice
+from crypto_api.invoices.types import InvoiceKind
+from crypto_api.kit.clock import day_of
+from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
+from crypto_api.kit.paging import PageRequest
+from crypto_api.organizations.types import Permission
+from crypto_api.recurring_invoices import rules, store
+from crypto_api.recurring_invoices.documents import RecurringInvoice
+from crypto_api.recurring_invoices.types import INTERVAL_MAX, OCCURRENCES_MAX, Frequency, RecurringMode, RecurringStatus, Schedule
+
+FIELDS = ("frequency", "interval", "start_date", "month_end", "ends", "end_date", "occurrences", "mode")
+FREQUENCIES = {
+    Frequency.DAILY: ("Days", "day"),
+    Frequency.WEEKLY: ("Weeks", "week"),
+    Frequency.MONTHLY: ("Months", "month"),
+    Frequency.QUARTERLY: ("Quarters", "quarter"),
+    Frequency.YEARLY: ("Years", "year"),
+}
+MODES = {RecurringMode.DRAFT: "Draft it, and I issue it", RecurringMode.SEND: "Issue and mail it at once"}
+UPCOMING = 6
+FLASHES = {
+    "added": "It recurs from now on.",
+    "paused": "Paused. What passes meanwhile is made when it goes on.",
+    "resumed": "It goes on.",
+    "ended": "It has ended. What it made stays.",
+}
+
+
+@page(Permission.INVOICES_READ)
+async def list_page(visit: Visit) -> HttpResponse:
+    return visit.render("invoices/recurring_list.html", await _rows(visit))
+
+
+@page(Permission.INVOICES_READ)
+async def rows_fragment(visit: Visit) -> HttpResponse:
+    return visit.render("invoices/recurring_rows.html", await _rows(visit))
+
+
+async def _rows(visit: Visit) -> dict[str, object]:
+    request = PageRequest(limit=rows_wanted(visit.request), cursor=visit.request.GET.get("cursor") or None)
+    try:
+        found = await store.page(visit.org_id, {}, request)
+    except InvalidInput as error:  # a cursor that somebody changed by hand
+        raise Http404 from error
+    rows = [(row, words_of(row.schedule)) for row in found.items]
+    return {"rows": rows, "next_cursor": found.next_cursor, "first_page": request.cursor is None}
+
+
+@page(Permission.INVOICES_READ)
+async def recurring_page(visit: Visit, recurring_id: str) -> HttpResponse:
+    return await _shown(visit, recurring_id, flash=FLASHES.get(visit.request.GET.get("done", ""), ""))
+
+
+@page(Permission.INVOICES_READ)
+async def recurring_fragment(visit: Visit, recurring_id: str) -> HttpResponse:
+    return visit.render("invoices/recurring_facts.html", await _facts(visit, await _recurring(visit, recurring_id)))
+
+
+@page(Permission.INVOICES_WRITE)
+async def pause(visit: Visit, recurring_id: str) -> HttpResponse:
+    return await _changed(visit, recurring_id, lambda: _paused(visit, recurring_id, True), "paused")
+
+
+@page(Permission.INVOICES_WRITE)
+async def resume(visit: Visit, recurring_id: str) -> HttpResponse:
+    return await _changed(visit, recurring_id, lambda: _paused(visit, recurring_id, False), "resumed")
+
+
+@page(Permission.INVOICES_WRITE)
+async def end(visit: Visit, recurring_id: str) -> HttpResponse:
+    return await _changed(visit, recurring_id, lambda: end_recurring(desk_of(visit), recurring_id, version_of(visit.request)), "ended")
+
+
+async def _paused(visit: Visit, recurring_id: str, paused: bool) -> bool:
+    await change_recurring(desk_of(visit), recurring_id, {}, {}, None, paused, version_of(visit.request))
+    return False
+
+
+async def _changed(visit: Visit, recurring_id: str, change: Callable[[], Awaitable[bool]], done: str) -> HttpResponse:
+    only_post(visit.request)
+    try:
+        gone = await change()
+    except NotFound as error:
+        raise Http404 from error
+    except CoreError as error:
+        return await _shown(visit, recurring_id, problem=error.detail, status=error.status)
+    return redirect("/invoices/recurring/" if gone else f"/invoices/recurring/{recurring_id}/?done={done}")
+
+
+# ---- making one of an invoice ----------------------------------------------------------------------------------------------------
+
+
+@page(Permission.INVOICES_WRITE)
+async def repeat_page(visit: Visit, invoice_id: str) -> HttpResponse:
+    row = await invoices.get(visit.org_id, invoice_id)
+    if row is None or row.kind is not InvoiceKind.INVOICE:
+        raise Http404
+    form = Form(visit.request, *FIELDS)
+    if visit.request.method != "POST":
+        today = day_of(visit.runtime.clock.now(), visit.organization.time_zone)
+        form.given |= {"frequency": "monthly", "interval": "1", "start_date": today.isoformat(), "mode": "draft", "ends": "never"}
+        return _form(visit, row, form)
+    schedule, mode = _schedule(form), form.one_of("mode", {str(mode) for mode in MODES})
+    if schedule is None or form.errors:
+        return _form(visit, row, form)
+    wish = replace(wish_of_invoice(row), due_date=None, invoice_id=None, quote_id=None)
+    try:
+        made = await add_recurring(desk_of(visit), wish, schedule, RecurringMode(mode))
+    except InvalidInput as error:
+        return _form(visit, row, form, problem=form.refused(error, FIELDS))
+    except CoreError as error:
+        return _form(visit, row, form, problem=error.detail, status=error.status)
+    return redirect(f"/invoices/recurring/{made.id}/?done=added")
+
+
+def _schedule(form: Form) -> Schedule | None:
+    frequency = form.one_of("frequency", {str(frequency) for frequency in FREQUENCIES})
+    interval = _whole(form, "interval", INTERVAL_MAX)
+    start, ends = form.day("start_date"), form.one_of("ends", ("never", "date", "count"))
+    if start is None:
+        form.wrong("start_date", "is needed")
+    end_date = form.day("end_date") if ends == "date" else None
+    if ends == "date" and end_date is None:
+        form.wrong("end_date", "is needed")
+    occurrences = _whole(form, "occurrences", OCCURRENCES_MAX) if ends == "count" else None
+    if form.errors or start is None:
+        return None
+    return Schedule(
+        frequency=Frequency(frequency),
+        interval=interval,
+        start_date=date.fromisoformat(start),
+        month_end=form["month_end"] == "on" and frequency not in (Frequency.DAILY, Frequency.WEEKLY),
+        end_date=date.fromisoformat(end_date) if end_date else None,
+        occurrences=occurrences,
+    )
+
+
+def _whole(form: Form, name: str, most: int) -> int:
+    text = form[name]
+    if not (text.isascii() and text.isdecimal() and len(text) < 6 and 1 <= int(text) <= most):
+        form.wrong(name, f"must be a number from 1 to {most}")
+        return 1
+    return int(text)
+
+
+def _form(visit: Visit, row: Invoice, form: Form, *, problem: str = "", status: int = 200) -> HttpResponse:
+    values = {
+        "invoice": row,
+        "given": form.given,
+        "errors": form.errors,
+        "problem": problem,
+        "frequencies": [(frequency.value, words[0]) for frequency, words in FREQUENCIES.items()],
+        "modes": [(mode.value, words) for mode, words in MODES.items()],
+    }
+    return visit.render("invoices/repeat.html", values, status=status if status != 200 else 422 if form.errors or problem else 200)
+
+
+# ---- parts -----------------------------------------------------------------------------------------------------------------------
+
+
+def words_of(schedule: Schedule) -> str:
+    """Every month; every 2 weeks; every quarter, on its last day"""
+    word = FREQUENCIES[schedule.frequency][1]
+    every = f"every {word}" if schedule.interval == 1 else f"every {schedule.interval} {word}s"
+    return every + (", on the last day of the month" if schedule.month_end else "")
+
+
+async def _shown(visit: Visit, recurring_id: str, *, status: int = 200, **values: object) -> HttpResponse:
+    row = await _recurring(visit, recurring_id)
+    return visit.render("invoices/recurring.html", await _facts(visit, row) | values, status=status)
+
+
+async def _facts(visit: Visit, row: RecurringInvoice) -> dict[str, Any]:
+    lives = row.status is not RecurringStatus.ENDED
+    return {
+        "row": row,
+        "said": words_of(row.schedule),
+        "mode": MODES[row.mode],
+        "next_dates": rules.dates_from(row.schedule, row.made, UPCOMING) if lives else [],
+        "lines": [item.description for item in wish_of(row).items],
+        "may_write": visit.may(Permission.INVOICES_WRITE) and lives,
+    }
+
+
+async def _recurring(visit: Visit, recurring_id: str) -> RecurringInvoice:
+    row = await store.get(visit.org_id, recurring_id)
+    if row is None:
+        raise Http404
+    return row
