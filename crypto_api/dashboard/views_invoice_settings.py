@@ -95,9 +95,7 @@ async def remove_logo(visit: Visit) -> HttpResponse:
 @page(Permission.INVOICES_READ)
 async def logo_file(visit: Visit) -> HttpResponse:
     row = await store.logo(visit.org_id)
-    if row is None:
-        raise Http404
-    return HttpResponse(row.content, content_type="image/png")
+    return HttpResponse(row.content, content_type="image/png") if row is not None else HttpResponse(status=204)
 
 
 @page(Permission.INVOICES_WRITE)

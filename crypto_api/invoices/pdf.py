@@ -1,19 +1,19 @@
 """An invoice as a PDF to be sent, printed and kept: fonts embedded, so that it looks the same in twenty years; as many pages as its lines need."""
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
 import segno
-from reportlab.graphics.shapes import Drawing, Rect
 from reportlab.lib import colors
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Image, KeepTogether, LongTable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.platypus import Flowable, Image, KeepTogether, LongTable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 from segno.helpers import make_epc_qr
 
 from crypto_api.invoices.documents import Invoice, InvoiceSettings
@@ -25,6 +25,7 @@ _FONT, _BOLD_FONT = WIDE, WIDE_BOLD
 _INK, _GREY, _LINE = colors.HexColor("#16202B"), colors.HexColor("#5B6673"), colors.HexColor("#C3CCD6")
 _WIDTH = A4[0] - 40 * mm
 _CODE_SIDE = 32 * mm
+_DARK = re.compile(b"\x01+")
 _LOGO = (60 * mm, 20 * mm)
 _BANNER = 44 * mm  # from the upper edge
 _TEXT = ParagraphStyle("text", fontName=_FONT, fontSize=9, leading=12.5, textColor=_INK)
@@ -249,7 +250,7 @@ def _how_to_pay(row: Invoice, own: InvoiceSettings) -> Table:
         bank = f"IBAN {' '.join(own.iban[at : at + 4] for at in range(0, len(own.iban), 4))}" + (f", BIC {own.bic}" if own.bic else "")
         words += [Paragraph(bank, _TEXT), Paragraph(f"Reference: {_safe(row.number or '')}", _TEXT)]
     code = payment_code(row, own)
-    cells = [[words, _drawn(code) if code is not None else ""]]
+    cells = [[words, _Code(code) if code is not None else ""]]
     table = Table(cells, colWidths=[_WIDTH - 36 * mm, 36 * mm], hAlign="LEFT")
     table.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0), ("ALIGN", (1, 0), (1, 0), "RIGHT")]))
     return table
@@ -263,15 +264,22 @@ def payment_code(row: Invoice, own: InvoiceSettings) -> segno.QRCode | None:
     return make_epc_qr(name=row.seller.name[:70], iban=own.iban, amount=row.due, text=str(row.number)[:140], bic=own.bic or None)
 
 
-def _drawn(code: segno.QRCode) -> Drawing:
-    matrix = [list(line) for line in code.matrix_iter(border=2)]
-    side = _CODE_SIDE
-    unit, drawing = side / len(matrix), Drawing(side, side)
-    for y, line in enumerate(matrix):
-        for x, dark in enumerate(line):
-            if dark:
-                drawing.add(Rect(x * unit, side - (y + 1) * unit, unit, unit, fillColor=colors.black, strokeColor=None, strokeWidth=0))
-    return drawing
+class _Code(Flowable):  # type: ignore[misc]  # reportlab has no types
+    """The code as one filled path: each run of dark modules in a row is a rectangle of it."""
+
+    def __init__(self, code: segno.QRCode) -> None:
+        super().__init__()
+        self._rows = [bytes(line) for line in code.matrix_iter(border=2)]
+        self.width = self.height = _CODE_SIDE
+
+    def draw(self) -> None:
+        unit = _CODE_SIDE / len(self._rows)
+        path = self.canv.beginPath()
+        for number, row in enumerate(self._rows, start=1):
+            for run in _DARK.finditer(row):
+                path.rect(run.start() * unit, _CODE_SIDE - number * unit, (run.end() - run.start()) * unit, unit)
+        self.canv.setFillColor(colors.black)
+        self.canv.drawPath(path, stroke=0, fill=1)
 
 
 def money(value: Decimal) -> str:
