@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from beanie import init_beanie
+from pymongo import AsyncMongoClient
 
 from benchmarks.chain import cpu_of
 from crypto_api.documents import DOCUMENTS
@@ -41,7 +42,7 @@ from crypto_api.statements.types import Asked, StatementKind
 from crypto_project.embedded.servers import Configured, EmbeddedServers
 from mongodb_config import seal_chain
 from mongodb_config.base_document import encoded
-from mongodb_config.client import connect
+from mongodb_config.client import DURABLE, MongoClient
 from mongodb_config.migrations import deploy
 from mongodb_config.unit_of_work import UnitOfWork
 
@@ -155,7 +156,9 @@ async def run(sizes: list[int], verified_up_to: int) -> list[dict[str, Any]]:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="coffer-bench-")))
         servers = EmbeddedServers(place / "data", place / "logs", configured=Configured.nothing(), chain=None)
         await stack.enter_async_context(servers)
-        client = connect(servers.addresses.mongodb_uri)
+        # a server that puts in a million lines may answer nothing else for longer than the product would wait
+        patient: dict[str, Any] = {"connectTimeoutMS": 120_000, "socketTimeoutMS": 600_000, "serverSelectionTimeoutMS": 120_000, **DURABLE}
+        client: MongoClient = AsyncMongoClient(servers.addresses.mongodb_uri, tz_aware=True, uuidRepresentation="standard", **patient)
         stack.push_async_callback(client.close)
         await deploy(client, "bench_history", DOCUMENTS)
         await init_beanie(database=client["bench_history"], document_models=DOCUMENTS, skip_indexes=True)

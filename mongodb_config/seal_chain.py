@@ -20,12 +20,22 @@ class SealDocument(TenantDocument):
 
 
 Seal = TypeVar("Seal", bound=SealDocument)
+_SEEN: dict[tuple[str, str], int] = {}
+"""By collection and organisation, a link that was there: where to begin to look for the last, and nothing else."""
 
 
 async def head(document: type[SealDocument], org_id: str, session: Session | None = None) -> dict[str, Any] | None:
-    """`seq`, `hash` and `created_at` of the last link."""
-    wanted = {"seq": 1, "hash": 1, "created_at": 1}
-    row: dict[str, Any] | None = await document.get_pymongo_collection().find_one({"org_id": org_id}, wanted, sort=[("seq", -1)], session=session)
+    """`seq`, `hash` and `created_at` of the last link. Looked for from the last one that this process has seen on, and from the first where that is
+    not there (another database, an earlier snapshot): the embedded server reads all that a query may sort."""
+    collection, wanted = document.get_pymongo_collection(), {"seq": 1, "hash": 1, "created_at": 1}
+    place = (collection.full_name, org_id)
+    row: dict[str, Any] | None = None
+    if (seen := _SEEN.get(place)) is not None:
+        row = await collection.find_one({"org_id": org_id, "seq": {"$gte": seen}}, wanted, sort=[("seq", -1)], session=session)
+    if row is None:
+        row = await collection.find_one({"org_id": org_id}, wanted, sort=[("seq", -1)], session=session)
+    if row is not None:
+        _SEEN[place] = row["seq"]
     return row
 
 
