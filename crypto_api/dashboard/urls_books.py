@@ -40,6 +40,7 @@ pages = [
     path("closing/<str:period>/reopen/", views_closing.reopen, name="closing-reopen"),
     path("closing/<str:period>/certificate/", views_closing.certificate_page, name="closing-certificate"),
     path("closing/<str:period>/certificate/pdf/", views_closing.certificate_pdf, name="closing-certificate-pdf"),
+    path("closing/<str:period>/checklist/pdf/", views_closing.checklist_pdf, name="closing-checklist-pdf"),
     path("fragments/closing/", views_closing.months_fragment, name="closing-fragment"),
     path("fragments/closing/<str:period>/", views_closing.checks_fragment, name="closing-checks"),
     path("fragments/journal/", views_journal.rows_fragment, name="journal-fragment"),

@@ -9,7 +9,7 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.flows import close_period as flows
 from crypto_api.flows.close_gate import TITLES
-from crypto_api.flows.export_book_reports import export_certificate
+from crypto_api.flows.export_book_reports import export_certificate, export_checklist
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.errors import CoreError, NotFound
 from crypto_api.ledger import period_store, rules
@@ -121,6 +121,17 @@ async def certificate_pdf(visit: Visit, period: str) -> HttpResponse:
         file = await export_certificate(visit.runtime.uow, visit.runtime.clock, visit.org_id, period, TITLES)
     except NotFound as error:
         raise Http404 from error
+    response = HttpResponse(file.content, content_type="application/pdf")
+    response["Content-Disposition"] = f'attachment; filename="{file.name}"'
+    return response
+
+
+@page(Permission.LEDGER_READ)
+async def checklist_pdf(visit: Visit, period: str) -> HttpResponse:
+    _day(period)
+    runtime = visit.runtime
+    checks = await flows.look_at_period(runtime.uow, runtime.clock, runtime.networks, visit.org_id, period)
+    file = await export_checklist(runtime.uow, runtime.clock, visit.org_id, period, checks, TITLES)
     response = HttpResponse(file.content, content_type="application/pdf")
     response["Content-Disposition"] = f'attachment; filename="{file.name}"'
     return response

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -16,12 +17,13 @@ from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.paging import PageRequest
 from crypto_api.ledger import rules, seal_store
 from crypto_api.ledger import store as ledger
+from crypto_api.ledger.documents import Account
 from crypto_api.ledger.types import AsOf
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity, as_of
 
 TEXT_MAX = 120
-FIELDS = ("account", "wallet", "asset", "date_from", "date_to", "at", "known_at")
+FIELDS = ("account", "wallet", "asset", "date_from", "date_to", "at", "known_at", "compare_to")
 _WRONG = {"known_at": "must be a time such as 2026-11-21T09:30"}
 
 
@@ -43,9 +45,11 @@ class LedgerFilter:
 
     @property
     def errors(self) -> dict[str, str]:
-        unread = {name for name in ("date_from", "date_to", "at") if self[name] and self.day(name) is None}
+        unread = {name for name in ("date_from", "date_to", "at", "compare_to") if self[name] and self.day(name) is None}
         unread |= {"known_at"} if self["known_at"] and self.known_at() is None else set()
-        return {name: _WRONG.get(name, "must be a date such as 2026-11-21") for name in unread}
+        wrong = {name: _WRONG.get(name, "must be a date such as 2026-11-21") for name in unread}
+        at, compared = self.day("at"), self.day("compare_to")
+        return wrong | ({"compare_to": "must lie before the day of the trial balance"} if at and compared and compared >= at else {})
 
     def query_string(self) -> str:
         return urlencode(dict(self.given))
@@ -78,12 +82,45 @@ async def trial_balance_fragment(visit: Visit) -> HttpResponse:
     return visit.render("journal/trial_balance_table.html", await _trial_balance(visit))
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """An account on two days: now, and earlier where that was asked for."""
+
+    account: Account
+    debit: Decimal
+    credit: Decimal
+    debit_before: Decimal
+    credit_before: Decimal
+
+    @property
+    def change(self) -> Decimal:
+        """Debit less credit, of what came since then."""
+        return add_exactly([self.debit, self.credit.copy_negate(), self.debit_before.copy_negate(), self.credit_before])
+
+
 async def _trial_balance(visit: Visit) -> dict[str, object]:
     wanted = LedgerFilter.of(visit.request, visit.zone)
-    rows = await as_of.standings(visit.org_id, visit.runtime.uow, AsOf(wanted.day("at"), wanted.known_at()))
-    debit, credit = add_exactly([row.debit for row in rows]), add_exactly([row.credit for row in rows])
-    told = {"rows": rows, "total_debit": debit, "total_credit": credit, "balanced": debit == credit, "filter": wanted}
+    before = wanted.day("compare_to") if "compare_to" not in wanted.errors else None
+    rows = await _compared(visit, wanted, before)
+    debit, credit, debit_before, credit_before = (
+        add_exactly([getattr(row, name) for row in rows]) for name in ("debit", "credit", "debit_before", "credit_before")
+    )
+    told = {"rows": rows, "total_debit": debit, "total_credit": credit, "balanced": debit == credit, "filter": wanted, "before": before}
+    told |= {"total_debit_before": debit_before, "total_credit_before": credit_before}
     return told | {"known_at": wanted.known_at()} | await _seal(visit)
+
+
+async def _compared(visit: Visit, wanted: LedgerFilter, before: date | None) -> list[Compared]:
+    """In the order of the chart, also what stood on the earlier day alone."""
+    days = [wanted.day("at"), *([before] if before is not None else [])]
+    found = [{row.account.code: row for row in await as_of.standings(visit.org_id, visit.runtime.uow, AsOf(day, wanted.known_at()))} for day in days]
+    chart = {code: row.account for part in found for code, row in part.items()}
+
+    def sides(at: int, code: str) -> tuple[Decimal, Decimal]:
+        row = found[at].get(code) if at < len(found) else None
+        return (row.debit, row.credit) if row is not None else (as_of.ZERO, as_of.ZERO)
+
+    return [Compared(chart[code], *sides(0, code), *sides(1, code)) for code in sorted(chart)]
 
 
 async def _seal(visit: Visit) -> dict[str, object]:

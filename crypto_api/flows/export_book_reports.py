@@ -1,6 +1,6 @@
 """The trial balance and the certificate of a closed month as files. That they were taken along is itself recorded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -19,7 +19,7 @@ from crypto_api.kit.xlsx_text import CELL_MAX, OPTIONS, as_number, set_for_print
 from crypto_api.ledger import period_store, seal_store
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import PeriodCertificate
-from crypto_api.ledger.types import AsOf
+from crypto_api.ledger.types import AsOf, GateCheck
 from crypto_api.organizations.documents import Organization
 from crypto_api.reports import as_of
 from mongodb_config.unit_of_work import UnitOfWork
@@ -163,6 +163,33 @@ async def export_certificate(uow: UnitOfWork, clock: Clock, org_id: str, period:
     told = f"The certificate of {period} was taken along as pdf."
     await noted(uow, clock, org_id, "certificate.exported", told, {"format": "pdf", "period": period, "certificate_id": found[0].id})
     return BookFile(f"certificate-{period}.pdf", content)
+
+
+async def export_checklist(
+    uow: UnitOfWork, clock: Clock, org_id: str, period: str, checks: Sequence[GateCheck], titles: Mapping[str, str]
+) -> BookFile:
+    """Of a month that is not closed, as PDF: what was found a moment ago, with room for who works it off. NotFound."""
+    organization, now = await organization_of(org_id), clock.now()
+    content = await written(partial(_checklist_pdf, organization, period, checks, titles, now))
+    told, after = f"The checklist of {period} was taken along as pdf.", {"format": "pdf", "period": period}
+    await noted(uow, clock, org_id, "checklist.exported", told, dict[str, object](after))
+    return BookFile(f"checklist-{period}.pdf", content)
+
+
+def _checklist_pdf(
+    organization: Organization, period: str, checks: Sequence[GateCheck], titles: Mapping[str, str], now: datetime, path: Path
+) -> None:
+    about = f"as found on {now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    pages = PdfPages(path, title=f"Closing checklist for {period}", organization=organization.name, about=about)
+    open_checks = sum(not check.passed for check in checks)
+    noun = "check keeps" if open_checks == 1 else "checks keep"
+    pages.add(pages.words(f"{open_checks} {noun} the month open." if open_checks else "Nothing keeps the month open."))
+    pages.space(3)
+    rows = [[titles.get(check.name, check.name), pages.words(check.detail, "row"), "passed" if check.passed else "open", ""] for check in checks]
+    widths = [34, pages.width_mm - 34 - 16 - 40, 16, 40]
+    style = [("FONTNAME", (2, at), (2, at), "Helvetica-Bold") for at, check in enumerate(checks, start=1) if not check.passed]
+    pages.table(["Check", "What was found", "State", "Done by, on"], rows, widths, [*TABLE, *style])
+    pages.close([sentence(about), "It is no certificate: closing the month looks at everything again."])
 
 
 def _certificate_pdf(organization: Organization, row: PeriodCertificate, titles: Mapping[str, str], path: Path) -> None:

@@ -7,7 +7,8 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 
 from crypto_api.flows.close_gate import TITLES
-from crypto_api.flows.export_book_reports import export_certificate, export_trial_balance
+from crypto_api.flows.close_period import look_at_period
+from crypto_api.flows.export_book_reports import export_certificate, export_checklist, export_trial_balance
 from crypto_api.flows.export_ledger import COLUMNS, export_ledger
 from crypto_api.flows.general_ledger_file import LEDGER_COLUMNS, general_ledger_pdf, note_general_ledger, open_general_ledger
 from crypto_api.flows.order_book_report import order_books, order_general_ledger
@@ -118,6 +119,20 @@ async def period_certificate_pdf(request: HttpRequest, period: str) -> HttpRespo
     except ValueError as error:
         raise NotFound from error
     file = await export_certificate(runtime.uow, runtime.clock, org_of(request), period, TITLES)
+    return _attached(HttpResponse(file.content, content_type=PDF), file.name)
+
+
+@router.get("/ledger/periods/{period}/checklist/pdf/", summary="What keeps a month open, as a PDF")
+@requires(Permission.LEDGER_READ)
+async def period_checklist_pdf(request: HttpRequest, period: str) -> HttpResponse:
+    """As it is now, with room to tick off. 404 for what is no month."""
+    runtime, org_id = runtime_of(request.scope), org_of(request)
+    try:
+        rules.days_of(period)
+    except ValueError as error:
+        raise NotFound from error
+    checks = await look_at_period(runtime.uow, runtime.clock, runtime.networks, org_id, period)
+    file = await export_checklist(runtime.uow, runtime.clock, org_id, period, checks, TITLES)
     return _attached(HttpResponse(file.content, content_type=PDF), file.name)
 
 

@@ -44,8 +44,8 @@ class Entries:
 
 
 async def walk(org_id: str, wanted: Entries, *, batch: int = 200) -> AsyncIterator[list[JournalEntry]]:
-    """All of them by date, and within a day in the order in which they were made; batches of whole days, of about `batch` entries. Of an account, each
-    with the lines that are asked for alone."""
+    """All of them by date, and within a day in the order in which they were made; batches of whole days, of about `batch` entries. Of an account,
+    each with the lines that are asked for alone."""
     async for rows in _stretches(org_id, wanted, batch, descending=False):
         if kept := [JournalEntry.model_validate({**row, "lines": list(filter(wanted.has_line, row["lines"]))}) for row in rows if wanted.has(row)]:
             yield kept

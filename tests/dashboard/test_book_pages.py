@@ -171,6 +171,9 @@ async def test_balances_of_another_day_and_the_lines_behind_them(ada: httpx.Asyn
     then = (await ada.get(f"/trial-balance/?at={day}")).text
     assert "3,000.00" in then and "3,010.00" not in then and "3,010.00" in (await ada.get("/trial-balance/")).text
     assert "must be a date" in (await ada.get("/trial-balance/?at=soon&known_at=later")).text
+    beside = (await ada.get(f"/trial-balance/?compare_to={day}")).text
+    assert "3,010.00" in beside and "3,000.00" in beside and ">Change</th>" in beside and ">10.00</td>" in beside
+    assert "must lie before" in (await ada.get(f"/trial-balance/?at={day}&compare_to={day}")).text
     assert "Choose an account" in (await ada.get("/general-ledger/")).text
     ledger = (await ada.get(f"/general-ledger/?account=1100&date_from={day}")).text
     assert ledger.count(">3,010.00<") == 2 and f"Balance before {day}" in ledger  # the closing balance, and the one behind the line

@@ -112,6 +112,12 @@ async def test_a_certificate_can_be_printed_and_signed(join: Join, runtime: Runt
     ada = await join("ada", founds="Byron Treasury")
     await posted(ada, date="2026-10-05")
     await seal_entries(runtime.uow, runtime.clock)
+    checklist = await ada.http.get("/api/ledger/periods/2026-10/checklist/pdf/")
+    lines = await asyncio.to_thread(printed, checklist.content, tmp_path)
+    assert {"Closing checklist for 2026-10", "Nothing keeps the month open."} <= lines and checklist.headers["Content-Type"] == "application/pdf"
+    assert any(line.startswith("Seals ") and line.endswith(" passed") for line in lines)
+    lines = await asyncio.to_thread(printed, (await ada.http.get("/api/ledger/periods/2099-10/checklist/pdf/")).content, tmp_path)
+    assert any(line.startswith("The month is over ") and line.endswith(" open") for line in lines)
     certificate: dict[str, Any] = (await ada.http.post("/api/ledger/periods/2026-10/close/")).json()
     answer = await ada.http.get("/api/ledger/periods/2026-10/certificate/pdf/")
     lines = await asyncio.to_thread(printed, answer.content, tmp_path)
