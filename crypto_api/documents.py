@@ -33,6 +33,7 @@ from crypto_api.payroll.documents import Payout, PayProfile, PayrollPeriod, Payr
 from crypto_api.policies.documents import OrganizationPolicy
 from crypto_api.price_alerts.documents import PriceAlert
 from crypto_api.prices.documents import ManualPrice, OraclePrice, PriceGap, ProviderPrice
+from crypto_api.receivables.documents import PaymentRequest, Receipt, ReceivingKey, ReceivingSettings
 from crypto_api.recurring_invoices.documents import RecurringInvoice
 from crypto_api.saved_views.documents import SavedView
 from crypto_api.statements.documents import FinancialReport
@@ -110,6 +111,10 @@ DOCUMENTS: list[type[BaseDocument]] = [
     Payout,
     PayrollStep,
     StatementKey,
+    ReceivingSettings,
+    ReceivingKey,
+    PaymentRequest,
+    Receipt,
     OrganizationPolicy,
     Payment,
     NonceSlot,

@@ -45,6 +45,14 @@ async def _accounts_of_payroll(database: Database, checkpoint: Checkpoint) -> No
         for org_id in org_ids:
             for row in rows:
                 await ledger.add_to_chart(database, org_id, row, now)
+
+
+async def _client_payments(database: Database, checkpoint: Checkpoint) -> None:
+    """Charts from before clients could pay in crypto: what came and belongs to no invoice yet."""
+    unapplied, now = next(row for row in DEFAULT_CHART if row.code == AccountCode.UNAPPLIED), datetime.now(UTC)
+    while org_ids := await ledger.organizations_with_a_chart(database, checkpoint.at, _CHARTS_AT_ONCE):
+        for org_id in org_ids:
+            await ledger.add_to_chart(database, org_id, unapplied, now)
         await checkpoint.reached(org_ids[-1])
 
 
@@ -87,6 +95,7 @@ MIGRATIONS: list[Migration] = [
     Migration(6, "accounts of invoices", _accounts_of_invoices),
     Migration(7, "accounts of payroll", _accounts_of_payroll),
     Migration(8, "lots are kept as they stand", _lots_are_kept),
+    Migration(9, "client payments not yet applied", _client_payments),
 ]
 """In order, numbered from 1. A released one is never changed or removed: databases remember how far they are."""
 

@@ -1,4 +1,5 @@
-"""Lanes and actors of invoices: what falls due is overdue from the next day on, what recurs is written, clients are reminded, letters leave."""
+"""Lanes and actors of invoices: what falls due is overdue from the next day on, what recurs is written, clients are reminded, letters leave, crypto
+that came is matched."""
 
 import asyncio
 from datetime import timedelta
@@ -6,8 +7,10 @@ from datetime import timedelta
 from crypto_api.deliveries import store as deliveries
 from crypto_api.deliveries.jobs import SendInvoiceMail
 from crypto_api.flows.mark_overdue import BATCH, mark_overdue
+from crypto_api.flows.match_receipts import Matcher, match_due
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.recur_invoices import Rota, make_due
+from crypto_api.flows.refund_receipt import settle_refunds
 from crypto_api.flows.remind_clients import remind_clients
 from crypto_api.flows.send_invoice_mail import MailRoom, send_invoice_mail
 from crypto_api.flows.write_invoice import crypto_currencies
@@ -21,6 +24,7 @@ MAIL_SWEEP_S = 15.0
 _LATE = timedelta(seconds=30)  # by then the job would have sent it
 _LETTERS = 100
 _RECURRING = 100
+MATCH_S = 2.0
 
 
 async def _sweep(runtime: Runtime) -> None:
@@ -57,12 +61,20 @@ async def _recur(runtime: Runtime) -> None:
         await asyncio.sleep(1.0 if due else SWEEP_S)
 
 
+async def _match(runtime: Runtime) -> None:
+    matcher = Matcher(runtime.uow, runtime.clock, Prices(runtime.networks, runtime.prices))
+    while True:
+        if not await match_due(matcher) + await settle_refunds(matcher):
+            await asyncio.sleep(MATCH_S)
+
+
 def lanes(runtime: Runtime) -> list[Lane]:
     return [
         Lane("overdue_invoices", lambda: _sweep(runtime)),
         Lane("invoice_reminders", lambda: _remind(runtime)),
         Lane("recurring_invoices", lambda: _recur(runtime)),
         Lane("invoice_mails", lambda: sweep_letters(runtime)),
+        Lane("receipts", lambda: _match(runtime)),
     ]
 
 

@@ -60,7 +60,7 @@ def _of_payment(facts: Facts, made_by: MadeBy, otherwise: Decision) -> Decision:
     return otherwise.model_copy(update=certain | {"category": _category_of(facts, made_by), "explanation": f"It is the {name}."})
 
 
-_FOR: dict[str, Category] = {"payroll": Category.PAYROLL, "payslip": Category.PAYROLL}
+_FOR: dict[str, Category] = {"payroll": Category.PAYROLL, "payslip": Category.PAYROLL, "refund": Category.INVOICE_PAYMENT}
 """What a payment is for, by its origin."""
 
 
@@ -85,7 +85,7 @@ def _decide(facts: Facts) -> Decision:
         return _fact(Category.OWN_TRANSFER, "Between wallets of this organisation.", moved)
     if _is_wrap(facts, moved):
         return _fact(Category.WRAP, "The native coin changed its form; nothing was bought or sold.", moved)
-    return _decide_by_counterparty(facts, moved) or _unclassified(facts, moved)
+    return _decide_by_address(facts, moved) or _decide_by_counterparty(facts, moved) or _unclassified(facts, moved)
 
 
 def _decide_without_movement(gas: Sequence[Leg], spam: Sequence[Leg]) -> Decision:
@@ -114,6 +114,16 @@ def _is_wrap(facts: Facts, moved: Sequence[Leg]) -> bool:
         return False
     (first, gone), (second, come) = sums.items()
     return first[0] != second[0] and {first[1], second[1]} == {IN, OUT} and add_exactly(gone) == add_exactly(come)
+
+
+def _decide_by_address(facts: Facts, moved: Sequence[Leg]) -> Decision | None:
+    """An address that only the payer of one invoice was told: whoever sends there pays that invoice, in whatever asset."""
+    if not all(leg.direction == IN and leg.to_address in facts.asked_at for leg in moved):
+        return None
+    asked = sorted({facts.asked_at[leg.to_address] for leg in moved})
+    numbers, clients = ", ".join(number for number, _ in asked), ", ".join(dict.fromkeys(client for _, client in asked))
+    told = f"It came to the address that only {numbers} asked for."
+    return _fact(Category.INVOICE_PAYMENT, told, moved).model_copy(update={"counterparty": _clean(clients, 200), "subcategory": numbers[:100]})
 
 
 def _decide_by_counterparty(facts: Facts, moved: Sequence[Leg]) -> Decision | None:

@@ -110,6 +110,7 @@ class Facts(BaseModel):
     known: dict[str, tuple[str, CounterpartyKind]]
     wrapped_native: str | None  # contract whose Deposit and Withdrawal change the native coin's form
     made_by: MadeBy | None = None
+    asked_at: dict[str, tuple[str, str]] = {}  # (number, client) of the invoices that have an address of their own, by address
 
 
 class LanguageModel(Protocol):

@@ -56,6 +56,7 @@ _PAGES = (
     ("Payments", "Address book", "/address-book/", "address-book", Permission.ADDRESS_BOOK_READ),
     ("Payments", "Policy", "/payment-policy/", "payment-policy", Permission.POLICIES_READ),
     ("Receivables", "Invoices", "/invoices/", "invoices", Permission.INVOICES_READ),
+    ("Receivables", "Receipts", "/receipts/", "receipts", Permission.INVOICES_READ),
     ("Receivables", "Clients", "/clients/", "clients", Permission.CLIENTS_READ),
     ("Books", "Journal", "/journal/", "journal", Permission.LEDGER_READ),
     ("Books", "Accounts", "/accounts/", "accounts", Permission.LEDGER_READ),

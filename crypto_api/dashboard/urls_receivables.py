@@ -1,8 +1,16 @@
-"""Pages of getting paid: clients and invoices."""
+"""Pages of getting paid: clients, invoices, what came in crypto, and the payer's page."""
 
 from django.urls import path
 
-from crypto_api.dashboard import views_clients, views_invoice_editor, views_invoice_settings, views_invoices, views_recurring_invoices
+from crypto_api.dashboard import (
+    views_clients,
+    views_invoice_editor,
+    views_invoice_settings,
+    views_invoices,
+    views_pay,
+    views_receipts,
+    views_recurring_invoices,
+)
 
 pages = [
     path("invoices/", views_invoices.list_page, name="invoices"),
@@ -34,6 +42,17 @@ pages = [
     path("fragments/invoices/preview/", views_invoice_editor.preview_fragment, name="invoice-preview-fragment"),
     path("fragments/invoices/aging/", views_invoices.aging_fragment, name="aging-fragment"),
     path("fragments/invoices/<str:invoice_id>/", views_invoices.invoice_fragment, name="invoice-fragment"),
+    path("receipts/", views_receipts.list_page, name="receipts"),
+    path("receipts/<str:receipt_id>/", views_receipts.receipt_page, name="receipt"),
+    path("receipts/<str:receipt_id>/apply/", views_receipts.apply, name="receipt-apply"),
+    path("receipts/<str:receipt_id>/credit/", views_receipts.credit, name="receipt-credit"),
+    path("receipts/<str:receipt_id>/undo/", views_receipts.undo, name="receipt-undo"),
+    path("fragments/receipts/", views_receipts.rows_fragment, name="receipts-fragment"),
+    path("pay/<str:token>/", views_pay.pay_page, name="pay"),
+    path("pay/<str:token>/status/", views_pay.status_fragment, name="pay-status"),
+    path("pay/<str:token>/renew/", views_pay.renew, name="pay-renew"),
+    path("pay/<str:token>/transaction/", views_pay.transaction, name="pay-transaction"),
+    path("pay/<str:token>/sent/", views_pay.sent, name="pay-sent"),
     path("clients/", views_clients.list_page, name="clients"),
     path("clients/add/", views_clients.add_page, name="client-add"),
     path("clients/<str:client_id>/", views_clients.client_page, name="client"),

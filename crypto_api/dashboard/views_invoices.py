@@ -14,12 +14,15 @@ from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.list_filter import ListFilter
 from crypto_api.dashboard.views_invoice_editor import desk_of
+from crypto_api.dashboard.views_pay import receiving_of
+from crypto_api.dashboard.views_receipts import FLAGS as RECEIPT_FLAGS
 from crypto_api.deliveries import store as deliveries
 from crypto_api.flows.age_receivables import age_receivables
 from crypto_api.flows.export_invoice import export_invoice
 from crypto_api.flows.issue_invoice import Counter, cancel_invoice, issue_invoice
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.queue_invoice_mail import Cover, Post, resend, send_invoice
+from crypto_api.flows.request_payment import asked_of, asking_for, first_rate
 from crypto_api.flows.settle_invoice import Received, receive_payment
 from crypto_api.flows.write_invoice import write_credit_note
 from crypto_api.invoices import store
@@ -29,6 +32,7 @@ from crypto_api.kit.amounts import parse
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations.types import Permission
+from crypto_api.receivables import store as receivables
 from mongodb_config import pages
 
 VIEWS = {"": "All", "open": "Open", "overdue": "Overdue", "draft": "Drafts", "paid": "Paid", "quotes": "Quotes", "credit": "Credit notes"}
@@ -49,7 +53,13 @@ AGES = {
     AgeBucket.OVER_90: "Over 90 days",
 }
 WORDS = {InvoiceKind.INVOICE: "Invoice", InvoiceKind.CREDIT_NOTE: "Credit note", InvoiceKind.QUOTE: "Quote"}
-METHODS = {PaymentMethod.BANK: "Bank", PaymentMethod.CASH: "Cash", PaymentMethod.CARD: "Card", PaymentMethod.OTHER: "Other"}
+METHODS = {
+    PaymentMethod.BANK: "Bank",
+    PaymentMethod.CASH: "Cash",
+    PaymentMethod.CARD: "Card",
+    PaymentMethod.OTHER: "Other",
+    PaymentMethod.CRYPTO: "Crypto, elsewhere",
+}
 MESSAGE_MAX = 2_000
 PAYMENT = ("amount", "date", "method", "reference", "rate")
 FLASHES = {
@@ -153,6 +163,8 @@ async def _facts(visit: Visit, row: Invoice) -> dict[str, object]:
         "word": WORDS[row.kind],
         "lines": list(zip(row.items, row.totals.lines, strict=True)),
         "payments": await store.payments_of(visit.org_id, row.id),
+        "asked": (await asked_of(receiving_of(visit.runtime), visit.org_id, [row.id])).get(row.id),
+        "receipts": [(one, [RECEIPT_FLAGS[flag] for flag in one.flags]) for one in await receivables.of_invoice(visit.org_id, row.id)],
         "credits": await store.about(visit.org_id, row.id) if is_invoice else [],
         "methods": METHODS.items(),
         "foreign": row.currency != visit.organization.functional_currency,
@@ -175,10 +187,12 @@ async def send(visit: Visit, invoice_id: str) -> HttpResponse:
         return await _shown(visit, await _invoice(visit, invoice_id), form=form, status=422)
     versions = version_of(visit.request)
     try:
+        also = await asking_for(receiving_of(visit.runtime), visit.org_id, visit.principal.user_id, invoice_id)
         if mailed:
-            await send_invoice(_counter(visit), visit.runtime.queue, invoice_id, versions, rate, cover)
+            await send_invoice(_counter(visit), visit.runtime.queue, invoice_id, versions, rate, cover, also)
         else:
-            await issue_invoice(_counter(visit), invoice_id, versions, rate)
+            await issue_invoice(_counter(visit), invoice_id, versions, rate, also)
+        await first_rate(receiving_of(visit.runtime), visit.org_id, invoice_id)
     except NotFound as error:
         raise Http404 from error
     except CoreError as error:

@@ -9,9 +9,11 @@ from crypto_api.audit import service as audit
 from crypto_api.classification.types import Category, DecisionSource
 from crypto_api.events import service as events
 from crypto_api.flows.book_transaction import rebook, said_by_person
+from crypto_api.flows.note_receipts import follow_category, is_matched
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import NotFound, PreconditionFailed
 from crypto_api.organizations import store as organizations
+from crypto_api.receivables.errors import Matched
 from crypto_api.transactions import store
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.events import TransactionAnnotated
@@ -33,7 +35,7 @@ class Annotation:
 async def annotate_transaction(
     uow: UnitOfWork, clock: Clock, org_id: str, transaction_id: str, annotation: Annotation, versions: Collection[int] | None = None
 ) -> Transaction:
-    """NotFound, or PreconditionFailed when it stands at none of `versions`."""
+    """NotFound, PreconditionFailed when it stands at none of `versions`, Matched where it pays an invoice and is said to be something else."""
     changes, now = _changes(annotation), clock.now()
 
     async def work(session: Session) -> bool:
@@ -42,9 +44,12 @@ async def annotate_transaction(
             raise NotFound
         if versions is not None and row.version not in versions:
             raise PreconditionFailed
+        if annotation.category not in (None, Category.INVOICE_PAYMENT, Category(row.category)) and await is_matched(session, row):
+            raise Matched
         if not await store.annotate(session, org_id, row.id, row.version, changes):
             return False
         if annotation.category is not None:
+            await follow_category(session, row, annotation.category, now)
             await _rebook(session, row.model_copy(update=changes), row.version + 1, now)
         await events.append(session, org_id, _told(row, annotation), now)
         await _record(session, row, annotation, changes, now)

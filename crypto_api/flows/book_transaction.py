@@ -17,7 +17,10 @@ from crypto_api.classification import rules as classification
 from crypto_api.classification import store as counterparties
 from crypto_api.classification.types import Category, Decision, DecisionSource, Executed, Facts, Leg, MadeBy
 from crypto_api.events import service as events
+from crypto_api.flows.note_receipts import note_receipts
 from crypto_api.flows.post_by_lots import Drawn, post_by_lots
+from crypto_api.flows.take_back_receipts import take_back_receipts
+from crypto_api.invoices import store as invoices
 from crypto_api.kit.amounts import add_exactly, text, to_units
 from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.faultpoint import faultpoint
@@ -34,6 +37,7 @@ from crypto_api.payments.documents import Payment, PaymentAttempt
 from crypto_api.payments.types import BatchPayee, PaymentKind
 from crypto_api.prices import service as prices
 from crypto_api.prices.types import Moment, PriceSources, Quote
+from crypto_api.receivables import store as receivables
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.events import TransactionBooked
@@ -85,7 +89,9 @@ async def book_valued(uow: UnitOfWork, clock: Clock, valued: Sequence[Valued]) -
 
 async def reverse_bookings(session: Session, transaction: Transaction, now: datetime, reason: str | None = None) -> None:
     """Mirror entries for whatever stands in the books: its block is no longer part of the chain, unless there is another reason."""
+    left_chain = reason is None
     reason = reason or f"block {transaction.block_number} was reorganised away"
+    await take_back_receipts(session, transaction, now, reason, left_chain=left_chain)
     await ledger.reverse_transaction(session, transaction.org_id, transaction.id, now, reason)
 
 
@@ -121,6 +127,7 @@ async def _book(session: Session, valued: Sequence[Valued], now: datetime) -> li
         raise _NoLongerDue
     told = [(org_id, TransactionBooked(**one.transaction.event_fields() | {"category": one.decision.category.value})) for one in valued]
     await events.append_all(session, told, now)
+    await note_receipts(session, org_id, [(one.transaction, one.movements, one.decision.category) for one in valued], now)
     faultpoint("book_transaction.before_commit")
     return [BookingResult(True, one.decision.category, row.entry_id, row.unpriced) for one, row in zip(valued, booked, strict=True)]
 
@@ -250,7 +257,16 @@ async def facts_of(transaction: Transaction, network: NetworkConfig) -> Facts:
         known=await counterparties.known(transaction.org_id),
         wrapped_native=network.wrapped_native.address if network.wrapped_native else None,
         made_by=await made_by_payment(transaction),
+        asked_at=await _asked_at(transaction),
     )
+
+
+async def _asked_at(transaction: Transaction) -> dict[str, tuple[str, str]]:
+    """(number, client) of the invoices whose own addresses something came to, by address."""
+    wallet_ids = {movement.wallet_id for movement in transaction.movements if movement.direction is Direction.IN and not movement.spam}
+    rows = [row for row in await receivables.requests_at(transaction.org_id, wallet_ids) if row.own] if wallet_ids else []
+    found = await invoices.by_ids(transaction.org_id, [row.invoice_id for row in rows]) if rows else {}
+    return {row.address: (row.number, found[row.invoice_id].client_name) for row in rows}
 
 
 def _leg(movement: Movement) -> Leg:
@@ -308,7 +324,7 @@ def _priced(movement: Movement, quotes: Mapping[str, Quote | None]) -> Movement:
 _CONTRA = {
     (Category.INCOME, Direction.IN): AccountCode.REVENUE,
     (Category.REWARD, Direction.IN): AccountCode.REWARDS,
-    (Category.INVOICE_PAYMENT, Direction.IN): AccountCode.RECEIVABLES,
+    (Category.INVOICE_PAYMENT, Direction.IN): AccountCode.UNAPPLIED,
     (Category.INVOICE_PAYMENT, Direction.OUT): AccountCode.PAYABLES,
     (Category.EXPENSE, Direction.OUT): AccountCode.SUPPLIERS,
     (Category.PAYROLL, Direction.OUT): AccountCode.SALARIES,

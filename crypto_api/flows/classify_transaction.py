@@ -13,6 +13,7 @@ from crypto_api.classification import service as classification
 from crypto_api.classification.types import Category, Decision, DecisionSource, LanguageModel
 from crypto_api.events import service as events
 from crypto_api.flows.book_transaction import as_fields, facts_of, rebook
+from crypto_api.flows.note_receipts import follow_category
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.organizations import store as organizations
@@ -76,6 +77,7 @@ async def reclassify(session: Session, row: Transaction, decision: Decision, tim
         changes |= {"entry_ids": [*row.entry_ids, entry.id], "unpriced": entry.unpriced}
     if not await transactions.annotate(session, row.org_id, row.id, row.version, changes):
         raise Overtaken
+    await follow_category(session, row, decision.category, now)
     told = row.event_fields() | {"category": decision.category.value}
     await events.append(session, row.org_id, TransactionBooked(**told), now)
     return Outcome.RECLASSIFIED

@@ -12,7 +12,7 @@ from crypto_api.deliveries.errors import NoAddress
 from crypto_api.deliveries.jobs import SendInvoiceMail
 from crypto_api.deliveries.service import About
 from crypto_api.deliveries.types import DeliveryPurpose, Letter
-from crypto_api.flows.issue_invoice import Counter, issue_invoice
+from crypto_api.flows.issue_invoice import Counter, Then, issue_invoice
 from crypto_api.invoices import letters, store
 from crypto_api.invoices import service as invoices
 from crypto_api.invoices.documents import Invoice, InvoiceSettings
@@ -64,11 +64,15 @@ async def queue_reminder(session: Session, row: Invoice, own: InvoiceSettings, d
     return await service.queue(session, _about(row), DeliveryPurpose.REMINDER, _letter(to, subject, text, own), None, now, days)
 
 
-async def send_invoice(counter: Counter, jobs: Jobs, invoice_id: str, versions: invoices.Versions, rate: Decimal | None, cover: Cover) -> Invoice:
-    """Issues it and queues the letter with it, both or neither. What `issue_invoice` raises; NoAddress."""
+async def send_invoice(
+    counter: Counter, jobs: Jobs, invoice_id: str, versions: invoices.Versions, rate: Decimal | None, cover: Cover, also: Then | None = None
+) -> Invoice:
+    """Issues it and queues the letter with it, both or neither; `also` belongs to it too. What `issue_invoice` raises; NoAddress."""
     queued: list[InvoiceDelivery] = []
 
     async def then(session: Session, issued: Invoice) -> None:
+        if also is not None:
+            await also(session, issued)
         queued[:] = [await queue_invoice(session, issued, cover, DeliveryPurpose.INVOICE, counter.user_id, counter.clock.now())]
 
     row = await issue_invoice(counter, invoice_id, versions, rate, then)

@@ -11,6 +11,7 @@ from crypto_api.chains.types import ChainReader
 from crypto_api.classification.types import Category, Decision, DecisionSource
 from crypto_api.events import service as events
 from crypto_api.flows.book_transaction import PURPOSE, Valued, draft, draw_up, source_of, value
+from crypto_api.flows.take_back_receipts import reprice_receipts
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import NotFound
 from crypto_api.kit.ethereum import ChainUnavailable
@@ -124,6 +125,7 @@ async def _post_transaction(session: Session, valued: Valued, now: datetime) -> 
     entry = await ledger.post(session, org_id, draft(valued, posting, purpose), now)
     if not await transactions.revalue(session, row, valued.movements, entry.id, posting.unpriced):
         raise _Overtaken
+    await reprice_receipts(session, row, valued.movements, now)
     await events.append(session, org_id, TransactionBooked(**row.event_fields()), now)
     return posting.unpriced
 

@@ -18,7 +18,7 @@ from crypto_api.invoices import rules, service, store
 from crypto_api.invoices.documents import Invoice
 from crypto_api.invoices.errors import InvoiceIssued, InvoiceNotIssued, MoreThanDue, WrongKind
 from crypto_api.invoices.service import NewInvoice
-from crypto_api.invoices.types import InvoiceKind, InvoiceStatus, Item, Rounding, Terms, Totals
+from crypto_api.invoices.types import CryptoTerms, InvoiceKind, InvoiceStatus, Item, Rounding, Terms, Totals
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import InvalidInput, NotFound
 from crypto_api.kit.networks import NetworkConfig
@@ -44,6 +44,7 @@ class Wish:
     discount_percent: Decimal = Decimal(0)
     reference: str = ""
     note: str = ""
+    crypto: CryptoTerms | None = None
     invoice_id: str | None = None
     quote_id: str | None = None
 
@@ -162,7 +163,7 @@ async def invoice_of_quote(desk: Writing, quote_id: str) -> Invoice:
 
 
 def wish_of(row: Invoice) -> Wish:
-    names = ("client_id", "kind", "currency", "due_date", "prices_include_tax", "discount", "discount_percent", "reference", "note")
+    names = ("client_id", "kind", "currency", "due_date", "prices_include_tax", "discount", "discount_percent", "reference", "note", "crypto")
     return Wish(items=tuple(row.items), invoice_id=row.invoice_id, quote_id=row.quote_id, **{name: getattr(row, name) for name in names})
 
 
@@ -227,6 +228,7 @@ async def _new(session: Session, desk: Writing, wish: Wish, client: Client) -> N
         due_date=wish.due_date,
         reference=wish.reference,
         note=wish.note,
+        crypto=wish.crypto if wish.kind is not InvoiceKind.CREDIT_NOTE else None,
         invoice_id=wish.invoice_id,
         quote_id=wish.quote_id,
     )

@@ -40,7 +40,9 @@ from crypto_api.http import (
     price_alerts,
     problems,
     profile,
+    receipts,
     receivables,
+    receiving,
     recurring_invoices,
     reports,
     roles,
@@ -100,6 +102,8 @@ ROUTERS: list[Router] = [
     clients.router,
     receivables.router,
     recurring_invoices.router,
+    receiving.router,
+    receipts.router,
     invoice_settings.router,  # before what takes any id below /invoices/
     invoices.router,
     payroll.router,

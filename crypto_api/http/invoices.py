@@ -1,6 +1,8 @@
 """/api/invoices/: invoices, credit notes and quotes, and what was paid of them."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -10,8 +12,9 @@ from crypto_api.deliveries import store as deliveries
 from crypto_api.flows.export_invoice import export_invoice
 from crypto_api.flows.issue_invoice import Counter, cancel_invoice, issue_invoice
 from crypto_api.flows.price_at import Prices
-from crypto_api.flows.queue_invoice_mail import Post, resend
+from crypto_api.flows.queue_invoice_mail import Cover, Post, resend
 from crypto_api.flows.queue_invoice_mail import send_invoice as send_invoice_by_mail
+from crypto_api.flows.request_payment import Receiving, asked_of, asking_for, checked, first_rate, with_network
 from crypto_api.flows.settle_invoice import receive_payment
 from crypto_api.flows.write_invoice import (
     Writing,
@@ -29,6 +32,7 @@ from crypto_api.http.etag import expected_versions
 from crypto_api.http.idempotency import idempotent
 from crypto_api.http.paging import PageQuery, page_read, page_request
 from crypto_api.http.permissions import requires
+from crypto_api.http.receiving import receiving_of
 from crypto_api.http.schemas.base import PageRead
 from crypto_api.http.schemas.invoice_deliveries import InvoiceDeliveryRead
 from crypto_api.http.schemas.invoices import (
@@ -47,7 +51,7 @@ from crypto_api.http.schemas.invoices import (
 from crypto_api.invoices import store
 from crypto_api.invoices.documents import Invoice
 from crypto_api.invoices.errors import StatusCannotFollow
-from crypto_api.invoices.types import InvoiceStatus
+from crypto_api.invoices.types import CryptoTerms, InvoiceStatus
 from crypto_api.kit.errors import InvalidInput, NotFound
 from crypto_api.kit.standards import CURRENCIES
 from crypto_api.organizations.types import Permission
@@ -77,7 +81,8 @@ async def list_invoices(request: HttpRequest, query: Query[InvoiceQuery]) -> Htt
     if query.q is not None:
         where["$or"] = [{field: contains(query.q)} for field in ("number", "client_name", "reference")]
     page = await store.page(org_of(request), where, page_request(query, SORTS, "-created_at"))
-    return answer(page_read(page, InvoiceRead.of))
+    asked = await asked_of(_receiving(request), org_of(request), [row.id for row in page.items])
+    return answer(page_read(page, lambda row: InvoiceRead.of(row, asked.get(row.id))))
 
 
 @router.post("/invoices/", response={201: InvoiceRead}, summary="Draft an invoice or a quote")
@@ -86,7 +91,10 @@ async def list_invoices(request: HttpRequest, query: Query[InvoiceQuery]) -> Htt
 async def create_invoice(request: HttpRequest, body: InvoiceCreate) -> HttpResponse:
     """A draft has no number and is in no books. Each line is rounded to the currency; `rounding` says how, and where taxes are rounded."""
     _check_currency(request, body.currency)
-    return _one(await write_invoice(_writing(request), body.wish()), status=201)
+    wish = body.wish()
+    if body.crypto_currency is not None:
+        wish = replace(wish, crypto=await _crypto(request, body.crypto_currency, body.network, body.receive_wallet_id))
+    return await _one(request, await write_invoice(_writing(request), wish), status=201)
 
 
 @router.post("/invoices/preview/", response=TotalsRead, summary="What an invoice would come to")
@@ -95,6 +103,8 @@ async def preview_invoice(request: HttpRequest, body: InvoiceCreate) -> HttpResp
     """Nothing is stored."""
     _check_currency(request, body.currency)
     wish = body.wish()
+    if body.crypto_currency is not None:
+        await _crypto(request, body.crypto_currency, body.network, body.receive_wallet_id)
     return answer(TotalsRead.of(await preview(_writing(request), wish), wish.items))
 
 
@@ -104,7 +114,7 @@ async def get_invoice(request: HttpRequest, invoice_id: str) -> HttpResponse:
     row = await store.get(org_of(request), invoice_id)
     if row is None:
         raise NotFound
-    return _one(row)
+    return await _one(request, row)
 
 
 @router.put("/invoices/{invoice_id}/", response=InvoiceRead, summary="Change a draft")
@@ -112,7 +122,7 @@ async def get_invoice(request: HttpRequest, invoice_id: str) -> HttpResponse:
 async def update_invoice(request: HttpRequest, invoice_id: str, body: InvoiceUpdate) -> HttpResponse:
     """409 `invoice_issued` once it was sent: cancel it, or write a credit note."""
     _check_currency(request, body.currency)
-    return _one(await edit_invoice(_writing(request), invoice_id, body.changes(), expected_versions(request)))
+    return await _one(request, await edit_invoice(_writing(request), invoice_id, body.changes(), expected_versions(request)))
 
 
 @router.delete("/invoices/{invoice_id}/", response={204: None}, summary="Delete a draft")
@@ -140,9 +150,9 @@ async def invoice_pdf(request: HttpRequest, invoice_id: str) -> HttpResponse:
 async def send_invoice(request: HttpRequest, invoice_id: str, body: InvoiceSend) -> HttpResponse:
     """It gets the next number of its series, is frozen, and is booked: receivable against revenue and taxes. 409 `no_rate` where its currency is
     another than the organisation's and no source tells the rate: then give one. A credit note settles its invoice. The letter with the PDF is queued
-    with it: `deliveries/` tells what the mail server said. 409 `no_address` where the client has none: PUT `status/` issues it without a letter."""
-    runtime, versions = runtime_of(request.scope), expected_versions(request)
-    return _one(await send_invoice_by_mail(_counter(request), runtime.queue, invoice_id, versions, body.rate, body.cover()))
+    with it: `deliveries/` tells what the mail server said. 409 `no_address` where the client has none: PUT `status/` issues it without a letter.
+    Where it may be paid on a chain, it has a page for its payer from now on (`pay_url`)."""
+    return await _issued(request, invoice_id, body.rate, body.cover())
 
 
 @router.put("/invoices/{invoice_id}/status/", response=InvoiceRead, summary="Issue or cancel an invoice")
@@ -154,9 +164,9 @@ async def update_invoice_status(request: HttpRequest, invoice_id: str, body: Inv
     if row is None:
         raise NotFound
     if body.status is InvoiceStatus.CANCELLED:
-        return _one(await cancel_invoice(_counter(request), invoice_id, expected_versions(request)))
+        return await _one(request, await cancel_invoice(_counter(request), invoice_id, expected_versions(request)))
     if body.status is InvoiceStatus.SENT and row.status is InvoiceStatus.DRAFT:
-        return _one(await issue_invoice(_counter(request), invoice_id, expected_versions(request), body.rate))
+        return await _issued(request, invoice_id, body.rate)
     raise StatusCannotFollow(row.status, body.status, "this state follows from payments and dates.")
 
 
@@ -165,7 +175,7 @@ async def update_invoice_status(request: HttpRequest, invoice_id: str, body: Inv
 @idempotent
 async def create_credit_note(request: HttpRequest, invoice_id: str, body: CreditNoteCreate) -> HttpResponse:
     """All of the invoice, or the given items; no more than what is due (409 `more_than_due`). It counts when it is sent."""
-    return _one(await write_credit_note(_writing(request), invoice_id, body.given(), body.note), status=201)
+    return await _one(request, await write_credit_note(_writing(request), invoice_id, body.given(), body.note), status=201)
 
 
 @router.post("/invoices/{invoice_id}/invoice/", response={201: InvoiceRead}, summary="Make an invoice of a quote")
@@ -173,7 +183,7 @@ async def create_credit_note(request: HttpRequest, invoice_id: str, body: Credit
 @idempotent
 async def create_invoice_of_quote(request: HttpRequest, invoice_id: str) -> HttpResponse:
     """A draft with what the quote says. Asked again: the same one."""
-    return _one(await invoice_of_quote(_writing(request), invoice_id), status=201)
+    return await _one(request, await invoice_of_quote(_writing(request), invoice_id), status=201)
 
 
 @router.get("/invoices/{invoice_id}/payments/", response=PageRead[InvoicePaymentRead], summary="Payments of an invoice")
@@ -220,8 +230,33 @@ async def create_invoice_delivery(request: HttpRequest, invoice_id: str, body: I
 # ---- parts -----------------------------------------------------------------------------------------------------------------------
 
 
-def _one(row: Invoice, *, status: int = 200) -> HttpResponse:
-    return answer(InvoiceRead.of(row), status=status, version=row.version)
+async def _one(request: HttpRequest, row: Invoice, *, status: int = 200) -> HttpResponse:
+    asked = await asked_of(_receiving(request), row.org_id, [row.id])
+    return answer(InvoiceRead.of(row, asked.get(row.id)), status=status, version=row.version)
+
+
+async def _issued(request: HttpRequest, invoice_id: str, rate: Decimal | None, cover: Cover | None = None) -> HttpResponse:
+    """With a letter where there is a `cover`."""
+    desk, counter, org_id, versions = _receiving(request), _counter(request), org_of(request), expected_versions(request)
+    also = await asking_for(desk, org_id, principal_of(request).user_id, invoice_id)
+    if cover is not None:
+        issued = await send_invoice_by_mail(counter, runtime_of(request.scope).queue, invoice_id, versions, rate, cover, also)
+    else:
+        issued = await issue_invoice(counter, invoice_id, versions, rate, also)
+    await first_rate(desk, org_id, invoice_id)
+    return await _one(request, issued)
+
+
+def _receiving(request: HttpRequest) -> Receiving:
+    return receiving_of(runtime_of(request.scope))
+
+
+async def _crypto(request: HttpRequest, asset: str, network: str | None, wallet_id: str | None) -> CryptoTerms:
+    """Checked, with the network that was left out."""
+    desk = _receiving(request)
+    terms = await with_network(desk, org_of(request), asset, network, wallet_id)
+    await checked(desk, org_of(request), terms)
+    return terms
 
 
 def _midnight(day: date) -> datetime:

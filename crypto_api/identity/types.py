@@ -68,6 +68,7 @@ class Limited(StrEnum):
     REGISTRATIONS = "registrations"
     MAILS = "mails"
     RESETS = "resets"
+    PAYER_PAGES = "payer_pages"  # pages on which invoices are paid, and what they ask for
     CHALLENGES = "challenges"  # of passkeys and Ethereum accounts, before anybody is known
 
 

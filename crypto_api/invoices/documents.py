@@ -3,7 +3,20 @@ from decimal import Decimal
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from crypto_api.invoices.types import ACCENT, InvoiceFlag, InvoiceKind, InvoiceStatus, Item, Layout, Party, PaymentMethod, Rounding, Terms, Totals
+from crypto_api.invoices.types import (
+    ACCENT,
+    CryptoTerms,
+    InvoiceFlag,
+    InvoiceKind,
+    InvoiceStatus,
+    Item,
+    Layout,
+    Party,
+    PaymentMethod,
+    Rounding,
+    Terms,
+    Totals,
+)
 from crypto_api.kit.amounts import StoredDecimal
 from mongodb_config.base_document import TenantDocument
 from mongodb_config.kept_row import KeptRow
@@ -35,6 +48,7 @@ class Invoice(TenantDocument):
     total: StoredDecimal  # as `totals.total`, to be sorted by
     reference: str = ""  # the buyer's: an order number
     note: str = ""
+    crypto: CryptoTerms | None = None
     due_date: Day | None = None  # None in a draft: by the terms, from the day of issue
     due_key: str = ""  # the due date to sort by: what has none yet comes first
     terms_days: int
@@ -84,7 +98,7 @@ class Invoice(TenantDocument):
 
 
 class InvoicePayment(TenantDocument):
-    """Money that came for an invoice, told by a person. Never altered."""
+    """Money that came for an invoice: told by a person, or seen on a chain. Never altered, but for its being taken back."""
 
     invoice_id: str
     amount: StoredDecimal  # in the currency of the invoice
@@ -100,7 +114,10 @@ class InvoicePayment(TenantDocument):
     settled: StoredDecimal  # functional: what of the receivable it settled; the difference is a gain or loss of exchange
     entry_id: str
     booked_on: Day
-    created_by: str
+    created_by: str | None  # None: by itself, from what came on a chain
+    receipt_id: str | None = None  # what came on a chain
+    transaction_hash: str | None = None
+    taken_back_on: Day | None = None  # its block left the chain, or a person undid the matching
 
     class Settings:
         name = "invoice_payments"

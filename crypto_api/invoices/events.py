@@ -44,6 +44,22 @@ class InvoicePaymentReceived(_InvoiceEvent):
     currency: str
 
 
+class InvoicePaymentTakenBack(_InvoiceEvent):
+    """A payment does not stand any more: its block left the chain, or its matching was undone."""
+
+    kind: ClassVar[str] = "invoice.payment_taken_back"
+
+    payment_id: str
+    amount: str
+    currency: str
+
+
+class InvoiceFlagged(_InvoiceEvent):
+    """Something that came on chain is out of the ordinary, or is no more."""
+
+    kind: ClassVar[str] = "invoice.flagged"
+
+
 class InvoiceCredited(_InvoiceEvent):
     """A credit note settled a part of it, or the rest."""
 

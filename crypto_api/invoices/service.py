@@ -18,12 +18,14 @@ from crypto_api.invoices.events import (
     InvoiceDeleted,
     InvoiceDrafted,
     InvoiceEdited,
+    InvoiceFlagged,
     InvoiceOverdue,
     InvoicePaid,
     InvoicePaymentReceived,
+    InvoicePaymentTakenBack,
     InvoiceSent,
 )
-from crypto_api.invoices.types import InvoiceFlag, InvoiceKind, InvoiceStatus, Item, Party, Rounding, Standing, Terms, Totals
+from crypto_api.invoices.types import CryptoTerms, InvoiceFlag, InvoiceKind, InvoiceStatus, Item, Party, Rounding, Standing, Terms, Totals
 from crypto_api.kit.amounts import is_exact, text
 from crypto_api.kit.errors import InvalidInput, NotFound, PreconditionFailed
 from crypto_api.kit.ids import new_id
@@ -77,6 +79,7 @@ class NewInvoice:
     due_date: date | None = None
     reference: str = ""
     note: str = ""
+    crypto: CryptoTerms | None = None
     invoice_id: str | None = None
     quote_id: str | None = None
 
@@ -171,10 +174,12 @@ async def note_booked(session: Session, before: Invoice, booked: Mapping[str, An
     return await _put(session, before, before.model_copy(update=dict(booked)), now)
 
 
-async def pay(session: Session, before: Invoice, payment: InvoicePayment, today: date, now: datetime) -> Invoice:
-    """InvoiceNotIssued, MoreThanDue, StatusCannotFollow. `payment` is stored with it."""
+async def pay(
+    session: Session, before: Invoice, payment: InvoicePayment, today: date, now: datetime, flags: Collection[InvoiceFlag] | None = None
+) -> Invoice:
+    """InvoiceNotIssued, MoreThanDue, StatusCannotFollow. `payment` is stored with it; `flags`: those of what came on chain, from now on."""
     check_payable(before, payment.amount)
-    changes = {"paid": before.paid + payment.amount, "settled": before.settled + payment.settled}
+    changes = {"paid": before.paid + payment.amount, "settled": before.settled + payment.settled, "flags": _flags(before, flags)}
     after = await _settle(session, before, changes, payment.date, today, now)
     await store.insert_payment(session, payment)
     amount, currency = text(payment.amount), payment.currency
@@ -183,6 +188,40 @@ async def pay(session: Session, before: Invoice, payment: InvoicePayment, today:
     await _record(session, after, "invoice.payment_received", summary, now, before, lambda **facts: InvoicePaymentReceived(**facts, **told))
     await _tell_if_paid(session, before, after, now)
     return after
+
+
+async def take_back(
+    session: Session, before: Invoice, payment: InvoicePayment, reason: str, today: date, now: datetime, flags: Collection[InvoiceFlag] | None = None
+) -> Invoice:
+    """A payment that does not stand any more: its block left the chain, or what it was matched with was undone. Unchanged when it was taken back
+    already."""
+    if not await store.take_back_payment(session, payment, today):
+        return before
+    changes = {"paid": before.paid - payment.amount, "settled": before.settled - payment.settled, "flags": _flags(before, flags)}
+    after = await _settle(session, before, changes, today, today, now)
+    amount, currency = text(payment.amount), payment.currency
+    told = {"payment_id": payment.id, "amount": amount, "currency": currency}
+    summary = f"{amount} {currency} for {after.number} were taken back: {reason}"
+    await _record(session, after, "invoice.payment_taken_back", summary, now, before, lambda **facts: InvoicePaymentTakenBack(**facts, **told))
+    return after
+
+
+async def put_flags(session: Session, before: Invoice, flags: Collection[InvoiceFlag], now: datetime) -> Invoice:
+    """Those of what came on chain. Unchanged where they are as they were."""
+    wanted = _flags(before, flags)
+    if wanted == before.flags:
+        return before
+    after = await _put(session, before, before.model_copy(update={"flags": wanted}), now)
+    told = ", ".join(wanted) or "nothing"
+    await _record(session, after, "invoice.flagged", f"{after.number}: {told} out of the ordinary", now, before, InvoiceFlagged)
+    return after
+
+
+_NOT_OF_CHAIN = frozenset({InvoiceFlag.PAID_LATE, InvoiceFlag.CREDITED})
+
+
+def _flags(row: Invoice, of_chain: Collection[InvoiceFlag] | None) -> list[InvoiceFlag]:
+    return row.flags if of_chain is None else sorted({*(flag for flag in row.flags if flag in _NOT_OF_CHAIN), *of_chain})
 
 
 async def credit(session: Session, before: Invoice, note: Invoice, today: date, now: datetime) -> Invoice:
@@ -243,6 +282,8 @@ async def _settle(session: Session, before: Invoice, changes: Mapping[str, Any],
         more["settled_on"] = on
         if after.due_date is not None and on > after.due_date:
             more["flags"] = sorted({*after.flags, InvoiceFlag.PAID_LATE})
+    elif before.status is InvoiceStatus.PAID:
+        more |= {"settled_on": None, "flags": [flag for flag in after.flags if flag is not InvoiceFlag.PAID_LATE]}
     return await _put(session, before, after.model_copy(update=more), now)
 
 

@@ -101,6 +101,22 @@ async def next_number(session: Session, org_id: str, kind: InvoiceKind, series: 
     return int(row["last"])
 
 
+async def any_issued(org_id: str, session: Session | None = None) -> bool:
+    where = {"org_id": org_id, "kind": InvoiceKind.INVOICE, "number": {"$type": "string"}}
+    return await Invoice.get_pymongo_collection().find_one(where, {"_id": 1}, session=session) is not None
+
+
+async def awaiting_money(org_id: str, limit: int) -> list[Invoice]:
+    """What was issued and is not settled, oldest first."""
+    where: Row = {"org_id": org_id, "kind": InvoiceKind.INVOICE, "status": {"$in": [*OPEN, InvoiceStatus.OVERDUE]}}
+    return await Invoice.find(where).sort("+_id").limit(limit).to_list()
+
+
+async def by_ids(org_id: str, invoice_ids: Collection[str]) -> dict[str, Invoice]:
+    rows = await Invoice.find({"_id": {"$in": sorted(invoice_ids)}, "org_id": org_id}).to_list()
+    return {row.id: row for row in rows}
+
+
 async def fell_due(before: date, limit: int) -> list[tuple[str, str, date]]:
     """(organisation, invoice, due date) of what was due before that day and does not say so yet."""
     where = {"status": {"$in": list(OPEN)}, "kind": InvoiceKind.INVOICE, "due_date": {"$lt": _midnight(before)}}
@@ -119,6 +135,18 @@ async def owed_between(org_id: str, first: date, last: date) -> list[Invoice]:
 
 async def insert_payment(session: Session, row: InvoicePayment) -> None:
     await row.insert(session=session)
+
+
+async def payment(org_id: str, payment_id: str, session: Session | None = None) -> InvoicePayment | None:
+    return await InvoicePayment.find_one({"_id": payment_id, "org_id": org_id}, session=session)
+
+
+async def take_back_payment(session: Session, row: InvoicePayment, on: date) -> bool:
+    """False when it was taken back already."""
+    done = await InvoicePayment.get_pymongo_collection().update_one(
+        {"_id": row.id, "org_id": row.org_id, "taken_back_on": None}, {"$set": {"taken_back_on": _midnight(on)}}, session=session
+    )
+    return done.modified_count == 1
 
 
 async def payments_of(org_id: str, invoice_id: str) -> list[InvoicePayment]:
@@ -152,7 +180,9 @@ async def settled_up_to(org_id: str, day: date, invoice_ids: Collection[str]) ->
     """By invoice: (what was settled in its currency, in the functional one) by payments and credit notes booked by the end of that day."""
     sums: dict[str, tuple[Decimal, Decimal]] = {}
     wanted = sorted(invoice_ids)
-    paid = await InvoicePayment.find({"org_id": org_id, "booked_on": {"$lte": _midnight(day)}, "invoice_id": {"$in": wanted}}).to_list()
+    standing: Row = {"$or": [{"taken_back_on": None}, {"taken_back_on": {"$gt": _midnight(day)}}]}
+    told: Row = {"org_id": org_id, "booked_on": {"$lte": _midnight(day)}, "invoice_id": {"$in": wanted}}
+    paid = await InvoicePayment.find({**told, **standing}).to_list()
     credit: Row = {"org_id": org_id, "kind": InvoiceKind.CREDIT_NOTE, "booked_on": {"$lte": _midnight(day)}, "invoice_id": {"$in": wanted}}
     rows: Sequence[tuple[str | None, Decimal, Decimal]] = [
         *((row.invoice_id, row.amount, row.settled) for row in paid),

@@ -38,6 +38,12 @@ class InvoiceFlag(StrEnum):
 
     PAID_LATE = "paid_late"
     CREDITED = "credited"  # a credit note settled a part of it, or all of it
+    OVERPAID = "overpaid"  # more came on chain than was due, and what is over waits for a decision
+    PAID_TWICE = "paid_twice"  # it was paid, and more came
+    WRONG_ASSET = "wrong_asset"  # what came is not what was asked for
+    AFTER_EXPIRY = "after_expiry"  # some of it came when no rate was locked
+    AFTER_CANCELLATION = "after_cancellation"
+    REORGANISED = "reorganised"  # a payment of it left the chain, and did not come back yet
 
 
 class AgeBucket(StrEnum):
@@ -92,6 +98,7 @@ class PaymentMethod(StrEnum):
     BANK = "bank"
     CASH = "cash"
     CARD = "card"
+    CRYPTO = "crypto"  # on a chain, as it was followed there
     OTHER = "other"
 
 
@@ -124,6 +131,16 @@ class Item(BaseModel):
     discount: StoredDecimal = Decimal(0)  # an amount, off the line
     discount_percent: StoredDecimal = Decimal(0)  # or a part of it
     taxes: tuple[Tax, ...] = ()
+
+
+class CryptoTerms(BaseModel):
+    """In what, and where, an invoice may be paid on a chain."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    asset: str
+    network: str  # slug
+    wallet_id: str | None = None  # None: at an address of its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,7 @@ class AccountCode(StrEnum):
     PAYABLES = "2100"
     PAYROLL_PAYABLE = "2200"
     PAYROLL_TAXES = "2210"
+    UNAPPLIED = "2150"
     TAXES = "2300"
     OPENING = "3100"
     REVENUE = "4100"
@@ -157,6 +158,7 @@ DEFAULT_CHART = (
     ChartAccount("1900", "Suspense (unidentified movements)", AccountType.ASSET, "1000"),
     ChartAccount("2000", "Liabilities", AccountType.LIABILITY),
     ChartAccount("2100", "Payables", AccountType.LIABILITY, "2000"),
+    ChartAccount("2150", "Client payments not yet applied", AccountType.LIABILITY, "2000"),
     ChartAccount("2200", "Payroll payable", AccountType.LIABILITY, "2000"),
     ChartAccount("2210", "Payroll taxes and deductions", AccountType.LIABILITY, "2000"),
     ChartAccount("2300", "Taxes on sales", AccountType.LIABILITY, "2000"),

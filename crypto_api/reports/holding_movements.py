@@ -66,6 +66,7 @@ TRANSFERS = frozenset({Reason.TRANSFERS_IN, Reason.TRANSFERS_OUT, Reason.CONVERT
 _BY_ACCOUNT: dict[str, str] = {
     AccountCode.CASH: "purchases",
     AccountCode.RECEIVABLES: "income",
+    AccountCode.UNAPPLIED: "income",
     AccountCode.SUSPENSE: "unidentified",
     AccountCode.OPENING: "opening",
     AccountCode.REWARDS: "rewards",

@@ -185,6 +185,7 @@ _BY_ACCOUNT: dict[str, str] = {
     AccountCode.CRYPTO: FUNDS,
     AccountCode.CUSTODY: FUNDS,
     AccountCode.RECEIVABLES: "customers",
+    AccountCode.UNAPPLIED: "customers",
     AccountCode.REVENUE: "customers",
     AccountCode.TAXES: "customers",
     AccountCode.EXCHANGE_GAINS: "customers",

@@ -82,6 +82,9 @@ class Transaction(TenantDocument):
             IndexModel([("org_id", ASCENDING), ("wallet_ids", ASCENDING), ("timestamp", DESCENDING)], name="org_wallet"),
             IndexModel([("org_id", ASCENDING), ("category", ASCENDING), ("timestamp", DESCENDING)], name="org_category"),
             IndexModel([("org_id", ASCENDING), ("hash", ASCENDING)], name="org_hash"),
+            IndexModel(
+                [("org_id", ASCENDING), ("payment_id", ASCENDING)], partialFilterExpression={"payment_id": {"$type": "string"}}, name="org_payment"
+            ),
             IndexModel([("network", ASCENDING), ("block_number", ASCENDING), ("index", ASCENDING)], name="network_block"),
             IndexModel([("network", ASCENDING), ("booking", ASCENDING), ("block_number", ASCENDING), ("index", ASCENDING)], name="network_booking"),
             IndexModel([("network", ASCENDING), ("finality", ASCENDING), ("block_number", ASCENDING)], name="network_finality"),

@@ -50,6 +50,11 @@ async def by_ids(org_id: str, row_ids: Sequence[str], session: Session | None = 
     return await Transaction.find({"_id": {"$in": list(row_ids)}, "org_id": org_id}, session=session).to_list()
 
 
+async def of_payment(org_id: str, payment_id: str) -> list[Transaction]:
+    """What a payment of ours made on the chain."""
+    return await Transaction.find({"org_id": org_id, "payment_id": payment_id}).to_list()
+
+
 async def page(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Transaction]:
     """`where` holds conditions that an edge composed from typed filters; the organisation is added here."""
     query: dict[str, Any] = {"$and": [{"org_id": org_id}, where]}

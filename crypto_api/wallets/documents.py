@@ -32,6 +32,7 @@ class Wallet(TenantDocument):
     owner_verified_by: str | None = None
     created_by: str
     slot: int | None = None  # 0..9 among the active wallets of its creator: the unique index keeps anyone from having more than ten
+    receives: str | None = None  # the invoice that alone is paid at this address: it is no wallet of a person, and in no list of wallets
     active: bool = True  # False: deleted by a person; kept for its history
     opening: Opening = Opening.DUE
     opened_at_height: int | None = None  # movements count from the block after this one

@@ -18,6 +18,27 @@ from crypto_api.wallets.types import ACTIVE_MAX, KeyVault, NewWallet, WalletChan
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 
+async def watch_address(session: Session, org_id: str, user_id: str, name: str, address: str, network: str, invoice_id: str, now: datetime) -> Wallet:
+    """An address at which one invoice is paid, watched from now on. It is nobody's wallet: of the ten that a person may have it takes none.
+    WalletExists."""
+    wallet = Wallet(
+        id=new_id("wal"),
+        created_at=now,
+        updated_at=now,
+        org_id=org_id,
+        name=name,
+        address=address,
+        wallet_type=WalletType.WATCH,
+        network=network,
+        created_by=user_id,
+        receives=invoice_id,
+    )
+    await store.insert(session, wallet)
+    created = WalletCreated(wallet_id=wallet.id, network=network, address=address, name=name, monitoring_enabled=True)
+    await events.append(session, org_id, created, now)
+    return wallet
+
+
 async def create(
     uow: UnitOfWork,
     clock: Clock,

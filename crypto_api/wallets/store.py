@@ -122,8 +122,8 @@ async def active(org_id: str, session: Session | None = None) -> list[Wallet]:
 
 
 async def page(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Wallet]:
-    """Active wallets. `where` holds conditions that an edge composed from typed filters; the organisation is added here."""
-    query: dict[str, Any] = {"$and": [{"org_id": org_id, "active": True}, where]}
+    """Active wallets of people. `where` holds conditions that an edge composed from typed filters; the organisation is added here."""
+    query: dict[str, Any] = {"$and": [{"org_id": org_id, "active": True, "receives": None}, where]}
     rows = await pages.fetch(Wallet, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)
     return request.page(rows, await Wallet.find(query).count() if request.count else None)
 

@@ -560,7 +560,8 @@ async def create_payee(act: Act) -> Values:
 
 async def _invoice(act: Act) -> Values:
     item = {"description": "Analysis", "unit_price": "120.00"}
-    return {"client_id": await act.make("client"), "items": [item], "tax_rate": "19"}
+    crypto = {"crypto_currency": "ETH", "network": "testnet", "receive_wallet_id": await act.make("wallet")}
+    return {"client_id": await act.make("client"), "items": [item], "tax_rate": "19", **crypto}
 
 
 @request
@@ -633,6 +634,31 @@ async def update_invoice_status(act: Act) -> Values:
 @request
 async def create_invoice_payment(act: Act) -> Values:
     return {"amount": "10.00"}
+
+
+@request
+async def update_receiving_settings(act: Act) -> Values:
+    return {"lock_minutes": 30}
+
+
+@request
+async def create_payment_request(act: Act) -> Values:
+    return {"crypto_currency": "ETH", "network": "testnet", "receive_wallet_id": await act.make("wallet")}
+
+
+@request
+async def apply_receipts(act: Act) -> Values:
+    return {"receipt_ids": [await act.make("open_receipt")], "invoices": [{"invoice_id": await act.make("sent_invoice")}]}
+
+
+@request
+async def credit_receipt(act: Act) -> Values:
+    return {"client_id": await act.make("client")}
+
+
+@request
+async def refund_open_receipt(act: Act) -> Values:
+    return {"wallet_id": await act.make("wallet")}
 
 
 @request

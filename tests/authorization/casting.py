@@ -25,8 +25,9 @@ OTHER_PURPOSE = {Purpose.KEYS: Purpose.SECURITY, Purpose.SECURITY: Purpose.KEYS}
 
 
 def needs_chart(cells: Cells) -> bool:
-    """`prices.read`: a portfolio is read from the books; `invoices.`, `payroll.`: what is issued or approved is booked."""
-    return cells.needs.startswith(("ledger.", "transactions.", "prices.read", "invoices.", "payroll.", "payments.prepare"))
+    """`prices.read`: a portfolio is read from the books; `invoices.`, `payroll.`, and what is paid: what is issued or approved is booked."""
+    booked = ("ledger.", "transactions.", "prices.read", "invoices.", "payroll.", "payments.prepare")
+    return cells.needs.startswith(booked) or "pay_token" in cells.ids.values()
 
 
 @dataclass(frozen=True)

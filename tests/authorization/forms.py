@@ -118,6 +118,11 @@ async def mail_invoice(house: House, org_id: str, person: Person) -> Form:
     return {"to": "billing@engines.example"}
 
 
+@form("receipt-apply")
+async def apply_receipt(house: House, org_id: str, person: Person) -> Form:
+    return {"invoice": "inv_nobody"}
+
+
 @form("invoice-pay")
 async def pay_invoice(house: House, org_id: str, person: Person) -> Form:
     return {"amount": "10.00", "method": "bank"}

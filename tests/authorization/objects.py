@@ -52,6 +52,9 @@ from crypto_api.payroll.types import Adjustments, NewPeriod, PayMethod, ShareRul
 from crypto_api.price_alerts import service as price_alerts
 from crypto_api.price_alerts.service import NewAlert
 from crypto_api.price_alerts.types import Condition
+from crypto_api.prices.documents import ManualPrice
+from crypto_api.receivables.documents import PaymentRequest, Receipt
+from crypto_api.receivables.types import RateLock, ReceiptState, Use, UseKind
 from crypto_api.recurring_invoices.types import Frequency, RecurringMode, Schedule
 from crypto_api.saved_views import service as saved_views
 from crypto_api.statements.documents import FinancialReport
@@ -60,6 +63,7 @@ from crypto_api.tasks.documents import Task
 from crypto_api.tasks.types import TaskStatus
 from crypto_api.tax.documents import TaxReport
 from crypto_api.tax.types import TaxPeriod, TaxReportStatus
+from crypto_api.transactions.types import Booking, Finality
 from crypto_api.wallets.documents import Wallet, WalletType
 from tests.authorization.authenticator import Authenticator
 from tests.authorization.house import Factory, House, Person, random_address
@@ -447,6 +451,103 @@ async def _approved(house: House, payslip_id: str) -> str:
     return (await house.runtime.uow.run(lambda session: payroll.approve(session, row, fixed, house.now))).id
 
 
+async def payment_request(house: House, org_id: str, owner: Person, expires: timedelta) -> tuple[str, str]:
+    """(invoice, token) of what can be paid in ether at a wallet, at a rate that runs out then."""
+    invoice_id, wallet_id, token, now = (
+        await sent_invoice(house, org_id, owner),
+        await wallet(house, org_id, owner),
+        new_token(),
+        house.runtime.clock.now(),
+    )
+    await Wallet.get_pymongo_collection().update_one({"_id": wallet_id}, {"$set": {"opening": "done"}})
+    price = {"asset": "ETH", "quote": "USD", "at": now - timedelta(hours=1), "rate": Decimal(2000), "set_by": owner.user_id, "reason": "Agreed"}
+    await ManualPrice(id=new_id("prc"), created_at=now, org_id=org_id, **price).insert()
+    lock = {
+        "due": Decimal("100.00"),
+        "amount": Decimal("0.05"),
+        "raw_amount": str(5 * 10**16),
+        "rate": Decimal(2000),
+        "source": "by hand",
+        "rate_at": now,
+    }
+    request_id, found = new_id("prq"), await Wallet.get(wallet_id)
+    assert found is not None
+    row = PaymentRequest(
+        id=request_id,
+        created_at=now,
+        updated_at=now,
+        org_id=org_id,
+        invoice_id=invoice_id,
+        number="INV-2026-00001",
+        client_id="cli_1",
+        currency="USD",
+        currency_decimals=2,
+        network="testnet",
+        chain_id=CHAIN_ID,
+        asset="ETH",
+        contract=None,
+        decimals=18,
+        wallet_id=wallet_id,
+        address=found.address,
+        own=False,
+        token_hash=hash_token(token),
+        token_sealed=house.runtime.box.seal(token.encode(), f"pay:{request_id}"),
+        locks=[RateLock(number=1, locked_at=now - timedelta(days=2), expires_at=now + expires, **lock)],
+    )
+    await row.insert()
+    return invoice_id, token
+
+
+async def asked_invoice(house: House, org_id: str, owner: Person) -> str:
+    """Its rate has run out."""
+    return (await payment_request(house, org_id, owner, -timedelta(days=1)))[0]
+
+
+async def pay_token(house: House, org_id: str, owner: Person) -> str:
+    """Of a link that anybody may open."""
+    return (await payment_request(house, org_id, owner, timedelta(hours=1)))[1]
+
+
+async def open_receipt(house: House, org_id: str, owner: Person, *uses: Use) -> str:
+    """A hundred dollars that belong to nothing yet."""
+    row = stored_transaction(org_id, await wallet(house, org_id, owner), number=int(random_address(), 16) % 10**9)
+    row = row.model_copy(update={"category": "invoice_payment", "category_source": "fact", "booking": Booking.DONE, "finality": Finality.CONFIRMED})
+    await row.insert()
+    receipt = Receipt(
+        id=f"{row.id}~value",
+        created_at=house.now,
+        updated_at=house.now,
+        org_id=org_id,
+        transaction_id=row.id,
+        movement_key="value",
+        hash=row.hash,
+        network="testnet",
+        wallet_id=row.wallet_ids[0],
+        asset="ETH",
+        symbol="ETH",
+        decimals=18,
+        raw_amount=str(5 * 10**16),
+        quantity=Decimal("0.05"),
+        value=Decimal(100),
+        payer=to_checksum_address(random_address()),
+        block_number=row.block_number,
+        block_hash=row.block_hash,
+        at=house.now,
+        client_id=await client(house, org_id, owner),
+        state=ReceiptState.DONE if uses else ReceiptState.OPEN,
+        uses=list(uses),
+        look_at=house.now,
+    )
+    await receipt.insert()
+    return receipt.id
+
+
+async def kept_receipt(house: House, org_id: str, owner: Person) -> str:
+    """Kept for a client."""
+    use = Use(id=new_id("rcu"), kind=UseKind.CREDIT, quantity=Decimal("0.05"), value=Decimal(100), client_id="cli_1", at=house.now)
+    return await open_receipt(house, org_id, owner, use)
+
+
 async def payment(house: House, org_id: str, owner: Person) -> str:
     """Waits for approval; somebody else prepared it. It is worth nothing, so that a MANAGER's word counts."""
     return (await stored_payment(house, org_id)).id
@@ -631,6 +732,7 @@ KINDS: dict[str, Factory] = {
         *(long_report, unfinished_report, failed_report),
         *(client, draft_invoice, sent_invoice, sent_quote, recurring_invoice),
         *(paid_employee, payroll_period, draft_payslip, approved_payslip, own_payslip),
+        *(asked_invoice, pay_token, open_receipt, kept_receipt),
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )
 }

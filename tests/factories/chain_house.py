@@ -152,6 +152,12 @@ class Books:
         account: LocalAccount = Account.create()
         await self.house.actor.set_balance(address or account.address, wei)
         await self.house.mine()
+        wallet = await self.watch(name, address or account.address)
+        await self.house.follow()
+        return account, wallet
+
+    async def watch(self, name: str, address: str | None = None) -> Wallet:
+        """An address of somebody's, watched once the next block is followed."""
         now = self.house.runtime.clock.now()
         wallet = Wallet(
             id=new_id("wal"),
@@ -159,14 +165,13 @@ class Books:
             updated_at=now,
             org_id=self.org_id,
             name=name,
-            address=address or account.address,
+            address=address or Account.create().address,
             wallet_type=WalletType.WATCH,
             network=self.house.network.slug,
             created_by="usr_1",
         )
         await wallet.insert()
-        await self.house.follow()
-        return account, wallet
+        return wallet
 
     async def rows(self) -> list[Transaction]:
         return await Transaction.find({"org_id": self.org_id}).sort("+block_number", "+index").to_list()

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema, model_validator
 
 from crypto_api.flows.queue_invoice_mail import Cover
+from crypto_api.flows.request_payment import Asked
 from crypto_api.flows.settle_invoice import Received
 from crypto_api.flows.write_invoice import Preview, Wish
 from crypto_api.http.paging import PageQuery
@@ -31,8 +32,10 @@ from crypto_api.invoices.types import (
     TaxRounding,
     Totals,
 )
-from crypto_api.kit.amounts import Money, parse
+from crypto_api.kit.amounts import Money, parse, text
 from crypto_api.ledger.types import AccountCode
+
+Day = date  # behind a field that is called `date`, the name stands for that
 
 
 def _decimal(value: Any, digits: int, places: int) -> Decimal:
@@ -139,9 +142,14 @@ class InvoiceCreate(RequestSchema):
     discount_percent: Percent = Field(default=Decimal(0), description="Per cent off the whole.", examples=["2"])
     reference: OptionalLine = Field(default="", description="The buyer's: an order number.", examples=["PO 4711"])
     note: Prose = ""
+    crypto_currency: Word | None = Field(default=None, examples=["ETH"], description="The asset that it may be paid in on a chain.")
+    network: Word | None = Field(default=None, examples=["ethereum"], description="Slug. Left out: the only network, or that of the wallet.")
+    receive_wallet_id: Word | None = Field(default=None, description="A wallet to be paid at. Left out: an address of the invoice's own.")
 
     @model_validator(mode="after")
     def _agrees(self) -> "InvoiceCreate":
+        if self.crypto_currency is None and (self.network is not None or self.receive_wallet_id is not None):
+            raise ValueError("network and receive_wallet_id go with crypto_currency")
         if self.kind is InvoiceKind.CREDIT_NOTE:
             raise ValueError("a credit note is written from its invoice")
         if (self.client_id is None) == (self.client_name is None):
@@ -354,6 +362,15 @@ class InvoiceRead(ReadSchema):
     note: str
     invoice_id: str | None = Field(description="Of a credit note: what it credits. Of a quote: the invoice that it became.")
     quote_id: str | None
+    crypto_currency: str | None = Field(examples=["ETH"], description="The asset that it may be paid in on a chain.")
+    network: str | None = Field(examples=["ethereum"])
+    receive_wallet_id: str | None = Field(description="Null where it has an address of its own.")
+    crypto_payment_address: str | None = Field(description="Once it is sent, and once the address is watched: a moment later for one of its own.")
+    crypto_amount: str | None = Field(examples=["0.05"], description="What was last asked for; it stands until rate_expires_at.")
+    rate: str | None = Field(examples=["2000"], description="The invoice's currency for one unit of crypto_currency, locked until rate_expires_at.")
+    rate_source: str | None
+    rate_expires_at: Time | None
+    pay_url: str | None = Field(description="Whoever has it can see and pay the invoice: hand it to the payer alone.")
     exchange_rate: str | None = Field(description="At which it was booked: functional currency for one unit.")
     exchange_rate_source: str
     journal_entry_id: str | None
@@ -363,7 +380,7 @@ class InvoiceRead(ReadSchema):
     updated_at: Time
 
     @classmethod
-    def of(cls, row: Invoice) -> "InvoiceRead":
+    def of(cls, row: Invoice, asked: Asked | None = None) -> "InvoiceRead":
         own = (
             *("id", "kind", "status", "flags", "client_id", "client_name", "currency", "prices_include_tax", "discount", "discount_percent"),
             *("issue_date", "due_date", "reference", "note", "invoice_id", "quote_id", "issued_at", "created_by", "created_at", "updated_at"),
@@ -382,7 +399,25 @@ class InvoiceRead(ReadSchema):
             exchange_rate=fixed(row.rate) if row.rate is not None else None,
             exchange_rate_source=row.rate_source,
             journal_entry_id=row.entry_id,
+            **_asked(row, asked),
         )
+
+
+def _asked(row: Invoice, asked: Asked | None) -> dict[str, Any]:
+    request = asked.request if asked else None
+    lock = request.lock if request else None
+    terms = row.crypto
+    return {
+        "crypto_currency": request.asset if request else terms.asset if terms else None,
+        "network": request.network if request else terms.network if terms else None,
+        "receive_wallet_id": (None if request.own else request.wallet_id) if request else terms.wallet_id if terms else None,
+        "crypto_payment_address": request.address if request and asked and asked.watched else None,
+        "crypto_amount": text(lock.amount) if lock else None,
+        "rate": text(lock.rate) if lock else None,
+        "rate_source": lock.source if lock else None,
+        "rate_expires_at": lock.expires_at if lock else None,
+        "pay_url": asked.link if asked else None,
+    }
 
 
 class InvoicePaymentRead(ReadSchema):
@@ -400,14 +435,18 @@ class InvoicePaymentRead(ReadSchema):
     received_amount: Amount = Field(description="In the functional currency.")
     settled_amount: Amount = Field(description="What of the receivable it settled, in the functional currency. The difference is a gain or a loss.")
     journal_entry_id: str
-    created_by: str
+    created_by: str | None = Field(description="Null: by itself, from what came on a chain.")
     created_at: Time
+    receipt_id: str | None = Field(description="What came on a chain.")
+    transaction_hash: str | None
+    taken_back_on: Day | None = Field(description="Its block left the chain, or its matching was undone: it does not count any more.")
 
     @classmethod
     def of(cls, row: InvoicePayment) -> "InvoicePaymentRead":
         same = ("id", "invoice_id", "amount", "currency", "date", "method", "account_code", "reference", "note", "created_by", "created_at")
+        chain = ("receipt_id", "transaction_hash", "taken_back_on")
         return cls(
-            **{name: getattr(row, name) for name in same},
+            **{name: getattr(row, name) for name in (*same, *chain)},
             exchange_rate=row.rate,
             exchange_rate_source=row.rate_source,
             received_amount=row.received,

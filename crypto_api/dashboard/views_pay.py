@@ -1,0 +1,101 @@
+"""The payer's page: for whoever has the link, without a log-in. It tells nobody that it is there: not searched, not framed, not cached."""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from crypto_api.dashboard.access import zone_of
+from crypto_api.dashboard.script_answers import spoken, told, told_text
+from crypto_api.flows.payer_page import PayerView, note_sent, payer_view, renew_rate, transaction_for
+from crypto_api.flows.price_at import Prices
+from crypto_api.flows.request_payment import Receiving
+from crypto_api.identity.types import Limited
+from crypto_api.kit.errors import CoreError, NotFound, PreconditionFailed, TooManyRequests
+from crypto_api.runtime import Runtime, runtime_of
+
+View = Callable[..., Awaitable[HttpResponse]]
+
+
+def receiving_of(runtime: Runtime) -> Receiving:
+    prices = Prices(runtime.networks, runtime.prices)
+    return Receiving(runtime.uow, runtime.clock, runtime.networks, prices, runtime.box, runtime.config.frontend_url)
+
+
+def for_payers(view: View) -> View:
+    """Counted for each address of the network, found or not, so that nobody can try links; and kept out of every index."""
+
+    @wraps(view)
+    async def open_to_all(request: HttpRequest, token: str) -> HttpResponse:
+        runtime, client = runtime_of(request.scope), request.scope.get("client")
+        try:
+            await runtime.limiter.take(Limited.PAYER_PAGES, client[0] if client else None)
+            response = await view(request, token)
+        except TooManyRequests as error:
+            values = {"code": 429, "title": "Too many requests", "text": f"Wait {error.retry_after_s} seconds and load the page again."}
+            response = render(request, "dashboard/error.html", values, status=429)
+            response.headers["Retry-After"] = str(error.retry_after_s)
+        except NotFound as error:
+            raise Http404 from error
+        response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return open_to_all
+
+
+@require_GET
+@for_payers
+async def pay_page(request: HttpRequest, token: str) -> HttpResponse:
+    return await _shown(request, token, "pay/page.html")
+
+
+@require_GET
+@for_payers
+async def status_fragment(request: HttpRequest, token: str) -> HttpResponse:
+    return await _shown(request, token, "pay/status.html")
+
+
+@require_POST
+@for_payers
+async def renew(request: HttpRequest, token: str) -> HttpResponse:
+    try:
+        await renew_rate(receiving_of(runtime_of(request.scope)), token)
+    except NotFound:
+        raise
+    except PreconditionFailed:
+        pass  # somebody else with the same link did it just now
+    except CoreError as error:
+        if error.code != "rate_still_locked":
+            return await _shown(request, token, "pay/page.html", problem=error.detail, status=error.status)
+    return redirect(f"/pay/{token}/")
+
+
+@require_GET
+@for_payers
+@spoken
+async def transaction(request: HttpRequest, token: str) -> HttpResponse:
+    return JsonResponse({"transaction": await transaction_for(receiving_of(runtime_of(request.scope)), token)})
+
+
+@require_POST
+@for_payers
+@spoken
+async def sent(request: HttpRequest, token: str) -> HttpResponse:
+    await note_sent(receiving_of(runtime_of(request.scope)), token, told_text(told(request), "hash"))
+    return JsonResponse({"location": f"/pay/{token}/"})
+
+
+async def _shown(request: HttpRequest, token: str, template: str, *, status: int = 200, **values: Any) -> HttpResponse:
+    view = await payer_view(receiving_of(runtime_of(request.scope)), token)
+    shown = {"view": view, "token": token, "zone": zone_of(request, None), "title": _title(view)}
+    return render(request, f"dashboard/{template}", shown | values, status=status)
+
+
+def _title(view: PayerView) -> str:
+    seller = view.invoice.seller.name if view.invoice.seller else ""
+    return f"{view.invoice.number} of {seller}"

@@ -1,0 +1,191 @@
+"""The desk of money that came in crypto: what belongs to nothing yet, what it may be meant for and why, and what became of the rest."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+
+from crypto_api.clients import store as clients
+from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.context import rows_wanted
+from crypto_api.dashboard.forms import Form, only_post
+from crypto_api.dashboard.list_filter import ListFilter
+from crypto_api.flows import match_by_hand
+from crypto_api.flows.match_by_hand import Wanted
+from crypto_api.flows.match_receipts import Matcher
+from crypto_api.flows.price_at import Prices
+from crypto_api.invoices import store as invoices
+from crypto_api.kit.amounts import add_exactly, parse
+from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
+from crypto_api.kit.paging import PageRequest
+from crypto_api.organizations.types import Permission
+from crypto_api.receivables import store
+from crypto_api.receivables.documents import Receipt
+from crypto_api.receivables.types import ReceiptFlag, ReceiptState, UseKind
+
+VIEWS = {"": "To decide", "done": "Matched", "waiting": "On the way", "all": "All"}
+_WHERE: dict[str, dict[str, Any]] = {
+    "": {"state": ReceiptState.OPEN},
+    "done": {"state": ReceiptState.DONE},
+    "waiting": {"state": ReceiptState.WAITING},
+    "all": {},
+}
+FLAGS = {
+    ReceiptFlag.OVERPAID: "More than was due",
+    ReceiptFlag.PAID_TWICE: "Paid already",
+    ReceiptFlag.WRONG_ASSET: "Another asset",
+    ReceiptFlag.AFTER_EXPIRY: "After the rate ran out",
+    ReceiptFlag.LATE: "After the due date",
+    ReceiptFlag.AFTER_CANCELLATION: "After cancellation",
+    ReceiptFlag.TOO_SMALL: "Too small",
+    ReceiptFlag.UNPRICED: "No price yet",
+    ReceiptFlag.REORGANISED: "Was in another block",
+}
+USES = {UseKind.INVOICE: "Paid", UseKind.CREDIT: "Kept for the client", UseKind.REFUND: "Sent back"}
+FLASHES = {
+    "applied": "It is applied. The invoice and the books say so.",
+    "credited": "It is kept for the client.",
+    "undone": "Undone. Invoice and books are as they were before.",
+}
+CHOICES_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Filter(ListFilter):
+    CHOICES = {"view": VIEWS}
+
+    view: str = ""
+    q: str = ""
+
+    def where(self) -> dict[str, Any]:
+        return dict(_WHERE[self.view])
+
+
+@page(Permission.INVOICES_READ)
+async def list_page(visit: Visit) -> HttpResponse:
+    return visit.render("receipts/list.html", await _rows(visit) | {"views": VIEWS.items()})
+
+
+@page(Permission.INVOICES_READ)
+async def rows_fragment(visit: Visit) -> HttpResponse:
+    return visit.render("receipts/rows.html", await _rows(visit))
+
+
+async def _rows(visit: Visit) -> dict[str, object]:
+    wanted, request = (
+        Filter.of(visit.request),
+        PageRequest(limit=rows_wanted(visit.request), cursor=visit.request.GET.get("cursor") or None, sort="at"),
+    )
+    try:
+        found = await store.page(visit.org_id, wanted.where(), request)
+    except InvalidInput as error:  # a cursor that somebody changed by hand
+        raise Http404 from error
+    about = await invoices.by_ids(visit.org_id, {row.invoice_id for row in found.items if row.invoice_id is not None})
+    rows = [(row, about.get(row.invoice_id or ""), [FLAGS[flag] for flag in row.flags]) for row in found.items]
+    open_ = await store.open_receipts(visit.org_id, match_by_hand.OPEN_MAX)
+    total = add_exactly([row.value_left for row in open_])
+    return {
+        "filter": wanted,
+        "rows": rows,
+        "next_cursor": found.next_cursor,
+        "first_page": request.cursor is None,
+        "open": len(open_),
+        "total": total,
+    }
+
+
+# ---- one of them -----------------------------------------------------------------------------------------------------------------
+
+
+@page(Permission.INVOICES_READ)
+async def receipt_page(visit: Visit, receipt_id: str) -> HttpResponse:
+    return await _shown(visit, await _receipt(visit, receipt_id), flash=FLASHES.get(visit.request.GET.get("done", ""), ""))
+
+
+async def _receipt(visit: Visit, receipt_id: str) -> Receipt:
+    row = await store.get(visit.org_id, receipt_id)
+    if row is None:
+        raise Http404
+    return row
+
+
+async def _shown(visit: Visit, row: Receipt, *, status: int = 200, **values: object) -> HttpResponse:
+    found = await match_by_hand.suggestions(visit.org_id, row)
+    waiting = await invoices.awaiting_money(visit.org_id, CHOICES_MAX) if row.state is ReceiptState.OPEN else []
+    named = {one.id: one for one in waiting} | await invoices.by_ids(visit.org_id, {row.invoice_id} - {None})  # type: ignore[arg-type]
+    likely = [(one, [named[invoice_id] for invoice_id in one.invoice_ids if invoice_id in named]) for one in found[:5]]
+    may, client = visit.may(Permission.INVOICES_WRITE), await clients.get(visit.org_id, row.client_id or "")
+    network = visit.runtime.networks.get(row.network)
+    shown: dict[str, object] = {
+        "receipt": row,
+        "about": named.get(row.invoice_id or ""),
+        "flags": [FLAGS[flag] for flag in row.flags],
+        "uses": [(use, USES[use.kind]) for use in row.uses],
+        "likely": likely,
+        "choices": waiting,
+        "client": client,
+        "network": network.name if network else row.network,
+        "may_apply": may and row.state is ReceiptState.OPEN and row.value is not None and row.left > 0,
+        "may_undo": may and row.state in (ReceiptState.OPEN, ReceiptState.DONE) and any(use.kind is not UseKind.REFUND for use in row.uses),
+        "given": {},
+        "errors": {},
+    }
+    return visit.render("receipts/receipt.html", shown | values, status=status)
+
+
+@page(Permission.INVOICES_WRITE)
+async def apply(visit: Visit, receipt_id: str) -> HttpResponse:
+    only_post(visit.request)
+    row, form = await _receipt(visit, receipt_id), Form(visit.request, "amount")
+    chosen = [one for one in visit.request.POST.getlist("invoice") if one][:20]
+    others = [one for one in visit.request.POST.getlist("with") if one][:20]
+    try:
+        amount = parse(form["amount"].replace(",", "")) if form["amount"] else None
+    except ValueError:
+        return await _shown(visit, row, problem="The amount is not one such as 50.00.", status=422)
+    if not chosen:
+        return await _shown(visit, row, problem="Choose an invoice.", status=422)
+    wanted = [Wanted(one, amount if len(chosen) == 1 else None) for one in chosen]
+    return await _done(visit, row, "applied", match_by_hand.apply_by_hand(_matcher(visit), visit.org_id, _by(visit), [row.id, *others], wanted))
+
+
+@page(Permission.INVOICES_WRITE)
+async def credit(visit: Visit, receipt_id: str) -> HttpResponse:
+    only_post(visit.request)
+    row = await _receipt(visit, receipt_id)
+    client = await clients.get(visit.org_id, visit.request.POST.get("client", "") or row.client_id or "")
+    if client is None:
+        return await _shown(visit, row, problem="Nobody knows whose it is: apply it to an invoice first.", status=422)
+    return await _done(
+        visit, row, "credited", match_by_hand.credit_by_hand(_matcher(visit), visit.org_id, _by(visit), row.id, client.id, client.name)
+    )
+
+
+@page(Permission.INVOICES_WRITE)
+async def undo(visit: Visit, receipt_id: str) -> HttpResponse:
+    only_post(visit.request)
+    row = await _receipt(visit, receipt_id)
+    return await _done(visit, row, "undone", match_by_hand.undo_by_hand(_matcher(visit), visit.org_id, _by(visit), row.id))
+
+
+async def _done(visit: Visit, row: Receipt, flash: str, doing: Any) -> HttpResponse:
+    try:
+        await doing
+    except NotFound as error:
+        raise Http404 from error
+    except InvalidInput as error:
+        problem = " ".join(f"The {one.field.replace('_', ' ')} {one.message}." for one in error.errors)
+        return await _shown(visit, await _receipt(visit, row.id), problem=problem, status=error.status)
+    except CoreError as error:
+        return await _shown(visit, await _receipt(visit, row.id), problem=error.detail, status=error.status)
+    return redirect(f"/receipts/{row.id}/?done={flash}")
+
+
+def _matcher(visit: Visit) -> Matcher:
+    runtime = visit.runtime
+    return Matcher(runtime.uow, runtime.clock, Prices(runtime.networks, runtime.prices))
+
+
+def _by(visit: Visit) -> str:
+    return visit.principal.user_id

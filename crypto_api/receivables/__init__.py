@@ -1,0 +1,1 @@
+"""What clients pay in crypto: requests for it, what came, and what became of it."""

@@ -1,0 +1,227 @@
+"""An invoice that is paid on a chain, over HTTP from the wish to the refund: the seller's API, the payer's page, a real node, the real signer."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from eth_account import Account
+
+from crypto_api.chains import store as chain_store
+from crypto_api.flows.match_receipts import Matcher, match_due
+from crypto_api.flows.price_at import Prices
+from crypto_api.flows.refund_receipt import settle_refunds
+from crypto_api.ledger.documents import JournalEntry
+from crypto_api.organizations.types import Role
+from crypto_api.receivables.documents import PaymentRequest, Receipt
+from crypto_api.runtime import Runtime
+from crypto_api.wallets.documents import Wallet
+from mongodb_config.base_document import encoded
+from tests.factories.following import open_due
+from tests.factories.paying import ETHER, FREE, SLUG, Node, PayingHouse, fresh_key, network_row, paying_node
+from tests.factories.receiving import XPUB
+from tests.http.conftest import Join, Person, confirmed
+from tests.http.organization_calls import code_of
+
+PATH = "/api/invoices/"
+ITEM = {"description": "Analysis", "unit_price": "100.00"}
+
+
+@pytest.fixture(scope="module")
+async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
+    async with paying_node(tmp_path_factory.mktemp("node")) as made:
+        yield made
+
+
+@pytest.fixture
+def networks(node: Node) -> list[dict[str, object]]:
+    actor, url, contracts = node
+    return [network_row(url, actor.chain_id, contracts)]
+
+
+@pytest.fixture
+async def ada(join: Join) -> Person:
+    return await confirmed(await join("ada", founds="Byron Treasury"))
+
+
+@pytest.fixture
+async def house(runtime: Runtime, node: Node, ada: Person) -> PayingHouse:
+    actor, _, contracts = node
+    actor.forget_nonces()
+    made = PayingHouse(runtime, actor, contracts, ada.org_id)
+    await made.policy(FREE)
+    await made.mine()
+    return made
+
+
+async def post(person: Person, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    return await person.http.post(path, json=body or {}, headers=fresh_key())
+
+
+async def sent(person: Person, **crypto: Any) -> dict[str, Any]:
+    body = {"client_name": "Engines", "client_email": "billing@engines.example", "items": [ITEM], "currency": "USD"}
+    drafted = await post(person, PATH, body | crypto)
+    assert drafted.status_code == 201, drafted.text
+    issued = await person.http.put(f"{PATH}{drafted.json()['id']}/status/", json={"status": "SENT"})
+    assert issued.status_code == 200, issued.text
+    return dict(issued.json())
+
+
+async def opened(house: PayingHouse) -> None:
+    """As the follower does between two blocks."""
+    cursor = await chain_store.cursor(SLUG)
+    assert cursor is not None
+    await house.watched.opened(await open_due(house.runtime, house.runtime.networks[SLUG], cursor))
+
+
+async def matched(house: PayingHouse) -> Matcher:
+    await house.mine(4)
+    await house.book()
+    await house.mine(1)
+    runtime = house.runtime
+    matcher = Matcher(runtime.uow, runtime.clock, Prices(runtime.networks, runtime.prices))
+    await match_due(matcher)
+    await settle_refunds(matcher)
+    return matcher
+
+
+async def balances(person: Person) -> dict[str, Decimal]:
+    rows = (await person.http.get("/api/ledger/trial-balance/")).json()["accounts"]
+    found = {row["account_code"]: Decimal(row["debit"]) - Decimal(row["credit"]) for row in rows}
+    return {code: value for code, value in found.items() if value}
+
+
+async def invoice(person: Person, row: dict[str, Any]) -> dict[str, Any]:
+    return dict((await person.http.get(f"{PATH}{row['id']}/")).json())
+
+
+async def test_from_the_wish_to_the_refund(house: PayingHouse, ada: Person, api: str, join: Join) -> None:
+    settings = await ada.http.put(f"{PATH}receiving/", json={"extended_key": XPUB, "lock_minutes": 30})
+    assert (settings.status_code, settings.json()["gap_limit"]) == (200, 20), settings.text
+    refused = await ada.http.put(f"{PATH}receiving/", json={"extended_key": XPUB.replace("xpub", "xprv")})
+    assert refused.json()["errors"][0]["code"] == "invalid_extended_key"
+    for wrong in ({"crypto_currency": "DOGE"}, {"network": SLUG}, {"crypto_currency": "ETH", "network": "mars"}):
+        assert code_of(await post(ada, PATH, {"client_name": "X", "items": [ITEM], "currency": "USD", **wrong}))[0] == 422
+    row = await sent(ada, crypto_currency="ETH")
+    assert (row["crypto_payment_address"], row["network"], row["receive_wallet_id"]) == (None, SLUG, None), "nobody is told before it is watched"
+    first = await PaymentRequest.find_one({"org_id": ada.org_id})
+    assert first is not None and (first.path, first.address) == ("m/44'/60'/0'/0/0", "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266")
+    token = row["pay_url"].rstrip("/").rpartition("/")[2]
+    assert token not in str(encoded(first)) and len(token) == 43
+    page = f"{api}/pay/{token}/"
+    async with httpx.AsyncClient(timeout=60) as payer:
+        early = await payer.get(page)
+        assert early.status_code == 200 and "One moment" in early.text and first.address not in early.text
+        assert early.headers["x-robots-tag"].startswith("noindex") and early.headers["referrer-policy"] == "no-referrer"
+        assert early.headers["cache-control"] == "no-store" and "script-src 'self'" in early.headers["content-security-policy"]
+        assert (await payer.get(f"{api}/pay/{token[:-1]}x/")).status_code == 404
+        await opened(house)
+        row = await invoice(ada, row)
+        assert row["crypto_payment_address"] == first.address and Decimal(row["crypto_amount"]) * Decimal(row["rate"]) >= 100
+        due = await payer.get(page)
+        amount = row["crypto_amount"]
+        assert first.address in due.text and amount in due.text and "data:image/svg+xml" in due.text
+        raw = int(Decimal(amount) * ETHER)
+        assert f"ethereum:{first.address}@{first.chain_id}?value={raw}" in due.text
+        call = (await payer.get(f"{page}transaction/")).json()["transaction"]
+        assert call == {"to": first.address, "value": hex(raw), "data": "0x", "chainId": hex(first.chain_id)}
+        form = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', due.text)
+        assert form is not None
+        csrf = {"csrfmiddlewaretoken": form.group(1)}
+        assert (await payer.post(f"{page}renew/", data=csrf)).status_code == 302
+        assert len((await ada.http.get(f"{PATH}{row['id']}/payment-request/")).json()["crypto_amount"]) > 0
+        assert code_of(await post(ada, f"{PATH}{row['id']}/payment-request/renew/")) == (409, "rate_still_locked")
+        # half of it, seen and then final; then far too much
+        someone = Account.create()
+        await house.actor.set_balance(someone.address, 10 * ETHER)
+        await house.actor.send(someone, first.address, value=raw // 2)
+        await house.mine()
+        await house.book()
+        seen = await payer.get(f"{page}status/")
+        assert "1 of 2 blocks" in seen.text and (await invoice(ada, row))["status"] == "SENT"
+        await matched(house)
+        half = await invoice(ada, row)
+        assert (half["status"], half["paid_amount"], half["due_amount"]) == ("PARTIAL", "50.00", "50.00")
+        assert "50.00 of 100.00 USD are paid" in re.sub(r"<[^>]+>", "", (await payer.get(page)).text)
+        await house.actor.send(someone, first.address, value=raw)
+        await matched(house)
+        over = await invoice(ada, row)
+        assert (over["status"], over["flags"], over["due_amount"]) == ("PAID", ["overpaid"], "0.00")
+        told = (await payer.get(page)).text
+        assert 'data-state="paid"' in told and "More than was due came." in told and (await payer.get(f"{page}transaction/")).status_code == 422
+    # the desk
+    (open_,) = (await ada.http.get("/api/receipts/", params={"state": "open"})).json()["items"]
+    assert (open_["flags"], Decimal(open_["open_amount"])) == (
+        ["overpaid"],
+        Decimal(raw // 2).scaleb(-18) if raw % 2 == 0 else Decimal(open_["open_amount"]),
+    )
+    before = await balances(ada)
+    assert before["2150"] == -Decimal(open_["open_value"]) and before.get("1200", 0) == 0 and before.get("1900", 0) == 0
+    there = f"/api/receipts/{open_['id']}/"
+    second = await sent(ada, crypto_currency="ETH")
+    found = (await ada.http.get(there)).json()
+    assert found["receipt"]["id"] == open_["id"]
+    applied = await post(ada, "/api/receipts/apply/", {"receipt_ids": [open_["id"]], "invoices": [{"invoice_id": second["id"], "amount": "20.00"}]})
+    assert applied.status_code == 200, applied.text
+    assert ((await invoice(ada, second))["status"], (await invoice(ada, row))["flags"]) == ("PARTIAL", ["overpaid"])
+    asked = {"receipt_ids": [open_["id"]], "invoices": [{"invoice_id": second["id"], "amount": "90.00"}]}
+    assert code_of(await post(ada, "/api/receipts/apply/", asked)) == (409, "more_than_due")
+    # the rest goes back, through the payment machine
+    wallet, _ = await house.wallet(wei=5 * ETHER)
+    had = await house.ether(someone.address)
+    answer = await post(ada, f"{there}refund/", {"wallet_id": wallet.id})
+    assert answer.status_code == 202, answer.text
+    left = answer.json()["receipt"]
+    assert (left["state"], left["open_amount"], left["uses"][-1]["settled"]) == ("done", "0", False)
+    assert (await invoice(ada, row))["flags"] == []
+    assert code_of(await post(ada, f"{there}refund/", {"wallet_id": wallet.id})) == (409, "not_open"), "once"
+    for _ in range(6):
+        await house.sweep()
+        await house.mine(2)
+        await house.book()
+    await Receipt.get_pymongo_collection().update_many({"org_id": ada.org_id}, {"$set": {"look_at": runtime_now(house) - timedelta(seconds=1)}})
+    await matched(house)
+    back = (await ada.http.get(there)).json()["receipt"]
+    assert back["uses"][-1]["settled"] and back["uses"][-1]["journal_entry_id"], back
+    assert await house.ether(someone.address) - had == int(Decimal(back["uses"][-1]["amount"]) * ETHER)
+    after = await balances(ada)
+    assert after.get("2150", 0) == 0 and after.get("2100", 0) == 0 and after.get("1900", 0) == 0, after
+    assert after["1200"] == Decimal((await invoice(ada, second))["due_amount"])
+    assert code_of(await ada.http.put(f"/api/transactions/{open_['transaction_id']}/", json={"category": "reward"})) == (409, "matched")
+    assert (await post(ada, f"{there}undo/")).status_code == 200
+    again = await balances(ada)
+    assert again["1200"] == 150 and round(again["2150"], 2) == -70, "both invoices wait again for what this one had paid, and the refund stays"
+    verified = (await ada.http.get("/api/ledger/verify/")).json()
+    assert verified["ok"], verified["first_failure"]
+    cora = await join("cora", org_id=ada.org_id, role=Role.USER)
+    assert (await cora.http.get("/api/receipts/")).status_code == 403
+
+
+def runtime_now(house: PayingHouse) -> Any:
+    return house.runtime.clock.now()
+
+
+async def test_no_more_addresses_than_a_wallet_would_find_and_a_shared_wallet_tells_by_the_amount(house: PayingHouse, ada: Person) -> None:
+    assert code_of(await post(ada, PATH, {"client_name": "X", "items": [ITEM], "currency": "USD", "crypto_currency": "ETH"})) == (
+        409,
+        "no_receiving_address",
+    )
+    await ada.http.put(f"{PATH}receiving/", json={"extended_key": XPUB, "gap_limit": 2})
+    rows = [await sent(ada, crypto_currency="USDC") for _ in range(2)]
+    body = {"client_name": "Engines", "items": [ITEM], "currency": "USD", "crypto_currency": "USDC"}
+    third = (await post(ada, PATH, body)).json()
+    assert code_of(await ada.http.put(f"{PATH}{third['id']}/status/", json={"status": "SENT"})) == (409, "gap_limit_reached")
+    assert (await invoice(ada, third))["status"] == "DRAFT", "neither a number nor an address"
+    wallet, _ = await house.wallet()
+    asked = [await sent(ada, crypto_currency="USDC", receive_wallet_id=wallet.id) for _ in range(2)]
+    assert [row["crypto_payment_address"] for row in asked] == [wallet.address] * 2
+    amounts = {row["crypto_amount"] for row in asked}
+    assert len(amounts) == 2 and max(map(Decimal, amounts)) - min(map(Decimal, amounts)) == Decimal("0.000001")
+    listed = (await ada.http.get("/api/wallets/")).json()["items"]
+    assert [row["id"] for row in listed] == [wallet.id], "addresses of invoices are nobody's wallets"
+    assert await Wallet.find({"org_id": ada.org_id, "receives": {"$type": "string"}}).count() == 2
+    assert len({row["pay_url"] for row in [*rows, *asked]}) == 4
+    assert await JournalEntry.find({"org_id": ada.org_id, "source_kind": "invoice_payment"}).count() == 0
