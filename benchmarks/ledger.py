@@ -134,7 +134,7 @@ async def measure(bench: Bench, entries: int, lines: int, imported: int) -> dict
         ("64_at_once", 1, lambda: per_second(bench.one, entries, 64)),
         ("16_at_once", 1, lambda: per_second(bench.one, entries, 16)),
         ("64_at_once_on_one_account", 1, lambda: per_second(lambda: bench.one(hot=True), entries, 64)),
-        ("raw_import_of_500", BATCH, lambda: per_second(lambda: bench.raw_many(BATCH), 2)),
+        ("raw_import_of_500", BATCH, lambda: per_second(lambda: bench.raw_many(BATCH), max(imported // BATCH, 2))),
         ("import_of_500", BATCH, lambda: per_second(lambda: bench.many(BATCH), max(imported // BATCH, 2))),
     ]
     for name, size, part in parts:
@@ -170,8 +170,8 @@ async def balances(bench: Bench) -> dict[str, Any]:
     }
 
 
-async def medici(folder: Path, uri: str) -> dict[str, Any]:
-    child = await asyncio.create_subprocess_exec("node", str(MEDICI), uri, str(folder.resolve()), stdout=asyncio.subprocess.PIPE)
+async def medici(folder: Path, uri: str, imported: int) -> dict[str, Any]:
+    child = await asyncio.create_subprocess_exec("node", str(MEDICI), uri, str(folder.resolve()), str(imported), stdout=asyncio.subprocess.PIPE)
     out, _ = await child.communicate()
     found: dict[str, Any] = json.loads(out)
     return found
@@ -194,7 +194,7 @@ async def run(entries: int, lines: int, imported: int, uri: str | None, folder: 
         uow, org_id = UnitOfWork(client), new_id("org")
         await uow.run(lambda session: service.create_chart(session, org_id, NOW))
         found = await measure(Bench(uow, client[name], org_id), entries, lines, imported)
-        return found | ({"medici": await medici(folder, uri)} if folder else {})
+        return found | ({"medici": await medici(folder, uri, imported)} if folder else {})
 
 
 def main() -> None:

@@ -1,16 +1,21 @@
 """Fonts of PDF files, and which of them shows what.
 
 Text that every reader's own fonts can show (Windows-1252) stays in Helvetica, which no file needs to carry. Anything else is set in Fira Sans (Latin
-with all its marks, Greek, Cyrillic), with WenQuanYi Micro Hei for Chinese, Japanese and Korean; what is used of them is put into the file. Scripts
-that are written from right to left or whose letters join (Arabic, Hebrew, Thai, those of India) would stand there wrongly without shaping: each of
-their characters is a box, as is any that no font has, and the file says so.
+with all its marks, Greek, Cyrillic), with WenQuanYi Micro Hei for Chinese, Japanese and Korean; what is used of them is put into the file. Further
+scripts whose letters stand one behind the other (Armenian, Georgian, Ethiopic, Cherokee, Tifinagh, Canadian syllabics) are shown where the machine
+has Noto Sans for them, as Debian's `fonts-noto-core` brings it. Scripts that are written from right to left or whose letters join (Arabic, Hebrew,
+Thai, those of India) would stand there wrongly without shaping: each of their characters is a box, as is any that no font has, and the file says so.
+
+Licences, as the fonts themselves state them: Fira Sans and Noto Sans, SIL Open Font License 1.1; WenQuanYi Micro Hei, Apache License 2.0. Each lets a
+document carry it.
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
+from pathlib import Path
 from xml.sax.saxutils import escape
 
 from reportlab.pdfbase.pdfmetrics import getFont, registerFont, stringWidth
@@ -22,6 +27,9 @@ PLAIN, PLAIN_BOLD, WIDE, WIDE_BOLD, HAN = "Helvetica", "Helvetica-Bold", "Coffer
 BOX = "\u25a1"
 BOX_NOTE = f"{BOX} stands for a character that the fonts of this file cannot show. The workbook and the CSV file have it."
 _FIRA, _HAN = "fontpkg_fira_sans", "paperang_p2_fonts_cjk"
+FOLDERS = ("/usr/share/fonts/truetype/noto", "/usr/share/fonts/noto", "/usr/local/share/fonts/noto")
+"""Where distributions put Noto Sans."""
+_FURTHER = ("Armenian", "Georgian", "Ethiopic", "Cherokee", "Tifinagh", "CanadianAboriginal")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _UPSIDE = frozenset({"R", "AL", "AN"})  # written from right to left (UAX 9)
 
@@ -32,6 +40,18 @@ def _register() -> None:
     registerFont(TTFont(WIDE, str(faces / "FiraSans-Regular.ttf")))
     registerFont(TTFont(WIDE_BOLD, str(faces / "FiraSans-Bold.ttf")))
     registerFont(TTFont(HAN, str(files(_HAN) / "fonts" / "wqy-microhei.ttc"), subfontIndex=0))
+
+
+@cache
+def _further() -> tuple[tuple[str, Mapping[int, int]], ...]:
+    """(font, its glyphs by character) of each further script that this machine has one for."""
+    found = []
+    for script in _FURTHER:
+        paths = (Path(folder) / f"NotoSans{script}-Regular.ttf" for folder in FOLDERS)
+        if (path := next((path for path in paths if path.is_file()), None)) is not None:
+            registerFont(TTFont(f"Coffer-{script}", str(path)))
+            found.append((f"Coffer-{script}", getFont(f"Coffer-{script}").face.charToGlyph))
+    return tuple(found)
 
 
 def embedded() -> tuple[str, str]:
@@ -97,5 +117,6 @@ def _letters(text: str, *, bold: bool) -> list[tuple[str, str]]:
         elif not hidden and ord(letter) in han and not unicodedata.category(letter).startswith("M"):
             found.append((letter, HAN))
         else:
-            found.append((BOX, HAN))
+            further = None if hidden else next((font for font, glyphs in _further() if ord(letter) in glyphs), None)
+            found.append((letter, further) if further is not None else (BOX, HAN))
     return found

@@ -2,10 +2,12 @@
 
 import asyncio
 import subprocess
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from crypto_api.kit import pdf_fonts
 from crypto_api.kit.pdf_fonts import BOX, BOX_NOTE, HAN, WIDE, WIDE_BOLD, has_boxes, is_plain, markup
 from crypto_api.kit.pdf_pages import PdfPages
 from tests.programs import program
@@ -32,6 +34,23 @@ def test_bold_stays_bold_and_nothing_is_a_tag() -> None:
 def test_what_would_stand_wrongly_is_a_box(text: str) -> None:
     assert has_boxes(text) and BOX in markup(text)
     assert not any(letter in markup(text) for letter in text if not letter.isascii() or not letter.isprintable())
+
+
+def test_further_scripts_are_shown_where_the_machine_has_their_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    text, name = "Հայկական ქართული ኩባንያ", "NotoSansArmenian-Regular.ttf"
+    for folders in (("/nowhere",), pdf_fonts.FOLDERS):
+        monkeypatch.setattr(pdf_fonts, "FOLDERS", folders)
+        pdf_fonts._further.cache_clear()
+        there = any((Path(folder) / name).is_file() for folder in folders)
+        assert (BOX not in markup(text)[:60]) is there and has_boxes("Հ") is not there
+    assert has_boxes("देवनागरी")
+    pdf_fonts._further.cache_clear()
+
+
+def test_the_font_of_chinese_japanese_and_korean_states_its_licence() -> None:
+    """Its package calls itself MIT and the font OFL; what counts is what the font itself says."""
+    content = files("paperang_p2_fonts_cjk").joinpath("fonts", "wqy-microhei.ttc").read_bytes()
+    assert "Licensed under the Apache License, Version 2.0".encode("utf-16-be") in content
 
 
 async def test_a_file_shows_names_of_many_scripts_and_says_what_it_cannot(tmp_path: Path) -> None:
