@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
-from crypto_api.flows.export_statement import column_words, days_words, export_statement, notes_of
+from crypto_api.flows.export_statement import columns_words, days_words, export_statement, notes_of
 from crypto_api.flows.make_statement import NAMES
 from crypto_api.flows.order_book_report import request_statement
 from crypto_api.flows.roll_forward import changes_behind
@@ -47,8 +47,8 @@ class Made:
 
     @property
     def compared(self) -> str:
-        compared = len(self.report.columns) > 1 and self.report.detail is None
-        return days_words(self.report.kind, self.report.columns[1]) if compared else ""
+        of_a_period = 1 if self.report.detail is None else len(Measure)
+        return days_words(self.report.kind, self.report.columns[of_a_period]) if len(self.report.columns) > of_a_period else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def _asked(form: Form) -> Asked | None:
     kind = form.one_of("kind", NAMES)
     rolled = kind == StatementKind.CRYPTO_ROLL_FORWARD
     names = ("as_of",) if kind == StatementKind.BALANCE_SHEET else ("start_date", "end_date")
-    days = {name: form.day(name) for name in (*names, *(() if rolled else ("compare_to",)))}
+    days = {name: form.day(name) for name in (*names, "compare_to")}
     detail = form.one_of("by", DIVISIONS) if rolled else Detail.ASSET
     for name in names:
         if days[name] is None and name not in form.errors:
@@ -157,7 +157,7 @@ async def detail_page(visit: Visit, report_id: str) -> HttpResponse:
     values = {
         "made": Made(report),
         "report": report,
-        "columns": [column_words(report.kind, column) for column in report.columns],
+        "columns": columns_words(report),
         "lines": [_line(report, at) for at in range(len(report.rows))],
         "rolled": report.kind is StatementKind.CRYPTO_ROLL_FORWARD,
         "notes": notes_of(report),

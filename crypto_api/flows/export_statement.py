@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
-from functools import partial
 from pathlib import Path
 
 from crypto_api.audit import service as audit
@@ -54,9 +53,7 @@ async def export_statement(uow: UnitOfWork, clock: Clock, org_id: str, report_id
 
 def _csv(report: FinancialReport) -> Iterator[str]:
     """A line for each row, with its group before it, so that a program needs no other line to understand it."""
-    yield csv_line(
-        ["asset", "wallet_id", "key", "account_code", "name", "kind", "currency", *map(partial(column_words, report.kind), report.columns)]
-    )
+    yield csv_line(["asset", "wallet_id", "key", "account_code", "name", "kind", "currency", *columns_words(report)])
     for row in report.rows:
         amounts = row.amounts or (None,) * len(report.columns)
         yield csv_line([row.asset, row.wallet_id, row.key, row.account_code, row.name, row.kind.value, report.currency, *amounts])
@@ -67,15 +64,20 @@ def _written(report: FinancialReport, organization: str, form: str) -> bytes:
         path = Path(folder) / f"statement.{form}"
         if form == "csv":
             return "".join(_csv(report)).encode()
-        _WRITERS[form](
-            path, report, organization, NAMES[report.kind], [column_words(report.kind, column) for column in report.columns], notes_of(report)
-        )
+        _WRITERS[form](path, report, organization, NAMES[report.kind], columns_words(report), notes_of(report))
         return path.read_bytes()
 
 
 def column_words(kind: StatementKind, column: Column) -> str:
     """31 Dec 2026, or 1 Jan 2026 – 31 Dec 2026, or, of a roll-forward, what the column counts."""
     return MEASURES[column.measure] if column.measure is not None else days_words(kind, column)
+
+
+def columns_words(report: FinancialReport) -> list[str]:
+    """Of a roll-forward beside an earlier one, each measure with its days."""
+    if len(report.columns) <= len(Measure) or report.detail is None:
+        return [column_words(report.kind, column) for column in report.columns]
+    return [f"{column_words(report.kind, column)} {days_words(report.kind, column)}" for column in report.columns]
 
 
 def days_words(kind: StatementKind, column: Column) -> str:

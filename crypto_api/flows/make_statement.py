@@ -7,8 +7,8 @@ the entries of its days that move crypto assets, and no others.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
 from crypto_api.audit import service as audit
 from crypto_api.events import service as events
@@ -22,11 +22,13 @@ from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import Account
 from crypto_api.ledger.types import AsOf
 from crypto_api.organizations import store as organizations
+from crypto_api.organizations.documents import Organization
 from crypto_api.prices.types import Pricing
 from crypto_api.reports import as_of
 from crypto_api.statements import rules, store
 from crypto_api.statements.documents import FinancialReport
 from crypto_api.statements.events import StatementMade
+from crypto_api.statements.roll_forward import beside
 from crypto_api.statements.rules import Nets
 from crypto_api.statements.types import Asked, Column, Detail, Measure, PriceUsed, Statement, StatementKind
 from mongodb_config.unit_of_work import Session, UnitOfWork
@@ -59,9 +61,8 @@ async def make_statement(uow: UnitOfWork, clock: Clock, pricing: Pricing, org_id
         raise InvalidInput.of("known_at", "lies in the future", "in_the_future")
     columns, more = rules.columns_of(asked), _More()
     if asked.kind is StatementKind.CRYPTO_ROLL_FORWARD:
-        rolled = await roll(uow, organization, asked, pricing, now)
-        columns, statement = [columns[0].model_copy(update={"measure": measure}) for measure in Measure], rolled.statement
-        more = _More(asked.detail, rolled.prices, rolled.without_fair_value)
+        statement, more = await _rolled(uow, organization, asked, columns, pricing, now)
+        columns = [column.model_copy(update={"measure": measure}) for column in columns for measure in Measure]
     else:
         chart = await ledger.accounts(org_id)
         statement = await _compute(uow, org_id, asked.kind, chart, columns, AsOf(known_at=asked.known_at), organization.fiscal_year_start)
@@ -95,6 +96,16 @@ async def _keep(session: Session, report: FinancialReport) -> None:
     after = {"kind": report.kind.value, "columns": [column.model_dump(mode="json") for column in report.columns]}
     summary = f"{NAMES[report.kind]} of {report.columns[0].last} was made."
     await audit.record(session, org_id, "statement.made", summary, now, subject=("statement", report.id), after=after)
+
+
+async def _rolled(
+    uow: UnitOfWork, organization: Organization, asked: Asked, columns: Sequence[Column], pricing: Pricing, now: datetime
+) -> tuple[Statement, _More]:
+    """Of the period, and of the one that it is compared to beside it."""
+    rolled = [await roll(uow, organization, replace(asked, first=column.first, last=column.last), pricing, now) for column in columns]
+    statement = rolled[0].statement if len(rolled) == 1 else beside(rolled[0].statement, rolled[1].statement)
+    prices = [price for one in rolled for price in one.prices]
+    return statement, _More(asked.detail, prices, sorted({asset for one in rolled for asset in one.without_fair_value}))
 
 
 async def _compute(

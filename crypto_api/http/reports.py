@@ -60,7 +60,7 @@ async def make_crypto_roll_forward(request: HttpRequest, body: RollForwardMake) 
     """Quantity, cost and fair value of what is held: opening, additions and disposals by reason, realised and unrealised gains and losses, closing
     (ASC 350-60-50). Of all assets first, then of each. Fair values are by the prices that are kept, at the ends of the days. 202 with a
     task where very much moved: its result names the statement as `report_id`."""
-    return await _make(request, Asked(StatementKind.CRYPTO_ROLL_FORWARD, body.start_date, body.end_date, None, body.known_at, body.by))
+    return await _make(request, Asked(StatementKind.CRYPTO_ROLL_FORWARD, body.start_date, body.end_date, body.compare_to, body.known_at, body.by))
 
 
 @router.get("/reports/balance-sheets/", response=PageRead[ReportRead], summary="List balance sheets")

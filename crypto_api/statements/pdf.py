@@ -15,7 +15,7 @@ _COLUMN_MM = 34
 
 def write_pdf(path: Path, report: FinancialReport, organization: str, title: str, columns: list[str], notes: list[str]) -> None:
     """`notes` stand below the table, the first of them at the foot of every page as well."""
-    pages = PdfPages(path, title=title, organization=organization, about=notes[0] if notes else "")
+    pages = PdfPages(path, title=title, organization=organization, about=notes[0] if notes else "", wide=len(columns) > 4)
     measures = [column.measure for column in report.columns]
     days = f", {report.columns[0].first} to {report.columns[0].last}" if report.detail is not None else ""
     head = [pages.words(f"Amounts in {report.currency}{days}", "muted"), *(pages.words(_unbroken(name), "head") for name in columns)]

@@ -313,3 +313,44 @@ def _by_asset(groups: Iterable[_Group]) -> list[Decimal]:
     for group in groups:
         found.setdefault(group.asset, []).extend((group.realised, group.unrealised))
     return [add_exactly(parts) for parts in found.values()]
+
+
+# ---- two periods -----------------------------------------------------------------------------------------------------------------
+
+_IN_GROUP = (
+    *("opening", *(reason.value for reason in _ADDITIONS), "additions", *(reason.value for reason in _DISPOSALS), "disposals", "own_transfers"),
+    *(*(reason.value for reason in _OTHERS), "realised", "unrealised", "closing", "gains", "losses"),
+)
+
+
+def beside(now: Statement, before: Statement) -> Statement:
+    """The rows of both, each with the amounts of the one and then of the other; what did not happen in one of them is zero there."""
+    groups = [_by_key(statement) for statement in (now, before)]
+    rows: list[Row] = []
+    for heading in sorted({*groups[0], *groups[1]}):
+        left, right = (part.get(heading, {}) for part in groups)
+        rows.append(Row(kind=RowKind.HEADING, name=heading[4], asset=heading[5], wallet_id=heading[6] or None))
+        for key in (key for key in _IN_GROUP if key in left or key in right):
+            shown = left.get(key) or right[key]
+            rows.append(shown.model_copy(update={"amounts": (*_amounts(left.get(key), shown), *_amounts(right.get(key), shown))}))
+    return Statement(tuple(rows), now.balanced and before.balanced)
+
+
+_Heading = tuple[bool, bool, str, str, str, str | None, str]
+
+
+def _by_key(statement: Statement) -> dict[_Heading, dict[str, Row]]:
+    """Rows by their keys, of each group; headings sort as groups stand: all assets first, money without an asset last."""
+    found: dict[_Heading, dict[str, Row]] = {}
+    group: dict[str, Row] = {}
+    for at, row in enumerate(statement.rows):
+        if row.kind is RowKind.HEADING:
+            account = statement.rows[at + 1].account_code or ""
+            group = found.setdefault((row.asset is not None, row.asset == "", row.asset or "", account, row.name, row.asset, row.wallet_id or ""), {})
+        else:
+            group[row.key] = row
+    return found
+
+
+def _amounts(row: Row | None, shown: Row) -> tuple[Decimal | None, ...]:
+    return row.amounts if row is not None else tuple(None if amount is None else ZERO for amount in shown.amounts)

@@ -50,7 +50,7 @@ async def test_a_roll_forward_is_made_opened_and_exported(window: Window, treasu
     page = window.page
     await expect(page.locator("#by")).to_be_hidden()
     await page.select_option("#kind", "crypto_roll_forward")
-    await expect(page.locator("#compare_to")).to_be_hidden()
+    await expect(page.locator("#compare_to")).to_be_visible()
     await page.select_option("#by", "wallet")
     await page.fill("#start_date", day)
     await page.fill("#end_date", day)

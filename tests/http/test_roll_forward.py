@@ -125,6 +125,34 @@ async def test_a_quarter_by_asset(ada: Person) -> None:
     assert [row["rate"] for row in report["prices"] if row["asset"] == "ETH"] == ["2500", "2800"]
 
 
+async def test_beside_an_earlier_quarter(ada: Person, tmp_path: Path) -> None:
+    """Each three columns say what the roll-forward of their period says alone; what did not happen in one of them is zero."""
+    both, now = await made(ada, compare_to="2025-12-31"), await made(ada)
+    before = await made(ada, start_date="2025-10-01", end_date="2025-12-31")
+    assert [(column["start_date"], column["measure"]) for column in both["columns"]] == [
+        (day, measure) for day in ("2026-01-01", "2025-10-01") for measure in ("quantity", "cost", "fair_value")
+    ]
+    for name in ("All crypto assets", "ETH", "USDC", "WETH"):
+        left, right, beside = group(now, name), group(before, name), group(both, name)
+        assert set(beside) == {*left, *right}
+        for key, amounts in beside.items():
+            blank = ["0" if amount is not None else None for amount in left.get(key, right.get(key, []))]
+            assert amounts == [*left.get(key, blank), *right.get(key, blank)], (name, key)
+    assert [row["kind"] for row in both["rows"]].count("heading") == 4 and both["rows"][0]["name"] == "All crypto assets"
+    sheet = openpyxl.load_workbook(io.BytesIO((await ada.http.get(f"/api/reports/{both['id']}/excel/")).content)).active
+    assert [cell.value for cell in sheet[5]][2:] == [
+        f"{measure} {days}" for days in ("1 Jan 2026 – 31 Mar 2026", "1 Oct 2025 – 31 Dec 2025") for measure in ("Quantity", "Cost", "Fair value")
+    ]
+    pdf = (await ada.http.get(f"/api/reports/{both['id']}/pdf/")).content
+    (tmp_path / "file.pdf").write_bytes(pdf)
+    told = await asyncio.to_thread(
+        subprocess.run, [program("pdftotext"), "-layout", str(tmp_path / "file.pdf"), "-"], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert any(" ".join(line.split()) == "Opening 4 8,000.00 10,000.00 0 0.00 0.00" for line in told.stdout.splitlines())
+    refused = await ada.http.post("/api/reports/crypto-roll-forward/", json=QUARTER | {"compare_to": "2026-03-31"})
+    assert refused.status_code == 422 and "compare_to" in refused.text
+
+
 async def test_it_agrees_with_the_ledger_and_with_the_lots(ada: Person, runtime: Runtime) -> None:
     """Of each wallet: every quantity and cost is what the ledger's lines sum to, and what the open lots hold."""
     report = await made(ada, by="wallet", start_date="2025-01-01", end_date="2026-12-31")
@@ -172,7 +200,7 @@ async def test_two_quarters_join_and_a_kept_one_stays_as_the_books_were_known(ad
         ({"end_date": "2025-01-01"}, "end_date"),
         ({"start_date": "0001-01-01"}, "start_date"),
         ({"by": "network"}, "by"),
-        ({"compare_to": "2025-12-31"}, "compare_to"),
+        ({"compare_to": "2026-03-31"}, "compare_to"),
         ({"known_at": "2999-01-01T00:00:00Z"}, "known_at"),
     ],
 )

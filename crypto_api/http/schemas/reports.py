@@ -30,6 +30,9 @@ class StatementOfPeriodMake(_AsKnown):
 class RollForwardMake(_AsKnown):
     start_date: Date
     end_date: Date = Field(description="Included.")
+    compare_to: Date | None = Field(
+        default=None, description="The last day of an earlier period that is as long: its quantity, cost and fair value stand beside."
+    )
     by: Choice[Detail] = Field(
         default=Detail.ASSET, description="With `wallet`, of each asset in each wallet; transfers between own wallets are told then."
     )
