@@ -15,7 +15,7 @@ from typing import Any
 import httpx._transports.default as httpx_transports
 import orjson
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 
 TEST_SECRET_KEY = "for tests only: " + "0123456789abcdef" * 3
@@ -48,8 +48,8 @@ if sys.dont_write_bytecode:
 # Each client of httpx would read the certificates of all authorities anew (20 ms of the processor), and no test asks anything over TLS.
 httpx_transports.create_ssl_context = cache(httpx_transports.create_ssl_context)
 
-# The same examples in every run, so that none fails by chance; COFFER_SEARCH=1 looks for others.
-settings.register_profile("suite", derandomize=os.environ.get("COFFER_SEARCH") != "1")
+# The same examples in every run, so that none fails by chance; COFFER_SEARCH=1 looks for others. However long one takes on a loaded machine.
+settings.register_profile("suite", derandomize=os.environ.get("COFFER_SEARCH") != "1", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
 from crypto_api import bootstrap  # noqa: E402
