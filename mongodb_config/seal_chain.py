@@ -24,19 +24,38 @@ _SEEN: dict[tuple[str, str], int] = {}
 """By collection and organisation, a link that was there: where to begin to look for the last, and nothing else."""
 
 
+_POWERS, _PARTS, _NEAR = 40, 16, 32
+
+
 async def head(document: type[SealDocument], org_id: str, session: Session | None = None) -> dict[str, Any] | None:
-    """`seq`, `hash` and `created_at` of the last link. Looked for from the last one that this process has seen on, and from the first where that is
-    not there (another database, an earlier snapshot): the embedded server reads all that a query may sort."""
+    """`seq`, `hash` and `created_at` of the last link. Looked for from the last one that this process has seen on; where that is not there (another
+    process, another database, an earlier snapshot), from one that a few looks find: the embedded server reads all that a query may sort."""
     collection, wanted = document.get_pymongo_collection(), {"seq": 1, "hash": 1, "created_at": 1}
     place = (collection.full_name, org_id)
     row: dict[str, Any] | None = None
-    if (seen := _SEEN.get(place)) is not None:
-        row = await collection.find_one({"org_id": org_id, "seq": {"$gte": seen}}, wanted, sort=[("seq", -1)], session=session)
-    if row is None:
-        row = await collection.find_one({"org_id": org_id}, wanted, sort=[("seq", -1)], session=session)
+    for near in (_SEEN.get(place), None):
+        if row is None:
+            near = near if near is not None else await _near_the_end(document, org_id, session)
+            row = await collection.find_one({"org_id": org_id, "seq": {"$gte": near}}, wanted, sort=[("seq", -1)], session=session)
     if row is not None:
         _SEEN[place] = row["seq"]
     return row
+
+
+async def _near_the_end(document: type[SealDocument], org_id: str, session: Session | None) -> int:
+    """A link that is there, of the last few of a chain without a gap: by looks at single ids. 0: there is none."""
+    near = max(await _there(document, org_id, [2**power for power in range(_POWERS)], session), default=0)
+    width = near
+    while width > _NEAR:
+        width = -(-width // _PARTS)
+        near = max(await _there(document, org_id, [near + width * part for part in range(1, _PARTS)], session), default=near)
+    return near
+
+
+async def _there(document: type[SealDocument], org_id: str, numbers: Collection[int], session: Session | None) -> list[int]:
+    """Those of the numbers that have a link."""
+    query = {"_id": {"$in": [f"{org_id}:{number}" for number in numbers]}, "org_id": org_id}
+    return [row["seq"] async for row in document.get_pymongo_collection().find(query, {"seq": 1}, session=session)]
 
 
 async def after(document: type[Seal], org_id: str, seq: int, limit: int, session: Session | None = None) -> list[Seal]:

@@ -19,11 +19,12 @@ from crypto_api.flows.export_seals import export_seals
 from crypto_api.flows.seal_entries import seal_entries
 from crypto_api.flows.verify_ledger import VerifyReport, verify_ledger
 from crypto_api.kit.ids import new_id
-from crypto_api.kit.seals import Head, link
+from crypto_api.kit.seals import NO_HEAD, Head, link
 from crypto_api.ledger import drafts, seal_store, service, store, verify
 from crypto_api.ledger.documents import AccountSum, EntrySeal, JournalEntry
 from crypto_api.ledger.types import EntryDraft, Line, Source, SourceKind
 from crypto_api.runtime import Runtime
+from mongodb_config import seal_chain
 from mongodb_config.base_document import encoded
 from tests.conftest import ConfigMaker
 from tests.factories.killed import killed_at
@@ -155,6 +156,24 @@ async def test_amounts_changed_on_both_sides_and_in_the_balances_are_found(runti
         await store.AccountBalance.get_pymongo_collection().update_one({"_id": f"{org}|{account}|-|-"}, {"$inc": {side: Decimal128("1000000")}})
     report = await checked(runtime, org)
     assert report.first_failure is not None and (report.first_failure.check, report.first_failure.subject) == ("seal", entries[0].id)
+
+
+async def test_the_head_is_found_by_a_few_looks_whatever_is_missing(runtime: Runtime, org: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        EntrySeal(id=f"{org}:{n}", created_at=NOW, org_id=org, seq=n, prev="", hash=f"h{n}", entry_id=f"e{n}", content=b"x").model_dump(by_alias=True)
+        for n in range(1, 601)
+    ]
+    assert await seal_store.head(org) == NO_HEAD
+    collection, there = EntrySeal.get_pymongo_collection(), 0
+    for count in (1, 2, 3, 31, 33, 64, 65, 512, 600):
+        await collection.insert_many(rows[there:count])
+        there = count
+        monkeypatch.setattr(seal_chain, "_SEEN", {})  # as in another process
+        assert [await seal_store.head(org) for _ in range(2)] == [Head(count, f"h{count}")] * 2
+    for gone in (512, 300, 1, 2):
+        await collection.delete_one({"_id": f"{org}:{gone}", "org_id": org})
+        monkeypatch.setattr(seal_chain, "_SEEN", {})
+        assert [await seal_store.head(org) for _ in range(2)] == [Head(600, "h600")] * 2
 
 
 async def test_what_is_taken_away_or_put_in_is_found(runtime: Runtime, org: str) -> None:
