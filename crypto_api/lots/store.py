@@ -1,7 +1,7 @@
 """Every query of the slice."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pymongo import DeleteOne, UpdateOne
@@ -13,6 +13,9 @@ from mongodb_config import kept_row
 from mongodb_config.base_document import encoded
 from mongodb_config.client import Database
 from mongodb_config.unit_of_work import Session
+
+
+_LATELY = timedelta(days=62)
 
 
 async def policy(org_id: str, session: Session | None = None) -> LotPolicy | None:
@@ -57,8 +60,11 @@ async def forget_states(database: Database) -> None:
 
 async def checkpoint_before(org_id: str, day: date, rules_version: int) -> LotCheckpoint | None:
     """The latest at the beginning of `day` or earlier."""
-    query = {"org_id": org_id, "day": {"$lte": _midnight(day)}, "rules_version": rules_version, "short": {"$ne": None}}
-    return await LotCheckpoint.find(query).sort("-day").first_or_none()
+    for since in (day - _LATELY, date.min):  # there is one of last month nearly always; to sort, the embedded server would read all of them
+        query = {"org_id": org_id, "day": {"$gte": _midnight(since), "$lte": _midnight(day)}, "rules_version": rules_version, "short": {"$ne": None}}
+        if (row := await LotCheckpoint.find(query).sort("-day").first_or_none()) is not None:
+            return row
+    return None
 
 
 async def checkpoints(org_id: str) -> list[LotCheckpoint]:

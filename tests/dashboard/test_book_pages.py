@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from crypto_api.flows.seal_entries import seal_entries
+from crypto_api.flows.settle_lots import settle_lots
 from crypto_api.kit.clock import SystemClock
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import Line
@@ -166,7 +167,10 @@ async def test_a_chart_is_looked_at_and_brought_in(ada: httpx.AsyncClient, treas
 async def test_balances_of_another_day_and_the_lines_behind_them(ada: httpx.AsyncClient, treasury: Treasury) -> None:
     wallet = await treasury.wallet("Operations")
     await treasury.opening(wallet, "ETH", "1.5", "3000", treasury.now - timedelta(days=40))
-    await treasury.opening(wallet, "USDC", "10", "10", treasury.now)
+    entry = await treasury.opening(wallet, "USDC", "10", "10", treasury.now)
+    assert "What it costs is provisional" in (await ada.get(f"/journal/{entry.id}/")).text
+    await settle_lots(treasury.uow, SystemClock(), treasury.org_id)
+    assert "provisional" not in (await ada.get(f"/journal/{entry.id}/")).text
     day = (treasury.now - timedelta(days=1)).date()
     then = (await ada.get(f"/trial-balance/?at={day}")).text
     assert "3,000.00" in then and "3,010.00" not in then and "3,010.00" in (await ada.get("/trial-balance/")).text
