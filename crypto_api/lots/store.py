@@ -14,7 +14,6 @@ from mongodb_config.base_document import encoded
 from mongodb_config.client import Database
 from mongodb_config.unit_of_work import Session
 
-
 _LATELY = timedelta(days=62)
 
 
