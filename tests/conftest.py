@@ -36,8 +36,6 @@ if "TMPDIR" not in os.environ and IN_MEMORY.is_dir() and os.access(IN_MEMORY, os
     if described.f_bavail * described.f_frsize >= NEEDED_BYTES and not described.f_flag & os.ST_NOEXEC:
         os.environ["TMPDIR"] = tempfile.tempdir = str(IN_MEMORY)
 
-gc.disable()  # until everything is loaded: nothing of it is garbage
-
 # Without compiled code every process that a test starts compiles the product anew (a second of the processor), and pytest every test. Whoever
 # forbids it wants none beside the sources.
 if sys.dont_write_bytecode:
@@ -79,6 +77,10 @@ def tenant_walls() -> Iterator[None]:
     yield
     found = guard.take()
     assert found == []
+
+
+def pytest_configure() -> None:
+    gc.disable()  # until everything is loaded: nothing of it is garbage
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
