@@ -21,6 +21,7 @@ class Client(TenantDocument):
     payment_terms_days: int = TERMS_DAYS
     currency: str | None = None  # ISO 4217; None: the organisation's
     note: str = ""
+    user_ids: list[str] = []  # people who may see its invoices, and nothing else, by a log-in of their own
     created_by: str
     archived_at: datetime | None = None
     written: int = 0  # documents that name it: grows with each in the same unit of work, so that none is written while it is deleted
@@ -32,4 +33,5 @@ class Client(TenantDocument):
         indexes = [
             IndexModel([("org_id", ASCENDING), ("name_folded", ASCENDING), ("_id", ASCENDING)], name="org_name"),
             IndexModel([("org_id", ASCENDING), ("updated_at", ASCENDING), ("_id", ASCENDING)], name="org_updated"),
+            IndexModel([("org_id", ASCENDING), ("user_ids", ASCENDING)], name="org_users"),
         ]

@@ -80,6 +80,19 @@ async def remove(session: Session, org_id: str, client_id: str, versions: Versio
     return True
 
 
+async def let_in(session: Session, org_id: str, client_id: str, user_id: str, now: datetime) -> None:
+    """Somebody who was invited as this client has joined: they see its invoices from now on. NotFound where it was deleted meanwhile."""
+    before = await _standing(session, org_id, client_id, None)
+    if user_id in before.user_ids:
+        return
+    after = await store.change(session, before, {"user_ids": [*before.user_ids, user_id], "updated_at": now})
+    if after is None:
+        raise PreconditionFailed
+    await events.append(session, org_id, ClientChanged(client_id=client_id), now)
+    summary = f"Somebody may see the invoices of {after.name}"
+    await audit.record(session, org_id, "client.let_in", summary, now, subject=(SUBJECT, client_id), after={"user_id": user_id}, actor_id=user_id)
+
+
 async def write_for(session: Session, org_id: str, client_id: str) -> Client:
     """The client of a document that is being written in this unit of work. NotFound, ClientArchived."""
     row = await store.get(org_id, client_id, session)

@@ -23,6 +23,12 @@ async def by_ids(org_id: str, client_ids: Collection[str]) -> dict[str, Client]:
     return {row.id: row for row in rows}
 
 
+async def ids_of_user(org_id: str, user_id: str) -> list[str]:
+    """The clients whose invoices this person was let see."""
+    rows = await Client.get_pymongo_collection().find({"org_id": org_id, "user_ids": user_id}, {"_id": 1}).to_list()
+    return [row["_id"] for row in rows]
+
+
 async def active(org_id: str) -> list[Client]:
     """By name: those for whom something new may be written."""
     return await Client.find({"org_id": org_id, "archived_at": None}).sort("+name_folded", "+_id").to_list()
@@ -58,6 +64,13 @@ async def change(session: Session, before: Client, changes: Row) -> Client | Non
         session=session,
     )
     return Client.model_validate(row) if row else None
+
+
+async def forget_user(session: Session, org_id: str, user_id: str) -> None:
+    """They are no member any more: should they come back, they are nobody's client."""
+    await Client.get_pymongo_collection().update_many(
+        {"org_id": org_id, "user_ids": user_id}, {"$pull": {"user_ids": user_id}, "$inc": {"version": 1}}, session=session
+    )
 
 
 async def note_written(session: Session, org_id: str, client_id: str) -> bool:

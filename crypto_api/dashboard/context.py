@@ -57,6 +57,7 @@ _PAGES = (
     ("Payments", "Policy", "/payment-policy/", "payment-policy", Permission.POLICIES_READ),
     ("Receivables", "Invoices", "/invoices/", "invoices", Permission.INVOICES_READ),
     ("Receivables", "Receipts", "/receipts/", "receipts", Permission.INVOICES_READ),
+    ("Invoices", "Your invoices", "/my-invoices/", "invoices", Permission.INVOICES_OWN),
     ("Receivables", "Clients", "/clients/", "clients", Permission.CLIENTS_READ),
     ("Books", "Journal", "/journal/", "journal", Permission.LEDGER_READ),
     ("Books", "Accounts", "/accounts/", "accounts", Permission.LEDGER_READ),
@@ -96,7 +97,7 @@ def of_reader(path: str, principal: Principal, user: User, own_role: str) -> dic
 
 def navigation(path: str, principal: Principal) -> list[NavGroup]:
     """The groups in which there is anything for this person. The longest path that the address begins with is where they are."""
-    offered = [row for row in _PAGES if principal.may(row[4])]
+    offered = [row for row in _PAGES if principal.may(row[4]) and not (row[4] is Permission.INVOICES_OWN and principal.may(Permission.INVOICES_READ))]
     here = max((row[2] for row in offered if row[2] == path or (row[2] != "/" and path.startswith(row[2]))), key=len, default="")
     return [
         NavGroup(group, [NavItem(label, link, icon, link == here) for owner, label, link, icon, _ in offered if owner == group])

@@ -53,6 +53,7 @@ SUBJECTS: tuple[tuple[str, tuple[tuple[Permission, str, str], ...]], ...] = (
             (_P.CLIENTS_WRITE, "Manage clients", "Add, change and archive them."),
             (_P.INVOICES_READ, "See invoices", "Every invoice, quote and credit note, what is owed and since when."),
             (_P.INVOICES_WRITE, "Write invoices", "Write and issue them, record payments, credit and cancel."),
+            (_P.INVOICES_OWN, "See own invoices", "Those issued to the client that somebody was invited as, and nothing else."),
         ),
     ),
     (

@@ -34,6 +34,8 @@ FLASHES = {
     "deleted": "Deleted. Nothing had been written for it.",
     "archived": "Archived. What was written for it stays.",
     "restored": "It is on the list again.",
+    "invited": "The invitation is on its way. Whoever accepts it sees the invoices of this client, and nothing else.",
+    "no-invitation": "Nobody was invited: the address is missing or not right, or its owner was invited or is a member already.",
 }
 
 
@@ -103,6 +105,7 @@ async def _facts(visit: Visit, client: Client) -> dict[str, object]:
         "address_lines": [line for line in lines if line],
         "may_write": visit.may(Permission.CLIENTS_WRITE),
         "may_see": may_see,
+        "may_invite": visit.may(Permission.MEMBERS_WRITE) and client.archived_at is None,
         "may_invoice": may_invoice,
         "invoices": await invoices.newest_of_client(visit.org_id, client.id, INVOICES_SHOWN) if may_see else [],
         "owed": (await invoices.owed_by_client(visit.org_id, client.id)).items() if may_see else (),

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from crypto_api.audit import service as audit
+from crypto_api.clients import service as client_service
+from crypto_api.clients import store as clients
+from crypto_api.clients.errors import ClientArchived
 from crypto_api.employees import service as employees
 from crypto_api.events import service as events
 from crypto_api.flows.members import require_standing
@@ -22,7 +25,7 @@ from crypto_api.organizations.errors import AlreadyMember, InvitationClosed, Not
 from crypto_api.organizations.events import MemberJoined
 from crypto_api.organizations.jobs import SendInvitationMail
 from crypto_api.organizations.rules import fold, hash_token
-from crypto_api.organizations.types import Principal
+from crypto_api.organizations.types import Principal, Role
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 Versions = Collection[int] | None
@@ -48,10 +51,27 @@ class Offer:
 # ---- by the organisation ---------------------------------------------------------------------------------------------------------
 
 
-async def invite(uow: UnitOfWork, clock: Clock, jobs: Jobs, principal: Principal, org_id: str, email: str, role: str) -> Invitation:
+async def invite_client(uow: UnitOfWork, clock: Clock, jobs: Jobs, principal: Principal, client_id: str, email: str | None) -> Invitation:
+    """To a log-in that sees the invoices of this client and nothing else. `email` None: where its invoices go. NotFound, ClientArchived, NoAddress,
+    and as in `invite`."""
+    assert principal.org_id is not None
+    row = await clients.get(principal.org_id, client_id)
+    if row is None:
+        raise NotFound
+    if row.archived_at is not None:
+        raise ClientArchived
+    to = email or row.email
+    if not to:
+        raise InvalidInput.of("email", "is needed: the client has none", "missing")
+    return await invite(uow, clock, jobs, principal, principal.org_id, to, Role.CLIENT, client_id=client_id)
+
+
+async def invite(
+    uow: UnitOfWork, clock: Clock, jobs: Jobs, principal: Principal, org_id: str, email: str, role: str, *, client_id: str | None = None
+) -> Invitation:
     """AlreadyMember, AlreadyInvited, InvitationLimitReached, AdminsOnly, RoleBeyondYours, InvalidInput. The mail follows."""
     now = clock.now()
-    invitation = organizations.prepare_invitation(org_id, email, role, principal.user_id, now)
+    invitation = organizations.prepare_invitation(org_id, email, role, principal.user_id, now, client_id=client_id)
 
     async def work(session: Session) -> Invitation:
         await require_standing(session, principal, org_id)
@@ -206,6 +226,8 @@ async def take_in(session: Session, person: User, invitation: Invitation, now: d
     )
     if invitation.employee_id is not None:
         await employees.joined(session, org_id, invitation.employee_id, person.id, now)
+    if invitation.client_id is not None:
+        await client_service.let_in(session, org_id, invitation.client_id, person.id, now)
     return membership
 
 

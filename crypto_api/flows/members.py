@@ -5,6 +5,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from crypto_api.audit import service as audit
+from crypto_api.clients import store as clients
 from crypto_api.identity import store as identities
 from crypto_api.identity.documents import User
 from crypto_api.kit.clock import Clock
@@ -78,6 +79,7 @@ async def leave(uow: UnitOfWork, clock: Clock, principal: Principal, org_id: str
 async def take_out(session: Session, row: Membership, now: datetime, *, reason: str = "removed", kept_session: str | None = None) -> None:
     """Part of the caller's unit of work, in which `row` was read and the right to do it was checked. LastAdmin."""
     await organizations.remove_member(session, row, now)
+    await clients.forget_user(session, row.org_id, row.user_id)
     await identities.end_sessions(session, row.user_id, reason, now, org_id=row.org_id, but=kept_session)
     name = _name(await identities.user(row.user_id, session))
     action, summary = ("member.left", f"{name} left") if reason == "left" else ("member.removed", f"Took out {name}")

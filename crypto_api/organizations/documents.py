@@ -70,6 +70,7 @@ class Invitation(TenantDocument):
     token_hash: str  # SHA-256
     invited_by: str
     employee_id: str | None = None  # the employee who becomes a member by it
+    client_id: str | None = None  # the client whose invoices the person may see by it
     username: str = ""  # by which they were invited: then the organisation does not know the address
     state: InvitationState = InvitationState.OPEN
     expires_at: datetime

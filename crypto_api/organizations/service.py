@@ -283,7 +283,15 @@ async def _record_role(
 
 
 def prepare_invitation(
-    org_id: str, email: str, role: str, invited_by: str, now: datetime, *, employee_id: str | None = None, username: str = ""
+    org_id: str,
+    email: str,
+    role: str,
+    invited_by: str,
+    now: datetime,
+    *,
+    employee_id: str | None = None,
+    client_id: str | None = None,
+    username: str = "",
 ) -> Invitation:
     """As it is to be stored. Its secret is made when the mail is sent: until then nobody has one that fits."""
     return Invitation(
@@ -295,6 +303,7 @@ def prepare_invitation(
         token_hash=hash_token(new_token()),
         invited_by=invited_by,
         employee_id=employee_id,
+        client_id=client_id,
         username=username,
         expires_at=now + INVITATION_LIFETIME,
     )

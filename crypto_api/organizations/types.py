@@ -40,6 +40,7 @@ class Permission(StrEnum):
     CLIENTS_WRITE = "clients.write"
     INVOICES_READ = "invoices.read"
     INVOICES_WRITE = "invoices.write"
+    INVOICES_OWN = "invoices.own"
     PAYROLL_READ = "payroll.read"
     PAYROLL_WRITE = "payroll.write"
     PAYROLL_APPROVE = "payroll.approve"
@@ -102,7 +103,7 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
     Role.APPROVER: _READS | {Permission.PAYMENTS_APPROVE, Permission.ADDRESS_BOOK_VERIFY, Permission.LEDGER_APPROVE, Permission.PAYROLL_APPROVE},
     Role.AUDITOR: _READS | {Permission.AUDIT_READ},
     Role.USER: frozenset({Permission.ORGANIZATION_READ}),
-    Role.CLIENT: frozenset(),
+    Role.CLIENT: frozenset({Permission.INVOICES_OWN}),
     Role.PLATFORM_ADMIN: PLATFORM,
 }
 

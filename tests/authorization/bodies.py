@@ -585,6 +585,11 @@ async def update_invoice_settings(act: Act) -> Values:
 
 
 @request
+async def invite_client_login(act: Act) -> Values:
+    return {"email": f"{new_id('i')}@example.com"}
+
+
+@request
 async def create_recurring_invoice(act: Act) -> Values:
     return await _invoice(act) | {"frequency": "monthly", "start_date": "2030-01-31"}
 

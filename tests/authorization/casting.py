@@ -155,9 +155,9 @@ class Casting:
                 granted = [*house.approvals(None), *house.approvals(org_id)]
                 return self._as(org_id, await house.person(None, None, session_org=org_id, approvals=granted))
             case "admin_elsewhere":
-                client = await house.person(org_id, Role.CLIENT)
-                await house.member(self.foreign, client.user_id, Role.ADMIN)
-                return self._as(org_id, client)
+                nobody = await house.person(org_id, await house.role(org_id, []))
+                await house.member(self.foreign, nobody.user_id, Role.ADMIN)
+                return self._as(org_id, nobody)
             case "unknown_role":
                 return self._as(org_id, await house.person(org_id, "rol_of_nobody"))
             case "role_without_permission":

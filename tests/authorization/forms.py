@@ -108,6 +108,11 @@ async def write_invoice_settings(house: House, org_id: str, person: Person) -> F
     return {"template": "banner", "accent": "#0B5CAD", "mode": "half_up", "tax": "per_rate"} | patterns
 
 
+@form("client-invite")
+async def invite_client(house: House, org_id: str, person: Person) -> Form:
+    return {"email": f"{random_address()[2:14]}@example.com"}
+
+
 @form("invoice-repeat")
 async def repeat_invoice(house: House, org_id: str, person: Person) -> Form:
     return {"frequency": "monthly", "interval": "1", "start_date": "2030-01-31", "ends": "never", "mode": "draft"}

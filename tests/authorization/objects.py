@@ -386,6 +386,16 @@ async def draft_invoice(house: House, org_id: str, owner: Person, kind: InvoiceK
     return (await write_invoice(Writing(house.runtime.uow, house.runtime.clock, org_id, owner.user_id), wish)).id
 
 
+async def own_invoice(house: House, org_id: str, owner: Person) -> str:
+    """Issued to the client that whoever asks is."""
+    client_id, runtime = await client(house, org_id, owner), house.runtime
+    wish = Wish(items=(Item(description="Analysis", quantity=Decimal(1), unit_price=Decimal(100)),), client_id=client_id)
+    row = await write_invoice(Writing(runtime.uow, runtime.clock, org_id, owner.user_id), wish)
+    await issue_invoice(Counter(runtime.uow, runtime.clock, org_id, owner.user_id, Prices(runtime.networks, runtime.prices)), row.id, None)
+    await runtime.uow.run(lambda session: clients.let_in(session, org_id, client_id, owner.user_id, house.now))
+    return row.id
+
+
 async def recurring_invoice(house: House, org_id: str, owner: Person) -> str:
     items = (Item(description="Analysis", quantity=Decimal(1), unit_price=Decimal(100)),)
     wish = Wish(items=items, client_id=await client(house, org_id, owner))
@@ -730,12 +740,12 @@ KINDS: dict[str, Factory] = {
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
         *(saved_view, brought_transaction, price_alert, statement, rolled, tax_report),
         *(long_report, unfinished_report, failed_report),
-        *(client, draft_invoice, sent_invoice, sent_quote, recurring_invoice),
+        *(client, draft_invoice, sent_invoice, sent_quote, recurring_invoice, own_invoice),
         *(paid_employee, payroll_period, draft_payslip, approved_payslip, own_payslip),
         *(asked_invoice, pay_token, open_receipt, kept_receipt),
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )
 }
 PERSONAL = {"saved_view", "own_employee", "employee", "pending_employee", "passkey", "ethereum_account", "session", "my_invitation"}
-PERSONAL |= {"paid_employee", "draft_payslip", "approved_payslip", "own_payslip"}
+PERSONAL |= {"paid_employee", "draft_payslip", "approved_payslip", "own_payslip", "own_invoice"}
 """Of whoever asks, or in their care: another's is not theirs to see."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from crypto_api.clients import service as clients
 from crypto_api.deliveries import store as deliveries
 from crypto_api.flows.issue_invoice import Counter, issue_invoice
 from crypto_api.flows.price_at import Prices
@@ -226,6 +227,27 @@ async def test_an_invoice_is_made_to_recur_paused_and_ended(sits: Sits, treasury
     assert (await ada.get(made)).status_code == 404
 
 
+async def test_a_client_sees_what_was_issued_to_it_on_pages_of_its_own(sits: Sits, treasury: Treasury, runtime: Runtime) -> None:
+    ada = await sits("ada.okafor")
+    row, other = await issued(runtime, treasury), await issued(runtime, treasury, "Another")
+    carl = await treasury.member("Carl", "Client", Role.CLIENT)
+    await runtime.uow.run(lambda session: clients.let_in(session, treasury.org_id, row.client_id, carl.id, runtime.clock.now()))
+    desk = await sits("carl.client")
+    assert "/my-invoices/" in await desk.text("/") and "/invoices/" not in (await desk.text("/")).replace("/my-invoices/", "")
+    page = await desk.text("/my-invoices/")
+    assert str(row.number) in page and str(other.number) not in page and "357.00" in page
+    assert "357.00 USD due" in await desk.text(f"/my-invoices/{row.id}/")
+    assert (await desk.get(f"/my-invoices/{row.id}/pdf/")).content.startswith(b"%PDF-")
+    for path, code in ((f"/my-invoices/{other.id}/", 404), (f"/my-invoices/{other.id}/pdf/", 404), (f"/invoices/{row.id}/", 403), ("/clients/", 403)):
+        assert (await desk.get(path)).status_code == code, path
+    assert "/my-invoices/" not in await ada.text("/"), "who sees all has no list of their own"
+    path = f"/clients/{row.client_id}/"
+    assert "1 person has one" in await ada.text(path)
+    assert await ada.does(path + "invite/", email="dora@example.com") == path + "?done=invited"
+    assert "sees the invoices of this client" in await ada.text(path, done="invited")
+    assert await ada.does(path + "invite/", email="dora@example.com") == path + "?done=no-invitation"
+
+
 async def test_a_reader_is_offered_no_change(sits: Sits, treasury: Treasury, runtime: Runtime) -> None:
     row = await issued(runtime, treasury)
     await treasury.member("Cora", "Reads", Role.AUDITOR)
@@ -261,6 +283,20 @@ async def test_they_are_legible_at_any_width(window: Window, treasury: Treasury,
         await window.go(path)
         if where := os.environ.get("COFFER_PICTURES"):
             await window.page.screenshot(path=Path(where) / f"{request.node.callspec.id}-{number}.png", full_page=True)
+        assert await window.grave_findings() == [] and await window.sideways_scroll() == 0, path
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("window", [{}, {"theme": "dark"}, {"width": 390}], indirect=True, ids=["light", "dark", "phone"])
+async def test_own_invoices_are_legible_at_any_width(window: Window, treasury: Treasury, runtime: Runtime, request: pytest.FixtureRequest) -> None:
+    row, carl = await issued(runtime, treasury, LONG), await treasury.member("Carl", "Client", Role.CLIENT)
+    await window.log_in("carl.client", path="/my-invoices/")
+    for number, path in enumerate(("/my-invoices/", "/my-invoices/", f"/my-invoices/{row.id}/")):
+        if number == 1:  # empty before
+            await runtime.uow.run(lambda session: clients.let_in(session, treasury.org_id, row.client_id, carl.id, runtime.clock.now()))
+        await window.go(path)
+        if where := os.environ.get("COFFER_PICTURES"):
+            await window.page.screenshot(path=Path(where) / f"own-{request.node.callspec.id}-{number}.png", full_page=True)
         assert await window.grave_findings() == [] and await window.sideways_scroll() == 0, path
 
 
