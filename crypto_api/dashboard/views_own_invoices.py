@@ -15,21 +15,40 @@ from crypto_api.organizations.types import Permission
 
 @page(Permission.INVOICES_OWN)
 async def list_page(visit: Visit) -> HttpResponse:
+    return visit.render("invoices/own_list.html", await _rows(visit))
+
+
+@page(Permission.INVOICES_OWN)
+async def rows_fragment(visit: Visit) -> HttpResponse:
+    """Asked for again and again: what happens to invoices is told to those who may see all of them."""
+    return visit.render("invoices/own_rows.html", await _rows(visit))
+
+
+async def _rows(visit: Visit) -> dict[str, object]:
     request = PageRequest(limit=rows_wanted(visit.request), cursor=visit.request.GET.get("cursor") or None)
     try:
         found = await own_invoices(visit.org_id, visit.principal.user_id, request)
     except InvalidInput as error:  # a cursor that somebody changed by hand
         raise Http404 from error
-    return visit.render("invoices/own_list.html", {"rows": found.items, "next_cursor": found.next_cursor})
+    return {"rows": found.items, "next_cursor": found.next_cursor}
 
 
 @page(Permission.INVOICES_OWN)
 async def invoice_page(visit: Visit, invoice_id: str) -> HttpResponse:
+    return visit.render("invoices/own.html", await _facts(visit, invoice_id))
+
+
+@page(Permission.INVOICES_OWN)
+async def invoice_fragment(visit: Visit, invoice_id: str) -> HttpResponse:
+    return visit.render("invoices/own_facts.html", await _facts(visit, invoice_id))
+
+
+async def _facts(visit: Visit, invoice_id: str) -> dict[str, object]:
     try:
         row = await own_invoice(visit.org_id, visit.principal.user_id, invoice_id)
     except NotFound as error:
         raise Http404 from error
-    return visit.render("invoices/own.html", {"invoice": row, "lines": list(zip(row.items, row.totals.lines, strict=True))})
+    return {"invoice": row, "lines": list(zip(row.items, row.totals.lines, strict=True))}
 
 
 @page(Permission.INVOICES_OWN)

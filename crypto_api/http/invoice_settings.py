@@ -1,7 +1,10 @@
 """/api/invoices/settings/ and templates/: how the organisation writes its invoices, and how they look."""
 
+from typing import Annotated
+
 from django.http import HttpRequest, HttpResponse
-from ninja import File, Router, UploadedFile
+from ninja import Router, UploadedFile
+from ninja.params import functions
 
 from crypto_api.adapters.image_reader import read_picture
 from crypto_api.http.answers import answer, no_content
@@ -20,6 +23,7 @@ from crypto_api.organizations.types import Permission
 from crypto_api.runtime import runtime_of
 
 router = Router(tags=["receivables"])
+LogoFile = Annotated[UploadedFile, functions.File(description="PNG or JPEG, at most 2 MB.", example="logo.png")]
 
 
 @router.get("/invoices/settings/", response=InvoiceSettingsRead, summary="How invoices are written")
@@ -64,7 +68,7 @@ async def get_invoice_logo(request: HttpRequest) -> HttpResponse:
 @router.post("/invoices/settings/logo/", response={204: None}, summary="Put a logo on invoices")
 @requires(Permission.INVOICES_WRITE)
 @idempotent
-async def put_invoice_logo(request: HttpRequest, file: File[UploadedFile]) -> HttpResponse:
+async def put_invoice_logo(request: HttpRequest, file: LogoFile) -> HttpResponse:
     """PNG or JPEG, at most 2 MB. It is read to its pixels and written anew. SVG is refused (422): it is a program, and not a picture."""
     only_file(request, "file")
     runtime, org_id, picture = runtime_of(request.scope), org_of(request), await read_picture(file.read())

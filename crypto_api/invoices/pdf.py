@@ -12,6 +12,7 @@ from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, Image, KeepTogether, LongTable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 from segno.helpers import make_epc_qr
@@ -24,6 +25,7 @@ from crypto_api.kit.pdf_pages import FRAME_PADDING
 _FONT, _BOLD_FONT = WIDE, WIDE_BOLD
 _INK, _GREY, _LINE = colors.HexColor("#16202B"), colors.HexColor("#5B6673"), colors.HexColor("#C3CCD6")
 _WIDTH = A4[0] - 40 * mm
+_COLUMNS = [8 * mm, _WIDTH - 116 * mm, 22 * mm, 30 * mm, 24 * mm, 32 * mm]
 _CODE_SIDE = 32 * mm
 _DARK = re.compile(b"\x01+")
 _LOGO = (60 * mm, 20 * mm)
@@ -178,8 +180,7 @@ def _party(label: str, party: Party | None, name: str) -> list[Any]:
 def _lines(row: Invoice, look: _Look) -> LongTable:
     head = [Paragraph(name, _HEAD if place < 2 else _HEAD_RIGHT) for place, name in enumerate(("", "Description", "Quantity", "Price", "Tax", "Net"))]
     rows = [_line(number, item, line.net) for number, (item, line) in enumerate(zip(row.items, row.totals.lines, strict=True), start=1)]
-    widths = [8 * mm, _WIDTH - 116 * mm, 22 * mm, 30 * mm, 24 * mm, 32 * mm]
-    table = LongTable([head, *rows], colWidths=widths, repeatRows=1, hAlign="LEFT")
+    table = LongTable([head, *rows], colWidths=_COLUMNS, repeatRows=1, hAlign="LEFT")
     style = [
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("LINEBELOW", (0, 0), (-1, 0), 0.75, look.accent),
@@ -196,16 +197,47 @@ def _lines(row: Invoice, look: _Look) -> LongTable:
 def _line(number: int, item: Item, net: Decimal) -> list[Any]:
     discount = [f"less {money(item.discount)}"] if item.discount else []
     discount += [f"less {plain(item.discount_percent)} %"] if item.discount_percent else []
-    taxes = "<br/>".join(f"{_safe(tax.name)} {plain(tax.rate)} %" for tax in item.taxes) or "none"
+    taxes = "<br/>".join(f"{_safe(tax.name)} {plain(tax.rate)} %" for tax in item.taxes)
     described = _safe(item.description) + (f'<br/><font size="8" color="#5B6673">{", ".join(discount)}</font>' if discount else "")
     return [
-        Paragraph(str(number), _MUTED),
-        Paragraph(described, _TEXT),
-        Paragraph(f"{plain(item.quantity)} {_safe(item.unit)}".strip(), _NUMBER),
-        Paragraph(money(item.unit_price), _NUMBER),
-        Paragraph(taxes, _NUMBER),
-        Paragraph(money(net), _NUMBER),
+        _cell(str(number), _MUTED, _COLUMNS[0]),
+        Paragraph(described, _TEXT) if discount else _cell(item.description, _TEXT, _COLUMNS[1]),
+        _cell(f"{plain(item.quantity)} {item.unit}".strip(), _NUMBER, _COLUMNS[2]),
+        _cell(money(item.unit_price), _NUMBER, _COLUMNS[3]),
+        Paragraph(taxes, _NUMBER) if len(item.taxes) > 1 else _cell(_taxed(item), _NUMBER, _COLUMNS[4]),
+        _cell(money(net), _NUMBER, _COLUMNS[5]),
     ]
+
+
+def _taxed(item: Item) -> str:
+    return ", ".join(f"{tax.name} {plain(tax.rate)} %" for tax in item.taxes) or "none"
+
+
+class _OneLine(Flowable):  # type: ignore[misc]  # reportlab has no types
+    """Plain text that fits on one line, where a Paragraph of that style would put it, without being read as markup and broken into words."""
+
+    def __init__(self, text: str, style: ParagraphStyle) -> None:
+        super().__init__()
+        self._text, self._style = text, style
+
+    def wrap(self, width: float, height: float) -> tuple[float, float]:
+        self.width, self.height = width, self._style.leading
+        return self.width, self.height
+
+    def draw(self) -> None:
+        style, canvas = self._style, self.canv
+        canvas.setFillColor(style.textColor)
+        canvas.setFont(style.fontName, style.fontSize)
+        y = style.leading - style.fontSize
+        if style.alignment == TA_RIGHT:
+            canvas.drawRightString(self.width, y, self._text)
+        else:
+            canvas.drawString(0, y, self._text)
+
+
+def _cell(text: str, style: ParagraphStyle, width: float) -> Any:
+    fits = text.isascii() and text.isprintable() and stringWidth(text, style.fontName, style.fontSize) <= width - 2 * FRAME_PADDING
+    return _OneLine(text, style) if fits else Paragraph(_safe(text), style)
 
 
 def _totals(row: Invoice) -> list[Any]:

@@ -330,7 +330,7 @@ async def test_nobody_gives_more_than_they_have(sits: Sits, treasury: Treasury, 
     await grant(runtime, treasury, clerk.id, Permission.MEMBERS_READ, Permission.MEMBERS_WRITE, Permission.ROLES_READ, Permission.ROLES_WRITE)
     desk = await sits("cle.rk")
     form = (await desk.get("/members/invite/")).text
-    assert 'value="ADMIN" disabled' in form and 'value="CLIENT" disabled' not in form
+    assert 'value="ADMIN" disabled' in form and 'value="CLIENT" disabled' in form and 'value="USER" disabled' not in form
     assert "Only an ADMIN may give" in await desk.refused(403, f"/members/{eve.id}/role/", role=Role.ADMIN)
     assert "Nobody gives away more than they have" in await desk.refused(403, "/members/invite/", email="x@example.com", role=Role.AUDITOR)
     assert "Only an ADMIN" in await desk.refused(403, f"/members/{treasury.admin.id}/remove/")
