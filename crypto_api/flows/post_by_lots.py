@@ -30,6 +30,7 @@ from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Movement
 from mongodb_config.unit_of_work import Session
 
+AT_ONCE_MAX = 500  # beyond, as in a long import, working through them would hold up the process: they are settled together
 _NEVER = date.max.toordinal()
 
 Holdings = Mapping[Place, Holding]
@@ -62,7 +63,7 @@ async def post_by_lots(
     holdings: Holdings = await ledger_store.holdings_in(org_id, places, session)
     works = [_Work(one, new_id(ledger.ENTRY_PREFIX), ZoneInfo(time_zone)) for one in drawn]
     known = await ledger_store.entries_of_sources(org_id, [one.source for one in drawn], session)
-    ready = await _ready(session, org_id, works, holdings, now) if not known else None
+    ready = await _ready(session, org_id, works, holdings, now) if not known and len(works) <= AT_ONCE_MAX else None
     drafts, holdings, books = _by_lots(works, holdings, ready) if ready is not None else ([], holdings, None)
     for work in works[len(drafts) :]:
         posting, holdings = ledger_rules.post_next(work.changes, holdings)

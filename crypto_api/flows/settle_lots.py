@@ -81,7 +81,7 @@ class Plan:
 
 
 async def settle_lots(uow: UnitOfWork, clock: Clock, org_id: str) -> int:
-    """How many corrections were posted. NotSettled where others were faster again and again: what waits stays marked."""
+    """How many corrections were posted. NotSettled where others were faster again and again: what waits stays marked, and is looked at again."""
     organization, posted = await _organization(org_id), 0
     for _ in range(_ATTEMPTS):
         policy = await policies.current(org_id, clock.now())

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from crypto_api.classification.types import Category, Decision, DecisionSource
+from crypto_api.flows import post_by_lots as booking
 from crypto_api.flows import settle_lots as settling
 from crypto_api.flows.book_transaction import Valued, book_valued, changes_of, reverse_bookings
 from crypto_api.flows.settle_lots import is_settled, plan_corrections, settle_lots
@@ -20,7 +21,7 @@ from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.lots import service as policies
 from crypto_api.lots import store
-from crypto_api.lots.documents import LotCheckpoint, LotPage, LotPolicy, LotRule
+from crypto_api.lots.documents import LotCheckpoint, LotPage, LotPolicy, LotPool, LotRule
 from crypto_api.lots.kept import lot_from_text
 from crypto_api.lots.types import LotMethod, LotScope
 from crypto_api.reports.lot_events import read_lot_events
@@ -292,6 +293,49 @@ async def test_bookings_and_settling_at_once_take_every_lot_once(runtime: Runtim
     await books.agrees()
     lots = await store.all_lot_pages(books.org_id)
     assert sum(lot_from_text(text).left for pages in lots.values() for page in pages.values() for text in page) == 10 * 10**36
+
+
+async def test_a_lot_that_was_changed_is_found(runtime: Runtime) -> None:
+    books = await desk(runtime, LotMethod.AVERAGE)
+    await books.buy("main", "1", "1000")
+    await books.buy("side", "1", "1000")
+    await books.settle()
+    place = f"1100|{books.treasury.wallets['side'].id}|ETH"
+    page = await LotPage.find_one({"org_id": books.org_id, "pool": place})
+    assert page is not None
+    for where, changes in ((LotPage, {"lots": [page.lots[0].replace("1", "2", 1)]}), (LotPool, {"cost": "1"})):
+        rows = where.get_pymongo_collection()
+        before = await rows.find_one({"org_id": books.org_id, "pool" if where is LotPage else "key": place})
+        assert before is not None
+        await rows.update_one({"_id": before["_id"], "org_id": books.org_id}, {"$set": changes})
+        found = await verify_lots(books.uow, books.org_id)
+        assert found.failure is not None and found.failure.subject == place
+        await rows.replace_one({"_id": before["_id"], "org_id": books.org_id}, before)
+    await books.agrees()
+
+
+async def test_what_a_killed_worker_began_is_taken_up(runtime: Runtime) -> None:
+    """While the lots are worked through anew nothing is booked by them, however long that lasts."""
+    books = await desk(runtime)
+    await books.buy("main", "1", "1000")
+    await books.settle()
+    state = await store.state(books.org_id)
+    assert state is not None and state.month == date(2026, 3, 1)
+    await books.uow.run(lambda session: store.put_state(session, state, state.model_copy(update={"anew": True})))
+    assert (await books.sell("main", "0.5", "700")).uncosted
+    assert await books.settle() == 0
+    assert not (await books.sell("main", "0.25", "300")).uncosted
+    await books.agrees()
+
+
+async def test_a_long_import_is_settled_together(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(booking, "AT_ONCE_MAX", 2)
+    books = await desk(runtime)
+    rows = [await books.due(Category.INCOME, books.coin("main", Direction.IN, "1", "1000")) for _ in range(3)]
+    assert [entry.uncosted for entry in await books.book(*rows)] == [True] * 3
+    assert await books.settle() == 0
+    assert not (await books.sell("main", "0.5", "700")).uncosted
+    await books.agrees()
 
 
 async def test_a_proposal_compares_nothing_anew_and_a_rule_does(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
