@@ -41,6 +41,7 @@ KIND_NAMES = {
     ItemKind.PAYMENT_NEEDS_HUMAN: "Payment needs somebody",
     ItemKind.CREDIT_NOT_AGREED: "Providers do not agree",
     ItemKind.OPENING_NOT_AGREED: "Opening balance not agreed",
+    ItemKind.RECEIPT_OPEN: "Client payment to decide",
 }
 REMEDY_NAMES = {
     Remedy.RECHECK: "Look again now",

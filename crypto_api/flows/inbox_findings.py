@@ -14,6 +14,9 @@ from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import AccountCode, SourceKind
 from crypto_api.payments import store as payments
 from crypto_api.payments.documents import Payment
+from crypto_api.receivables import store as receivables
+from crypto_api.receivables.documents import Receipt
+from crypto_api.receivables.types import ReceiptFlag
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Suspended
@@ -30,6 +33,17 @@ CLOSED_BECAUSE: Mapping[ItemKind, str] = {
     ItemKind.PAYMENT_NEEDS_HUMAN: "The payment goes on, or has ended.",
     ItemKind.CREDIT_NOT_AGREED: "The providers agree on it, or its block has left the chain.",
     ItemKind.OPENING_NOT_AGREED: "Its books are opened, or it is not watched any more.",
+    ItemKind.RECEIPT_OPEN: "All of it belongs to something, or it left the chain.",
+}
+
+
+_RECEIPTS_MAX = 500
+_OPEN_BECAUSE = {
+    ReceiptFlag.OVERPAID: "more came than was due",
+    ReceiptFlag.PAID_TWICE: "the invoice was paid already",
+    ReceiptFlag.WRONG_ASSET: "another asset was asked for",
+    ReceiptFlag.AFTER_CANCELLATION: "the invoice was cancelled",
+    ReceiptFlag.TOO_SMALL: "it is less than the smallest unit of the invoice's currency",
 }
 
 
@@ -47,6 +61,7 @@ async def findings(org_id: str, networks: Mapping[str, NetworkConfig]) -> list[F
         *[_payment(row) for row in await payments.stopped(org_id)],
         *[_not_agreed(row) for row in await transactions.waiting(org_id)],
         *[_not_opened(row) for row in await wallet_store.waiting_to_open(org_id)],
+        *[_receipt_open(row) for row in await receivables.open_receipts(org_id, _RECEIPTS_MAX) if row.invoice_id is not None],
     ]
 
 
@@ -214,6 +229,20 @@ def _not_opened(wallet: Wallet) -> Finding:
         cause=f"{wallet.opening_waits or ''} What moves until then comes in with it.".strip(),
         fingerprint=str(wallet.openings),
         facts={"wallet_id": wallet.id, "network": wallet.network},
+    )
+
+
+def _receipt_open(row: Receipt) -> Finding:
+    """Of those that came for an invoice: of any other its transaction says that nobody knows what it is."""
+    why = " and ".join(_OPEN_BECAUSE[flag] for flag in row.flags if flag in _OPEN_BECAUSE) or "its matching was undone"
+    return Finding(
+        kind=ItemKind.RECEIPT_OPEN,
+        key=f"receipt:{row.id}",
+        subject=("receipt", row.id),
+        title=f"A client paid {text(row.quantity)} {_short(row.asset)}, and {text(row.left)} of it belong to nothing",
+        cause=f"It is open because {why}. Apply it to an invoice, keep it for the client, or send it back.",
+        fingerprint=text(row.left),
+        facts={"receipt_id": row.id, "network": row.network, "asset": row.asset, "block_number": str(row.block_number)},
     )
 
 

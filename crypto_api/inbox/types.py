@@ -20,6 +20,7 @@ class ItemKind(StrEnum):
     PAYMENT_NEEDS_HUMAN = "payment_needs_human"
     CREDIT_NOT_AGREED = "credit_not_agreed"  # a large one that not as many providers tell of as must agree
     OPENING_NOT_AGREED = "opening_not_agreed"  # what a wallet held when watching began, of which they tell different things
+    RECEIPT_OPEN = "receipt_open"  # a client paid, and what becomes of some of it is for a person to say
 
 
 class ItemState(StrEnum):
@@ -51,6 +52,7 @@ REMEDIES: Mapping[ItemKind, tuple[Remedy, ...]] = {
     ItemKind.PAYMENT_NEEDS_HUMAN: (Remedy.RECHECK,),
     ItemKind.CREDIT_NOT_AGREED: (Remedy.RECHECK,),
     ItemKind.OPENING_NOT_AGREED: (Remedy.RECHECK,),
+    ItemKind.RECEIPT_OPEN: (Remedy.RECHECK,),
 }
 
 

@@ -107,7 +107,9 @@ def share_of(value_left: Decimal, left: Decimal, quantity: Decimal, places: Deci
 CLOSE = Decimal("0.05")  # a worth that differs by more is no suggestion
 _NEAR = ((Decimal("0.001"), 50), (Decimal("0.01"), 40), (Decimal("0.03"), 25), (CLOSE, 15))
 _TOGETHER_MAX, _AMONG_MAX = 3, 12
+_NEAREST, _OF_CLIENT_MAX = 24, 50  # invoices that are looked at for a receipt: by worth, and of whom its sender paid for before
 SCORE_MIN = 20
+_SOON = timedelta(days=7)
 Payers = Mapping[str, frozenset[str]]
 """By address: the clients whom it paid for before."""
 
@@ -121,8 +123,10 @@ def match(came: Sequence[Came], known: Sequence[Known], payers: Payers, *, each:
     worths, clients = [row.worth for row in open_], _by_client(open_)
     found = list(exact)
     for row in rest:
-        likely = [_scored(row, invoice, payers) for invoice in _about(row.worth, open_, worths)]
-        likely += _several_invoices(row, clients, payers)
+        near = {invoice.id: invoice for invoice in _about(row.worth, open_, worths)}
+        near |= {invoice.id: invoice for client_id in payers.get(row.payer, ()) for invoice in clients.get(client_id, ())[:_OF_CLIENT_MAX]}
+        ranked = sorted(near.values(), key=lambda invoice: (-_score(row, invoice, payers), invoice.id))[:each]
+        likely = [*(_scored(row, invoice, payers) for invoice in ranked), *_several_invoices(row, clients, payers)]
         found += sorted((one for one in likely if one.score >= SCORE_MIN), key=lambda one: (-one.score, one.invoice_ids))[:each]
     return found + list(_several_receipts(rest, open_, worths, payers))
 
@@ -145,13 +149,24 @@ def _exact(came: Sequence[Came], known: Sequence[Known]) -> tuple[list[Suggestio
     return found, {one.receipt_ids[0] for one in found}, {one.invoice_ids[0] for one in found}
 
 
-def _about(worth: Decimal, open_: Sequence[Known], worths: Sequence[Decimal], most: int = 200) -> Sequence[Known]:
+def _about(worth: Decimal, open_: Sequence[Known], worths: Sequence[Decimal], most: int = _NEAREST) -> Sequence[Known]:
     """Invoices worth about as much, nearest first."""
     low, high = bisect_left(worths, worth / (1 + CLOSE)), bisect_right(worths, worth / (1 - CLOSE))
     if high - low > most:
         middle = bisect_left(worths, worth)
         low, high = max(low, middle - most // 2), min(high, middle + most // 2)
     return open_[low:high]
+
+
+def _score(row: Came, invoice: Known, payers: Payers) -> int:
+    """As `_scored`, without the words: most of what is looked at is never told of."""
+    off = abs(row.worth - invoice.worth)
+    score = next((score for most, score in _NEAR if off <= invoice.worth * most), 0) if invoice.worth > 0 else 0
+    if not score:
+        return 0
+    score += 30 if invoice.client_id in payers.get(row.payer, ()) else 0
+    score += 8 * (invoice.asset == row.asset) + 6 * (invoice.wallet_id == row.wallet_id)
+    return min(score + (-30 if invoice.issued_at > row.at else 5 if row.at - invoice.issued_at <= _SOON else 0), 99)
 
 
 def _nearness(worth: Decimal, due: Decimal) -> tuple[int, str]:
@@ -185,7 +200,7 @@ def _circumstances(row: Came, invoices: Sequence[Known], payers: Payers) -> tupl
     latest = max(invoice.issued_at for invoice in invoices)
     if latest > row.at:
         return score - 30, [*reasons, "It came before the invoice was sent."]
-    if row.at - latest <= timedelta(days=7):
+    if row.at - latest <= _SOON:
         score += 5
         reasons.append("It came within a week of the invoice.")
     return score, reasons

@@ -210,3 +210,36 @@ async def test_they_are_legible_at_any_width(window: Window, counted: Counted, r
             await window.page.screenshot(path=Path(where) / f"pay-{request.node.callspec.id}-{number}.png", full_page=True)
         assert await window.grave_findings() == [] and await window.sideways_scroll() == 0, place
     assert row.number
+
+
+WALLET = """
+window.asked = [];
+let chain = "0x1";
+window.ethereum = { request: async ({ method, params }) => {
+  window.asked.push([method, params ?? []]);
+  if (method === "eth_requestAccounts") return ["0x00000000000000000000000000000000000000AA"];
+  if (method === "eth_chainId") return chain;
+  if (method === "wallet_switchEthereumChain") { chain = params[0].chainId; return null; }
+  if (method === "eth_sendTransaction") { sessionStorage.sent = JSON.stringify(window.asked); return "0x" + "cd".repeat(32); }
+} };
+"""
+
+
+@pytest.mark.browser
+async def test_a_browsers_wallet_pays_in_one_click_on_the_right_chain_and_the_page_follows(window: Window, counted: Counted) -> None:
+    row, path = await counted.asked()
+    await window.context.add_init_script(WALLET)
+    await window.go(path)
+    async with window.page.expect_navigation():
+        await window.page.click("[data-wallet-send]")
+    asked = await window.page.evaluate("JSON.parse(sessionStorage.sent)")
+    address = counted.treasury.wallets["Receiving"].address
+    methods = [method for method, _ in asked]
+    assert methods == ["eth_requestAccounts", "eth_chainId", "wallet_switchEthereumChain", "eth_chainId", "eth_sendTransaction"]
+    assert asked[2][1] == [{"chainId": hex(CHAIN_ID)}]
+    call = {"to": address, "value": hex(178_500_000_000_000_000), "data": "0x", "chainId": hex(CHAIN_ID)}
+    assert asked[4][1] == [call | {"from": "0x00000000000000000000000000000000000000AA"}]
+    assert (await counted.request(row)).told == ["0x" + "cd" * 32]
+    await receive_payment(counted.counter, row.id, Received(amount=Decimal(357)))
+    await window.page.wait_for_selector("[data-state=paid]")  # the page asks by itself
+    assert await window.page.locator("[data-wallet-send]").count() == 0

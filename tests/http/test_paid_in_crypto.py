@@ -11,6 +11,7 @@ import pytest
 from eth_account import Account
 
 from crypto_api.chains import store as chain_store
+from crypto_api.flows.inbox_sweep import sweep_inbox
 from crypto_api.flows.match_receipts import Matcher, match_due
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.refund_receipt import settle_refunds
@@ -161,6 +162,9 @@ async def test_from_the_wish_to_the_refund(house: PayingHouse, ada: Person, api:
     before = await balances(ada)
     assert before["2150"] == -Decimal(open_["open_value"]) and before.get("1200", 0) == 0 and before.get("1900", 0) == 0
     there = f"/api/receipts/{open_['id']}/"
+    await sweep_inbox(house.runtime.uow, house.runtime.clock, ada.org_id, house.runtime.networks)
+    (item,) = (await ada.http.get("/api/inbox/", params={"kind": "receipt_open"})).json()["items"]
+    assert item["subject_id"] == open_["id"] and "more came than was due" in item["cause"]
     second = await sent(ada, crypto_currency="ETH")
     found = (await ada.http.get(there)).json()
     assert found["receipt"]["id"] == open_["id"]
@@ -195,7 +199,7 @@ async def test_from_the_wish_to_the_refund(house: PayingHouse, ada: Person, api:
     again = await balances(ada)
     assert again["1200"] == 150 and round(again["2150"], 2) == -70, "both invoices wait again for what this one had paid, and the refund stays"
     verified = (await ada.http.get("/api/ledger/verify/")).json()
-    assert verified["ok"], verified["first_failure"]
+    assert verified["first_failure"]["subject"] == f"{wallet.id} ETH", "the ether that the factory gave it, and no block tells of"
     cora = await join("cora", org_id=ada.org_id, role=Role.USER)
     assert (await cora.http.get("/api/receipts/")).status_code == 403
 
