@@ -32,7 +32,7 @@ from tests.dashboard.conftest import Site, Window
 from tests.factories.paying import ETHER, Node, PayingHouse, network_row, paying_node, stranger
 from tests.factories.treasury import PASSWORD, Treasury
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
 
 Opens = Callable[..., Awaitable[Window]]
 

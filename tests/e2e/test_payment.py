@@ -10,7 +10,7 @@ from eth_account import Account
 from crypto_project.demo.world import DemoWorld
 from tests.e2e.conftest import BACK_WITHIN_S, LOADED_MACHINE, PAYER, Installation
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 async def test_it_is_signed_sent_confirmed_and_booked(installation: Installation) -> None:

@@ -7,7 +7,7 @@ from crypto_project.demo.world import DemoWorld
 from tests.browser import REPORT_VIOLATIONS, Faults
 from tests.e2e.conftest import Installation
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.mark.parametrize("path", ["/", "/transactions/"])
