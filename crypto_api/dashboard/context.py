@@ -68,6 +68,8 @@ _PAGES = (
     ("Books", "Method of lots", "/lot-policy/", "lot-policy", Permission.LEDGER_READ),
     ("Books", "Exports", "/exports/", "exports", Permission.LEDGER_READ),
     ("Books", "Closing", "/closing/", "closing", Permission.LEDGER_READ),
+    ("People", "Payroll", "/payroll/", "payroll", Permission.PAYROLL_READ),
+    ("People", "My pay", "/my-pay/", "my-pay", Permission.ORGANIZATION_READ),
     ("People", "Team", "/team/", "team", Permission.EMPLOYEES_READ),
     ("People", "Verification", "/team/verification/", "verification", Permission.EMPLOYEES_VERIFY),
     ("Organisation", "Members", "/members/", "members", Permission.MEMBERS_READ),

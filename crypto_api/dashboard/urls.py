@@ -7,6 +7,7 @@ from crypto_api.dashboard import (
     urls_contracts,
     urls_organization,
     urls_payments,
+    urls_payroll,
     urls_person,
     urls_prices,
     urls_receivables,
@@ -71,5 +72,6 @@ urlpatterns = [
     *urls_payments.pages,
     *urls_contracts.pages,
     *urls_receivables.pages,
+    *urls_payroll.pages,
     *urls_organization.pages,
 ]

@@ -336,6 +336,7 @@ async def _employee(visit: Visit, employee: Employee, *, status: int = 200, **va
         "may_edit": writes and employee.present,
         "may_suspend": writes and decides,
         "may_remove": verifies and decides,
+        "may_see_pay": visit.may(Permission.PAYROLL_READ) and employee.present,
         "may_verify": verifies and decides and employee.status is EmployeeStatus.PENDING,
         "manager_choices": await _manager_choices(visit, of=employee.id) if writes else [],
     }

@@ -139,6 +139,17 @@ async def write_client(house: House, org_id: str, person: Person) -> Form:
     return {"name": "Analytical Engines", "kind": "company", "payment_terms_days": "30"}
 
 
+@form("payroll-add")
+async def open_payroll(house: House, org_id: str, person: Person) -> Form:
+    days = {"start_date": "2026-11-01", "end_date": "2026-11-30", "pay_date": "2026-11-30"}
+    return {"name": f"November {random_address()}", "currency": "USD", **days}
+
+
+@form("pay-profile")
+async def write_pay(house: House, org_id: str, person: Person) -> Form:
+    return {"currency": "USD", "basic": "1200", "method_0": "bank", "percent_0": "100"}
+
+
 @form("payee-verify")
 async def reject_payee(house: House, org_id: str, person: Person) -> Form:
     return {"decision": "reject"}

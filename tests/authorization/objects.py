@@ -453,6 +453,13 @@ async def own_payslip(house: House, org_id: str, owner: Person) -> str:
     return await _approved(house, await _payslip(house, org_id, owner, await _paid(house, org_id, await own_employee(house, org_id, owner))))
 
 
+async def payslip_token(house: House, org_id: str, owner: Person) -> str:
+    """Opens the public page of a payslip."""
+    row = await Payslip.get(await own_payslip(house, org_id, owner))
+    assert row is not None and row.verify_token is not None
+    return row.verify_token
+
+
 async def _approved(house: House, payslip_id: str) -> str:
     """Without its entry: the books are no part of it here."""
     row = await Payslip.get(payslip_id)
@@ -741,7 +748,7 @@ KINDS: dict[str, Factory] = {
         *(saved_view, brought_transaction, price_alert, statement, rolled, tax_report),
         *(long_report, unfinished_report, failed_report),
         *(client, draft_invoice, sent_invoice, sent_quote, recurring_invoice, own_invoice),
-        *(paid_employee, payroll_period, draft_payslip, approved_payslip, own_payslip),
+        *(paid_employee, payroll_period, draft_payslip, approved_payslip, own_payslip, payslip_token),
         *(asked_invoice, pay_token, open_receipt, kept_receipt),
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )

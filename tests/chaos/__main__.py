@@ -3,10 +3,12 @@ shares nothing with the product.
 
 --of WHAT      crashes: followers, payment workers and signers killed at each of their named steps, with payments in flight and reorganisations
                providers: following through providers that lag, lie, throttle, stall and drop
+               payrolls: of many people, whose worker is killed at each of its named steps (not one of the three that run by themselves)
                reorganisations: of each depth that is undone by itself, and one that is deeper
                (all three; may be given more than once)
 --runs N       of each (204: each named step six times; of reorganisations one for each depth, 64 at most)
 --seed S       the first seed (1). The same seed has the same plan
+--people P     of a payroll (200)
 --lanes L      of crashes: that many sets of servers and processes beside one another (2)
 --report DIR   the figures of each, as JSON, and the logs of what went wrong
 """
@@ -17,18 +19,20 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.chaos import crashes, provider_faults, reorganisations
+from tests.chaos import crashes, payrolls, provider_faults, reorganisations
 from tests.chaos.report import tell
 
 PROGRAMMES = ("crashes", "providers", "reorganisations")
+OF_ITS_OWN = "payrolls"
 RUNS = 6 * len(crashes.STEPS)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="manage.py chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--of", choices=PROGRAMMES, action="append")
+    parser.add_argument("--of", choices=(*PROGRAMMES, OF_ITS_OWN), action="append")
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--people", type=int, default=payrolls.PEOPLE)
     parser.add_argument("--lanes", type=int, default=2)
     parser.add_argument("--report", type=Path)
     options = parser.parse_args()
@@ -40,6 +44,8 @@ async def _programme(name: str, options: argparse.Namespace) -> int:
     match name:
         case "crashes":
             planned, outcomes = crashes.planned(seeds), crashes.crash_runs(seeds, options.lanes, options.report)
+        case "payrolls":
+            planned, outcomes = payrolls.planned(seeds, options.people), payrolls.payroll_runs(seeds, options.people, options.report)
         case "providers":
             every = [*provider_faults.SEEN_AT_ONCE, *provider_faults.LINE] if options.runs >= RUNS else []
             planned, outcomes = Counter(dict.fromkeys((fault.name for fault in every), 1)), provider_faults.swarms(seeds)

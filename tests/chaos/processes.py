@@ -22,7 +22,7 @@ from typing import Any
 import orjson
 
 Settings = dict[str, Any]
-PRELOADED = ["workers.chains", "workers.payments", "crypto_api.bootstrap", "signer.running", "crypto_api.flows.prepare_payment"]
+PRELOADED = ["workers.chains", "workers.payments", "workers.payroll", "crypto_api.bootstrap", "signer.running", "crypto_api.flows.prepare_payment"]
 BY_VAULT = 1  # how a signer ends whose vault is gone
 
 
@@ -95,11 +95,17 @@ def follower(settings: Settings) -> None:
 
 def worker(settings: Settings) -> None:
     """Moves payments on, and prepares those that are asked for in the folder of intents, as the API does."""
-    from workers import payments
+    from workers import payments, payroll
     from workers.lane import Lane
 
     intents = Path(settings["intents"])
-    asyncio.run(_lanes(settings, "worker", lambda runtime: [*payments.lanes(runtime), Lane("intents", lambda: _prepare_all(runtime, intents))]))
+    asyncio.run(
+        _lanes(
+            settings,
+            "worker",
+            lambda runtime: [*payments.lanes(runtime), *payroll.lanes(runtime), Lane("intents", lambda: _prepare_all(runtime, intents))],
+        )
+    )
 
 
 def signer(settings: Settings) -> None:

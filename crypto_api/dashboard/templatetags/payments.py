@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from django import template
 
+from crypto_api.kit import amounts
+from crypto_api.payroll.documents import Payout
+
 register = template.Library()
 
 GROUP = 4
@@ -27,6 +30,12 @@ def _groups(value: str) -> list[str]:
     text = (value or "").strip()[:64]
     digits = text.removeprefix("0x")
     return [*(["0x"] if text.startswith("0x") else []), *(digits[at : at + GROUP] for at in range(0, len(digits), GROUP))]
+
+
+@register.filter
+def whole_units(payout: Payout) -> str:
+    """What a share comes to on the chain: every digit there is."""
+    return amounts.text(amounts.to_units(int(payout.raw_amount), payout.decimals))
 
 
 @register.filter

@@ -1,0 +1,127 @@
+"""What an employee earns and how it is split: the form behind a payslip."""
+
+from decimal import Decimal
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+
+from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.forms import CURRENCY_CHOICES, Form, version_of
+from crypto_api.flows.employee_scope import visible_employee
+from crypto_api.flows.pay_wallet import OwnPay, pay_of
+from crypto_api.flows.run_payroll import name_of
+from crypto_api.kit.amounts import parse
+from crypto_api.kit.errors import CoreError, InvalidInput
+from crypto_api.organizations.types import Permission
+from crypto_api.payroll import rules, service, store
+from crypto_api.payroll.types import AMOUNT_MAX, PayMethod, ShareRule
+
+ROWS = (0, 1, 2, 3)
+FIELDS = (
+    "currency",
+    "basic",
+    "overtime_rate",
+    "tax_table",
+    "bank_details",
+    *(f"{name}_{row}" for row in ROWS for name in ("method", "asset", "percent")),
+)
+METHODS = {PayMethod.CRYPTO: "Crypto", PayMethod.BANK: "Bank", PayMethod.CASH: "Cash"}
+BANK_MAX = 2_000
+
+
+@page(Permission.PAYROLL_READ)
+async def profile_page(visit: Visit, employee_id: str) -> HttpResponse:
+    if visit.request.method == "POST":
+        return await save(visit, employee_id)
+    found = await _found(visit, employee_id)
+    form = Form(visit.request, *FIELDS)
+    form.given |= _given(found, visit.organization.functional_currency)
+    return await _shown(visit, found, form, flash="Saved. It counts for what is prepared from now on." if visit.request.GET.get("done") else "")
+
+
+async def save(visit: Visit, employee_id: str) -> HttpResponse:
+    if not visit.may(Permission.PAYROLL_WRITE):
+        return visit.render("403.html", {"permission": Permission.PAYROLL_WRITE.value}, status=403)
+    found, form = await _found(visit, employee_id), Form(visit.request, *FIELDS)
+    tables = {"", rules.EXAMPLE_CODE, *(row.code for row in await store.tables(visit.org_id))}
+    form.one_of("currency", CURRENCY_CHOICES)
+    form.one_of("tax_table", tables, needed=False)
+    form.prose("bank_details", most=BANK_MAX)
+    basic, overtime, shares = _amount(form, "basic"), _amount(form, "overtime_rate", otherwise="0"), _shares(visit, form)
+    if form.errors:
+        return await _shown(visit, found, form, status=422)
+    fields = {"currency": form["currency"], "basic": basic, "overtime_rate": overtime, "tax_table": form["tax_table"] or None}
+    fields |= {"shares": shares, "bank_details": form["bank_details"]}
+    runtime, by, versions = visit.runtime, visit.principal.user_id, version_of(visit.request)
+    try:
+        await runtime.uow.run(lambda session: service.write_profile(session, visit.org_id, employee_id, fields, versions, by, runtime.clock.now()))
+    except InvalidInput as error:
+        return await _shown(visit, found, form, problem=form.refused(error, FIELDS), status=422)
+    except CoreError as error:
+        return await _shown(visit, found, form, problem=error.detail, status=error.status)
+    return redirect(f"/pay-profiles/{employee_id}/?done=saved")
+
+
+async def _found(visit: Visit, employee_id: str) -> OwnPay:
+    try:
+        return await pay_of(await visible_employee(visit.principal, employee_id))
+    except CoreError as error:  # absent, or of another team
+        raise Http404 from error
+
+
+def _given(found: OwnPay, currency: str) -> dict[str, str]:
+    row = found.profile
+    if row is None:
+        return {"currency": currency, "method_0": PayMethod.BANK.value, "percent_0": "100", "overtime_rate": "0"}
+    given = {"currency": row.currency, "basic": f"{row.basic:f}", "overtime_rate": f"{row.overtime_rate:f}", "tax_table": row.tax_table or ""}
+    for place, share in enumerate(row.shares[: len(ROWS)]):
+        given |= {f"method_{place}": share.method.value, f"asset_{place}": share.asset or "", f"percent_{place}": f"{share.percent:f}"}
+    return given | {"bank_details": row.bank_details}
+
+
+def _assets(visit: Visit) -> list[str]:
+    networks = visit.runtime.networks.values()
+    return sorted({name for network in networks for name in (network.native_asset, *(token.symbol for token in network.listed()))})
+
+
+def _shares(visit: Visit, form: Form) -> list[ShareRule]:
+    shares = []
+    for row in ROWS:
+        if not form[f"percent_{row}"]:
+            continue
+        method, percent = form.one_of(f"method_{row}", set(METHODS)), _amount(form, f"percent_{row}")
+        asset = form.one_of(f"asset_{row}", _assets(visit)) if method == PayMethod.CRYPTO else None
+        if f"method_{row}" not in form.errors:
+            shares.append(ShareRule(method=PayMethod(method), percent=percent, asset=asset))
+    if not form.errors and (wrong := rules.check_shares(shares)) is not None:
+        form.wrong("shares", wrong)
+    return shares
+
+
+def _amount(form: Form, name: str, *, otherwise: str = "") -> Decimal:
+    try:
+        value = parse(form[name] or otherwise)
+    except ValueError:
+        form.wrong(name, "must be a number such as 1234.50")
+        return Decimal(0)
+    if value > AMOUNT_MAX or value != value.quantize(Decimal("0.0001")):
+        form.wrong(name, "is too large, or has more than 4 decimals")
+    return value
+
+
+async def _shown(visit: Visit, found: OwnPay, form: Form, *, status: int = 200, **values: object) -> HttpResponse:
+    codes = dict.fromkeys(row.code for row in await store.tables(visit.org_id))
+    shown = {
+        "found": found,
+        "name": name_of(found.employee),
+        "given": form.given,
+        "errors": form.errors,
+        "rows": [(row, form.given[f"method_{row}"], form.given[f"asset_{row}"], form.given[f"percent_{row}"]) for row in ROWS],
+        "share_problem": next((message for name, message in form.errors.items() if name.startswith(("shares", "method", "asset", "percent"))), ""),
+        "methods": METHODS.items(),
+        "assets": _assets(visit),
+        "currencies": CURRENCY_CHOICES,
+        "tables": [("", "None: no tax is kept back"), (rules.EXAMPLE_CODE, rules.EXAMPLE_NAME), *((code, code) for code in codes)],
+        "may_write": visit.may(Permission.PAYROLL_WRITE),
+    }
+    return visit.render("payroll/profile.html", shown | values, status=status)

@@ -1,0 +1,207 @@
+"""Payrolls: the list, and one of them on its way from the first draft to the last payment."""
+
+from collections.abc import Awaitable, Callable
+from datetime import date
+from decimal import Decimal
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+
+from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.context import rows_wanted
+from crypto_api.dashboard.forms import CURRENCY_CHOICES, Form, only_post
+from crypto_api.dashboard.payment_desk import desk_of
+from crypto_api.dashboard.step_up import confirmed
+from crypto_api.flows.advance_payroll import approve_run, payments_of_period
+from crypto_api.flows.issue_invoice import Counter
+from crypto_api.flows.pay_payroll import order_payroll
+from crypto_api.flows.price_at import Prices
+from crypto_api.flows.run_payroll import approve_period, preview_period, process_period
+from crypto_api.identity.types import Purpose
+from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
+from crypto_api.kit.paging import PageRequest
+from crypto_api.organizations.types import Permission
+from crypto_api.payments.types import PaymentState
+from crypto_api.payroll import service, store
+from crypto_api.payroll.documents import PayrollPeriod
+from crypto_api.payroll.types import NewPeriod, PayrollStatus, PayslipStatus
+from crypto_api.wallets import store as wallets
+from crypto_api.wallets.documents import WalletType
+
+FIELDS = ("name", "start_date", "end_date", "pay_date", "currency")
+STAGES = (
+    ("Prepare", (PayrollStatus.DRAFT,)),
+    ("Approve", (PayrollStatus.PREPARED,)),
+    ("Pay", (PayrollStatus.APPROVED,)),
+    ("Under way", (PayrollStatus.PAYING,)),
+    ("Paid", (PayrollStatus.PAID,)),
+)
+FLASHES = {
+    "opened": "The payroll is open. Prepare its payslips next.",
+    "processed": "The payslips are as the pay profiles say now.",
+    "approved": "Approved and booked: what is owed stands in the books.",
+    "ordered": "Ordered. The rates are fixed, and the payments are prepared one after another.",
+    "payments": "The payments that waited are approved.",
+}
+_PAYING = (WalletType.PRIVATE_KEY, WalletType.METAMASK, WalletType.HARDWARE)
+_TOLD_MAX = 5
+
+
+@page(Permission.PAYROLL_READ)
+async def list_page(visit: Visit) -> HttpResponse:
+    return visit.render("payroll/list.html", await _rows(visit))
+
+
+@page(Permission.PAYROLL_READ)
+async def rows_fragment(visit: Visit) -> HttpResponse:
+    return visit.render("payroll/rows.html", await _rows(visit))
+
+
+async def _rows(visit: Visit) -> dict[str, object]:
+    request = PageRequest(limit=rows_wanted(visit.request), cursor=visit.request.GET.get("cursor") or None)
+    try:
+        found = await store.page_of_periods(visit.org_id, {}, request)
+    except InvalidInput as error:  # a cursor that somebody changed by hand
+        raise Http404 from error
+    first = request.cursor is None
+    return {"rows": found.items, "next_cursor": found.next_cursor, "first_page": first, "may_write": visit.may(Permission.PAYROLL_WRITE)}
+
+
+@page(Permission.PAYROLL_WRITE)
+async def add_page(visit: Visit) -> HttpResponse:
+    form = Form(visit.request, *FIELDS)
+    if visit.request.method != "POST":
+        form.given["currency"] = visit.organization.functional_currency
+        return _form(visit, form)
+    form.line("name")
+    form.one_of("currency", CURRENCY_CHOICES)
+    days = {name: form.day(name) for name in ("start_date", "end_date", "pay_date")}
+    for name, day in days.items():
+        if day is None:
+            form.wrong(name, "is needed")
+    if form.errors:
+        return _form(visit, form, status=422)
+    start, end, pay = (date.fromisoformat(days[name] or "") for name in ("start_date", "end_date", "pay_date"))
+    new, by, runtime = NewPeriod(form["name"], start, end, pay, form["currency"]), visit.principal.user_id, visit.runtime
+    try:
+        row = await runtime.uow.run(lambda session: service.add_period(session, visit.org_id, new, by, runtime.clock.now()))
+    except InvalidInput as error:
+        return _form(visit, form, problem=form.refused(error, FIELDS), status=422)
+    except CoreError as error:
+        return _form(visit, form, problem=error.detail, status=error.status)
+    return redirect(f"/payroll/{row.id}/?done=opened")
+
+
+def _form(visit: Visit, form: Form, *, status: int = 200, problem: str = "") -> HttpResponse:
+    values = {"given": form.given, "errors": form.errors, "currencies": CURRENCY_CHOICES, "problem": problem}
+    return visit.render("payroll/add.html", values, status=status)
+
+
+# ---- one of them -----------------------------------------------------------------------------------------------------------------
+
+
+@page(Permission.PAYROLL_READ)
+async def run_page(visit: Visit, period_id: str) -> HttpResponse:
+    return await _shown(visit, period_id, flash=FLASHES.get(visit.request.GET.get("done", ""), ""))
+
+
+@page(Permission.PAYROLL_READ)
+async def run_fragment(visit: Visit, period_id: str) -> HttpResponse:
+    return visit.render("payroll/facts.html", await _facts(visit, period_id))
+
+
+async def _shown(visit: Visit, period_id: str, *, status: int = 200, **values: object) -> HttpResponse:
+    return visit.render("payroll/run.html", await _facts(visit, period_id) | values, status=status)
+
+
+async def _facts(visit: Visit, period_id: str) -> dict[str, object]:
+    try:
+        found = await preview_period(visit.org_id, period_id)
+    except NotFound as error:
+        raise Http404 from error
+    steps, payments = await store.steps_of_period(visit.org_id, period_id), await payments_of_period(visit.org_id, period_id)
+    slips = [row.payslip for row in found.rows if row.payslip is not None]
+    open_ = any(row.status in (PayslipStatus.APPROVED, PayslipStatus.PAYING, PayslipStatus.FAILED) for row in slips)
+    return {
+        "period": found.period,
+        "stages": _stages(found.period),
+        "found": found,
+        "totals": {name: found.total(name) for name in ("gross", "tax", "net")},
+        "last_net": sum((row.last.net for row in found.rows if row.last is not None), Decimal(0)),
+        "steps": [(step, payments.get(step.id)) for step in steps],
+        "wallets": [row for row in await wallets.active(visit.org_id) if row.wallet_type in _PAYING],
+        "may_process": visit.may(Permission.PAYROLL_WRITE) and found.period.status in (PayrollStatus.DRAFT, PayrollStatus.PREPARED),
+        "may_approve": visit.may(Permission.PAYROLL_APPROVE) and any(row.status is PayslipStatus.DRAFT for row in slips),
+        "may_pay": visit.may(Permission.PAYMENTS_PREPARE) and open_,
+        "may_approve_payments": visit.may(Permission.PAYMENTS_APPROVE)
+        and any(row.state is PaymentState.PENDING_APPROVAL for row in payments.values()),
+    }
+
+
+def _stages(period: PayrollPeriod) -> list[tuple[str, str]]:
+    """Each stage of the way, and whether it is behind, at hand or ahead."""
+    here = next(place for place, (_, statuses) in enumerate(STAGES) if period.status in statuses)
+    at_end = period.status is PayrollStatus.PAID
+    return [(label, "done" if place < here or at_end else "here" if place == here else "ahead") for place, (label, _) in enumerate(STAGES)]
+
+
+@page(Permission.PAYROLL_WRITE)
+async def process(visit: Visit, period_id: str) -> HttpResponse:
+    async def work() -> str | None:
+        found = await process_period(visit.runtime.uow, visit.runtime.clock, visit.org_id, period_id, None, visit.principal.user_id)
+        return "; ".join(f"{row.name}: {row.reason}" for row in found.left_out[:_TOLD_MAX]) or None
+
+    return await _done(visit, period_id, work, "processed", "Some have no payslip. ")
+
+
+@page(Permission.PAYROLL_APPROVE)
+async def approve(visit: Visit, period_id: str) -> HttpResponse:
+    async def work() -> str | None:
+        found = await approve_period(counter_of(visit), visit.principal, period_id)
+        return " ".join(dict.fromkeys(row.message for row in found.refused)) or None
+
+    return await _done(visit, period_id, work, "approved", "")
+
+
+@page(Permission.PAYMENTS_PREPARE)
+@confirmed("/payroll/{period_id}/", Purpose.KEYS)
+async def pay(visit: Visit, period_id: str) -> HttpResponse:
+    async def work() -> str | None:
+        wallet_id = visit.request.POST.get("wallet_id", "")
+        found = await order_payroll(desk_of(visit), visit.principal, visit.org_id, period_id, wallet_id)
+        return " ".join(row.message for row in found.held[:_TOLD_MAX]) or None
+
+    return await _done(visit, period_id, work, "ordered", "Ordered, and some are not paid now. ")
+
+
+@page(Permission.PAYMENTS_APPROVE)
+@confirmed("/payroll/{period_id}/", Purpose.KEYS)
+async def approve_payments(visit: Visit, period_id: str) -> HttpResponse:
+    async def work() -> str | None:
+        found = await approve_run(desk_of(visit), visit.principal, visit.org_id, period_id)
+        return " ".join(dict.fromkeys(row.message for row in found.refused)) or None
+
+    return await _done(visit, period_id, work, "payments", "")
+
+
+async def _done(visit: Visit, period_id: str, work: Callable[[], Awaitable[str | None]], what: str, before: str) -> HttpResponse:
+    """Does it; what `work` gives back is told on the page, as what it refuses is."""
+    only_post(visit.request)
+    try:
+        told = await work()
+    except NotFound as error:
+        raise Http404 from error
+    except InvalidInput as error:
+        problem = " ".join(f"The {row.field.replace('_', ' ')} {row.message}." for row in error.errors)
+        return await _shown(visit, period_id, problem=problem, status=422)
+    except CoreError as error:
+        more = " ".join(row.message for row in getattr(error, "errors", None) or ())
+        return await _shown(visit, period_id, problem=f"{error.detail} {more}".strip(), status=error.status)
+    if told is not None:
+        return await _shown(visit, period_id, warning=before + told)
+    return redirect(f"/payroll/{period_id}/?done={what}")
+
+
+def counter_of(visit: Visit) -> Counter:
+    runtime = visit.runtime
+    return Counter(runtime.uow, runtime.clock, visit.org_id, visit.principal.user_id, Prices(runtime.networks, runtime.prices))

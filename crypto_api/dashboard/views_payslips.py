@@ -1,0 +1,196 @@
+"""One payslip, as those see it who run payroll; an employee's own pages; and the public page that says whether one is genuine."""
+
+from datetime import date
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.forms import Form, only_post
+from crypto_api.dashboard.views_payroll import counter_of
+from crypto_api.flows.ethereum_challenge import Signed
+from crypto_api.flows.keep_address_book import Desk
+from crypto_api.flows.pay_by_hand import PaidByHand, pay_by_hand
+from crypto_api.flows.pay_wallet import begin_pay_wallet, own_pay, prove_pay_wallet
+from crypto_api.flows.payslip_statement import Scribe, verified_statement
+from crypto_api.flows.read_payslips import mail_payslip, own_payslip, payouts_of, payslip_file, visible_payslip, year_summaries
+from crypto_api.identity.siwe import MESSAGE_MAX, SIGNATURE_BYTES_MAX, site_of
+from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
+from crypto_api.organizations.types import Permission
+from crypto_api.payroll import store
+from crypto_api.payroll.documents import Payslip
+from crypto_api.payroll.types import PayMethod, PayslipStatus
+from crypto_api.runtime import Runtime, runtime_of
+
+HAND = ("account_code", "date", "reference")
+FLASHES = {
+    "paid": "Told and booked.",
+    "mailed": "A letter with the way to it is on its way to the employee.",
+    "proved": "It is yours. Somebody else verifies it now, and it cools off before you are paid at it.",
+}
+_SIGNATURE_MAX = 2 + 2 * SIGNATURE_BYTES_MAX
+
+
+def scribe_of(runtime: Runtime) -> Scribe:
+    return Scribe(runtime.uow, runtime.clock, runtime.box, runtime.config.frontend_url.rstrip("/"))
+
+
+# ---- for those who run payroll ---------------------------------------------------------------------------------------------------
+
+
+@page(Permission.PAYROLL_READ)
+async def payslip_page(visit: Visit, payslip_id: str) -> HttpResponse:
+    return await _shown(visit, await _payslip(visit, payslip_id), flash=FLASHES.get(visit.request.GET.get("done", ""), ""))
+
+
+@page(Permission.PAYROLL_READ)
+async def payslip_fragment(visit: Visit, payslip_id: str) -> HttpResponse:
+    return visit.render("payroll/slip_facts.html", await _facts(await _payslip(visit, payslip_id)))
+
+
+@page(Permission.PAYROLL_READ)
+async def payslip_pdf(visit: Visit, payslip_id: str) -> HttpResponse:
+    return await _file(visit, await _payslip(visit, payslip_id))
+
+
+@page(Permission.PAYROLL_WRITE)
+async def send(visit: Visit, payslip_id: str) -> HttpResponse:
+    only_post(visit.request)
+    row = await _payslip(visit, payslip_id)
+    try:
+        await mail_payslip(visit.runtime.uow, visit.runtime.clock, visit.org_id, payslip_id)
+    except CoreError as error:
+        return await _shown(visit, row, problem=error.detail, status=error.status)
+    return redirect(f"/payslips/{payslip_id}/?done=mailed")
+
+
+@page(Permission.PAYMENTS_PREPARE)
+async def paid_by_hand(visit: Visit, payslip_id: str) -> HttpResponse:
+    only_post(visit.request)
+    form = Form(visit.request, *HAND)
+    day = form.day("date")
+    form.line("reference", needed=False)
+    row = await _payslip(visit, payslip_id)
+    if form.errors:
+        return await _shown(visit, row, form=form, status=422)
+    told = PaidByHand(form["account_code"] or "1010", date.fromisoformat(day) if day else None, form["reference"])
+    try:
+        await pay_by_hand(counter_of(visit), payslip_id, told)
+    except InvalidInput as error:
+        return await _shown(visit, row, form=form, problem=form.refused(error, HAND), status=422)
+    except CoreError as error:
+        return await _shown(visit, row, form=form, problem=error.detail, status=error.status)
+    return redirect(f"/payslips/{payslip_id}/?done=paid")
+
+
+async def _payslip(visit: Visit, payslip_id: str) -> Payslip:
+    try:
+        return await visible_payslip(visit.principal, payslip_id)
+    except NotFound as error:
+        raise Http404 from error
+
+
+async def _shown(visit: Visit, row: Payslip, *, form: Form | None = None, status: int = 200, **values: object) -> HttpResponse:
+    by_hand = any(share.method is not PayMethod.CRYPTO for share in row.shares) and not row.hand_paid and row.status is not PayslipStatus.DRAFT
+    shown = {
+        "may_pay_by_hand": visit.may(Permission.PAYMENTS_PREPARE) and by_hand,
+        "may_send": visit.may(Permission.PAYROLL_WRITE) and row.status is not PayslipStatus.DRAFT,
+        "given": {"account_code": "1010"} | (form.given if form else {}),
+        "errors": form.errors if form else {},
+    }
+    return visit.render("payroll/slip.html", await _facts(row) | shown | values, status=status)
+
+
+async def _facts(row: Payslip) -> dict[str, object]:
+    by_place = {one.place: one for one in (await payouts_of([row])).get(row.id, [])}
+    rates = {lock.asset: lock for lock in row.rates}
+    shares = [(share, by_place.get(place), rates.get(share.asset or ""), place in row.hand_paid) for place, share in enumerate(row.shares)]
+    return {"slip": row, "shares": shares}
+
+
+async def _file(visit: Visit, row: Payslip) -> HttpResponse:
+    try:
+        file = await payslip_file(scribe_of(visit.runtime), row)
+    except CoreError as error:
+        raise Http404 from error
+    return HttpResponse(file.content, content_type="application/pdf", headers={"Content-Disposition": f'attachment; filename="{file.name}"'})
+
+
+# ---- an employee's own -----------------------------------------------------------------------------------------------------------
+
+
+@page(Permission.ORGANIZATION_READ)
+async def own_page(visit: Visit) -> HttpResponse:
+    return await _own(visit, flash=FLASHES.get(visit.request.GET.get("done", ""), ""))
+
+
+async def _own(visit: Visit, *, status: int = 200, **values: object) -> HttpResponse:
+    try:
+        mine = await own_pay(visit.principal)
+    except NotFound:
+        return visit.render("payroll/own.html", {"mine": None} | values, status=status)
+    rows = await store.payslips_of_employee(visit.org_id, mine.employee.id)
+    shown = {"mine": mine, "rows": rows, "years": await year_summaries(visit.org_id, mine.employee.id)}
+    return visit.render("payroll/own.html", shown | values, status=status)
+
+
+@page(Permission.ORGANIZATION_READ)
+async def own_payslip_page(visit: Visit, payslip_id: str) -> HttpResponse:
+    return visit.render("payroll/own_slip.html", await _facts(await _mine(visit, payslip_id)))
+
+
+@page(Permission.ORGANIZATION_READ)
+async def own_download(visit: Visit, payslip_id: str) -> HttpResponse:
+    return await _file(visit, await _mine(visit, payslip_id))
+
+
+async def _mine(visit: Visit, payslip_id: str) -> Payslip:
+    try:
+        return await own_payslip(visit.principal, payslip_id)
+    except CoreError as error:
+        raise Http404 from error
+
+
+@page(Permission.ORGANIZATION_READ)
+async def own_wallet(visit: Visit) -> HttpResponse:
+    """An address first; then a text to sign with its key, good for five minutes and one answer."""
+    only_post(visit.request)
+    given, runtime = visit.request.POST, visit.runtime
+    desk = Desk(runtime.uow, runtime.clock, runtime.networks, runtime.rpc)
+    signature = "".join(given.get("signature", "").split())[: _SIGNATURE_MAX + 1]
+    try:
+        if not signature:
+            chain_id = next(iter(runtime.networks.values())).chain_id
+            site = site_of(runtime.config.frontend_url)
+            asked = await begin_pay_wallet(desk, site, visit.principal, given.get("address", "").strip()[:100], chain_id)
+            return await _own(visit, text=asked.message, wallet_address=given.get("address", "").strip()[:100])
+        message = given.get("message", "").replace("\r\n", "\n")[: MESSAGE_MAX + 1]
+        chains = {network.chain_id: runtime.rpc[slug] for slug, network in runtime.networks.items()}
+        await prove_pay_wallet(desk, chains, visit.principal, Signed(message, signature), confirm_look_alike=bool(given.get("look_alike")))
+    except NotFound as error:
+        raise Http404 from error
+    except InvalidInput as error:
+        return await _own(visit, problem=" ".join(f"The {row.field} {row.message}." for row in error.errors), status=422)
+    except CoreError as error:
+        return await _own(visit, problem=error.detail, status=error.status)
+    return redirect("/my-pay/?done=proved")
+
+
+# ---- anybody's -------------------------------------------------------------------------------------------------------------------
+
+
+async def verify_page(request: HttpRequest, token: str) -> HttpResponse:
+    """For whoever holds the payslip. It says what was signed, as it stands now."""
+    try:
+        found = await verified_statement(scribe_of(runtime_of(request.scope)), token)
+    except NotFound:
+        return _public(request, {"found": None}, 404)
+    rates = {lock.asset: lock for lock in found.payslip.rates}
+    paid = [(one, rates.get(one.asset)) for one in found.payouts if one.hash is not None]
+    return _public(request, {"found": found, "slip": found.payslip, "paid": paid}, 200)
+
+
+def _public(request: HttpRequest, values: dict[str, object], status: int) -> HttpResponse:
+    response = render(request, "dashboard/payroll/verify.html", values, status=status)
+    response.headers["Cache-Control"], response.headers["Referrer-Policy"] = "no-store", "no-referrer"
+    return response
