@@ -34,6 +34,7 @@ from crypto_api.policies.documents import OrganizationPolicy
 from crypto_api.price_alerts.documents import PriceAlert
 from crypto_api.prices.documents import ManualPrice, OraclePrice, PriceGap, ProviderPrice
 from crypto_api.receivables.documents import PaymentRequest, Receipt, ReceivingKey, ReceivingSettings
+from crypto_api.recurring.documents import Occurrence, RecurringPayment
 from crypto_api.recurring_invoices.documents import RecurringInvoice
 from crypto_api.saved_views.documents import SavedView
 from crypto_api.statements.documents import FinancialReport
@@ -115,6 +116,8 @@ DOCUMENTS: list[type[BaseDocument]] = [
     ReceivingKey,
     PaymentRequest,
     Receipt,
+    RecurringPayment,
+    Occurrence,
     OrganizationPolicy,
     Payment,
     NonceSlot,

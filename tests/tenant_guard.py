@@ -50,6 +50,7 @@ CROSSING = {
     "events:oldest_pending": "whether the relay works",
     "long_reports:due": "workers make what was ordered, whoever ordered it",
     "long_reports:expired": "the sweep of what was kept for long enough",
+    "recurring:due": "the lane of what has its day",
     "payroll:steps_due": "the lane of payrolls that are being paid",
     "payroll:payslip_by_token": "whoever holds a payslip asks whether it is genuine",
     "payroll:statement_key_at": "whoever holds a statement asks whose key signed it",

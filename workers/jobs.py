@@ -8,7 +8,7 @@ from crypto_api.adapters.queue import JOB_TIMEOUT_S, Handler
 from crypto_api.flows.end_abandoned_tasks import end_abandoned_tasks
 from crypto_api.kit import log
 from crypto_api.runtime import Runtime
-from workers import classification, contracts, identity, inbox, invoices, long_reports, lots, organizations, payments, payroll, prices
+from workers import classification, contracts, identity, inbox, invoices, long_reports, lots, organizations, payments, payroll, prices, recurring
 from workers.actor import Actor
 from workers.lane import Lane
 
@@ -36,6 +36,7 @@ def lanes(runtime: Runtime) -> list[Lane]:
         *organizations.lanes(runtime),
         *payments.lanes(runtime),
         *payroll.lanes(runtime),
+        *recurring.lanes(runtime),
         *classification.lanes(runtime),
         *contracts.lanes(runtime),
         *inbox.lanes(runtime),

@@ -38,6 +38,7 @@ READS_ACROSS = {
     "organizations.open_invitations_for": "which organisations have invited this address?",
     "payroll.payslip_by_token": "whoever holds a payslip asks whether it is genuine, and is of no organisation",
     "payroll.statement_key_at": "whoever holds a statement asks whose key signed it",
+    "recurring.due": "the lane looks for what has its day, whoever's it is",
     "payroll.steps_due": "the lane carries on with payrolls, whoever's they are",
     "payments.due_of_network": "the sweep looks at what a sender's payments wait for; an address on a chain is one, whoever holds a key to it",
     "payments.next_due_of_network": "the sweep sleeps until then",

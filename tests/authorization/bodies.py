@@ -4,6 +4,7 @@ organisation, with which objects made for the path) and gives what is to be sent
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -721,6 +722,23 @@ async def _to_pay(act: Act) -> Values:
 @request
 async def create_payment(act: Act) -> Values:
     return await _to_pay(act)
+
+
+@request
+async def create_recurring_payment(act: Act) -> Values:
+    paid = await _to_pay(act)
+    when = {"frequency": "monthly", "start_date": "2027-01-31"}
+    return {"name": "Rent", "asset": "ETH", "amount": "0.5", "wallet_id": paid["wallet_id"], "payee_id": await act.make("payee")} | when
+
+
+@request
+async def update_recurring_payment(act: Act) -> Values:
+    return {"name": f"Rent {random_address()}"}
+
+
+@request
+async def recurring_calendar(act: Act) -> Request:
+    return Request(query={"until": (act.house.now + timedelta(days=40)).date().isoformat()})
 
 
 @request

@@ -55,6 +55,10 @@ from crypto_api.price_alerts.types import Condition
 from crypto_api.prices.documents import ManualPrice
 from crypto_api.receivables.documents import PaymentRequest, Receipt
 from crypto_api.receivables.types import RateLock, ReceiptState, Use, UseKind
+from crypto_api.recurring import service as recurring
+from crypto_api.recurring.types import Frequency as PayFrequency
+from crypto_api.recurring.types import NewRecurring
+from crypto_api.recurring.types import Schedule as PaySchedule
 from crypto_api.recurring_invoices.types import Frequency, RecurringMode, Schedule
 from crypto_api.saved_views import service as saved_views
 from crypto_api.statements.documents import FinancialReport
@@ -565,6 +569,14 @@ async def kept_receipt(house: House, org_id: str, owner: Person) -> str:
     return await open_receipt(house, org_id, owner, use)
 
 
+async def recurring_payment(house: House, org_id: str, owner: Person) -> str:
+    wallet_id = await wallet(house, org_id, owner)
+    await Wallet.find({"_id": wallet_id}).update({"$set": {"wallet_type": WalletType.METAMASK.value}})
+    rule = PaySchedule(PayFrequency.MONTHLY, date(2027, 1, 31))
+    new = NewRecurring("Rent", wallet_id, await payee(house, org_id, owner), "ETH", Decimal("0.5"), rule)
+    return (await house.runtime.uow.run(lambda session: recurring.add(session, org_id, new, "UTC", owner.user_id, house.now))).id
+
+
 async def payment(house: House, org_id: str, owner: Person) -> str:
     """Waits for approval; somebody else prepared it. It is worth nothing, so that a MANAGER's word counts."""
     return (await stored_payment(house, org_id)).id
@@ -748,7 +760,7 @@ KINDS: dict[str, Factory] = {
         *(saved_view, brought_transaction, price_alert, statement, rolled, tax_report),
         *(long_report, unfinished_report, failed_report),
         *(client, draft_invoice, sent_invoice, sent_quote, recurring_invoice, own_invoice),
-        *(paid_employee, payroll_period, draft_payslip, approved_payslip, own_payslip, payslip_token),
+        *(paid_employee, payroll_period, draft_payslip, approved_payslip, own_payslip, payslip_token, recurring_payment),
         *(asked_invoice, pay_token, open_receipt, kept_receipt),
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )

@@ -18,6 +18,9 @@ SIGNER = (*(f"signer.{what}" for what in ("asked", "read", "decided", "answering
 BY_PROCESS = {"follower": FOLLOWER, "worker": WORKER, "signer": SIGNER}
 STEPS = tuple(step for steps in BY_PROCESS.values() for step in steps)
 
+RECURRING = ("recurring.written_down", "recurring.prepared")
+"""Of the lane of recurring payments: killed by `tests/http/test_recurring.py`."""
+
 PAYROLL = ("payroll.after_payment", "payroll.after_note")
 """Of the lane that prepares the payments of a payroll: killed by `test_payroll_crashes.py`."""
 
