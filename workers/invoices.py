@@ -12,6 +12,7 @@ from crypto_api.flows.price_at import Prices
 from crypto_api.flows.recur_invoices import Rota, make_due
 from crypto_api.flows.refund_receipt import settle_refunds
 from crypto_api.flows.remind_clients import remind_clients
+from crypto_api.flows.request_payment import Receiving
 from crypto_api.flows.send_invoice_mail import MailRoom, send_invoice_mail
 from crypto_api.flows.write_invoice import crypto_currencies
 from crypto_api.recurring_invoices import store as recurring
@@ -40,7 +41,9 @@ async def _remind(runtime: Runtime) -> None:
 
 
 async def _send(runtime: Runtime, job: SendInvoiceMail) -> None:
-    await send_invoice_mail(MailRoom(runtime.uow, runtime.clock, runtime.mail), job.org_id, job.delivery_id)
+    prices = Prices(runtime.networks, runtime.prices)
+    desk = Receiving(runtime.uow, runtime.clock, runtime.networks, prices, runtime.box, runtime.config.frontend_url)
+    await send_invoice_mail(MailRoom(runtime.uow, runtime.clock, runtime.mail, desk), job.org_id, job.delivery_id)
 
 
 async def sweep_letters(runtime: Runtime) -> None:

@@ -142,7 +142,7 @@ async def invoice_fragment(visit: Visit, invoice_id: str) -> HttpResponse:
 @page(Permission.INVOICES_READ)
 async def invoice_file(visit: Visit, invoice_id: str) -> HttpResponse:
     try:
-        file = await export_invoice(visit.org_id, invoice_id)
+        file = await export_invoice(receiving_of(visit.runtime), visit.org_id, invoice_id)
     except NotFound as error:
         raise Http404 from error
     return HttpResponse(file.content, content_type="application/pdf", headers={"Content-Disposition": f'attachment; filename="{file.name}"'})

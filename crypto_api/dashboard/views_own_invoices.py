@@ -6,6 +6,7 @@ from django.shortcuts import redirect
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
+from crypto_api.dashboard.views_pay import receiving_of
 from crypto_api.flows.invitations import invite_client
 from crypto_api.flows.own_invoices import own_file, own_invoice, own_invoices
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
@@ -54,7 +55,7 @@ async def _facts(visit: Visit, invoice_id: str) -> dict[str, object]:
 @page(Permission.INVOICES_OWN)
 async def invoice_file(visit: Visit, invoice_id: str) -> HttpResponse:
     try:
-        file = await own_file(visit.org_id, visit.principal.user_id, invoice_id)
+        file = await own_file(receiving_of(visit.runtime), visit.org_id, visit.principal.user_id, invoice_id)
     except NotFound as error:
         raise Http404 from error
     return HttpResponse(file.content, content_type="application/pdf", headers={"Content-Disposition": f'attachment; filename="{file.name}"'})

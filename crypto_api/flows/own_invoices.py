@@ -3,6 +3,7 @@ request, so that whoever is shut out sees nothing from the next one on."""
 
 from crypto_api.clients import store as clients
 from crypto_api.flows.export_invoice import InvoiceFile, export_invoice
+from crypto_api.flows.request_payment import Receiving
 from crypto_api.invoices import store
 from crypto_api.invoices.documents import Invoice
 from crypto_api.kit.errors import NotFound
@@ -22,7 +23,7 @@ async def own_invoice(org_id: str, user_id: str, invoice_id: str) -> Invoice:
     return row
 
 
-async def own_file(org_id: str, user_id: str, invoice_id: str) -> InvoiceFile:
+async def own_file(desk: Receiving, org_id: str, user_id: str, invoice_id: str) -> InvoiceFile:
     """NotFound."""
     row = await own_invoice(org_id, user_id, invoice_id)
-    return await export_invoice(org_id, row.id)
+    return await export_invoice(desk, org_id, row.id)

@@ -49,7 +49,7 @@ async def queue_invoice(session: Session, row: Invoice, cover: Cover, purpose: D
     to = cover.to or await _address(session, row)
     if not to:
         raise NoAddress
-    subject, text = letters.invoice_letter(row, own, await _today(row.org_id, now), "", cover.message)
+    subject, text = letters.invoice_letter(row, own, await _today(row.org_id, now), cover.message)
     queued = await service.queue(session, _about(row), purpose, _letter(to, subject, text, own), by, now)
     assert queued is not None, "only reminders are queued in vain"
     return queued
@@ -60,7 +60,7 @@ async def queue_reminder(session: Session, row: Invoice, own: InvoiceSettings, d
     to = await _address(session, row)
     if not to:
         return None
-    subject, text = letters.reminder_letter(row, own, days, today, "")
+    subject, text = letters.reminder_letter(row, own, days, today)
     return await service.queue(session, _about(row), DeliveryPurpose.REMINDER, _letter(to, subject, text, own), None, now, days)
 
 

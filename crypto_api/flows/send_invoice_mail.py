@@ -12,7 +12,9 @@ from typing import Protocol
 from crypto_api.deliveries import service, store
 from crypto_api.deliveries.documents import InvoiceDelivery
 from crypto_api.deliveries.types import AttemptOutcome, DeliveryPurpose, DeliveryStatus
-from crypto_api.flows.export_invoice import export_invoice
+from crypto_api.flows.export_invoice import export_invoice, pay_link
+from crypto_api.flows.request_payment import Receiving
+from crypto_api.invoices import letters
 from crypto_api.invoices import store as invoices
 from crypto_api.invoices.documents import Invoice
 from crypto_api.invoices.types import InvoiceStatus
@@ -33,6 +35,7 @@ class MailRoom:
     uow: UnitOfWork
     clock: Clock
     mail: InvoiceMailPort
+    receiving: Receiving
 
 
 async def send_invoice_mail(room: MailRoom, org_id: str, delivery_id: str) -> DeliveryStatus | None:
@@ -59,13 +62,14 @@ def _wanted(row: InvoiceDelivery, invoice: Invoice) -> bool:
 
 
 async def _attempt(room: MailRoom, row: InvoiceDelivery) -> tuple[AttemptOutcome, str]:
-    file = await export_invoice(row.org_id, row.invoice_id)
-    letter = row.letter
+    invoice = await invoices.get(row.org_id, row.invoice_id)
+    link = await pay_link(room.receiving, invoice) if invoice is not None else ""
+    file, letter = await export_invoice(room.receiving, row.org_id, row.invoice_id), row.letter
     try:
         answer = await room.mail.send(
             letter.to,
             letter.subject,
-            letter.text,
+            letters.with_link(letter.text, link),
             attachments=[Attachment(file.name, file.content, "application", "pdf")],
             message_id=row.message_id,
             reply_to=letter.reply_to,

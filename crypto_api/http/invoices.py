@@ -137,7 +137,7 @@ async def delete_draft_invoice(request: HttpRequest, invoice_id: str) -> HttpRes
 @requires(Permission.INVOICES_READ)
 async def invoice_pdf(request: HttpRequest, invoice_id: str) -> HttpResponse:
     """With the e-invoice in it: Factur-X in the profile EN 16931, checked by its schema. Where there is none, `X-E-Invoice` says why."""
-    file = await export_invoice(org_of(request), invoice_id)
+    file = await export_invoice(receiving_of(runtime_of(request.scope)), org_of(request), invoice_id)
     response = HttpResponse(file.content, content_type="application/pdf")
     response["Content-Disposition"] = f'attachment; filename="{file.name}"'
     response["X-E-Invoice"] = file.obstacle or "factur-x.xml"

@@ -10,6 +10,7 @@ from crypto_api.http.auth import org_of, principal_of
 from crypto_api.http.idempotency import idempotent
 from crypto_api.http.paging import PageQuery, page_read, page_request
 from crypto_api.http.permissions import requires
+from crypto_api.http.receiving import receiving_of
 from crypto_api.http.schemas.base import PageRead
 from crypto_api.http.schemas.invitations import InvitationRead
 from crypto_api.http.schemas.own_invoices import ClientInvite, OwnInvoiceRead
@@ -37,7 +38,7 @@ async def get_own_invoice(request: HttpRequest, invoice_id: str) -> HttpResponse
 @router.get("/my/invoices/{invoice_id}/pdf/", summary="An invoice that was issued to me, as a PDF")
 @requires(Permission.INVOICES_OWN)
 async def own_invoice_pdf(request: HttpRequest, invoice_id: str) -> HttpResponse:
-    file = await own_file(org_of(request), principal_of(request).user_id, invoice_id)
+    file = await own_file(receiving_of(runtime_of(request.scope)), org_of(request), principal_of(request).user_id, invoice_id)
     response = HttpResponse(file.content, content_type="application/pdf")
     response["Content-Disposition"] = f'attachment; filename="{file.name}"'
     return response

@@ -60,7 +60,8 @@ def filled(template: str, values: Mapping[str, str]) -> str:
     return _PLACE.sub(lambda found: values.get(found.group(1), found.group(0)), template)
 
 
-def values_of(row: Invoice, today: date, link: str) -> dict[str, str]:
+def values_of(row: Invoice, today: date) -> dict[str, str]:
+    """All but the link, which no letter holds until it leaves: whoever has it can pay and see the invoice."""
     days = abs((today - row.due_date).days) if row.due_date is not None else 0
     return {
         "number": row.number or "",
@@ -72,28 +73,32 @@ def values_of(row: Invoice, today: date, link: str) -> dict[str, str]:
         "due_date": f"{row.due_date:%-d %B %Y}" if row.due_date else "",
         "days": str(days),
         "reference": row.reference,
-        "link": f"\nTo see it and to pay it online, open\n\n    {link}\n" if link else "",
     }
 
 
-def invoice_letter(row: Invoice, own: InvoiceSettings | None, today: date, link: str, message: str = "") -> tuple[str, str]:
+def with_link(text: str, link: str) -> str:
+    """The text as it leaves; without a link nothing stands in its place."""
+    return filled(text, {"link": f"\nTo see it and to pay it online, open\n\n    {link}\n" if link else ""})
+
+
+def invoice_letter(row: Invoice, own: InvoiceSettings | None, today: date, message: str = "") -> tuple[str, str]:
     """(subject, text); `message`: what a person wrote for this one alone, instead of the text."""
     default = INVOICE_TEXT if row.kind is InvoiceKind.INVOICE else TEXT
-    return _worded(row, (own.mail_subject if own else "") or SUBJECT, message or (own.mail_text if own else "") or default, today, link)
+    return _worded(row, (own.mail_subject if own else "") or SUBJECT, message or (own.mail_text if own else "") or default, today)
 
 
-def reminder_letter(row: Invoice, own: InvoiceSettings, days: int, today: date, link: str) -> tuple[str, str]:
+def reminder_letter(row: Invoice, own: InvoiceSettings, days: int, today: date) -> tuple[str, str]:
     """`days` after the due date, before it where they are negative."""
     text = (own.reminder_text_before or BEFORE_TEXT) if days <= 0 else (own.reminder_text_after or AFTER_TEXT)
-    return _worded(row, own.reminder_subject or REMINDER_SUBJECT, text, today, link)
+    return _worded(row, own.reminder_subject or REMINDER_SUBJECT, text, today)
 
 
 def money(value: Decimal, currency: str) -> str:
     return f"{value:,f} {currency}"
 
 
-def _worded(row: Invoice, subject: str, text: str, today: date, link: str) -> tuple[str, str]:
-    values = values_of(row, today, link)
+def _worded(row: Invoice, subject: str, text: str, today: date) -> tuple[str, str]:
+    values = values_of(row, today)
     line = " ".join(filled(subject, values).split())
     return line[:1].upper() + line[1:], "\n".join(_sentence(part) for part in filled(text, values).strip().split("\n")) + "\n"
 

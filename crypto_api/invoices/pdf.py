@@ -19,7 +19,7 @@ from segno.helpers import make_epc_qr
 
 from crypto_api.invoices.documents import Invoice, InvoiceSettings
 from crypto_api.invoices.types import ACCENT, InvoiceKind, InvoiceStatus, Item, Layout, Party, RoundingMode, TaxRounding
-from crypto_api.kit.pdf_fonts import BOX, WIDE, WIDE_BOLD, draw, embedded, has_boxes, is_plain, markup
+from crypto_api.kit.pdf_fonts import BOX, WIDE, WIDE_BOLD, Points, draw, embedded, has_boxes, is_plain, markup
 from crypto_api.kit.pdf_pages import FRAME_PADDING
 
 _FONT, _BOLD_FONT = WIDE, WIDE_BOLD
@@ -56,8 +56,8 @@ class _Look:
         return ParagraphStyle("own title", parent=_TITLE, textColor=colors.white if self.layout is Layout.BANNER else self.accent)
 
 
-def write_pdf(row: Invoice, own: InvoiceSettings | None, about: Invoice | None = None, logo: bytes | None = None) -> bytes:
-    """`about`: the invoice that a credit note is about; `logo`: a PNG."""
+def write_pdf(row: Invoice, own: InvoiceSettings | None, about: Invoice | None = None, logo: bytes | None = None, link: str = "") -> bytes:
+    """`about`: the invoice that a credit note is about; `logo`: a PNG; `link`: the page on which it can be paid, empty where there is none."""
     embedded()
     look = _Look(own.template if own else Layout.CLASSIC, colors.HexColor(own.accent if own else ACCENT), logo)
     out, title = BytesIO(), title_of(row)
@@ -73,7 +73,7 @@ def write_pdf(row: Invoice, own: InvoiceSettings | None, about: Invoice | None =
         Spacer(1, 4 * mm),
         KeepTogether(_totals(row)),
         Spacer(1, 6 * mm),
-        *_foot(row, own),
+        *_foot(row, own, link),
     ]
 
     def decorate(canvas: Canvas, page: Any) -> None:
@@ -220,7 +220,7 @@ class _OneLine(Flowable):  # type: ignore[misc]  # reportlab has no types
         super().__init__()
         self._text, self._style = text, style
 
-    def wrap(self, width: float, height: float) -> tuple[float, float]:
+    def wrap(self, width: Points, height: Points) -> tuple[Points, Points]:
         self.width, self.height = width, self._style.leading
         return self.width, self.height
 
@@ -235,7 +235,7 @@ class _OneLine(Flowable):  # type: ignore[misc]  # reportlab has no types
             canvas.drawString(0, y, self._text)
 
 
-def _cell(text: str, style: ParagraphStyle, width: float) -> Any:
+def _cell(text: str, style: ParagraphStyle, width: Points) -> Any:
     fits = text.isascii() and text.isprintable() and stringWidth(text, style.fontName, style.fontSize) <= width - 2 * FRAME_PADDING
     return _OneLine(text, style) if fits else Paragraph(_safe(text), style)
 
@@ -263,10 +263,12 @@ def _totals(row: Invoice) -> list[Any]:
 # ---- the foot --------------------------------------------------------------------------------------------------------------------
 
 
-def _foot(row: Invoice, own: InvoiceSettings | None) -> list[Any]:
+def _foot(row: Invoice, own: InvoiceSettings | None, link: str) -> list[Any]:
     flow: list[Any] = [Paragraph(_safe(row.note), _TEXT), Spacer(1, 4 * mm)] if row.note else []
     if own is not None and row.kind is InvoiceKind.INVOICE and (own.iban or own.payment_details):
         flow.append(KeepTogether([_how_to_pay(row, own)]))
+    if link:
+        flow += [Spacer(1, 2 * mm), KeepTogether([_pay_online(link)])]
     if own is not None and own.footer:
         flow += [Spacer(1, 4 * mm), Paragraph(_safe(own.footer), _MUTED)]
     if _has_boxes(row):
@@ -281,7 +283,19 @@ def _how_to_pay(row: Invoice, own: InvoiceSettings) -> Table:
     if own.iban:
         bank = f"IBAN {' '.join(own.iban[at : at + 4] for at in range(0, len(own.iban), 4))}" + (f", BIC {own.bic}" if own.bic else "")
         words += [Paragraph(bank, _TEXT), Paragraph(f"Reference: {_safe(row.number or '')}", _TEXT)]
-    code = payment_code(row, own)
+    return _beside_code(words, payment_code(row, own))
+
+
+def _pay_online(link: str) -> Table:
+    words = [
+        Paragraph("Pay online", _BOLD),
+        Paragraph("What is due at this moment, and how far a payment has come:", _TEXT),
+        Paragraph(_safe(link), _MUTED),
+    ]
+    return _beside_code(words, segno.make_qr(link, error="m"))
+
+
+def _beside_code(words: list[Any], code: segno.QRCode | None) -> Table:
     cells = [[words, _Code(code) if code is not None else ""]]
     table = Table(cells, colWidths=[_WIDTH - 36 * mm, 36 * mm], hAlign="LEFT")
     table.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0), ("ALIGN", (1, 0), (1, 0), "RIGHT")]))

@@ -592,7 +592,8 @@ async def invite_client_login(act: Act) -> Values:
 
 @request
 async def create_recurring_invoice(act: Act) -> Values:
-    return await _invoice(act) | {"frequency": "monthly", "start_date": "2030-01-31"}
+    items = [{"description": "Analysis", "unit_price": "120.00"}]
+    return {"client_id": await act.make("client"), "items": items, "frequency": "monthly", "start_date": "2030-01-31"}
 
 
 @request

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from crypto_api.clients import service as clients
+from crypto_api.dashboard.views_pay import receiving_of
 from crypto_api.deliveries import store as deliveries
 from crypto_api.flows.issue_invoice import Counter, issue_invoice
 from crypto_api.flows.price_at import Prices
@@ -70,7 +71,7 @@ async def test_an_invoice_is_issued_paid_in_parts_credited_and_cancelled(sits: S
     assert "on its way already" in await ada.refused(409, path + "mail/")
     (letter,) = await deliveries.of_invoice(treasury.org_id, row.id)
     assert letter.letter.text == "For Engines <b>\n"
-    await send_invoice_mail(MailRoom(runtime.uow, runtime.clock, runtime.mail), treasury.org_id, letter.id)
+    await send_invoice_mail(MailRoom(runtime.uow, runtime.clock, runtime.mail, receiving_of(runtime)), treasury.org_id, letter.id)
     assert "kept in a file" in await ada.text(path)
     assert await ada.does(path + "mail/", to="boss@example.com") == path + "?done=resent"
     row = await stored(row)

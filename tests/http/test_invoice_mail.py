@@ -19,12 +19,14 @@ from crypto_api.deliveries.documents import InvoiceDelivery
 from crypto_api.deliveries.rules import TRIES_MAX
 from crypto_api.flows.remind_clients import remind_clients
 from crypto_api.flows.send_invoice_mail import MailRoom, send_invoice_mail
+from crypto_api.http.receiving import receiving_of
 from crypto_api.runtime import Runtime
 from tests.factories.clock import MovableClock
 from tests.http.conftest import PASSWORD, Join, Person
 from tests.http.organization_calls import code_of, records, told
 from tests.http.test_clients import client_of
 from tests.http.test_invoices import PATH, at, draft, post, sent
+from tests.http.test_paid_in_crypto import XPUB
 
 
 class PostOffice:
@@ -70,7 +72,7 @@ def office(unused_tcp_port: int) -> Iterator[PostOffice]:
 
 @pytest.fixture
 def room(runtime: Runtime, clock: MovableClock, unused_tcp_port: int) -> MailRoom:
-    return MailRoom(runtime.uow, clock, Mailer("127.0.0.1", unused_tcp_port, sender="coffer@example.com"))
+    return MailRoom(runtime.uow, clock, Mailer("127.0.0.1", unused_tcp_port, sender="coffer@example.com"), receiving_of(runtime))
 
 
 async def log_in_again(person: Person) -> None:
@@ -156,7 +158,7 @@ async def test_what_the_server_says_decides_and_pauses_grow(
 
     # nobody listens; and a process that dies in the attempt, which another takes up ten minutes later
     third = await post(ada, at(row, "deliveries"), {})
-    away = MailRoom(room.uow, clock, Mailer("127.0.0.1", 1, sender="coffer@example.com"))
+    away = MailRoom(room.uow, clock, Mailer("127.0.0.1", 1, sender="coffer@example.com"), room.receiving)
     assert str(await send_invoice_mail(away, ada.org_id, third["id"])) == "queued"
     clock.forward(seconds=61)
     held = await InvoiceDelivery.get(third["id"])
@@ -240,3 +242,22 @@ async def test_reminders_go_on_their_days_once_and_stop_when_it_is_paid(
 
 def text_of(content: bytes) -> str:
     return "\n".join(page.extract_text() for page in PdfReader(BytesIO(content)).pages)
+
+
+async def test_the_way_to_pay_online_is_in_the_letter_and_on_the_pdf_and_in_no_log(join: Join, room: MailRoom, office: PostOffice) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    assert (await ada.http.put(f"{PATH}receiving/", json={"extended_key": XPUB})).status_code == 200
+    row = await sent(ada, crypto_currency="ETH")
+    assert row["pay_url"] and "/pay/" in row["pay_url"]
+    (queued,) = await log_of(ada, row)
+    assert "{link}" in queued["text"] and row["pay_url"] not in str(queued)
+    assert str(await send_invoice_mail(room, ada.org_id, queued["id"])) == "sent"
+    body = office.read().get_body(("plain",))
+    assert body is not None and f"    {row['pay_url']}" in body.get_content().splitlines()
+    (file,) = office.read().iter_attachments()
+    assert row["pay_url"] in text_of(file.get_content()).replace("\n", "")
+    plain = await sent(ada)
+    (queued,) = await log_of(ada, plain)
+    await send_invoice_mail(room, ada.org_id, queued["id"])
+    body = office.read().get_body(("plain",))
+    assert body is not None and "{" not in body.get_content() and "online" not in body.get_content()

@@ -18,7 +18,7 @@ class InvoiceDeliveryRead(ReadSchema):
     days: int | None = Field(description="Of a reminder: days after the due date, before it where negative.")
     to: str
     subject: str
-    text: str
+    text: str = Field(description="`{link}` stands for the payer's page: no letter holds its secret until it leaves.")
     status: DeliveryStatus = Field(description="`sent`: the mail server took it. Whether it was read, nobody knows.")
     attempts: list[DeliveryAttemptRead]
     next_attempt_at: Time | None
