@@ -306,6 +306,7 @@ async def begin(runtime: Runtime, method: LotMethod = LotMethod.FIFO, scope: Lot
         )
     rule = LotRule(method=method, scope=scope)
     await LotPolicy(id=story.org_id, org_id=story.org_id, created_at=STARTS, updated_at=STARTS, rules=[rule]).insert()
+    await story.settle()  # from now on the lots are kept, and what comes in its order is booked by them
     return story
 
 
