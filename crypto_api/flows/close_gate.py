@@ -191,7 +191,7 @@ async def lots_settled(organization: Organization, session: Session | None = Non
     """Whatever moves assets has been compared with the lots by the method in force, so that gains and costs of the period are final. Asked again in
     the unit of work that closes: what was posted and sealed since the gate may not have been compared."""
     policy = await lot_policies.current(organization.id, organization.created_at, session)
-    wrong = [] if await is_settled(organization.id, policy, session) else ["wait a few seconds; should it stay so, look whether the worker runs"]
+    wrong = [] if await is_settled(organization, policy, session) else ["wait a few seconds; should it stay so, look whether the worker runs"]
     return _check("lots", wrong, "Disposals are being compared with the lots", "Every disposal costs what its lots did.", "/tax/")
 
 

@@ -61,9 +61,10 @@ async def post_by_lots(
     """Entries one behind another, in their order: for each what it posts, and the entry, None where it posts nothing."""
     places = {place for one in drawn for place in ledger_rules.places(one.changes)}
     holdings: Holdings = await ledger_store.holdings_in(org_id, places, session)
+    assert len({one.source for one in drawn}) == len(drawn), "each source posts once"
     works = [_Work(one, new_id(ledger.ENTRY_PREFIX), ZoneInfo(time_zone)) for one in drawn]
     known = await ledger_store.entries_of_sources(org_id, [one.source for one in drawn], session)
-    ready = await _ready(session, org_id, works, holdings, now) if not known and len(works) <= AT_ONCE_MAX else None
+    ready = await _ready(session, org_id, time_zone, works, holdings, now) if not known and len(works) <= AT_ONCE_MAX else None
     drafts, holdings, books = _by_lots(works, holdings, ready) if ready is not None else ([], holdings, None)
     for work in works[len(drafts) :]:
         posting, holdings = ledger_rules.post_next(work.changes, holdings)
@@ -160,10 +161,10 @@ class _Ready:
         return Books(self.rule, self.since, self.until, self.pools)
 
 
-async def _ready(session: Session, org_id: str, works: Sequence[_Work], holdings: Holdings, now: datetime) -> _Ready | None:
+async def _ready(session: Session, org_id: str, time_zone: str, works: Sequence[_Work], holdings: Holdings, now: datetime) -> _Ready | None:
     """None where something waits to be compared: until then nobody knows which lots there are."""
     state = await store.state(org_id, session)
-    if state is None or state.anew or await ledger_store.any_uncosted(org_id, session):
+    if state is None or state.anew or state.time_zone != time_zone or await ledger_store.any_uncosted(org_id, session):
         return None
     policy = await policies.current(org_id, now, session)
     rules = policies.rules_of(policy)

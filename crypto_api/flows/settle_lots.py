@@ -85,12 +85,12 @@ async def settle_lots(uow: UnitOfWork, clock: Clock, org_id: str) -> int:
     organization, posted = await _organization(org_id), 0
     for _ in range(_ATTEMPTS):
         policy = await policies.current(org_id, clock.now())
-        if (work := await _work(uow, org_id, policy)) is None:
+        if (work := await _work(uow, organization, policy)) is None:
             return posted
         known = {key: (row.last, row.taken) for key, row in work.pools.items()}
         plan = await plan_corrections(organization, policies.rules_of(policy), policy.rules_version, work.since, clock.now(), known=known)
         posted += await _correct(uow, clock, org_id, plan)
-        if await uow.run(lambda session, work=work, plan=plan, policy=policy: _keep(session, work, policy, plan, clock.now())):  # type: ignore[misc]
+        if await uow.run(lambda session, work=work, plan=plan, policy=policy: _keep(session, organization, work, policy, plan, clock.now())):  # type: ignore[misc]
             return posted
     raise NotSettled
 
@@ -105,14 +105,20 @@ async def _correct(uow: UnitOfWork, clock: Clock, org_id: str, plan: Plan) -> in
     return posted
 
 
-async def is_settled(org_id: str, policy: LotPolicy, session: Session | None = None) -> bool:
+async def is_settled(organization: Organization, policy: LotPolicy, session: Session | None = None) -> bool:
     """Whether everything that was posted was compared, by the rules in force."""
+    org_id = organization.id
     if await ledger_store.any_uncosted(org_id, session):
         return False
     state = await store.state(org_id, session)
     if state is None:
         return not await ledger_store.any_moves_assets(org_id, session)
-    return state.rules_version == policy.rules_version
+    return _holds(state, organization, policy)
+
+
+def _holds(state: LotState, organization: Organization, policy: LotPolicy) -> bool:
+    """Whether what was compared was compared by these rules, and in these days."""
+    return (state.rules_version, state.time_zone) == (policy.rules_version, organization.time_zone)
 
 
 async def plan_corrections(
@@ -193,12 +199,13 @@ def _history(rules: Sequence[Rule], start: LotCheckpoint | None) -> History:
 # ---- what changed since ----------------------------------------------------------------------------------------------------------
 
 
-async def _work(uow: UnitOfWork, org_id: str, policy: LotPolicy) -> "_Work | None":
+async def _work(uow: UnitOfWork, organization: Organization, policy: LotPolicy) -> "_Work | None":
     """What is to be looked at; None: nothing. The pools are read before the entries: what is booked by the lots meanwhile shows in them."""
+    org_id = organization.id
     state = await store.state(org_id)
     waiting = await ledger_store.uncosted(org_id)
     since = None
-    if state is not None and state.rules_version == policy.rules_version:
+    if state is not None and _holds(state, organization, policy):
         since = min((day for _, day in waiting), default=state.month)
         if not waiting and not state.anew:
             if not await _month_is_over(org_id, state.month):
@@ -286,14 +293,15 @@ async def _take_back(session: Session, org_id: str, entry_id: str, now: datetime
     await ledger.reverse(session, org_id, entry_id, now, "the entry that it corrects was reversed")
 
 
-async def _keep(session: Session, work: _Work, policy: LotPolicy, plan: Plan, now: datetime) -> bool:
+async def _keep(session: Session, organization: Organization, work: _Work, policy: LotPolicy, plan: Plan, now: datetime) -> bool:
     """False, and nothing done, where somebody else settled or booked meanwhile."""
-    org_id, book = policy.org_id, plan.book
+    org_id, book = organization.id, plan.book
     after = LotState(
         id=org_id,
         created_at=now,
         org_id=org_id,
         rules_version=policy.rules_version,
+        time_zone=organization.time_zone,
         rule_start=book.rule.start,
         month=plan.month,
         settled_at=now,

@@ -92,7 +92,7 @@ async def _checkpoints(organization: Organization, found: LotsVerified) -> LotsV
     org_id = organization.id
     policy = await policies.current(org_id, organization.created_at)
     kept, pools = {row.day: row for row in await store.checkpoints(org_id)}, await store.lot_pools(org_id)
-    if not (kept or pools) or not await is_settled(org_id, policy):
+    if not (kept or pools) or not await is_settled(organization, policy):
         return found
     plan = await plan_corrections(organization, policies.rules_of(policy), policy.rules_version, None, organization.created_at)
     for row in plan.checkpoints:

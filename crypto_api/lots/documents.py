@@ -52,6 +52,7 @@ class LotState(TenantDocument):
     marked so itself (`JournalEntry.uncosted`)."""
 
     rules_version: int  # of the rules by which they were compared
+    time_zone: str = ""  # in which their days are
     rule_start: int  # of the one by which the kept lots stand
     month: date | None = None  # whose events were the latest that were worked through: its beginning has a checkpoint
     anew: bool = False  # they are being worked through: until then nothing is booked by them

@@ -42,7 +42,7 @@ async def put_state(session: Session, before: LotState | None, after: LotState) 
             return False
         return True
     row = encoded(after)
-    changes = {name: row[name] for name in ("rules_version", "rule_start", "month", "anew", "settled_at")}
+    changes = {name: row[name] for name in ("rules_version", "time_zone", "rule_start", "month", "anew", "settled_at")}
     done = await LotState.get_pymongo_collection().update_one(
         {"_id": before.id, "org_id": before.org_id, "version": before.version}, {"$set": changes, "$inc": {"version": 1}}, session=session
     )

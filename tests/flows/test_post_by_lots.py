@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -24,6 +25,7 @@ from crypto_api.lots import store
 from crypto_api.lots.documents import LotCheckpoint, LotPage, LotPolicy, LotPool, LotRule
 from crypto_api.lots.kept import lot_from_text
 from crypto_api.lots.types import LotMethod, LotScope
+from crypto_api.organizations.documents import Organization
 from crypto_api.reports.lot_events import read_lot_events
 from crypto_api.runtime import Runtime
 from crypto_api.transactions import store as transactions
@@ -77,7 +79,7 @@ class Desk:
         policy = await policies.current(self.org_id, NOW)
         plan = await plan_corrections(self.treasury.organization, policies.rules_of(policy), policy.rules_version, None, NOW)
         assert plan.corrections == [] and plan.orphans == []
-        assert await is_settled(self.org_id, policy)
+        assert await is_settled(self.treasury.organization, policy)
         found = await verify_lots(self.uow, self.org_id)
         assert found.failure is None, found.failure
 
@@ -231,7 +233,7 @@ async def test_what_comes_late_is_marked_and_all_behind_it_until_it_was_compared
     behind = await books.sell("main", "0.1", "400")
     other = await books.buy("side", "1", "500")
     assert [late.uncosted, behind.uncosted, other.uncosted] == [True, True, True]
-    assert not await is_settled(books.org_id, await policies.current(books.org_id, NOW))
+    assert not await is_settled(books.treasury.organization, await policies.current(books.org_id, NOW))
     assert await books.settle() == 2, "both disposals cost what the older lot did"
     await books.agrees()
     assert not (await books.sell("main", "0.1", "400")).uncosted
@@ -325,6 +327,23 @@ async def test_what_a_killed_worker_began_is_taken_up(runtime: Runtime) -> None:
     assert (await books.sell("main", "0.5", "700")).uncosted
     assert await books.settle() == 0
     assert not (await books.sell("main", "0.25", "300")).uncosted
+    await books.agrees()
+
+
+async def test_days_of_another_time_zone_are_worked_through_anew(runtime: Runtime) -> None:
+    books = await desk(runtime)
+    for hour in (1, 2):
+        await books.buy("main", "1", f"{hour}000", at=datetime(2026, 3, hour, 23, tzinfo=UTC))
+    books.at = datetime(2026, 3, 3, tzinfo=UTC)
+    await books.settle()
+    await Organization.find_one({"_id": books.org_id}).set({"time_zone": "Asia/Tokyo"})
+    books.treasury.organization = books.treasury.organization.model_copy(update={"time_zone": "Asia/Tokyo"})
+    late = replace(await books.due(Category.EXPENSE, books.coin("main", Direction.OUT, "1", "1500")), time_zone="Asia/Tokyo")
+    assert [entry.uncosted for entry in await books.book(late)] == [True]
+    assert await books.settle() == 1, "the lot that was bought first cost less than the average"
+    await books.agrees()
+    late = replace(await books.due(Category.EXPENSE, books.coin("main", Direction.OUT, "0.5", "1500")), time_zone="Asia/Tokyo")
+    assert [entry.uncosted for entry in await books.book(late)] == [False]
     await books.agrees()
 
 
