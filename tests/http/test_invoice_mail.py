@@ -16,6 +16,7 @@ from crypto_api.adapters.mail import Mailer
 from crypto_api.bootstrap import open_runtime
 from crypto_api.deliveries import service
 from crypto_api.deliveries.documents import InvoiceDelivery
+from crypto_api.deliveries.jobs import SendInvoiceMail
 from crypto_api.deliveries.rules import TRIES_MAX
 from crypto_api.flows.remind_clients import remind_clients
 from crypto_api.flows.send_invoice_mail import MailRoom, send_invoice_mail
@@ -27,6 +28,7 @@ from tests.http.organization_calls import code_of, records, told
 from tests.http.test_clients import client_of
 from tests.http.test_invoices import PATH, at, draft, post, sent
 from tests.http.test_paid_in_crypto import XPUB
+from workers import invoices as worker
 
 
 class PostOffice:
@@ -261,3 +263,28 @@ async def test_the_way_to_pay_online_is_in_the_letter_and_on_the_pdf_and_in_no_l
     await send_invoice_mail(room, ada.org_id, queued["id"])
     body = office.read().get_body(("plain",))
     assert body is not None and "{" not in body.get_content() and "online" not in body.get_content()
+
+
+async def test_the_lanes_send_what_a_lost_job_left_and_write_what_recurs(join: Join, runtime: Runtime, clock: MovableClock) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    row = await sent(ada)
+    (actor,) = [actor for actor in worker.ACTORS if actor.job is SendInvoiceMail]
+    items = [{"description": "x", "unit_price": "1"}]
+    body = {"client_id": row["client_id"], "items": items, "frequency": "daily", "start_date": str(clock.now().date())}
+    await post(ada, f"{PATH}recurring/", body | {"occurrences": 1, "mode": "send"})
+    (first,) = await InvoiceDelivery.find({"org_id": ada.org_id}).to_list()
+    await actor.run(runtime, SendInvoiceMail(org_id=ada.org_id, delivery_id="dlv_gone"))
+    clock.forward(seconds=31)
+    lanes = [asyncio.create_task(lane.run()) for lane in worker.lanes(runtime) if lane.name in ("recurring_invoices", "invoice_mails")]
+    async with asyncio.timeout(60):
+        while await InvoiceDelivery.find({"org_id": ada.org_id, "_id": first.id, "status": "sent"}).count() == 0:
+            await asyncio.sleep(0.02)
+        while await InvoiceDelivery.find({"org_id": ada.org_id}).count() < 2:
+            await asyncio.sleep(0.02)
+    for lane in lanes:
+        lane.cancel()
+    await asyncio.wait(lanes, timeout=30)
+    again = next(delivery for delivery in await InvoiceDelivery.find({"org_id": ada.org_id}).to_list() if delivery.id != first.id)
+    await actor.run(runtime, SendInvoiceMail(org_id=ada.org_id, delivery_id=again.id))
+    stored = await InvoiceDelivery.get(again.id)
+    assert stored is not None and str(stored.status) == "sent"
