@@ -1,6 +1,6 @@
 """Posting and balances, beside the raw driver on the same server in the same run, and medici where it is installed.
 
-    python -m benchmarks.ledger [--entries 2000] [--lines 20000] [--imported 10000] [--mongodb URI] [--medici FOLDER]
+    python -m benchmarks.ledger [--entries 2000] [--lines 20000] [--imported 10000] [--imports-only] [--mongodb URI] [--medici FOLDER]
 
 `--medici`: a folder of its own with `npm install medici@7 mongoose` in it; without, that part is left out. Absolute figures move with the machine:
 quote the ratios. The raw driver inserts one document of the same size and increments two balances in a transaction; it checks nothing, has no
@@ -122,7 +122,7 @@ async def in_ms(work: Callable[[], Awaitable[object]], count: int = 40) -> float
     return statistics.median(took)
 
 
-async def measure(bench: Bench, entries: int, lines: int, imported: int) -> dict[str, Any]:
+async def measure(bench: Bench, entries: int, lines: int, imported: int, *, imports_only: bool) -> dict[str, Any]:
     await bench.many(50)
     for _ in range(50):
         await bench.raw_one()
@@ -137,9 +137,11 @@ async def measure(bench: Bench, entries: int, lines: int, imported: int) -> dict
         ("raw_import_of_500", BATCH, lambda: per_second(lambda: bench.raw_many(BATCH), max(imported // BATCH, 2))),
         ("import_of_500", BATCH, lambda: per_second(lambda: bench.many(BATCH), max(imported // BATCH, 2))),
     ]
-    for name, size, part in parts:
+    for name, size, part in parts if not imports_only else parts[-2:]:
         found[name] = size * await part()
         print(name, round(found[name], 1), file=sys.stderr)
+    if imports_only:
+        return found
     found["balances"] = [await balances(bench)]
     while bench.made < lines // 2:
         await bench.many(BATCH)
@@ -177,7 +179,7 @@ async def medici(folder: Path, uri: str, imported: int) -> dict[str, Any]:
     return found
 
 
-async def run(entries: int, lines: int, imported: int, uri: str | None, folder: Path | None) -> dict[str, Any]:
+async def run(entries: int, lines: int, imported: int, uri: str | None, folder: Path | None, *, imports_only: bool) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
         if uri is None:
             place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="coffer-bench-")))
@@ -193,7 +195,7 @@ async def run(entries: int, lines: int, imported: int, uri: str | None, folder: 
         await init_beanie(database=client[name], document_models=DOCUMENTS, skip_indexes=True)
         uow, org_id = UnitOfWork(client), new_id("org")
         await uow.run(lambda session: service.create_chart(session, org_id, NOW))
-        found = await measure(Bench(uow, client[name], org_id), entries, lines, imported)
+        found = await measure(Bench(uow, client[name], org_id), entries, lines, imported, imports_only=imports_only)
         return found | ({"medici": await medici(folder, uri, imported)} if folder else {})
 
 
@@ -204,8 +206,9 @@ def main() -> None:
     parser.add_argument("--imported", type=int, default=1_000, help="entries of the import, 500 in a unit of work")
     parser.add_argument("--mongodb", help="a server that is there; else an embedded one is started")
     parser.add_argument("--medici", type=Path)
+    parser.add_argument("--imports-only", action="store_true")
     given = parser.parse_args()
-    found = asyncio.run(run(given.entries, given.lines, given.imported, given.mongodb, given.medici))
+    found = asyncio.run(run(given.entries, given.lines, given.imported, given.mongodb, given.medici, imports_only=given.imports_only))
     print(json.dumps(found, indent=2, default=lambda value: round(value, 2)))
 
 
