@@ -172,7 +172,7 @@ async def _form(
     }
     if brings:
         values |= {
-            "wallets": [(wallet.id, wallet.name) for wallet in await wallets.active(visit.org_id)],
+            "wallets": [(wallet.id, wallet.name) for wallet in await wallets.active(visit.org_id) if wallet.receives is None],
             "assets": sorted({asset.name for network in visit.runtime.networks.values() for asset in chains.listed_assets(network)}),
             "accounts": [(code, account.name) for code, account in sorted((await ledger.money_accounts(visit.org_id)).items())],
         }

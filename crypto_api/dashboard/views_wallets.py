@@ -42,9 +42,11 @@ async def rows_fragment(visit: Visit) -> HttpResponse:
 
 
 async def _list(visit: Visit, *, ask: bool) -> dict[str, object]:
-    rows = await wallet_rows(visit, await store.active(visit.org_id), ask=ask)
+    active = await store.active(visit.org_id)
+    rows = await wallet_rows(visit, [wallet for wallet in active if wallet.receives is None], ask=ask)
     return {
         "rows": rows,
+        "receiving": sum(wallet.receives is not None for wallet in active),
         "total": add_exactly([asset.value for row in rows for asset in row.assets if asset.value is not None]) if rows else Decimal(0),
         "unpriced": len({asset.asset for row in rows for asset in row.assets if asset.value is None}),
         "watched": sum(row.wallet.monitoring_enabled for row in rows),

@@ -152,6 +152,15 @@ async def test_the_payers_page_says_what_stands_and_takes_nothing_from_strangers
     assert state == "cancelled" and wallet.address not in text and (await visitor.get(f"{there}transaction/")).status_code == 422
 
 
+async def test_addresses_of_invoices_are_in_no_list_of_wallets(sits: Sits, counted: Counted, treasury: Treasury) -> None:
+    await treasury.wallet("Invoice INV-2026-00009", receives="inv_9", slot=None)
+    ada = await sits("ada.okafor")
+    page = await ada.text("/wallets/")
+    assert "Receiving" in page and "INV-2026-00009" not in page
+    assert "1 address at which one invoice each is paid is watched" in page
+    assert "INV-2026-00009" not in await ada.text("/transactions/new/")
+
+
 async def test_what_is_open_is_kept_undone_and_offered_to_those_who_may(sits: Sits, counted: Counted, treasury: Treasury) -> None:
     ada = await sits("ada.okafor")
     assert "Nothing to decide" in await ada.text("/receipts/")
