@@ -53,6 +53,7 @@ _PAGES = (
     ("Treasury", "Inbox", "/inbox/", "inbox", Permission.INBOX_READ),
     ("Payments", "Approvals", "/approvals/", "approvals", Permission.PAYMENTS_READ),
     ("Payments", "Payments", "/payments/", "payments", Permission.PAYMENTS_READ),
+    ("Payments", "Recurring", "/recurring-payments/", "recurring", Permission.PAYMENTS_READ),
     ("Payments", "Address book", "/address-book/", "address-book", Permission.ADDRESS_BOOK_READ),
     ("Payments", "Policy", "/payment-policy/", "payment-policy", Permission.POLICIES_READ),
     ("Receivables", "Invoices", "/invoices/", "invoices", Permission.INVOICES_READ),

@@ -1,8 +1,8 @@
-"""Pages of paying people: payrolls, payslips, what somebody earns, and everybody's own."""
+"""Pages of paying people: payrolls, payslips, what somebody earns, what recurs, and everybody's own."""
 
 from django.urls import path
 
-from crypto_api.dashboard import views_pay_profile, views_payroll, views_payslips
+from crypto_api.dashboard import views_pay_profile, views_payroll, views_payslips, views_recurring
 
 pages = [
     path("payroll/", views_payroll.list_page, name="payroll"),
@@ -21,6 +21,12 @@ pages = [
     path("payslips/<str:payslip_id>/send/", views_payslips.send, name="payslip-send"),
     path("payslips/<str:payslip_id>/paid/", views_payslips.paid_by_hand, name="payslip-paid"),
     path("fragments/payslips/<str:payslip_id>/", views_payslips.payslip_fragment, name="payslip-fragment"),
+    path("recurring-payments/", views_recurring.list_page, name="recurring-payments"),
+    path("recurring-payments/add/", views_recurring.add_page, name="recurring-add"),
+    path("recurring-payments/<str:recurring_id>/", views_recurring.recurring_page, name="recurring"),
+    path("recurring-payments/<str:recurring_id>/pause/", views_recurring.pause, name="recurring-pause"),
+    path("recurring-payments/<str:recurring_id>/end/", views_recurring.end, name="recurring-end"),
+    path("fragments/recurring-payments/", views_recurring.rows_fragment, name="recurring-fragment"),
     path("my-pay/", views_payslips.own_page, name="my-pay"),
     path("my-pay/wallet/", views_payslips.own_wallet, name="my-pay-wallet"),
     path("my-pay/<str:payslip_id>/", views_payslips.own_payslip_page, name="my-payslip"),

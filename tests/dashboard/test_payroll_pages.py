@@ -9,8 +9,10 @@ from crypto_api.organizations.types import Role
 from crypto_api.payroll.documents import PayProfile, PayrollPeriod, Payslip
 from crypto_api.payroll.types import PayMethod, ShareRule
 from crypto_api.runtime import Runtime
+from crypto_api.wallets.documents import WalletType
 from tests.dashboard.conftest import Window
 from tests.dashboard.desk import Sits, sits
+from tests.dashboard.test_payment_browser import confirm
 from tests.factories.payrolls import ALL_ETH, employed
 from tests.factories.treasury import Treasury, address_of
 
@@ -73,6 +75,36 @@ async def test_a_payroll_goes_through_its_pages(sits: Sits, treasury: Treasury, 
     row = await PayProfile.get(edsger_id)
     assert row is not None and [(share.method, share.asset) for share in row.shares] == [("crypto", "ETH"), ("bank", None)]
     assert (await paul.post(profile, **split)).status_code == 403
+
+
+async def test_what_recurs_is_written_paused_and_ended(sits: Sits, treasury: Treasury) -> None:
+    ada = await sits("ada.okafor")
+    assert "Nothing recurs yet" in await ada.text("/recurring-payments/")
+    assert (await ada.get("/recurring-payments/add/")).status_code == 302, "it is confirmed first"
+    await confirm(treasury, treasury.admin.id)
+    row = await employed(treasury.org_id, address_of("grace"), treasury.now - timedelta(days=2), name="Grace")
+    wallet = await treasury.wallet("Operations", wallet_type=WalletType.METAMASK)
+    start = (treasury.now + timedelta(days=3)).date().isoformat()
+    body = {
+        "name": "Rent",
+        "wallet_id": wallet.id,
+        "payee_id": row.payee_id,
+        "asset": "ETH",
+        "amount": "0.5",
+        "frequency": "weekly",
+        "start_date": start,
+    }
+    told = await ada.refused(422, "/recurring-payments/add/", **body | {"name": "", "amount": "x", "start_date": ""})
+    assert "The name is needed." in told and "must be a number" in told and "The first day is needed." in told
+    to = await ada.does("/recurring-payments/add/", **body)
+    path = to.partition("?")[0]
+    assert "Grace Hopper" in await ada.text(path) and "Nothing yet." in await ada.text(path)
+    listed = await ada.text("/recurring-payments/")
+    assert "In the next 31 days" in listed and "Operations" in listed
+    assert await ada.does(path + "pause/", paused="true") == path + "?done=changed"
+    assert "In the next 31 days" not in await ada.text("/recurring-payments/") and "Go on" in await ada.text(path)
+    assert await ada.does(path + "end/") == "/recurring-payments/?done=ended"
+    assert "has ended" in await ada.refused(409, path + "end/")
 
 
 @pytest.mark.browser
