@@ -2,9 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from crypto_api.recurring.documents import RecurringPayment
 from tests.authorization.house import House, Person, random_address
-from tests.authorization.objects import recurring_payment
 
 Form = Mapping[str, str] | Sequence[tuple[str, str]]
 Filler = Callable[[House, str, Person], Awaitable[Form]]
@@ -139,14 +137,6 @@ async def pay_invoice(house: House, org_id: str, person: Person) -> Form:
 @form("client-edit")
 async def write_client(house: House, org_id: str, person: Person) -> Form:
     return {"name": "Analytical Engines", "kind": "company", "payment_terms_days": "30"}
-
-
-@form("recurring-add")
-async def write_rent(house: House, org_id: str, person: Person) -> Form:
-    row = await RecurringPayment.get(await recurring_payment(house, org_id, person))
-    assert row is not None
-    paid = {"wallet_id": row.wallet_id, "payee_id": row.payee_id, "asset": "ETH", "amount": "0.5"}
-    return {"name": "Rent", "frequency": "monthly", "start_date": "2027-01-31", **paid}
 
 
 @form("payroll-add")

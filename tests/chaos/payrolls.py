@@ -88,6 +88,7 @@ class Run:
         self.org, self.outcome = f"org_pay_{plan.seed}_{time.time_ns()}", Outcome(plan)
         self.deadline = time.monotonic() + within_s
         self.uow = UnitOfWork(house.client)
+        self.all_new = False  # everybody at an account that never was, and paid in the coin
 
     async def go(self) -> Outcome:
         deaths = sum(process.deaths for process in self.house.processes.values())
@@ -140,7 +141,7 @@ class Run:
         self.before: dict[str, int] = {}
         for number in range(self.plan.people):
             address = Account.from_key(self.random.randbytes(32)).address
-            new, token = number % 20 == 0, number % 3 == 1
+            new, token = self.all_new or number % 20 == 0, not self.all_new and number % 3 == 1
             if not new:
                 await house.actor.set_balance(address, 7)
             self.before[address] = 0 if token or new else 7

@@ -1,0 +1,136 @@
+"""A payroll of many people: from the order to every transaction signed and stored, beside signing alone; and payslips as PDF, beside bare reportlab.
+
+    python -m benchmarks.payroll [--people 10000] [--alone] [--slips 300]
+
+On servers, a node, a signer and a worker of its own. `--alone`: everybody at an account that never was, so each is paid by a transaction of their
+own (the worst case); else at accounts that there are, so that hundreds share one. Ratios, since the machine is seldom free: how long the signatures
+alone take with the key at hand stands beside it, of the same run.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from eth_account import Account
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfgen.canvas import Canvas
+
+from crypto_api.payments.documents import PaymentAttempt
+from crypto_api.payroll import pdf
+from crypto_api.payroll.documents import Payout, PayrollStep, Payslip
+from crypto_api.payroll.types import Earning, EarningKind, PayMethod, PayoutState, PayslipStatus, RateLock, Share
+from tests.chaos.house import open_house
+from tests.chaos.payrolls import Plan, Run
+
+WAIT_S_MAX = 3_600.0
+
+
+async def paid(people: int, alone: bool) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="bench-payroll-") as folder:
+        async with open_house(Path(folder)) as house:
+            run = Run(house, Plan(1, people, ()), WAIT_S_MAX)
+            run.all_new = alone
+            await run._move_in()
+            began = time.monotonic()
+            await run._order()
+            ordered_s = time.monotonic() - began
+            while not await _all_signed(run):
+                house.look()
+                await house.actor.mine()
+                await asyncio.sleep(0.2)
+            signed_s = time.monotonic() - began
+            transactions = await PaymentAttempt.find({"org_id": run.org, "raw": {"$ne": None}}).count()
+    raw_s = _raw(transactions)
+    return {
+        "people": people,
+        "transactions": transactions,
+        "prepared_approved_and_ordered_s": round(ordered_s, 2),
+        "order_to_all_signed_and_stored_s": round(signed_s, 2),
+        "signatures_a_second": round(transactions / signed_s, 1),
+        "raw_signatures_a_second": round(transactions / raw_s, 1),
+        "times_the_raw": round(signed_s / raw_s, 2),
+    }
+
+
+async def _all_signed(run: Run) -> bool:
+    steps = await PayrollStep.find({"org_id": run.org}).to_list()
+    ids = [row.payment_id for row in steps if row.payment_id is not None]
+    return len(ids) == len(steps) and await PaymentAttempt.find({"org_id": run.org, "payment_id": {"$in": ids}, "raw": {"$ne": None}}).count() == len(
+        ids
+    )
+
+
+def _raw(count: int) -> float:
+    """Signing alone, with the key at hand."""
+    key, began = Account.create(), time.monotonic()
+    call = {"to": key.address, "value": 1, "gas": 21_000, "maxFeePerGas": 10**9, "maxPriorityFeePerGas": 1, "chainId": 1}
+    for nonce in range(count):
+        Account.sign_transaction({**call, "nonce": nonce}, key.key)
+    return time.monotonic() - began
+
+
+def slips(count: int) -> dict[str, Any]:
+    now, day = datetime.now(UTC), date(2026, 11, 30)
+    row = Payslip.model_construct(
+        id="psl_1", employee_name="Grace Hopper", employer="Byron Treasury", start_date=day, end_date=day, pay_date=day, currency="USD",
+        earnings=[Earning(kind=EarningKind.BASIC, name="Basic pay", amount=Decimal("5000.00"))], deductions=[], taxable=Decimal(5000), note="",
+        gross=Decimal("5000.00"), tax=Decimal(0), net=Decimal("5000.00"), status=PayslipStatus.PAID,
+        hand_paid=[], hand_paid_on=None, hand_reference="",
+        shares=[Share(method=PayMethod.CRYPTO, percent=Decimal(100), amount=Decimal("5000.00"), asset="ETH")],
+        rates=[RateLock(asset="ETH", rate=Decimal(3000), source="chainlink", priced_at=now, locked_at=now)],
+    )  # fmt: skip
+    payout = Payout.model_construct(
+        place=0,
+        raw_amount=str(10**18),
+        decimals=18,
+        asset="ETH",
+        state=PayoutState.PAID,
+        address="0x" + "ab" * 20,
+        network="ethereum",
+        hash="0x" + "cd" * 32,
+    )
+    sheet = pdf.Sheet(row, [payout], "https://coffer.example.com/payslips/verify/" + "x" * 43 + "/", "0x" + "ab" * 20, "0x" + "ef" * 65)
+    pdf.write_pdf(sheet)  # fonts are read once
+    began = time.monotonic()
+    for _ in range(count):
+        pdf.write_pdf(sheet)
+    ours = count / (time.monotonic() - began)
+    began = time.monotonic()
+    for _ in range(count):
+        _bare()
+    bare = count / (time.monotonic() - began)
+    return {"payslips_a_second": round(ours, 1), "bare_reportlab_a_second": round(bare, 1)}
+
+
+def _bare() -> bytes:
+    """The same number of lines of text in a standard font, drawn straight on the page: no tables, no fonts embedded, no code."""
+    out = BytesIO()
+    canvas = Canvas(out, pagesize=A4)
+    for line in range(24):
+        canvas.drawString(60, 780 - 20 * line, f"Line {line} of a payslip, 5,000.00 USD")
+    canvas.save()
+    return out.getvalue()
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--people", type=int, default=10_000)
+    parser.add_argument("--alone", action="store_true")
+    parser.add_argument("--slips", type=int, default=300)
+    options = parser.parse_args()
+    figures = slips(options.slips) | (await paid(options.people, options.alone) if options.people else {})
+    for name, value in figures.items():
+        sys.stdout.write(f"{name:36} {value}\n")
+    sys.stdout.write(json.dumps({"benchmark": "payroll", **figures}) + "\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
