@@ -3,7 +3,7 @@ from datetime import date, datetime
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from crypto_api.kit.amounts import StoredDecimal
-from crypto_api.recurring.types import BusinessDay, Frequency, MonthEnd, OccurrenceState, RecurringStatus, Schedule
+from crypto_api.recurring.types import BusinessDay, MonthEnd, OccurrenceState, PaymentFrequency, RecurringPaymentStatus, Schedule
 from mongodb_config.base_document import TenantDocument
 
 Day = date
@@ -18,7 +18,7 @@ class RecurringPayment(TenantDocument):
     asset: str
     amount: StoredDecimal
     description: str = ""
-    frequency: Frequency
+    frequency: PaymentFrequency
     interval: int = 1
     start_date: Day
     month_end: MonthEnd = MonthEnd.LAST_DAY
@@ -26,7 +26,7 @@ class RecurringPayment(TenantDocument):
     holidays: list[Day] = []
     end_date: Day | None = None
     count_max: int | None = None
-    status: RecurringStatus = RecurringStatus.ACTIVE
+    status: RecurringPaymentStatus = RecurringPaymentStatus.ACTIVE
     made: int = 0  # the number of the last occurrence that is written down
     next_on: Day | None = None  # when the next one is to be paid; None: there is none any more
     look_at: datetime | None = None  # when it is looked at next; None: paused or ended

@@ -4,10 +4,10 @@ from calendar import monthrange
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from crypto_api.recurring.types import BusinessDay, Due, Frequency, MonthEnd, Schedule
+from crypto_api.recurring.types import BusinessDay, Due, MonthEnd, PaymentFrequency, Schedule
 
-_MONTHS = {Frequency.MONTHLY: 1, Frequency.QUARTERLY: 3, Frequency.SEMIANNUAL: 6, Frequency.YEARLY: 12}
-_DAYS = {Frequency.DAILY: 1, Frequency.WEEKLY: 7, Frequency.BIWEEKLY: 14}
+_MONTHS = {PaymentFrequency.MONTHLY: 1, PaymentFrequency.QUARTERLY: 3, PaymentFrequency.SEMIANNUAL: 6, PaymentFrequency.YEARLY: 12}
+_DAYS = {PaymentFrequency.DAILY: 1, PaymentFrequency.WEEKLY: 7, PaymentFrequency.BIWEEKLY: 14}
 _SATURDAY = 5
 _MOVED_MAX = 60  # days: longer is no run of holidays
 _YEAR_MAX = 9_000
@@ -69,7 +69,7 @@ def _nominal(schedule: Schedule) -> Iterator[date]:
         return
     months = _MONTHS.get(schedule.frequency, 1) * schedule.interval
     while start.year + place * months // 12 < _YEAR_MAX:
-        days = (start.day,) if schedule.frequency is not Frequency.SEMIMONTHLY else _halves(start.day)
+        days = (start.day,) if schedule.frequency is not PaymentFrequency.SEMIMONTHLY else _halves(start.day)
         for wanted in days:
             day = _in_month(start, place * months, wanted, schedule.month_end, halves=len(days) == 2)
             if day is not None and day >= start:

@@ -14,7 +14,7 @@ from crypto_api.recurring import rules, store
 from crypto_api.recurring.documents import Occurrence, RecurringPayment
 from crypto_api.recurring.errors import HasEnded
 from crypto_api.recurring.events import RecurringPaymentAdded, RecurringPaymentChanged, RecurringPaymentDue, RecurringPaymentEnded
-from crypto_api.recurring.types import Due, NewRecurring, RecurringStatus
+from crypto_api.recurring.types import Due, NewRecurring, RecurringPaymentStatus
 from mongodb_config.unit_of_work import Session
 
 Versions = Collection[int] | None
@@ -62,14 +62,14 @@ async def change(
     """Name, wallet, payee, asset, amount, description, `end_date`, `count`, `paused`: what is due from then on. The days that it has had stay.
     NotFound, PreconditionFailed, HasEnded."""
     before = await standing(session, org_id, recurring_id, versions)
-    if before.status is RecurringStatus.ENDED:
+    if before.status is RecurringPaymentStatus.ENDED:
         raise HasEnded
     wanted = dict(fields)
     if (paused := wanted.pop("paused", None)) is not None:
-        wanted["status"] = RecurringStatus.PAUSED if paused else RecurringStatus.ACTIVE
+        wanted["status"] = RecurringPaymentStatus.PAUSED if paused else RecurringPaymentStatus.ACTIVE
     after = before.model_copy(update={**wanted, "ordered_by": by, "updated_at": now})
     upcoming = rules.next_after(after.schedule, after.made)
-    active = after.status is RecurringStatus.ACTIVE
+    active = after.status is RecurringPaymentStatus.ACTIVE
     look_at = now if active else None
     after = after.model_copy(update={"next_on": upcoming.pays_on if upcoming else None, "look_at": look_at})
     stored = await _put(session, before, after)
@@ -80,9 +80,9 @@ async def change(
 async def end(session: Session, org_id: str, recurring_id: str, versions: Versions, now: datetime) -> None:
     """Nothing more of it is due; payments that were prepared go their way. NotFound, PreconditionFailed, HasEnded."""
     before = await standing(session, org_id, recurring_id, versions)
-    if before.status is RecurringStatus.ENDED:
+    if before.status is RecurringPaymentStatus.ENDED:
         raise HasEnded
-    changes = {"status": RecurringStatus.ENDED, "next_on": None, "look_at": None, "updated_at": now}
+    changes = {"status": RecurringPaymentStatus.ENDED, "next_on": None, "look_at": None, "updated_at": now}
     stored = await _put(session, before, before.model_copy(update=changes))
     await _record(session, before, stored, "recurring_payment.ended", f"Ended the recurring payment {stored.name}", now, RecurringPaymentEnded)
 
@@ -114,7 +114,7 @@ async def write_down(session: Session, before: RecurringPayment, dues: Sequence[
 
 async def end_by_itself(session: Session, before: RecurringPayment, now: datetime) -> None:
     """Its last one was prepared."""
-    after = await _put(session, before, before.model_copy(update={"status": RecurringStatus.ENDED, "look_at": None, "updated_at": now}))
+    after = await _put(session, before, before.model_copy(update={"status": RecurringPaymentStatus.ENDED, "look_at": None, "updated_at": now}))
     await events.append(session, after.org_id, RecurringPaymentEnded(recurring_id=after.id, status=after.status), now)
 
 

@@ -8,7 +8,7 @@ from pymongo import ReturnDocument
 
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.recurring.documents import Occurrence, RecurringPayment
-from crypto_api.recurring.types import OccurrenceState, RecurringStatus
+from crypto_api.recurring.types import OccurrenceState, RecurringPaymentStatus
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
@@ -29,7 +29,7 @@ async def page(org_id: str, where: Row, request: PageRequest) -> Page[RecurringP
 
 
 async def active(org_id: str) -> list[RecurringPayment]:
-    return await RecurringPayment.find({"org_id": org_id, "status": RecurringStatus.ACTIVE}).sort("+_id").to_list()
+    return await RecurringPayment.find({"org_id": org_id, "status": RecurringPaymentStatus.ACTIVE}).sort("+_id").to_list()
 
 
 async def due(now: datetime, limit: int) -> list[RecurringPayment]:
@@ -79,5 +79,5 @@ async def change_occurrence(session: Session, row: Occurrence, changes: Row) -> 
 
 async def look_again(session: Session, row: RecurringPayment, at: datetime) -> None:
     """Without a new version: nothing of it changed."""
-    query = {"_id": row.id, "org_id": row.org_id, "status": RecurringStatus.ACTIVE}
+    query = {"_id": row.id, "org_id": row.org_id, "status": RecurringPaymentStatus.ACTIVE}
     await RecurringPayment.get_pymongo_collection().update_one(query, {"$set": {"look_at": at}}, session=session)

@@ -10,7 +10,7 @@ HOLIDAYS_MAX = 400
 COUNT_MAX = 10_000
 
 
-class Frequency(StrEnum):
+class PaymentFrequency(StrEnum):
     DAILY = "daily"
     WEEKLY = "weekly"
     BIWEEKLY = "biweekly"
@@ -38,7 +38,7 @@ class BusinessDay(StrEnum):
     MODIFIED_FOLLOWING = "modified_following"  # the next one, unless that is in another month: then the one before
 
 
-class RecurringStatus(StrEnum):
+class RecurringPaymentStatus(StrEnum):
     ACTIVE = "active"
     PAUSED = "paused"
     ENDED = "ended"
@@ -54,7 +54,7 @@ class OccurrenceState(StrEnum):
 class Schedule:
     """Days follow from the number of the occurrence, not from the one before: so nothing drifts, and whoever missed some finds each."""
 
-    frequency: Frequency
+    frequency: PaymentFrequency
     start_date: date
     interval: int = 1
     month_end: MonthEnd = MonthEnd.LAST_DAY

@@ -56,8 +56,7 @@ from crypto_api.prices.documents import ManualPrice
 from crypto_api.receivables.documents import PaymentRequest, Receipt
 from crypto_api.receivables.types import RateLock, ReceiptState, Use, UseKind
 from crypto_api.recurring import service as recurring
-from crypto_api.recurring.types import Frequency as PayFrequency
-from crypto_api.recurring.types import NewRecurring
+from crypto_api.recurring.types import NewRecurring, PaymentFrequency
 from crypto_api.recurring.types import Schedule as PaySchedule
 from crypto_api.recurring_invoices.types import Frequency, RecurringMode, Schedule
 from crypto_api.saved_views import service as saved_views
@@ -572,7 +571,7 @@ async def kept_receipt(house: House, org_id: str, owner: Person) -> str:
 async def recurring_payment(house: House, org_id: str, owner: Person) -> str:
     wallet_id = await wallet(house, org_id, owner)
     await Wallet.find({"_id": wallet_id}).update({"$set": {"wallet_type": WalletType.METAMASK.value}})
-    rule = PaySchedule(PayFrequency.MONTHLY, date(2027, 1, 31))
+    rule = PaySchedule(PaymentFrequency.MONTHLY, date(2027, 1, 31))
     new = NewRecurring("Rent", wallet_id, await payee(house, org_id, owner), "ETH", Decimal("0.5"), rule)
     return (await house.runtime.uow.run(lambda session: recurring.add(session, org_id, new, "UTC", owner.user_id, house.now))).id
 

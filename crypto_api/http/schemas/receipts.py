@@ -40,9 +40,9 @@ class ReceivingUpdate(RequestSchema):
 
 
 class ReceivingRead(ReadSchema):
-    extended_key: str
-    gap_limit: int
-    lock_minutes: int
+    extended_key: str = Field(description=_KEY)
+    gap_limit: int = Field(examples=[GAP_LIMIT])
+    lock_minutes: int = Field(examples=[LOCK_MINUTES])
 
     @classmethod
     def of(cls, row: ReceivingSettings | None) -> "ReceivingRead":
@@ -229,7 +229,7 @@ class ReceiptApplied(ReadSchema):
 
 
 class ReceiptCredit(RequestSchema):
-    client_id: Word | None = Field(default=None, description="Left out: the client of the invoice that it came for.")
+    client_id: Word | None = Field(default=None, examples=["cli_01k9x5r3v8"], description="Left out: the client of the invoice that it came for.")
 
 
 class ReceiptRefund(RequestSchema):

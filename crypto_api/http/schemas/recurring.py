@@ -14,11 +14,11 @@ from crypto_api.recurring.types import (
     HOLIDAYS_MAX,
     INTERVAL_MAX,
     BusinessDay,
-    Frequency,
     MonthEnd,
     NewRecurring,
     OccurrenceState,
-    RecurringStatus,
+    PaymentFrequency,
+    RecurringPaymentStatus,
     Schedule,
 )
 
@@ -30,7 +30,7 @@ class RecurringCreate(RequestSchema):
     asset: Word = Field(examples=["USDC"])
     amount: Money = Field(examples=["1200.00"])
     description: Prose = Field(default="", examples=["The lease of 2024."])
-    frequency: Choice[Frequency] = Field(examples=["monthly"])
+    frequency: Choice[PaymentFrequency] = Field(examples=["monthly"])
     interval: int = Field(default=1, ge=1, le=INTERVAL_MAX, examples=[1], description="Every so many of them.")
     start_date: Date
     month_end: Choice[MonthEnd] = Field(default=MonthEnd.LAST_DAY, description="Where a month has no such day.")
@@ -65,7 +65,7 @@ class RecurringUpdate(RequestSchema):
 
 
 class RecurringQuery(PageQuery):
-    status: RecurringStatus | None = None
+    status: RecurringPaymentStatus | None = None
 
 
 class CalendarQuery(PageQuery):
@@ -93,7 +93,7 @@ class RecurringRead(ReadSchema):
     asset: str = Field(examples=["USDC"])
     amount: SignedMoney = Field(examples=["1200.00"])
     description: str
-    frequency: Frequency
+    frequency: PaymentFrequency
     interval: int = Field(examples=[1])
     start_date: date
     month_end: MonthEnd
@@ -101,7 +101,7 @@ class RecurringRead(ReadSchema):
     holidays: list[date]
     end_date: date | None
     count: int | None = Field(examples=[12])
-    status: RecurringStatus
+    status: RecurringPaymentStatus
     made: int = Field(examples=[3], description="How many have fallen due.")
     next_on: date | None
     created_at: Time
