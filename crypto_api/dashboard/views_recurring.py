@@ -20,14 +20,14 @@ from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations.types import Permission
 from crypto_api.recurring import service, store
-from crypto_api.recurring.types import BusinessDay, Frequency, MonthEnd, NewRecurring, RecurringStatus, Schedule
+from crypto_api.recurring.types import BusinessDay, MonthEnd, NewRecurring, PaymentFrequency, RecurringPaymentStatus, Schedule
 from crypto_api.wallets import store as wallets
 from crypto_api.wallets.documents import WalletType
 
 AHEAD = timedelta(days=31)
 SHOWN = 100
 FIELDS = ("name", "wallet_id", "payee_id", "asset", "amount", "frequency", "start_date", "month_end", "business_day", "end_date")
-FREQUENCIES = {row: row.value.replace("semiannual", "every half year").capitalize() for row in Frequency}
+FREQUENCIES = {row: row.value.replace("semiannual", "every half year").capitalize() for row in PaymentFrequency}
 MONTH_ENDS = {MonthEnd.LAST_DAY: "On its last day", MonthEnd.SKIP: "Not in that month", MonthEnd.ALWAYS_LAST: "Always on the last day"}
 BUSINESS_DAYS = {
     BusinessDay.UNADJUSTED: "On that day all the same",
@@ -74,7 +74,7 @@ async def _shown(visit: Visit, recurring_id: str, *, status: int = 200, **values
         "frequency": FREQUENCIES[row.frequency],
         "payee": payee,
         "occurrences": await store.occurrences(visit.org_id, recurring_id),
-        "may_write": visit.may(Permission.PAYMENTS_PREPARE) and row.status is not RecurringStatus.ENDED,
+        "may_write": visit.may(Permission.PAYMENTS_PREPARE) and row.status is not RecurringPaymentStatus.ENDED,
     }
     return visit.render("recurring/recurring.html", shown | values, status=status)
 
@@ -111,7 +111,7 @@ async def end(visit: Visit, recurring_id: str) -> HttpResponse:
 async def add_page(visit: Visit) -> HttpResponse:
     form = Form(visit.request, *FIELDS)
     if visit.request.method != "POST":
-        form.given |= {"frequency": Frequency.MONTHLY.value}
+        form.given |= {"frequency": PaymentFrequency.MONTHLY.value}
         return await _form(visit, form)
     new = _read(form)
     if form.errors or new is None:
@@ -129,7 +129,7 @@ def _read(form: Form) -> NewRecurring | None:
     form.line("name")
     for name in ("wallet_id", "payee_id", "asset"):
         form.line(name)
-    form.one_of("frequency", set(Frequency))
+    form.one_of("frequency", set(PaymentFrequency))
     form.one_of("month_end", set(MonthEnd), needed=False)
     form.one_of("business_day", set(BusinessDay), needed=False)
     start, last = form.day("start_date"), form.day("end_date")
@@ -142,7 +142,7 @@ def _read(form: Form) -> NewRecurring | None:
         form.wrong("amount", "must be a number such as 1234.50")
     if form.errors or start is None:
         return None
-    rule = Schedule(Frequency(form["frequency"]), date.fromisoformat(start), end_date=date.fromisoformat(last) if last else None)
+    rule = Schedule(PaymentFrequency(form["frequency"]), date.fromisoformat(start), end_date=date.fromisoformat(last) if last else None)
     month_end, business_day = MonthEnd(form["month_end"] or MonthEnd.LAST_DAY), BusinessDay(form["business_day"] or BusinessDay.UNADJUSTED)
     rule = replace(rule, month_end=month_end, business_day=business_day)
     return NewRecurring(form["name"], form["wallet_id"], form["payee_id"], form["asset"], amount, rule)

@@ -40,7 +40,7 @@ def body_of(method: str, path: str) -> Any:
 
 def query_of(method: str, path: str) -> dict[str, str]:
     wanted = [row for row in SCHEMA["paths"][path][method.lower()].get("parameters", []) if row["in"] == "query" and row.get("required")]
-    return {row["name"]: {"at": "2026-11", "amount": "1.5"}.get(row["name"], "ETH") for row in wanted}
+    return {row["name"]: {"at": "2026-11", "amount": "1.5", "until": "2026-12-01"}.get(row["name"], "ETH") for row in wanted}
 
 
 def files_of(method: str, path: str) -> dict[str, tuple[str, bytes]] | None:
