@@ -56,6 +56,13 @@ def test_what_documents_name_exists() -> None:
     assert [fault for path in documents() for fault in faults_of(path, path.read_text())] == []
 
 
+def test_each_decision_has_a_number_of_its_own_and_states_it() -> None:
+    found = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    numbers = [int(path.name[:4]) for path in found]
+    assert len(set(numbers)) == len(numbers) > 20
+    assert [path.name for path, number in zip(found, numbers, strict=True) if not path.read_text().startswith(f"# {number}. ")] == []
+
+
 def test_functions_that_the_walk_names_exist() -> None:
     known = defined_names()
     assert [fault for path in documents() for fault in unknown_functions(path, path.read_text(), known)] == []
