@@ -1,5 +1,6 @@
 """The operator of the installation: sees what is there, suspends it, and reaches into no organisation."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crypto_api.audit.documents import AuditRecord
@@ -40,7 +41,8 @@ def body_of(method: str, path: str) -> Any:
 
 def query_of(method: str, path: str) -> dict[str, str]:
     wanted = [row for row in SCHEMA["paths"][path][method.lower()].get("parameters", []) if row["in"] == "query" and row.get("required")]
-    return {row["name"]: {"at": "2026-11", "amount": "1.5", "until": "2026-12-01"}.get(row["name"], "ETH") for row in wanted}
+    known = {"at": "2026-11", "amount": "1.5", "until": str(datetime.now(UTC).date() + timedelta(days=30))}
+    return {row["name"]: known.get(row["name"], "ETH") for row in wanted}
 
 
 def files_of(method: str, path: str) -> dict[str, tuple[str, bytes]] | None:
