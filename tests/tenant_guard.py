@@ -53,6 +53,7 @@ CROSSING = {
     "recurring:due": "the lane of what has its day",
     "payroll:steps_due": "the lane of payrolls that are being paid",
     "payroll:payslip_by_token": "whoever holds a payslip asks whether it is genuine",
+    "payroll:statement_keys_behind": "keys of all are sealed anew after SECRET_KEY was changed",
     "payroll:statement_key_at": "whoever holds a statement asks whose key signed it",
     "contracts:unfinished_before": "the sweep of verifications whose job was lost",
     "tasks:running_since_before": "the sweep of tasks that hang",

@@ -78,9 +78,7 @@ async def _key(scribe: Scribe, org_id: str) -> StatementKey:
     if found is not None:
         return found
     secret, address = new_key()
-    row = StatementKey(
-        id=org_id, created_at=scribe.clock.now(), org_id=org_id, address=address, sealed_key=scribe.box.seal(secret, _bound_to(org_id))
-    )
+    row = StatementKey(id=org_id, created_at=scribe.clock.now(), org_id=org_id, address=address, sealed_key=scribe.box.seal(secret, bound_to(org_id)))
     try:
         await scribe.uow.run(lambda session: store.insert_statement_key(session, row))
     except DuplicateKeyError:  # of two at the same moment the first stands
@@ -91,8 +89,9 @@ async def _key(scribe: Scribe, org_id: str) -> StatementKey:
 
 
 def _opened(scribe: Scribe, key: StatementKey) -> bytes:
-    return scribe.box.open(key.sealed_key, _bound_to(key.org_id))
+    return scribe.box.open(key.sealed_key, bound_to(key.org_id))
 
 
-def _bound_to(org_id: str) -> str:
+def bound_to(org_id: str) -> str:
+    """What the key of an organisation is sealed for."""
     return f"payslip statements of {org_id}"

@@ -287,6 +287,18 @@ async def insert_statement_key(session: Session, row: StatementKey) -> None:
     await row.insert(session=session)
 
 
+async def statement_keys_behind(last: str, limit: int) -> list[StatementKey]:
+    """Of every organisation, in their order: for sealing them anew."""
+    return await StatementKey.find({"_id": {"$gt": last}}, limit=limit).sort("+_id").to_list()
+
+
+async def reseal_statement_key(session: Session, row: StatementKey, anew: str) -> bool:
+    """While it is sealed as it was read."""
+    query = {"_id": row.id, "org_id": row.org_id, "sealed_key": row.sealed_key}
+    done = await StatementKey.get_pymongo_collection().update_one(query, {"$set": {"sealed_key": anew}}, session=session)
+    return bool(done.modified_count == 1)
+
+
 async def statement_key_at(address: str) -> StatementKey | None:
     """Whose key it is: of any organisation."""
     return await StatementKey.find_one({"address": address})

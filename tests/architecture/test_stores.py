@@ -37,6 +37,7 @@ READS_ACROSS = {
     "organizations.invitations_without_mail": "the sweep sends the mails that a lost job left",
     "organizations.open_invitations_for": "which organisations have invited this address?",
     "payroll.payslip_by_token": "whoever holds a payslip asks whether it is genuine, and is of no organisation",
+    "payroll.statement_keys_behind": "keys of all are sealed anew after SECRET_KEY was changed",
     "payroll.statement_key_at": "whoever holds a statement asks whose key signed it",
     "recurring.due": "the lane looks for what has its day, whoever's it is",
     "payroll.steps_due": "the lane carries on with payrolls, whoever's they are",

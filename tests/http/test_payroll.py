@@ -14,6 +14,7 @@ from crypto_api.address_book.documents import Payee
 from crypto_api.employees.documents import Employee
 from crypto_api.employees.types import EmployeeStatus
 from crypto_api.flows.advance_payroll import advance_payroll
+from crypto_api.flows.reseal import reseal
 from crypto_api.identity.documents import DueMail
 from crypto_api.ledger.documents import AccountBalance, JournalEntry
 from crypto_api.organizations.types import Role
@@ -184,6 +185,8 @@ async def prove_genuine(house: PayingHouse, ada: Person, client: httpx.AsyncClie
     assert told["typed_data"]["message"]["transfers"][0]["transaction"] == row.hashes[0]
     checked = await client.post("/api/payslips/verify/", json={"typed_data": told["typed_data"], "signature": told["signature"]})
     assert checked.json() == {"genuine": True, "signer": told["signer"]}
+    assert await reseal(house.runtime.uow, house.runtime.box, house.runtime.clock.now()) >= 1, "after SECRET_KEY was changed"
+    assert (await client.get(f"/api/payslips/verify/{row.verify_token}/")).json()["signature"] == told["signature"]
     told["typed_data"]["message"]["net"] = "9999.99"
     forged = (await client.post("/api/payslips/verify/", json={"typed_data": told["typed_data"], "signature": told["signature"]})).json()
     assert forged["genuine"] is False and forged["signer"] != told["signer"]
