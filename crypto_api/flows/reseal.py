@@ -14,7 +14,7 @@ _BATCH = 200
 
 
 async def reseal(uow: UnitOfWork, box: SecretBoxPort, now: datetime) -> int:
-    """How many secrets: keys that sign tokens or payslips, and those of authenticator apps. BoxBroken for one that neither key opens. Safe to repeat."""
+    """How many secrets: keys that sign tokens or payslips, and those of authenticator apps. BoxBroken for one that neither opens. Safe to repeat."""
     done = 0
     for key in await accounts.signing_keys(now):
         anew = _anew(box, key.sealed_key, access_tokens.bound_to(key.id))
