@@ -45,6 +45,7 @@ async def _accounts_of_payroll(database: Database, checkpoint: Checkpoint) -> No
         for org_id in org_ids:
             for row in rows:
                 await ledger.add_to_chart(database, org_id, row, now)
+        await checkpoint.reached(org_ids[-1])
 
 
 async def _client_payments(database: Database, checkpoint: Checkpoint) -> None:
