@@ -10,6 +10,7 @@ what would fail is given up, so that its shares can be ordered anew, each alone.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from crypto_api.events import service as events
@@ -23,7 +24,7 @@ from crypto_api.organizations.types import Principal
 from crypto_api.payments import store as payments
 from crypto_api.payments.documents import Payment
 from crypto_api.payments.errors import WouldRevert
-from crypto_api.payments.types import ENDED, Origin, PaymentState
+from crypto_api.payments.types import ENDED, Origin, PaymentKind, PaymentState
 from crypto_api.payroll import rules, service, store
 from crypto_api.payroll.documents import Payout, PayrollStep
 from crypto_api.payroll.events import PayslipMoved, PayslipPaid
@@ -81,6 +82,8 @@ async def _prepare(desk: PaymentDesk, step: PayrollStep) -> None:
         return
     try:
         payment = await _payment_of(desk, step)
+    except _GivenUp:
+        return
     except (InvalidInput, WouldRevert, NotFound) as error:
         await _give_up(desk, step, _told(error))
     except CoreError as error:
@@ -114,23 +117,48 @@ async def _blocked(step: PayrollStep) -> _Blocked | None:
 
 
 async def _payment_of(desk: PaymentDesk, step: PayrollStep) -> Payment:
-    """Prepared once: the same origin is the same payment."""
-    origin = Origin(kind=ORIGIN, id=step.id)
+    """Prepared once: the same origin is the same payment. _GivenUp."""
+    rows = await store.payouts_of_step(step.org_id, step.id)
+    origin, guard = _origin(step), partial(_still_wanted, step, rows, desk.clock.now())
     who = _ordering(step, desk.clock.now())
     period = await store.period(step.org_id, step.period_id)
     title = f"Payroll {period.title}" if period is not None else "Payroll"
     asset = None if step.asset == desk.networks[step.network].native_asset else step.asset
     if step.kind is StepKind.ALLOWANCE:
         new = NewAllowance(step.wallet_id, step.asset, int(step.raw_amount), title)
-        return await prepare_allowance(desk, who, step.org_id, new, origin, confirmed=True)
-    rows = await store.payouts_of_step(step.org_id, step.id)
+        return await prepare_allowance(desk, who, step.org_id, new, origin, confirmed=True, guard=guard)
     if step.kind is StepKind.BATCH:
         shares = [NewShare(int(row.raw_amount), row.payslip_id, payee_id=row.payee_id, settles=row.settles) for row in rows]
-        return await prepare_batch(desk, who, step.org_id, NewBatch(step.wallet_id, shares, asset, title), origin, confirmed=True)
+        return await prepare_batch(desk, who, step.org_id, NewBatch(step.wallet_id, shares, asset, title), origin, confirmed=True, guard=guard)
     (row,) = rows
     amount = to_units(int(row.raw_amount), row.decimals)
     alone = NewPayment(step.wallet_id, amount, payee_id=row.payee_id, asset=asset, description=f"{title} ({row.payslip_id})", settles=row.settles)
-    return await prepare_payment(desk, who, step.org_id, alone, origin, confirmed=True)
+    return await prepare_payment(desk, who, step.org_id, alone, origin, confirmed=True, guard=guard)
+
+
+def _origin(step: PayrollStep) -> Origin:
+    return Origin(kind=ORIGIN, id=step.id)
+
+
+class _GivenUp(Exception):
+    """The step was given up at the same moment: its shares may be ordered anew, so this payment must never be."""
+
+
+async def _still_wanted(step: PayrollStep, rows: Sequence[Payout], now: datetime, session: Session, payment: Payment) -> None:
+    """In the unit of work that stores the payment. It writes to the step, as giving up does, so that never both happen. _GivenUp; InvalidInput where
+    the address book was changed since the order, which compared it with what the employee proved."""
+    if step.kind is not StepKind.ALLOWANCE and _places_of(payment) != [(row.address, row.raw_amount) for row in rows]:
+        raise InvalidInput.of("payee", "has another address in the address book than when this was ordered", "address_changed")
+    row = await store.step(step.org_id, step.id, session)
+    if row is None or row.settled:
+        raise _GivenUp
+    await store.change_step(session, step.org_id, step.id, {"updated_at": now})
+
+
+def _places_of(payment: Payment) -> list[tuple[str, str]]:
+    if payment.kind is PaymentKind.BATCH:
+        return [(row.address, row.raw_amount) for row in payment.payees]
+    return [(payment.payee_address, payment.raw_amount)]
 
 
 def _ordering(step: PayrollStep, now: datetime) -> Principal:
@@ -149,7 +177,7 @@ async def _wait(desk: PaymentDesk, step: PayrollStep, why: str, pause: timedelta
 
 
 async def _give_up(desk: PaymentDesk, step: PayrollStep, why: str) -> None:
-    """No payment was ever stored for it: nothing of it can be on the chain."""
+    """No payment was ever stored for it, and none will be: nothing of it can be on the chain."""
     await _note(desk, step, _Seen(PayoutState.FAILED, None, None, why, True))
 
 
@@ -164,6 +192,8 @@ async def _note(desk: PaymentDesk, step: PayrollStep, seen: _Seen) -> None:
         before = await store.step(step.org_id, step.id, session)
         if before is None or before.payment_id not in (None, seen.payment_id) or before.settled:
             return
+        if seen.payment_id is None and await payments.by_origin(step.org_id, _origin(step), session) is not None:
+            return  # another process prepared it meanwhile: it is noted when the step is looked at again
         look_at = now + (_SOON if seen.state is PayoutState.SENT else _LATER)
         changes: dict[str, Any] = {
             "payment_id": seen.payment_id,

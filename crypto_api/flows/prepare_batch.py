@@ -10,12 +10,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 from crypto_api.address_book import store as address_book
 from crypto_api.address_book.documents import Payee
 from crypto_api.address_book.types import PRESENT
 from crypto_api.flows.keep_address_book import known_addresses
 from crypto_api.flows.prepare_payment import (
+    Guard,
     PaymentDesk,
     Wanted,
     checked_address,
@@ -75,9 +77,15 @@ class NewAllowance:
     description: str = ""
 
 
-async def prepare_batch(desk: PaymentDesk, principal: Principal, org_id: str, new: NewBatch, origin: Origin, *, confirmed: bool = False) -> Payment:
+async def prepare_batch(
+    desk: PaymentDesk, principal: Principal, org_id: str, new: NewBatch, origin: Origin, *, confirmed: bool = False, guard: Guard | None = None
+) -> Payment:
     """As `prepare_payment`: InvalidInput naming the payee by its place, BatchContractMissing, WouldRevert (also where the allowance is short, or a
     payee does not take it), InsufficientFunds, OverLimit, ChainUnavailable, SessionNotApproved. The same origin has the same payment."""
+    return await prepare_wanted(desk, principal, org_id, partial(_wanted_batch, desk, org_id, new), origin, confirmed=confirmed, guard=guard)
+
+
+async def _wanted_batch(desk: PaymentDesk, org_id: str, new: NewBatch) -> Wanted:
     wallet, network, way = await payer_of(desk, org_id, new.wallet_id, None)
     asset = listed_asset(network, new.asset)
     _require_sound(new.shares)
@@ -88,18 +96,21 @@ async def prepare_batch(desk: PaymentDesk, principal: Principal, org_id: str, ne
     shares = [Share(row.address, int(row.raw_amount)) for row in payees]
     call = batch_call(shares, asset.contract)
     raw, name = total(shares), f"{len(payees)} payees" if len(payees) > 1 else "1 payee"
-    wanted = Wanted(
+    return Wanted(
         *(wallet, network, way, PaymentKind.BATCH, asset, raw, BATCH_CONTRACT, None, name, call, new.description, tuple(warnings)),
         payees=tuple(payees),
     )
-    return await prepare_wanted(desk, principal, org_id, wanted, origin, confirmed=confirmed)
 
 
 async def prepare_allowance(
-    desk: PaymentDesk, principal: Principal, org_id: str, new: NewAllowance, origin: Origin, *, confirmed: bool = False
+    desk: PaymentDesk, principal: Principal, org_id: str, new: NewAllowance, origin: Origin, *, confirmed: bool = False, guard: Guard | None = None
 ) -> Payment:
     """Lets the batch contract pull exactly that much, in a call of the wallet's own. It moves nothing, so it counts nothing in any limit. Raises as
     `prepare_batch`."""
+    return await prepare_wanted(desk, principal, org_id, partial(_wanted_allowance, desk, org_id, new), origin, confirmed=confirmed, guard=guard)
+
+
+async def _wanted_allowance(desk: PaymentDesk, org_id: str, new: NewAllowance) -> Wanted:
     wallet, network, way = await payer_of(desk, org_id, new.wallet_id, None)
     asset = listed_asset(network, new.asset)
     if asset.contract is None:
@@ -108,8 +119,7 @@ async def prepare_allowance(
         raise InvalidInput.of("raw_amount", "must be at least 0 and below 2^256", "out_of_range")
     await _require_contract(desk, network)
     call = rules.allowance_call(asset.contract, new.raw_amount)
-    wanted = Wanted(wallet, network, way, PaymentKind.ALLOWANCE, asset, new.raw_amount, BATCH_CONTRACT, None, _CONTRACT_NAME, call, new.description)
-    return await prepare_wanted(desk, principal, org_id, wanted, origin, confirmed=confirmed)
+    return Wanted(wallet, network, way, PaymentKind.ALLOWANCE, asset, new.raw_amount, BATCH_CONTRACT, None, _CONTRACT_NAME, call, new.description)
 
 
 def _require_sound(shares: Sequence[NewShare]) -> None:

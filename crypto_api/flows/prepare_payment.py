@@ -6,10 +6,11 @@ What would fail, or is above a limit, is refused here and nothing is stored. Eve
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from crypto_api.address_book import rules as address_book_rules
 from crypto_api.address_book import store as address_book
@@ -63,6 +64,11 @@ class PaymentDesk:
     nodes: Mapping[str, Node]  # by slug
     prices: Prices
     jobs: Jobs
+
+
+Guard = Callable[[Session, Payment], Awaitable[None]]
+"""Part of the unit of work that stores a payment: raises where whatever ordered it does not want it any more, or not so, and writes to a row that
+whoever withdraws the order writes to as well, so that of the two at the same moment one comes after the other."""
 
 
 @dataclass(frozen=True)
@@ -128,23 +134,35 @@ class Wanted:
 
 
 async def prepare_payment(
-    desk: PaymentDesk, principal: Principal, org_id: str, new: NewPayment, origin: Origin, *, draft: bool = False, confirmed: bool = False
+    desk: PaymentDesk,
+    principal: Principal,
+    org_id: str,
+    new: NewPayment,
+    origin: Origin,
+    *,
+    draft: bool = False,
+    confirmed: bool = False,
+    guard: Guard | None = None,
 ) -> Payment:
     """InvalidInput naming the fields, WouldRevert, InsufficientFunds, OverLimit, ChainUnavailable. Where nobody else has to approve, the one who
     prepares it does so by a step-up: SessionNotApproved without, unless they `confirmed` by one when they ordered it. The same origin has the same
-    payment."""
-    return await prepare_wanted(desk, principal, org_id, await _wanted(desk, org_id, new), origin, draft=draft, confirmed=confirmed)
+    payment, whatever has become of what was asked for."""
+    want = partial(_wanted, desk, org_id, new)
+    return await prepare_wanted(desk, principal, org_id, want, origin, draft=draft, confirmed=confirmed, guard=guard)
 
 
 async def prepare_call(desk: PaymentDesk, principal: Principal, org_id: str, new: NewCall, origin: Origin) -> Payment:
     """A write call of a contract, as `prepare_payment`. What it moves is not known from what it sends, so it counts as above every limit."""
+    return await prepare_wanted(desk, principal, org_id, partial(_wanted_call, desk, org_id, new), origin)
+
+
+async def _wanted_call(desk: PaymentDesk, org_id: str, new: NewCall) -> Wanted:
     wallet, network, way = await payer_of(desk, org_id, new.wallet_id, None)
     asset, to = chains.listed_assets(network)[0], checked_address(new.to)
     call = Call(to=to, value_raw=str(_raw(new.value, asset, "value")), data=new.data.lower())
-    wanted = Wanted(
+    return Wanted(
         wallet, network, way, PaymentKind.CALL, asset, int(call.value_raw), to, *await _entry_at(org_id, network, to), call, new.description
     )
-    return await prepare_wanted(desk, principal, org_id, wanted, origin)
 
 
 async def submit_payment(desk: PaymentDesk, principal: Principal, org_id: str, payment_id: str) -> Payment:
@@ -328,10 +346,20 @@ async def _renamed(org_id: str, payee_id: str | None) -> tuple[str, ...]:
 
 
 async def prepare_wanted(
-    desk: PaymentDesk, principal: Principal, org_id: str, wanted: Wanted, origin: Origin, *, draft: bool = False, confirmed: bool = False
+    desk: PaymentDesk,
+    principal: Principal,
+    org_id: str,
+    want: Callable[[], Awaitable[Wanted]],
+    origin: Origin,
+    *,
+    draft: bool = False,
+    confirmed: bool = False,
+    guard: Guard | None = None,
 ) -> Payment:
+    """`want` is asked only where the origin has no payment yet: one that has been prepared stands, also where it could not be any more."""
     if (known := await store.by_origin(org_id, origin)) is not None:
         return known
+    wanted = await want()
     token = wanted.asset.contract if wanted.kind in _MOVES else None
     quote = await _simulate(desk, wanted.network.slug, wanted.wallet.address, wanted.call, token, wanted.raw)
     if wanted.kind is PaymentKind.BATCH and quote.gas > TRANSACTION_GAS_MAX:
@@ -347,6 +375,8 @@ async def prepare_wanted(
     faultpoint("payment.before_intent")
 
     async def work(session: Session) -> Payment:
+        if guard is not None:
+            await guard(session, payment)
         if not await store.insert(session, payment):
             raise Overtaken
         await payments.tell(session, payment, Happened.PREPARED, now)
@@ -357,7 +387,9 @@ async def prepare_wanted(
     try:
         stored = await desk.uow.run(work)
     except Overtaken:  # the same origin at the same moment: the unique index let one in
-        stored = await store.by_origin(org_id, origin) or payment
+        first = await store.by_origin(org_id, origin)
+        assert first is not None, "it was let in, and a payment is never deleted"
+        stored = first
     faultpoint("payment.after_intent")
     await desk.jobs.put(PaymentDue(org_id=org_id, payment_id=stored.id))
     return stored

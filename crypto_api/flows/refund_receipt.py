@@ -10,6 +10,7 @@ A refund that was rejected, cancelled or failed gives its part back to the desk.
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from crypto_api.flows.apply_receipts import as_clients_payment
 from crypto_api.flows.match_receipts import Matcher
@@ -52,8 +53,9 @@ async def refund_receipt(desk: PaymentDesk, principal: Principal, org_id: str, r
         network=receipt.network,
         description=f"Refund of {text(use.quantity)} {receipt.symbol} that came in {receipt.hash[:10]}",
     )
+    guard = partial(_still_aside, org_id, receipt_id, use.id, desk.clock.now())
     try:
-        payment = await prepare_payment(desk, principal, org_id, new, Origin(kind=ORIGIN, id=receipt_id, component=use.id))
+        payment = await prepare_payment(desk, principal, org_id, new, _origin(receipt_id, use.id), guard=guard)
     except CoreError:
         await desk.uow.run(lambda session: _give_back(session, org_id, receipt_id, use.id, desk.clock.now()))
         raise
@@ -73,16 +75,25 @@ async def settle_refunds(matcher: Matcher) -> int:
 
 async def _look(matcher: Matcher, receipt: Receipt, use: Use) -> bool:
     org_id, now = receipt.org_id, matcher.clock.now()
-    payment = await payments.by_origin(org_id, Origin(kind=ORIGIN, id=receipt.id, component=use.id))
+    payment = await payments.by_origin(org_id, _origin(receipt.id, use.id))
     if payment is None and now - use.at <= _LOST_AFTER:
         return await _later(matcher, receipt, now)
-    if payment is None or (payment.state in ENDED and payment.state is not PaymentState.CONFIRMED):
+    if payment is None or _came_to_nothing(payment):
         await matcher.uow.run(lambda session: _give_back(session, org_id, receipt.id, use.id, now))
         return True
     if payment.state is not PaymentState.CONFIRMED or (worth := await _went_back(org_id, payment)) is None:
         return await _later(matcher, receipt, now)
     await matcher.uow.run(lambda session: _settle(session, org_id, receipt.id, use.id, payment, worth, now))
     return True
+
+
+def _origin(receipt_id: str, use_id: str) -> Origin:
+    return Origin(kind=ORIGIN, id=receipt_id, component=use_id)
+
+
+def _came_to_nothing(payment: Payment) -> bool:
+    """For good: it ended, and no reorganisation can bring it back."""
+    return payment.state in ENDED and payment.state is not PaymentState.CONFIRMED and payment.due_at is None
 
 
 async def _later(matcher: Matcher, receipt: Receipt, now: datetime) -> bool:
@@ -119,6 +130,14 @@ async def _set_aside(session: Session, org_id: str, receipt_id: str, by: str, no
     return after, use
 
 
+async def _still_aside(org_id: str, receipt_id: str, use_id: str, now: datetime, session: Session, _: Payment) -> None:
+    """In the unit of work that stores the payment. It writes to the receipt, as giving back does, so that never both happen. NotOpen."""
+    receipt = await service.standing(session, org_id, receipt_id)
+    if all(use.id != use_id for use in receipt.uses):
+        raise NotOpen("It was given back to the desk meanwhile.")
+    await service.put(session, receipt, {"look_at": now}, now, None)
+
+
 async def _named(session: Session, org_id: str, receipt_id: str, use_id: str, payment_id: str, now: datetime) -> Receipt:
     receipt = await service.standing(session, org_id, receipt_id)
     uses = [use.model_copy(update={"refund_id": payment_id}) if use.id == use_id else use for use in receipt.uses]
@@ -126,7 +145,10 @@ async def _named(session: Session, org_id: str, receipt_id: str, use_id: str, pa
 
 
 async def _give_back(session: Session, org_id: str, receipt_id: str, use_id: str, now: datetime) -> None:
-    receipt = await service.standing(session, org_id, receipt_id)
+    """Nothing where a payment was stored meanwhile: then it is that which decides."""
+    receipt, payment = await service.standing(session, org_id, receipt_id), await payments.by_origin(org_id, _origin(receipt_id, use_id), session)
+    if all(use.id != use_id for use in receipt.uses) or (payment is not None and not _came_to_nothing(payment)):
+        return
     uses = [use for use in receipt.uses if use.id != use_id]
     state = receipt.state if receipt.state is ReceiptState.GONE else ReceiptState.OPEN
     after = await service.put(session, receipt, {"uses": uses, "state": state}, now, ReceiptOpen)

@@ -11,12 +11,16 @@ import pytest
 from eth_account import Account
 
 from crypto_api.chains import store as chain_store
+from crypto_api.flows import refund_receipt as refunding
 from crypto_api.flows.inbox_sweep import sweep_inbox
 from crypto_api.flows.match_receipts import Matcher, match_due
+from crypto_api.flows.prepare_payment import NewPayment, PaymentDesk, prepare_payment
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.refund_receipt import settle_refunds
 from crypto_api.ledger.documents import JournalEntry
-from crypto_api.organizations.types import Role
+from crypto_api.organizations.types import Principal, Role
+from crypto_api.payments.documents import Payment
+from crypto_api.payments.types import Origin
 from crypto_api.receivables.documents import PaymentRequest, Receipt
 from crypto_api.runtime import Runtime
 from crypto_api.wallets.documents import Wallet
@@ -99,7 +103,7 @@ async def invoice(person: Person, row: dict[str, Any]) -> dict[str, Any]:
     return dict((await person.http.get(f"{PATH}{row['id']}/")).json())
 
 
-async def test_from_the_wish_to_the_refund(house: PayingHouse, ada: Person, api: str, join: Join) -> None:
+async def test_from_the_wish_to_the_refund(house: PayingHouse, ada: Person, api: str, join: Join, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = await ada.http.put(f"{PATH}receiving/", json={"extended_key": XPUB, "lock_minutes": 30})
     assert (settings.status_code, settings.json()["gap_limit"]) == (200, 20), settings.text
     refused = await ada.http.put(f"{PATH}receiving/", json={"extended_key": XPUB.replace("xpub", "xprv")})
@@ -176,6 +180,17 @@ async def test_from_the_wish_to_the_refund(house: PayingHouse, ada: Person, api:
     # the rest goes back, through the payment machine
     wallet, _ = await house.wallet(wei=5 * ETHER)
     had = await house.ether(someone.address)
+
+    async def too_late(desk: PaymentDesk, principal: Principal, org_id: str, new: NewPayment, origin: Origin, **values: Any) -> Payment:
+        """It took so long that the desk had its part back."""
+        await desk.uow.run(lambda session: refunding._give_back(session, org_id, open_["id"], origin.component, desk.clock.now()))
+        return await prepare_payment(desk, principal, org_id, new, origin, **values)
+
+    with monkeypatch.context() as race:
+        race.setattr(refunding, "prepare_payment", too_late)
+        assert code_of(await post(ada, f"{there}refund/", {"wallet_id": wallet.id})) == (409, "not_open")
+    assert await Payment.find({"org_id": ada.org_id}).count() == 0
+    assert (await ada.http.get(there)).json()["receipt"]["open_amount"] != "0"
     answer = await post(ada, f"{there}refund/", {"wallet_id": wallet.id})
     assert answer.status_code == 202, answer.text
     left = answer.json()["receipt"]

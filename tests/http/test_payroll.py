@@ -11,9 +11,12 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 
 from crypto_api.address_book.documents import Payee
+from crypto_api.address_book.types import PayeeState
 from crypto_api.employees.documents import Employee
 from crypto_api.employees.types import EmployeeStatus
+from crypto_api.flows import advance_payroll as advancing
 from crypto_api.flows.advance_payroll import advance_payroll
+from crypto_api.flows.prepare_payment import PaymentDesk, prepare_payment
 from crypto_api.flows.reseal import reseal
 from crypto_api.identity.documents import DueMail
 from crypto_api.ledger.documents import AccountBalance, JournalEntry
@@ -26,7 +29,7 @@ from crypto_api.payroll.typed_data import signer_of
 from crypto_api.payroll.types import PayMethod, ShareRule
 from crypto_api.runtime import Runtime
 from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, Node, PayingHouse, fresh_key, network_row, paying_node, stranger
-from tests.factories.payrolls import ALL_USDC, MONTH, employed
+from tests.factories.payrolls import ALL_USDC, MONTH, Paid, employed
 from tests.http.conftest import Join, Person, confirmed
 from workers.payroll import desk_of
 
@@ -264,6 +267,82 @@ async def test_payments_wait_for_others_and_a_reorganisation_takes_payslips_back
     assert await house.nonce(wallet.address) == 2
     payouts = {row.address: int(row.raw_amount) for row in await Payout.find({"period_id": period_id}).to_list()}
     assert [await house.ether(one.address) for one in people] == [payouts[one.address] for one in people]
+
+
+class Died(Exception):
+    """Here a process was killed."""
+
+
+async def ordered_for_one(house: PayingHouse, ada: Person, bob: Person) -> tuple[Paid, str, str, PayrollStep]:
+    wallet, _ = await house.wallet(wei=50 * ETHER)
+    await house.mine(2)
+    paid = await employed(house.org_id, stranger(), house.runtime.clock.now())
+    period_id = await approved_period(ada, bob)
+    await post(ada, f"/api/payroll/periods/{period_id}/pay/", {"wallet_id": wallet.id}, 202)
+    (step,) = await PayrollStep.find({"period_id": period_id}).to_list()
+    return paid, wallet.id, period_id, step
+
+
+async def test_what_was_prepared_before_a_crash_counts_also_where_it_could_not_be_prepared_any_more(
+    house: PayingHouse, ada: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid, wallet_id, period_id, step = await ordered_for_one(house, ada, bob)
+
+    def die(name: str) -> None:
+        if name == "payroll.after_payment":
+            raise Died
+
+    with monkeypatch.context() as crash:
+        crash.setattr(advancing, "faultpoint", die)
+        with pytest.raises(Died):
+            await advance_payroll(desk_of(house.runtime))
+    await house.sweep()
+    await house.mine(2)
+    await house.sweep()
+    (payment,) = await Payment.find({"org_id": house.org_id}).to_list()
+    assert payment.state == "MINED"
+    await Payee.find({"_id": paid.payee_id}).update({"$set": {"state": PayeeState.REMOVED}})
+    await advancing._give_up(desk_of(house.runtime), step, "as whoever looked before it was stored would")
+    await carry_on(house, 2)
+    (row,) = await PayrollStep.find({"period_id": period_id}).to_list()
+    (payslip,) = await Payslip.find({"period_id": period_id}).to_list()
+    assert (row.payment_id, payslip.status, payslip.hashes) == (payment.id, "PAID", [payment.hash])
+    again = await ada.http.post(f"/api/payroll/periods/{period_id}/pay/", json={"wallet_id": wallet_id}, headers=fresh_key())
+    assert again.status_code in (409, 422), "nobody is left to pay"
+    assert await Payment.find({"org_id": house.org_id}).count() == 1
+
+
+async def test_a_step_that_is_given_up_while_it_is_being_prepared_has_no_payment(
+    house: PayingHouse, ada: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid, wallet_id, period_id, step = await ordered_for_one(house, ada, bob)
+
+    async def overtaken(desk: PaymentDesk, *args: Any, **values: Any) -> Payment:
+        await advancing._give_up(desk, step, "another process found that it cannot be paid")
+        return await prepare_payment(desk, *args, **values)
+
+    with monkeypatch.context() as race:
+        race.setattr(advancing, "prepare_payment", overtaken)
+        await advance_payroll(desk_of(house.runtime))
+    assert await Payment.find({"org_id": house.org_id}).count() == 0
+    (payslip,) = await Payslip.find({"period_id": period_id}).to_list()
+    assert payslip.status == "FAILED"
+    await post(ada, f"/api/payroll/periods/{period_id}/pay/", {"wallet_id": wallet_id}, 202)
+    await carry_on(house)
+    (payout,) = await Payout.find({"period_id": period_id}).to_list()
+    assert (payout.state, await house.ether(paid.address)) == ("paid", int(payout.raw_amount))
+    assert await Payment.find({"org_id": house.org_id}).count() == 1
+
+
+async def test_an_address_that_somebody_changes_after_the_order_gets_nothing(house: PayingHouse, ada: Person, bob: Person) -> None:
+    paid, _, period_id, _ = await ordered_for_one(house, ada, bob)
+    other = stranger()
+    await Payee.find({"_id": paid.payee_id}).update({"$set": {"address": other}})
+    await carry_on(house, 2)
+    (payout,) = await Payout.find({"period_id": period_id}).to_list()
+    assert (payout.state, payout.payment_id) == ("failed", None) and "another address" in payout.reason
+    assert [await house.ether(address) for address in (other, paid.address)] == [0, 0]
+    assert await Payment.find({"org_id": house.org_id}).count() == 0
 
 
 async def test_an_employee_proves_a_wallet_that_another_person_verifies(house: PayingHouse, ada: Person, bob: Person, join: Join) -> None:
