@@ -10,6 +10,7 @@ from crypto_api.dashboard import (
     views_own_invoices,
     views_pay,
     views_receipts,
+    views_receiving,
     views_recurring_invoices,
 )
 
@@ -23,6 +24,7 @@ pages = [
     path("invoices/recurring/<str:recurring_id>/end/", views_recurring_invoices.end, name="recurring-invoice-end"),
     path("fragments/invoices/recurring/", views_recurring_invoices.rows_fragment, name="recurring-invoices-fragment"),
     path("fragments/invoices/recurring/<str:recurring_id>/", views_recurring_invoices.recurring_fragment, name="recurring-invoice-fragment"),
+    path("invoices/receiving/", views_receiving.settings_page, name="receiving-settings"),
     path("invoices/settings/", views_invoice_settings.settings_page, name="invoice-settings"),
     path("invoices/settings/sample/", views_invoice_settings.sample_file, name="invoice-sample"),
     path("invoices/settings/logo/", views_invoice_settings.logo_file, name="invoice-logo"),
@@ -37,6 +39,7 @@ pages = [
     path("invoices/<str:invoice_id>/send/", views_invoices.send, name="invoice-send"),
     path("invoices/<str:invoice_id>/mail/", views_invoices.mail, name="invoice-mail"),
     path("invoices/<str:invoice_id>/pay/", views_invoices.pay, name="invoice-pay"),
+    path("invoices/<str:invoice_id>/crypto/", views_invoices.ask_crypto, name="invoice-crypto"),
     path("invoices/<str:invoice_id>/cancel/", views_invoices.cancel, name="invoice-cancel"),
     path("invoices/<str:invoice_id>/credit/", views_invoices.credit, name="invoice-credit"),
     path("fragments/invoices/", views_invoices.rows_fragment, name="invoices-fragment"),
@@ -47,6 +50,7 @@ pages = [
     path("receipts/<str:receipt_id>/", views_receipts.receipt_page, name="receipt"),
     path("receipts/<str:receipt_id>/apply/", views_receipts.apply, name="receipt-apply"),
     path("receipts/<str:receipt_id>/credit/", views_receipts.credit, name="receipt-credit"),
+    path("receipts/<str:receipt_id>/refund/", views_receipts.refund, name="receipt-refund"),
     path("receipts/<str:receipt_id>/undo/", views_receipts.undo, name="receipt-undo"),
     path("fragments/receipts/", views_receipts.rows_fragment, name="receipts-fragment"),
     path("pay/<str:token>/", views_pay.pay_page, name="pay"),

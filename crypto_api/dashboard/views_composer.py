@@ -11,7 +11,7 @@ from crypto_api.address_book import store as address_book
 from crypto_api.address_book.documents import Payee
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form
-from crypto_api.dashboard.payment_desk import desk_of, has_confirmed
+from crypto_api.dashboard.payment_desk import desk_of, has_confirmed, paying_wallets
 from crypto_api.dashboard.step_up import confirmation
 from crypto_api.flows.prepare_payment import NewPayment, Preview, prepare_payment, preview_payment
 from crypto_api.identity.errors import SessionNotApproved
@@ -26,12 +26,11 @@ from crypto_api.policies import service as policies
 from crypto_api.policies.types import Payees
 from crypto_api.reports import overview
 from crypto_api.wallets import store as wallets
-from crypto_api.wallets.documents import Wallet, WalletType
+from crypto_api.wallets.documents import Wallet
 
 FIELDS = ("wallet_id", "payee_id", "to", "asset", "amount", "description")
 DESCRIPTION_MAX = 500
 ONCE_MAX = 60
-PAYING = (WalletType.PRIVATE_KEY, WalletType.METAMASK, WalletType.HARDWARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ async def _form(visit: Visit, form: Form, *, problem: str = "", status: int = 20
 
 
 async def _choices(visit: Visit, form: Form) -> dict[str, object]:
-    own = [row for row in await wallets.active(visit.org_id) if row.wallet_type in PAYING and row.network in visit.runtime.networks]
+    own = await paying_wallets(visit)
     wallet = next((row for row in own if row.id == form["wallet_id"]), own[0] if own else None)
     policy = (await policies.current(visit.org_id, visit.runtime.clock.now())).policy
     return {

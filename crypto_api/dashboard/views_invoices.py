@@ -8,6 +8,7 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 
+from crypto_api.chains.service import listed_assets
 from crypto_api.clients import store as clients
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
@@ -22,17 +23,18 @@ from crypto_api.flows.export_invoice import export_invoice
 from crypto_api.flows.issue_invoice import Counter, cancel_invoice, issue_invoice
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.queue_invoice_mail import Cover, Post, resend, send_invoice
-from crypto_api.flows.request_payment import asked_of, asking_for, first_rate
+from crypto_api.flows.request_payment import asked_of, asking_for, first_rate, request_payment
 from crypto_api.flows.settle_invoice import Received, receive_payment
 from crypto_api.flows.write_invoice import write_credit_note
 from crypto_api.invoices import store
 from crypto_api.invoices.documents import Invoice
-from crypto_api.invoices.types import AgeBucket, InvoiceKind, InvoiceStatus, PaymentMethod
+from crypto_api.invoices.types import AgeBucket, CryptoTerms, InvoiceKind, InvoiceStatus, PaymentMethod
 from crypto_api.kit.amounts import parse
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations.types import Permission
 from crypto_api.receivables import store as receivables
+from crypto_api.wallets import store as wallets
 from mongodb_config import pages
 
 VIEWS = {"": "All", "open": "Open", "overdue": "Overdue", "draft": "Drafts", "paid": "Paid", "quotes": "Quotes", "credit": "Credit notes"}
@@ -70,6 +72,7 @@ FLASHES = {
     "mailed": "Issued. It has its number, stands in the books, and goes out by mail.",
     "resent": "It goes out by mail once more.",
     "paid": "The payment was booked.",
+    "asked": "It can be paid in crypto: give the link to whoever pays.",
     "cancelled": "Cancelled. What it had booked was taken back.",
     "credit": "The credit note is drafted. It counts once it is issued.",
 }
@@ -158,12 +161,15 @@ async def _facts(visit: Visit, row: Invoice) -> dict[str, object]:
     issued, open_ = row.status is not InvoiceStatus.DRAFT, row.status in (InvoiceStatus.SENT, InvoiceStatus.PARTIAL, InvoiceStatus.OVERDUE)
     client = await clients.get(visit.org_id, row.client_id)
     is_invoice, writes = row.kind is InvoiceKind.INVOICE, visit.may(Permission.INVOICES_WRITE)
+    asked = (await asked_of(receiving_of(visit.runtime), visit.org_id, [row.id])).get(row.id)
+    may_ask = writes and is_invoice and open_ and asked is None and bool(visit.runtime.networks)
     return {
         "invoice": row,
         "word": WORDS[row.kind],
         "lines": list(zip(row.items, row.totals.lines, strict=True)),
         "payments": await store.payments_of(visit.org_id, row.id),
-        "asked": (await asked_of(receiving_of(visit.runtime), visit.org_id, [row.id])).get(row.id),
+        "asked": asked,
+        "ways": await _ways(visit) if may_ask else None,
         "receipts": [(one, [RECEIPT_FLAGS[flag] for flag in one.flags]) for one in await receivables.of_invoice(visit.org_id, row.id)],
         "credits": await store.about(visit.org_id, row.id) if is_invoice else [],
         "methods": METHODS.items(),
@@ -240,6 +246,34 @@ async def pay(visit: Visit, invoice_id: str) -> HttpResponse:
     except CoreError as error:
         return await _shown(visit, await _invoice(visit, invoice_id), form=form, problem=error.detail, status=error.status)
     return redirect(f"/invoices/{invoice_id}/?done=paid")
+
+
+@page(Permission.INVOICES_WRITE)
+async def ask_crypto(visit: Visit, invoice_id: str) -> HttpResponse:
+    """Lets it be paid on a chain from now on, by whoever has its link."""
+    form = _only_form(visit, "asset", "place")
+    network, _, asset = form["asset"].partition("|")
+    terms = CryptoTerms(asset=asset, network=network, wallet_id=form["place"] or None)
+    row, desk = await _invoice(visit, invoice_id), receiving_of(visit.runtime)
+    try:
+        await request_payment(desk, visit.org_id, visit.principal.user_id, row.id, terms)
+        await first_rate(desk, visit.org_id, row.id)
+    except NotFound as error:
+        raise Http404 from error
+    except InvalidInput as error:
+        return await _shown(visit, row, form=form, problem=form.refused(error, ()), status=422)
+    except CoreError as error:
+        return await _shown(visit, row, form=form, problem=error.detail, status=error.status)
+    return redirect(f"/invoices/{row.id}/?done=asked")
+
+
+async def _ways(visit: Visit) -> dict[str, object]:
+    """In what, and where, an invoice may be paid on a chain."""
+    networks, own = visit.runtime.networks, await receivables.settings(visit.org_id)
+    named = [(f"{slug}|{asset.name}", f"{asset.name} on {network.name}") for slug, network in networks.items() for asset in listed_assets(network)]
+    watched = [row for row in await wallets.active(visit.org_id) if row.receives is None and row.monitoring_enabled and row.network in networks]
+    places = [(row.id, f"{row.name} on {networks[row.network].name}") for row in watched]
+    return {"assets": named, "places": places, "own_address": own is not None and bool(own.extended_key)}
 
 
 @page(Permission.INVOICES_WRITE)

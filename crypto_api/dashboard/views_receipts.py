@@ -11,10 +11,15 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.dashboard.list_filter import ListFilter
+from crypto_api.dashboard.payment_desk import desk_of, paying_wallets
+from crypto_api.dashboard.step_up import confirmation
 from crypto_api.flows import match_by_hand
 from crypto_api.flows.match_by_hand import Wanted
 from crypto_api.flows.match_receipts import Matcher
 from crypto_api.flows.price_at import Prices
+from crypto_api.flows.refund_receipt import refund_receipt
+from crypto_api.identity.errors import SessionNotApproved
+from crypto_api.identity.types import Purpose
 from crypto_api.invoices import store as invoices
 from crypto_api.kit.amounts import add_exactly, parse
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
@@ -23,6 +28,7 @@ from crypto_api.organizations.types import Permission
 from crypto_api.receivables import store
 from crypto_api.receivables.documents import Receipt
 from crypto_api.receivables.types import ReceiptFlag, ReceiptState, UseKind
+from crypto_api.wallets.documents import Wallet
 
 VIEWS = {"": "To decide", "done": "Matched", "waiting": "On the way", "all": "All"}
 _WHERE: dict[str, dict[str, Any]] = {
@@ -46,6 +52,7 @@ USES = {UseKind.INVOICE: "Paid", UseKind.CREDIT: "Kept for the client", UseKind.
 FLASHES = {
     "applied": "It is applied. The invoice and the books say so.",
     "credited": "It is kept for the client.",
+    "refunding": "A payment that sends it back is prepared. What became of it says how far it is.",
     "undone": "Undone. Invoice and books are as they were before.",
 }
 CHOICES_MAX = 200
@@ -128,10 +135,17 @@ async def _shown(visit: Visit, row: Receipt, *, status: int = 200, **values: obj
         "network": network.name if network else row.network,
         "may_apply": may and row.state is ReceiptState.OPEN and row.value is not None and row.left > 0,
         "may_undo": may and row.state in (ReceiptState.OPEN, ReceiptState.DONE) and any(use.kind is not UseKind.REFUND for use in row.uses),
+        "payers": await _payers(visit, row),
         "given": {},
         "errors": {},
     }
     return visit.render("receipts/receipt.html", shown | values, status=status)
+
+
+async def _payers(visit: Visit, row: Receipt) -> list[Wallet]:
+    """Wallets out of which what is open can go back; none where it cannot, or this person may not."""
+    back = row.state is ReceiptState.OPEN and row.left > 0 and row.value is not None
+    return await paying_wallets(visit, row.network) if back and visit.may(Permission.PAYMENTS_PREPARE) else []
 
 
 @page(Permission.INVOICES_WRITE)
@@ -169,9 +183,21 @@ async def undo(visit: Visit, receipt_id: str) -> HttpResponse:
     return await _done(visit, row, "undone", match_by_hand.undo_by_hand(_matcher(visit), visit.org_id, _by(visit), row.id))
 
 
+@page(Permission.PAYMENTS_PREPARE)
+async def refund(visit: Visit, receipt_id: str) -> HttpResponse:
+    """Back to whoever sent it, as a payment that is approved and signed as any other."""
+    only_post(visit.request)
+    row, wallet_id = await _receipt(visit, receipt_id), visit.request.POST.get("wallet", "")
+    if wallet_id not in {one.id for one in await paying_wallets(visit, row.network)}:
+        return await _shown(visit, row, problem="Choose the wallet that it goes out of.", status=422)
+    return await _done(visit, row, "refunding", refund_receipt(desk_of(visit), visit.principal, visit.org_id, row.id, wallet_id))
+
+
 async def _done(visit: Visit, row: Receipt, flash: str, doing: Any) -> HttpResponse:
     try:
         await doing
+    except SessionNotApproved:
+        return redirect(confirmation(f"/receipts/{row.id}/", Purpose.KEYS))
     except NotFound as error:
         raise Http404 from error
     except InvalidInput as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from tests.authorization import objects
 from tests.authorization.house import House, Person, random_address
 
 Form = Mapping[str, str] | Sequence[tuple[str, str]]
@@ -126,6 +127,21 @@ async def mail_invoice(house: House, org_id: str, person: Person) -> Form:
 @form("receipt-apply")
 async def apply_receipt(house: House, org_id: str, person: Person) -> Form:
     return {"invoice": "inv_nobody"}
+
+
+@form("receiving-settings")
+async def write_receiving_settings(house: House, org_id: str, person: Person) -> Form:
+    return {"extended_key": "", "lock_minutes": "20", "gap_limit": "20"}
+
+
+@form("invoice-crypto")
+async def ask_crypto(house: House, org_id: str, person: Person) -> Form:
+    return {"asset": "testnet|ETH", "place": await objects.wallet(house, org_id, person)}
+
+
+@form("receipt-refund")
+async def refund_receipt(house: House, org_id: str, person: Person) -> Form:
+    return {"wallet": "wal_nobody"}
 
 
 @form("invoice-pay")

@@ -22,14 +22,16 @@ from crypto_api.invoices.types import CryptoTerms, Item
 from crypto_api.kit.ids import new_id
 from crypto_api.organizations.types import Role
 from crypto_api.prices.documents import ManualPrice
-from crypto_api.receivables import store
+from crypto_api.receivables import service, store
 from crypto_api.receivables.documents import PaymentRequest, Receipt
 from crypto_api.receivables.types import ReceiptFlag, ReceiptState, Use, UseKind
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.types import Booking, Direction, Finality
+from crypto_api.wallets.documents import WalletType
 from mongodb_config.base_document import encoded
 from tests.dashboard.conftest import Window
 from tests.dashboard.desk import Sits, sits
+from tests.factories.receiving import XPUB
 from tests.factories.treasury import CHAIN_ID, NETWORK, Treasury, address_of, hash_of
 
 __all__ = ["sits"]
@@ -54,6 +56,13 @@ class Counted:
         issued = await issue_invoice(self.counter, row.id, None, None, asking(desk, org_id, by, await checked(desk, org_id, terms)))
         request = await lock_rate(desk, await self.request(issued))
         return issued, "/pay/" + link_of(desk, request).partition("/pay/")[2]
+
+    async def issued(self) -> Invoice:
+        """That nobody asked to be paid in crypto."""
+        runtime, item = self.runtime, Item(description="Analysis", quantity=Decimal(1), unit_price=Decimal("357.00"))
+        writing = Writing(runtime.uow, runtime.clock, self.treasury.org_id, self.treasury.admin.id)
+        row = await write_invoice(writing, Wish(items=(item,), client_name="Engines", currency="USD"))
+        return await issue_invoice(self.counter, row.id, None, None)
 
     @property
     def counter(self) -> Counter:
@@ -187,6 +196,45 @@ async def test_what_is_open_is_kept_undone_and_offered_to_those_who_may(sits: Si
     assert "Undo" not in await cora.text(there) and (await cora.post(f"{there}undo/")).status_code == 403
 
 
+async def test_what_is_open_goes_back_out_of_a_wallet_that_can_pay_and_no_other(sits: Sits, counted: Counted, treasury: Treasury) -> None:
+    ada = await sits("ada.okafor")
+    row, _ = await counted.asked()
+    receipt = await counted.came("0.1785", row, state=ReceiptState.OPEN, flags=[ReceiptFlag.WRONG_ASSET])
+    there = f"/receipts/{receipt.id}/"
+    assert "Send it back" not in await ada.text(there), "there is no wallet that could pay"
+    assert "Choose the wallet" in await ada.refused(422, f"{there}refund/", wallet=counted.wallet_id), "one that is only watched"
+    await treasury.wallet("Paying", wallet_type=WalletType.METAMASK)
+    page = await ada.text(there)
+    assert "Send it back" in page and "0.1785 ETH go back" in page and ">Paying</option>" in page
+    kept = await Receipt.find_one({"_id": receipt.id})
+    assert kept is not None and kept.uses == []
+
+
+async def test_clients_pay_at_addresses_of_a_public_key_that_a_person_compares(sits: Sits, counted: Counted, treasury: Treasury) -> None:
+    ada = await sits("ada.okafor")
+    page = await ada.text("/invoices/receiving/")
+    assert "Compare before anybody pays" not in page
+    wrong = await ada.refused(422, "/invoices/receiving/", extended_key=XPUB.replace("xpub", "xprv"), lock_minutes="0", gap_limit="x")
+    assert wrong.count("must be a whole number from 1 to") == 2
+    wrong = await ada.refused(422, "/invoices/receiving/", extended_key="xpub-nothing", lock_minutes="20", gap_limit="20")
+    assert "field-error" in wrong and "Compare before" not in wrong
+    assert await ada.does("/invoices/receiving/", extended_key=XPUB, lock_minutes="45", gap_limit="20") == "/invoices/receiving/?done=saved"
+    page = await ada.text("/invoices/receiving/")
+    for shown in ("m/44'/60'/0'/0/0", "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"):
+        assert shown in page
+    kept = await store.settings(treasury.org_id)
+    assert kept is not None and (kept.extended_key, kept.lock_minutes, kept.gap_limit) == (XPUB, 45, 20)
+    row = await counted.issued()
+    assert "Let it be paid in crypto" in await ada.text(f"/invoices/{row.id}/")
+    assert "Crypto currency must be one of" in await ada.refused(422, f"/invoices/{row.id}/crypto/", asset=f"{NETWORK}|DOGE", place="")
+    assert await store.request_of(row.org_id, row.id) is None
+    assert await ada.does(f"/invoices/{row.id}/crypto/", asset=f"{NETWORK}|ETH", place="") == f"/invoices/{row.id}/?done=asked"
+    request = await counted.request(row)
+    assert (request.own, request.address, request.asset) == (True, "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "ETH")
+    page = await ada.text(f"/invoices/{row.id}/")
+    assert "Let it be paid in crypto" not in page and "Copy the link" in page
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("window", [{}, {"theme": "dark"}, {"width": 390}], indirect=True, ids=["light", "dark", "phone"])
 async def test_they_are_legible_at_any_width(window: Window, counted: Counted, request: pytest.FixtureRequest) -> None:
@@ -212,8 +260,13 @@ async def test_they_are_legible_at_any_width(window: Window, counted: Counted, r
     await lock_rate(receiving_of(counted.runtime), await counted.request(part))
     await counted.came("0.02", part)
     unknown = await counted.came("0.1785", state=ReceiptState.OPEN)
+    await counted.treasury.wallet("Paying", wallet_type=WalletType.METAMASK)
+    plain, now = await counted.issued(), counted.runtime.clock.now()
+    settings = {"extended_key": XPUB}
+    await counted.runtime.uow.run(lambda session: service.change_settings(session, over.org_id, settings, None, now))
+    desk = ("/receipts/", f"/receipts/{unknown.id}/", f"/invoices/{over.id}/", f"/invoices/{plain.id}/", "/invoices/receiving/")
     await window.log_in(path="/receipts/")
-    for number, place in enumerate((path, there, paid, gone, partly, "/receipts/", f"/receipts/{unknown.id}/", f"/invoices/{over.id}/")):
+    for number, place in enumerate((path, there, paid, gone, partly, *desk)):
         await window.go(place)
         if where := os.environ.get("COFFER_PICTURES"):
             await window.page.screenshot(path=Path(where) / f"pay-{request.node.callspec.id}-{number}.png", full_page=True)
