@@ -155,8 +155,7 @@ async def chain(tmp_path: Path) -> AsyncIterator[LocalChain]:
 @pytest.fixture(scope="session")
 async def databases(addresses: Addresses) -> AsyncIterator[Databases]:
     kept = Databases(addresses.mongodb_uri)
-    async with binding.lending(addresses.mongodb_uri):
-        yield kept
+    yield kept
     await kept.close()
 
 
