@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
+from crypto_api.employees import store as employees
 from crypto_api.flows import run_payroll
 from crypto_api.flows.pay_by_hand import pay_by_hand
 from crypto_api.flows.pay_payroll import order_payroll
@@ -37,7 +38,7 @@ from crypto_api.http.schemas.payslips import (
     StatementRead,
 )
 from crypto_api.identity.types import Purpose
-from crypto_api.kit.errors import InvalidInput
+from crypto_api.kit.errors import InvalidInput, NotFound
 from crypto_api.organizations.types import Permission
 from crypto_api.payroll import service, store
 from crypto_api.payroll.documents import Payslip
@@ -70,6 +71,8 @@ async def create_payslip(request: HttpRequest, body: PayslipCreate) -> HttpRespo
 @requires(Permission.ORGANIZATION_READ)
 async def list_payslips_of_employee(request: HttpRequest, employee_id: str, query: Query[PayslipQuery]) -> HttpResponse:
     """As the list, of one employee."""
+    if await employees.get(org_of(request), employee_id) is None:
+        raise NotFound
     return await _page(request, query, {"employee_id": employee_id} | ({"status": query.status} if query.status else {}))
 
 
@@ -84,7 +87,7 @@ async def verify_payslip(request: HttpRequest, token: str) -> HttpResponse:
 @open_to_all
 async def check_payslip_statement(request: HttpRequest, body: StatementCheck) -> HttpResponse:
     """Whose key signed it, and whether that is the key of the organisation whose payslip it names. Nothing else is told."""
-    signer, genuine = await signed_by_whom(scribe_of(runtime_of(request.scope)), dict(body.typed_data), body.signature)
+    signer, genuine = await signed_by_whom(scribe_of(runtime_of(request.scope)), body.typed_data.model_dump(by_alias=True), body.signature)
     return answer(StatementChecked(genuine=genuine, signer=signer))
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from eth_abi.exceptions import EncodingError
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_keys.exceptions import BadSignature
@@ -20,8 +21,12 @@ _TRANSFER_TYPE = [
     {"name": "rate", "type": "string"},
     {"name": "transaction", "type": "string"},
 ]
-_NAMES = ("payslip", "employer", "employee", "periodStart", "periodEnd", "payDate", "currency", "gross", "tax", "deductions", "net", "status")
-_PAYSLIP_TYPE = [*({"name": name, "type": "string"} for name in _NAMES), {"name": "transfers", "type": "Transfer[]"}]
+NAMES = ("payslip", "employer", "employee", "periodStart", "periodEnd", "payDate", "currency", "gross", "tax", "deductions", "net", "status")
+_PAYSLIP_TYPE = [*({"name": name, "type": "string"} for name in NAMES), {"name": "transfers", "type": "Transfer[]"}]
+
+
+TYPES = {"EIP712Domain": _DOMAIN_TYPE, "Payslip": _PAYSLIP_TYPE, "Transfer": _TRANSFER_TYPE}
+DOMAIN = {"name": "Coffer payslip", "version": "1"}
 
 
 def statement_of(row: Payslip, payouts: list[Payout]) -> dict[str, Any]:
@@ -40,9 +45,9 @@ def statement_of(row: Payslip, payouts: list[Payout]) -> dict[str, Any]:
         for one in paid
     ]
     return {
-        "types": {"EIP712Domain": _DOMAIN_TYPE, "Payslip": _PAYSLIP_TYPE, "Transfer": _TRANSFER_TYPE},
+        "types": TYPES,
         "primaryType": "Payslip",
-        "domain": {"name": "Coffer payslip", "version": "1"},
+        "domain": DOMAIN,
         "message": {
             "payslip": row.id,
             "employer": row.employer,
@@ -70,7 +75,7 @@ def signer_of(statement: dict[str, Any], signature: str) -> str | None:
     """The address (EIP-55) whose key signed exactly this statement; None when the signature, or the statement, is none."""
     try:
         return str(Account.recover_message(encode_typed_data(full_message=statement), signature=signature))
-    except (ValueError, TypeError, KeyError, BadSignature, ValidationError):
+    except (ValueError, TypeError, KeyError, BadSignature, ValidationError, EncodingError):
         return None
 
 

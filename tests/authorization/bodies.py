@@ -34,6 +34,7 @@ from crypto_api.lots.documents import LotPolicy, LotProposal, LotRule
 from crypto_api.lots.types import LotMethod
 from crypto_api.organizations.types import Principal, Role
 from crypto_api.payroll.documents import Payslip
+from crypto_api.payroll.typed_data import DOMAIN, NAMES, TYPES
 from crypto_api.policies.documents import OrganizationPolicy, Proposal
 from crypto_api.policies.types import PaymentPolicy
 from crypto_api.wallets.documents import Wallet, WalletType
@@ -512,7 +513,9 @@ async def pay_payroll_period(act: Act) -> Values:
 
 @request
 async def check_payslip_statement(act: Act) -> Values:
-    return {"typed_data": {"primaryType": "Payslip"}, "signature": "0x" + "11" * 65}
+    paid = dict.fromkeys(("network", "asset", "amount", "rate", "transaction"), "1") | {"payee": Account.create().address}
+    message = dict.fromkeys(NAMES, "1") | {"transfers": [paid]}
+    return {"typed_data": {"types": TYPES, "primaryType": "Payslip", "domain": DOMAIN, "message": message}, "signature": "0x" + "11" * 65}
 
 
 @request

@@ -15,10 +15,12 @@ shares nothing with the product.
 
 import argparse
 import asyncio
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from crypto_api.kit import log
 from tests.chaos import crashes, payrolls, provider_faults, reorganisations
 from tests.chaos.report import tell
 
@@ -45,6 +47,7 @@ async def _programme(name: str, options: argparse.Namespace) -> int:
         case "crashes":
             planned, outcomes = crashes.planned(seeds), crashes.crash_runs(seeds, options.lanes, options.report)
         case "payrolls":
+            log.configure(options.report or Path(tempfile.mkdtemp(prefix="chaos-log-")), process="supervisor")
             planned, outcomes = payrolls.planned(seeds, options.people), payrolls.payroll_runs(seeds, options.people, options.report)
         case "providers":
             every = [*provider_faults.SEEN_AT_ONCE, *provider_faults.LINE] if options.runs >= RUNS else []

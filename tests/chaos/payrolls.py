@@ -31,7 +31,6 @@ from crypto_api.flows.pay_payroll import order_payroll
 from crypto_api.flows.prepare_payment import PaymentDesk
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.run_payroll import process_period
-from crypto_api.kit import log
 from crypto_api.kit.clock import SystemClock
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.kit.signing import KeyParcels
@@ -215,11 +214,10 @@ class Run:
 
 
 async def payroll_runs(seeds: Sequence[int], people: int = PEOPLE, logs: Path | None = None, within_s: float = 600) -> AsyncIterator[Outcome]:
-    """One after another in one house; after a problem the next run begins in a new one."""
+    """One after another in one house; after a problem the next run begins in a new one. In this process: its log is the caller's."""
     left = list(seeds)
     while left:
         with tempfile.TemporaryDirectory(prefix="chaos-pay-") as folder:
-            log.configure(Path(folder, "supervisor"), process="supervisor")
             async with open_house(Path(folder)) as house:
                 while left:
                     seed = left.pop(0)

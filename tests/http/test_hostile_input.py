@@ -258,7 +258,7 @@ class Siege:
             self.faults.append(f"{what}: comes back in the error: {answer}")
 
 
-TOGETHER = {(name, "message", "signature") for name in ("create_wallet_link", "prove_wallet_ownership")}
+TOGETHER = {(name, "message", "signature") for name in ("create_wallet_link", "prove_wallet_ownership", "prove_own_wallet")}
 """(operation, field, field that is named for it): what only counts together is wrong together."""
 
 EXPECTED_CODES: dict[str, tuple[str, ...]] = {}

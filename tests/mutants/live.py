@@ -75,6 +75,7 @@ def swapped(file: str, source: str) -> list[tuple[FunctionType, CodeType]]:
     changed = {key: after[key] for key in before.keys() & after.keys() if before[key] != after[key]}
     places = {(before[key].co_qualname, before[key].co_firstlineno): code for key, code in changed.items() if "." in key or key != "<module>"}
     originals = []
+    gc.unfreeze()  # what the collector rests from is not told by it
     for thing in gc.get_objects():
         if type(thing) is FunctionType and thing.__code__.co_filename == str(path):
             code = places.get((thing.__code__.co_qualname, thing.__code__.co_firstlineno))

@@ -1,14 +1,14 @@
 from datetime import date
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints
 
 from crypto_api.flows.pay_by_hand import PaidByHand
 from crypto_api.flows.payslip_statement import Statement
 from crypto_api.flows.read_payslips import YearSummary
 from crypto_api.http.paging import PageQuery
-from crypto_api.http.schemas.base import Choice, Date, Line, Prose, ReadSchema, RequestSchema, Time, Word
+from crypto_api.http.schemas.base import Choice, Date, Line, Prose, ReadSchema, RequestSchema, Time, Word, inert
 from crypto_api.http.schemas.clients import OptionalLine
 from crypto_api.http.schemas.payroll import PayAmount, RateLockRead
 from crypto_api.kit.amounts import Money, SignedMoney, to_units
@@ -221,8 +221,61 @@ class StatementRead(ReadSchema):
         return cls(genuine=True, typed_data=found.typed_data, signature=found.signature, signer=found.signer)
 
 
+_Text = Annotated[str, StringConstraints(max_length=500), AfterValidator(inert)]
+
+
+class TypedField(RequestSchema):
+    name: _Text = Field(examples=["payslip"])
+    type: _Text = Field(examples=["string"])
+
+
+class StatementTypes(RequestSchema):
+    domain: list[TypedField] = Field(alias="EIP712Domain", max_length=10)
+    payslip: list[TypedField] = Field(alias="Payslip", max_length=30)
+    transfer: list[TypedField] = Field(alias="Transfer", max_length=20)
+
+
+class StatementDomain(RequestSchema):
+    name: _Text = Field(examples=["Coffer payslip"])
+    version: _Text = Field(examples=["1"])
+
+
+class StatedTransfer(RequestSchema):
+    network: _Text = Field(examples=["ethereum"])
+    payee: _Text = Field(examples=["0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"])
+    asset: _Text = Field(examples=["ETH"])
+    amount: _Text = Field(examples=["1.5"])
+    rate: _Text = Field(examples=["2000"])
+    transaction: _Text = Field(examples=["0x5f1c..."])
+
+
+class StatedPayslip(RequestSchema):
+    payslip: _Text = Field(examples=["psl_01k9x5r3v8"])
+    employer: _Text = Field(examples=["Northwind Digital"])
+    employee: _Text = Field(examples=["Grace Hopper"])
+    period_start: _Text = Field(alias="periodStart", examples=["2026-11-01"])
+    period_end: _Text = Field(alias="periodEnd", examples=["2026-11-30"])
+    pay_date: _Text = Field(alias="payDate", examples=["2026-11-30"])
+    currency: _Text = Field(examples=["USD"])
+    gross: _Text = Field(examples=["5000"])
+    tax: _Text = Field(examples=["600"])
+    deductions: _Text = Field(examples=["100"])
+    net: _Text = Field(examples=["4300"])
+    status: _Text = Field(examples=["PAID"])
+    transfers: list[StatedTransfer] = Field(max_length=100)
+
+
+class StatementTypedData(RequestSchema):
+    """For `eth_signTypedData_v4`, as a payslip's statement has it."""
+
+    types: StatementTypes
+    primary_type: Literal["Payslip"] = Field(alias="primaryType")
+    domain: StatementDomain
+    message: StatedPayslip
+
+
 class StatementCheck(RequestSchema):
-    typed_data: dict[str, JsonValue] = Field(examples=[{"primaryType": "Payslip"}], description="As the payslip's statement has it.")
+    typed_data: StatementTypedData
     signature: Word = Field(examples=["0x5f1c..."])
 
 
