@@ -165,7 +165,7 @@ TRADES = f"""{COLUMNS}
 
 async def test_trades_are_against_money_and_their_fee_is_inside(ada: Person) -> None:
     """A third asset as a fee leaves at its cost, and what it was worth is part of the price."""
-    for code, name, kind, parent in (("1910", "Exchange EUR", "asset", "1000"), ("2150", "Card", "liability", "2000")):
+    for code, name, kind, parent in (("1910", "Exchange EUR", "asset", "1000"), ("2160", "Card", "liability", "2000")):
         made = await ada.http.post("/api/accounts/", json={"code": code, "name": name, "account_type": kind, "parent_code": parent})
         assert made.status_code == 201, made.text
     priced = {"asset": "USDC", "quote": "USD", "at": "2026-01-01T00:00:00Z", "rate": "1.5", "reason": "Test"}
@@ -179,7 +179,7 @@ async def test_trades_are_against_money_and_their_fee_is_inside(ada: Person) -> 
         ("1100", "2003", "0", "1"),
         ("1910", "0", "2000", ""),
     ]
-    assert await lines_of(ada, "c-3") == [("1100", "2000", "0", "0.9"), ("2150", "0", "2000", "")]
+    assert await lines_of(ada, "c-3") == [("1100", "2000", "0", "0.9"), ("2160", "0", "2000", "")]
     assert await lines_of(ada, "c-4") == [("1100", "0", "2052.05128205", "-1.0"), ("4200", "0", "197.94871795", ""), ("1900", "2250", "0", "")]
     assert ("1010", "2479.99999998", "0", "") in await lines_of(ada, "c-5")
     assert (await lines_of(ada, "c-6"))[-2:] == [("5100", "3", "0", ""), ("1010", "0", "3", "")]
