@@ -6,13 +6,13 @@ from datetime import timedelta
 
 from crypto_api.deliveries import store as deliveries
 from crypto_api.deliveries.jobs import SendInvoiceMail
+from crypto_api.desks import matcher_of, receiving_of
 from crypto_api.flows.mark_overdue import BATCH, mark_overdue
-from crypto_api.flows.match_receipts import Matcher, match_due
+from crypto_api.flows.match_receipts import match_due
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.recur_invoices import Rota, make_due
 from crypto_api.flows.refund_receipt import settle_refunds
 from crypto_api.flows.remind_clients import remind_clients
-from crypto_api.flows.request_payment import Receiving
 from crypto_api.flows.send_invoice_mail import MailRoom, send_invoice_mail
 from crypto_api.flows.write_invoice import crypto_currencies
 from crypto_api.recurring_invoices import store as recurring
@@ -41,9 +41,8 @@ async def _remind(runtime: Runtime) -> None:
 
 
 async def _send(runtime: Runtime, job: SendInvoiceMail) -> None:
-    prices = Prices(runtime.networks, runtime.prices)
-    desk = Receiving(runtime.uow, runtime.clock, runtime.networks, prices, runtime.box, runtime.config.frontend_url)
-    await send_invoice_mail(MailRoom(runtime.uow, runtime.clock, runtime.mail, desk), job.org_id, job.delivery_id)
+    room = MailRoom(runtime.uow, runtime.clock, runtime.mail, receiving_of(runtime))
+    await send_invoice_mail(room, job.org_id, job.delivery_id)
 
 
 async def sweep_letters(runtime: Runtime) -> None:
@@ -65,7 +64,7 @@ async def _recur(runtime: Runtime) -> None:
 
 
 async def _match(runtime: Runtime) -> None:
-    matcher = Matcher(runtime.uow, runtime.clock, Prices(runtime.networks, runtime.prices))
+    matcher = matcher_of(runtime)
     while True:
         if not await match_due(matcher) + await settle_refunds(matcher):
             await asyncio.sleep(MATCH_S)

@@ -2,16 +2,16 @@
 
 import asyncio
 
+from crypto_api.desks import payment_desk_of
 from crypto_api.flows.keep_recurring import AT_ONCE, advance_recurring
 from crypto_api.runtime import Runtime
 from workers.lane import Lane
-from workers.payroll import desk_of
 
 SWEEP_S = 5.0
 
 
 async def _sweep(runtime: Runtime) -> None:
-    desk = desk_of(runtime)
+    desk = payment_desk_of(runtime)
     while True:
         if await advance_recurring(desk) < AT_ONCE:
             await asyncio.sleep(SWEEP_S)

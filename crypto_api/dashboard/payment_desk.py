@@ -1,9 +1,8 @@
 """What the pages of payments share."""
 
-from crypto_api.adapters.payment_chain import PaymentNode
 from crypto_api.dashboard.access import Visit
+from crypto_api.desks import payment_desk_of
 from crypto_api.flows.prepare_payment import PaymentDesk
-from crypto_api.flows.price_at import Prices
 from crypto_api.flows.step_up import is_approved_for_keys
 from crypto_api.wallets import store as wallets
 from crypto_api.wallets.documents import Wallet, WalletType
@@ -12,15 +11,7 @@ _PAYING = (WalletType.PRIVATE_KEY, WalletType.METAMASK, WalletType.HARDWARE)
 
 
 def desk_of(visit: Visit) -> PaymentDesk:
-    runtime = visit.runtime
-    return PaymentDesk(
-        uow=runtime.uow,
-        clock=runtime.clock,
-        networks=runtime.networks,
-        nodes={slug: PaymentNode(rpc, runtime.networks[slug].l1_fee_oracle) for slug, rpc in runtime.rpc.items()},
-        prices=Prices(runtime.networks, runtime.prices),
-        jobs=runtime.queue,
-    )
+    return payment_desk_of(visit.runtime)
 
 
 async def paying_wallets(visit: Visit, network: str | None = None) -> list[Wallet]:

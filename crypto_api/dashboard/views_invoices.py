@@ -15,9 +15,9 @@ from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.list_filter import ListFilter
 from crypto_api.dashboard.views_invoice_editor import desk_of
-from crypto_api.dashboard.views_pay import receiving_of
 from crypto_api.dashboard.views_receipts import FLAGS as RECEIPT_FLAGS
 from crypto_api.deliveries import store as deliveries
+from crypto_api.desks import receiving_of
 from crypto_api.flows.age_receivables import age_receivables
 from crypto_api.flows.export_invoice import export_invoice
 from crypto_api.flows.issue_invoice import Counter, cancel_invoice, issue_invoice

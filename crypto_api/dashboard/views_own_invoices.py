@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
-from crypto_api.dashboard.views_pay import receiving_of
+from crypto_api.desks import receiving_of
 from crypto_api.flows.invitations import invite_client
 from crypto_api.flows.own_invoices import own_file, own_invoice, own_invoices
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound

@@ -10,19 +10,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from crypto_api.dashboard.access import zone_of
 from crypto_api.dashboard.script_answers import spoken, told, told_text
+from crypto_api.desks import receiving_of
 from crypto_api.flows.payer_page import PayerView, note_sent, payer_view, renew_rate, transaction_for
-from crypto_api.flows.price_at import Prices
-from crypto_api.flows.request_payment import Receiving
 from crypto_api.identity.types import Limited
 from crypto_api.kit.errors import CoreError, NotFound, PreconditionFailed, TooManyRequests
-from crypto_api.runtime import Runtime, runtime_of
+from crypto_api.runtime import runtime_of
 
 View = Callable[..., Awaitable[HttpResponse]]
-
-
-def receiving_of(runtime: Runtime) -> Receiving:
-    prices = Prices(runtime.networks, runtime.prices)
-    return Receiving(runtime.uow, runtime.clock, runtime.networks, prices, runtime.box, runtime.config.frontend_url)
 
 
 def for_payers(view: View) -> View:

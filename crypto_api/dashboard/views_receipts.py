@@ -13,10 +13,10 @@ from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.dashboard.list_filter import ListFilter
 from crypto_api.dashboard.payment_desk import desk_of, paying_wallets
 from crypto_api.dashboard.step_up import confirmation
+from crypto_api.desks import matcher_of
 from crypto_api.flows import match_by_hand
 from crypto_api.flows.match_by_hand import Wanted
 from crypto_api.flows.match_receipts import Matcher
-from crypto_api.flows.price_at import Prices
 from crypto_api.flows.refund_receipt import refund_receipt
 from crypto_api.identity.errors import SessionNotApproved
 from crypto_api.identity.types import Purpose
@@ -209,8 +209,7 @@ async def _done(visit: Visit, row: Receipt, flash: str, doing: Any) -> HttpRespo
 
 
 def _matcher(visit: Visit) -> Matcher:
-    runtime = visit.runtime
-    return Matcher(runtime.uow, runtime.clock, Prices(runtime.networks, runtime.prices))
+    return matcher_of(visit.runtime)
 
 
 def _by(visit: Visit) -> str:

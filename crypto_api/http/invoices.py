@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from crypto_api.deliveries import store as deliveries
+from crypto_api.desks import receiving_of
 from crypto_api.flows.export_invoice import export_invoice
 from crypto_api.flows.issue_invoice import Counter, cancel_invoice, issue_invoice
 from crypto_api.flows.price_at import Prices
@@ -32,7 +33,6 @@ from crypto_api.http.etag import expected_versions
 from crypto_api.http.idempotency import idempotent
 from crypto_api.http.paging import PageQuery, page_read, page_request
 from crypto_api.http.permissions import requires
-from crypto_api.http.receiving import receiving_of
 from crypto_api.http.schemas.base import PageRead
 from crypto_api.http.schemas.invoice_deliveries import InvoiceDeliveryRead
 from crypto_api.http.schemas.invoices import (

@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
+from crypto_api.desks import receiving_of
 from crypto_api.flows.invitations import invite_client
 from crypto_api.flows.own_invoices import own_file, own_invoice, own_invoices
 from crypto_api.http.answers import answer
@@ -10,7 +11,6 @@ from crypto_api.http.auth import org_of, principal_of
 from crypto_api.http.idempotency import idempotent
 from crypto_api.http.paging import PageQuery, page_read, page_request
 from crypto_api.http.permissions import requires
-from crypto_api.http.receiving import receiving_of
 from crypto_api.http.schemas.base import PageRead
 from crypto_api.http.schemas.invitations import InvitationRead
 from crypto_api.http.schemas.own_invoices import ClientInvite, OwnInvoiceRead

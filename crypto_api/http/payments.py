@@ -6,12 +6,11 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 from ninja.params.functions import Body
 
-from crypto_api.adapters.payment_chain import PaymentNode
+from crypto_api.desks import payment_desk_of
 from crypto_api.flows import decide_payment
 from crypto_api.flows.decide_payment import Word
 from crypto_api.flows.prepare_payment import PaymentDesk, prepare_payment
 from crypto_api.flows.prepare_payment import submit_payment as submit
-from crypto_api.flows.price_at import Prices
 from crypto_api.flows.read_payments import payment_view, payment_views
 from crypto_api.flows.resume_sender import resume_sender
 from crypto_api.http.answers import answer
@@ -138,15 +137,7 @@ async def resume_sender_of_payment(request: HttpRequest, payment_id: str) -> Htt
 
 
 def desk_of(request: HttpRequest) -> PaymentDesk:
-    runtime = runtime_of(request.scope)
-    return PaymentDesk(
-        uow=runtime.uow,
-        clock=runtime.clock,
-        networks=runtime.networks,
-        nodes={slug: PaymentNode(rpc, runtime.networks[slug].l1_fee_oracle) for slug, rpc in runtime.rpc.items()},
-        prices=Prices(runtime.networks, runtime.prices),
-        jobs=runtime.queue,
-    )
+    return payment_desk_of(runtime_of(request.scope))
 
 
 def manual_origin(request: HttpRequest) -> Origin:

@@ -6,9 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from crypto_api.clients import store as clients
+from crypto_api.desks import matcher_of
 from crypto_api.flows import match_by_hand
 from crypto_api.flows.match_receipts import Matcher
-from crypto_api.flows.price_at import Prices
 from crypto_api.flows.refund_receipt import refund_receipt
 from crypto_api.http.answers import answer
 from crypto_api.http.auth import org_of, principal_of
@@ -107,5 +107,4 @@ async def refund_open_receipt(request: HttpRequest, receipt_id: str, body: Recei
 
 
 def _matcher(request: HttpRequest) -> Matcher:
-    runtime = runtime_of(request.scope)
-    return Matcher(runtime.uow, runtime.clock, Prices(runtime.networks, runtime.prices))
+    return matcher_of(runtime_of(request.scope))

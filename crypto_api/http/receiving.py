@@ -3,8 +3,8 @@
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from crypto_api.flows.price_at import Prices
-from crypto_api.flows.request_payment import Receiving, asked_of, lock_rate, request_payment, with_network
+from crypto_api.desks import receiving_of
+from crypto_api.flows.request_payment import asked_of, lock_rate, request_payment, with_network
 from crypto_api.http.answers import answer
 from crypto_api.http.auth import org_of, principal_of
 from crypto_api.http.etag import expected_versions
@@ -14,14 +14,9 @@ from crypto_api.http.schemas.receipts import PaymentRequestCreate, PaymentReques
 from crypto_api.kit.errors import NotFound
 from crypto_api.organizations.types import Permission
 from crypto_api.receivables import service, store
-from crypto_api.runtime import Runtime, runtime_of
+from crypto_api.runtime import runtime_of
 
 router = Router(tags=["receivables"])
-
-
-def receiving_of(runtime: Runtime) -> Receiving:
-    prices = Prices(runtime.networks, runtime.prices)
-    return Receiving(runtime.uow, runtime.clock, runtime.networks, prices, runtime.box, runtime.config.frontend_url)
 
 
 @router.get("/invoices/receiving/", response=ReceivingRead, summary="Where clients pay in crypto")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from crypto_api.clients import service as clients
-from crypto_api.dashboard.views_pay import receiving_of
 from crypto_api.deliveries import store as deliveries
+from crypto_api.desks import receiving_of
 from crypto_api.flows.issue_invoice import Counter, issue_invoice
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.recur_invoices import add_recurring

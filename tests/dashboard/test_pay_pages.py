@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from crypto_api.dashboard.views_pay import receiving_of
+from crypto_api.desks import receiving_of
 from crypto_api.flows.issue_invoice import Counter, cancel_invoice, issue_invoice
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.request_payment import asking, checked, link_of, lock_rate

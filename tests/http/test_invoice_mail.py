@@ -18,9 +18,9 @@ from crypto_api.deliveries import service
 from crypto_api.deliveries.documents import InvoiceDelivery
 from crypto_api.deliveries.jobs import SendInvoiceMail
 from crypto_api.deliveries.rules import TRIES_MAX
+from crypto_api.desks import receiving_of
 from crypto_api.flows.remind_clients import remind_clients
 from crypto_api.flows.send_invoice_mail import MailRoom, send_invoice_mail
-from crypto_api.http.receiving import receiving_of
 from crypto_api.runtime import Runtime
 from tests.factories.clock import MovableClock
 from tests.http.conftest import PASSWORD, Join, Person

@@ -12,6 +12,7 @@ from eth_account.messages import encode_defunct
 
 from crypto_api.address_book.documents import Payee
 from crypto_api.address_book.types import PayeeState
+from crypto_api.desks import payment_desk_of
 from crypto_api.employees.documents import Employee
 from crypto_api.employees.types import EmployeeStatus
 from crypto_api.flows import advance_payroll as advancing
@@ -31,7 +32,6 @@ from crypto_api.runtime import Runtime
 from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, Node, PayingHouse, fresh_key, network_row, paying_node, stranger
 from tests.factories.payrolls import ALL_USDC, MONTH, Paid, employed
 from tests.http.conftest import Join, Person, confirmed
-from workers.payroll import desk_of
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ async def approved_period(ada: Person, bob: Person) -> str:
 
 async def carry_on(house: PayingHouse, rounds: int = 4) -> None:
     """The plan and its payments, until nothing is left to do but to grow old."""
-    desk = desk_of(house.runtime)
+    desk = payment_desk_of(house.runtime)
     for _ in range(rounds):
         await PayrollStep.find({"org_id": house.org_id}).update({"$set": {"look_at": house.runtime.clock.now()}})
         await advance_payroll(desk)
@@ -256,7 +256,7 @@ async def test_payments_wait_for_others_and_a_reorganisation_takes_payslips_back
         house.clock.later = timedelta(seconds=later)
         await house.sweep()
     await PayrollStep.find({"org_id": house.org_id}).update({"$set": {"look_at": house.runtime.clock.now()}})
-    await advance_payroll(desk_of(house.runtime))
+    await advance_payroll(payment_desk_of(house.runtime))
     taken_back = {row.status for row in await Payslip.find({"period_id": period_id}).to_list()}
     assert taken_back == {"PAYING"}
     assert (await get(ada, f"/api/payroll/periods/{period_id}/"))["status"] == "PAYING"
@@ -295,14 +295,14 @@ async def test_what_was_prepared_before_a_crash_counts_also_where_it_could_not_b
     with monkeypatch.context() as crash:
         crash.setattr(advancing, "faultpoint", die)
         with pytest.raises(Died):
-            await advance_payroll(desk_of(house.runtime))
+            await advance_payroll(payment_desk_of(house.runtime))
     await house.sweep()
     await house.mine(2)
     await house.sweep()
     (payment,) = await Payment.find({"org_id": house.org_id}).to_list()
     assert payment.state == "MINED"
     await Payee.find({"_id": paid.payee_id}).update({"$set": {"state": PayeeState.REMOVED}})
-    await advancing._give_up(desk_of(house.runtime), step, "as whoever looked before it was stored would")
+    await advancing._give_up(payment_desk_of(house.runtime), step, "as whoever looked before it was stored would")
     await carry_on(house, 2)
     (row,) = await PayrollStep.find({"period_id": period_id}).to_list()
     (payslip,) = await Payslip.find({"period_id": period_id}).to_list()
@@ -323,7 +323,7 @@ async def test_a_step_that_is_given_up_while_it_is_being_prepared_has_no_payment
 
     with monkeypatch.context() as race:
         race.setattr(advancing, "prepare_payment", overtaken)
-        await advance_payroll(desk_of(house.runtime))
+        await advance_payroll(payment_desk_of(house.runtime))
     assert await Payment.find({"org_id": house.org_id}).count() == 0
     (payslip,) = await Payslip.find({"period_id": period_id}).to_list()
     assert payslip.status == "FAILED"

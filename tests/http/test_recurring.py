@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from crypto_api.desks import payment_desk_of
 from crypto_api.flows.keep_recurring import advance_recurring
 from crypto_api.flows.prepare_payment import PaymentDesk
 from crypto_api.payments.documents import Payment
@@ -14,7 +15,6 @@ from crypto_api.runtime import Runtime
 from tests.factories.paying import ETHER, FREE, Node, PayingHouse, fresh_key, network_row, paying_node, stranger
 from tests.factories.payrolls import employed
 from tests.http.conftest import Join, Person, confirmed
-from workers.payroll import desk_of
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ class At:
 
 
 def desk_at(house: PayingHouse, moment: datetime) -> PaymentDesk:
-    desk = desk_of(house.runtime)
+    desk = payment_desk_of(house.runtime)
     return PaymentDesk(desk.uow, At(moment), desk.networks, desk.nodes, desk.prices, desk.jobs)
 
 

@@ -1,0 +1,25 @@
+"""What flows are put together with, out of a runtime: the same for whoever calls them, by HTTP, on a page or in a worker."""
+
+from crypto_api.adapters.payment_chain import PaymentNode
+from crypto_api.flows.match_receipts import Matcher
+from crypto_api.flows.prepare_payment import PaymentDesk
+from crypto_api.flows.price_at import Prices
+from crypto_api.flows.request_payment import Receiving
+from crypto_api.runtime import Runtime
+
+
+def payment_desk_of(runtime: Runtime) -> PaymentDesk:
+    nodes = {slug: PaymentNode(rpc, runtime.networks[slug].l1_fee_oracle) for slug, rpc in runtime.rpc.items()}
+    return PaymentDesk(runtime.uow, runtime.clock, runtime.networks, nodes, _prices(runtime), runtime.queue)
+
+
+def receiving_of(runtime: Runtime) -> Receiving:
+    return Receiving(runtime.uow, runtime.clock, runtime.networks, _prices(runtime), runtime.box, runtime.config.frontend_url)
+
+
+def matcher_of(runtime: Runtime) -> Matcher:
+    return Matcher(runtime.uow, runtime.clock, _prices(runtime))
+
+
+def _prices(runtime: Runtime) -> Prices:
+    return Prices(runtime.networks, runtime.prices)
