@@ -1,7 +1,7 @@
 """A batch as one payment, on a real node with the real signer: approved over every payee, signed from the payees, paid to all of them exactly once,
 and booked for each."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -30,25 +30,11 @@ from crypto_api.payments.types import Expected, Hold, Origin, PaymentState
 from crypto_api.policies.errors import OverLimit
 from crypto_api.policies.types import Payees, PaymentPolicy
 from crypto_api.runtime import Runtime
-from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, SLUG, Node, PayingHouse, fresh_key, network_row, paying_node, stranger
+from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, SLUG, Node, PayingHouse, fresh_key, stranger
 from tests.http.conftest import Join, Person, confirmed
+from tests.http.paying import ada, networks, node
 
-
-@pytest.fixture(scope="module")
-async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
-    async with paying_node(tmp_path_factory.mktemp("node")) as made:
-        yield made
-
-
-@pytest.fixture
-def networks(node: Node) -> list[dict[str, object]]:
-    actor, url, contracts = node
-    return [network_row(url, actor.chain_id, contracts)]
-
-
-@pytest.fixture
-async def ada(join: Join) -> Person:
-    return await confirmed(await join("ada", founds="Byron Treasury"))
+__all__ = ["ada", "networks", "node"]  # fixtures
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """An invoice that is paid on a chain, over HTTP from the wish to the refund: the seller's API, the payer's page, a real node, the real signer."""
 
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -26,30 +25,16 @@ from crypto_api.runtime import Runtime
 from crypto_api.wallets.documents import Wallet
 from mongodb_config.base_document import encoded
 from tests.factories.following import open_due
-from tests.factories.paying import ETHER, FREE, SLUG, Node, PayingHouse, fresh_key, network_row, paying_node
+from tests.factories.paying import ETHER, FREE, SLUG, Node, PayingHouse, fresh_key
 from tests.factories.receiving import XPUB
-from tests.http.conftest import Join, Person, confirmed
+from tests.http.conftest import Join, Person
 from tests.http.organization_calls import code_of
+from tests.http.paying import ada, networks, node
+
+__all__ = ["ada", "networks", "node"]  # fixtures
 
 PATH = "/api/invoices/"
 ITEM = {"description": "Analysis", "unit_price": "100.00"}
-
-
-@pytest.fixture(scope="module")
-async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
-    async with paying_node(tmp_path_factory.mktemp("node")) as made:
-        yield made
-
-
-@pytest.fixture
-def networks(node: Node) -> list[dict[str, object]]:
-    actor, url, contracts = node
-    return [network_row(url, actor.chain_id, contracts)]
-
-
-@pytest.fixture
-async def ada(join: Join) -> Person:
-    return await confirmed(await join("ada", founds="Byron Treasury"))
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Payments over HTTP, by the real signer, on a real chain: exactly once, by whom they may be, and what becomes of them when something goes wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -30,41 +30,16 @@ from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, Se
 from crypto_api.payments.jobs import PaymentDue
 from crypto_api.payments.ports import World
 from crypto_api.policies.types import PaymentPolicy
-from crypto_api.runtime import Runtime
 from crypto_api.transactions.documents import Transaction
 from crypto_api.wallets.documents import Wallet, WalletType
 from mongodb_config.migrations import COLLECTION, deploy
-from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, SLUG, Node, PayingHouse, fresh_key, network_row, paying_node, stranger
+from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, SLUG, PayingHouse, fresh_key, stranger
 from tests.http.conftest import Join, Person, confirmed
+from tests.http.paying import ada, house, networks, node
 from workers import payments as payments_worker
 from workers.lane import supervise
 
-
-@pytest.fixture(scope="module")
-async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
-    async with paying_node(tmp_path_factory.mktemp("node")) as made:
-        yield made
-
-
-@pytest.fixture
-def networks(node: Node) -> list[dict[str, object]]:
-    actor, url, contracts = node
-    return [network_row(url, actor.chain_id, contracts)]
-
-
-@pytest.fixture
-async def ada(join: Join) -> Person:
-    """Founded it; may everything, and confirmed for the use of keys."""
-    return await confirmed(await join("ada", founds="Byron Treasury"))
-
-
-@pytest.fixture
-async def house(runtime: Runtime, node: Node, ada: Person) -> PayingHouse:
-    actor, _, contracts = node
-    actor.forget_nonces()
-    made = PayingHouse(runtime, actor, contracts, ada.org_id)
-    await made.policy(FREE)
-    return made
+__all__ = ["ada", "house", "networks", "node"]  # fixtures
 
 
 async def post(person: Person, path: str, body: dict[str, Any] | None = None, **headers: str) -> httpx.Response:

@@ -1,6 +1,5 @@
 """A payroll over HTTP on a real node, with the real signer: prepared by one, approved by another, paid to everybody once, booked to zero."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -29,26 +28,12 @@ from crypto_api.payroll.documents import Payout, PayrollStep, Payslip
 from crypto_api.payroll.typed_data import signer_of
 from crypto_api.payroll.types import PayMethod, ShareRule
 from crypto_api.runtime import Runtime
-from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, Node, PayingHouse, fresh_key, network_row, paying_node, stranger
+from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, Node, PayingHouse, fresh_key, stranger
 from tests.factories.payrolls import ALL_USDC, MONTH, Paid, employed
 from tests.http.conftest import Join, Person, confirmed
+from tests.http.paying import ada, networks, node
 
-
-@pytest.fixture(scope="module")
-async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
-    async with paying_node(tmp_path_factory.mktemp("node")) as made:
-        yield made
-
-
-@pytest.fixture
-def networks(node: Node) -> list[dict[str, object]]:
-    actor, url, contracts = node
-    return [network_row(url, actor.chain_id, contracts)]
-
-
-@pytest.fixture
-async def ada(join: Join) -> Person:
-    return await confirmed(await join("ada", founds="Byron Treasury"))
+__all__ = ["ada", "networks", "node"]  # fixtures
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Recurring payments over HTTP on a real node: each occurrence becomes one payment, also after a while without a worker and after a crash."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,36 +10,12 @@ from crypto_api.flows.keep_recurring import advance_recurring
 from crypto_api.flows.prepare_payment import PaymentDesk
 from crypto_api.payments.documents import Payment
 from crypto_api.recurring.documents import Occurrence, RecurringPayment
-from crypto_api.runtime import Runtime
-from tests.factories.paying import ETHER, FREE, Node, PayingHouse, fresh_key, network_row, paying_node, stranger
+from tests.factories.paying import ETHER, PayingHouse, fresh_key, stranger
 from tests.factories.payrolls import employed
-from tests.http.conftest import Join, Person, confirmed
+from tests.http.conftest import Person
+from tests.http.paying import ada, house, networks, node
 
-
-@pytest.fixture(scope="module")
-async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
-    async with paying_node(tmp_path_factory.mktemp("node")) as made:
-        yield made
-
-
-@pytest.fixture
-def networks(node: Node) -> list[dict[str, object]]:
-    actor, url, contracts = node
-    return [network_row(url, actor.chain_id, contracts)]
-
-
-@pytest.fixture
-async def ada(join: Join) -> Person:
-    return await confirmed(await join("ada", founds="Byron Treasury"))
-
-
-@pytest.fixture
-async def house(runtime: Runtime, node: Node, ada: Person) -> PayingHouse:
-    actor, _, contracts = node
-    actor.forget_nonces()
-    made = PayingHouse(runtime, actor, contracts, ada.org_id)
-    await made.policy(FREE)
-    return made
+__all__ = ["ada", "house", "networks", "node"]  # fixtures
 
 
 class At:
