@@ -65,6 +65,14 @@ your payslip of {organization} for {period} is there. It can be read and downloa
 
     {link}
 """
+_RECEIVING_KEY = """Hello {first_name},
+
+{by} changed where clients of {organization} pay to. {now}
+
+If nobody of you meant that, put the right key back and end the sessions of {by} before the next invoice goes out. It stands at
+
+    {link}
+"""
 _KNOWN = """Hello {first_name},
 
 somebody, perhaps you, gave this e-mail address for a Coffer account. You have one already; its user name is {username}. To log in, open
@@ -157,6 +165,14 @@ async def _payslip(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user:
     return f"Your payslip of {due.data['organization']}", _PAYSLIP.format(**told)
 
 
+async def _receiving_key(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
+    first = due.data["first"]
+    now = f"Invoices get their addresses from another key, whose first one is\n\n    {first}\n\nCompare it with what your own wallet shows."
+    now = now if first else "No invoice gets an address of its own any more."
+    told = due.data | {"first_name": user.first_name, "now": now, "link": f"{site}/invoices/receiving/"}
+    return f"Where clients of {due.data['organization']} pay to was changed", _RECEIVING_KEY.format(**told)
+
+
 _WRITERS: dict[Letter, Callable[[UnitOfWork, Clock, str, DueMail, User], Awaitable[Written | None]]] = {
     Letter.RESET_PASSWORD: _reset,
     Letter.SET_PASSWORD: _set,
@@ -165,4 +181,5 @@ _WRITERS: dict[Letter, Callable[[UnitOfWork, Clock, str, DueMail, User], Awaitab
     Letter.NOTICE: _notice,
     Letter.PRICE_ALERT: _price_alert,
     Letter.PAYSLIP: _payslip,
+    Letter.RECEIVING_KEY: _receiving_key,
 }

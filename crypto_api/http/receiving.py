@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from crypto_api.desks import receiving_of
+from crypto_api.flows.change_receiving import ReceivingDesk, change_receiving
 from crypto_api.flows.request_payment import asked_of, lock_rate, request_payment, with_network
 from crypto_api.http.answers import answer
 from crypto_api.http.auth import org_of, principal_of
@@ -13,7 +14,7 @@ from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.receipts import PaymentRequestCreate, PaymentRequestRead, ReceivingRead, ReceivingUpdate
 from crypto_api.kit.errors import NotFound
 from crypto_api.organizations.types import Permission
-from crypto_api.receivables import service, store
+from crypto_api.receivables import store
 from crypto_api.runtime import runtime_of
 
 router = Router(tags=["receivables"])
@@ -30,9 +31,11 @@ async def get_receiving_settings(request: HttpRequest) -> HttpResponse:
 @requires(Permission.INVOICES_WRITE)
 async def update_receiving_settings(request: HttpRequest, body: ReceivingUpdate) -> HttpResponse:
     """With an extended public key (BIP-32, of an account of BIP-44), each invoice gets an address of its own that only this organisation's wallet can
-    spend from. Nothing here can: 422 `invalid_extended_key` for anything but a public key."""
-    runtime, org_id, versions, fields = runtime_of(request.scope), org_of(request), expected_versions(request), body.fields()
-    row = await runtime.uow.run(lambda session: service.change_settings(session, org_id, fields, versions, runtime.clock.now()))
+    spend from. Nothing here can: 422 `invalid_extended_key` for anything but a public key. Another key than the kept one decides who gets
+    what clients pay: 403 `session_not_approved` without a step-up for `keys`, and every administrator is told by mail."""
+    runtime = runtime_of(request.scope)
+    desk = ReceivingDesk(runtime.uow, runtime.clock, runtime.queue)
+    row = await change_receiving(desk, principal_of(request), org_of(request), body.fields(), expected_versions(request))
     return answer(ReceivingRead.of(row), version=row.version)
 
 

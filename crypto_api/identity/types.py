@@ -59,6 +59,7 @@ class Letter(StrEnum):
     NOTICE = "notice"
     PRICE_ALERT = "price_alert"
     PAYSLIP = "payslip"
+    RECEIVING_KEY = "receiving_key"
 
 
 class Limited(StrEnum):

@@ -5,6 +5,15 @@ from typing import ClassVar
 from crypto_api.events.types import DomainEvent
 
 
+class ReceivingKeyChanged(DomainEvent):
+    """Invoices get their addresses from another extended public key, or (without `own_addresses`) from none: other people's money goes elsewhere."""
+
+    permission: ClassVar[str] = "invoices.read"
+    kind: ClassVar[str] = "receiving_key.changed"
+
+    own_addresses: bool
+
+
 class _RequestEvent(DomainEvent):
     permission: ClassVar[str] = "invoices.read"
 

@@ -28,7 +28,6 @@ from mongodb_config.kept_row import UNSTORED
 from mongodb_config.unit_of_work import Session
 
 Versions = Collection[int] | None
-_SETTLED = ("extended_key", "gap_limit", "lock_minutes")
 _FACTS = type[ReceiptSeen] | type[ReceiptApplied] | type[ReceiptOpen] | type[ReceiptResolved] | type[ReceiptUndone] | type[ReceiptGone]
 
 
@@ -37,13 +36,18 @@ def as_kept(org_id: str, row: ReceivingSettings | None, now: datetime) -> Receiv
     return row or ReceivingSettings(id=org_id, org_id=org_id, created_at=now, updated_at=now, version=UNSTORED)
 
 
-async def change_settings(session: Session, org_id: str, fields: dict[str, Any], versions: Versions, now: datetime) -> ReceivingSettings:
-    """What is left out stays. InvalidInput for an extended key that is none, PreconditionFailed."""
+def check_key(fields: dict[str, Any]) -> None:
+    """InvalidInput for an extended key that is none."""
     if fields.get("extended_key"):
         try:
             extended_keys.check_receives(extended_keys.parse(fields["extended_key"]))
         except ValueError as error:
             raise InvalidInput.of("extended_key", str(error), "invalid_extended_key") from error
+
+
+async def change_settings(session: Session, org_id: str, fields: dict[str, Any], versions: Versions, now: datetime) -> ReceivingSettings:
+    """What is left out stays. InvalidInput for an extended key that is none, PreconditionFailed."""
+    check_key(fields)
     kept = await store.settings(org_id, session)
     before = as_kept(org_id, kept, now)
     if versions is not None and before.version not in versions:
@@ -52,10 +56,20 @@ async def change_settings(session: Session, org_id: str, fields: dict[str, Any],
     after = await store.change_settings(session, org_id, before, {name: wanted[name] for name in (*fields, "updated_at")})
     if after is None:
         raise PreconditionFailed
-    was, became = ({name: getattr(row, name) for name in _SETTLED} if row else None for row in (kept, after))
+    was, became = _told_of(kept) if kept else None, _told_of(after)
     summary = "Changed where clients pay in crypto"
     await audit.record(session, org_id, "receiving_settings.changed", summary, now, subject=("receiving_settings", org_id), before=was, after=became)
     return after
+
+
+def first_address(extended_key: str) -> str:
+    """What a person can compare with their own wallet; empty where there is no key."""
+    return extended_keys.receiving_address(extended_keys.parse(extended_key), 0) if extended_key else ""
+
+
+def _told_of(row: ReceivingSettings) -> dict[str, Any]:
+    """The audit log hides whatever is called a key, and everybody who reads it could follow all addresses of this one: it names the first."""
+    return {"first_address": first_address(row.extended_key), "gap_limit": row.gap_limit, "lock_minutes": row.lock_minutes}
 
 
 async def next_address(session: Session, org_id: str, settings: ReceivingSettings, now: datetime) -> tuple[ReceivingKey, int, str]:

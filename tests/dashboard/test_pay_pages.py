@@ -31,6 +31,7 @@ from crypto_api.wallets.documents import WalletType
 from mongodb_config.base_document import encoded
 from tests.dashboard.conftest import Window
 from tests.dashboard.desk import Sits, sits
+from tests.dashboard.test_payment_browser import confirm
 from tests.factories.receiving import XPUB
 from tests.factories.treasury import CHAIN_ID, NETWORK, Treasury, address_of, hash_of
 
@@ -218,6 +219,14 @@ async def test_clients_pay_at_addresses_of_a_public_key_that_a_person_compares(s
     assert wrong.count("must be a whole number from 1 to") == 2
     wrong = await ada.refused(422, "/invoices/receiving/", extended_key="xpub-nothing", lock_minutes="20", gap_limit="20")
     assert "field-error" in wrong and "Compare before" not in wrong
+    assert await ada.does("/invoices/receiving/", extended_key="", lock_minutes="45", gap_limit="20") == "/invoices/receiving/?done=saved"
+    back = await ada.does("/invoices/receiving/", extended_key=XPUB, lock_minutes="45", gap_limit="20")
+    assert back == "/confirm/?purpose=keys&next=%2Finvoices%2Freceiving%2F%3Fconfirmed%3Dyes", "the key is not carried along in a link"
+    kept = await store.settings(treasury.org_id)
+    assert kept is not None and (kept.extended_key, kept.lock_minutes) == ("", 45), "how long a rate stands moves no money, another key does"
+    assert "confirm it first" in await ada.text("/invoices/receiving/")
+    await confirm(treasury, treasury.admin.id)
+    assert "put the key in once more" in await ada.text("/invoices/receiving/", confirmed="yes")
     assert await ada.does("/invoices/receiving/", extended_key=XPUB, lock_minutes="45", gap_limit="20") == "/invoices/receiving/?done=saved"
     page = await ada.text("/invoices/receiving/")
     for shown in ("m/44'/60'/0'/0/0", "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"):

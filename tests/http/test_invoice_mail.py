@@ -23,7 +23,7 @@ from crypto_api.flows.remind_clients import remind_clients
 from crypto_api.flows.send_invoice_mail import MailRoom, send_invoice_mail
 from crypto_api.runtime import Runtime
 from tests.factories.clock import MovableClock
-from tests.http.conftest import PASSWORD, Join, Person
+from tests.http.conftest import PASSWORD, Join, Person, confirmed
 from tests.http.organization_calls import code_of, records, told
 from tests.http.test_clients import client_of
 from tests.http.test_invoices import PATH, at, draft, post, sent
@@ -248,7 +248,7 @@ def text_of(content: bytes) -> str:
 
 async def test_the_way_to_pay_online_is_in_the_letter_and_on_the_pdf_and_in_no_log(join: Join, room: MailRoom, office: PostOffice) -> None:
     ada = await join("ada", founds="Byron Treasury")
-    assert (await ada.http.put(f"{PATH}receiving/", json={"extended_key": XPUB})).status_code == 200
+    assert (await (await confirmed(ada)).http.put(f"{PATH}receiving/", json={"extended_key": XPUB})).status_code == 200
     row = await sent(ada, crypto_currency="ETH")
     assert row["pay_url"] and "/pay/" in row["pay_url"]
     (queued,) = await log_of(ada, row)

@@ -10,12 +10,15 @@ import pytest
 from eth_account import Account
 
 from crypto_api.chains import store as chain_store
+from crypto_api.events.documents import Event
 from crypto_api.flows import refund_receipt as refunding
 from crypto_api.flows.inbox_sweep import sweep_inbox
 from crypto_api.flows.match_receipts import Matcher, match_due
 from crypto_api.flows.prepare_payment import NewPayment, PaymentDesk, prepare_payment
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.refund_receipt import settle_refunds
+from crypto_api.flows.send_due_mail import send_due_mail
+from crypto_api.identity.documents import DueMail
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.organizations.types import Principal, Role
 from crypto_api.payments.documents import Payment
@@ -27,7 +30,7 @@ from mongodb_config.base_document import encoded
 from tests.factories.following import open_due
 from tests.factories.paying import ETHER, FREE, SLUG, Node, PayingHouse, fresh_key
 from tests.factories.receiving import XPUB
-from tests.http.conftest import Join, Person
+from tests.http.conftest import Join, Person, confirmed
 from tests.http.organization_calls import code_of
 from tests.http.paying import ada, networks, node
 
@@ -202,6 +205,46 @@ async def test_from_the_wish_to_the_refund(house: PayingHouse, ada: Person, api:
     assert verified["first_failure"]["subject"] == f"{wallet.id} ETH", "the ether that the factory gave it, and no block tells of"
     cora = await join("cora", org_id=ada.org_id, role=Role.USER)
     assert (await cora.http.get("/api/receipts/")).status_code == 403
+
+
+async def test_another_key_asks_who_is_there_and_every_administrator_is_told(runtime: Runtime, join: Join) -> None:
+    ada, there = await join("ada", founds="Byron Treasury"), f"{PATH}receiving/"
+    admin, clerk = await join("bea", org_id=ada.org_id, role=Role.ADMIN), await join("cora", org_id=ada.org_id, role=Role.ACCOUNTANT)
+    assert (await clerk.http.put(there, json={"lock_minutes": 30, "extended_key": ""})).status_code == 200, "as it was"
+    assert code_of(await clerk.http.put(there, json={"extended_key": XPUB[:-1] + "1"}))[0] == 422, "said before anything is confirmed"
+    assert code_of(await clerk.http.put(there, json={"extended_key": XPUB, "lock_minutes": 5})) == (403, "session_not_approved")
+    assert (await clerk.http.get(there)).json() == {"extended_key": "", "gap_limit": 20, "lock_minutes": 30}
+    await confirmed(clerk)
+    stale = await clerk.http.put(there, json={"extended_key": XPUB}, headers={"If-Match": '"7"'})
+    assert stale.status_code == 412
+    assert await Event.find({"org_id": ada.org_id, "kind": "receiving_key.changed"}).count() == 0
+    changed = await clerk.http.put(there, json={"extended_key": XPUB})
+    assert (changed.status_code, changed.json()["extended_key"]) == (200, XPUB)
+    assert (await clerk.http.put(there, json={"extended_key": XPUB, "gap_limit": 30})).status_code == 200
+    assert await Event.find({"org_id": ada.org_id, "kind": "receiving_key.changed"}).count() == 1, "the same key is no change"
+    owed = await DueMail.find({"kind": "receiving_key"}).to_list()
+    assert {row.user_id for row in owed} == {ada.user["id"], admin.user["id"]}, "the administrators, and nobody else"
+    assert all(row.data["by"].startswith("cora") and row.data["first"] == "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266" for row in owed)
+    posted = Posted()
+    assert await send_due_mail(runtime.uow, runtime.clock, posted, "https://coffer.example", owed[0].id)
+    assert not await send_due_mail(runtime.uow, runtime.clock, posted, "https://coffer.example", owed[0].id), "once"
+    ((to, subject, text),) = posted.letters
+    assert to == owed[0].to and subject == "Where clients of Byron Treasury pay to was changed"
+    assert "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266" in text and "https://coffer.example/invoices/receiving/" in text
+    log = (await ada.http.get("/api/audit-log/?action=receiving_settings.changed")).json()["items"]
+    assert (log[1]["before"]["first_address"], log[1]["after"]["first_address"]) == ("", "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266")
+    assert (await clerk.http.delete("/api/auth/confirm-password/")).status_code == 204
+    assert code_of(await clerk.http.put(there, json={"extended_key": ""})) == (403, "session_not_approved"), "none is another as well"
+
+
+class Posted:
+    """Takes letters as a mail server does."""
+
+    def __init__(self) -> None:
+        self.letters: list[tuple[str, str, str]] = []
+
+    async def send(self, to: str, subject: str, text: str) -> None:
+        self.letters.append((to, subject, text))
 
 
 def runtime_now(house: PayingHouse) -> Any:
