@@ -69,7 +69,7 @@ async def _owe_letters(session: Session, principal: Principal, after: ReceivingS
     organization = await organizations.get(after.org_id, session)
     assert organization is not None
     admins = [row.user_id for row in await organizations.members(after.org_id, session) if row.role == Role.ADMIN and row.suspended_at is None]
-    people = await identities.users({*admins, principal.user_id}, session)
+    people = await identities.users(sorted({*admins, principal.user_id}), session)
     by = next(user.username for user in people if user.id == principal.user_id)
     told = {"organization": organization.name, "by": by, "first": service.first_address(after.extended_key)}
     return [
