@@ -82,9 +82,11 @@ async def book_valued(uow: UnitOfWork, clock: Clock, valued: Sequence[Valued]) -
     """Of one organisation, in their order and in one unit of work, all or none: where one was changed since it was read, none is booked."""
     now = clock.now()
     try:
-        return await uow.run(lambda session: _book(session, valued, now))
+        booked = await uow.run(lambda session: _book(session, valued, now))
     except _NoLongerDue:
         return [BookingResult(False, one.decision.category) for one in valued]
+    faultpoint("book_transaction.committed")
+    return booked
 
 
 async def reverse_bookings(session: Session, transaction: Transaction, now: datetime, reason: str | None = None) -> None:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from crypto_api.flows.lot_differences import Difference, money, takes
+from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.ids import new_id
 from crypto_api.ledger import rules as ledger_rules
 from crypto_api.ledger import service as ledger
@@ -74,6 +75,7 @@ async def post_by_lots(
     if books is not None:
         changes = await books.changes(_pages(session, org_id))
         await store.write_pools(session, org_id, changes.pools, changes.pages, now)
+        faultpoint("post_by_lots.taken")
     return [(posting, entries[draft.source] if draft is not None else None) for posting, draft in drafts]
 
 

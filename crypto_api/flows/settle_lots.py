@@ -18,6 +18,7 @@ from crypto_api.flows.lot_differences import Difference, Key, takes
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import NotFound
+from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.ledger import service as ledger
 from crypto_api.ledger import store as ledger_store
 from crypto_api.ledger.documents import JournalEntry
@@ -90,7 +91,9 @@ async def settle_lots(uow: UnitOfWork, clock: Clock, org_id: str) -> int:
         known = {key: (row.last, row.taken) for key, row in work.pools.items()}
         plan = await plan_corrections(organization, policies.rules_of(policy), policy.rules_version, work.since, clock.now(), known=known)
         posted += await _correct(uow, clock, org_id, plan)
+        faultpoint("settle_lots.corrected")
         if await uow.run(lambda session, work=work, plan=plan, policy=policy: _keep(session, organization, work, policy, plan, clock.now())):  # type: ignore[misc]
+            faultpoint("settle_lots.committed")
             return posted
     raise NotSettled
 
@@ -312,4 +315,5 @@ async def _keep(session: Session, organization: Organization, work: _Work, polic
         return False
     await store.put_checkpoints(session, org_id, work.since, plan.checkpoints)
     await ledger_store.mark_costed(session, org_id, work.waiting)
+    faultpoint("settle_lots.before_commit")
     return True

@@ -24,6 +24,13 @@ RECURRING = ("recurring.written_down", "recurring.prepared")
 PAYROLL = ("payroll.after_payment", "payroll.after_note")
 """Of the lane that prepares the payments of a payroll: killed by `test_payroll_crashes.py`."""
 
+LOTS = (
+    "post_by_lots.taken",
+    "book_transaction.committed",
+    *(f"settle_lots.{what}" for what in ("corrected", "before_commit", "committed")),
+)
+"""Of booking by lots and of settling them: killed by `tests/flows/test_lot_crashes.py`."""
+
 OF_OTHERS = frozenset({"audit.sealed", "entries.sealed", "relay.committed", "relay.counted", "relay.numbered"})
 """Of processes that write neither payments nor movements: killed by tests of their own."""
 
