@@ -2,8 +2,8 @@
 
     python -m benchmarks.history [--lines 12000,100000,300000,1000000] [--keep FOLDER] [--fill-only] [--verify 1000000]
 
-The books are posted and sealed by the product itself (`benchmarks/history_books.py`). With `--keep` they stay in the folder: a run that was broken off
-goes on there, and the next one only measures. `ms` is the median of five runs, `server` what the database server computes for one of them, in
+The books are posted and sealed by the product itself (`benchmarks/history_books.py`). With `--keep` they stay in the folder: a run that was broken
+off goes on there, and the next one only measures. `ms` is the median of five runs, `server` what the database server computes for one of them, in
 milliseconds; `grows` is the exponent of that over the lines: 0 where the length of the history costs nothing, 1 where all of it is read.
 `--verify N` has `verify_ledger` recompute the books of N lines, then changes one byte of a sealed entry in the middle and has it look again.
 """
@@ -94,7 +94,7 @@ async def cost(work: Callable[[], Awaitable[object]], server: int) -> dict[str, 
 
 
 def exponent(sizes: Sequence[int], costs: Sequence[float]) -> float:
-    """Of the line through the logarithms: cost = c · lines^exponent. A cost below a millisecond counts as one: the clock of the server is no finer."""
+    """Of the line through the logarithms: cost = c · lines^exponent. Less than a millisecond counts as one: the clock of the server is no finer."""
     xs, ys = [math.log(size) for size in sizes], [math.log(max(cost, 1.0)) for cost in costs]
     x, y = statistics.fmean(xs), statistics.fmean(ys)
     return sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / sum((a - x) ** 2 for a in xs)
@@ -122,7 +122,7 @@ async def verified(books: Books) -> dict[str, Any]:
     finally:
         await seals.update_one({"_id": middle}, {"$set": {"content": row["content"]}})
     named = bad.first_failure
-    right = named is not None and row["entry_id"] in (named.subject, named.detail) or named is not None and middle in named.subject
+    right = (named is not None and row["entry_id"] in (named.subject, named.detail)) or (named is not None and middle in named.subject)
     found["one byte changed"] = {"entry": row["entry_id"], "seal": middle, "named": str(named), "right": right, "s": took}
     return found
 

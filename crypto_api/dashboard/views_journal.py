@@ -99,5 +99,6 @@ async def _rows(visit: Visit, wanted: JournalFilter) -> dict[str, object]:
         "next_cursor": found.next_cursor,
         "accounts": await activity.account_names(visit.org_id),
         "first_page": request.cursor is None,
+        "lots_wait": any(entry.cost_provisional for entry in found.items),
         "approval": visit.organization.entry_approval,
     }

@@ -19,6 +19,7 @@ from crypto_api.kit.ethereum import ZERO_ADDRESS
 from crypto_api.kit.paging import PageRequest
 from crypto_api.kit.table_files import CSV, XLSX, csv_file, xlsx_file
 from crypto_api.kit.xlsx_text import ROWS_MAX
+from crypto_api.ledger import store as ledger
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity
 from crypto_api.saved_views import store as saved_views
@@ -117,7 +118,14 @@ async def rows_of(visit: Visit, wanted: TransactionFilter, names: dict[str, str]
         found = await transactions.page(visit.org_id, wanted.where(), request)
     except InvalidInput as error:  # a cursor that somebody changed by hand
         raise Http404 from error
-    return {"filter": wanted, "rows": transaction_rows(found.items, names), "next_cursor": found.next_cursor, "first_page": request.cursor is None}
+    entries = await ledger.provisional_costs(visit.org_id, [entry_id for row in found.items for entry_id in row.entry_ids])
+    return {
+        "filter": wanted,
+        "rows": transaction_rows(found.items, names),
+        "provisional": {row.id for row in found.items if not entries.isdisjoint(row.entry_ids)},
+        "next_cursor": found.next_cursor,
+        "first_page": request.cursor is None,
+    }
 
 
 @page(Permission.TRANSACTIONS_READ)

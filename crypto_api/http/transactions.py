@@ -1,6 +1,6 @@
 """/api/transactions/: what happened on the chain, and what it meant."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ from crypto_api.http.auth import org_of
 from crypto_api.http.body import only_file
 from crypto_api.http.etag import expected_versions
 from crypto_api.http.idempotency import idempotent
-from crypto_api.http.paging import page_read, page_request
+from crypto_api.http.paging import page_request
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.base import PageRead
 from crypto_api.http.schemas.transactions import (
@@ -44,9 +44,11 @@ from crypto_api.http.schemas.transactions import (
 from crypto_api.kit.errors import FieldError, InvalidInput, NotFound
 from crypto_api.kit.table_files import CSV, XLSX, csv_file, xlsx_file
 from crypto_api.kit.xlsx_text import ROWS_MAX
+from crypto_api.ledger import store as ledger
 from crypto_api.organizations.types import Permission
 from crypto_api.runtime import runtime_of
 from crypto_api.transactions import store
+from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Finality, Status
 from mongodb_config.pages import contains
 
@@ -73,7 +75,7 @@ async def create_transaction(request: HttpRequest, body: TransactionCreate) -> H
     runtime, org_id = runtime_of(request.scope), org_of(request)
     with _fields_of(body):
         found = await record_transaction(runtime.uow, runtime.clock, runtime.networks, org_id, body.said(), body.annotation())
-    return answer(TransactionRead.of(found.row), status=201 if found.new else 200, version=found.row.version)
+    return answer((await _read([found.row]))[0], status=201 if found.new else 200, version=found.row.version)
 
 
 @router.get("/transactions/history/", response=PageRead[TransactionRead], summary="Transactions from the latest to the first")
@@ -144,7 +146,7 @@ async def get_transaction(request: HttpRequest, transaction_id: str) -> HttpResp
     row = await store.get(org_of(request), transaction_id)
     if row is None:
         raise NotFound
-    return answer(TransactionRead.of(row), version=row.version)
+    return answer((await _read([row]))[0], version=row.version)
 
 
 @router.put("/transactions/{transaction_id}/", response=TransactionRead, summary="Say what a transaction is, or correct one that was brought")
@@ -157,7 +159,7 @@ async def update_transaction(request: HttpRequest, transaction_id: str, body: Tr
     versions = expected_versions(request)
     with _fields_of(body):
         row = await change(runtime.uow, runtime.clock, runtime.networks, org_id, transaction_id, body.said(), body.annotation(), versions)
-    return answer(TransactionRead.of(row), version=row.version)
+    return answer((await _read([row]))[0], version=row.version)
 
 
 @router.delete("/transactions/{transaction_id}/", response={204: None}, summary="Take back a transaction that was brought")
@@ -182,7 +184,12 @@ def _fields_of(body: TransactionFacts) -> Iterator[None]:
 async def _page(request: HttpRequest, query: TransactionQuery, where: dict[str, Any] | None = None) -> HttpResponse:
     conditions = [condition for condition in (where or {}, _filter(query)) if condition]
     page = await store.page(org_of(request), {"$and": conditions} if conditions else {}, page_request(query, SORTS, "-timestamp"))
-    return answer(page_read(page, TransactionRead.of))
+    return answer(PageRead(items=await _read(page.items), next_cursor=page.next_cursor, total=page.total))
+
+
+async def _read(rows: Sequence[Transaction]) -> list[TransactionRead]:
+    provisional = await ledger.provisional_costs(rows[0].org_id, [entry_id for row in rows for entry_id in row.entry_ids]) if rows else frozenset()
+    return [TransactionRead.of(row, provisional) for row in rows]
 
 
 def _filter(query: TransactionQuery) -> dict[str, Any]:

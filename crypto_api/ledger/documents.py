@@ -6,7 +6,7 @@ from bson.decimal128 import Decimal128
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from crypto_api.kit.amounts import StoredDecimal
-from crypto_api.ledger.types import AccountType, CertifiedTotal, EntryStatus, GateCheck, Line, PeriodStatus, SourceKind, Span
+from crypto_api.ledger.types import AccountCode, AccountType, CertifiedTotal, EntryStatus, GateCheck, Line, PeriodStatus, SourceKind, Span
 from mongodb_config.base_document import TenantDocument
 from mongodb_config.seal_chain import SealDocument
 
@@ -68,6 +68,15 @@ class JournalEntry(TenantDocument):
     uncosted: bool = False  # from posting until a worker has compared its costs with the lots; not where it was booked by them
     seal_seq: int | None = None  # its place in the chain of the organisation
     version: int = 1
+
+    @property
+    def cost_provisional(self) -> bool:
+        """Whether something leaves a place at a cost that has not been compared with its lots yet: it was posted at the average of its wallet. What
+        takes back another entry repeats that one's cost."""
+        if not self.uncosted or self.reverses is not None:
+            return False
+        places = (AccountCode.CRYPTO, AccountCode.CUSTODY)
+        return any(line.account_code in places and line.asset is not None and (line.quantity or 0) < 0 for line in self.lines)
 
     VALIDATOR: ClassVar[dict[str, Any] | None] = {
         "$jsonSchema": {

@@ -169,6 +169,11 @@ async def any_uncosted(org_id: str, session: Session | None = None) -> bool:
     return bool(await row.to_list())
 
 
+async def provisional_costs(org_id: str, entry_ids: Collection[str]) -> frozenset[str]:
+    """Those of the entries whose cost is provisional."""
+    return frozenset(row.id for row in await entries_by_ids(org_id, entry_ids) if row.cost_provisional)
+
+
 async def mark_costed(session: Session, org_id: str, entry_ids: Sequence[str]) -> None:
     """They were compared with the lots."""
     collection = JournalEntry.get_pymongo_collection()

@@ -6,6 +6,8 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from crypto_api.classification.types import Category, Decision, DecisionSource
+from crypto_api.flows.book_transaction import Valued, book_valued, changes_of
 from crypto_api.flows.seal_entries import seal_entries
 from crypto_api.flows.settle_lots import settle_lots
 from crypto_api.kit.clock import SystemClock
@@ -13,6 +15,7 @@ from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import Line
 from crypto_api.organizations.documents import Organization
 from crypto_api.organizations.types import Role
+from crypto_api.transactions.types import Direction
 from tests.dashboard.conftest import Site, log_in, token
 from tests.factories.treasury import Treasury
 
@@ -161,16 +164,33 @@ async def test_a_chart_is_looked_at_and_brought_in(ada: httpx.AsyncClient, treas
     assert brought.headers["location"] == "/accounts/?done=imported" and "Grants" in (await ada.get("/accounts/")).text
 
 
+async def test_what_left_is_shown_as_provisional_until_it_was_compared_with_the_lots(ada: httpx.AsyncClient, treasury: Treasury) -> None:
+    wallet = await treasury.wallet("Operations")
+    entry = await treasury.opening(wallet, "ETH", "2", "3000", treasury.now - timedelta(days=2))
+    moved = treasury.movement(wallet, Direction.OUT, "0.5", "ETH", other="Acme", value="900")
+    row = await treasury.record(treasury.transaction([moved], treasury.now - timedelta(days=1)))
+    decision = Decision(category=Category.EXPENSE, confidence=1, source=DecisionSource.RULE, explanation="")
+    valued = Valued(row, decision, (moved,), tuple(changes_of((moved,), Category.EXPENSE)), "UTC")
+    (booked,) = await book_valued(treasury.uow, SystemClock(), [valued])
+    pages = ("/journal/", f"/journal/{booked.entry_id}/", "/transactions/", f"/transactions/{row.id}/")
+    for path in pages:
+        shown = (await ada.get(path)).text
+        assert shown.count("every 5s") == 1 and "being compared with the lots" in shown, path
+    assert (await ada.get("/journal/")).text.count("provisional cost") == 1, "the opening has the cost that it came at"
+    assert "provisional" not in (await ada.get(f"/journal/{entry.id}/")).text
+    await settle_lots(treasury.uow, SystemClock(), treasury.org_id)
+    for path in pages:
+        shown = (await ada.get(path)).text
+        assert "provisional" not in shown and "every 5s" not in shown, path
+
+
 # ---- trial balance and general ledger --------------------------------------------------------------------------------------------
 
 
 async def test_balances_of_another_day_and_the_lines_behind_them(ada: httpx.AsyncClient, treasury: Treasury) -> None:
     wallet = await treasury.wallet("Operations")
     await treasury.opening(wallet, "ETH", "1.5", "3000", treasury.now - timedelta(days=40))
-    entry = await treasury.opening(wallet, "USDC", "10", "10", treasury.now)
-    assert "What it costs is provisional" in (await ada.get(f"/journal/{entry.id}/")).text
-    await settle_lots(treasury.uow, SystemClock(), treasury.org_id)
-    assert "provisional" not in (await ada.get(f"/journal/{entry.id}/")).text
+    await treasury.opening(wallet, "USDC", "10", "10", treasury.now)
     day = (treasury.now - timedelta(days=1)).date()
     then = (await ada.get(f"/trial-balance/?at={day}")).text
     assert "3,000.00" in then and "3,010.00" not in then and "3,010.00" in (await ada.get("/trial-balance/")).text

@@ -22,7 +22,7 @@ from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Booking, Direction
 from tests.conftest import ConfigMaker
 from tests.factories.killed import killed_at
-from tests.flows.test_post_by_lots import START, Desk, desk, lines_of
+from tests.flows.test_post_by_lots import START, desk, lines_of
 
 D = Decimal
 ETHER = 10**36  # a unit of the lots, in which a quantity has 36 places

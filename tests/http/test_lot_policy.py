@@ -86,6 +86,29 @@ async def test_the_default_is_average_cost_and_nothing_is_corrected(ada: Person,
     assert (await balances(ada))["4200"] == "-500"
 
 
+async def test_a_cost_is_provisional_until_it_was_compared_with_the_lots(ada: Person, runtime: Runtime) -> None:
+    """Of what left alone: what came cost what it was bought for."""
+
+    async def provisional() -> tuple[dict[str, bool], dict[str, bool]]:
+        """By what was brought, as its transaction and its entry tell it; one by one as the lists do."""
+        rows = (await ada.http.get("/api/transactions/")).json()["items"]
+        entries = {row["id"]: row for row in (await ada.http.get("/api/journal-entries/")).json()["items"]}
+        for row in rows:
+            assert (await ada.http.get(f"/api/transactions/{row['id']}/")).json() == row
+            for entry_id in row["entry_ids"]:
+                assert (await ada.http.get(f"/api/journal-entries/{entry_id}/")).json() == entries[entry_id]
+        names = {entry_id: row["brought"]["external_id"] for row in rows for entry_id in row["entry_ids"]}
+        told = {row["brought"]["external_id"]: row["cost_provisional"] for row in rows}
+        return told, {names[key]: row["cost_provisional"] for key, row in entries.items() if key in names}
+
+    await bring(ada, *TRADES)
+    waiting = {"k-1": False, "k-2": False, "k-3": True}
+    assert await provisional() == (waiting, waiting)
+    await settle(runtime, ada)
+    settled = dict.fromkeys(waiting, False)
+    assert await provisional() == (settled, settled)
+
+
 async def test_one_proposes_and_another_confirms(ada: Person, join: Join, runtime: Runtime) -> None:
     bob = await join("bob", org_id=ada.org_id, role=Role.APPROVER)
     proposed = await ada.http.put("/api/lot-policy/", json=FIFO)

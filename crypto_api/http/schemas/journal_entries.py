@@ -119,6 +119,9 @@ class JournalEntryRead(ReadSchema):
     total_credit: SignedMoney = Field(examples=["120.5"])
     transaction_id: str | None
     transaction_hash: str | None
+    cost_provisional: bool = Field(
+        description="Something left at the average of its wallet and is being compared with its lots: where they say otherwise, a correction follows."
+    )
     unpriced: bool = Field(description="A price or a cost was missing: its values are incomplete, its quantities are not.")
     reverses: str | None
     reversed_by: str | None
@@ -144,6 +147,7 @@ class JournalEntryRead(ReadSchema):
             total_credit=row.total_credit,
             transaction_id=row.transaction_id,
             transaction_hash=row.transaction_hash,
+            cost_provisional=row.cost_provisional,
             unpriced=row.unpriced,
             reverses=row.reverses,
             reversed_by=row.reversed_by,

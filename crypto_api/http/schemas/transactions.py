@@ -1,3 +1,4 @@
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -235,6 +236,7 @@ class TransactionRead(ReadSchema):
     usd_value: SignedMoney | None = Field(description="In the functional currency.")
     rate: SignedMoney | None
     unpriced: bool
+    cost_provisional: bool = Field(description="What left is booked at the average of its wallet and is being compared with its lots.")
     booking: Booking
     waits: str | None = Field(
         description="Why it is neither booked nor confirmed, where a large credit waits until providers agree.",
@@ -244,7 +246,8 @@ class TransactionRead(ReadSchema):
     brought: BroughtRead | None = Field(description="What was said of it, where a person brought it.")
 
     @classmethod
-    def of(cls, row: Transaction) -> "TransactionRead":
+    def of(cls, row: Transaction, provisional: AbstractSet[str]) -> "TransactionRead":
+        """`provisional`: the entries whose cost is so, among others."""
         main, gas = main_movement(row), next((movement for movement in row.movements if movement.kind is MovementKind.GAS), None)
         return cls(
             **{name: getattr(row, name) for name in _AS_STORED},
@@ -263,6 +266,7 @@ class TransactionRead(ReadSchema):
             usd_value=main.value if main else None,
             rate=main.rate if main else None,
             brought=BroughtRead.of(row.brought) if row.brought else None,
+            cost_provisional=not provisional.isdisjoint(row.entry_ids),
         )
 
 
