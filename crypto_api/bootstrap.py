@@ -15,6 +15,7 @@ from crypto_api.adapters.queue import JobQueue
 from crypto_api.adapters.secret_box import SecretBox
 from crypto_api.adapters.signer import SignerClient
 from crypto_api.adapters.solidity_compiler import SolidityCompiler
+from crypto_api.adapters.webhook_receivers import WebhookReceivers
 from crypto_api.config import Config
 from crypto_api.documents import DOCUMENTS
 from crypto_api.kit.clock import Clock, SystemClock
@@ -68,6 +69,7 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
             box=SecretBox(*_secret_keys(config)),
             limiter=await stack.enter_async_context(Limiter(config.redis_url, config.rates())),
             compiler=SolidityCompiler(config.solc_dir),
+            receivers=await stack.enter_async_context(WebhookReceivers(config.webhook_private_hosts)),
             clock=clock or SystemClock(),
         )
 

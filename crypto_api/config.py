@@ -67,6 +67,7 @@ class Config(BaseSettings):
     limit_resets: Rate = "60 per 10 minutes"
     limit_challenges: Rate = "1000 per 10 minutes"
     limit_payer_pages: Rate = "1200 per 10 minutes"
+    webhook_private_hosts: CommaList = []
     solc_dir: Path = Path(".data/solc")
     log_dir: Path = Path("logs")
 

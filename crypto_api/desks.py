@@ -1,6 +1,7 @@
 """What flows are put together with, out of a runtime: the same for whoever calls them, by HTTP, on a page or in a worker."""
 
 from crypto_api.adapters.payment_chain import PaymentNode
+from crypto_api.flows.keep_webhooks import Desk as WebhookDesk
 from crypto_api.flows.match_receipts import Matcher
 from crypto_api.flows.prepare_payment import PaymentDesk
 from crypto_api.flows.price_at import Prices
@@ -19,6 +20,10 @@ def receiving_of(runtime: Runtime) -> Receiving:
 
 def matcher_of(runtime: Runtime) -> Matcher:
     return Matcher(runtime.uow, runtime.clock, _prices(runtime))
+
+
+def webhook_desk_of(runtime: Runtime) -> WebhookDesk:
+    return WebhookDesk(runtime.uow, runtime.clock, runtime.box, runtime.receivers)
 
 
 def _prices(runtime: Runtime) -> Prices:

@@ -42,6 +42,7 @@ from crypto_api.tasks.documents import Task
 from crypto_api.tax.documents import TaxReport, TaxReportPart
 from crypto_api.transactions.documents import Transaction
 from crypto_api.wallets.documents import Wallet
+from crypto_api.webhooks.documents import Webhook, WebhookDelivery
 from mongodb_config.base_document import BaseDocument
 
 DOCUMENTS: list[type[BaseDocument]] = [
@@ -71,6 +72,8 @@ DOCUMENTS: list[type[BaseDocument]] = [
     ChainProvider,
     TokenContract,
     Wallet,
+    Webhook,
+    WebhookDelivery,
     ManualPrice,
     OraclePrice,
     ProviderPrice,

@@ -14,6 +14,7 @@ from crypto_api.adapters.queue import JobQueue
 from crypto_api.adapters.secret_box import SecretBox
 from crypto_api.adapters.signer import SignerClient
 from crypto_api.adapters.solidity_compiler import SolidityCompiler
+from crypto_api.adapters.webhook_receivers import WebhookReceivers
 from crypto_api.config import Config
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.networks import NetworkConfig
@@ -40,6 +41,7 @@ class Runtime:
     box: SecretBox
     limiter: Limiter
     compiler: SolidityCompiler
+    receivers: WebhookReceivers
     clock: Clock
 
 

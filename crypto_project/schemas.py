@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import crypto_api
+from crypto_api.events import catalogue
 from crypto_api.events.types import DomainEvent
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,13 +20,7 @@ def domain_events() -> dict[str, type[DomainEvent]]:
     for package in pkgutil.iter_modules(crypto_api.__path__):
         if package.ispkg and importlib.util.find_spec(f"crypto_api.{package.name}.events"):
             importlib.import_module(f"crypto_api.{package.name}.events")
-    found: dict[str, type[DomainEvent]] = {}
-    for event in _descendants(DomainEvent):
-        if "kind" in vars(event) and event.__module__.startswith("crypto_api."):
-            if event.kind in found:
-                raise ValueError(f"{event.__qualname__} and {found[event.kind].__qualname__} are both {event.kind}")
-            found[event.kind] = event
-    return dict(sorted(found.items()))
+    return catalogue.domain_events()
 
 
 def event_schema(event: type[DomainEvent]) -> dict[str, Any]:
@@ -40,10 +35,6 @@ def committed_files() -> dict[Path, str]:
     files = {DOCS / "events" / f"{kind}.json": _text(event_schema(event)) for kind, event in domain_events().items()}
     files[DOCS / "openapi.json"] = _text(api.get_openapi_schema(path_prefix="/api/"))
     return files
-
-
-def _descendants(parent: type[DomainEvent]) -> list[type[DomainEvent]]:
-    return [kind for child in parent.__subclasses__() for kind in (child, *_descendants(child))]
 
 
 def _text(schema: dict[str, Any]) -> str:

@@ -8,7 +8,21 @@ from crypto_api.adapters.queue import JOB_TIMEOUT_S, Handler
 from crypto_api.flows.end_abandoned_tasks import end_abandoned_tasks
 from crypto_api.kit import log
 from crypto_api.runtime import Runtime
-from workers import classification, contracts, identity, inbox, invoices, long_reports, lots, organizations, payments, payroll, prices, recurring
+from workers import (
+    classification,
+    contracts,
+    identity,
+    inbox,
+    invoices,
+    long_reports,
+    lots,
+    organizations,
+    payments,
+    payroll,
+    prices,
+    recurring,
+    webhooks,
+)
 from workers.actor import Actor
 from workers.lane import Lane
 
@@ -44,6 +58,7 @@ def lanes(runtime: Runtime) -> list[Lane]:
         *long_reports.lanes(runtime),
         *lots.lanes(runtime),
         *prices.lanes(runtime),
+        *webhooks.lanes(runtime),
     ]
 
 

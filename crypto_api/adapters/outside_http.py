@@ -1,4 +1,4 @@
-"""Reading from servers that are not ours, named by whoever runs the installation: only to where that was meant to lead, and bounded.
+"""Asking servers that are not ours, named by whoever runs the installation or by an organisation: only where that was meant to lead, and bounded.
 
 A name is resolved once, for the connection that is then made, and an address inside this machine or its networks is refused there: a name that
 points elsewhere at the second look has no second look. Redirects are answers like any other, proxies of the environment are not used, and a body is
@@ -44,6 +44,18 @@ def is_public(address: str) -> bool:
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
+def refusal(url: str, *, private: bool) -> str | None:
+    """Why it is never asked, as far as the address itself tells. What a name leads to is looked at with each connection."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (private and parts.scheme == "http"):
+        return "would be asked without TLS"
+    try:
+        literal = is_public(parts.hostname or "")
+    except ValueError:
+        return None
+    return None if literal or private else "is no address of the open internet"
+
+
 class _PublicResolver(AbstractResolver):
     def __init__(self) -> None:
         self._inner = ThreadedResolver()
@@ -76,13 +88,23 @@ class OutsideHttp:
         self, url: str, query: dict[str, str], *, headers: dict[str, str], timeout_s: float, bytes_max: int, private: bool = False
     ) -> OutsideAnswer:
         """OutsideFailed: refused, unreachable, too slow, too large. `private` allows http and addresses of our own networks."""
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        self._check(parts.scheme, host, private)
+        return await self._ask("GET", url, headers, timeout_s, bytes_max, private, params=query)
+
+    async def post(self, url: str, body: bytes, *, headers: dict[str, str], timeout_s: float, bytes_max: int, private: bool = False) -> OutsideAnswer:
+        """OutsideFailed as with `get`; what was sent may have arrived all the same."""
+        return await self._ask("POST", url, headers, timeout_s, bytes_max, private, data=body)
+
+    async def _ask(
+        self, method: str, url: str, headers: dict[str, str], timeout_s: float, bytes_max: int, private: bool, **sent: Any
+    ) -> OutsideAnswer:
+        host = urlsplit(url).hostname or ""
+        if (problem := refusal(url, private=private)) is not None:
+            raise OutsideFailed(f"{host} {problem}")
+        headers = {"Accept-Encoding": "identity", **headers}
         try:
             async with asyncio.timeout(timeout_s):
                 session = self._session(private)
-                async with session.get(url, params=query, headers={"Accept-Encoding": "identity", **headers}, allow_redirects=False) as response:
+                async with session.request(method, url, headers=headers, allow_redirects=False, **sent) as response:
                     return OutsideAnswer(response.status, response.headers.get("Retry-After"), await _bounded(response, host, bytes_max))
         except OutsideFailed:
             raise
@@ -92,17 +114,6 @@ class OutsideHttp:
             if isinstance(error.__cause__, OutsideFailed):
                 raise error.__cause__ from error
             raise OutsideFailed(f"{host} is not reachable ({type(error).__name__})") from error
-
-    @staticmethod
-    def _check(scheme: str, host: str, private: bool) -> None:
-        if scheme != "https" and not (private and scheme == "http"):
-            raise OutsideFailed(f"{host} would be asked without TLS")
-        try:
-            literal = is_public(host)
-        except ValueError:
-            return  # a name: the resolver looks at what it leads to
-        if not literal and not private:
-            raise OutsideFailed(f"{host} is no address of the open internet")
 
     def _session(self, private: bool) -> aiohttp.ClientSession:
         if private not in self._sessions:

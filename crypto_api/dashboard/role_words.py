@@ -93,6 +93,8 @@ SUBJECTS: tuple[tuple[str, tuple[tuple[Permission, str, str], ...]], ...] = (
             (_P.ROLES_READ, "See roles", "What each role may do."),
             (_P.ROLES_WRITE, "Manage roles", "Make roles of the organisation's own and change them."),
             (_P.AUDIT_READ, "Read the audit log", "Who did what, when and from where. Also download it."),
+            (_P.WEBHOOKS_READ, "See webhooks", "Which programs are told what happens, and what became of it."),
+            (_P.WEBHOOKS_WRITE, "Manage webhooks", "Tell a program everything that happens here, read its secret, send again."),
         ),
     ),
     (

@@ -57,6 +57,7 @@ from crypto_api.http import (
     transactions,
     wallet_ownership,
     wallets,
+    webhooks,
 )
 from crypto_api.http.auth import AccessToken
 from crypto_api.http.body import StrictParser
@@ -113,6 +114,7 @@ ROUTERS: list[Router] = [
     payslips.router,
     recurring_payments.router,
     inbox.router,
+    webhooks.router,
     tasks.router,
     audit_log.router,
     system.router,

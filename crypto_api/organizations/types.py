@@ -48,6 +48,8 @@ class Permission(StrEnum):
     CONTRACTS_WRITE = "contracts.write"
     INBOX_READ = "inbox.read"
     INBOX_WRITE = "inbox.write"
+    WEBHOOKS_READ = "webhooks.read"
+    WEBHOOKS_WRITE = "webhooks.write"
     DASHBOARD_READ = "dashboard.read"
     TASKS_READ = "tasks.read"
     CONSOLES_READ = "consoles.read"
@@ -78,7 +80,9 @@ class Role(StrEnum):
 MEMBER_ROLES = tuple(role for role in Role if role is not Role.PLATFORM_ADMIN)
 
 _READS = frozenset(
-    permission for permission in GRANTABLE if permission.endswith(".read") and permission not in (Permission.CONSOLES_READ, Permission.AUDIT_READ)
+    permission
+    for permission in GRANTABLE
+    if permission.endswith(".read") and permission not in (Permission.CONSOLES_READ, Permission.AUDIT_READ, Permission.WEBHOOKS_READ)
 )
 
 PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -101,7 +105,7 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
         Permission.INBOX_WRITE,
     },
     Role.APPROVER: _READS | {Permission.PAYMENTS_APPROVE, Permission.ADDRESS_BOOK_VERIFY, Permission.LEDGER_APPROVE, Permission.PAYROLL_APPROVE},
-    Role.AUDITOR: _READS | {Permission.AUDIT_READ},
+    Role.AUDITOR: _READS | {Permission.AUDIT_READ, Permission.WEBHOOKS_READ},
     Role.USER: frozenset({Permission.ORGANIZATION_READ}),
     Role.CLIENT: frozenset({Permission.INVOICES_OWN}),
     Role.PLATFORM_ADMIN: PLATFORM,

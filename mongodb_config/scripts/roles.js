@@ -96,6 +96,8 @@ const readAndWritten = [
   'transactions',
   'users',
   'wallets',
+  'webhook_deliveries',
+  'webhooks',
 ];
 
 const on = (collection, actions) => ({ resource: { db: name, collection }, actions });

@@ -90,6 +90,8 @@ const collections = [
   'tax_tables',
   'transactions',
   'wallets',
+  'webhook_deliveries',
+  'webhooks',
 ];
 
 if (db.hello().msg !== 'isdbgrid') throw new Error('this is no mongos: sharding is set up through one');

@@ -1,0 +1,52 @@
+"""Receivers of webhooks, which organisations name: over TLS and in the open internet, unless the operator of the installation says otherwise."""
+
+import time
+from collections.abc import Collection, Mapping
+from urllib.parse import urlsplit
+
+from crypto_api.adapters.outside_http import OutsideFailed, OutsideHttp, refusal
+from crypto_api.kit.outside import Answered
+
+TIMEOUT_S = 5.0
+BYTES_MAX = 65_536
+
+
+class WebhookReceivers:
+    """`async with`: holds the connections."""
+
+    def __init__(self, private_hosts: Collection[str] = ()) -> None:
+        """`private_hosts`: `name:port` of receivers in our own networks, which may be asked without TLS."""
+        self._private = frozenset(private_hosts)
+        self._http = OutsideHttp()
+
+    async def __aenter__(self) -> "WebhookReceivers":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.__aexit__()
+
+    def refusal(self, url: str) -> str | None:
+        return refusal(url, private=self._is_private(url))
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answered:
+        began = time.monotonic()
+        try:
+            answer = await self._http.post(
+                url,
+                body,
+                headers={"Content-Type": "application/json", "User-Agent": "Coffer-Webhooks/1", **headers},
+                timeout_s=TIMEOUT_S,
+                bytes_max=BYTES_MAX,
+                private=self._is_private(url),
+            )
+        except OutsideFailed as error:
+            return Answered(_ms_since(began), None, str(error))
+        return Answered(_ms_since(began), answer.status, body=answer.body, retry_after=answer.retry_after)
+
+    def _is_private(self, url: str) -> bool:
+        parts = urlsplit(url)
+        return f"{parts.hostname}:{parts.port or {'https': 443, 'http': 80}.get(parts.scheme)}" in self._private
+
+
+def _ms_since(began: float) -> int:
+    return round((time.monotonic() - began) * 1_000)

@@ -1,0 +1,109 @@
+"""What happened is told to the programs of an organisation, in order, at least once each.
+
+The outbox is the log of events: a webhook holds the number up to which its receiver took everything, and one step sends it the next event that it
+wants. What is sent and what is written down about it are two things, so a crash between them sends an event once more, under the same id; nothing is
+passed over. A receiver that fails holds back its own webhook only.
+"""
+
+import random
+from datetime import datetime
+
+from crypto_api.events import store as events
+from crypto_api.events.documents import Event
+from crypto_api.flows.keep_webhooks import Desk, bound_to
+from crypto_api.kit.errors import NotFound
+from crypto_api.kit.faultpoint import faultpoint
+from crypto_api.kit.ids import new_id
+from crypto_api.kit.outside import Answered
+from crypto_api.organizations.types import GRANTABLE
+from crypto_api.webhooks import rules, service, store
+from crypto_api.webhooks.documents import Webhook, WebhookDelivery
+from crypto_api.webhooks.service import Sent
+from crypto_api.webhooks.types import TEST_KIND, DeliveryPurpose, DeliveryStatus
+from mongodb_config.unit_of_work import Session
+
+LOOK_AHEAD = 100
+"""Events read at a time."""
+
+
+async def deliver_next(desk: Desk, row: Webhook) -> bool:
+    """Sends the next event that the webhook wants, and writes down what became of it. Whether there may be more to do at once."""
+    found = await events.after(row.org_id, row.done_seq, LOOK_AHEAD)
+    event = next((one for one in found if _is_for(row, one)), None)
+    if event is None:
+        return bool(found) and await desk.uow.run(lambda session: service.note_passed(session, row, _seq(found[-1]))) and len(found) == LOOK_AHEAD
+    sent = await _send(desk, row, event, DeliveryPurpose.EVENT, delivery_id=row.delivery_id)
+    faultpoint("webhook.answered")
+    now, spread = desk.clock.now(), random.random()
+
+    async def note(session: Session) -> bool:
+        if rules.problem_of(sent.answered):
+            await service.note_failed(session, row, sent, now, spread)
+            return False
+        return await service.note_taken(session, row, sent, now)
+
+    done = await desk.uow.run(note)
+    faultpoint("webhook.noted")
+    return done
+
+
+def _is_for(row: Webhook, event: Event) -> bool:
+    """What an administrator may see, of the kinds that were asked for. What it has failed to take it still wants."""
+    return event.permission in GRANTABLE and rules.wants(row.kinds, event.kind)
+
+
+def _seq(event: Event) -> int:
+    assert event.seq is not None  # it came out of the numbered ones
+    return event.seq
+
+
+async def send_test(desk: Desk, org_id: str, webhook_id: str, user_id: str) -> WebhookDelivery:
+    """Sends something harmless now, whether the webhook is active or not, and tells what became of it. NotFound."""
+    row = await store.get(org_id, webhook_id)
+    if row is None:
+        raise NotFound
+    now, test_id = desk.clock.now(), new_id("evt")
+    body = rules.body_of(test_id, TEST_KIND, org_id, None, now, {"webhook_id": row.id})
+    answered = await _posted(desk, row, test_id, body, now)
+    return await _kept(desk, row, Sent(new_id("whd"), test_id, TEST_KIND, None, DeliveryPurpose.TEST, now, answered, user_id))
+
+
+async def replay(desk: Desk, org_id: str, webhook_id: str, delivery_id: str, user_id: str) -> WebhookDelivery:
+    """Sends the event of a delivery once more, now and out of turn. NotFound."""
+    row, before = await store.get(org_id, webhook_id), await store.delivery(org_id, webhook_id, delivery_id)
+    if row is None or before is None:
+        raise NotFound
+    if before.seq is None:
+        return await send_test(desk, org_id, webhook_id, user_id)
+    (event,) = await events.after(org_id, before.seq - 1, 1)
+    return await _kept(desk, row, await _send(desk, row, event, DeliveryPurpose.REPLAY, requested_by=user_id))
+
+
+async def _send(
+    desk: Desk, row: Webhook, event: Event, purpose: DeliveryPurpose, *, delivery_id: str | None = None, requested_by: str | None = None
+) -> Sent:
+    now = desk.clock.now()
+    body = rules.body_of(event.id, event.kind, row.org_id, event.seq, event.created_at, event.data)
+    answered = await _posted(desk, row, event.id, body, now)
+    return Sent(delivery_id or new_id("whd"), event.id, event.kind, event.seq, purpose, now, answered, requested_by)
+
+
+async def _posted(desk: Desk, row: Webhook, message_id: str, body: bytes, now: datetime) -> Answered:
+    opened = [desk.box.open(secret.sealed, bound_to(row.id)) for secret in service.signing_secrets(row, now)]
+    return await desk.receivers.post(row.url, body, rules.signed_headers(message_id, now, body, opened))
+
+
+async def _kept(desk: Desk, row: Webhook, sent: Sent) -> WebhookDelivery:
+    status = DeliveryStatus.FAILED if rules.problem_of(sent.answered) else DeliveryStatus.DELIVERED
+    now = desk.clock.now()
+
+    async def work(session: Session) -> WebhookDelivery:
+        if await store.get(row.org_id, row.id, session) is None:  # deleted meanwhile
+            raise NotFound
+        await service.keep_delivery(session, row, sent, status, now)
+        await service.record_sent(session, row, sent.event_kind, sent.purpose, now)
+        kept = await store.delivery(row.org_id, row.id, sent.delivery_id, session)
+        assert kept is not None
+        return kept
+
+    return await desk.uow.run(work)

@@ -1,0 +1,70 @@
+"""The lane that tells webhooks what happened: one process leads, each webhook has a task of its own, and none waits for another's receiver."""
+
+import asyncio
+
+from crypto_api.desks import webhook_desk_of
+from crypto_api.events import store as events
+from crypto_api.flows.deliver_webhooks import deliver_next
+from crypto_api.flows.keep_webhooks import Desk
+from crypto_api.kit import log
+from crypto_api.kit.cancel import cancel_and_wait
+from crypto_api.runtime import Runtime
+from crypto_api.webhooks import store
+from crypto_api.webhooks.documents import Webhook
+from workers.lane import Lane
+from workers.leading import while_leading
+
+LEASE = "webhooks"
+LOOK_S = 0.5
+AT_ONCE = 64
+"""Receivers that are asked at the same time, over all organisations."""
+IN_A_ROW = 200
+"""Events to one webhook before it makes room for others."""
+_logger = log.get(__name__)
+
+
+def lanes(runtime: Runtime) -> list[Lane]:
+    return [Lane("webhooks", lambda: while_leading(runtime, LEASE, Senders(webhook_desk_of(runtime)).run()))]
+
+
+class Senders:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                await self._start_due()
+                await asyncio.sleep(LOOK_S)
+        finally:
+            await cancel_and_wait(*self._busy.values())
+
+    async def _start_due(self) -> None:
+        heads: dict[str, int] = {}
+        due = [row for row in await store.active(self._desk.clock.now()) if row.id not in self._busy]
+        if due:
+            heads = await events.heads({row.org_id for row in due})
+        for row in due:
+            if row.done_seq < heads.get(row.org_id, 0):
+                self._busy[row.id] = asyncio.create_task(self._serve(row))
+
+    async def _serve(self, row: Webhook) -> None:
+        try:
+            async with self._places:
+                await self._send_all(row)
+        except Exception:  # of this one alone: it is taken up again with the next look
+            _logger.exception("webhook_failed", org_id=row.org_id, webhook_id=row.id)
+        finally:
+            del self._busy[row.id]
+
+    async def _send_all(self, row: Webhook) -> None:
+        for _ in range(IN_A_ROW):
+            if not await deliver_next(self._desk, row):
+                return
+            after = await store.get(row.org_id, row.id)
+            if after is None or after.status is not row.status:
+                return
+            row = after
