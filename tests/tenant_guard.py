@@ -60,6 +60,7 @@ CROSSING = {
     "events:head": "asks by the organisation's own id",
     "events:heads": "asks by the organisations' own ids",
     "events:all_heads": "the sweep of the inboxes of all asks where anything happened",
+    "webhooks:active": "the lane that tells webhooks what happened",
     "transactions:stored_of_network": "ids that begin with the organisation",
     "transactions:in_block": "a block concerns everybody in it",
 }

@@ -15,7 +15,7 @@ class WebhookReceivers:
     """`async with`: holds the connections."""
 
     def __init__(self, private_hosts: Collection[str] = ()) -> None:
-        """`private_hosts`: `name:port` of receivers in our own networks, which may be asked without TLS."""
+        """`private_hosts`: `name` or `name:port` of receivers in our own networks, which may be asked without TLS."""
         self._private = frozenset(private_hosts)
         self._http = OutsideHttp()
 
@@ -29,7 +29,7 @@ class WebhookReceivers:
         return refusal(url, private=self._is_private(url))
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answered:
-        began = time.monotonic()
+        began_s = time.monotonic()
         try:
             answer = await self._http.post(
                 url,
@@ -40,13 +40,14 @@ class WebhookReceivers:
                 private=self._is_private(url),
             )
         except OutsideFailed as error:
-            return Answered(_ms_since(began), None, str(error))
-        return Answered(_ms_since(began), answer.status, body=answer.body, retry_after=answer.retry_after)
+            return Answered(_ms_since(began_s), None, str(error))
+        return Answered(_ms_since(began_s), answer.status, body=answer.body, retry_after=answer.retry_after)
 
     def _is_private(self, url: str) -> bool:
         parts = urlsplit(url)
-        return f"{parts.hostname}:{parts.port or {'https': 443, 'http': 80}.get(parts.scheme)}" in self._private
+        host, port = parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+        return bool(self._private & {host, f"{host}:{port}"})
 
 
-def _ms_since(began: float) -> int:
-    return round((time.monotonic() - began) * 1_000)
+def _ms_since(began_s: float) -> int:
+    return round((time.monotonic() - began_s) * 1_000)

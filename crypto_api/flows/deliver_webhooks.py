@@ -19,7 +19,7 @@ from crypto_api.organizations.types import GRANTABLE
 from crypto_api.webhooks import rules, service, store
 from crypto_api.webhooks.documents import Webhook, WebhookDelivery
 from crypto_api.webhooks.service import Sent
-from crypto_api.webhooks.types import TEST_KIND, DeliveryPurpose, DeliveryStatus
+from crypto_api.webhooks.types import TEST_KIND, WebhookDeliveryPurpose, WebhookDeliveryStatus
 from mongodb_config.unit_of_work import Session
 
 LOOK_AHEAD = 100
@@ -32,9 +32,9 @@ async def deliver_next(desk: Desk, row: Webhook) -> bool:
     event = next((one for one in found if _is_for(row, one)), None)
     if event is None:
         return bool(found) and await desk.uow.run(lambda session: service.note_passed(session, row, _seq(found[-1]))) and len(found) == LOOK_AHEAD
-    sent = await _send(desk, row, event, DeliveryPurpose.EVENT, delivery_id=row.delivery_id)
+    sent = await _send(desk, row, event, WebhookDeliveryPurpose.EVENT, delivery_id=row.delivery_id)
     faultpoint("webhook.answered")
-    now, spread = desk.clock.now(), random.random()
+    now, spread = desk.clock.now(), random.randint(0, rules.SPREAD)
 
     async def note(session: Session) -> bool:
         if rules.problem_of(sent.answered):
@@ -65,22 +65,23 @@ async def send_test(desk: Desk, org_id: str, webhook_id: str, user_id: str) -> W
     now, test_id = desk.clock.now(), new_id("evt")
     body = rules.body_of(test_id, TEST_KIND, org_id, None, now, {"webhook_id": row.id})
     answered = await _posted(desk, row, test_id, body, now)
-    return await _kept(desk, row, Sent(new_id("whd"), test_id, TEST_KIND, None, DeliveryPurpose.TEST, now, answered, user_id))
+    return await _kept(desk, row, Sent(new_id("whd"), test_id, TEST_KIND, None, WebhookDeliveryPurpose.TEST, now, answered, user_id))
 
 
-async def replay(desk: Desk, org_id: str, webhook_id: str, delivery_id: str, user_id: str) -> WebhookDelivery:
+async def replay(desk: Desk, org_id: str, delivery_id: str, user_id: str) -> WebhookDelivery:
     """Sends the event of a delivery once more, now and out of turn. NotFound."""
-    row, before = await store.get(org_id, webhook_id), await store.delivery(org_id, webhook_id, delivery_id)
+    before = await store.delivery(org_id, delivery_id)
+    row = await store.get(org_id, before.webhook_id) if before is not None else None
     if row is None or before is None:
         raise NotFound
     if before.seq is None:
-        return await send_test(desk, org_id, webhook_id, user_id)
+        return await send_test(desk, org_id, row.id, user_id)
     (event,) = await events.after(org_id, before.seq - 1, 1)
-    return await _kept(desk, row, await _send(desk, row, event, DeliveryPurpose.REPLAY, requested_by=user_id))
+    return await _kept(desk, row, await _send(desk, row, event, WebhookDeliveryPurpose.REPLAY, requested_by=user_id))
 
 
 async def _send(
-    desk: Desk, row: Webhook, event: Event, purpose: DeliveryPurpose, *, delivery_id: str | None = None, requested_by: str | None = None
+    desk: Desk, row: Webhook, event: Event, purpose: WebhookDeliveryPurpose, *, delivery_id: str | None = None, requested_by: str | None = None
 ) -> Sent:
     now = desk.clock.now()
     body = rules.body_of(event.id, event.kind, row.org_id, event.seq, event.created_at, event.data)
@@ -94,7 +95,7 @@ async def _posted(desk: Desk, row: Webhook, message_id: str, body: bytes, now: d
 
 
 async def _kept(desk: Desk, row: Webhook, sent: Sent) -> WebhookDelivery:
-    status = DeliveryStatus.FAILED if rules.problem_of(sent.answered) else DeliveryStatus.DELIVERED
+    status = WebhookDeliveryStatus.FAILED if rules.problem_of(sent.answered) else WebhookDeliveryStatus.DELIVERED
     now = desk.clock.now()
 
     async def work(session: Session) -> WebhookDelivery:
@@ -102,7 +103,7 @@ async def _kept(desk: Desk, row: Webhook, sent: Sent) -> WebhookDelivery:
             raise NotFound
         await service.keep_delivery(session, row, sent, status, now)
         await service.record_sent(session, row, sent.event_kind, sent.purpose, now)
-        kept = await store.delivery(row.org_id, row.id, sent.delivery_id, session)
+        kept = await store.delivery(row.org_id, sent.delivery_id, session)
         assert kept is not None
         return kept
 

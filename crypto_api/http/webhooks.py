@@ -1,4 +1,4 @@
-"""/api/webhooks/: programs of the organisation that are told what happens."""
+"""/api/webhooks/, /api/webhook-deliveries/: programs of the organisation that are told what happens."""
 
 from typing import Any
 
@@ -143,21 +143,19 @@ async def list_webhook_deliveries(request: HttpRequest, webhook_id: str, query: 
     return answer(page_read(page, WebhookDeliveryRead.of))
 
 
-@router.get("/webhooks/{webhook_id}/deliveries/{delivery_id}/", response=WebhookDeliveryRead, summary="Get a delivery")
+@router.get("/webhook-deliveries/{delivery_id}/", response=WebhookDeliveryRead, summary="Get a delivery")
 @requires(Permission.WEBHOOKS_READ)
-async def get_webhook_delivery(request: HttpRequest, webhook_id: str, delivery_id: str) -> HttpResponse:
-    row = await store.delivery(org_of(request), webhook_id, delivery_id)
+async def get_webhook_delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
+    row = await store.delivery(org_of(request), delivery_id)
     if row is None:
         raise NotFound
     return answer(WebhookDeliveryRead.of(row))
 
 
-@router.post("/webhooks/{webhook_id}/deliveries/{delivery_id}/replay/", response=WebhookDeliveryRead, summary="Send the event of a delivery again")
+@router.post("/webhook-deliveries/{delivery_id}/replay/", response=WebhookDeliveryRead, summary="Send the event of a delivery again")
 @requires(Permission.WEBHOOKS_WRITE)
 @idempotent
-async def replay_webhook_delivery(request: HttpRequest, webhook_id: str, delivery_id: str) -> HttpResponse:
+async def replay_webhook_delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
     """Now, once and out of turn; the answer tells what became of it. Everything from a number on is sent again by resuming there."""
     desk = webhook_desk_of(runtime_of(request.scope))
-    return answer(
-        WebhookDeliveryRead.of(await deliver_webhooks.replay(desk, org_of(request), webhook_id, delivery_id, principal_of(request).user_id))
-    )
+    return answer(WebhookDeliveryRead.of(await deliver_webhooks.replay(desk, org_of(request), delivery_id, principal_of(request).user_id)))

@@ -2,7 +2,7 @@ from datetime import datetime
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from crypto_api.webhooks.types import Attempt, DeliveryPurpose, DeliveryStatus, SigningSecret, WebhookStatus
+from crypto_api.webhooks.types import Attempt, SigningSecret, WebhookDeliveryPurpose, WebhookDeliveryStatus, WebhookStatus
 from mongodb_config.base_document import TenantDocument
 
 
@@ -40,8 +40,8 @@ class WebhookDelivery(TenantDocument):
     event_id: str
     event_kind: str
     seq: int | None  # None: a test
-    purpose: DeliveryPurpose
-    status: DeliveryStatus
+    purpose: WebhookDeliveryPurpose
+    status: WebhookDeliveryStatus
     attempts: list[Attempt]  # the last ones
     tries: int
     requested_by: str | None = None  # of a replay and a test

@@ -39,6 +39,8 @@ KEPT = timedelta(days=30)
 _PAUSES_S = (5, 30, 120, 300, 900, 1_800, 3_600, 7_200)
 _PAUSE_S_MAX = 14_400
 _RETRY_AFTER_S_MAX = 3_600
+SPREAD = 20
+"""Per cent of a pause."""
 
 _KIND = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*(\.\*)?", re.ASCII)
 
@@ -119,12 +121,13 @@ class Verdict:
     retry_at: datetime | None  # None: suspended
 
 
-def after_failure(answered: Answered, tries: int, failing_since: datetime, now: datetime, spread: float) -> Verdict:
-    """`tries` counts the attempt that has just failed; `spread` between 0 and 1 keeps webhooks that failed together from coming back together."""
+def after_failure(answered: Answered, tries: int, failing_since: datetime, now: datetime, spread: int) -> Verdict:
+    """`tries` counts the attempt that has just failed; `spread`, from 0 to SPREAD,
+    keeps webhooks that failed together from coming back together."""
     if answered.status == 410:  # RFC 9110, 15.5.11: gone, and likely for good
         return Verdict(None)
-    pause_s = float(_PAUSES_S[tries - 1] if tries <= len(_PAUSES_S) else _PAUSE_S_MAX)
-    wait_s = max(pause_s * (0.9 + 0.2 * spread), min(asked_to_wait_s(answered.retry_after, now), _RETRY_AFTER_S_MAX))
+    pause_s = _PAUSES_S[tries - 1] if tries <= len(_PAUSES_S) else _PAUSE_S_MAX
+    wait_s = max(pause_s * (100 - SPREAD // 2 + spread) / 100, min(asked_to_wait_s(answered.retry_after, now), _RETRY_AFTER_S_MAX))
     end = failing_since + GIVE_UP_AFTER
     if now >= end:
         return Verdict(None)

@@ -13,7 +13,7 @@ from crypto_api.webhooks import rules, store
 from crypto_api.webhooks.documents import Webhook, WebhookDelivery
 from crypto_api.webhooks.errors import TooManyWebhooks
 from crypto_api.webhooks.events import WebhookAdded, WebhookChanged, WebhookDeleted, WebhookSecretRotated, WebhookSuspended
-from crypto_api.webhooks.types import WEBHOOKS_MAX, Attempt, DeliveryPurpose, DeliveryStatus, SigningSecret, WebhookStatus
+from crypto_api.webhooks.types import WEBHOOKS_MAX, Attempt, SigningSecret, WebhookDeliveryPurpose, WebhookDeliveryStatus, WebhookStatus
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
 
@@ -104,9 +104,9 @@ async def delete(session: Session, org_id: str, webhook_id: str, now: datetime, 
     )
 
 
-async def record_sent(session: Session, row: Webhook, event_kind: str, purpose: DeliveryPurpose, now: datetime) -> None:
+async def record_sent(session: Session, row: Webhook, event_kind: str, purpose: WebhookDeliveryPurpose, now: datetime) -> None:
     """A person had something sent: a test, or an event once more."""
-    what = "a test" if purpose is DeliveryPurpose.TEST else f"{event_kind} once more"
+    what = "a test" if purpose is WebhookDeliveryPurpose.TEST else f"{event_kind} once more"
     told = {"event_kind": event_kind, "purpose": purpose.value}
     await audit.record(session, row.org_id, "webhook.sent", f"{_named(row)} was sent {what}.", now, subject=(SUBJECT, row.id), after=told)
 
@@ -150,7 +150,7 @@ class Sent:
     event_id: str
     event_kind: str
     seq: int | None
-    purpose: DeliveryPurpose
+    purpose: WebhookDeliveryPurpose
     at: datetime
     answered: Answered
     requested_by: str | None = None
@@ -161,15 +161,17 @@ async def note_taken(session: Session, row: Webhook, sent: Sent, now: datetime) 
     changes = {"done_seq": sent.seq, "taken_at": now, **_AFRESH}
     if not await store.note(session, row, changes):
         return False
-    await keep_delivery(session, row, sent, DeliveryStatus.DELIVERED, now)
+    await keep_delivery(session, row, sent, WebhookDeliveryStatus.DELIVERED, now)
     return True
 
 
-async def note_failed(session: Session, row: Webhook, sent: Sent, now: datetime, spread: float) -> bool:
+async def note_failed(session: Session, row: Webhook, sent: Sent, now: datetime, spread: int) -> bool:
     """It did not; the event is tried again, or the webhook suspended. False when a person or another process was in between."""
+    assert sent.seq is not None
     since, problem = row.failing_since or sent.at, rules.problem_of(sent.answered)
     verdict = rules.after_failure(sent.answered, row.tries + 1, since, now, spread)
     changes: dict[str, Any] = {
+        "done_seq": sent.seq - 1,  # what is before it was taken or is not wanted
         "tries": row.tries + 1,
         "delivery_id": sent.delivery_id,
         "failing_since": since,
@@ -180,7 +182,7 @@ async def note_failed(session: Session, row: Webhook, sent: Sent, now: datetime,
         changes["status"] = WebhookStatus.SUSPENDED.value
     if not await store.note(session, row, changes):
         return False
-    await keep_delivery(session, row, sent, DeliveryStatus.WAITING, now)
+    await keep_delivery(session, row, sent, WebhookDeliveryStatus.WAITING, now)
     if verdict.retry_at is None:
         await _suspended(session, row, problem, now)
     return True
@@ -197,7 +199,7 @@ async def _suspended(session: Session, row: Webhook, problem: str, now: datetime
     await audit.record(session, row.org_id, "webhook.suspended", summary, now, subject=(SUBJECT, row.id))
 
 
-async def keep_delivery(session: Session, row: Webhook, sent: Sent, status: DeliveryStatus, now: datetime) -> None:
+async def keep_delivery(session: Session, row: Webhook, sent: Sent, status: WebhookDeliveryStatus, now: datetime) -> None:
     """Into the log of deliveries."""
     answered = sent.answered
     attempt = Attempt(

@@ -85,8 +85,8 @@ async def note(session: Session, before: Webhook, changes: dict[str, Any]) -> bo
 # ---- deliveries -------------------------------------------------------------------------------------------------------------------
 
 
-async def delivery(org_id: str, webhook_id: str, delivery_id: str, session: Session | None = None) -> WebhookDelivery | None:
-    return await WebhookDelivery.find_one({"_id": delivery_id, "org_id": org_id, "webhook_id": webhook_id}, session=session)
+async def delivery(org_id: str, delivery_id: str, session: Session | None = None) -> WebhookDelivery | None:
+    return await WebhookDelivery.find_one({"_id": delivery_id, "org_id": org_id}, session=session)
 
 
 async def deliveries(org_id: str, webhook_id: str, where: dict[str, Any], request: PageRequest) -> Page[WebhookDelivery]:

@@ -22,13 +22,13 @@ class WebhookStatus(StrEnum):
     SUSPENDED = "suspended"  # its receiver took nothing for too long, or said that it is gone
 
 
-class DeliveryStatus(StrEnum):
+class WebhookDeliveryStatus(StrEnum):
     DELIVERED = "delivered"
     WAITING = "waiting"  # for its next attempt; what comes behind it waits as well
     FAILED = "failed"  # it was tried once, as a person asked, and is not tried again by itself
 
 
-class DeliveryPurpose(StrEnum):
+class WebhookDeliveryPurpose(StrEnum):
     EVENT = "event"
     REPLAY = "replay"  # of one event, as a person asked
     TEST = "test"

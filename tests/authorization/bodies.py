@@ -976,3 +976,23 @@ async def update_price_alert(act: Act) -> Values:
 @request
 async def create_exchange_rate(act: Act) -> Values:
     return {"asset": "ETH", "quote": "USD", "at": "2026-11-20T12:00:00Z", "rate": "3120.45"}
+
+
+@request
+async def create_webhook(act: Act) -> Values:
+    return {"url": "https://example.com/coffer", "kinds": ["invoice.*"]}
+
+
+@request
+async def update_webhook(act: Act) -> Values:
+    return {"description": "Books elsewhere"}
+
+
+@request
+async def rotate_webhook_secret(act: Act) -> Values:
+    return {"at_once": True}
+
+
+@request
+async def resume_webhook(act: Act) -> Values:
+    return {"after_seq": 0}

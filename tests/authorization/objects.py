@@ -17,6 +17,7 @@ from crypto_api.employees.documents import Employee
 from crypto_api.employees.types import EmployeeStatus
 from crypto_api.flows.annotate_transaction import Annotation
 from crypto_api.flows.issue_invoice import Counter, issue_invoice
+from crypto_api.flows.keep_webhooks import bound_to as webhook_bound_to
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.record_transaction import record_transaction
 from crypto_api.flows.recur_invoices import add_recurring
@@ -68,6 +69,8 @@ from crypto_api.tax.documents import TaxReport
 from crypto_api.tax.types import TaxPeriod, TaxReportStatus
 from crypto_api.transactions.types import Booking, Finality
 from crypto_api.wallets.documents import Wallet, WalletType
+from crypto_api.webhooks.documents import Webhook, WebhookDelivery
+from crypto_api.webhooks.types import SigningSecret, WebhookDeliveryPurpose, WebhookDeliveryStatus
 from tests.authorization.authenticator import Authenticator
 from tests.authorization.house import Factory, House, Person, random_address
 from tests.http.world import stored_transaction
@@ -750,13 +753,51 @@ async def price_alert(house: House, org_id: str, owner: Person) -> str:
     return (await house.runtime.uow.run(lambda session: price_alerts.add(session, org_id, new, owner.user_id, house.now))).id
 
 
+async def webhook(house: House, org_id: str, owner: Person) -> str:
+    """Its receiver is never reached: its name leads into this machine, which is refused."""
+    row_id = new_id("whk")
+    sealed = house.runtime.box.seal(b"0" * 32, webhook_bound_to(row_id))
+    row = Webhook(
+        id=row_id,
+        created_at=house.now,
+        org_id=org_id,
+        url="https://localhost/coffer",
+        description="",
+        kinds=[],
+        secrets=[SigningSecret(sealed=sealed, made_at=house.now)],
+        done_seq=0,
+        created_by=owner.user_id,
+    )
+    await row.insert()
+    return row.id
+
+
+async def webhook_delivery(house: House, org_id: str, owner: Person) -> str:
+    row = WebhookDelivery(
+        id=new_id("whd"),
+        created_at=house.now,
+        org_id=org_id,
+        webhook_id=await webhook(house, org_id, owner),
+        event_id="evt_1",
+        event_kind="webhook.test",
+        seq=None,
+        purpose=WebhookDeliveryPurpose.TEST,
+        status=WebhookDeliveryStatus.FAILED,
+        attempts=[],
+        tries=1,
+        expires_at=house.now + timedelta(days=30),
+    )
+    await row.insert()
+    return row.id
+
+
 KINDS: dict[str, Factory] = {
     factory.__name__: factory
     for factory in (
         *(organization, wallet, transaction, account, draft_entry, others_draft, posted_entry, closed_period, task, user, audit_record, inbox_item),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
-        *(saved_view, brought_transaction, price_alert, statement, rolled, tax_report),
+        *(saved_view, brought_transaction, price_alert, webhook, webhook_delivery, statement, rolled, tax_report),
         *(long_report, unfinished_report, failed_report),
         *(client, draft_invoice, sent_invoice, sent_quote, recurring_invoice, own_invoice),
         *(paid_employee, payroll_period, draft_payslip, approved_payslip, own_payslip, payslip_token, recurring_payment),

@@ -8,7 +8,7 @@ from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.base import Line, Prose, ReadSchema, RequestSchema, Time, Word
 from crypto_api.webhooks import rules
 from crypto_api.webhooks.documents import Webhook, WebhookDelivery
-from crypto_api.webhooks.types import Attempt, DeliveryPurpose, DeliveryStatus, WebhookStatus
+from crypto_api.webhooks.types import Attempt, WebhookDeliveryPurpose, WebhookDeliveryStatus, WebhookStatus
 
 _URL = "https://accounting.example.com/coffer"
 _KINDS = "`invoice.paid`, or `invoice.*` for all that begin so; empty: everything."
@@ -45,7 +45,7 @@ class WebhookUpdate(RequestSchema):
 
 
 class WebhookRotate(RequestSchema):
-    at_once: bool = Field(default=False, description="True: the old secret signs no more. False: both sign for 24 hours.")
+    at_once: bool = Field(default=False, examples=[False], description="True: the old secret signs no more. False: both sign for 24 hours.")
 
 
 class WebhookResume(RequestSchema):
@@ -82,8 +82,8 @@ class WebhookRead(ReadSchema):
 
 
 class WebhookDeliveryQuery(PageQuery):
-    status: DeliveryStatus | None = None
-    purpose: DeliveryPurpose | None = None
+    status: WebhookDeliveryStatus | None = None
+    purpose: WebhookDeliveryPurpose | None = None
 
 
 class WebhookAttemptRead(ReadSchema):
@@ -104,8 +104,8 @@ class WebhookDeliveryRead(ReadSchema):
     event_id: str = Field(description="The header `webhook-id`: the same at every attempt and replay.")
     event_kind: str = Field(examples=["invoice.paid"])
     seq: int | None
-    purpose: DeliveryPurpose
-    status: DeliveryStatus
+    purpose: WebhookDeliveryPurpose
+    status: WebhookDeliveryStatus
     tries: int
     attempts: list[WebhookAttemptRead] = Field(description="The last 20.")
     requested_by: str | None
@@ -121,12 +121,12 @@ class EventKindRead(ReadSchema):
     kind: str = Field(examples=["invoice.paid"])
     permission: str = Field(examples=["invoices.read"])
     about: str
-    schema_: dict[str, Any] = Field(serialization_alias="schema", description="JSON Schema of `data`.")
+    data_schema: dict[str, Any] = Field(description="JSON Schema of `data`.")
 
     @classmethod
     def of(cls, event: type[DomainEvent]) -> "EventKindRead":
         schema = event.model_json_schema()
-        return cls(kind=event.kind, permission=str(event.permission), about=schema.pop("description", ""), schema_=schema)
+        return cls(kind=event.kind, permission=str(event.permission), about=schema.pop("description", ""), data_schema=schema)
 
 
 class EventKindsRead(ReadSchema):
