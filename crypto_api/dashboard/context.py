@@ -75,6 +75,7 @@ _PAGES = (
     ("People", "Verification", "/team/verification/", "verification", Permission.EMPLOYEES_VERIFY),
     ("Organisation", "Members", "/members/", "members", Permission.MEMBERS_READ),
     ("Organisation", "Roles", "/roles/", "roles", Permission.ROLES_READ),
+    ("Organisation", "Webhooks", "/webhooks/", "webhooks", Permission.WEBHOOKS_READ),
     ("Organisation", "Audit log", "/audit-log/", "audit-log", Permission.AUDIT_READ),
     ("Organisation", "Settings", "/organization/", "settings", Permission.ORGANIZATION_READ),
     ("Installation", "Status", "/platform/", "status", Permission.PLATFORM_READ),

@@ -242,3 +242,18 @@ async def order_report(house: House, org_id: str, person: Person) -> Form:
 @form("closing-reopen")
 async def reopen_month(house: House, org_id: str, person: Person) -> Form:
     return {"reason": "Booked twice"}
+
+
+@form("webhook-add")
+async def add_webhook(house: House, org_id: str, person: Person) -> Form:
+    return {"url": "https://example.com/coffer", "kinds": "invoice.*"}
+
+
+@form("webhook-edit")
+async def edit_webhook(house: House, org_id: str, person: Person) -> Form:
+    return {"url": "https://example.com/coffer", "kinds": "", "description": "Books elsewhere"}
+
+
+@form("webhook-resume")
+async def resume_webhook(house: House, org_id: str, person: Person) -> Form:
+    return {"after_seq": "0"}

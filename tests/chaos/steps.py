@@ -31,7 +31,7 @@ LOTS = (
 )
 """Of booking by lots and of settling them: killed by `tests/flows/test_lot_crashes.py`."""
 
-OF_OTHERS = frozenset({"audit.sealed", "entries.sealed", "relay.committed", "relay.counted", "relay.numbered"})
+OF_OTHERS = frozenset({"audit.sealed", "entries.sealed", "relay.committed", "relay.counted", "relay.numbered", "webhook.answered", "webhook.noted"})
 """Of processes that write neither payments nor movements: killed by tests of their own."""
 
 
