@@ -55,7 +55,15 @@ async def sweep_letters(runtime: Runtime) -> None:
 
 async def _recur(runtime: Runtime) -> None:
     """One period at a time: what was missed comes in its turn."""
-    rota = Rota(runtime.uow, runtime.clock, runtime.queue, Prices(runtime.networks, runtime.prices), crypto_currencies(runtime.networks.values()))
+    listed = crypto_currencies(runtime.networks.values())
+    rota = Rota(
+        runtime.uow,
+        runtime.clock,
+        runtime.queue,
+        Prices(runtime.networks, runtime.prices),
+        listed,
+        receiving_of(runtime),
+    )
     while True:
         due = await recurring.due(runtime.clock.now(), _RECURRING)
         for org_id, recurring_id in due:

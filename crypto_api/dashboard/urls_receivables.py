@@ -56,6 +56,7 @@ pages = [
     path("pay/<str:token>/", views_pay.pay_page, name="pay"),
     path("pay/<str:token>/status/", views_pay.status_fragment, name="pay-status"),
     path("pay/<str:token>/renew/", views_pay.renew, name="pay-renew"),
+    path("pay/<str:token>/asset/", views_pay.choose_asset, name="pay-asset"),
     path("pay/<str:token>/transaction/", views_pay.transaction, name="pay-transaction"),
     path("pay/<str:token>/sent/", views_pay.sent, name="pay-sent"),
     path("clients/", views_clients.list_page, name="clients"),

@@ -8,10 +8,10 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 
-from crypto_api.chains.service import listed_assets
 from crypto_api.clients import store as clients
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
+from crypto_api.dashboard.crypto_terms import CRYPTO_FIELDS, chosen_terms, ways
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.list_filter import ListFilter
 from crypto_api.dashboard.views_invoice_editor import desk_of
@@ -28,13 +28,12 @@ from crypto_api.flows.settle_invoice import Received, receive_payment
 from crypto_api.flows.write_invoice import write_credit_note
 from crypto_api.invoices import store
 from crypto_api.invoices.documents import Invoice
-from crypto_api.invoices.types import AgeBucket, CryptoTerms, InvoiceKind, InvoiceStatus, PaymentMethod
+from crypto_api.invoices.types import AgeBucket, InvoiceKind, InvoiceStatus, PaymentMethod
 from crypto_api.kit.amounts import parse
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations.types import Permission
 from crypto_api.receivables import store as receivables
-from crypto_api.wallets import store as wallets
 from mongodb_config import pages
 
 VIEWS = {"": "All", "open": "Open", "overdue": "Overdue", "draft": "Drafts", "paid": "Paid", "quotes": "Quotes", "credit": "Credit notes"}
@@ -169,7 +168,8 @@ async def _facts(visit: Visit, row: Invoice) -> dict[str, object]:
         "lines": list(zip(row.items, row.totals.lines, strict=True)),
         "payments": await store.payments_of(visit.org_id, row.id),
         "asked": asked,
-        "ways": await _ways(visit) if may_ask else None,
+        "ways": await ways(visit) if may_ask else None,
+        "also": visit.request.POST.getlist("also"),
         "receipts": [(one, [RECEIPT_FLAGS[flag] for flag in one.flags]) for one in await receivables.of_invoice(visit.org_id, row.id)],
         "credits": await store.about(visit.org_id, row.id) if is_invoice else [],
         "methods": METHODS.items(),
@@ -251,10 +251,11 @@ async def pay(visit: Visit, invoice_id: str) -> HttpResponse:
 @page(Permission.INVOICES_WRITE)
 async def ask_crypto(visit: Visit, invoice_id: str) -> HttpResponse:
     """Lets it be paid on a chain from now on, by whoever has its link."""
-    form = _only_form(visit, "asset", "place")
-    network, _, asset = form["asset"].partition("|")
-    terms = CryptoTerms(asset=asset, network=network, wallet_id=form["place"] or None)
+    form = _only_form(visit, *CRYPTO_FIELDS)
     row, desk = await _invoice(visit, invoice_id), receiving_of(visit.runtime)
+    terms = chosen_terms(form)
+    if terms is None:
+        return await _shown(visit, row, form=form, problem="" if form.errors else "Choose the asset that it may be paid in.", status=422)
     try:
         await request_payment(desk, visit.org_id, visit.principal.user_id, row.id, terms)
         await first_rate(desk, visit.org_id, row.id)
@@ -265,15 +266,6 @@ async def ask_crypto(visit: Visit, invoice_id: str) -> HttpResponse:
     except CoreError as error:
         return await _shown(visit, row, form=form, problem=error.detail, status=error.status)
     return redirect(f"/invoices/{row.id}/?done=asked")
-
-
-async def _ways(visit: Visit) -> dict[str, object]:
-    """In what, and where, an invoice may be paid on a chain."""
-    networks, own = visit.runtime.networks, await receivables.settings(visit.org_id)
-    named = [(f"{slug}|{asset.name}", f"{asset.name} on {network.name}") for slug, network in networks.items() for asset in listed_assets(network)]
-    watched = [row for row in await wallets.active(visit.org_id) if row.receives is None and row.monitoring_enabled and row.network in networks]
-    places = [(row.id, f"{row.name} on {networks[row.network].name}") for row in watched]
-    return {"assets": named, "places": places, "own_address": own is not None and bool(own.extended_key)}
 
 
 @page(Permission.INVOICES_WRITE)

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_GET, require_POST
 from crypto_api.dashboard.access import zone_of
 from crypto_api.dashboard.script_answers import spoken, told, told_text
 from crypto_api.desks import receiving_of
-from crypto_api.flows.payer_page import PayerView, note_sent, payer_view, renew_rate, transaction_for
+from crypto_api.flows.payer_page import PayerView, choose, note_sent, payer_view, renew_rate, transaction_for
 from crypto_api.identity.types import Limited
-from crypto_api.kit.errors import CoreError, NotFound, PreconditionFailed, TooManyRequests
+from crypto_api.kit.errors import CoreError, InvalidInput, NotFound, PreconditionFailed, TooManyRequests
 from crypto_api.runtime import runtime_of
 
 View = Callable[..., Awaitable[HttpResponse]]
@@ -66,6 +66,23 @@ async def renew(request: HttpRequest, token: str) -> HttpResponse:
     except CoreError as error:
         if error.code != "rate_still_locked":
             return await _shown(request, token, "pay/page.html", problem=error.detail, status=error.status)
+    return redirect(f"/pay/{token}/")
+
+
+@require_POST
+@for_payers
+async def choose_asset(request: HttpRequest, token: str) -> HttpResponse:
+    """Of the assets that the seller offers."""
+    try:
+        await choose(receiving_of(runtime_of(request.scope)), token, request.POST.get("asset", ""))
+    except NotFound:
+        raise
+    except InvalidInput:
+        return await _shown(request, token, "pay/page.html", problem="Choose one of the assets that are offered.", status=422)
+    except PreconditionFailed:
+        pass  # somebody else with the same link did it just now
+    except CoreError as error:
+        return await _shown(request, token, "pay/page.html", problem=error.detail, status=error.status)
     return redirect(f"/pay/{token}/")
 
 

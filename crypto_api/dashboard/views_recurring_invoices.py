@@ -1,6 +1,6 @@
 """Invoices that recur: the list, one with its next days, and making one of an invoice that stands there."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -10,9 +10,12 @@ from django.shortcuts import redirect
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
+from crypto_api.dashboard.crypto_terms import CRYPTO_FIELDS, also_chosen, as_chosen, asked_terms, chosen_terms, terms_words, ways
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.views_invoice_editor import desk_of
+from crypto_api.desks import receiving_of
 from crypto_api.flows.recur_invoices import add_recurring, change_recurring, end_recurring, wish_of
+from crypto_api.flows.request_payment import checked
 from crypto_api.flows.write_invoice import wish_of as wish_of_invoice
 from crypto_api.invoices import store as invoices
 from crypto_api.invoices.documents import Invoice
@@ -25,7 +28,7 @@ from crypto_api.recurring_invoices import rules, store
 from crypto_api.recurring_invoices.documents import RecurringInvoice
 from crypto_api.recurring_invoices.types import INTERVAL_MAX, OCCURRENCES_MAX, Frequency, RecurringMode, RecurringStatus, Schedule
 
-FIELDS = ("frequency", "interval", "start_date", "month_end", "ends", "end_date", "occurrences", "mode")
+FIELDS = ("frequency", "interval", "start_date", "month_end", "ends", "end_date", "occurrences", "mode", *CRYPTO_FIELDS)
 FREQUENCIES = {
     Frequency.DAILY: ("Days", "day"),
     Frequency.WEEKLY: ("Weeks", "week"),
@@ -116,17 +119,21 @@ async def repeat_page(visit: Visit, invoice_id: str) -> HttpResponse:
     if visit.request.method != "POST":
         today = day_of(visit.runtime.clock.now(), visit.organization.time_zone)
         form.given |= {"frequency": "monthly", "interval": "1", "start_date": today.isoformat(), "mode": "draft", "ends": "never"}
-        return _form(visit, row, form)
-    schedule, mode = _schedule(form), form.one_of("mode", {str(mode) for mode in MODES})
+        asked = await asked_terms(row)
+        form.given |= as_chosen(asked)
+        return await _form(visit, row, form, also=also_chosen(asked))
+    schedule, mode, terms = _schedule(form), form.one_of("mode", {str(mode) for mode in MODES}), chosen_terms(form)
     if schedule is None or form.errors:
-        return _form(visit, row, form)
-    wish = replace(wish_of_invoice(row), due_date=None, invoice_id=None, quote_id=None)
+        return await _form(visit, row, form)
+    wish = replace(wish_of_invoice(row), due_date=None, invoice_id=None, quote_id=None, crypto=terms)
     try:
+        if terms is not None:
+            await checked(receiving_of(visit.runtime), visit.org_id, terms)
         made = await add_recurring(desk_of(visit), wish, schedule, RecurringMode(mode))
     except InvalidInput as error:
-        return _form(visit, row, form, problem=form.refused(error, FIELDS))
+        return await _form(visit, row, form, problem=form.refused(error, FIELDS))
     except CoreError as error:
-        return _form(visit, row, form, problem=error.detail, status=error.status)
+        return await _form(visit, row, form, problem=error.detail, status=error.status)
     return redirect(f"/invoices/recurring/{made.id}/?done=added")
 
 
@@ -160,8 +167,10 @@ def _whole(form: Form, name: str, most: int) -> int:
     return int(text)
 
 
-def _form(visit: Visit, row: Invoice, form: Form, *, problem: str = "", status: int = 200) -> HttpResponse:
+async def _form(visit: Visit, row: Invoice, form: Form, *, problem: str = "", status: int = 200, also: Sequence[str] = ()) -> HttpResponse:
     values = {
+        "ways": await ways(visit),
+        "also": also or visit.request.POST.getlist("also"),
         "invoice": row,
         "given": form.given,
         "errors": form.errors,
@@ -188,13 +197,14 @@ async def _shown(visit: Visit, recurring_id: str, *, status: int = 200, **values
 
 
 async def _facts(visit: Visit, row: RecurringInvoice) -> dict[str, Any]:
-    lives = row.status is not RecurringStatus.ENDED
+    lives, wish = row.status is not RecurringStatus.ENDED, wish_of(row)
     return {
         "row": row,
         "said": words_of(row.schedule),
         "mode": MODES[row.mode],
         "next_dates": rules.dates_from(row.schedule, row.made, UPCOMING) if lives else [],
-        "lines": [item.description for item in wish_of(row).items],
+        "lines": [item.description for item in wish.items],
+        "crypto": await terms_words(visit, wish.crypto) if wish.crypto is not None else "",
         "may_write": visit.may(Permission.INVOICES_WRITE) and lives,
     }
 

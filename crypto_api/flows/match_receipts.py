@@ -1,6 +1,7 @@
 """What came is matched with what was asked for, once its block is final and its worth is known.
 
-    at an address of its own   whatever comes there is for that invoice: at the rate that was locked when its block was made, else at its block's rate
+    at an address of its own   whatever comes there is for that invoice: at the rate that was locked in its asset when its block was made, else at its
+                               block's rate where it is the asset that is asked for now; any other asset waits for a person
     at a shared wallet         only the very amount that one request asked for while its rate was locked, or what the payer's wallet told of
     anything else              waits on the desk (`match_by_hand.py`)
 
@@ -45,11 +46,17 @@ class Matcher:
 
 @dataclass(frozen=True)
 class _Judged:
-    """`request` None: nobody knows what it is for. `rate` None: a lock covers it, or there is no price."""
+    """`request` None: nobody knows what it is for. `asked`: in this asset, by a lock that covers it, or now. `rate` None: a lock covers it, or
+    there is no price."""
 
     request: PaymentRequest | None
+    asked: bool = False
     lock: RateLock | None = None
     rate: Decimal | None = None
+
+    @property
+    def needs_rate(self) -> bool:
+        return self.asked and self.lock is None and self.rate is None
 
 
 async def match_due(matcher: Matcher) -> int:
@@ -79,8 +86,7 @@ async def match_receipt(matcher: Matcher, receipt: Receipt) -> bool:
     if receipt.value is None:
         return await _put_off(matcher, receipt, now)
     judged = await _judge(matcher, receipt, now)
-    needs_rate = judged.request is not None and judged.lock is None and judged.rate is None and judged.request.asset == receipt.asset
-    if needs_rate:
+    if judged.needs_rate:
         return await _put_off(matcher, receipt, now)
     with suppress(PreconditionFailed, Overtaken):
         await matcher.uow.run(lambda session: _match(session, receipt, judged, now))
@@ -102,21 +108,20 @@ async def _judge(matcher: Matcher, receipt: Receipt, now: datetime) -> _Judged:
     request = own if own is not None else await _shared(receipt, asked)
     if request is None or receipt.by_hand:
         return _Judged(None)
-    if request.asset != receipt.asset or (lock := rules.lock_at(request.locks, receipt.at)) is None:
-        rate = await rate_of(matcher, receipt, request.currency, now) if request.asset == receipt.asset else None
-        return _Judged(request, None, rate)
-    return _Judged(request, lock)
+    if (lock := rules.lock_at(request.locks_in(receipt.asset), receipt.at)) is not None:
+        return _Judged(request, True, lock)
+    if request.asset != receipt.asset:
+        return _Judged(request)
+    return _Judged(request, True, None, await rate_of(matcher, receipt, request.currency, now))
 
 
 async def _shared(receipt: Receipt, asked: list[PaymentRequest]) -> PaymentRequest | None:
     """The one request that asked for exactly that while its rate was locked, or whose payer told of this transaction."""
-    told = [row for row in asked if receipt.hash in row.told and row.asset == receipt.asset]
+    told = [row for row in asked if receipt.hash in row.told and (row.asset == receipt.asset or row.locks_in(receipt.asset))]
     if len(told) == 1:
         return told[0]
     fits = [
-        row
-        for row in asked
-        if row.asset == receipt.asset and (lock := rules.lock_at(row.locks, receipt.at)) is not None and lock.raw_amount == receipt.raw_amount
+        row for row in asked if (lock := rules.lock_at(row.locks_in(receipt.asset), receipt.at)) is not None and lock.raw_amount == receipt.raw_amount
     ]
     open_ = await invoice_store.by_ids(receipt.org_id, [row.invoice_id for row in fits]) if fits else {}
     fits = [row for row in fits if open_[row.invoice_id].due > 0]
@@ -143,7 +148,7 @@ async def _match(session: Session, receipt: Receipt, judged: _Judged, now: datet
     assert invoice is not None, "what was asked for is never deleted"
     if invoice.status is InvoiceStatus.CANCELLED:
         await _leave_open(session, receipt, invoice, (ReceiptFlag.AFTER_CANCELLATION,), now)
-    elif judged.request.asset != receipt.asset:
+    elif not judged.asked:
         await _leave_open(session, receipt, invoice, (ReceiptFlag.WRONG_ASSET,), now)
     else:
         settled = await _settled(session, receipt, judged, invoice)

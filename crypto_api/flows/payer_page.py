@@ -12,7 +12,7 @@ from enum import StrEnum
 import segno
 
 from crypto_api.chains import store as chain_store
-from crypto_api.flows.request_payment import Receiving, applied_under, current_lock, lock_rate
+from crypto_api.flows.request_payment import Receiving, applied_under, choose_asset, current_lock, lock_rate
 from crypto_api.invoices import store as invoices
 from crypto_api.invoices.documents import Invoice
 from crypto_api.invoices.types import InvoiceStatus
@@ -70,6 +70,12 @@ class PayerView:
     confirmations: int
 
     @property
+    def choices(self) -> list[str]:
+        """Where there is something to choose, and nothing on its way."""
+        names = [offer.asset for offer in self.request.offered]
+        return names if len(names) > 1 and self.state in (PayerState.DUE, PayerState.EXPIRED) else []
+
+    @property
     def paid(self) -> Decimal:
         return self.invoice.paid.quantize(self.invoice.total)
 
@@ -112,6 +118,7 @@ async def payer_view(desk: Receiving, token: str) -> PayerView:
     lock = lock if lock is not None and lock.expires_at > now else None
     raw = max(int(lock.raw_amount) - _under(lock, receipts, request), 0) if lock is not None else 0
     watched = wallet is not None and wallet.monitoring_enabled and wallet.opening is Opening.DONE
+    raw = 0 if any(_covered_elsewhere(row, request) for row in receipts) else raw
     state = _state(invoice, network, lock, raw, receipts, watched=watched)
     link = rules.payment_link(request.address, request.chain_id, raw, request.contract) if state is PayerState.DUE else ""
     cursor = await chain_store.cursor(request.network)
@@ -135,6 +142,11 @@ async def payer_view(desk: Receiving, token: str) -> PayerView:
 async def renew_rate(desk: Receiving, token: str) -> None:
     """By the payer. NotFound, RateStillLocked, NoLockableRate, NotPayable."""
     await lock_rate(desk, await request_by(token))
+
+
+async def choose(desk: Receiving, token: str, asset: str) -> None:
+    """By the payer. NotFound, InvalidInput, NoLockableRate, NotPayable."""
+    await choose_asset(desk, await request_by(token), asset)
 
 
 async def transaction_for(desk: Receiving, token: str) -> dict[str, str]:
@@ -172,6 +184,12 @@ def _under(lock: RateLock, receipts: list[Receipt], request: PaymentRequest) -> 
         row.quantity for row in receipts if row.state is ReceiptState.WAITING and row.asset == request.asset and not row.uses and lock.covers(row.at)
     ]
     return to_raw(add_exactly([*used, *coming]), request.decimals)
+
+
+def _covered_elsewhere(row: Receipt, request: PaymentRequest) -> bool:
+    """On its way in an asset that was chosen before, under its rate: nobody is asked for it a second time in another."""
+    locks = request.locks_in(row.asset) if row.asset != request.asset else []
+    return row.state is ReceiptState.WAITING and not row.uses and rules.lock_at(locks, row.at) is not None
 
 
 def _state(invoice: Invoice, network: NetworkConfig | None, lock: RateLock | None, raw: int, receipts: list[Receipt], *, watched: bool) -> PayerState:

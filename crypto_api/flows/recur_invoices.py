@@ -15,10 +15,11 @@ from typing import Any
 from crypto_api.flows.issue_invoice import Counter
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.queue_invoice_mail import Cover, send_invoice
+from crypto_api.flows.request_payment import Receiving, asking_for, first_rate
 from crypto_api.flows.write_invoice import Wish, Writing, draft_invoice, named_client, preview
 from crypto_api.invoices.documents import Invoice
 from crypto_api.invoices.errors import InvoiceIssued
-from crypto_api.invoices.types import InvoiceKind, Item
+from crypto_api.invoices.types import CryptoTerms, InvoiceKind, Item
 from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.errors import CoreError, NotFound, PreconditionFailed
 from crypto_api.kit.jobs import Jobs
@@ -42,6 +43,7 @@ class Rota:
     jobs: Jobs
     prices: Prices
     crypto: Mapping[str, int]
+    receiving: Receiving
 
 
 # ---- by people -------------------------------------------------------------------------------------------------------------------
@@ -92,13 +94,15 @@ def wish_of(row: RecurringInvoice, day: date | None = None) -> Wish:
     if day is not None:
         items = [item.model_copy(update={"description": rules.words_of(item.description, day)}) for item in items]
     plain: dict[str, Any] = {name: told[name] for name in _PLAIN} | {name: Decimal(told[name]) for name in _AMOUNTS}
-    return Wish(items=tuple(items), **plain)
+    crypto = CryptoTerms.model_validate(told["crypto"]) if told.get("crypto") else None
+    return Wish(items=tuple(items), crypto=crypto, **plain)
 
 
 async def _recurred(desk: Writing, wish: Wish, mode: RecurringMode) -> Recurred:
     found, client = await preview(desk, wish), await named_client(desk.org_id, wish)
     template = {name: getattr(wish, name) for name in _PLAIN} | {name: str(getattr(wish, name)) for name in _AMOUNTS}
     template |= {"items": [item.model_dump(mode="json") for item in wish.items], "client_id": client.id}
+    template["crypto"] = wish.crypto.model_dump(mode="json") if wish.crypto is not None else None
     return Recurred(client.id, client.name, found.currency, found.totals.total, mode, template)
 
 
@@ -141,7 +145,9 @@ async def _make(rota: Rota, organization: Organization, row: RecurringInvoice) -
 async def _send(rota: Rota, organization: Organization, row: RecurringInvoice, invoice_id: str) -> None:
     counter = Counter(rota.uow, rota.clock, row.org_id, row.created_by, rota.prices)
     with suppress(InvoiceIssued, NotFound):  # a person was first, or a process died after it: there is nothing left to send
-        await send_invoice(counter, rota.jobs, invoice_id, None, None, Cover())
+        also = await asking_for(rota.receiving, row.org_id, row.created_by, invoice_id)  # its payer's page goes out with it
+        await send_invoice(counter, rota.jobs, invoice_id, None, None, Cover(), also)
+    await first_rate(rota.receiving, row.org_id, invoice_id)
     now = rota.clock.now()
 
     async def work(session: Session) -> None:

@@ -1,11 +1,12 @@
 """An invoice that was sent can be paid on a chain: at an address of its own, or at a wallet that is shared, at a rate that is locked for a while.
 
 request   an address (derived from the organisation's public key, and watched from now on, or a wallet), and a link that nobody can guess
+choose    by the payer, of the assets that the seller offers on that network: the one that is asked for from then on
 lock      an amount of the asset for what is due, at a rate with its source and time; never at none, at zero, or at an old one
 renew     by the payer, once the lock has run out, or when something else is due by now
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +31,7 @@ from crypto_api.prices.types import Quote
 from crypto_api.receivables import rules, service, store
 from crypto_api.receivables.documents import PaymentRequest
 from crypto_api.receivables.errors import NoLockableRate, NoReceivingAddress, NotPayable, RateStillLocked
-from crypto_api.receivables.types import LOCK_MINUTES, RateLock
+from crypto_api.receivables.types import LOCK_MINUTES, OFFERS_MAX, Offer, RateLock, ReceiptState
 from crypto_api.wallets import service as wallets
 from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.documents import Opening
@@ -54,7 +55,7 @@ class Receiving:
 @dataclass(frozen=True)
 class Checked:
     network: NetworkConfig
-    asset: ChainAsset
+    assets: tuple[ChainAsset, ...]  # the first is asked for until the payer chooses another
     wallet_id: str | None
 
 
@@ -63,15 +64,12 @@ async def checked(desk: Receiving, org_id: str, terms: CryptoTerms) -> Checked:
     network = desk.networks.get(terms.network)
     if network is None:
         raise InvalidInput.of("network", f"must be one of {', '.join(desk.networks)}", "unknown_network")
-    assets = chains.listed_assets(network)
-    asset = next((row for row in assets if row.name == terms.asset), None)
-    if asset is None:
-        raise InvalidInput.of("crypto_currency", f"must be one of {', '.join(row.name for row in assets)} on {network.slug}", "unknown_asset")
+    assets = _offered(network, terms)
     if terms.wallet_id is None:
         own = await store.settings(org_id)
         if own is None or not own.extended_key:
             raise NoReceivingAddress
-        return Checked(network, asset, None)
+        return Checked(network, assets, None)
     wallet = await wallet_store.get(org_id, terms.wallet_id)
     if wallet is None or wallet.receives is not None:
         raise InvalidInput.of("receive_wallet_id", "is no wallet of this organisation", "unknown_wallet")
@@ -79,7 +77,17 @@ async def checked(desk: Receiving, org_id: str, terms: CryptoTerms) -> Checked:
         raise InvalidInput.of("receive_wallet_id", f"is on {wallet.network}, not on {network.slug}", "other_network")
     if not wallet.monitoring_enabled:
         raise InvalidInput.of("receive_wallet_id", "is not watched: nobody would see the payment", "not_watched")
-    return Checked(network, asset, wallet.id)
+    return Checked(network, assets, wallet.id)
+
+
+def _offered(network: NetworkConfig, terms: CryptoTerms) -> tuple[ChainAsset, ...]:
+    listed = {row.name: row for row in chains.listed_assets(network)}
+    for field, names in (("crypto_currency", (terms.asset,)), ("crypto_alternatives", terms.also)):
+        if any(name not in listed for name in names):
+            raise InvalidInput.of(field, f"must be one of {', '.join(listed)} on {network.slug}", "unknown_asset")
+    if len({terms.asset, *terms.also}) != 1 + len(terms.also) or len(terms.also) >= OFFERS_MAX:
+        raise InvalidInput.of("crypto_alternatives", f"must be other assets, each once, and at most {OFFERS_MAX - 1}", "offered_twice")
+    return tuple(listed[name] for name in (terms.asset, *terms.also))
 
 
 def asking(desk: Receiving, org_id: str, user_id: str, found: Checked) -> Then:
@@ -104,16 +112,15 @@ async def request_payment(desk: Receiving, org_id: str, user_id: str, invoice_id
         known = await store.request_of(org_id, invoice_id, session)
         if known is None:
             return await _put(session, desk, org_id, user_id, invoice, found)
-        if (known.asset, known.network) == (terms.asset, terms.network) and (
-            known.own if terms.wallet_id is None else known.wallet_id == terms.wallet_id
-        ):
+        offered, place = [offer.asset for offer in known.offered], known.own if terms.wallet_id is None else known.wallet_id == terms.wallet_id
+        if (offered, known.network) == ([terms.asset, *terms.also], terms.network) and place:
             return known
         raise NotPayable("It is asked for in another way already, and its payer may hold that address. Cancel the invoice and write it again.")
 
     return await desk.uow.run(work)
 
 
-async def with_network(desk: Receiving, org_id: str, asset: str, network: str | None, wallet_id: str | None) -> CryptoTerms:
+async def with_network(desk: Receiving, org_id: str, asset: str, network: str | None, wallet_id: str | None, also: Sequence[str] = ()) -> CryptoTerms:
     """Left out: that of the wallet, or the only one that there is. InvalidInput."""
     if network is None and wallet_id is not None:
         wallet = await wallet_store.get(org_id, wallet_id)
@@ -122,7 +129,7 @@ async def with_network(desk: Receiving, org_id: str, asset: str, network: str | 
         network = next(iter(desk.networks))
     if network is None:
         raise InvalidInput.of("network", f"must be one of {', '.join(desk.networks)}", "missing")
-    return CryptoTerms(asset=asset, network=network, wallet_id=wallet_id)
+    return CryptoTerms(asset=asset, network=network, wallet_id=wallet_id, also=tuple(also))
 
 
 async def asking_for(desk: Receiving, org_id: str, user_id: str, invoice_id: str) -> Then | None:
@@ -142,20 +149,56 @@ async def first_rate(desk: Receiving, org_id: str, invoice_id: str) -> None:
 
 
 async def lock_rate(desk: Receiving, request: PaymentRequest) -> PaymentRequest:
-    """An amount for what is due now. RateStillLocked, NoLockableRate, NotPayable; PreconditionFailed when somebody was faster."""
+    """An amount for what is due now, in the asset that is asked for. RateStillLocked, NoLockableRate, NotPayable; PreconditionFailed when somebody
+    was faster."""
+    invoice = await _payable(desk, request)
+    now = desk.clock.now()
+    if await _stands(request, invoice, now):
+        raise RateStillLocked
+    return await _lock(desk, request, invoice, now)
+
+
+async def choose_asset(desk: Receiving, request: PaymentRequest, asset: str) -> PaymentRequest:
+    """By the payer: another of the assets that are offered is asked for from now on, at its rate of now. Whoever comes back to one whose rate still
+    stands finds that rate, so that nobody gets a better one by going to and fro; and what was locked before counts until it has run out, since the
+    money may be on its way. InvalidInput for one that is not offered; NotPayable, also while a payment is seen and not final; NoLockableRate,
+    PreconditionFailed."""
+    offer = next((row for row in request.offered if row.asset == asset), None)
+    if offer is None:
+        raise InvalidInput.of("asset", f"must be one of {', '.join(row.asset for row in request.offered)}", "not_offered")
+    if asset == request.asset and request.lock is not None:
+        return request
+    invoice = await _payable(desk, request)
+    if any(row.state is ReceiptState.WAITING for row in await store.of_invoice(request.org_id, request.invoice_id)):
+        raise NotPayable("A payment is on its way already: wait until its block is final, and see what is still due then.")
+    now, chosen = desk.clock.now(), request.model_copy(update=offer.model_dump())
+    if not await _stands(chosen, invoice, now):
+        return await _lock(desk, chosen, invoice, now)
+    return await desk.uow.run(lambda session: service.put_choice(session, chosen, now))
+
+
+async def _payable(desk: Receiving, request: PaymentRequest) -> Invoice:
     invoice = await invoices.get(request.org_id, request.invoice_id)
     assert invoice is not None, "what was asked for is never deleted"
-    now = desk.clock.now()
     if invoice.status not in _OPEN or invoice.due <= 0:
         raise NotPayable("Nothing is due of it.")
-    if (lock := current_lock(request, invoice, await applied_under(request))) is not None and lock.expires_at > now:
-        raise RateStillLocked
+    return invoice
+
+
+async def _stands(request: PaymentRequest, invoice: Invoice, now: datetime) -> bool:
+    """Whether a rate is locked for what is due, in the asset that is asked for."""
+    lock = current_lock(request, invoice, await applied_under(request))
+    return lock is not None and lock.expires_at > now
+
+
+async def _lock(desk: Receiving, request: PaymentRequest, invoice: Invoice, now: datetime) -> PaymentRequest:
     quote = await _rate(desk, request, now)
     taken = await _taken(request, now)
     amount = rules.asked_amount(invoice.due, quote.rate, request.decimals, taken)
     own = service.as_kept(request.org_id, await store.settings(request.org_id), now)
     given = RateLock(
-        number=request.lock.number + 1 if request.lock else 1,
+        number=max((lock.number for lock in request.locks), default=0) + 1,
+        asset=request.asset,
         due=invoice.due,
         amount=amount,
         raw_amount=str(to_raw(amount, request.decimals)),
@@ -212,6 +255,8 @@ async def asked_of(desk: Receiving, org_id: str, invoice_ids: Collection[str]) -
 async def _put(session: Session, desk: Receiving, org_id: str, user_id: str, invoice: Invoice, found: Checked) -> PaymentRequest:
     now, request_id, token = desk.clock.now(), new_id("prq"), new_token()
     place = await _place(session, org_id, user_id, invoice, found, now)
+    offers = [Offer(asset=row.name, contract=row.contract, decimals=row.decimals) for row in found.assets]
+    first = offers[0]
     row = PaymentRequest(
         id=request_id,
         created_at=now,
@@ -224,9 +269,10 @@ async def _put(session: Session, desk: Receiving, org_id: str, user_id: str, inv
         currency_decimals=invoice.decimals,
         network=found.network.slug,
         chain_id=found.network.chain_id,
-        asset=found.asset.name,
-        contract=found.asset.contract,
-        decimals=found.asset.decimals,
+        asset=first.asset,
+        contract=first.contract,
+        decimals=first.decimals,
+        offers=offers,
         token_hash=hash_token(token),
         token_sealed=desk.box.seal(token.encode(), _bound_to(request_id)),
         **place,
@@ -261,8 +307,8 @@ async def _taken(request: PaymentRequest, now: datetime) -> list[Decimal]:
     """What others are asked for at the same wallet: there the amount alone tells who paid."""
     if request.own:
         return []
-    others = [row for row in await store.requests_at(request.org_id, [request.wallet_id]) if row.id != request.id and row.asset == request.asset]
-    return [row.lock.amount for row in others if row.lock is not None and row.lock.expires_at > now - timedelta(hours=1)]
+    others = [row for row in await store.requests_at(request.org_id, [request.wallet_id]) if row.id != request.id]
+    return [lock.amount for row in others for lock in row.locks_in(request.asset) if lock.expires_at > now - timedelta(hours=1)]
 
 
 def _bound_to(request_id: str) -> str:

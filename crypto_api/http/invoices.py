@@ -15,7 +15,7 @@ from crypto_api.flows.issue_invoice import Counter, cancel_invoice, issue_invoic
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.queue_invoice_mail import Cover, Post, resend
 from crypto_api.flows.queue_invoice_mail import send_invoice as send_invoice_by_mail
-from crypto_api.flows.request_payment import Receiving, asked_of, asking_for, checked, first_rate, with_network
+from crypto_api.flows.request_payment import Receiving, asked_of, asking_for, first_rate
 from crypto_api.flows.settle_invoice import receive_payment
 from crypto_api.flows.write_invoice import (
     Writing,
@@ -33,6 +33,7 @@ from crypto_api.http.etag import expected_versions
 from crypto_api.http.idempotency import idempotent
 from crypto_api.http.paging import PageQuery, page_read, page_request
 from crypto_api.http.permissions import requires
+from crypto_api.http.receiving import crypto_terms
 from crypto_api.http.schemas.base import PageRead
 from crypto_api.http.schemas.invoice_deliveries import InvoiceDeliveryRead
 from crypto_api.http.schemas.invoices import (
@@ -51,7 +52,7 @@ from crypto_api.http.schemas.invoices import (
 from crypto_api.invoices import store
 from crypto_api.invoices.documents import Invoice
 from crypto_api.invoices.errors import StatusCannotFollow
-from crypto_api.invoices.types import CryptoTerms, InvoiceStatus
+from crypto_api.invoices.types import InvoiceStatus
 from crypto_api.kit.errors import InvalidInput, NotFound
 from crypto_api.kit.standards import CURRENCIES
 from crypto_api.organizations.types import Permission
@@ -91,9 +92,7 @@ async def list_invoices(request: HttpRequest, query: Query[InvoiceQuery]) -> Htt
 async def create_invoice(request: HttpRequest, body: InvoiceCreate) -> HttpResponse:
     """A draft has no number and is in no books. Each line is rounded to the currency; `rounding` says how, and where taxes are rounded."""
     _check_currency(request, body.currency)
-    wish = body.wish()
-    if body.crypto_currency is not None:
-        wish = replace(wish, crypto=await _crypto(request, body.crypto_currency, body.network, body.receive_wallet_id))
+    wish = replace(body.wish(), crypto=await crypto_terms(request, body))
     return await _one(request, await write_invoice(_writing(request), wish), status=201)
 
 
@@ -103,8 +102,7 @@ async def preview_invoice(request: HttpRequest, body: InvoiceCreate) -> HttpResp
     """Nothing is stored."""
     _check_currency(request, body.currency)
     wish = body.wish()
-    if body.crypto_currency is not None:
-        await _crypto(request, body.crypto_currency, body.network, body.receive_wallet_id)
+    await crypto_terms(request, body)
     return answer(TotalsRead.of(await preview(_writing(request), wish), wish.items))
 
 
@@ -249,14 +247,6 @@ async def _issued(request: HttpRequest, invoice_id: str, rate: Decimal | None, c
 
 def _receiving(request: HttpRequest) -> Receiving:
     return receiving_of(runtime_of(request.scope))
-
-
-async def _crypto(request: HttpRequest, asset: str, network: str | None, wallet_id: str | None) -> CryptoTerms:
-    """Checked, with the network that was left out."""
-    desk = _receiving(request)
-    terms = await with_network(desk, org_of(request), asset, network, wallet_id)
-    await checked(desk, org_of(request), terms)
-    return terms
 
 
 def _midnight(day: date) -> datetime:

@@ -1,21 +1,41 @@
 """/api/invoices/receiving/, /api/invoices/{id}/payment-request/: where clients pay in crypto, and what an invoice asks for."""
 
+from typing import Protocol
+
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from crypto_api.desks import receiving_of
 from crypto_api.flows.change_receiving import ReceivingDesk, change_receiving
-from crypto_api.flows.request_payment import asked_of, lock_rate, request_payment, with_network
+from crypto_api.flows.request_payment import asked_of, checked, lock_rate, request_payment, with_network
 from crypto_api.http.answers import answer
 from crypto_api.http.auth import org_of, principal_of
 from crypto_api.http.etag import expected_versions
 from crypto_api.http.idempotency import idempotent
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.receipts import PaymentRequestCreate, PaymentRequestRead, ReceivingRead, ReceivingUpdate
+from crypto_api.invoices.types import CryptoTerms
 from crypto_api.kit.errors import NotFound
 from crypto_api.organizations.types import Permission
 from crypto_api.receivables import store
 from crypto_api.runtime import runtime_of
+
+
+class CryptoBody(Protocol):
+    """What names in what, and where, something may be paid on a chain."""
+
+    @property
+    def crypto_currency(self) -> str | None: ...
+
+    @property
+    def network(self) -> str | None: ...
+
+    @property
+    def receive_wallet_id(self) -> str | None: ...
+
+    @property
+    def crypto_alternatives(self) -> list[str]: ...
+
 
 router = Router(tags=["receivables"])
 
@@ -51,7 +71,7 @@ async def get_payment_request(request: HttpRequest, invoice_id: str) -> HttpResp
 async def create_payment_request(request: HttpRequest, invoice_id: str, body: PaymentRequestCreate) -> HttpResponse:
     """Of an invoice that was sent. Its payer finds it at `pay_url`. 409 `no_receiving_address`, `gap_limit_reached`, `not_payable`."""
     desk, org_id = receiving_of(runtime_of(request.scope)), org_of(request)
-    terms = await with_network(desk, org_id, body.crypto_currency, body.network, body.receive_wallet_id)
+    terms = await with_network(desk, org_id, body.crypto_currency, body.network, body.receive_wallet_id, body.crypto_alternatives)
     await request_payment(desk, org_id, principal_of(request).user_id, invoice_id, terms)
     return await _asked(request, invoice_id, status=201)
 
@@ -66,6 +86,16 @@ async def renew_payment_request(request: HttpRequest, invoice_id: str) -> HttpRe
         raise NotFound
     await lock_rate(receiving_of(runtime_of(request.scope)), row)
     return await _asked(request, invoice_id)
+
+
+async def crypto_terms(request: HttpRequest, body: CryptoBody) -> CryptoTerms | None:
+    """Checked, with the network that was left out. None where no asset is named."""
+    if body.crypto_currency is None:
+        return None
+    desk, org_id = receiving_of(runtime_of(request.scope)), org_of(request)
+    terms = await with_network(desk, org_id, body.crypto_currency, body.network, body.receive_wallet_id, body.crypto_alternatives)
+    await checked(desk, org_id, terms)
+    return terms
 
 
 async def _asked(request: HttpRequest, invoice_id: str, *, status: int = 200) -> HttpResponse:

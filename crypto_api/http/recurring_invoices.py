@@ -1,5 +1,6 @@
 """/api/invoices/recurring/: invoices that are written again and again."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +14,7 @@ from crypto_api.http.etag import expected_versions
 from crypto_api.http.idempotency import idempotent
 from crypto_api.http.paging import page_read, page_request
 from crypto_api.http.permissions import requires
+from crypto_api.http.receiving import crypto_terms
 from crypto_api.http.schemas.base import PageRead
 from crypto_api.http.schemas.recurring_invoices import RecurringInvoiceCreate, RecurringInvoiceQuery, RecurringInvoiceRead, RecurringInvoiceUpdate
 from crypto_api.kit.errors import NotFound
@@ -37,7 +39,8 @@ async def list_recurring_invoices(request: HttpRequest, query: Query[RecurringIn
 @idempotent
 async def create_recurring_invoice(request: HttpRequest, body: RecurringInvoiceCreate) -> HttpResponse:
     """Each period has exactly one invoice: those missed while no worker ran are made one after another."""
-    return _one(await add_recurring(_desk(request), body.wish(), body.schedule(), body.mode), status=201)
+    wish = replace(body.wish(), crypto=await crypto_terms(request, body))
+    return _one(await add_recurring(_desk(request), wish, body.schedule(), body.mode), status=201)
 
 
 @router.get("/invoices/recurring/{recurring_id}/", response=RecurringInvoiceRead, summary="Get an invoice that recurs")
@@ -53,7 +56,8 @@ async def get_recurring_invoice(request: HttpRequest, recurring_id: str) -> Http
 @requires(Permission.INVOICES_WRITE)
 async def update_recurring_invoice(request: HttpRequest, recurring_id: str, body: RecurringInvoiceUpdate) -> HttpResponse:
     """It counts for what is made from then on. 409 `recurring_begun`, `recurring_ended`."""
-    told = (body.template(), body.schedule(), body.mode, body.paused)
+    crypto = {"crypto": await crypto_terms(request, body)} if body.changes_crypto else {}
+    told = (body.template() | crypto, body.schedule(), body.mode, body.paused)
     return _one(await change_recurring(_desk(request), recurring_id, *told, expected_versions(request)))
 
 

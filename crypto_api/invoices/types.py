@@ -141,6 +141,7 @@ class CryptoTerms(BaseModel):
     asset: str
     network: str  # slug
     wallet_id: str | None = None  # None: at an address of its own
+    also: tuple[str, ...] = ()  # other assets of that network, of which the payer may choose one
 
 
 @dataclass(frozen=True, slots=True)

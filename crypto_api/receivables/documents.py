@@ -4,7 +4,7 @@ from decimal import Decimal
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from crypto_api.kit.amounts import StoredDecimal, add_exactly
-from crypto_api.receivables.types import GAP_LIMIT, LOCK_MINUTES, RateLock, ReceiptFlag, ReceiptState, Use
+from crypto_api.receivables.types import GAP_LIMIT, LOCK_MINUTES, Offer, RateLock, ReceiptFlag, ReceiptState, Use
 from mongodb_config.base_document import TenantDocument
 from mongodb_config.kept_row import KeptRow
 
@@ -41,9 +41,10 @@ class PaymentRequest(TenantDocument):
     currency_decimals: int
     network: str
     chain_id: int
-    asset: str
+    asset: str  # the one that is asked for now: the seller's first, until the payer chooses another of those offered
     contract: str | None
     decimals: int
+    offers: list[Offer] = []  # all of that network, the seller's order; empty: that one alone
     wallet_id: str
     address: str  # EIP-55
     own: bool  # nobody else is asked to pay there
@@ -66,9 +67,22 @@ class PaymentRequest(TenantDocument):
         ]
 
     @property
+    def offered(self) -> list[Offer]:
+        return self.offers or [Offer(asset=self.asset, contract=self.contract, decimals=self.decimals)]
+
+    @property
+    def alternatives(self) -> list[str]:
+        """What its payer may choose instead."""
+        return [offer.asset for offer in self.offered if offer.asset != self.asset]
+
+    @property
     def lock(self) -> RateLock | None:
-        """The last one given."""
-        return self.locks[-1] if self.locks else None
+        """The last one given in the asset that is asked for now."""
+        return next((lock for lock in reversed(self.locks) if lock.asset in ("", self.asset)), None)
+
+    def locks_in(self, asset: str) -> list[RateLock]:
+        """Those in one asset, oldest first. What was asked for once stands until it has run out, whatever is chosen afterwards."""
+        return [lock for lock in self.locks if (lock.asset or self.asset) == asset]
 
 
 class Receipt(TenantDocument):

@@ -100,7 +100,7 @@ async def put_request(session: Session, row: PaymentRequest, now: datetime) -> N
 async def put_lock(session: Session, before: PaymentRequest, lock: RateLock, now: datetime) -> PaymentRequest:
     """PreconditionFailed when another was first."""
     locks = [encoded(one) for one in [*before.locks, lock][-LOCKS_KEPT:]]
-    after = await store.change_request(session, before, {"locks": locks, "updated_at": now})
+    after = await store.change_request(session, before, {"locks": locks, "updated_at": now} | _chosen(before))
     if after is None:
         raise PreconditionFailed
     fact = RateLocked(request_id=before.id, invoice_id=before.invoice_id, expires_at=lock.expires_at.isoformat())
@@ -109,6 +109,21 @@ async def put_lock(session: Session, before: PaymentRequest, lock: RateLock, now
     summary = f"{before.number} asks for {text(lock.amount)} {before.asset}"
     await audit.record(session, before.org_id, "payment_request.rate_locked", summary, now, subject=("payment_request", before.id), after=told)
     return after
+
+
+async def put_choice(session: Session, chosen: PaymentRequest, now: datetime) -> PaymentRequest:
+    """The payer came back to an asset whose rate still stands. PreconditionFailed when another was first."""
+    after, lock = await store.change_request(session, chosen, _chosen(chosen) | {"updated_at": now}), chosen.lock
+    if after is None:
+        raise PreconditionFailed
+    assert lock is not None, "its rate stands"
+    fact = RateLocked(request_id=after.id, invoice_id=after.invoice_id, expires_at=lock.expires_at.isoformat())
+    await events.append(session, after.org_id, fact, now)
+    return after
+
+
+def _chosen(row: PaymentRequest) -> dict[str, Any]:
+    return {"asset": row.asset, "contract": row.contract, "decimals": row.decimals}
 
 
 # ---- receipts --------------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ GAP_LIMIT, GAP_LIMIT_MAX = 20, 1_000  # BIP-44 says 20: a wallet looks no furthe
 RATE_AGE_MAX = timedelta(hours=24)  # of what a lock rests on, whatever its source allows
 LOCKS_KEPT = 50
 TOLD_MAX = 20  # hashes that a payer's wallet told of one request
+OFFERS_MAX = 8  # assets that a payer may choose from
 PLACES_MAX = 8  # decimals of an amount that is asked for: a person may have to type it
 APPLIED_MAX = 50  # receipts or invoices that one matching joins
 
@@ -47,12 +48,23 @@ class UseKind(StrEnum):
     REFUND = "refund"
 
 
+class Offer(BaseModel):
+    """An asset that a request may be paid in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    asset: str
+    contract: str | None
+    decimals: int
+
+
 class RateLock(BaseModel):
     """`due` of the invoice's currency for `amount` of the asset, until `expires_at`. `rate`: currency for one unit, told by `source` at `rate_at`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     number: int
+    asset: str = ""  # empty in those from before a payer could choose: the only one
     due: StoredDecimal
     amount: StoredDecimal
     raw_amount: str

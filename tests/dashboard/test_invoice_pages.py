@@ -217,8 +217,13 @@ async def test_an_invoice_is_made_to_recur_paused_and_ended(sits: Sits, treasury
         ({"occurrences": "many"}, "must be a number from 1 to 1200"),
     ):
         assert words in await ada.refused(422, path, **when | wrong), words
-    made = (await ada.does(path, **when)).partition("?")[0]
+    wallet = await treasury.wallet("Income")
+    ways = {"asset": f"{wallet.network}|ETH", "place": wallet.id, "also": f"{wallet.network}|USDC"}
+    assert "Choose" not in await ada.text(path) and "No crypto" in await ada.text(path)
+    assert "is no wallet of this organisation" in await ada.refused(422, path, **when, **ways | {"place": "wal_nobody"})
+    made = (await ada.does(path, **when, **ways)).partition("?")[0]
     page = await ada.text(made)
+    assert "ETH or USDC on " in page and "at Income" in page
     assert "Every quarter, on the last day of the month" in page and "30 Nov 2030" in page and "28 Feb 2031" in page and "31 May 2031" in page
     assert "Issue and mail it at once" in page and "31 Aug 2031" not in page
     assert "Engines <b>" in await ada.text("/invoices/recurring/")

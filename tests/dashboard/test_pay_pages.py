@@ -47,10 +47,10 @@ class Counted:
     treasury: Treasury
     wallet_id: str
 
-    async def asked(self, client: str = "Engines <b>", asset: str = "ETH") -> tuple[Invoice, str]:
+    async def asked(self, client: str = "Engines <b>", asset: str = "ETH", also: tuple[str, ...] = ()) -> tuple[Invoice, str]:
         """(invoice, path of its payer's page), at a rate that is locked."""
         runtime, org_id, by = self.runtime, self.treasury.org_id, self.treasury.admin.id
-        desk, terms = receiving_of(runtime), CryptoTerms(asset=asset, network=NETWORK, wallet_id=self.wallet_id)
+        desk, terms = receiving_of(runtime), CryptoTerms(asset=asset, network=NETWORK, wallet_id=self.wallet_id, also=also)
         item = Item(description="Analysis", quantity=Decimal(1), unit_price=Decimal("357.00"))
         wish = Wish(items=(item,), client_name=client, currency="USD", crypto=terms)
         row = await write_invoice(Writing(runtime.uow, runtime.clock, org_id, by), wish)
@@ -237,8 +237,12 @@ async def test_clients_pay_at_addresses_of_a_public_key_that_a_person_compares(s
     assert "Let it be paid in crypto" in await ada.text(f"/invoices/{row.id}/")
     assert "Crypto currency must be one of" in await ada.refused(422, f"/invoices/{row.id}/crypto/", asset=f"{NETWORK}|DOGE", place="")
     assert await store.request_of(row.org_id, row.id) is None
-    assert await ada.does(f"/invoices/{row.id}/crypto/", asset=f"{NETWORK}|ETH", place="") == f"/invoices/{row.id}/?done=asked"
+    ways = {"asset": f"{NETWORK}|ETH", "place": ""}
+    elsewhere = await ada.refused(422, f"/invoices/{row.id}/crypto/", **ways, also="mars|USDC")
+    assert "These must be on the network of the first." in elsewhere and '<details class="field" open>' in elsewhere
+    assert await ada.does(f"/invoices/{row.id}/crypto/", **ways, also=f"{NETWORK}|USDC") == f"/invoices/{row.id}/?done=asked"
     request = await counted.request(row)
+    assert [offer.asset for offer in request.offered] == ["ETH", "USDC"]
     assert (request.own, request.address, request.asset) == (True, "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "ETH")
     page = await ada.text(f"/invoices/{row.id}/")
     assert "Let it be paid in crypto" not in page and "Copy the link" in page
@@ -247,7 +251,7 @@ async def test_clients_pay_at_addresses_of_a_public_key_that_a_person_compares(s
 @pytest.mark.browser
 @pytest.mark.parametrize("window", [{}, {"theme": "dark"}, {"width": 390}], indirect=True, ids=["light", "dark", "phone"])
 async def test_they_are_legible_at_any_width(window: Window, counted: Counted, request: pytest.FixtureRequest) -> None:
-    row, path = await counted.asked(LONG)
+    row, path = await counted.asked(LONG, also=("USDC", "DAI"))
     expired, there = await counted.asked()
     await counted.expire(expired)
     over, paid = await counted.asked()

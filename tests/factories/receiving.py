@@ -13,7 +13,7 @@ from crypto_api.flows.issue_invoice import Counter, cancel_invoice, issue_invoic
 from crypto_api.flows.match_by_hand import Wanted, apply_by_hand, credit_by_hand, undo_by_hand
 from crypto_api.flows.match_receipts import Matcher, match_due
 from crypto_api.flows.price_at import Prices
-from crypto_api.flows.request_payment import Receiving, asking, checked, lock_rate
+from crypto_api.flows.request_payment import Receiving, asking, checked, choose_asset, lock_rate
 from crypto_api.flows.settle_invoice import Received, receive_payment
 from crypto_api.flows.write_invoice import Wish, Writing, write_credit_note, write_invoice
 from crypto_api.invoices import store as invoices
@@ -83,10 +83,18 @@ class Payee:
         await ManualPrice(id=f"prc_{self.org_id}_{asset}_{quote}", created_at=now, org_id=self.org_id, **fields).insert()
 
     async def send(
-        self, total: str, *, asset: str = "ETH", currency: str = "USD", due_date: date | None = None, client: str = "Engines", request: bool = True
+        self,
+        total: str,
+        *,
+        asset: str = "ETH",
+        currency: str = "USD",
+        due_date: date | None = None,
+        client: str = "Engines",
+        request: bool = True,
+        also: tuple[str, ...] = (),
     ) -> Invoice:
         """Written, sent, and asked for: at an address of its own, or at the shared wallet."""
-        crypto = CryptoTerms(asset=asset, network="local", wallet_id=self.shared.id if self.shared else None)
+        crypto = CryptoTerms(asset=asset, network="local", wallet_id=self.shared.id if self.shared else None, also=also)
         writing = Writing(self.house.runtime.uow, self.clock, self.org_id, "usr_1", {"ETH": 18})
         item = Item(description="Work", quantity=Decimal(1), unit_price=Decimal(total))
         row = await write_invoice(writing, Wish(items=(item,), client_name=client, currency=currency, due_date=due_date, crypto=crypto))
@@ -97,6 +105,9 @@ class Payee:
 
     async def lock(self, invoice_id: str | None = None) -> PaymentRequest:
         return await lock_rate(self.desk, await self.request(invoice_id))
+
+    async def choose(self, asset: str) -> PaymentRequest:
+        return await choose_asset(self.desk, await self.request(), asset)
 
     async def request(self, invoice_id: str | None = None) -> PaymentRequest:
         row = await store.request_of(self.org_id, invoice_id or self.invoice_id)
@@ -112,7 +123,7 @@ class Payee:
             update={"expires_at": request.lock.expires_at - day, "locked_at": request.lock.locked_at - (day if start_too else timedelta(0))}
         )
         await store.PaymentRequest.get_pymongo_collection().update_one(
-            {"_id": request.id}, {"$set": {"locks": [encoded(lock) for lock in [*request.locks[:-1], moved]]}}
+            {"_id": request.id}, {"$set": {"locks": [encoded(moved if lock.number == moved.number else lock) for lock in request.locks]}}
         )
 
     # ---- payers ------------------------------------------------------------------------------------------------------------------

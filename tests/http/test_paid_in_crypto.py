@@ -251,6 +251,52 @@ def runtime_now(house: PayingHouse) -> Any:
     return house.runtime.clock.now()
 
 
+async def test_the_payer_chooses_among_assets_and_gets_no_better_rate_by_going_to_and_fro(house: PayingHouse, ada: Person, api: str) -> None:
+    wallet, _ = await house.wallet()
+    row = await sent(ada, crypto_currency="ETH", crypto_alternatives=["USDC"], receive_wallet_id=wallet.id)
+    assert (row["crypto_currency"], row["crypto_alternatives"]) == ("ETH", ["USDC"])
+    ether = row["crypto_amount"]
+    asked = f"{PATH}{row['id']}/payment-request/"
+    again = {"crypto_currency": "ETH", "receive_wallet_id": wallet.id}
+    assert (await post(ada, asked, again | {"crypto_alternatives": ["USDC"]})).status_code == 201, "as it is"
+    assert code_of(await post(ada, asked, again)) == (409, "not_payable")
+    async with httpx.AsyncClient(timeout=60) as payer:
+        there = f"{api}/pay/{row['pay_url'].rstrip('/').rpartition('/')[2]}/"
+        page = await payer.get(there)
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        assert token is not None
+
+        async def choose(asset: str) -> httpx.Response:
+            return await payer.post(f"{there}asset/", data={"csrfmiddlewaretoken": token.group(1), "asset": asset})
+
+        refused = await choose("DAI")
+        assert refused.status_code == 422 and "Choose one of the assets that are offered." in refused.text
+        assert (await choose("USDC")).status_code == 302
+        chosen = (await ada.http.get(asked)).json()
+        assert (chosen["crypto_currency"], chosen["crypto_alternatives"], chosen["crypto_amount"]) == ("USDC", ["ETH"], "100.010002")
+        call = (await payer.get(f"{there}transaction/")).json()["transaction"]
+        assert (call["to"], call["value"]) == (chosen["contract"], "0x0") and call["data"].startswith("0xa9059cbb")
+        assert (await choose("ETH")).status_code == 302 and (await choose("USDC")).status_code == 302 and (await choose("ETH")).status_code == 302
+        assert (await ada.http.get(asked)).json()["crypto_amount"] == ether
+        kept = await PaymentRequest.find_one({"org_id": ada.org_id})
+        assert kept is not None and [(lock.number, lock.asset) for lock in kept.locks] == [(1, "ETH"), (2, "USDC")], "one each"
+        # what is on its way is not asked for a second time in another asset
+        someone = Account.create()
+        await house.actor.set_balance(someone.address, 10 * ETHER)
+        paid = await house.actor.send(someone, wallet.address, value=int(kept.locks[0].raw_amount))
+        told = await payer.post(
+            f"{there}sent/", json={"hash": paid.hash}, headers={"X-CSRFToken": token.group(1), "Content-Type": "application/json"}
+        )
+        assert told.status_code == 200, told.text
+        assert (await choose("USDC")).status_code == 302, "nobody has seen it yet"
+        await house.mine()
+        await house.book()
+        seen = await payer.get(there)
+        assert "Payment seen" in seen.text and "pay-choose" not in seen.text
+        await matched(house)
+        assert (await invoice(ada, row))["status"] == "PAID", "in ether, whose rate stood, though USDC was chosen since"
+
+
 async def test_no_more_addresses_than_a_wallet_would_find_and_a_shared_wallet_tells_by_the_amount(house: PayingHouse, ada: Person) -> None:
     assert code_of(await post(ada, PATH, {"client_name": "X", "items": [ITEM], "currency": "USD", "crypto_currency": "ETH"})) == (
         409,

@@ -8,19 +8,27 @@ import pytest
 
 from crypto_api.bootstrap import open_runtime
 from crypto_api.deliveries.documents import InvoiceDelivery
+from crypto_api.desks import receiving_of
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.recur_invoices import Rota, make_due
 from crypto_api.flows.write_invoice import crypto_currencies
 from crypto_api.invoices.documents import Invoice
+from crypto_api.receivables.documents import PaymentRequest
 from crypto_api.recurring_invoices import store
 from crypto_api.runtime import Runtime
 from tests.factories.clock import MovableClock
-from tests.http.conftest import PASSWORD, Join, Person
+from tests.factories.receiving import XPUB
+from tests.http.conftest import ADDRESS, NETWORK, PASSWORD, Join, Person, confirmed
 from tests.http.organization_calls import code_of, records, told
 from tests.http.test_clients import client_of
 from tests.http.test_invoices import WORK, post
 
 PATH = "/api/invoices/recurring/"
+
+
+@pytest.fixture
+def networks() -> list[dict[str, object]]:
+    return [NETWORK | {"tokens": [{"symbol": "USDC", "address": ADDRESS, "decimals": 6}]}]
 
 
 @pytest.fixture
@@ -36,7 +44,15 @@ async def runtime(make_config: Any, networks: list[dict[str, object]], clock: Mo
 
 async def sweep(runtime: Runtime, clock: MovableClock) -> int:
     """As the lane does, by three at the same time, until nothing is due."""
-    rota = Rota(runtime.uow, clock, runtime.queue, Prices(runtime.networks, runtime.prices), crypto_currencies(runtime.networks.values()))
+    listed = crypto_currencies(runtime.networks.values())
+    rota = Rota(
+        runtime.uow,
+        clock,
+        runtime.queue,
+        Prices(runtime.networks, runtime.prices),
+        listed,
+        receiving_of(runtime),
+    )
     made = 0
     while due := await store.due(clock.now(), 100):
         made += sum(await asyncio.gather(*(make_due(rota, *one) for one in due for _ in range(3))))
@@ -135,3 +151,34 @@ async def test_it_sends_at_once_and_says_what_keeps_it(join: Join, runtime: Runt
     month = (date.fromisoformat(today).replace(day=1) + timedelta(days=32)).month
     assert date.fromisoformat(after["next_dates"][0]).month == month
     assert "recurring_invoice.stuck" in await told(ada.org_id)
+
+
+async def test_it_goes_out_with_its_payers_page_as_long_as_there_is_a_place_to_pay_to(join: Join, runtime: Runtime, clock: MovableClock) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    client, today = await client_of(ada, currency=None, email="billing@engines.example"), clock.now().date()
+    body = {"client_id": client["id"], "items": [WORK], "frequency": "weekly", "start_date": str(today), "mode": "send"}
+    terms = {"crypto_currency": "ETH", "crypto_alternatives": ["USDC"]}
+    assert code_of(await ada.http.post(PATH, json=body | terms)) == (409, "no_receiving_address")
+    assert (await (await confirmed(ada)).http.put("/api/invoices/receiving/", json={"extended_key": XPUB})).status_code == 200
+    for wrong in ({"network": "testnet"}, terms | {"crypto_alternatives": ["ETH"]}, terms | {"crypto_alternatives": ["DOGE"]}):
+        assert (await ada.http.post(PATH, json=body | wrong)).status_code == 422, wrong
+    row = await post(ada, PATH, body | terms)
+    said = {name: row[name] for name in ("crypto_currency", "crypto_alternatives", "network", "receive_wallet_id")}
+    assert said == {"crypto_currency": "ETH", "crypto_alternatives": ["USDC"], "network": "testnet", "receive_wallet_id": None}
+    assert await sweep(runtime, clock) == 1
+    (first,) = await made_by(ada)
+    request = await PaymentRequest.find_one({"org_id": ada.org_id, "invoice_id": first.id})
+    assert request is not None and request.own and [offer.asset for offer in request.offered] == ["ETH", "USDC"]
+    seen = (await ada.http.get(f"/api/invoices/{first.id}/")).json()
+    assert (seen["status"], seen["crypto_currency"], seen["crypto_alternatives"]) == ("SENT", "ETH", ["USDC"]) and "/pay/" in seen["pay_url"]
+    letter = await InvoiceDelivery.find_one({"org_id": ada.org_id, "invoice_id": first.id})
+    assert letter is not None and "{link}" in letter.letter.text
+    assert (await ada.http.put("/api/invoices/receiving/", json={"extended_key": ""})).status_code == 200
+    clock.forward(days=7)
+    assert await sweep(runtime, clock) == 1, "it is drafted, and"
+    second = (await made_by(ada))[1]
+    await again(ada)
+    stuck = (await ada.http.get(f"{PATH}{row['id']}/")).json()
+    assert str(second.status) == "DRAFT" and stuck["problem"].startswith("Name a wallet to receive at"), "nobody gets one that they cannot pay"
+    plain = await ada.http.put(f"{PATH}{row['id']}/", json={"crypto_currency": None})
+    assert (plain.status_code, plain.json()["crypto_currency"], plain.json()["crypto_alternatives"]) == (200, None, [])

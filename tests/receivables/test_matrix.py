@@ -63,6 +63,8 @@ class Case:
     currency: str = "USD"
     shared: bool = False
     late: bool = False
+    also: tuple[str, ...] = ()  # what the payer may choose instead
+    priced: tuple[str, ...] = ()  # of DEEP, FEE and WHOLE, beside the case's own asset
     books: dict[str, str] = field(default_factory=dict)
 
 
@@ -223,8 +225,68 @@ FORKS = [
     Case("euro, gone", ("pay 1", "fork"), "SENT", "0", ("gone:reorganised",), ("reorganised",), currency="EUR", books={"1200": "125"}),
     Case("gone, and paid anew", ("pay 1", "fork; pay 1 @1"), "PAID", "100.00", ("gone:reorganised", "done"), ("reorganised",)),
 ]
-MAIN = [*OWN, *TOKEN, *CURRENCIES, *SHARED]
-EVERY = [*OWN, *TOKEN, *CURRENCIES, *SHARED, *FORKS]
+# The payer may choose between ether and USD, which costs 1: 100.00 are 100000000 of its units.
+_BOTH = {"also": ("USD",)}
+CHOICE = [
+    Case("the other one chosen", ("choose USD; pay 1 USD",), "PAID", "100.00", **_BOTH),
+    Case(
+        "chosen, and a tenth over", ("choose USD; pay 1.1 USD",), "PAID", "100.00", ("open:overpaid",), ("overpaid",), books={"2150": "-10"}, **_BOTH
+    ),
+    Case("chosen, but the first one was on its way", ("choose USD; pay raw:50000000000000000 ETH",), "PAID", "100.00", **_BOTH),
+    Case("to and fro", ("choose USD; choose ETH; pay raw:50000000000000000 ETH",), "PAID", "100.00", **_BOTH),
+    Case(
+        "offered, and never chosen",
+        ("pay raw:100000000 USD",),
+        *("SENT", "0", ("open:wrong_asset",), ("wrong_asset",)),
+        books={"1200": "100", "2150": "-100"},
+        **_BOTH,
+    ),
+    Case(
+        "neither offered nor chosen",
+        ("choose USD; pay raw:25000000000000000000000000 DEEP",),
+        *("SENT", "0", ("open:wrong_asset",), ("wrong_asset",)),
+        books={"1200": "100", "2150": "-100"},
+        priced=("DEEP",),
+        **_BOTH,
+    ),
+    Case("half in each", ("pay 0.5", "choose USD; pay 1 USD"), "PAID", "100.00", ("done",) * 2, **_BOTH),
+    Case(
+        "paid in both",
+        ("choose USD; pay 1 USD; pay raw:50000000000000000 ETH",),
+        *("PAID", "100.00", ("done", "open:paid_twice"), ("paid_twice",)),
+        books={"2150": "-100"},
+        **_BOTH,
+    ),
+    Case(
+        "the first one, when its rate had run out",
+        ("expire; choose USD; pay raw:50000000000000000 ETH",),
+        *("SENT", "0", ("open:wrong_asset",), ("wrong_asset",)),
+        books={"1200": "100", "2150": "-100"},
+        **_BOTH,
+    ),
+    Case(
+        "the chosen one, when its rate had run out",
+        ("choose USD; expire; pay raw:100000000 USD",),
+        "PAID",
+        "100.00",
+        ("done:after_expiry",),
+        ("after_expiry",),
+        **_BOTH,
+    ),
+    Case("ether instead of a token", ("choose ETH; pay 1 ETH",), "PAID", "100.00", asset="USD", also=("ETH",)),
+    Case("chosen at a shared wallet", ("choose USD; pay 1 USD",), "PAID", "100.00", shared=True, **_BOTH),
+    Case("the first one at a shared wallet", ("choose USD; pay raw:50000000000000000 ETH",), "PAID", "100.00", shared=True, **_BOTH),
+    Case(
+        "another amount of the chosen one at a shared wallet",
+        ("choose USD; pay raw:99000000 USD",),
+        *("SENT", "0", ("open",)),
+        books={"1200": "100", "1900": "-99"},
+        shared=True,
+        **_BOTH,
+    ),
+]
+MAIN = [*OWN, *TOKEN, *CURRENCIES, *SHARED, *CHOICE]
+EVERY = [*MAIN, *FORKS]
 ROUND_FINAL = 3  # blocks until what a round brought is final
 
 
@@ -238,7 +300,7 @@ class Run:
         books = self.payee.books
         await self.payee.keep_key()
         for asset, rate in (("DEEP", "4"), ("FEE", "1"), ("WHOLE", "10")):
-            if self.case.asset == asset:
+            if asset in (self.case.asset, *self.case.priced):
                 await self.payee.price(asset, rate)
         if self.case.currency == "EUR":
             await self.payee.price("EUR", "1.25")
@@ -248,7 +310,7 @@ class Run:
         needed = {name: 10**30 for name in ("USD", "DEEP", "FEE", "WHOLE") if name in steps or self.case.asset == name}
         await self.payee.hire(2 if "@1" in steps else 1, **needed)
         due = today() + timedelta(days=30)
-        await self.payee.send(self.case.total, asset=self.case.asset, currency=self.case.currency, due_date=due)
+        await self.payee.send(self.case.total, asset=self.case.asset, currency=self.case.currency, due_date=due, also=self.case.also)
         if self.case.late:
             await self.payee.house.runtime.database["invoices"].update_one(
                 {"_id": self.payee.invoice_id}, {"$set": {"due_date": _midnight(today() - timedelta(days=1)), "status": "OVERDUE"}}
@@ -283,6 +345,9 @@ class Run:
 
     async def _renew(self) -> None:
         await self.payee.lock()
+
+    async def _choose(self, asset: str) -> None:
+        await self.payee.choose(asset)
 
     async def _bank(self, amount: str) -> None:
         await self.payee.bank(amount)
@@ -408,7 +473,7 @@ async def test_there_are_enough_cases() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 async def test_timings_amounts_and_assets(house: House) -> None:
     runs = await started(house, MAIN)
     for number in range(max(len(run.case.steps) for run in runs)):

@@ -12,6 +12,7 @@ from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.auth import Email
 from crypto_api.http.schemas.base import Choice, Date, Line, Prose, ReadSchema, RequestSchema, Time, Word, inert
 from crypto_api.http.schemas.clients import OptionalLine
+from crypto_api.http.schemas.receipts import Alternatives
 from crypto_api.invoices.documents import Invoice, InvoicePayment
 from crypto_api.invoices.types import (
     ITEMS_MAX,
@@ -145,11 +146,12 @@ class InvoiceCreate(RequestSchema):
     crypto_currency: Word | None = Field(default=None, examples=["ETH"], description="The asset that it may be paid in on a chain.")
     network: Word | None = Field(default=None, examples=["ethereum"], description="Slug. Left out: the only network, or that of the wallet.")
     receive_wallet_id: Word | None = Field(default=None, description="A wallet to be paid at. Left out: an address of the invoice's own.")
+    crypto_alternatives: Alternatives = []
 
     @model_validator(mode="after")
     def _agrees(self) -> "InvoiceCreate":
-        if self.crypto_currency is None and (self.network is not None or self.receive_wallet_id is not None):
-            raise ValueError("network and receive_wallet_id go with crypto_currency")
+        if self.crypto_currency is None and (self.network is not None or self.receive_wallet_id is not None or self.crypto_alternatives):
+            raise ValueError("network, receive_wallet_id and crypto_alternatives go with crypto_currency")
         if self.kind is InvoiceKind.CREDIT_NOTE:
             raise ValueError("a credit note is written from its invoice")
         if (self.client_id is None) == (self.client_name is None):
@@ -363,6 +365,7 @@ class InvoiceRead(ReadSchema):
     invoice_id: str | None = Field(description="Of a credit note: what it credits. Of a quote: the invoice that it became.")
     quote_id: str | None
     crypto_currency: str | None = Field(examples=["ETH"], description="The asset that it may be paid in on a chain.")
+    crypto_alternatives: list[str] = Field(description="Assets that its payer may choose instead.")
     network: str | None = Field(examples=["ethereum"])
     receive_wallet_id: str | None = Field(description="Null where it has an address of its own.")
     crypto_payment_address: str | None = Field(description="Once it is sent, and once the address is watched: a moment later for one of its own.")
@@ -409,6 +412,7 @@ def _asked(row: Invoice, asked: Asked | None) -> dict[str, Any]:
     terms = row.crypto
     return {
         "crypto_currency": request.asset if request else terms.asset if terms else None,
+        "crypto_alternatives": request.alternatives if request else list(terms.also) if terms else [],
         "network": request.network if request else terms.network if terms else None,
         "receive_wallet_id": (None if request.own else request.wallet_id) if request else terms.wallet_id if terms else None,
         "crypto_payment_address": request.address if request and asked and asked.watched else None,

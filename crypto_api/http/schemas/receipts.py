@@ -15,6 +15,7 @@ from crypto_api.receivables.types import (
     GAP_LIMIT_MAX,
     LOCK_MINUTES,
     LOCK_MINUTES_MAX,
+    OFFERS_MAX,
     ReceiptFlag,
     ReceiptState,
     Suggestion,
@@ -51,10 +52,17 @@ class ReceivingRead(ReadSchema):
         return cls(extended_key=row.extended_key, gap_limit=row.gap_limit, lock_minutes=row.lock_minutes)
 
 
+Alternatives = Annotated[
+    list[Word],
+    Field(max_length=OFFERS_MAX - 1, description="Other assets of that network, of which the payer may choose one.", examples=[["USDC"]]),
+]
+
+
 class PaymentRequestCreate(RequestSchema):
     crypto_currency: Word = Field(examples=["ETH"])
     network: Word | None = Field(default=None, examples=["ethereum"])
     receive_wallet_id: Word | None = Field(default=None, description="Left out: an address of the invoice's own.")
+    crypto_alternatives: Alternatives = []
 
 
 class PaymentRequestRead(ReadSchema):
@@ -62,7 +70,8 @@ class PaymentRequestRead(ReadSchema):
     invoice_id: str
     network: str
     chain_id: int
-    crypto_currency: str
+    crypto_currency: str = Field(description="The asset that is asked for now: the first one, until its payer chooses another.")
+    crypto_alternatives: list[str] = Field(description="What its payer may choose instead.")
     contract: str | None
     crypto_payment_address: str | None = Field(description="Null for a moment, until it is watched.")
     derivation_path: str = Field(examples=["m/44'/60'/0'/0/7"], description="Empty at a shared wallet.")
@@ -86,6 +95,7 @@ class PaymentRequestRead(ReadSchema):
             network=row.network,
             chain_id=row.chain_id,
             crypto_currency=row.asset,
+            crypto_alternatives=row.alternatives,
             contract=row.contract,
             crypto_payment_address=row.address if asked.watched else None,
             derivation_path=row.path,
