@@ -564,8 +564,11 @@ async def create_payee(act: Act) -> Values:
 
 async def _invoice(act: Act) -> Values:
     item = {"description": "Analysis", "unit_price": "120.00"}
-    crypto = {"crypto_currency": "ETH", "network": "testnet", "receive_wallet_id": await act.make("wallet")}
-    return {"client_id": await act.make("client"), "items": [item], "tax_rate": "19", **crypto}
+    return {"client_id": await act.make("client"), "items": [item], "tax_rate": "19", **await _crypto(act)}
+
+
+async def _crypto(act: Act) -> Values:
+    return {"crypto_currency": "ETH", "network": "testnet", "receive_wallet_id": await act.make("wallet")}
 
 
 @request
@@ -596,12 +599,13 @@ async def invite_client_login(act: Act) -> Values:
 @request
 async def create_recurring_invoice(act: Act) -> Values:
     items = [{"description": "Analysis", "unit_price": "120.00"}]
-    return {"client_id": await act.make("client"), "items": items, "frequency": "monthly", "start_date": "2030-01-31"}
+    when = {"frequency": "monthly", "start_date": "2030-01-31"}
+    return {"client_id": await act.make("client"), "items": items, **when, **await _crypto(act)}
 
 
 @request
 async def update_recurring_invoice(act: Act) -> Values:
-    return {"reference": random_address()}
+    return {"reference": random_address(), **await _crypto(act)}
 
 
 @request
