@@ -14,7 +14,9 @@ from crypto_api.adapters.price_sources import OutsidePrices
 from crypto_api.adapters.queue import JobQueue
 from crypto_api.adapters.secret_box import SecretBox
 from crypto_api.adapters.signer import SignerClient
+from crypto_api.adapters.slither import Slither
 from crypto_api.adapters.solidity_compiler import SolidityCompiler
+from crypto_api.adapters.solidity_libraries import InstalledLibraries
 from crypto_api.adapters.webhook_receivers import WebhookReceivers
 from crypto_api.config import Config
 from crypto_api.documents import DOCUMENTS
@@ -70,6 +72,8 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
             limiter=await stack.enter_async_context(Limiter(config.redis_url, config.rates())),
             compiler=SolidityCompiler(config.solc_dir),
             receivers=await stack.enter_async_context(WebhookReceivers(config.webhook_private_hosts)),
+            libraries=InstalledLibraries(),
+            analyser=Slither(config.slither_dir),
             clock=clock or SystemClock(),
         )
 

@@ -69,6 +69,7 @@ class Config(BaseSettings):
     limit_payer_pages: Rate = "1200 per 10 minutes"
     webhook_private_hosts: CommaList = []
     solc_dir: Path = Path(".data/solc")
+    slither_dir: Path = Path(".data/slither")
     log_dir: Path = Path("logs")
 
     @field_validator("secret_key")

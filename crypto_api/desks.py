@@ -1,6 +1,7 @@
 """What flows are put together with, out of a runtime: the same for whoever calls them, by HTTP, on a page or in a worker."""
 
 from crypto_api.adapters.payment_chain import PaymentNode
+from crypto_api.flows.audit_contract import AuditDesk
 from crypto_api.flows.keep_webhooks import Desk as WebhookDesk
 from crypto_api.flows.match_receipts import Matcher
 from crypto_api.flows.prepare_payment import PaymentDesk
@@ -24,6 +25,10 @@ def matcher_of(runtime: Runtime) -> Matcher:
 
 def webhook_desk_of(runtime: Runtime) -> WebhookDesk:
     return WebhookDesk(runtime.uow, runtime.clock, runtime.box, runtime.receivers)
+
+
+def audit_desk_of(runtime: Runtime) -> AuditDesk:
+    return AuditDesk(runtime.uow, runtime.clock, runtime.rpc, runtime.compiler, runtime.analyser, runtime.llm)
 
 
 def _prices(runtime: Runtime) -> Prices:

@@ -7,6 +7,7 @@ from crypto_api.chains.documents import ChainBlock, ChainCursor, ChainProvider, 
 from crypto_api.checkpoints.documents import Checkpoint
 from crypto_api.classification.documents import Counterparty
 from crypto_api.clients.documents import Client
+from crypto_api.contract_audits.documents import ContractAudit, ContractAuditSource, ContractFinding, FindingSuppression
 from crypto_api.contracts.documents import Contract, ContractText, ContractVerification
 from crypto_api.deliveries.documents import InvoiceDelivery
 from crypto_api.employees.documents import Employee
@@ -94,6 +95,10 @@ DOCUMENTS: list[type[BaseDocument]] = [
     TaxReportPart,
     LongReport,
     LongReportPart,
+    ContractAudit,
+    ContractAuditSource,
+    ContractFinding,
+    FindingSuppression,
     EntrySeal,
     AccountSum,
     LedgerGuard,

@@ -13,7 +13,9 @@ from crypto_api.adapters.price_sources import OutsidePrices
 from crypto_api.adapters.queue import JobQueue
 from crypto_api.adapters.secret_box import SecretBox
 from crypto_api.adapters.signer import SignerClient
+from crypto_api.adapters.slither import Slither
 from crypto_api.adapters.solidity_compiler import SolidityCompiler
+from crypto_api.adapters.solidity_libraries import InstalledLibraries
 from crypto_api.adapters.webhook_receivers import WebhookReceivers
 from crypto_api.config import Config
 from crypto_api.kit.clock import Clock
@@ -42,6 +44,8 @@ class Runtime:
     limiter: Limiter
     compiler: SolidityCompiler
     receivers: WebhookReceivers
+    libraries: InstalledLibraries
+    analyser: Slither
     clock: Clock
 
 

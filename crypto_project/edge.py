@@ -7,7 +7,7 @@ from crypto_project.head_guard import HeadGuard
 from crypto_project.refusal import App
 from crypto_project.trusted_proxies import Network, TrustedProxies
 
-UPLOADS = frozenset({"/api/transactions/import/", "/transactions/import/"})
+UPLOADS = frozenset({"/api/transactions/import/", "/transactions/import/", "/api/ai/upload-contract/", "/audits/order/"})
 """Paths that take files."""
 
 

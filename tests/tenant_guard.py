@@ -48,6 +48,7 @@ CROSSING = {
     "organizations:memberships_of_people": "open consoles of many organisations; how many organisations an account has",
     "events:pending": "the relay numbers the events of all",
     "events:oldest_pending": "whether the relay works",
+    "contract_audits:due": "workers run what was ordered, whoever ordered it",
     "long_reports:due": "workers make what was ordered, whoever ordered it",
     "long_reports:expired": "the sweep of what was kept for long enough",
     "recurring:due": "the lane of what has its day",

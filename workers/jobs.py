@@ -9,6 +9,7 @@ from crypto_api.flows.end_abandoned_tasks import end_abandoned_tasks
 from crypto_api.kit import log
 from crypto_api.runtime import Runtime
 from workers import (
+    audits,
     classification,
     contracts,
     identity,
@@ -53,6 +54,7 @@ def lanes(runtime: Runtime) -> list[Lane]:
         *recurring.lanes(runtime),
         *classification.lanes(runtime),
         *contracts.lanes(runtime),
+        *audits.lanes(runtime),
         *inbox.lanes(runtime),
         *invoices.lanes(runtime),
         *long_reports.lanes(runtime),

@@ -17,8 +17,9 @@ from typing import Any
 
 from crypto_api.adapters.node_js import NodeMissing, find_node
 from crypto_api.kit.solidity import CompilationFailed, CompiledContract, CompilerNotInstalled
+from crypto_api.kit.static_analysis import Program
 
-NODE_MODULES = Path(__file__).resolve().parents[2] / "node_modules"
+NODE_MODULES = (Path(__file__).resolve().parents[2] / "node_modules").resolve()  # a link to it is allowed to lead out
 DRIVER, LIMITER = Path(__file__).with_name("solc_driver.js"), Path(__file__).with_name("limited_child.py")
 MEMORY_BYTES_MAX = 4_000_000_000  # address space: a compiler in WebAssembly reserves far more than it uses
 HEAP_MB_MAX = 1_024
@@ -33,6 +34,7 @@ _OUTPUTS = [
     "evm.deployedBytecode.immutableReferences",
     "evm.deployedBytecode.linkReferences",
 ]
+_FOR_ANALYSIS = ["abi", "devdoc", "userdoc", *(f"evm.{part}.{what}" for part in ("bytecode", "deployedBytecode") for what in ("object", "sourceMap"))]
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+", re.ASCII)
 _NO_IMMUTABLES = re.compile(r"0\.([0-5]\.[0-9]+|6\.[0-4])")  # older compilers refuse to be asked for what they do not have
 
@@ -52,11 +54,19 @@ class SolidityCompiler:
         if package is None:
             raise CompilerNotInstalled(version, self.versions())
         output = await self._run(package, _input(version, standard_json, contract_name))
-        problems = [row for row in output.get("errors", []) if row.get("severity") == "error"]
-        if problems:
-            said = "\n".join(str(row.get("formattedMessage") or row.get("message")) for row in problems)
-            raise CompilationFailed("compilation_failed", said[:SAID_MAX])
+        _refuse_errors(output)
         return _chosen(output.get("contracts", {}), contract_name)
+
+    async def compile_all(self, version: str, standard_json: Mapping[str, Any]) -> Program:
+        """Everything that a static analyser asks for, of every contract. CompilerNotInstalled, CompilationFailed."""
+        package = self._installed().get(version)
+        if package is None:
+            raise CompilerNotInstalled(version, self.versions())
+        settings = {**standard_json.get("settings", {}), "outputSelection": {"*": {"*": _FOR_ANALYSIS, "": ["ast"]}}}
+        output = await self._run(package, {"language": "Solidity", "sources": standard_json["sources"], "settings": settings})
+        _refuse_errors(output)
+        made = {f"{path}:{name}": one for path, found in output.get("contracts", {}).items() for name, one in found.items()}
+        return Program(output, {name: one["evm"]["deployedBytecode"]["object"] for name, one in made.items()})
 
     def _installed(self) -> dict[str, Path]:
         """Version → folder of the npm package."""
@@ -93,6 +103,13 @@ class SolidityCompiler:
                 await child.wait()
         if code != 0:
             raise CompilationFailed("compiler_stopped", "The compiler was stopped: the source takes more time or memory than a verification may.")
+
+
+def _refuse_errors(output: Mapping[str, Any]) -> None:
+    problems = [row for row in output.get("errors", []) if row.get("severity") == "error"]
+    if problems:
+        said = "\n".join(str(row.get("formattedMessage") or row.get("message")) for row in problems)
+        raise CompilationFailed("compilation_failed", said[:SAID_MAX])
 
 
 def _command(package: Path, folder: Path, given: Path, made: Path) -> list[str]:

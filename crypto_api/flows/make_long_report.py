@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
@@ -19,9 +18,9 @@ from crypto_api.events import service as events
 from crypto_api.flows.long_report_makers import MAKERS, Desk, Made
 from crypto_api.flows.order_long_report import give_up_tax_report
 from crypto_api.kit import log
-from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.errors import CoreError, InvalidInput
 from crypto_api.kit.ids import new_id
+from crypto_api.kit.kept import LeaseLost, while_kept
 from crypto_api.kit.table_files import chunks
 from crypto_api.long_reports import store
 from crypto_api.long_reports.documents import LongReport, LongReportPart
@@ -70,9 +69,9 @@ async def _make(desk: Desk, row: LongReport) -> None:
             if row.tries > TRIES_MAX:
                 await _fail(desk, row, f"It was interrupted {TRIES_MAX} times: its worker was stopped each time.")
                 return
-            made = await _while_kept(desk, row, _made(desk, row))
+            made = await while_kept(_made(desk, row), lambda: _keep(desk, row), every_s=_KEEP_EVERY_S)
             await desk.uow.run(lambda session: _finish(session, desk, row, made))
-        except Lost:
+        except (Lost, LeaseLost):
             _logger.info("long_report_lost")
             await desk.uow.run(lambda session: _forget(session, row))
         except asyncio.CancelledError:
@@ -88,24 +87,8 @@ async def _make(desk: Desk, row: LongReport) -> None:
             await _fail(desk, row, _LEFT)
 
 
-async def _while_kept(desk: Desk, row: LongReport, work: Any) -> Made:
-    """What `work` gives; Lost when the report is taken away meanwhile."""
-    making, keeping = asyncio.create_task(work), asyncio.create_task(_keep(desk, row))
-    try:
-        await asyncio.wait({making, keeping}, return_when=asyncio.FIRST_COMPLETED)
-        if making.done():
-            made: Made = making.result()
-            return made
-        keeping.result()
-        raise Lost
-    finally:
-        await cancel_and_wait(making, keeping)
-
-
-async def _keep(desk: Desk, row: LongReport) -> None:
-    """Returns when it is not ours any more."""
-    while await desk.uow.run(lambda session: store.keep(session, row, desk.clock.now() + LEASE)):
-        await asyncio.sleep(_KEEP_EVERY_S)
+async def _keep(desk: Desk, row: LongReport) -> bool:
+    return await desk.uow.run(lambda session: store.keep(session, row, desk.clock.now() + LEASE))
 
 
 async def _made(desk: Desk, row: LongReport) -> Made:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from crypto_api.kit.errors import Conflict
+from crypto_api.kit.static_analysis import Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +48,6 @@ class Compiler(Protocol):
 
     async def compile(self, version: str, standard_json: Mapping[str, Any], contract_name: str) -> CompiledContract:
         """CompilerNotInstalled, or CompilationFailed with what the compiler said, or that it was stopped."""
+
+    async def compile_all(self, version: str, standard_json: Mapping[str, Any]) -> Program:
+        """For a static analyser. CompilerNotInstalled, CompilationFailed."""

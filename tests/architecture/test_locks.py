@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from tests.architecture.reading import ROOT
 
-PYTHON_LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-bootstrap.lock")
+PYTHON_LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-bootstrap.lock", "requirements-slither.lock")
 
 
 def faults_of_python_lock(text: str) -> list[str]:

@@ -55,6 +55,7 @@ READS_ACROSS = {
     "organizations.memberships_of_people": "open consoles check again what their people may see",
     "tasks.failed_since_by_kind": "how many failed, for the operator of the installation",
     "webhooks.active": "the lane tells what happened, whoever's webhook it is",
+    "contract_audits.due": "workers run what was ordered, whoever ordered it",
     "long_reports.due": "workers make what was ordered, whoever ordered it",
     "long_reports.expired": "the sweep deletes what was kept for long enough",
     "tasks.running_since_before": "the sweeper ends tasks whose worker died",

@@ -14,6 +14,7 @@ from eth_account.messages import encode_defunct
 from eth_account.signers.local import LocalAccount
 
 from crypto_api.address_book.documents import Payee
+from crypto_api.contract_audits.documents import ContractAudit, ContractFinding
 from crypto_api.flows.ethereum_log_in import begin_ethereum_log_in
 from crypto_api.flows.keep_address_book import Desk
 from crypto_api.flows.link_ethereum_account import begin_link
@@ -707,6 +708,31 @@ async def update_contract(act: Act) -> Values:
 @request
 async def verify_contract(act: Act) -> Values:
     return {"compiler_version": "0.8.37", "contract_name": "A", "source": "contract A {}"}
+
+
+@request
+async def audit_contract(act: Act) -> Values:
+    await ContractAudit.find({"org_id": act.org_id, "live": True}).delete()  # of those there are only so many
+    return {"address": await act.make("contract")}
+
+
+@request
+async def upload_contract(act: Act) -> Request:
+    await ContractAudit.find({"org_id": act.org_id, "live": True}).delete()
+    head = b'--coffer\r\nContent-Disposition: form-data; name="file"; filename="A.sol"\r\n\r\n'
+    return Request(raw=head + b"contract A {}\r\n--coffer--\r\n", headers={"Content-Type": "multipart/form-data; boundary=coffer"})
+
+
+@request
+async def suppress_finding(act: Act) -> Request:
+    return Request(path={"finding_id": act.ids["audit_id"].replace("cau", "fnd", 1)}, body={"reason": "The owner is our Safe."})
+
+
+@request
+async def reopen_finding(act: Act) -> Request:
+    finding_id = act.ids["audit_id"].replace("cau", "fnd", 1)
+    await ContractFinding.find({"_id": finding_id, "org_id": act.org_id}).update({"$set": {"suppressed": True}})
+    return Request(path={"finding_id": finding_id})
 
 
 @request

@@ -13,6 +13,8 @@ from crypto_api.address_book.documents import Payee
 from crypto_api.audit import service as audit
 from crypto_api.clients import service as clients
 from crypto_api.clients.types import NewClient
+from crypto_api.contract_audits.documents import ContractAudit, ContractFinding
+from crypto_api.contract_audits.types import AuditStatus, Change, Confidence, Found, FoundBy, Severity, Subject
 from crypto_api.employees.documents import Employee
 from crypto_api.employees.types import EmployeeStatus
 from crypto_api.flows.annotate_transaction import Annotation
@@ -743,6 +745,53 @@ async def failed_report(house: House, org_id: str, owner: Person) -> str:
     return await _long_report(house, org_id, owner, LongReportStatus.FAILED)
 
 
+async def _contract_audit(house: House, org_id: str, owner: Person, status: AuditStatus) -> str:
+    """With a finding whose id is that of the audit with `fnd` in front."""
+    audit_id, task_id, live = new_id("cau"), new_id("tsk"), status is AuditStatus.QUEUED
+    await Task(id=task_id, created_at=house.now, org_id=org_id, kind="audit_contract", status=TaskStatus.QUEUED).insert()
+    row = ContractAudit(
+        id=audit_id,
+        created_at=house.now,
+        org_id=org_id,
+        subject=Subject.upload("Vesting.sol"),
+        task_id=task_id,
+        requested_by=owner.user_id,
+        status=status,
+        digest=random_address(),
+        live=live,
+        claimed_until=house.now + timedelta(days=1) if live else None,
+        has_source=False,
+    )
+    await row.insert()
+    finding = Found(
+        key="bytecode:1",
+        fingerprint="1",
+        origin=FoundBy.BYTECODE,
+        check="mint",
+        title="New tokens can be made",
+        severity=Severity.HIGH,
+        confidence=Confidence.LOW,
+        description="Somebody can make them.",
+    )
+    values = {**finding.model_dump(), "audit_id": audit_id, "subject_key": row.subject.key, "number": 1, "change": Change.FIRST}
+    await ContractFinding(id=audit_id.replace("cau", "fnd", 1), created_at=house.now, org_id=org_id, **values).insert()
+    return audit_id
+
+
+async def contract_audit(house: House, org_id: str, owner: Person) -> str:
+    return await _contract_audit(house, org_id, owner, AuditStatus.READY)
+
+
+async def unfinished_audit(house: House, org_id: str, owner: Person) -> str:
+    await ContractAudit.find({"org_id": org_id, "live": True}).delete()  # of those there are only so many
+    return await _contract_audit(house, org_id, owner, AuditStatus.QUEUED)
+
+
+async def failed_audit(house: House, org_id: str, owner: Person) -> str:
+    await ContractAudit.find({"org_id": org_id, "live": True}).delete()
+    return await _contract_audit(house, org_id, owner, AuditStatus.FAILED)
+
+
 async def saved_view(house: House, org_id: str, owner: Person) -> str:
     name = f"Payroll {random_address()}"
     return (await saved_views.keep(house.runtime.uow, house.runtime.clock, org_id, owner.user_id, name, {"category": "payroll"})).id
@@ -798,7 +847,7 @@ KINDS: dict[str, Factory] = {
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
         *(saved_view, brought_transaction, price_alert, webhook, webhook_delivery, statement, rolled, tax_report),
-        *(long_report, unfinished_report, failed_report),
+        *(long_report, unfinished_report, failed_report, contract_audit, unfinished_audit, failed_audit),
         *(client, draft_invoice, sent_invoice, sent_quote, recurring_invoice, own_invoice),
         *(paid_employee, payroll_period, draft_payslip, approved_payslip, own_payslip, payslip_token, recurring_payment),
         *(asked_invoice, pay_token, open_receipt, kept_receipt),

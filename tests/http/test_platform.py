@@ -26,6 +26,7 @@ def operations() -> list[tuple[str, str, str, str]]:
 
 SCHEMA = http_api.get_openapi_schema()
 ONE_OF_SEVERAL = {
+    "AuditContract": ["address"],
     "TransactionUpdate": ["note"],  # want one of several, so none of those is required by itself
     "EmployeeInviteExisting": ["email"],
     "ContractVerify": ["compiler_version", "contract_name", "source"],

@@ -1,0 +1,275 @@
+"""Audits of contracts over HTTP: by upload and by address, on a real node, with the real Slither in its own environment."""
+
+import io
+import zipfile
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from eth_utils.address import to_checksum_address
+
+from crypto_api.audit.documents import AuditRecord
+from crypto_api.contract_audits import store
+from crypto_api.contract_audits.bytecode import ADMIN_SLOT
+from crypto_api.contract_audits.types import LEASE
+from crypto_api.contracts.documents import ContractVerification
+from crypto_api.contracts.jobs import VerifyContract
+from crypto_api.desks import audit_desk_of
+from crypto_api.events.documents import Event
+from crypto_api.flows import audit_contract as flow
+from crypto_api.flows.audit_contract import AuditDesk, run_next
+from crypto_api.organizations.types import Role
+from crypto_api.runtime import Runtime
+from tests.factories.contracts import Deployer, contract_node
+from tests.http.conftest import Join, Person
+from workers import contracts as verifying
+
+BANK = """// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.20;
+
+contract Bank {
+    mapping(address => uint256) public balances;
+
+    function deposit() external payable {
+        balances[msg.sender] += msg.value;
+    }
+
+    function withdraw() external {
+        (bool ok, ) = msg.sender.call{value: balances[msg.sender]}("");
+        require(ok, "refused");
+        balances[msg.sender] = 0;
+    }
+}
+"""
+CLEAN = BANK.replace(
+    """        (bool ok, ) = msg.sender.call{value: balances[msg.sender]}("");
+        require(ok, "refused");
+        balances[msg.sender] = 0;
+""",
+    """        uint256 due = balances[msg.sender];
+        balances[msg.sender] = 0;
+        payable(msg.sender).transfer(due);
+""",
+)
+
+
+@pytest.fixture(scope="module")
+async def deployed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployer]:
+    async with contract_node(tmp_path_factory.mktemp("audited")) as node:
+        yield node
+
+
+@pytest.fixture
+def networks(deployed: Deployer) -> list[dict[str, object]]:
+    return [{"slug": "testnet", "name": "Test network", "chain_id": 31337, "rpc_urls": [str(deployed.http.base_url)], "confirmations": 2}]
+
+
+@pytest.fixture
+async def ada(join: Join) -> Person:
+    return await join("ada", founds="Byron Treasury")
+
+
+@pytest.fixture
+def desk(runtime: Runtime) -> AuditDesk:
+    return audit_desk_of(runtime)
+
+
+def packed(files: dict[str, str | bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in files.items():
+            archive.writestr(path, content)
+    return made.getvalue()
+
+
+async def upload(person: Person, name: str, content: str | bytes) -> httpx.Response:
+    given = content.encode() if isinstance(content, str) else content
+    return await person.http.post("/api/ai/upload-contract/", files={"file": (name, given)})
+
+
+async def audited(person: Person, desk: AuditDesk, answer: httpx.Response) -> dict[str, Any]:
+    assert answer.status_code == 202, answer.text
+    assert await run_next(desk) and not await run_next(desk)
+    found: dict[str, Any] = (await person.http.get(answer.headers["Location"])).json()
+    return found
+
+
+async def test_a_vulnerable_upload_its_repair_and_what_a_person_says_of_it(ada: Person, desk: AuditDesk, join: Join) -> None:
+    ordered = await upload(ada, "Bank.sol", BANK)
+    waiting = (await ada.http.get(ordered.headers["Location"])).json()
+    assert (waiting["status"], waiting["progress"], waiting["score"], waiting["findings"]) == ("queued", 0, None, [])
+    again = await upload(ada, "Bank.sol", BANK)
+    assert again.json()["id"] == ordered.json()["id"], "the same while it waits"
+    first = await audited(ada, desk, ordered)
+    assert (first["status"], first["progress"], first["error"], first["subject"]["name"]) == ("ready", 100, "", "Bank.sol")
+    assert (first["tool"]["ran"], first["tool"]["detectors"] > 90, first["tool"]["network"]) == (True, True, "seccomp")
+    worst = first["findings"][0]
+    assert (worst["check"], worst["severity"], worst["origin"], worst["change"]) == ("reentrancy-eth", "high", "slither", "first")
+    place = worst["places"][0]
+    assert (place["file"], place["first_line"]) == ("Bank.sol", 12) and "msg.sender.call{value" in place["excerpt"].split("\n")[
+        12 - place["excerpt_from"]
+    ]
+    assert worst["explanation"] is None, "there is no model"
+    # the score adds up
+    points = sum(term["count"] * term["weight"] * float(term["factor"]) for term in first["risk"]["terms"])
+    assert first["score"] == first["risk"]["score"] == min(100, int(points)) >= 30
+    assert sum(term["count"] for term in first["risk"]["terms"]) == sum(first["open_counts"].values()) == len(first["findings"])
+    # suppressed with a reason, by name; counts follow
+    path = f"{ordered.headers['Location']}findings/{worst['id']}/"
+    reader, eve = await join("bob", org_id=ada.org_id, role=Role.AUDITOR), await join("eve", founds="Elsewhere")
+    assert (await reader.http.post(f"{path}suppress/", json={"reason": "no"})).status_code == 403
+    assert (await eve.http.post(f"{path}suppress/", json={"reason": "no"})).status_code == 404
+    assert (await eve.http.get(ordered.headers["Location"])).status_code == 404
+    assert (await eve.http.get("/api/ai/audits/")).json()["items"] == []
+    assert (await ada.http.post(f"{path}suppress/", json={"reason": " "})).status_code == 422
+    kept = (await ada.http.post(f"{path}suppress/", json={"reason": "Only our Safe deposits here."})).json()
+    assert (kept["suppressed"], kept["suppressed_by"], kept["reason"]) == (True, ada.user["id"], "Only our Safe deposits here.")
+    assert (await ada.http.post(f"{path}suppress/", json={"reason": "twice"})).json()["code"] == "already_so"
+    less = (await ada.http.get(ordered.headers["Location"])).json()
+    assert (less["open_counts"]["high"], less["suppressed_count"]) == (0, 1) and less["score"] < first["score"]
+    # the same once more: the suppression holds, nothing is new; then the repair: it is gone
+    second = await audited(ada, desk, await upload(ada, "Bank.sol", "\n\n" + BANK))
+    assert [(row["suppressed"], row["change"]) for row in second["findings"] if row["check"] == "reentrancy-eth"] == [(True, "still_there")]
+    assert (second["compared_with"]["audit_id"], second["compared_with"]["new"], second["compared_with"]["gone"]) == (first["id"], 0, [])
+    opened = await ada.http.post(f"{ordered.headers['Location']}findings/{worst['id']}/reopen/")
+    assert (opened.json()["suppressed"], opened.json()["reason"]) == (False, "")
+    circle = {"repo-main/src/Bank.sol": f'import "./Loop.sol";\n{CLEAN}', "repo-main/src/Loop.sol": 'import "./Bank.sol"; import "./Loop.sol";'}
+    clean = await audited(ada, desk, await upload(ada, "Bank.sol", packed(circle)))
+    assert clean["subject"]["name"] == "Bank.sol" and clean["open_counts"]["high"] == clean["open_counts"]["medium"] == 0
+    assert worst["title"] in clean["compared_with"]["gone"] and clean["compared_with"]["audit_id"] == second["id"]
+    # lists, statistics, records
+    rows = (await ada.http.get("/api/ai/audits/?status=ready&count=true&q=BANK")).json()
+    assert (rows["total"], [row["id"] for row in rows["items"]]) == (3, [clean["id"], second["id"], first["id"]])
+    high = (await ada.http.get(f"{ordered.headers['Location']}findings/?severity=high&suppressed=false")).json()["items"]
+    assert [row["id"] for row in high] == [worst["id"]]
+    numbers = (await ada.http.get("/api/ai/audit-statistics/")).json()
+    assert (numbers["subjects"], numbers["subjects_with_high"], numbers["by_status"]["ready"]) == (1, 0, 3)
+    assert numbers["highest_score"] == clean["score"] and numbers["open_counts"] == clean["open_counts"]
+    records = await AuditRecord.find({"org_id": ada.org_id, "action": {"$regex": "^contract_audit"}}).sort("+_id").to_list()
+    assert [row.action.removeprefix("contract_audit.") for row in records] == [
+        *("ordered", "finding_suppressed", "ordered", "finding_reopened", "ordered"),
+    ]
+    assert "Only our Safe deposits here." in records[1].summary
+    kinds = [row.kind for row in await Event.find({"org_id": ada.org_id, "data.audit_id": first["id"]}).sort("+_id").to_list()]
+    assert kinds == ["contract_audit.ordered", "contract_audit.ended", "contract_audit.finding_changed", "contract_audit.finding_changed"]
+
+
+async def test_what_cannot_be_uploaded_is_refused_by_the_field_and_nothing_is_stored(ada: Person) -> None:
+    def linked() -> bytes:
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w") as archive:
+            info = zipfile.ZipInfo("src/A.sol")
+            info.external_attr = 0o120777 << 16
+            archive.writestr(info, "/etc/passwd")
+        return made.getvalue()
+
+    endless = "\n".join(f'import "./A{number}.sol";' for number in range(500))
+    cases: list[tuple[str, str, str | bytes, str]] = [
+        ("bomb", "b.zip", packed({"src/A.sol": b"/" * 60_000_000}), "too_long"),
+        ("traversal", "t.zip", packed({"../../A.sol": BANK}), "unsafe_path"),
+        ("absolute", "t.zip", packed({"/etc/A.sol": BANK}), "unsafe_path"),
+        ("link", "l.zip", linked(), "not_a_file"),
+        ("many files", "m.zip", packed({f"src/A{number}.sol": "" for number in range(401)}), "too_many_files"),
+        ("no source", "n.zip", packed({"README.md": "x"}), "no_source"),
+        ("broken", "x.zip", b"PK\x03\x04nothing", "invalid_archive"),
+        ("5 MB", "A.sol", "// " + "x" * 5_000_000, "too_long"),
+        ("not UTF-8", "A.sol", b"contract A {} // \xff\xfe", "not_utf8"),
+        ("not UTF-8, packed", "A.zip", packed({"src/A.sol": b"contract \xe9 {}"}), "not_utf8"),
+        ("no text", "A.sol", "contract A {}\x00", "not_text"),
+        ("empty", "A.sol", " \n", "empty"),
+        ("nested", "A.sol", "contract A { uint x = " + "(" * 5_000 + ")" * 5_000 + "; }", "too_deep"),
+        ("nested JSON", "A.json", '{"sources": ' + "[" * 5_000 + "]" * 5_000 + "}", "too_deep"),
+        ("no JSON", "A.json", '{"sources": ', "invalid_json"),
+        ("addresses", "A.json", '{"sources": {"A.sol": {"urls": ["http://127.0.0.1/A.sol"]}}}', "no_source"),
+        ("paths in JSON", "A.json", '{"sources": {"../A.sol": {"content": ""}}}', "unsafe_path"),
+        ("missing import", "A.sol", 'import "./B.sol"; contract A {}', "missing_import"),
+        ("file of this machine", "A.sol", 'import "/etc/passwd"; contract A {}', "missing_import"),
+        ("outside node_modules", "A.sol", 'import "@openzeppelin/contracts/../../../x.sol"; contract A {}', "missing_import"),
+        ("endless import", "e.zip", packed({f"src/A{number}.sol": endless for number in range(300)}), "too_long"),
+        ("old compiler", "A.sol", "pragma solidity 0.4.11; contract A {}", "no_compiler"),
+        ("nonsense pragma", "A.sol", "pragma solidity banana; contract A {}", "invalid_pragma"),
+    ]
+    for what, name, content, code in cases:
+        refused = await upload(ada, name, content)
+        assert refused.status_code == 422, (what, refused.text[:200])
+        assert [(row["field"], row["code"]) for row in refused.json()["errors"]] == [("file", code)], what
+        assert "root:" not in refused.text
+    for body, field in (
+        ({}, ""),
+        ({"source": BANK, "address": "0x" + "1" * 40}, ""),
+        ({"source": 'import "./B.sol"; contract A {}'}, "source"),
+        ({"standard_json": {"language": "Solidity", "sources": {"/A.sol": {"content": ""}}}}, "standard_json"),
+    ):
+        answer = await ada.http.post("/api/ai/audit-contract/", json=body)
+        assert answer.status_code == 422 and (not field or answer.json()["errors"][0]["field"] == field), answer.text
+    assert (await ada.http.post("/api/ai/audit-contract/", json={"address": "0x" + "1" * 40})).status_code == 404
+    assert (await ada.http.get("/api/ai/audits/")).json()["items"] == []
+
+
+async def test_cancelled_failed_tried_again_and_taken_up_when_a_worker_died(ada: Person, desk: AuditDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    ordered = await upload(ada, "A.sol", "contract A { nonsense }")
+    failed = await audited(ada, desk, ordered)
+    assert failed["status"] == "failed" and "ParserError" in failed["error"] and failed["findings"] == [] and failed["score"] is None
+    task = (await ada.http.get(f"/api/system/tasks/{ordered.json()['id']}/")).json()
+    assert (task["kind"], task["status"]) == ("audit_contract", "failed")
+    retried = await ada.http.post(f"{ordered.headers['Location']}retry/")
+    assert retried.status_code == 202 and retried.headers["Location"] != ordered.headers["Location"]
+    cancelled = await ada.http.post(f"{retried.headers['Location']}cancel/")
+    assert cancelled.json()["status"] == "cancelled" and not await run_next(desk)
+    assert (await ada.http.post(f"{retried.headers['Location']}cancel/")).json()["code"] == "audit_ended"
+    # a worker dies over one: after its lease another begins anew; until then nobody does
+    answer = await upload(ada, "B.sol", "contract B {}")
+    audit_id = answer.headers["Location"].split("/")[-2]
+    row = await store.get(ada.org_id, audit_id)
+    assert row is not None
+    dead = await flow._claimed(desk, row)
+    assert dead is not None and not await run_next(desk)
+    monkeypatch.setattr(type(desk.clock), "now", lambda self, now=desk.clock.now(): now + 2 * LEASE)
+    assert await run_next(desk)
+    ready = (await ada.http.get(answer.headers["Location"])).json()
+    assert (ready["status"], ready["open_counts"]["high"]) == ("ready", 0)
+    late = await store.get(ada.org_id, audit_id)
+    assert late is not None and late.tries == 2
+    with pytest.raises(flow.LeaseLost):
+        await desk.uow.run(lambda session: flow._finish(session, desk, dead, flow.Result()))
+    assert (await ada.http.post(f"{answer.headers['Location']}retry/")).json()["code"] == "nothing_to_retry"
+
+
+async def test_a_contract_by_its_address_with_and_without_its_source(ada: Person, desk: AuditDesk, deployed: Deployer, runtime: Runtime) -> None:
+    made = await runtime.compiler.compile(runtime.compiler.versions()[0], {"sources": {"Bank.sol": {"content": BANK}}, "settings": {}}, "Bank")
+    receipt = await deployed.send(None, f"0x{made.creation}")
+    bank = str(to_checksum_address(receipt["contractAddress"]))
+    for address, name in ((bank, "Bank"), (deployed.made["transparent"], "Vault proxy"), (deployed.made["Ledger"], "Ledger")):
+        assert (await ada.http.post("/api/contracts/", json={"address": address, "network": "testnet", "name": name})).status_code == 201
+
+    async def audit_of(address: str) -> dict[str, Any]:
+        return await audited(ada, desk, await ada.http.post("/api/ai/audit-contract/", json={"address": address, "network": "testnet"}))
+
+    # without a source: only the code, and it says so
+    unknown = await audit_of(bank)
+    assert (unknown["status"], unknown["tool"], unknown["has_source"]) == ("ready", None, False) and "no verified source" in unknown["notes"][0]
+    assert unknown["block"]["number"] > 0 and [row["check"] for row in unknown["findings"]] == []
+    proxy = await audit_of(deployed.made["transparent"])
+    found = {row["check"]: row for row in proxy["findings"]}
+    assert proxy["implementation"] == deployed.made["Oracle"]
+    assert (found["upgradeable-proxy"]["severity"], found["upgradeable-proxy"]["confidence"]) == ("medium", "high")
+    slots = [row for row in found["upgradeable-proxy"]["evidence"] if row["kind"] == "slot"]
+    assert len(slots) == 1 and slots[0]["value"] == ADMIN_SLOT and slots[0]["address"] is not None
+    # with its verified source: Slither as well
+    body = {"compiler_version": runtime.compiler.versions()[0], "contract_name": "Bank", "source": BANK, "settings": {"optimizer": False}}
+    asked = await ada.http.post(f"/api/contracts/{bank}/verify/", json=body)
+    assert asked.status_code == 202, asked.text
+    row = await ContractVerification.find_one({"org_id": ada.org_id})
+    assert row is not None
+    await verifying._verify(runtime, VerifyContract(org_id=ada.org_id, verification_id=row.id))
+    known = await audit_of(bank)
+    assert (known["has_source"], known["tool"]["ran"], known["notes"]) == (True, True, [])
+    assert [row["check"] for row in known["findings"] if row["severity"] == "high"] == ["reentrancy-eth"]
+    assert known["compared_with"]["audit_id"] == unknown["id"] and known["compared_with"]["new"] == len(known["findings"])
+    # other code than was verified: the source is left aside
+    await deployed.rpc("anvil_setCode", bank, "0x6001600155")
+    changed = await audit_of(bank)
+    assert changed["tool"] is None and "has changed" in changed["notes"][0]
+    rows = (await ada.http.get(f"/api/ai/audits/?kind=contract&contract_id={known['subject']['contract_id']}")).json()["items"]
+    assert [row["id"] for row in rows] == [changed["id"], known["id"], unknown["id"]]
