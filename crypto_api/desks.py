@@ -4,7 +4,7 @@ from crypto_api.adapters.payment_chain import PaymentNode
 from crypto_api.flows.audit_contract import AuditDesk
 from crypto_api.flows.keep_webhooks import Desk as WebhookDesk
 from crypto_api.flows.match_receipts import Matcher
-from crypto_api.flows.prepare_payment import PaymentDesk
+from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.request_payment import Receiving
 from crypto_api.runtime import Runtime

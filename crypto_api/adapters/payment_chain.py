@@ -133,7 +133,12 @@ class PaymentNode:
         return [fee + fee * _L1_MARGIN_PERCENT // 100 for fee in fees]
 
     async def has_code(self, address: str) -> bool:
-        return len(str(await self._rpc.call_any("eth_getCode", [address, "latest"]))) > 2
+        return bool(await self.with_code([address]))
+
+    async def with_code(self, addresses: Sequence[str]) -> set[str]:
+        """Those that have code."""
+        answers = await self._rpc.call_each([("eth_getCode", [address, "latest"]) for address in addresses]) if addresses else []
+        return {address for address, answer in zip(addresses, answers, strict=True) if len(str(_answered(answer))) > 2}
 
     async def unused(self, addresses: Sequence[str], token: str | None) -> set[str]:
         """Those to whom paying costs what a new account costs: of the coin, without balance, nonce and code; of a token, without any of it."""

@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from crypto_api.address_book.types import Checked, Known, PayeeFacts, PayeeHold, PayeeState
-from crypto_api.chains.spam import look_alike_of
+from crypto_api.chains.spam import ends_of
 from crypto_api.kit.ethereum import ZERO_ADDRESS, parse_address
 
 _BURNS = frozenset({ZERO_ADDRESS, "0x000000000000000000000000000000000000dead"})
 _PRECOMPILES_END = 0x10000  # EIP-1352 keeps the addresses below for the network itself
 
 
-def checked(value: str, tokens: Mapping[str, str], contract_on: Collection[str], unseen_on: Collection[str], known: Iterable[Known]) -> Checked:
+def checked(value: str, tokens: Mapping[str, str], contract_on: Collection[str], unseen_on: Collection[str], known: "KnownAddresses") -> Checked:
     """ValueError with why an address cannot be a payee's. `tokens`: listed contracts in lower case with their symbols; `contract_on`: names of
     networks on which there is code at the address, `unseen_on`: on which nobody could look."""
     address = parse_address(value)
@@ -22,7 +22,7 @@ def checked(value: str, tokens: Mapping[str, str], contract_on: Collection[str],
         raise ValueError("belongs to the network itself: what is sent there is lost")
     if lower in tokens:
         raise ValueError(f"is the contract of the token {tokens[lower]}: what is sent there is lost")
-    similar = look_alike(address, known)
+    similar = known.look_alike(address)
     warnings = []
     if similar is not None:
         warnings.append(f"It begins and ends like {similar.called}, {similar.address}, and is another address. Fraudsters make such addresses.")
@@ -37,11 +37,18 @@ def checked(value: str, tokens: Mapping[str, str], contract_on: Collection[str],
     return Checked(address, tuple(warnings), similar)
 
 
-def look_alike(address: str, known: Iterable[Known]) -> Known | None:
-    """The known address that has the same first and last digits as `address` without being it."""
-    by_address = {row.address.lower(): row for row in known}
-    found = look_alike_of(address, frozenset(by_address))
-    return by_address[found.lower()] if found is not None else None
+class KnownAddresses:
+    """Of an organisation, found by what a wallet shows of an address: for comparing many with thousands."""
+
+    def __init__(self, known: Iterable[Known]) -> None:
+        self._by_address = {row.address.lower(): row for row in known}
+        self._by_ends: dict[tuple[str, str], Known] = {}
+        for address in sorted(self._by_address):
+            self._by_ends.setdefault(ends_of(address), self._by_address[address])
+
+    def look_alike(self, address: str) -> Known | None:
+        """The known address that has the same first and last digits as `address` without being it."""
+        return None if address.lower() in self._by_address else self._by_ends.get(ends_of(address))
 
 
 def _listed(names: Collection[str]) -> str:

@@ -32,6 +32,20 @@ async def at_any(org_id: str, addresses: Collection[str], session: Session | Non
     return await Payee.find(where, session=session).sort("+_id").to_list()
 
 
+async def by_ids(org_id: str, payee_ids: Collection[str]) -> dict[str, Payee]:
+    """By id, removed ones too."""
+    if not payee_ids:
+        return {}
+    return {row.id: row for row in await Payee.find({"_id": {"$in": sorted(payee_ids)}, "org_id": org_id}).to_list()}
+
+
+async def names(org_id: str, but: str | None = None) -> list[tuple[str, str]]:
+    """(address, name) of the present entries in the order of their names: two fields of each, since they are many."""
+    where = {"org_id": org_id, "state": {"$in": sorted(PRESENT)}}
+    rows = Payee.get_pymongo_collection().find(where, {"address": 1, "name": 1}).sort([("name_folded", 1), ("_id", 1)])
+    return [(row["address"], row["name"]) async for row in rows if row["_id"] != but]
+
+
 async def present(org_id: str) -> list[Payee]:
     return await Payee.find({"org_id": org_id, "state": {"$in": sorted(PRESENT)}}).sort("+name_folded", "+_id").to_list()
 

@@ -66,7 +66,7 @@ def look_alike_of(address: str, known_addresses: frozenset[str]) -> str | None:
     wanted = address.lower()
     if any(known.lower() == wanted for known in known_addresses):
         return None
-    return next((known for known in sorted(known_addresses) if _ends(known) == _ends(address)), None)
+    return next((known for known in sorted(known_addresses) if ends_of(known) == ends_of(address)), None)
 
 
 @lru_cache(maxsize=4096)
@@ -98,6 +98,7 @@ def _poisoning(counterparty: str, known_addresses: frozenset[str]) -> str:
     return "A transfer of nothing that this wallet did not send (address poisoning)."
 
 
-def _ends(address: str) -> tuple[str, str]:
+def ends_of(address: str) -> tuple[str, str]:
+    """What a wallet shows of it."""
     digits = address.lower().removeprefix("0x")
     return digits[:_ADDRESS_ENDS], digits[-_ADDRESS_ENDS:]

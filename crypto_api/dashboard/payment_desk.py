@@ -2,7 +2,7 @@
 
 from crypto_api.dashboard.access import Visit
 from crypto_api.desks import payment_desk_of
-from crypto_api.flows.prepare_payment import PaymentDesk
+from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.flows.step_up import is_approved_for_keys
 from crypto_api.wallets import store as wallets
 from crypto_api.wallets.documents import Wallet, WalletType

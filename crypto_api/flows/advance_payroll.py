@@ -1,4 +1,4 @@
-"""The plan of an ordered payroll is carried out, step by step, by whoever is there: each step says what to do next from what is stored.
+"""The plan of an ordered payroll is carried out, many steps at a time, by whoever is there: each step says what to do next from what is stored.
 
     no payment yet → prepared, with the step's id as its origin (so there is one, whoever prepares it and how often)
     a payment      → its state is that of its shares, until no reorganisation can reach it any more
@@ -7,16 +7,18 @@ A batch of a token waits for its allowance to be mined. What cannot be prepared 
 what would fail is given up, so that its shares can be ordered anew, each alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from crypto_api.events import service as events
 from crypto_api.flows.decide_payment import Word, approve_payment
-from crypto_api.flows.prepare_batch import NewAllowance, NewBatch, NewShare, prepare_allowance, prepare_batch
-from crypto_api.flows.prepare_payment import NewPayment, PaymentDesk, prepare_payment
+from crypto_api.flows.prepare_batch import NewAllowance, NewBatch, NewShare
+from crypto_api.flows.prepare_many import Order, prepare_many
+from crypto_api.flows.prepare_payment import NewPayment
+from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.kit.amounts import to_units
 from crypto_api.kit.errors import CoreError, FieldError, InvalidInput, NotFound
 from crypto_api.kit.faultpoint import faultpoint
@@ -32,9 +34,13 @@ from crypto_api.payroll.types import PayoutState, PayslipStatus, StepKind
 from mongodb_config.unit_of_work import Session
 
 ORIGIN = "payslip"  # of the payments: what their category and their account follow from
-AT_ONCE = 200
+AT_ONCE = 500  # steps of one look
+PAYEES_AT_ONCE = 1_000  # that are prepared, or noted, in one pass
+NOTED_TOGETHER = 100  # steps of one unit of work
 _SOON, _LATER, _WAITS = timedelta(seconds=1), timedelta(seconds=10), timedelta(seconds=30)
+_OF_ITS_AGE = 20  # a step that goes on is looked at after that part of its age: what takes long is looked at less often
 _MINED = (PaymentState.MINED, PaymentState.CONFIRMED)
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -51,18 +57,23 @@ class _Seen:
 async def advance_payroll(desk: PaymentDesk) -> int:
     """What of every organisation is due; how many steps were looked at."""
     rows = await store.steps_due(desk.clock.now(), AT_ONCE)
+    runs: dict[tuple[str, str], list[PayrollStep]] = {}
     for row in rows:
-        await advance_step(desk, row)
+        runs.setdefault((row.org_id, row.run_id), []).append(row)
+    for steps in runs.values():
+        await _advance_run(desk, steps)
     return len(rows)
 
 
-async def advance_step(desk: PaymentDesk, step: PayrollStep) -> None:
-    if step.payment_id is None:
-        await _prepare(desk, step)
-    else:
-        payment = await payments.get(step.org_id, step.payment_id)
-        assert payment is not None, "a payment is never deleted"
-        await _note(desk, step, _of_payment(payment))
+async def _advance_run(desk: PaymentDesk, steps: Sequence[PayrollStep]) -> None:
+    """Of one order."""
+    org_id = steps[0].org_id
+    found = {row.id: row for row in await payments.by_ids(org_id, [step.payment_id for step in steps if step.payment_id is not None])}
+    await _note(desk, [(step, _of_payment(found[step.payment_id])) for step in steps if step.payment_id is not None])
+    ready = await _unblocked(desk, [step for step in steps if step.payment_id is None])
+    payouts = await store.payouts_of_steps(org_id, [step.id for step in ready])
+    for part in _parts(ready, lambda step: len(payouts[step.id]), AT_ONCE):
+        await _prepare(desk, part, payouts)
 
 
 def _of_payment(payment: Payment) -> _Seen:
@@ -72,25 +83,61 @@ def _of_payment(payment: Payment) -> _Seen:
     return _Seen(state, payment.id, payment.hash if payment.block_number is not None else None, payment.reason, settled)
 
 
+def _parts(rows: Sequence[Result], payees: Callable[[Result], int], most: int) -> Iterator[Sequence[Result]]:
+    """In their order, with as many payees in each as are worked on at once, and at least one row."""
+    part: list[Result] = []
+    weight = 0
+    for row in rows:
+        if part and (weight + payees(row) > PAYEES_AT_ONCE or len(part) == most):
+            yield part
+            part, weight = [], 0
+        part.append(row)
+        weight += payees(row)
+    if part:
+        yield part
+
+
 # ---- prepared --------------------------------------------------------------------------------------------------------------------
 
 
-async def _prepare(desk: PaymentDesk, step: PayrollStep) -> None:
-    blocked = await _blocked(step)
-    if blocked is not None:
-        await (_give_up(desk, step, blocked.why) if blocked.for_good else _wait(desk, step, blocked.why, _SOON))
-        return
+async def _unblocked(desk: PaymentDesk, steps: Sequence[PayrollStep]) -> list[PayrollStep]:
+    """Those that can be prepared; of the others it is noted why they cannot."""
+    blocked = {asset: await _blocked(steps[0], asset) for asset in sorted({step.asset for step in steps if step.kind is StepKind.BATCH})}
+    ready, lost, waiting = [], [], []
+    for step in steps:
+        why = blocked[step.asset] if step.kind is StepKind.BATCH else None
+        if why is None:
+            ready.append(step)
+        elif why.for_good:
+            lost.append((step, why.why))
+        else:
+            waiting.append((step, why.why))
+    await _give_up(desk, lost)
+    await _wait(desk, waiting, _SOON)
+    return ready
+
+
+async def _prepare(desk: PaymentDesk, steps: Sequence[PayrollStep], payouts: Mapping[str, Sequence[Payout]]) -> None:
     try:
-        payment = await _payment_of(desk, step)
-    except _GivenUp:
-        return
-    except (InvalidInput, WouldRevert, NotFound) as error:
-        await _give_up(desk, step, _told(error))
-    except CoreError as error:
-        await _wait(desk, step, error.detail, _WAITS)
-    else:
+        found = await _payments_of(desk, steps, payouts)
+    except CoreError as error:  # of the wallet or its network, so of all of them
+        found = [error for _ in steps]
+    made, lost, waiting = [], [], []
+    for step, one in zip(steps, found, strict=True):
+        match one:
+            case Payment():
+                made.append((step, _of_payment(one)))
+            case _GivenUp():
+                continue
+            case InvalidInput() | WouldRevert() | NotFound():
+                lost.append((step, _told(one)))
+            case _:
+                waiting.append((step, one.detail))
+    if made:
         faultpoint("payroll.after_payment")
-        await _note(desk, step, _of_payment(payment))
+    await _note(desk, made)
+    await _give_up(desk, lost)
+    await _wait(desk, waiting, _WAITS)
 
 
 @dataclass(frozen=True)
@@ -99,13 +146,9 @@ class _Blocked:
     for_good: bool = False
 
 
-async def _blocked(step: PayrollStep) -> _Blocked | None:
-    """Why a batch of a token cannot be prepared yet."""
-    if step.kind is not StepKind.BATCH:
-        return None
-    first = next(
-        (row for row in await store.steps_of_run(step.org_id, step.run_id) if row.asset == step.asset and row.kind is StepKind.ALLOWANCE), None
-    )
+async def _blocked(step: PayrollStep, asset: str) -> _Blocked | None:
+    """Why the batches of a token cannot be prepared yet, in the run of `step`."""
+    first = await store.allowance_of_run(step.org_id, step.period_id, step.run_id, asset)
     if first is None:
         return None
     payment = await payments.get(step.org_id, first.payment_id) if first.payment_id is not None else None
@@ -116,43 +159,54 @@ async def _blocked(step: PayrollStep) -> _Blocked | None:
     return _Blocked("It waits for its allowance to be mined.")
 
 
-async def _payment_of(desk: PaymentDesk, step: PayrollStep) -> Payment:
-    """Prepared once: the same origin is the same payment. _GivenUp."""
-    rows = await store.payouts_of_step(step.org_id, step.id)
-    origin, guard = _origin(step), partial(_still_wanted, step, rows, desk.clock.now())
-    who = _ordering(step, desk.clock.now())
-    period = await store.period(step.org_id, step.period_id)
+async def _payments_of(desk: PaymentDesk, steps: Sequence[PayrollStep], payouts: Mapping[str, Sequence[Payout]]) -> Sequence[Payment | CoreError]:
+    """Each prepared once: the same origin is the same payment."""
+    first, now = steps[0], desk.clock.now()
+    period = await store.period(first.org_id, first.period_id)
     title = f"Payroll {period.title}" if period is not None else "Payroll"
-    asset = None if step.asset == desk.networks[step.network].native_asset else step.asset
+    coin = desk.networks[first.network].native_asset
+    orders = [Order(_origin(step), _new(step, payouts[step.id], None if step.asset == coin else step.asset, title)) for step in steps]
+    guard = partial(_still_wanted, {_origin(step): step for step in steps}, payouts, now)
+    return await prepare_many(desk, _ordering(first, now), first.org_id, orders, confirmed=True, guard=guard)
+
+
+def _new(step: PayrollStep, rows: Sequence[Payout], asset: str | None, title: str) -> NewPayment | NewBatch | NewAllowance:
     if step.kind is StepKind.ALLOWANCE:
-        new = NewAllowance(step.wallet_id, step.asset, int(step.raw_amount), title)
-        return await prepare_allowance(desk, who, step.org_id, new, origin, confirmed=True, guard=guard)
+        return NewAllowance(step.wallet_id, step.asset, int(step.raw_amount), title)
     if step.kind is StepKind.BATCH:
         shares = [NewShare(int(row.raw_amount), row.payslip_id, payee_id=row.payee_id, settles=row.settles) for row in rows]
-        return await prepare_batch(desk, who, step.org_id, NewBatch(step.wallet_id, shares, asset, title), origin, confirmed=True, guard=guard)
+        return NewBatch(step.wallet_id, shares, asset, title)
     (row,) = rows
-    amount = to_units(int(row.raw_amount), row.decimals)
-    alone = NewPayment(step.wallet_id, amount, payee_id=row.payee_id, asset=asset, description=f"{title} ({row.payslip_id})", settles=row.settles)
-    return await prepare_payment(desk, who, step.org_id, alone, origin, confirmed=True, guard=guard)
+    amount, told = to_units(int(row.raw_amount), row.decimals), f"{title} ({row.payslip_id})"
+    return NewPayment(step.wallet_id, amount, payee_id=row.payee_id, asset=asset, description=told, settles=row.settles)
 
 
 def _origin(step: PayrollStep) -> Origin:
     return Origin(kind=ORIGIN, id=step.id)
 
 
-class _GivenUp(Exception):
+class _GivenUp(CoreError):
     """The step was given up at the same moment: its shares may be ordered anew, so this payment must never be."""
 
 
-async def _still_wanted(step: PayrollStep, rows: Sequence[Payout], now: datetime, session: Session, payment: Payment) -> None:
-    """In the unit of work that stores the payment. It writes to the step, as giving up does, so that never both happen. _GivenUp; InvalidInput where
-    the address book was changed since the order, which compared it with what the employee proved."""
-    if step.kind is not StepKind.ALLOWANCE and _places_of(payment) != [(row.address, row.raw_amount) for row in rows]:
-        raise InvalidInput.of("payee", "has another address in the address book than when this was ordered", "address_changed")
-    row = await store.step(step.org_id, step.id, session)
-    if row is None or row.settled:
-        raise _GivenUp
-    await store.change_step(session, step.org_id, step.id, {"updated_at": now})
+async def _still_wanted(
+    steps: Mapping[Origin, PayrollStep], payouts: Mapping[str, Sequence[Payout]], now: datetime, session: Session, prepared: Sequence[Payment]
+) -> Mapping[str, CoreError]:
+    """In the unit of work that stores the payments. It writes to their steps, as giving up does, so that never both happen. _GivenUp; InvalidInput
+    where the address book was changed since the order, which compared it with what the employee proved."""
+    refused: dict[str, CoreError] = {}
+    mine = {payment.id: steps[payment.origin] for payment in prepared}
+    standing = await store.steps(prepared[0].org_id, [step.id for step in mine.values()], session)
+    for payment in prepared:
+        step = mine[payment.id]
+        if step.kind is not StepKind.ALLOWANCE and _places_of(payment) != [(row.address, row.raw_amount) for row in payouts[step.id]]:
+            told = "has another address in the address book than when this was ordered"
+            refused[payment.id] = InvalidInput.of("payee", told, "address_changed")
+        elif step.id not in standing or standing[step.id].settled:
+            refused[payment.id] = _GivenUp("It was given up.")
+    touched = {step.id: {"updated_at": now} for payment_id, step in mine.items() if payment_id not in refused}
+    await store.change_steps(session, prepared[0].org_id, touched)
+    return refused
 
 
 def _places_of(payment: Payment) -> list[tuple[str, str]]:
@@ -170,54 +224,84 @@ def _told(error: CoreError) -> str:
     return f"{error.errors[0].field} {error.errors[0].message}" if isinstance(error, InvalidInput) and error.errors else error.detail
 
 
-async def _wait(desk: PaymentDesk, step: PayrollStep, why: str, pause: timedelta) -> None:
-    now = desk.clock.now()
-    changes = {"reason": why, "look_at": now + pause, "updated_at": now}
-    await desk.uow.run(lambda session: store.change_step(session, step.org_id, step.id, changes))
+async def _wait(desk: PaymentDesk, rows: Sequence[tuple[PayrollStep, str]], pause: timedelta) -> None:
+    if rows:
+        now = desk.clock.now()
+        changes = {step.id: {"reason": why, "look_at": now + pause, "updated_at": now} for step, why in rows}
+        await desk.uow.run(lambda session: store.change_steps(session, rows[0][0].org_id, changes))
 
 
-async def _give_up(desk: PaymentDesk, step: PayrollStep, why: str) -> None:
-    """No payment was ever stored for it, and none will be: nothing of it can be on the chain."""
-    await _note(desk, step, _Seen(PayoutState.FAILED, None, None, why, True))
+async def _give_up(desk: PaymentDesk, rows: Sequence[tuple[PayrollStep, str]]) -> None:
+    """No payment was ever stored for them, and none will be: nothing of them can be on the chain."""
+    await _note(desk, [(step, _Seen(PayoutState.FAILED, None, None, why, True)) for step, why in rows])
 
 
 # ---- what follows ----------------------------------------------------------------------------------------------------------------
 
 
-async def _note(desk: PaymentDesk, step: PayrollStep, seen: _Seen) -> None:
-    """The step, its shares, their payslips and the period, in one unit of work."""
-    now = desk.clock.now()
-
-    async def work(session: Session) -> None:
-        before = await store.step(step.org_id, step.id, session)
-        if before is None or before.payment_id not in (None, seen.payment_id) or before.settled:
-            return
-        if seen.payment_id is None and await payments.by_origin(step.org_id, _origin(step), session) is not None:
-            return  # another process prepared it meanwhile: it is noted when the step is looked at again
-        look_at = now + (_SOON if seen.state is PayoutState.SENT else _LATER)
-        changes: dict[str, Any] = {
-            "payment_id": seen.payment_id,
-            "settled": seen.settled,
-            "reason": seen.reason,
-            "look_at": look_at,
-            "updated_at": now,
-        }
-        await store.change_step(session, step.org_id, step.id, changes)
-        rows = await store.payouts_of_step(step.org_id, step.id, session)
-        fresh = {"state": seen.state, "payment_id": seen.payment_id, "hash": seen.hash, "reason": seen.reason}
-        if all(getattr(row, name) == value for row in rows for name, value in fresh.items()):
-            return
-        await store.move_payouts(session, step.org_id, step.id, {**fresh, "updated_at": now})
-        await _move_payslips(session, step, rows, now)
-
-    await desk.uow.run(work)
-    faultpoint("payroll.after_note")
+async def _note(desk: PaymentDesk, seen: Sequence[tuple[PayrollStep, _Seen]]) -> None:
+    """Of steps of one order: themselves, their shares, the payslips and the period, in as few units of work as their number allows. What changed
+    nothing is only looked at again later."""
+    if not seen:
+        return
+    org_id, now = seen[0][0].org_id, desk.clock.now()
+    payouts = await store.payouts_of_steps(org_id, [step.id for step, _ in seen])
+    changed = [(step, what) for step, what in seen if _is_news(step, what, payouts[step.id])]
+    known = {step.id for step, _ in changed}
+    later = {step.id: {"look_at": now + _pause(step, what, now)} for step, what in seen if step.id not in known}
+    if later:
+        await desk.uow.run(lambda session: store.change_steps(session, org_id, later))
+    for part in _parts(changed, lambda row: len(payouts[row[0].id]), NOTED_TOGETHER):
+        await desk.uow.run(partial(_note_together, part, now))
+        faultpoint("payroll.after_note")
 
 
-async def _move_payslips(session: Session, step: PayrollStep, moved: Sequence[Payout], now: datetime) -> None:
+def _is_news(step: PayrollStep, what: _Seen, rows: Sequence[Payout]) -> bool:
+    stands = (step.payment_id, step.settled, step.reason) == (what.payment_id, what.settled, what.reason)
+    return not stands or any(_has_moved(row, what) for row in rows)
+
+
+def _has_moved(row: Payout, what: _Seen) -> bool:
+    return (row.state, row.payment_id, row.hash, row.reason) != (what.state, what.payment_id, what.hash, what.reason)
+
+
+def _pause(step: PayrollStep, what: _Seen, now: datetime) -> timedelta:
+    soonest = _SOON if what.state is PayoutState.SENT else _LATER
+    return max(soonest, min((now - step.created_at) / _OF_ITS_AGE, _WAITS))
+
+
+async def _note_together(seen: Sequence[tuple[PayrollStep, _Seen]], now: datetime, session: Session) -> None:
+    org_id, period_id = seen[0][0].org_id, seen[0][0].period_id
+    before = await store.steps(org_id, [step.id for step, _ in seen], session)
+    unpaid = [_origin(step) for step, what in seen if what.payment_id is None]
+    prepared = await payments.by_origins(org_id, unpaid, session)  # by another process meanwhile: noted when the step is looked at again
+    kept = {step.id: what for step, what in seen if _stands(before.get(step.id), what) and _origin(step) not in prepared}
+    changes: dict[str, dict[str, Any]] = {}
+    for step_id, what in kept.items():
+        look_at = now + _pause(before[step_id], what, now)
+        fixed = {"payment_id": what.payment_id, "settled": what.settled, "reason": what.reason}
+        changes[step_id] = fixed | {"look_at": look_at, "updated_at": now}
+    await store.change_steps(session, org_id, changes)
+    rows = await store.payouts_of_steps(org_id, list(kept), session)
+    moved = {step_id: what for step_id, what in kept.items() if any(_has_moved(row, what) for row in rows[step_id])}
+    if not moved:
+        return
+    fresh = {
+        step_id: {"state": what.state, "payment_id": what.payment_id, "hash": what.hash, "reason": what.reason, "updated_at": now}
+        for step_id, what in moved.items()
+    }
+    await store.move_payouts(session, org_id, fresh)
+    await _move_payslips(session, org_id, period_id, [row for step_id in moved for row in rows[step_id]], now)
+
+
+def _stands(before: PayrollStep | None, what: _Seen) -> bool:
+    return before is not None and before.payment_id in (None, what.payment_id) and not before.settled
+
+
+async def _move_payslips(session: Session, org_id: str, period_id: str, moved: Iterable[Payout], now: datetime) -> None:
     ids = sorted({row.payslip_id for row in moved})
-    payslips = await store.payslips(step.org_id, ids, session)
-    payouts = await store.payouts_of_payslips(step.org_id, ids, session)
+    payslips = await store.payslips(org_id, ids, session)
+    payouts = await store.payouts_of_payslips(org_id, ids, session)
     changes, told = [], []
     for payslip_id in ids:
         row, mine = payslips[payslip_id], payouts[payslip_id]
@@ -234,7 +318,7 @@ async def _move_payslips(session: Session, step: PayrollStep, moved: Sequence[Pa
     assert kept, "they were read in this unit of work"
     if told:
         await events.append_all(session, told, now)
-        await service.settle_period(session, step.org_id, step.period_id, now)
+        await service.settle_period(session, org_id, period_id, now)
 
 
 # ---- people --------------------------------------------------------------------------------------------------------------------------

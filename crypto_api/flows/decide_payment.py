@@ -6,7 +6,7 @@ from datetime import datetime
 
 from crypto_api.flows.judge_payment import Subject, judge, standing_of
 from crypto_api.flows.members import require_standing
-from crypto_api.flows.prepare_payment import PaymentDesk
+from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.identity import factor_store as factors
 from crypto_api.kit.errors import InvalidInput, NotFound, PreconditionFailed
 from crypto_api.kit.log import security

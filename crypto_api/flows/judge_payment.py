@@ -1,7 +1,7 @@
 """What policy, address book and approvals say of a payment at this moment. Asked when it is prepared, decided, and again before each signature."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -80,6 +80,11 @@ async def standing_of(payment: Payment, now: datetime, session: Session | None =
     return _standing(await judge(Subject.of(payment), now, session), await counted(payment, session))
 
 
+def first_standing(judged: Judgement) -> Standing:
+    """Before anybody has said anything of it."""
+    return _standing(judged, [])
+
+
 def _standing(judged: Judgement, given: Sequence[tuple[str, str, bool]]) -> Standing:
     verdict = judged.verdict
     missing = rules.approvals_missing(verdict, given)
@@ -112,9 +117,31 @@ class _Desk:
     today_priced: Decimal  # sum of those that have a value
     today_unpriced: frozenset[str]
 
+    def beside(self, subject: Subject) -> "_Desk":
+        """Once it is a payment of this day, where the policy has a limit of one."""
+        if self.policy.day_max is None or subject.payment_id is None:
+            return self
+        if subject.value is None:
+            return replace(self, today_unpriced=self.today_unpriced | {subject.payment_id})
+        return replace(self, today={**self.today, subject.payment_id: subject.value}, today_priced=add_exactly([self.today_priced, subject.value]))
+
 
 async def judge(subject: Subject, now: datetime, session: Session | None = None) -> Judgement:
     return _judged(subject, await _desk_of(subject.org_id, set(subject.payee_addresses), now, session), now)
+
+
+async def judge_in_turn(subjects: Sequence[Subject], now: datetime) -> list[Judgement]:
+    """Of one organisation, what are to become payments: each beside those before it that are not refused, so that together they keep within a limit
+    of the day."""
+    if not subjects:
+        return []
+    desk = await _desk_of(subjects[0].org_id, {address for subject in subjects for address in subject.payee_addresses}, now)
+    found = []
+    for subject in subjects:
+        found.append(_judged(subject, desk, now))
+        if found[-1].verdict.refusal is None:
+            desk = desk.beside(subject)
+    return found
 
 
 async def _desk_of(org_id: str, addresses: Collection[str], now: datetime, session: Session | None = None) -> _Desk:

@@ -127,7 +127,7 @@ async def check_address(desk: Desk, org_id: str, address: str, network: str | No
     tokens = {token.address.lower(): token.symbol for row in concerned.values() for token in row.listed()}
     contract_on, unseen_on = await _look(desk, concerned, _address(address))
     try:
-        found = rules.checked(address, tokens, contract_on, unseen_on, await known_addresses(org_id, but))
+        found = rules.checked(address, tokens, contract_on, unseen_on, rules.KnownAddresses(await known_addresses(org_id, but)))
     except ValueError as error:
         raise InvalidInput.of("address", str(error), "not_payable") from error
     if found.look_alike is not None and not confirm_look_alike:
@@ -139,14 +139,14 @@ async def check_address(desk: Desk, org_id: str, address: str, network: str | No
 async def known_addresses(org_id: str, but: str | None = None) -> list[Known]:
     """Own wallets, other payees, and counterparties that somebody named."""
     own = [Known(row.address, f"your wallet {row.name}") for row in await wallets.active(org_id)]
-    others = [Known(row.address, f"the payee {row.name}") for row in await payees.present(org_id) if row.id != but]
+    others = [Known(address, f"the payee {name}") for address, name in await payees.names(org_id, but)]
     met = [Known(address, f"the counterparty {name}") for address, (name, _) in (await counterparties.known(org_id)).items()]
     return [*met, *others, *own]
 
 
 async def resembled(org_id: str, address: str, but: str | None = None) -> Known | None:
     """The known address that this one only looks like, for showing both side by side."""
-    return rules.look_alike(_address(address), await known_addresses(org_id, but))
+    return rules.KnownAddresses(await known_addresses(org_id, but)).look_alike(_address(address))
 
 
 async def _look(desk: Desk, concerned: Mapping[str, NetworkConfig], address: str) -> tuple[list[str], list[str]]:

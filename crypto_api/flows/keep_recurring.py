@@ -14,7 +14,8 @@ from typing import Any
 
 from crypto_api.address_book import store as address_book
 from crypto_api.address_book.types import PRESENT
-from crypto_api.flows.prepare_payment import NewPayment, PaymentDesk, listed_asset, payer_of, prepare_payment
+from crypto_api.flows.prepare_payment import NewPayment, listed_asset, payer_of, prepare_payment
+from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.kit.amounts import to_raw
 from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound, PreconditionFailed
@@ -53,7 +54,7 @@ async def change_recurring(
 
 
 async def _check(desk: PaymentDesk, org_id: str, wallet_id: str, payee_id: str, asset: str, amount: Decimal) -> None:
-    _, network, _ = await payer_of(desk, org_id, wallet_id, None)
+    network = (await payer_of(desk, org_id, wallet_id, None)).network
     found = listed_asset(network, asset)
     try:
         if to_raw(amount, found.decimals) <= 0:
@@ -115,10 +116,9 @@ async def _prepared(desk: PaymentDesk, row: RecurringPayment, one: Occurrence) -
 
 async def _network(desk: PaymentDesk, row: RecurringPayment) -> str | None:
     try:
-        _, network, _ = await payer_of(desk, row.org_id, row.wallet_id, None)
+        return (await payer_of(desk, row.org_id, row.wallet_id, None)).network.slug
     except CoreError:
         return None
-    return network.slug
 
 
 async def _see_to_next(desk: PaymentDesk, row: RecurringPayment, *, again: bool, zone: str) -> None:

@@ -18,7 +18,8 @@ from crypto_api.address_book.types import PayeeHold
 from crypto_api.audit import service as audit
 from crypto_api.chains.types import ChainAsset
 from crypto_api.events import service as events
-from crypto_api.flows.prepare_payment import PaymentDesk, listed_asset, payer_of
+from crypto_api.flows.prepare_payment import listed_asset, payer_of
+from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.flows.price_at import price_at
 from crypto_api.kit.errors import Conflict, FieldError, InvalidInput, NotFound, PreconditionFailed
 from crypto_api.kit.ids import next_id
@@ -75,7 +76,8 @@ async def order_payroll(
     period = await store.period(org_id, period_id)
     if period is None:
         raise NotFound
-    wallet, network, _ = await payer_of(desk, org_id, wallet_id, None)
+    payer = await payer_of(desk, org_id, wallet_id, None)
+    wallet, network = payer.wallet, payer.network
     wanted, held = await _wanted(desk, org_id, period_id, wallet, network, payslip_ids)
     if not wanted:
         raise NothingToPay(held)
@@ -303,10 +305,13 @@ async def _store(
     if not await store.replan_payouts(session, [row for row in payouts if row.attempt > 1]):
         raise PreconditionFailed
     read = {row.payslip.id: row.payslip for row in wanted}
+    fixed: dict[str, list[RateLock]] = {}
+    for row in wanted:
+        fixed.setdefault(row.payslip.id, []).append(rates[row.asset.name])
     all_payouts = await store.payouts_of_payslips(org_id, list(read), session)
     changes = []
     for payslip in read.values():
-        mine = [rates[row.asset.name] for row in wanted if row.payslip.id == payslip.id]
+        mine = fixed[payslip.id]
         kept = [lock for lock in payslip.rates if lock.asset not in {new.asset for new in mine}]
         states = [row.state for row in all_payouts.get(payslip.id, ())]
         status = rules.status_of(len(payslip.shares), len(payslip.hand_paid), states)

@@ -6,27 +6,15 @@ What is checked of one payee is checked of each; where one cannot be paid nothin
 a batch is one transaction, so it is mined for all of them or for nobody.
 """
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
-from crypto_api.address_book import store as address_book
-from crypto_api.address_book.documents import Payee
-from crypto_api.address_book.types import PRESENT
-from crypto_api.flows.keep_address_book import known_addresses
-from crypto_api.flows.prepare_payment import (
-    Guard,
-    PaymentDesk,
-    Wanted,
-    checked_address,
-    listed_asset,
-    payer_of,
-    prepare_wanted,
-    warnings_of,
-)
-from crypto_api.kit.errors import Conflict, InvalidInput
+from crypto_api.flows.look_at_payees import Named, SeenPayee, look_at_payees
+from crypto_api.flows.prepare_payment import Payer, listed_asset, payer_of
+from crypto_api.flows.prepare_wanted import Guard, PaymentDesk, Wanted, prepare_wanted
+from crypto_api.kit.errors import Conflict, FieldError, InvalidInput
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.organizations.types import Principal
 from crypto_api.payments import rules
@@ -36,7 +24,6 @@ from crypto_api.payments.documents import Payment
 from crypto_api.payments.types import BatchPayee, Origin, PaymentKind
 from crypto_api.wallets import store as wallets
 
-_CHECKED_AT_ONCE = 20
 _CONTRACT_NAME = "Coffer's batch contract"
 
 
@@ -86,18 +73,26 @@ async def prepare_batch(
 
 
 async def _wanted_batch(desk: PaymentDesk, org_id: str, new: NewBatch) -> Wanted:
-    wallet, network, way = await payer_of(desk, org_id, new.wallet_id, None)
-    asset = listed_asset(network, new.asset)
-    _require_sound(new.shares)
-    await _require_contract(desk, network)
-    payees = await _payees(org_id, network, new.shares)
-    await _require_foreign(org_id, payees)
-    warnings = await _warnings(desk, org_id, network, new.shares, payees)
+    payer = await payer_of(desk, org_id, new.wallet_id, None)
+    require_sound(new.shares)
+    await require_contract(desk, payer.network)
+    seen = await look_at_payees(desk.nodes[payer.network.slug], org_id, payer.network, named(new))
+    return wanted_batch(new, payer, seen, await own_addresses(org_id))
+
+
+def named(new: NewBatch) -> list[Named]:
+    return [Named(share.to, share.payee_id) for share in new.shares]
+
+
+def wanted_batch(new: NewBatch, payer: Payer, seen: Sequence[SeenPayee | InvalidInput], own: Collection[str]) -> Wanted:
+    """`own`: of `own_addresses`. InvalidInput naming the payee by its place."""
+    require_sound(new.shares)
+    asset, payees = listed_asset(payer.network, new.asset), _payees(new.shares, seen, own)
     shares = [Share(row.address, int(row.raw_amount)) for row in payees]
-    call = batch_call(shares, asset.contract)
-    raw, name = total(shares), f"{len(payees)} payees" if len(payees) > 1 else "1 payee"
+    call, raw, name = batch_call(shares, asset.contract), total(shares), f"{len(payees)} payees" if len(payees) > 1 else "1 payee"
+    warnings = tuple(_warnings([row for row in seen if isinstance(row, SeenPayee)]))
     return Wanted(
-        *(wallet, network, way, PaymentKind.BATCH, asset, raw, BATCH_CONTRACT, None, name, call, new.description, tuple(warnings)),
+        *(payer.wallet, payer.network, payer.way, PaymentKind.BATCH, asset, raw, BATCH_CONTRACT, None, name, call, new.description, warnings),
         payees=tuple(payees),
     )
 
@@ -111,18 +106,23 @@ async def prepare_allowance(
 
 
 async def _wanted_allowance(desk: PaymentDesk, org_id: str, new: NewAllowance) -> Wanted:
-    wallet, network, way = await payer_of(desk, org_id, new.wallet_id, None)
-    asset = listed_asset(network, new.asset)
+    payer = await payer_of(desk, org_id, new.wallet_id, None)
+    await require_contract(desk, payer.network)
+    return wanted_allowance(new, payer)
+
+
+def wanted_allowance(new: NewAllowance, payer: Payer) -> Wanted:
+    """InvalidInput."""
+    asset = listed_asset(payer.network, new.asset)
     if asset.contract is None:
         raise InvalidInput.of("asset", "is the network's coin, which needs no allowance", "native_asset")
     if not 0 <= new.raw_amount < 2**256:
         raise InvalidInput.of("raw_amount", "must be at least 0 and below 2^256", "out_of_range")
-    await _require_contract(desk, network)
-    call = rules.allowance_call(asset.contract, new.raw_amount)
-    return Wanted(wallet, network, way, PaymentKind.ALLOWANCE, asset, new.raw_amount, BATCH_CONTRACT, None, _CONTRACT_NAME, call, new.description)
+    call, to = rules.allowance_call(asset.contract, new.raw_amount), (BATCH_CONTRACT, None, _CONTRACT_NAME)
+    return Wanted(payer.wallet, payer.network, payer.way, PaymentKind.ALLOWANCE, asset, new.raw_amount, *to, call, new.description)
 
 
-def _require_sound(shares: Sequence[NewShare]) -> None:
+def require_sound(shares: Sequence[NewShare]) -> None:
     if not 0 < len(shares) <= PAYEES_MAX:
         raise InvalidInput.of("shares", f"must be 1 to {PAYEES_MAX}", "out_of_range")
     seen: set[str] = set()
@@ -136,51 +136,35 @@ def _require_sound(shares: Sequence[NewShare]) -> None:
         seen.add(share.reference)
 
 
-async def _require_contract(desk: PaymentDesk, network: NetworkConfig) -> None:
+async def require_contract(desk: PaymentDesk, network: NetworkConfig) -> None:
+    """BatchContractMissing."""
     if not await desk.nodes[network.slug].has_code(BATCH_CONTRACT):
         raise BatchContractMissing(f"Our batch contract is not on {network.name} yet: it has to be deployed at {BATCH_CONTRACT} first.")
 
 
-async def _payees(org_id: str, network: NetworkConfig, shares: Sequence[NewShare]) -> list[BatchPayee]:
-    addresses = {place: checked_address(share.to or "") for place, share in enumerate(shares) if share.payee_id is None}
-    listed: dict[str, Payee] = {}  # one entry for each address
-    for row in await address_book.at_any(org_id, set(addresses.values())):
-        if row.network in (None, network.slug):
-            listed.setdefault(row.address, row)
+async def own_addresses(org_id: str) -> set[str]:
+    """Between own wallets is no payment to anybody, and is booked otherwise; what is sent to the contract itself would be lost."""
+    return {row.address for row in await wallets.active(org_id)} | {BATCH_CONTRACT}
+
+
+def _payees(shares: Sequence[NewShare], seen: Sequence[SeenPayee | InvalidInput], own: Collection[str]) -> list[BatchPayee]:
     found = []
-    for place, share in enumerate(shares):
-        entry = listed.get(addresses[place]) if share.payee_id is None else await _entry(org_id, network, share.payee_id, place)
-        address = entry.address if entry is not None else addresses[place]
-        named: dict[str, str] = {"payee_id": entry.id, "name": entry.name} if entry is not None else {}
-        found.append(BatchPayee(address=address, raw_amount=str(share.raw_amount), reference=share.reference, settles=share.settles, **named))
+    for place, (share, row) in enumerate(zip(shares, seen, strict=True)):
+        if isinstance(row, InvalidInput):
+            raise InvalidInput(*(FieldError(f"shares.{place}.{fault.field}", fault.message, fault.code) for fault in row.errors))
+        if row.address in own:
+            raise InvalidInput.of(f"shares.{place}.to", "is a wallet of this organisation, or the batch contract itself", "same_wallet")
+        payee = BatchPayee(address=row.address, raw_amount=str(share.raw_amount), reference=share.reference, settles=share.settles)
+        found.append(payee.model_copy(update={"payee_id": row.payee_id, "name": row.name}))
     return found
 
 
-async def _entry(org_id: str, network: NetworkConfig, payee_id: str, place: int) -> Payee:
-    entry = await address_book.get(org_id, payee_id)
-    if entry is None or entry.state not in PRESENT or entry.network not in (None, network.slug):
-        raise InvalidInput.of(f"shares.{place}.payee_id", "is no entry of the address book for this network", "unknown_payee")
-    return entry
-
-
-async def _require_foreign(org_id: str, payees: Sequence[BatchPayee]) -> None:
-    """Between own wallets is no payment to anybody, and is booked otherwise; what is sent to the contract itself would be lost."""
-    own = {row.address for row in await wallets.active(org_id)} | {BATCH_CONTRACT}
-    for place, row in enumerate(payees):
-        if row.address in own:
-            raise InvalidInput.of(f"shares.{place}.to", "is a wallet of this organisation, or the batch contract itself", "same_wallet")
-
-
-async def _warnings(desk: PaymentDesk, org_id: str, network: NetworkConfig, shares: Sequence[NewShare], payees: Sequence[BatchPayee]) -> list[str]:
+def _warnings(seen: Sequence[SeenPayee]) -> list[str]:
     """Of all, each once, with the places that it is about."""
     found: dict[str, list[int]] = {}
-    rows, known = list(zip(shares, payees, strict=True)), await known_addresses(org_id)
-    for first in range(0, len(rows), _CHECKED_AT_ONCE):
-        part = rows[first : first + _CHECKED_AT_ONCE]
-        told = await asyncio.gather(*(warnings_of(desk, org_id, network, share.to or row.address, row.address, known) for share, row in part))
-        for place, warnings in enumerate(told, first + 1):
-            for warning in warnings:
-                found.setdefault(warning, []).append(place)
+    for place, row in enumerate(seen, 1):
+        for warning in row.warnings:
+            found.setdefault(warning, []).append(place)
     return [f"Payee {_places(places)}: {warning}" for warning, places in found.items()]
 
 

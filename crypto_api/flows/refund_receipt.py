@@ -7,6 +7,7 @@
 A refund that was rejected, cancelled or failed gives its part back to the desk.
 """
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,7 +15,8 @@ from functools import partial
 
 from crypto_api.flows.apply_receipts import as_clients_payment
 from crypto_api.flows.match_receipts import Matcher
-from crypto_api.flows.prepare_payment import NewPayment, PaymentDesk, prepare_payment
+from crypto_api.flows.prepare_payment import NewPayment, prepare_payment
+from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.flows.take_back_receipts import refresh_flags
 from crypto_api.kit.amounts import add_exactly, text
 from crypto_api.kit.clock import day_of
@@ -130,12 +132,15 @@ async def _set_aside(session: Session, org_id: str, receipt_id: str, by: str, no
     return after, use
 
 
-async def _still_aside(org_id: str, receipt_id: str, use_id: str, now: datetime, session: Session, _: Payment) -> None:
+async def _still_aside(
+    org_id: str, receipt_id: str, use_id: str, now: datetime, session: Session, prepared: Sequence[Payment]
+) -> Mapping[str, CoreError]:
     """In the unit of work that stores the payment. It writes to the receipt, as giving back does, so that never both happen. NotOpen."""
     receipt = await service.standing(session, org_id, receipt_id)
     if all(use.id != use_id for use in receipt.uses):
-        raise NotOpen("It was given back to the desk meanwhile.")
+        return {payment.id: NotOpen("It was given back to the desk meanwhile.") for payment in prepared}
     await service.put(session, receipt, {"look_at": now}, now, None)
+    return {}
 
 
 async def _named(session: Session, org_id: str, receipt_id: str, use_id: str, payment_id: str, now: datetime) -> Receipt:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from crypto_api.flows.followed_chain import FollowedChain
 from crypto_api.flows.members import require_standing
-from crypto_api.flows.prepare_payment import PaymentDesk
+from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.kit.errors import NotFound
 from crypto_api.kit.log import security
 from crypto_api.organizations.types import Principal

@@ -7,7 +7,8 @@ from typing import Any
 
 from crypto_api.contracts.abi import Entry, call_data
 from crypto_api.contracts.documents import Contract
-from crypto_api.flows.prepare_payment import NewCall, PaymentDesk, prepare_call
+from crypto_api.flows.prepare_payment import NewCall, prepare_call
+from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.flows.step_up import require_approval
 from crypto_api.identity.types import Purpose
 from crypto_api.kit.errors import InvalidInput, PermissionDenied

@@ -9,8 +9,9 @@ from ninja.params.functions import Body
 from crypto_api.desks import payment_desk_of
 from crypto_api.flows import decide_payment
 from crypto_api.flows.decide_payment import Word
-from crypto_api.flows.prepare_payment import PaymentDesk, prepare_payment
+from crypto_api.flows.prepare_payment import prepare_payment
 from crypto_api.flows.prepare_payment import submit_payment as submit
+from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.flows.read_payments import payment_view, payment_views
 from crypto_api.flows.resume_sender import resume_sender
 from crypto_api.http.answers import answer

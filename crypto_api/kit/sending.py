@@ -65,8 +65,8 @@ class Quote:
     l1_fee: int = 0
 
     @classmethod
-    def of(cls, quotes: Quotes, token: str | None) -> "Quote":
-        (call,) = quotes.calls
+    def of(cls, quotes: Quotes, token: str | None, place: int = 0) -> "Quote":
+        call = quotes.calls[place]
         held = quotes.token_balances[token] if token is not None else None
         return cls(quotes.nonce, call.gas, quotes.market, quotes.balance, held, call.reverts, call.l1_fee)
 

@@ -63,6 +63,19 @@ async def record(session: Session, payment: Payment, action: str, summary: str, 
     )
 
 
+async def put(session: Session, payments: Sequence[Payment], now: datetime) -> None:
+    """New ones, told of and recorded, all or none. Overtaken where the origin of one has a payment already."""
+    if not await store.insert(session, payments):
+        raise Overtaken
+    await events.append_all(session, [(payment.org_id, event_of(payment, Happened.PREPARED)) for payment in payments], now)
+    rows = []
+    for payment in payments:
+        done = "Drafted" if payment.state is PaymentState.DRAFT else "Prepared"
+        summary = f"{done} a payment of {called(payment)}."
+        rows.append(audit.entry(payment.org_id, "payment.prepared", summary, now, subject=(SUBJECT, payment.id), after=audited(payment)))
+    await audit.record_all(session, rows)
+
+
 def audited(payment: Payment) -> dict[str, Any]:
     return {
         "state": payment.state,

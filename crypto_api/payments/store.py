@@ -14,6 +14,7 @@ from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.payments.types import Hold, Origin, PaymentState
 from mongodb_config import pages
+from mongodb_config.base_document import encoded
 from mongodb_config.client import Database
 from mongodb_config.unit_of_work import Session
 
@@ -69,11 +70,28 @@ async def stopped(org_id: str) -> list[Payment]:
     return await Payment.find({"org_id": org_id, "holds": Hold.NEEDS_HUMAN, "ended_at": None}).sort("+_id").to_list()
 
 
-async def paid_before(org_id: str, chain_id: int, address: str) -> bool:
-    """Whether anything was ever paid there by a payment of the organisation."""
-    where = {"$or": [{"payee_address": address}, {"payees.address": address}]}
-    query = {"org_id": org_id, "chain_id": chain_id, "state": PaymentState.CONFIRMED} | where
-    return await Payment.find_one(query) is not None
+async def by_origins(org_id: str, origins: Collection[Origin], session: Session | None = None) -> dict[Origin, Payment]:
+    """Those of them that have a payment."""
+    if not origins:
+        return {}
+    ids = sorted({origin.id for origin in origins})
+    query = {"org_id": org_id, "origin.kind": {"$in": sorted({origin.kind for origin in origins})}, "origin.id": {"$in": ids}}
+    found = {row.origin: row for row in await Payment.find(query, session=session).to_list()}
+    return {origin: found[origin] for origin in origins if origin in found}
+
+
+async def paid_before(org_id: str, chain_id: int, addresses: Collection[str]) -> set[str]:
+    """At which of these anything was ever paid by a payment of the organisation."""
+    if not addresses:
+        return set()
+    asked = set(addresses)
+    wanted = {"$in": sorted(asked)}
+    query = {"org_id": org_id, "chain_id": chain_id, "state": PaymentState.CONFIRMED}
+    query |= {"$or": [{"payee_address": wanted}, {"payees.address": wanted}]}
+    found: set[str] = set()
+    async for row in Payment.get_pymongo_collection().find(query, {"payee_address": 1, "payees.address": 1}):
+        found |= asked & {row["payee_address"], *(payee["address"] for payee in row.get("payees", ()))}
+    return found
 
 
 async def values_since(org_id: str, since: datetime, session: Session | None = None) -> list[Row]:
@@ -90,12 +108,14 @@ async def unslotted_of_sender(org_id: str, network: str, address: str, session: 
     return await Payment.find(query, session=session, sort=[("_id", SortDirection.ASCENDING)]).to_list()
 
 
-async def insert(session: Session, row: Payment) -> bool:
-    """False when its origin has a payment already: the unique index decides."""
+async def insert(session: Session, rows: Sequence[Payment]) -> bool:
+    """All or none: False when the origin of one has a payment already, which the unique index decides."""
     try:
-        await row.insert(session=session)
-    except DuplicateKeyError:
-        return False
+        await Payment.get_pymongo_collection().insert_many([encoded(row) for row in rows], session=session)
+    except BulkWriteError as error:
+        if any(fault.get("code") == DUPLICATE_KEY for fault in error.details.get("writeErrors", [])):
+            return False
+        raise
     return True
 
 

@@ -1,10 +1,10 @@
 """Every query of the slice."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
-from pymongo import ReturnDocument, UpdateOne
+from pymongo import ReturnDocument, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from crypto_api.kit.paging import Page, PageRequest
@@ -214,8 +214,12 @@ async def payouts_of_payslips(org_id: str, payslip_ids: Collection[str], session
     return found
 
 
-async def payouts_of_step(org_id: str, step_id: str, session: Session | None = None) -> list[Payout]:
-    return await Payout.find({"org_id": org_id, "step_id": step_id}, session=session).sort("+_id").to_list()
+async def payouts_of_steps(org_id: str, step_ids: Collection[str], session: Session | None = None) -> dict[str, list[Payout]]:
+    """By step, in the order of their ids."""
+    found: dict[str, list[Payout]] = {step_id: [] for step_id in step_ids}
+    for row in await Payout.find({"org_id": org_id, "step_id": {"$in": list(step_ids)}}, session=session).sort("+_id").to_list():
+        found[row.step_id].append(row)
+    return found
 
 
 async def insert_payouts(session: Session, rows: Sequence[Payout]) -> None:
@@ -223,8 +227,11 @@ async def insert_payouts(session: Session, rows: Sequence[Payout]) -> None:
         await Payout.insert_many(rows, session=session)
 
 
-async def move_payouts(session: Session, org_id: str, step_id: str, changes: Row) -> None:
-    await Payout.get_pymongo_collection().update_many({"org_id": org_id, "step_id": step_id}, {"$set": changes}, session=session)
+async def move_payouts(session: Session, org_id: str, changes: Mapping[str, Row]) -> None:
+    """Those of each of these steps."""
+    writes = [UpdateMany({"org_id": org_id, "step_id": step_id}, {"$set": row}) for step_id, row in changes.items()]
+    if writes:
+        await Payout.get_pymongo_collection().bulk_write(writes, session=session)
 
 
 async def replan_payouts(session: Session, rows: Sequence[Payout]) -> bool:
@@ -245,8 +252,9 @@ async def insert_steps(session: Session, rows: Sequence[PayrollStep]) -> None:
         await PayrollStep.insert_many(rows, session=session)
 
 
-async def step(org_id: str, step_id: str, session: Session | None = None) -> PayrollStep | None:
-    return await PayrollStep.find_one({"_id": step_id, "org_id": org_id}, session=session)
+async def steps(org_id: str, step_ids: Collection[str], session: Session | None = None) -> dict[str, PayrollStep]:
+    rows = await PayrollStep.find({"_id": {"$in": list(step_ids)}, "org_id": org_id}, session=session).to_list()
+    return {row.id: row for row in rows}
 
 
 async def steps_of_period(org_id: str, period_id: str, session: Session | None = None) -> list[PayrollStep]:
@@ -254,8 +262,10 @@ async def steps_of_period(org_id: str, period_id: str, session: Session | None =
     return await PayrollStep.find({"org_id": org_id, "period_id": period_id}, session=session).sort("+_id").to_list()
 
 
-async def steps_of_run(org_id: str, run_id: str, session: Session | None = None) -> list[PayrollStep]:
-    return await PayrollStep.find({"org_id": org_id, "run_id": run_id}, session=session).sort("+_id").to_list()
+async def allowance_of_run(org_id: str, period_id: str, run_id: str, asset: str) -> PayrollStep | None:
+    """The step that gives the batches of that token what they pull."""
+    where = {"org_id": org_id, "period_id": period_id, "run_id": run_id, "asset": asset, "kind": StepKind.ALLOWANCE}
+    return await PayrollStep.find_one(where)
 
 
 async def steps_due(now: datetime, limit: int) -> list[PayrollStep]:
@@ -271,8 +281,14 @@ async def batches_under_way(org_id: str, wallet_id: str, asset: str) -> bool:
     return bool(steps) and await Payout.find_one(waiting) is not None
 
 
-async def change_step(session: Session, org_id: str, step_id: str, changes: Row) -> None:
-    await PayrollStep.get_pymongo_collection().update_one({"_id": step_id, "org_id": org_id}, {"$set": changes}, session=session)
+async def change_steps(session: Session, org_id: str, changes: Mapping[str, Row]) -> None:
+    """By id. Those that are changed alike are changed at once."""
+    alike: dict[str, tuple[list[str], Row]] = {}
+    for step_id, row in changes.items():
+        alike.setdefault(repr(sorted(row.items())), ([], row))[0].append(step_id)
+    writes = [UpdateMany({"_id": {"$in": ids}, "org_id": org_id}, {"$set": row}) for ids, row in alike.values()]
+    if writes:
+        await PayrollStep.get_pymongo_collection().bulk_write(writes, session=session)
 
 
 # ---- the key of statements -------------------------------------------------------------------------------------------------------

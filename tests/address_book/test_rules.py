@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from crypto_api.address_book.rules import checked, hold_of
+from crypto_api.address_book.rules import KnownAddresses, checked, hold_of
 from crypto_api.address_book.types import Known, PayeeFacts, PayeeHold, PayeeState
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -13,7 +13,7 @@ TOKEN = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 
 
 def warnings(value: str, *known: Known, contract_on: tuple[str, ...] = (), unseen_on: tuple[str, ...] = ()) -> tuple[str, ...]:
-    return checked(value, {TOKEN.lower(): "USDC"}, contract_on, unseen_on, known).warnings
+    return checked(value, {TOKEN.lower(): "USDC"}, contract_on, unseen_on, KnownAddresses(known)).warnings
 
 
 @pytest.mark.parametrize(
@@ -46,10 +46,10 @@ def test_what_should_be_known_about_an_address() -> None:
 def test_an_address_that_only_looks_like_a_known_one() -> None:
     poisoned = ADDRESS[:6] + "0" * 32 + ADDRESS[-4:]
     known = Known(ADDRESS, "your wallet Operations")
-    found = checked(poisoned.lower(), {}, (), (), [Known(TOKEN, "another"), known])
+    found = checked(poisoned.lower(), {}, (), (), KnownAddresses([Known(TOKEN, "another"), known]))
     assert found.look_alike == known
     assert f"like your wallet Operations, {ADDRESS}, and is another address" in found.warnings[0]
-    assert checked(ADDRESS, {}, (), (), [known]).look_alike is None, "it is that one itself"
+    assert checked(ADDRESS, {}, (), (), KnownAddresses([known])).look_alike is None, "it is that one itself"
 
 
 UNVERIFIED = PayeeFacts(PayeeState.UNVERIFIED, None, None)

@@ -28,7 +28,7 @@ from crypto_api.adapters.key_parcel import make_parcel
 from crypto_api.adapters.payment_chain import PaymentNode
 from crypto_api.adapters.price_sources import OutsidePrices
 from crypto_api.flows.pay_payroll import order_payroll
-from crypto_api.flows.prepare_payment import PaymentDesk
+from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.run_payroll import process_period
 from crypto_api.kit.clock import SystemClock

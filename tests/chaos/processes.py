@@ -136,7 +136,8 @@ async def _prepare_all(runtime: Any, folder: Path) -> None:
     """Each file is a list of payments of one organisation; it is taken away when all of them are prepared, so that whoever comes after a crash does
     them again."""
     from crypto_api.adapters.payment_chain import PaymentNode
-    from crypto_api.flows.prepare_payment import NewPayment, PaymentDesk, prepare_payment
+    from crypto_api.flows.prepare_payment import NewPayment, prepare_payment
+    from crypto_api.flows.prepare_wanted import PaymentDesk
     from crypto_api.flows.price_at import Prices
     from crypto_api.organizations.types import PERMISSIONS, Principal, Role
     from crypto_api.payments.types import Origin

@@ -1,6 +1,6 @@
 """Pages of paying over plain HTTP: what each form does, whom it refuses, and in which words."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ from crypto_api.address_book.types import PayeeState
 from crypto_api.dashboard.policy_words import changes
 from crypto_api.identity.documents import User
 from crypto_api.kit.ids import new_id
-from crypto_api.kit.sending import FeeMarket, Quote
+from crypto_api.kit.sending import FeeMarket, NodeCall, Quotes, Simulated
 from crypto_api.organizations.types import Role
 from crypto_api.payments.documents import Payment
 from crypto_api.payments.types import Hold, PaymentState
@@ -39,14 +39,15 @@ async def bob(treasury: Treasury) -> User:
 async def wallet(treasury: Treasury, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wallet]:
     """One that can pay, on a node that says what a quiet network says."""
 
-    async def quote(self: PaymentNode, *asked: Any) -> Quote:
-        return Quote(nonce=0, gas=21_000, market=FeeMarket(10**10, 10**9), balance=9 * ETHER, token_balance=None, reverts=None)
+    async def quotes(self: PaymentNode, address: str, calls: Sequence[NodeCall]) -> Quotes:
+        each = Simulated(gas=21_000, reverts=None)
+        return Quotes(nonce=0, market=FeeMarket(10**10, 10**9), balance=9 * ETHER, token_balances={}, calls=(each,) * len(calls))
 
-    async def has_code(self: PaymentNode, address: str) -> bool:
-        return False
+    async def with_code(self: PaymentNode, addresses: Sequence[str]) -> set[str]:
+        return set()
 
-    monkeypatch.setattr(PaymentNode, "quote", quote)
-    monkeypatch.setattr(PaymentNode, "has_code", has_code)
+    monkeypatch.setattr(PaymentNode, "quotes", quotes)
+    monkeypatch.setattr(PaymentNode, "with_code", with_code)
     yield await treasury.wallet("Operations", WalletType.PRIVATE_KEY)
 
 

@@ -3,6 +3,7 @@ script."""
 
 import os
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +23,7 @@ from crypto_api.inbox import service as inbox
 from crypto_api.inbox.documents import InboxItem
 from crypto_api.inbox.types import ItemKind
 from crypto_api.kit.ids import new_id
-from crypto_api.kit.sending import FeeMarket, Quote
+from crypto_api.kit.sending import FeeMarket, NodeCall, Quotes, Simulated
 from crypto_api.organizations.types import Role
 from crypto_api.payments.documents import Payment
 from crypto_api.payments.types import Call, Hold, Origin, PaymentKind, PaymentState, Way
@@ -220,12 +221,13 @@ async def test_wallets_and_transactions(pictures: Pictures, window: Window, trea
 async def test_paying(pictures: Pictures, window: Window, treasury: Treasury, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
     told: dict[str, Any] = {"reverts": None, "balance": 9 * ETHER}
 
-    async def quote(self: PaymentNode, *asked: Any) -> Quote:
-        market = FeeMarket(10**10, 10**9)
-        return Quote(nonce=0, gas=65_000, market=market, balance=told["balance"], token_balance=10**13, reverts=told["reverts"])
+    async def quotes(self: PaymentNode, address: str, calls: Sequence[NodeCall]) -> Quotes:
+        held = {call.token: 10**13 for call in calls if call.token is not None}
+        each = Simulated(gas=65_000, reverts=told["reverts"])
+        return Quotes(nonce=0, market=FeeMarket(10**10, 10**9), balance=told["balance"], token_balances=held, calls=(each,) * len(calls))
 
-    async def has_code(self: PaymentNode, address: str) -> bool:
-        return True
+    async def with_code(self: PaymentNode, addresses: Sequence[str]) -> set[str]:
+        return set(addresses)
 
     async def arrives(self: PaymentNode, *asked: Any) -> int | None:
         return None
@@ -246,8 +248,8 @@ async def test_paying(pictures: Pictures, window: Window, treasury: Treasury, bo
     await pictures.look("/payments/new/", "payment-new", "What for")
     there = f"/payments/new/?step=review&wallet_id={wallet.id}&payee_id={known.id}&asset=USDC&description=Rent&amount="
     await pictures.look(there + "1500.5", "payment-review-no-node")
-    monkeypatch.setattr(PaymentNode, "quote", quote)
-    monkeypatch.setattr(PaymentNode, "has_code", has_code)
+    monkeypatch.setattr(PaymentNode, "quotes", quotes)
+    monkeypatch.setattr(PaymentNode, "with_code", with_code)
     monkeypatch.setattr(PaymentNode, "arrives", arrives)
     await pictures.look(there + "1500.5", "payment-review", "1,500.5")
     await pictures.look(there.replace(known.id, cooling.id) + "1500.5", "payment-review-cooling", "to cool off")

@@ -14,7 +14,7 @@ from crypto_api.adapters.payment_chain import PaymentNode
 from crypto_api.flows.authenticate import authenticate_access
 from crypto_api.flows.followed_chain import FollowedChain
 from crypto_api.flows.prepare_batch import BatchContractMissing, NewAllowance, NewBatch, NewShare, prepare_allowance, prepare_batch
-from crypto_api.flows.prepare_payment import PaymentDesk
+from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.flows.price_at import Prices
 from crypto_api.http.auth import tokens_of
 from crypto_api.kit.errors import InvalidInput

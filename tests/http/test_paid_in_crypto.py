@@ -14,7 +14,8 @@ from crypto_api.events.documents import Event
 from crypto_api.flows import refund_receipt as refunding
 from crypto_api.flows.inbox_sweep import sweep_inbox
 from crypto_api.flows.match_receipts import Matcher, match_due
-from crypto_api.flows.prepare_payment import NewPayment, PaymentDesk, prepare_payment
+from crypto_api.flows.prepare_payment import NewPayment, prepare_payment
+from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.refund_receipt import settle_refunds
 from crypto_api.flows.send_due_mail import send_due_mail

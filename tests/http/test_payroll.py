@@ -16,9 +16,11 @@ from crypto_api.employees.documents import Employee
 from crypto_api.employees.types import EmployeeStatus
 from crypto_api.flows import advance_payroll as advancing
 from crypto_api.flows.advance_payroll import advance_payroll
-from crypto_api.flows.prepare_payment import PaymentDesk, prepare_payment
+from crypto_api.flows.prepare_many import prepare_many
+from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.flows.reseal import reseal
 from crypto_api.identity.documents import DueMail
+from crypto_api.kit.errors import CoreError
 from crypto_api.ledger.documents import AccountBalance, JournalEntry
 from crypto_api.organizations.types import Role
 from crypto_api.payments.batch import BATCH_CONTRACT, deployment
@@ -287,7 +289,7 @@ async def test_what_was_prepared_before_a_crash_counts_also_where_it_could_not_b
     (payment,) = await Payment.find({"org_id": house.org_id}).to_list()
     assert payment.state == "MINED"
     await Payee.find({"_id": paid.payee_id}).update({"$set": {"state": PayeeState.REMOVED}})
-    await advancing._give_up(payment_desk_of(house.runtime), step, "as whoever looked before it was stored would")
+    await advancing._give_up(payment_desk_of(house.runtime), [(step, "as whoever looked before it was stored would")])
     await carry_on(house, 2)
     (row,) = await PayrollStep.find({"period_id": period_id}).to_list()
     (payslip,) = await Payslip.find({"period_id": period_id}).to_list()
@@ -302,12 +304,12 @@ async def test_a_step_that_is_given_up_while_it_is_being_prepared_has_no_payment
 ) -> None:
     paid, wallet_id, period_id, step = await ordered_for_one(house, ada, bob)
 
-    async def overtaken(desk: PaymentDesk, *args: Any, **values: Any) -> Payment:
-        await advancing._give_up(desk, step, "another process found that it cannot be paid")
-        return await prepare_payment(desk, *args, **values)
+    async def overtaken(desk: PaymentDesk, *args: Any, **values: Any) -> list[Payment | CoreError]:
+        await advancing._give_up(desk, [(step, "another process found that it cannot be paid")])
+        return await prepare_many(desk, *args, **values)
 
     with monkeypatch.context() as race:
-        race.setattr(advancing, "prepare_payment", overtaken)
+        race.setattr(advancing, "prepare_many", overtaken)
         await advance_payroll(payment_desk_of(house.runtime))
     assert await Payment.find({"org_id": house.org_id}).count() == 0
     (payslip,) = await Payslip.find({"period_id": period_id}).to_list()

@@ -7,7 +7,7 @@ import pytest
 
 from crypto_api.desks import payment_desk_of
 from crypto_api.flows.keep_recurring import advance_recurring
-from crypto_api.flows.prepare_payment import PaymentDesk
+from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.payments.documents import Payment
 from crypto_api.recurring.documents import Occurrence, RecurringPayment
 from tests.factories.paying import ETHER, PayingHouse, fresh_key, stranger
