@@ -17,4 +17,4 @@ async def test_nobody_is_paid_twice_and_nobody_left_out_when_worker_and_signer_d
 def test_enough_runs_come_to_every_step() -> None:
     assert Plan.of(SEED) == Plan.of(SEED)
     counted = planned(range(100))
-    assert set(STEPS) <= counted.keys() and min(counted[step] for step in STEPS) >= 5
+    assert set(STEPS) <= counted.keys() and min(counted[step] for step in STEPS) >= 4
