@@ -52,7 +52,7 @@ from mongodb_config.unit_of_work import Session, UnitOfWork
 from tests.chaos.house import DEPTH_MAX, NETWORK, House, open_house
 from tests.chaos.report import Outcome
 from tests.chaos.steps import FOLLOWER, PAYROLL, SIGNER, WORKER
-from tests.factories.payrolls import ALL_ETH, ALL_USDC, employed
+from tests.factories.payrolls import ALL_ETH, ALL_USDC, employ_all, hired
 
 PEOPLE = 200
 ETHER, USDC = 10**18, 10**6
@@ -78,7 +78,7 @@ class Plan:
 
 
 def _passes(step: str) -> int:
-    """How often a run of any size comes there at least: the payments of the first pass, then the batches of a token, once their allowance is mined."""
+    """How often a run of any size comes there at least: for the payments of the first pass, then for a token's batches."""
     if step in SIGNER or step in FASTER:
         return 1
     return 2 if step in PAYROLL or "intent" in step else 4
@@ -149,6 +149,7 @@ class Run:
         at = {"address": self.key.address, "network": NETWORK, "name": "Pays"}
         await Wallet(id=self.wallet, created_at=now, updated_at=now, org_id=self.org, **at, **values).insert()
         self.before: dict[str, int] = {}
+        people = []
         for number in range(self.plan.people):
             address = Account.from_key(self.random.randbytes(32)).address
             new, token = self.all_new or number % 20 == 0, not self.all_new and number % 3 == 1
@@ -156,7 +157,8 @@ class Run:
                 await house.actor.set_balance(address, 7)
             self.before[address] = 0 if token or new else 7
             basic = f"{self.random.randint(100_000, 900_000) / 100:.2f}"
-            await employed(self.org, address, now, basic=basic, shares=ALL_USDC if token else ALL_ETH, name=f"P{number}")
+            people.append(hired(self.org, address, now, basic=basic, shares=ALL_USDC if token else ALL_ETH, name=f"P{number}"))
+        await employ_all(people)
 
     async def _order(self) -> None:
         """As a person does it, through the product's own flows; then whoever is to die is told."""
@@ -173,6 +175,7 @@ class Run:
             who = Principal("usr_a", self.org, None, frozenset(), "", now)
             for step, nth in self.plan.kills:
                 house.order(step, nth)
+            self.ordered_at = time.monotonic()
             ordered = await order_payroll(desk, who, self.org, period.id, self.wallet)
         assert ordered.payouts == self.plan.people and not ordered.held
         self.period = period.id

@@ -13,6 +13,7 @@ from crypto_api.employees.types import EmployeeStatus
 from crypto_api.kit.ids import next_id
 from crypto_api.payroll.documents import PayProfile
 from crypto_api.payroll.types import PayMethod, ShareRule
+from mongodb_config.base_document import encoded
 
 ALL_ETH = (ShareRule(method=PayMethod.CRYPTO, percent=Decimal(100), asset="ETH"),)
 ALL_USDC = (ShareRule(method=PayMethod.CRYPTO, percent=Decimal(100), asset="USDC"),)
@@ -28,7 +29,21 @@ class Paid:
     payee_id: str
 
 
-async def employed(
+async def employed(org_id: str, address: str, now: datetime, **values: Any) -> Paid:
+    """As `hired` has it, stored."""
+    documents = hired(org_id, address, now, **values)
+    for row in documents:
+        await row.insert()
+    return Paid(documents[0].id, address, documents[1].id)
+
+
+async def employ_all(documents: Sequence[tuple[Employee, Payee, PayProfile]]) -> None:
+    """Many of `hired`, stored together."""
+    for kind, rows in zip((Employee, Payee, PayProfile), zip(*documents, strict=True), strict=True):
+        await kind.get_pymongo_collection().insert_many([encoded(row) for row in rows])
+
+
+def hired(
     org_id: str,
     address: str,
     now: datetime,
@@ -40,9 +55,9 @@ async def employed(
     name: str = "Grace",
     cools_until: datetime | None = None,
     manager_id: str | None = None,
-) -> Paid:
+) -> tuple[Employee, Payee, PayProfile]:
     employee_id, payee_id = next_id("emp"), next_id("pye")
-    await Employee(
+    employee = Employee(
         id=employee_id,
         created_at=now,
         updated_at=now,
@@ -55,8 +70,8 @@ async def employed(
         user_id=user_id,
         status=EmployeeStatus.ACTIVE,
         manager_id=manager_id,
-    ).insert()
-    await Payee(
+    )
+    payee = Payee(
         id=payee_id,
         created_at=now,
         updated_at=now,
@@ -72,8 +87,8 @@ async def employed(
         verified_at=now,
         verified_name=f"{name} Hopper",
         payable_from=cools_until or now - timedelta(hours=1),
-    ).insert()
-    await PayProfile(
+    )
+    profile = PayProfile(
         id=employee_id,
         created_at=now,
         updated_at=now,
@@ -86,5 +101,5 @@ async def employed(
         wallet_address=address,
         wallet_proved_at=now,
         updated_by="usr_1",
-    ).insert()
-    return Paid(employee_id, address, payee_id)
+    )
+    return employee, payee, profile
