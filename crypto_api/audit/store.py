@@ -8,7 +8,6 @@ from crypto_api.audit.types import AuditFilter
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.kit.seals import NO_HEAD, Head
 from mongodb_config import pages, seal_chain
-from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
 
 NEWEST_FIRST = PageRequest(sort="created_at", descending=True)
@@ -21,8 +20,8 @@ Row = dict[str, Any]
 async def insert(session: Session, records: Sequence[AuditRecord]) -> None:
     """Each with its place in the queue for a seal."""
     queued_ = [AuditQueued(id=record.id, created_at=record.created_at, org_id=record.org_id) for record in records]
-    await AuditRecord.get_pymongo_collection().insert_many([encoded(record) for record in records], session=session)
-    await AuditQueued.get_pymongo_collection().insert_many([encoded(row) for row in queued_], session=session)
+    await AuditRecord.insert_many(records, session=session)
+    await AuditQueued.insert_many(queued_, session=session)
 
 
 async def get(org_id: str, record_id: str) -> AuditRecord | None:

@@ -1,7 +1,7 @@
 """A batch as one payment, on a real node with the real signer: approved over every payee, signed from the payees, paid to all of them exactly once,
 and booked for each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -11,13 +11,16 @@ import httpx
 import pytest
 
 from crypto_api.adapters.payment_chain import PaymentNode
+from crypto_api.audit.documents import AuditRecord
 from crypto_api.flows.authenticate import authenticate_access
 from crypto_api.flows.followed_chain import FollowedChain
 from crypto_api.flows.prepare_batch import BatchContractMissing, NewAllowance, NewBatch, NewShare, prepare_allowance, prepare_batch
+from crypto_api.flows.prepare_many import Order, prepare_many
+from crypto_api.flows.prepare_payment import NewPayment, prepare_payment
 from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.flows.price_at import Prices
 from crypto_api.http.auth import tokens_of
-from crypto_api.kit.errors import InvalidInput
+from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.kit.sending import NodeReceipt
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import AccountCode, Line
@@ -25,11 +28,12 @@ from crypto_api.organizations.types import Principal, Role
 from crypto_api.payments.batch import BATCH_CONTRACT, deployment
 from crypto_api.payments.batch_code import PACKED_BATCH_CREATION
 from crypto_api.payments.documents import Payment
-from crypto_api.payments.errors import WouldRevert
+from crypto_api.payments.errors import InsufficientFunds, WouldRevert
 from crypto_api.payments.types import Expected, Hold, Origin, PaymentState
 from crypto_api.policies.errors import OverLimit
 from crypto_api.policies.types import Payees, PaymentPolicy
 from crypto_api.runtime import Runtime
+from mongodb_config.unit_of_work import Session
 from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, SLUG, Node, PayingHouse, fresh_key, stranger
 from tests.http.conftest import Join, Person, confirmed
 from tests.http.paying import ada, networks, node
@@ -255,3 +259,43 @@ async def test_without_the_contract_nothing_is_prepared(house: PayingHouse, ada:
     with pytest.raises(BatchContractMissing):
         await batch(house, ada, wallet.id, owed(2, 5))
     await house.actor.rpc("anvil_setCode", BATCH_CONTRACT, code)
+
+
+async def test_many_in_one_pass_are_each_refused_or_prepared_as_if_alone(house: PayingHouse, ada: Person) -> None:
+    wallet, _ = await house.wallet(wei=5 * ETHER, usdc=1_000)
+    await house.follow()
+    alone = NewPayment(wallet.id, Decimal("0.5"), to=stranger())
+    first = await prepare_payment(desk(house), await principal(house, ada), house.org_id, alone, Origin(kind="payroll", id="again"))
+    assert first.value is not None
+    day_max = first.value * 3  # that one, and two like it
+    await house.policy(PaymentPolicy(payees=Payees.ANY, approvals_required=0, day_max=day_max))
+    asked: dict[str, NewPayment | NewBatch | NewAllowance] = {
+        "again": NewPayment(wallet.id, Decimal(9), to=stranger()),
+        "fits": alone,
+        "nobody": NewPayment(wallet.id, Decimal("0.1"), payee_id="pye_unknown"),
+        "too much": NewPayment(wallet.id, Decimal("0.002"), to=stranger(), asset="USDC"),
+        "to itself": NewPayment(wallet.id, Decimal("0.1"), to=wallet.address),
+        "unwanted": NewPayment(wallet.id, Decimal("0.1"), to=stranger()),
+        "short": NewBatch(wallet.id, owed(3, 5), "USDC"),
+        "over": NewPayment(wallet.id, Decimal("0.6"), to=stranger()),
+        "lost": NewPayment(wallet.id, Decimal("0.1"), to=house.contracts.usdc),
+        "small": NewPayment(wallet.id, Decimal("0.01"), to=stranger()),
+    }
+
+    async def guard(session: Session, prepared: Sequence[Payment]) -> Mapping[str, CoreError]:
+        return {row.id: NotFound() for row in prepared if row.origin.id == "unwanted"}
+
+    orders = [Order(Origin(kind="payroll", id=name), new) for name, new in asked.items()]
+    found = await prepare_many(desk(house), await principal(house, ada), house.org_id, orders, confirmed=True, guard=guard)
+    told = {name: one.state if isinstance(one, Payment) else type(one) for name, one in zip(asked, found, strict=True)}
+    assert told == {
+        "again": PaymentState.APPROVED, "fits": PaymentState.APPROVED, "nobody": InvalidInput, "too much": InsufficientFunds,
+        "to itself": InvalidInput, "unwanted": NotFound, "short": WouldRevert, "over": OverLimit, "lost": InvalidInput,
+        "small": PaymentState.APPROVED,
+    }  # fmt: skip
+    assert isinstance(found[0], Payment) and found[0].id == first.id
+    rows = await Payment.find({"org_id": house.org_id, "origin.kind": "payroll"}).to_list()
+    assert {row.origin.id for row in rows} == {"again", "fits", "small"}
+    assert await AuditRecord.find({"org_id": house.org_id, "action": "payment.prepared"}).count() == 3
+    both = await prepare_many(desk(house), await principal(house, ada), house.org_id, orders[:2], confirmed=True)
+    assert [row.id for row in both if isinstance(row, Payment)] == [found[0].id, found[1].id], "the same origin has the same payment"  # type: ignore[union-attr]

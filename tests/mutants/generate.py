@@ -52,8 +52,8 @@ ALWAYS = {
 
 DECIDING = {
     "crypto_api/address_book/rules.py", "crypto_api/flows/decide_payment.py", "crypto_api/flows/judge_payment.py",
-    "crypto_api/flows/keep_address_book.py", "crypto_api/flows/prepare_payment.py", "crypto_api/flows/signing_decision.py",
-    "crypto_api/policies/rules.py", "signer/desk.py", "signer/operations.py", "signer/uses.py",
+    "crypto_api/flows/keep_address_book.py", "crypto_api/flows/prepare_payment.py", "crypto_api/flows/prepare_wanted.py",
+    "crypto_api/flows/signing_decision.py", "crypto_api/policies/rules.py", "signer/desk.py", "signer/operations.py", "signer/uses.py",
 }  # fmt: skip
 """Files that are walls from end to end: every `if` that ends in a refusal, a sentence that says no, False or None is one, and so is each of the
 reasons that stand side by side in it."""
