@@ -87,6 +87,15 @@ async def _lots_are_kept(database: Database, checkpoint: Checkpoint) -> None:
     await lots.forget_states(database)
 
 
+async def _account_of_exchanges(database: Database, checkpoint: Checkpoint) -> None:
+    """Charts from before a swap was one thing with two legs."""
+    exchanges, now = next(row for row in DEFAULT_CHART if row.code == AccountCode.EXCHANGES), datetime.now(UTC)
+    while org_ids := await ledger.organizations_with_a_chart(database, checkpoint.at, _CHARTS_AT_ONCE):
+        for org_id in org_ids:
+            await ledger.add_to_chart(database, org_id, exchanges, now)
+        await checkpoint.reached(org_ids[-1])
+
+
 MIGRATIONS: list[Migration] = [
     Migration(1, "cash at bank", _cash_at_bank),
     Migration(2, "entries wait for their seals", _entries_wait_for_seals),
@@ -97,6 +106,7 @@ MIGRATIONS: list[Migration] = [
     Migration(7, "accounts of payroll", _accounts_of_payroll),
     Migration(8, "lots are kept as they stand", _lots_are_kept),
     Migration(9, "client payments not yet applied", _client_payments),
+    Migration(10, "account of exchanges", _account_of_exchanges),
 ]
 """In order, numbered from 1. A released one is never changed or removed: databases remember how far they are."""
 

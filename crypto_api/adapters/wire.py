@@ -93,6 +93,7 @@ class Receipt(
     l1_fee: str | None = None
     blob_gas_used: str | None = None
     blob_gas_price: str | None = None
+    logs: list[Log] = []
 
 
 class Gas(msgspec.Struct, rename={"price": "gasPrice"}):
@@ -155,6 +156,8 @@ def receipt_of(row: Receipt, gas: Gas | None = None) -> WireReceipt:
         raise InconsistentAnswer("a receipt says neither whether it succeeded nor at what price, and its transaction is not known")
     if row.status not in (None, "0x0", "0x1"):
         raise InconsistentAnswer("a receipt says neither success nor failure")
+    if any(log.transaction_hash != row.transaction_hash for log in row.logs):
+        raise InconsistentAnswer("a receipt holds a log of another transaction")
     gas_used = quantity(row.gas_used, 40)
     # Blob gas is paid for by blob transactions alone; OP-stack receipts use the name for something that costs nothing.
     blobs = quantity(row.blob_gas_used or "0x0", 40) * quantity(row.blob_gas_price or "0x0", 96) if row.type == _BLOB_TRANSACTION else 0
@@ -166,6 +169,7 @@ def receipt_of(row: Receipt, gas: Gas | None = None) -> WireReceipt:
         quantity(row.effective_gas_price or (gas.price if gas else "0x0"), 96),
         quantity(row.l1_fee or "0x0", 96),
         blobs,
+        tuple(map(log_of, row.logs)),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from crypto_api.chains.spam import look_alike_of
+from crypto_api.classification.protocols import by_protocol
 from crypto_api.classification.types import Category, CounterpartyKind, Decision, DecisionSource, Executed, Facts, Leg, MadeBy
 from crypto_api.kit.amounts import add_exactly, text
 from crypto_api.kit.ethereum import ZERO_ADDRESS
@@ -85,7 +86,7 @@ def _decide(facts: Facts) -> Decision:
         return _fact(Category.OWN_TRANSFER, "Between wallets of this organisation.", moved)
     if _is_wrap(facts, moved):
         return _fact(Category.WRAP, "The native coin changed its form; nothing was bought or sold.", moved)
-    return _decide_by_address(facts, moved) or _decide_by_counterparty(facts, moved) or _unclassified(facts, moved)
+    return _decide_by_address(facts, moved) or by_protocol(facts, moved) or _decide_by_counterparty(facts, moved) or _unclassified(facts, moved)
 
 
 def _decide_without_movement(gas: Sequence[Leg], spam: Sequence[Leg]) -> Decision:

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from crypto_api.protocols.types import Action
+
 
 class Category(StrEnum):
     TRANSFER_IN = "transfer_in"
@@ -73,6 +75,9 @@ class Leg(BaseModel):
     spam_reason: str | None
     token_id: str | None = None  # of a collectible
     by_balance: bool = False  # only the balance before and after tells of it
+    contract: str | None = None  # of the token, EIP-55; None: the native coin
+    raw: int | None = None  # base units
+    decimals: int | None = None
 
 
 class Executed(StrEnum):
@@ -110,6 +115,7 @@ class Facts(BaseModel):
     known: dict[str, tuple[str, CounterpartyKind]]
     wrapped_native: str | None  # contract whose Deposit and Withdrawal change the native coin's form
     made_by: MadeBy | None = None
+    actions: tuple[Action, ...] = ()  # what protocols tell of it
     asked_at: dict[str, tuple[str, str]] = {}  # (number, client) of the invoices that have an address of their own, by address
 
 

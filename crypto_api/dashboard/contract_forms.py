@@ -6,7 +6,8 @@ from typing import Any
 
 import orjson
 
-from crypto_api.contracts.abi import Abi, AbiType, Entry, Parameter
+from crypto_api.contracts.abi import Abi, Entry
+from crypto_api.kit.abi_values import AbiType, Parameter
 from crypto_api.kit.errors import InvalidInput
 
 TEXT_MAX = 20_000

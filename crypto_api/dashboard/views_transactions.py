@@ -12,6 +12,7 @@ from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.dashboard.rows import KIND_NAMES, SOURCES, entry_card, history, links_of, movement_row, transaction_row, transaction_rows
 from crypto_api.dashboard.transaction_filter import TransactionFilter
+from crypto_api.flows.explain_call import explain_call
 from crypto_api.flows.export_transactions import COLUMNS, TooManyRows, export_transactions
 from crypto_api.kit.amounts import to_units
 from crypto_api.kit.errors import Conflict, InvalidInput, NotFound
@@ -22,6 +23,7 @@ from crypto_api.kit.xlsx_text import ROWS_MAX
 from crypto_api.ledger import store as ledger
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity
+from crypto_api.reports.protocol_words import told_actions
 from crypto_api.saved_views import store as saved_views
 from crypto_api.saved_views.documents import SavedView
 from crypto_api.saved_views.service import forget, keep
@@ -206,6 +208,8 @@ async def detail_of(visit: Visit, transaction_id: str) -> dict[str, object]:
         "may_write": visit.may(Permission.TRANSACTIONS_WRITE),
         "row": transaction_row(found, names),
         "movements": [movement_row(movement, names) for movement in found.movements],
+        "told": told_actions(found),
+        "call": await explain_call(found),
         "entries": [entry_card(entry, accounts, names) for entry in entries],
         "steps": history(found, entries),
         "tx_link": links.transaction(found.hash) if found.origin is Origin.TRANSACTION else links.block(found.block_number),

@@ -17,6 +17,7 @@ from crypto_api.classification import rules as classification
 from crypto_api.classification import store as counterparties
 from crypto_api.classification.types import Category, Decision, DecisionSource, Executed, Facts, Leg, MadeBy
 from crypto_api.events import service as events
+from crypto_api.flows.exchanges import exchange_of
 from crypto_api.flows.note_receipts import note_receipts
 from crypto_api.flows.post_by_lots import Drawn, post_by_lots
 from crypto_api.flows.take_back_receipts import take_back_receipts
@@ -108,7 +109,8 @@ async def rebook(session: Session, transaction: Transaction, decision: Decision,
     booked = [entry for entry in standing if entry.source_kind is not SourceKind.LOTS]  # what its lots cost is compared anew
     payment = await _payment_that_made(transaction, decision)
     settles = payment is not None and payment.origin.kind == OF_A_PAYSLIP
-    lines = relabelled([line for entry in booked for line in entry.lines], decision.category) if not settles else None
+    anew = settles or (decision.category is Category.SWAP and exchange_of([row for row in movements if _counts(row) and row.kind not in _FEES]))
+    lines = relabelled([line for entry in booked for line in entry.lines], decision.category) if not anew else None
     valued = Valued(transaction, decision, movements, tuple(changes_of(movements, decision.category, payment)), time_zone)
     if lines is not None:
         posting = Posting(tuple(lines), any(entry.unpriced for entry in booked))
@@ -259,6 +261,7 @@ async def facts_of(transaction: Transaction, network: NetworkConfig) -> Facts:
         known=await counterparties.known(transaction.org_id),
         wrapped_native=network.wrapped_native.address if network.wrapped_native else None,
         made_by=await made_by_payment(transaction),
+        actions=tuple(transaction.actions),
         asked_at=await _asked_at(transaction),
     )
 
@@ -284,6 +287,9 @@ def _leg(movement: Movement) -> Leg:
         spam_reason=movement.spam_reason,
         token_id=movement.token_id,
         by_balance=movement.basis is Basis.BALANCE and movement.raw_event_amount is None,
+        contract=movement.contract,
+        raw=int(movement.raw_amount),
+        decimals=movement.decimals,
     )
 
 
@@ -354,6 +360,8 @@ def changes_of(movements: Sequence[Movement], category: Category, payment: Payme
     changes: list[Change] = [_disposal(movement, AccountCode.NETWORK_FEES) for movement in fees]
     if category is Category.WRAP and (wrapped := _wrap(moved)) is not None:
         return [*changes, *wrapped]
+    if category is Category.SWAP and (exchanged := exchange_of(moved)) is not None:
+        return [*changes, *exchanged]
     payees = payment.payees if payment is not None else ()
     changes += [change for movement in moved for change in _by_payee(movement, _change(movement, category), payees)]
     return changes if payment is None or payment.origin.kind != OF_A_PAYSLIP else [_settling(change, payment) for change in changes]
@@ -391,7 +399,8 @@ def _for(row: BatchPayee) -> str:
 
 def relabelled(lines: Sequence[Line], category: Category) -> list[Line] | None:
     """The same lines with the account that says why exchanged; None where the category (or the one before) moves cost elsewhere."""
-    if category in _CUSTODY or category is Category.WRAP or any(line.account_code == AccountCode.CUSTODY for line in lines):
+    elsewhere = {AccountCode.CUSTODY, AccountCode.EXCHANGES}
+    if category in _CUSTODY or category is Category.WRAP or any(line.account_code in elsewhere for line in lines):
         return None
     return [_relabelled(line, category) for line in lines]
 

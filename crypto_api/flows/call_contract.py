@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from crypto_api.contracts import service as contracts
-from crypto_api.contracts.abi import Abi, Entry, Unreadable, call_data, decoded, function_named, inert, refusal_text
+from crypto_api.contracts.abi import Abi, Entry, call_data, function_named, inert, refusal_text
 from crypto_api.contracts.documents import Contract
 from crypto_api.contracts.errors import AnswerUnreadable, CallReverted
 from crypto_api.contracts.types import ANSWER_BYTES_MAX, READ_GAS, NodeReader
 from crypto_api.flows.inspect_contract import data_of, head_of
+from crypto_api.kit.abi_values import Unreadable, decoded
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.ethereum import BlockHeader, CallRefused, ChainUnavailable
 

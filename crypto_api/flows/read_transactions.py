@@ -27,6 +27,8 @@ from crypto_api.kit.ethereum import (
     parties_of,
 )
 from crypto_api.kit.networks import NetworkConfig
+from crypto_api.protocols.glance import Glance
+from crypto_api.protocols.reading import actions_of
 from crypto_api.transactions import rules
 from crypto_api.transactions import store as transaction_store
 from crypto_api.transactions.agreement import weighed
@@ -36,6 +38,9 @@ from crypto_api.transactions.types import Direction, Movement, MovementKind
 from crypto_api.wallets.watch_list import WatchList
 
 logger = log.get(__name__)
+
+INPUT_KEPT_MAX = 2 + 2 * 8_192
+"""Hexadecimal digits of a call's input that a row keeps, to show its arguments once the ABI of its contract is known."""
 
 Internal = Mapping[str, tuple[InternalTransfer, ...] | None]
 
@@ -162,6 +167,7 @@ def transaction_row(org_id: str, sight: Sight, header: BlockHeader, seen: Seen, 
     if not movements:
         return None
     tx = seen.tx
+    actions, more = actions_of(_glance(sight, seen, movements)) if seen.receipt is None or seen.receipt.succeeded else ([], 0)
     return with_movements(
         Transaction(
             id=transaction_store.transaction_id(org_id, sight.network.chain_id, tx.hash),
@@ -183,10 +189,29 @@ def transaction_row(org_id: str, sight: Sight, header: BlockHeader, seen: Seen, 
             gas_fee_raw=next((movement.raw_amount for movement in movements if movement.kind is MovementKind.GAS), None),
             movements=[],
             movements_left_out=left_out,
+            actions=actions,
+            actions_left_out=more,
+            input=tx.input if len(tx.input) <= INPUT_KEPT_MAX else None,
             wallet_ids=[],
             assets=[],
         ),
         movements,
+    )
+
+
+def _glance(sight: Sight, seen: Seen, movements: Iterable[Movement]) -> Glance:
+    """All logs where the receipt was read, else those that touch us."""
+    tx, wrapped = seen.tx, sight.network.wrapped_native
+    return Glance(
+        chain_id=sight.network.chain_id,
+        sender=tx.sender,
+        recipient=tx.recipient,
+        value=tx.value,
+        input=tx.input,
+        logs=seen.receipt.logs if seen.receipt is not None else seen.logs,
+        wrapped=wrapped.address.lower() if wrapped else None,
+        own=frozenset(sight.own),
+        net=rules.net_of(movements),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from crypto_api.audit import service as audit
 from crypto_api.contracts import service as contracts
 from crypto_api.contracts import store
-from crypto_api.contracts.abi import Unreadable, decoded, parse_abi
+from crypto_api.contracts.abi import parse_abi
 from crypto_api.contracts.bytecode import Comparison, compare_runtime, constructor_arguments
 from crypto_api.contracts.documents import Contract, ContractVerification, Verified
 from crypto_api.contracts.errors import VerificationBusy
@@ -32,6 +32,7 @@ from crypto_api.contracts.types import (
 )
 from crypto_api.events import service as events
 from crypto_api.flows.inspect_contract import data_of, read_code
+from crypto_api.kit.abi_values import Unreadable, decoded
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.ethereum import CallRefused

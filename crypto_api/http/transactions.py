@@ -13,6 +13,7 @@ from ninja.params import functions
 from crypto_api.adapters.table_reader import read_table
 from crypto_api.classification.types import Category
 from crypto_api.flows.classify_again import classify_again
+from crypto_api.flows.explain_call import ExplainedCall, explain_call
 from crypto_api.flows.export_transactions import COLUMNS
 from crypto_api.flows.export_transactions import export_transactions as take_along
 from crypto_api.flows.import_transactions import import_transactions as take_in
@@ -146,7 +147,8 @@ async def get_transaction(request: HttpRequest, transaction_id: str) -> HttpResp
     row = await store.get(org_of(request), transaction_id)
     if row is None:
         raise NotFound
-    return answer((await _read([row]))[0], version=row.version)
+    call = await explain_call(row)
+    return answer((await _read([row], call))[0], version=row.version)
 
 
 @router.put("/transactions/{transaction_id}/", response=TransactionRead, summary="Say what a transaction is, or correct one that was brought")
@@ -187,9 +189,10 @@ async def _page(request: HttpRequest, query: TransactionQuery, where: dict[str, 
     return answer(PageRead(items=await _read(page.items), next_cursor=page.next_cursor, total=page.total))
 
 
-async def _read(rows: Sequence[Transaction]) -> list[TransactionRead]:
+async def _read(rows: Sequence[Transaction], call: ExplainedCall | None = None) -> list[TransactionRead]:
+    """`call` of the only row, where one was asked for."""
     provisional = await ledger.provisional_costs(rows[0].org_id, [entry_id for row in rows for entry_id in row.entry_ids]) if rows else frozenset()
-    return [TransactionRead.of(row, provisional) for row in rows]
+    return [TransactionRead.of(row, provisional, call) for row in rows]
 
 
 def _filter(query: TransactionQuery) -> dict[str, Any]:

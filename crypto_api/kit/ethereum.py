@@ -134,6 +134,7 @@ class WireReceipt:
     effective_gas_price: int  # wei
     l1_fee: int = 0  # wei; what an OP-stack network charges on top for its data
     blob_fee: int = 0  # wei; EIP-4844
+    logs: tuple[WireLog, ...] = ()  # all of the transaction, whoever they touch
 
     @property
     def fee(self) -> int:

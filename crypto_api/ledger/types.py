@@ -124,6 +124,7 @@ class AccountCode(StrEnum):
     CUSTODY = "1110"
     RECEIVABLES = "1200"
     SUSPENSE = "1900"
+    EXCHANGES = "1950"
     PAYABLES = "2100"
     PAYROLL_PAYABLE = "2200"
     PAYROLL_TAXES = "2210"
@@ -156,6 +157,7 @@ DEFAULT_CHART = (
     ChartAccount("1110", "Crypto assets held with exchanges", AccountType.ASSET, "1000"),
     ChartAccount("1200", "Accounts receivable", AccountType.ASSET, "1000"),
     ChartAccount("1900", "Suspense (unidentified movements)", AccountType.ASSET, "1000"),
+    ChartAccount("1950", "Exchanges of crypto assets (clearing)", AccountType.ASSET, "1000"),
     ChartAccount("2000", "Liabilities", AccountType.LIABILITY),
     ChartAccount("2100", "Payables", AccountType.LIABILITY, "2000"),
     ChartAccount("2150", "Client payments not yet applied", AccountType.LIABILITY, "2000"),

@@ -68,6 +68,7 @@ _BY_ACCOUNT: dict[str, str] = {
     AccountCode.RECEIVABLES: "income",
     AccountCode.UNAPPLIED: "income",
     AccountCode.SUSPENSE: "unidentified",
+    AccountCode.EXCHANGES: "exchanged",
     AccountCode.OPENING: "opening",
     AccountCode.REWARDS: "rewards",
     AccountCode.NETWORK_FEES: "fees",

@@ -197,6 +197,7 @@ _BY_ACCOUNT: dict[str, str] = {
     PAYROLL_PAYABLE: "employees",
     AccountCode.NETWORK_FEES: "network_fees",
     AccountCode.SUSPENSE: "suspense",
+    AccountCode.EXCHANGES: "suspense",  # zero: what goes out and what comes in are worth the same
     AccountCode.GAINS: "realised",
     AccountCode.LOSSES: "realised",
     AccountCode.OPENING: "brought_in",

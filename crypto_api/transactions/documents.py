@@ -3,6 +3,7 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from crypto_api.protocols.types import Action
 from crypto_api.transactions.types import Agreement, Booking, Brought, Finality, Inclusion, Movement, Origin, Status, status_of
 from mongodb_config.base_document import TenantDocument
 
@@ -30,6 +31,9 @@ class Transaction(TenantDocument):
     gas_fee_raw: str | None = None  # wei, where a wallet of the organisation paid it
     movements: list[Movement]
     movements_left_out: int = 0  # spam beyond what a row keeps
+    actions: list[Action] = []  # what protocols tell of it; none, too, where it was stored before they were read
+    actions_left_out: int = 0
+    input: str | None = None  # of the call, 0x…; None where it is too long to keep, or was stored before it was kept
     wallet_ids: list[str]
     assets: list[str]
 

@@ -25,7 +25,7 @@ from crypto_api.kit.ethereum import (
     checksummed,
 )
 from crypto_api.kit.networks import NetworkConfig
-from crypto_api.transactions.types import COINS, COLLECTIBLES, Basis, Direction, Movement, MovementKind
+from crypto_api.transactions.types import COINS, COLLECTIBLES, FEES, Basis, Direction, Movement, MovementKind
 
 SPAM_KEPT_MAX = 100
 """Of what never counts, a row keeps this many: a stranger's transaction may hold thousands, and a document is bounded."""
@@ -339,6 +339,18 @@ def coin_change(movements: Iterable[Movement], address: str) -> int:
     return sum(int(row.raw_amount) for row in moved if row.to_address == address) - sum(
         int(row.raw_amount) for row in moved if row.from_address == address
     )
+
+
+def net_of(movements: Iterable[Movement]) -> dict[str | None, int]:
+    """What the organisation has more of by them, or less, below zero: base units by contract (lower case; None: the native coin). Without fees,
+    spam and collectibles."""
+    sums: dict[str | None, int] = {}
+    for row in movements:
+        if row.kind in FEES or row.spam or row.collectible or row.direction is Direction.INTERNAL:
+            continue
+        key = row.contract.lower() if row.contract else None
+        sums[key] = sums.get(key, 0) + (int(row.raw_amount) if row.direction is Direction.IN else -int(row.raw_amount))
+    return {key: raw for key, raw in sums.items() if raw}
 
 
 def with_what_was_found(before: Iterable[Movement], now: Sequence[Movement]) -> list[Movement]:

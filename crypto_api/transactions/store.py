@@ -324,7 +324,7 @@ async def annotate(session: Session, org_id: str, row_id: str, version: int, cha
     return done.modified_count == 1
 
 
-_MOVED = ("movements", "movements_left_out", "wallet_ids", "assets", "agreement", "waits")
+_MOVED = ("movements", "movements_left_out", "actions", "actions_left_out", "input", "wallet_ids", "assets", "agreement", "waits")
 _CHAIN_FACTS = (
     "block_number",
     "block_hash",
@@ -337,6 +337,9 @@ _CHAIN_FACTS = (
     "gas_fee_raw",
     "movements",
     "movements_left_out",
+    "actions",
+    "actions_left_out",
+    "input",
     "wallet_ids",
     "assets",
     "agreement",

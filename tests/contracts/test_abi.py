@@ -9,7 +9,8 @@ from eth_abi.abi import encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crypto_api.contracts.abi import Abi, AbiType, Parameter, Unreadable, call_data, decoded, function_named, parse_abi, refusal_text
+from crypto_api.contracts.abi import Abi, call_data, function_named, parse_abi, refusal_text
+from crypto_api.kit.abi_values import AbiType, Parameter, Unreadable, decoded
 from crypto_api.kit.errors import InvalidInput
 
 LARGEST = 2**256 - 1

@@ -8,12 +8,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from crypto_api.classification.types import Category, DecisionSource
 from crypto_api.flows.annotate_transaction import Annotation
 from crypto_api.flows.classify_again import Reclassification
+from crypto_api.flows.explain_call import ExplainedCall
 from crypto_api.flows.import_transactions import Imported
 from crypto_api.flows.record_transaction import ChainFact
 from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.base import Choice, Date, Line, Prose, QueryFlag, ReadSchema, RequestSchema, Time, Word, inert
 from crypto_api.kit.amounts import Money, SignedMoney, is_exact, text, to_units
 from crypto_api.kit.ethereum import NATIVE_DECIMALS
+from crypto_api.protocols.types import ActionKind
+from crypto_api.reports.protocol_words import ToldAction, ToldPortion, told_actions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import FEES, Basis, Booking, Brought, Direction, Movement, MovementKind, Origin, RowType, Status
 
@@ -195,6 +198,63 @@ class MovementRead(ReadSchema):
         return cls(**movement.model_dump(), spam=movement.spam)
 
 
+class PortionRead(ReadSchema):
+    contract: str | None = Field(description="None: the native coin.")
+    symbol: str = Field(examples=["USDC"], description="Empty where it is not known.")
+    raw_amount: str | None = Field(examples=["500000000"], description="None where the logs do not tell it.")
+    amount: SignedMoney | None = Field(examples=["500"], description="None where decimals are unknown.")
+    token_id: str | None
+
+    @classmethod
+    def of(cls, part: ToldPortion) -> "PortionRead":
+        return cls(contract=part.contract, symbol=part.symbol, raw_amount=part.raw_amount, amount=part.amount, token_id=part.token_id)
+
+
+class ActionRead(ReadSchema):
+    """What a protocol tells that was done. Amounts of the organisation are those of `movements`, whatever a protocol tells."""
+
+    kind: ActionKind
+    protocol: str = Field(examples=["Uniswap v3"])
+    verified: bool = Field(description="The contract is the protocol's own. False: it only speaks like it, and anybody can write such a contract.")
+    contract: str
+    account: str | None = Field(description="For whom it was done, where that is told.")
+    recipient: str | None
+    gives: list[PortionRead]
+    takes: list[PortionRead]
+    log_indexes: list[int] = Field(description="What it rests on.")
+    words: str = Field(examples=["Swapped 900 USDC for 0.5 ETH."])
+    note: str
+
+    @classmethod
+    def of(cls, told: ToldAction) -> "ActionRead":
+        action = told.action
+        return cls(
+            **action.model_dump(exclude={"gives", "takes", "evidence"}),
+            gives=[PortionRead.of(part) for part in told.gives],
+            takes=[PortionRead.of(part) for part in told.takes],
+            log_indexes=list(action.evidence),
+            words=told.words,
+        )
+
+
+class ArgumentRead(ReadSchema):
+    name: str
+    type: str = Field(examples=["uint256"])
+    value: str = Field(description="At most 300 characters. A stranger's text.")
+
+
+class CallRead(ReadSchema):
+    selector: str = Field(examples=["0xa9059cbb"])
+    function: str | None = Field(examples=["transfer(address,uint256)"], description="None where no registered ABI has it.")
+    contract_name: str
+    arguments: list[ArgumentRead]
+
+    @classmethod
+    def of(cls, call: ExplainedCall) -> "CallRead":
+        arguments = [ArgumentRead(name=one.name, type=one.type, value=one.value) for one in call.arguments]
+        return cls(selector=call.selector, function=call.function, contract_name=call.contract_name, arguments=arguments)
+
+
 class TransactionRead(ReadSchema):
     """One transaction as it concerns the organisation. The fields from `wallet_id` to `rate` are those of its main movement."""
 
@@ -224,6 +284,9 @@ class TransactionRead(ReadSchema):
     fee: SignedMoney | None = Field(description="The gas fee in the functional currency.")
     movements: list[MovementRead]
     movements_left_out: int = Field(description="How much spam of the same transaction is not shown.")
+    actions: list[ActionRead] = Field(description="What protocols tell that was done. Empty: nothing that is known, which is not nothing.")
+    actions_left_out: int
+    call: CallRead | None = Field(default=None, description="Its call with its arguments; where one transaction was asked for.")
     category: str
     subcategory: str
     counterparty: str
@@ -246,7 +309,7 @@ class TransactionRead(ReadSchema):
     brought: BroughtRead | None = Field(description="What was said of it, where a person brought it.")
 
     @classmethod
-    def of(cls, row: Transaction, provisional: AbstractSet[str]) -> "TransactionRead":
+    def of(cls, row: Transaction, provisional: AbstractSet[str], call: ExplainedCall | None = None) -> "TransactionRead":
         """`provisional`: the entries whose cost is so, among others."""
         main, gas = main_movement(row), next((movement for movement in row.movements if movement.kind is MovementKind.GAS), None)
         return cls(
@@ -261,6 +324,8 @@ class TransactionRead(ReadSchema):
             gas_fee=to_units(int(row.gas_fee_raw), NATIVE_DECIMALS) if row.gas_fee_raw else None,
             fee=gas.value if gas else None,
             movements=[MovementRead.of(movement) for movement in row.movements],
+            actions=[ActionRead.of(told) for told in told_actions(row)],
+            call=CallRead.of(call) if call is not None else None,
             confidence=f"{row.confidence:.4f}".rstrip("0").rstrip("."),
             category_source=DecisionSource(row.category_source),
             usd_value=main.value if main else None,
@@ -273,7 +338,7 @@ class TransactionRead(ReadSchema):
 _AS_STORED = (
     *("id", "origin", "hash", "network", "chain_id", "block_hash", "timestamp", "status", "wallet_ids"),
     *("from_address", "to_address", "gas_fee_raw", "category", "subcategory", "counterparty", "explanation", "evidence", "note", "payment_id"),
-    *("unpriced", "booking", "waits", "entry_ids", "movements_left_out"),
+    *("unpriced", "booking", "waits", "entry_ids", "movements_left_out", "actions_left_out"),
 )
 
 
