@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from beanie import Document
 from beanie.odm.utils.encoder import Encoder
@@ -38,6 +38,19 @@ class BaseDocument(Document):
         use_state_management = False
         indexes: list[IndexModel] = []
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Beanie would name every field in every query, so that the server builds each row anew; asked for none, it sends each as it lies."""
+        super().__pydantic_init_subclass__(**options)
+        cls.Settings.projection = None  # type: ignore[attr-defined]
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """As it was stored. What a newer version has added to a row is no concern of this one: while an installation is updated both read it."""
+        if type(obj) is dict and not obj.keys() <= (known := _known_names(cls)):  # type: ignore[arg-type]
+            obj = {name: value for name, value in obj.items() if name in known}
+        return super().model_validate(obj, **options)  # type: ignore[no-any-return]
+
 
 class TenantDocument(BaseDocument):
     org_id: str
@@ -54,6 +67,11 @@ def encoded(value: BaseModel) -> dict[str, Any]:
     as fast: it asks of each value anew what it is."""
     names = _stored_names(type(value))
     return {names[name]: _encoded(part) for name, part in value.__dict__.items() if name in names}
+
+
+@cache
+def _known_names(kind: type[BaseModel]) -> frozenset[str]:
+    return frozenset({*kind.model_fields, *(field.alias for field in kind.model_fields.values() if field.alias)})
 
 
 @cache

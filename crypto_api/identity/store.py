@@ -17,11 +17,12 @@ REFRESH_KEPT = 2_000  # more than a session can use in its life, at one every ac
 UnitSession = unit_of_work.Session
 
 _PEOPLE: dict[str, Any] = {"shadow_of_email": None}
-"""In every query that looks for people: a shadow is nobody."""
+"""In every query that looks for people, or asked of the row that `_id` alone found: a shadow is nobody."""
 
 
 async def user(user_id: str, session: UnitSession | None = None) -> User | None:
-    return await User.find_one({"_id": user_id, **_PEOPLE}, session=session)
+    row = await User.find_one({"_id": user_id}, session=session)
+    return row if row and row.shadow_of_email is None else None
 
 
 async def users(user_ids: list[str], session: UnitSession | None = None) -> list[User]:
@@ -112,7 +113,9 @@ async def insert_session(session: UnitSession, row: Session) -> None:
 
 
 async def live_session(session_id: str, now: datetime) -> Session | None:
-    return await Session.find_one({"_id": session_id, "ended_at": None, "expires_at": {"$gt": now}})
+    """Asked by `_id` alone, as `user` is: each request begins with both, and MongoDB reads a row by its key without planning a query."""
+    row = await Session.find_one({"_id": session_id})
+    return row if row and row.ended_at is None and row.expires_at > now else None
 
 
 async def live_sessions(session_ids: Collection[str], now: datetime) -> list[Session]:

@@ -13,6 +13,7 @@ from crypto_project.embedded.ports import free_port
 DURABLE = "w=majority&journal=true&readConcernLevel=majority"  # with weaker settings acknowledged writes were lost on SIGKILL
 REPLICA_SET = "coffer"
 NOT_YET_INITIALIZED = 94
+SECANTUSDB = Path(__file__).resolve().parent / "secantusdb.py"
 
 
 def mongodb(data_dir: Path, log_dir: Path, *, test_commands: bool) -> tuple[Child, str]:
@@ -28,7 +29,7 @@ def _secantusdb(storage: Path, log_dir: Path, port: int, test_commands: bool) ->
     # retryable writes slow this server down tenfold
     uri = f"mongodb://127.0.0.1:{port}/?{DURABLE}&retryWrites=false"
     command: list[str | Path] = [
-        *(sys.executable, "-m", "secantus", "--host", "127.0.0.1", "--port", str(port), "--storage-path", storage),
+        *(sys.executable, "-P", SECANTUSDB, "--host", "127.0.0.1", "--port", str(port), "--storage-path", storage),
         "--sync-on-commit",  # without it acknowledged transactions were lost on SIGKILL
         # with 256M, once it was full, whoever had to make room waited for good, in a call that holds the lock of all others
         *("--cache-size", "1G", "--log-level", "WARNING"),

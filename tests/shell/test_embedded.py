@@ -3,22 +3,26 @@
 import asyncio
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from pymongo import AsyncMongoClient
+from secantus.transactions import TransactionRegistry
 
 from crypto_project.embedded import mongodb as mongodb_module
+from crypto_project.embedded import secantusdb
 from crypto_project.embedded.chain_node import ChainNodeOptions
 from crypto_project.embedded.child import Child, ChildFailed
 from crypto_project.embedded.ports import first_free_from, free_port, is_free
-from crypto_project.embedded.servers import Configured, DataDirInUse, EmbeddedServers
+from crypto_project.embedded.servers import Addresses, Configured, DataDirInUse, EmbeddedServers
 from crypto_project.npm import ensure_npm_parts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,6 +131,86 @@ async def test_secantusdb_is_always_started_to_sync_on_commit(tmp_path: Path, mo
         assert ("--enable-test-commands" in child.command) is test_commands
         for option in ("w=majority", "journal=true", "readConcernLevel=majority", "retryWrites=false"):
             assert option in uri
+
+
+def test_secantusdb_looks_once_a_second_for_what_was_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Registry(TransactionRegistry):  # type: ignore[misc]
+        pass
+
+    looks: list[int] = []
+    search = Registry._prune_locked
+    monkeypatch.setattr(Registry, "_prune_locked", lambda self: looks.append(len(self._txns)) or search(self), raising=False)
+    secantusdb.look_less_often(Registry, each_s=1.0)
+    now = [1_000.0]
+    monkeypatch.setattr(secantusdb.time, "monotonic", lambda: now[0])
+    rolled_back: list[bytes] = []
+    registry = Registry(lifetime_seconds=60, rollback_func=lambda txn: rolled_back.append(txn.lsid_bytes), time_func=lambda: now[0])
+
+    def begin(session: bytes) -> None:
+        assert registry.for_statement(session, None, 1, start=True)[1] is None
+
+    for number in range(100):
+        begin(b"finished %d" % number)
+        assert registry.commit(b"finished %d" % number, 1) is None
+    begin(b"abandoned")
+    assert looks == [0], "no search for each of two hundred statements"
+    now[0] += 59
+    begin(b"in use")
+    now[0] += 0.9
+    begin(b"another")
+    assert (looks, rolled_back) == ([0, 101], [])
+    now[0] += 1.1
+    begin(b"later")
+    assert looks == [0, 101, 103]
+    assert rolled_back == [b"abandoned"], "what is in use goes on"
+    assert registry.commit(b"abandoned", 1)["code"] == 251  # NoSuchTransaction
+    assert registry.commit(b"in use", 1) is None
+    assert registry.commit(b"finished 7", 1) is None, "a commit may be asked for again"
+
+
+def test_secantusdb_finds_by_id_before_it_looks_for_an_index() -> None:
+    asked: list[dict[str, Any]] = []
+
+    class Rows:
+        def _try_index_id_keys(self, db: str, coll: str, filter: dict[str, Any], *, collation: Any = None) -> list[bytes] | None:  # noqa: A002
+            asked.append(filter)
+            return [b"1"] if list(filter) == ["_id"] and filter["_id"] != "nowhere" else None
+
+    secantusdb.find_by_id_first(Rows)
+    keys = Rows()._try_index_id_keys
+    by_id = [{"_id": "a", "org_id": "b"}, {"org_id": "b", "_id": {"$in": ["a"]}}, {"_id": {"$eq": "a"}, "version": {"$lt": 2}}]
+    assert [keys("db", "rows", each) for each in by_id] == [[b"1"]] * 3
+    assert asked == [{"_id": each["_id"]} for each in by_id]
+    asked.clear()
+    as_it_is = [{"_id": {"$gt": "a"}, "org_id": "b"}, {"_id": {"x": 1}, "org_id": "b"}, {"_id": "a", "$or": [{"b": 1}]}, {"org_id": "b"}, {}]
+    assert [keys("db", "rows", each) for each in as_it_is] == [None] * 5
+    assert asked == as_it_is
+    asked.clear()
+    assert keys("db", "rows", {"_id": "a", "org_id": "b"}, collation="de") is None
+    assert keys("db", "rows", {"_id": "nowhere", "org_id": "b"}) is None
+    assert asked == [{"_id": "a", "org_id": "b"}, {"_id": "nowhere"}, {"_id": "nowhere", "org_id": "b"}], "where `_id` finds no key, as ever"
+
+
+async def test_a_row_found_by_id_must_be_all_that_was_asked_for(addresses: Addresses) -> None:
+    async with AsyncMongoClient(addresses.mongodb_uri) as client:
+        rows = client[f"probe_{secrets.token_hex(4)}"]["rows"]
+        await rows.create_index([("org", 1), ("state", 1)])
+        await rows.insert_many([{"_id": name, "org": "ours", "state": "open", "of": [1, 2]} for name in "abc"])
+        both = {"$in": ["a", "c", "nobody"]}
+        assert await rows.find_one({"_id": "a", "org": "theirs"}) is None
+        assert await rows.find_one({"org": "ours", "_id": "a", "of": 2}) is not None
+        assert [row["_id"] async for row in rows.find({"_id": both, "org": "ours"}).sort("_id", -1)] == ["c", "a"]
+        assert (await rows.update_one({"_id": "a", "org": "theirs"}, {"$set": {"state": "lost"}})).matched_count == 0
+        assert (await rows.update_many({"_id": both, "org": "ours", "state": "open"}, {"$set": {"state": "shut"}})).modified_count == 2
+        assert await rows.find_one_and_update({"_id": "a", "state": "open"}, {"$set": {"state": "lost"}}) is None
+        assert (await rows.delete_one({"_id": "b", "org": "theirs"})).deleted_count == 0
+        assert (await rows.delete_many({"_id": {"$in": ["a", "b"]}, "state": "shut"})).deleted_count == 1
+        assert [(row["_id"], row["state"]) async for row in rows.find().sort("_id")] == [("b", "open"), ("c", "shut")]
+        async with client.start_session() as session, await session.start_transaction():
+            await rows.insert_one({"_id": "d", "org": "ours"}, session=session)
+            assert await rows.find_one({"_id": "d", "org": "ours"}, session=session) is not None
+            assert await rows.find_one({"_id": "d", "org": "ours"}) is None
+        await client.drop_database(rows.database.name)
 
 
 async def test_mongod_on_path_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
