@@ -28,6 +28,7 @@ from crypto_api.ledger.documents import (
 )
 from crypto_api.long_reports.documents import LongReport, LongReportPart
 from crypto_api.lots.documents import LotCheckpoint, LotPage, LotPolicy, LotPool, LotState
+from crypto_api.notifications.documents import Notification, NotificationChoices, NotificationCursor
 from crypto_api.organizations.documents import Company, CustomRole, Invitation, Membership, Organization
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.payroll.documents import Payout, PayProfile, PayrollPeriod, PayrollStep, Payslip, StatementKey, TaxTable
@@ -73,6 +74,9 @@ DOCUMENTS: list[type[BaseDocument]] = [
     ChainProvider,
     TokenContract,
     Wallet,
+    Notification,
+    NotificationChoices,
+    NotificationCursor,
     Webhook,
     WebhookDelivery,
     ManualPrice,

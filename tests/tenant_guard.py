@@ -61,6 +61,8 @@ CROSSING = {
     "events:head": "asks by the organisation's own id",
     "events:heads": "asks by the organisations' own ids",
     "events:all_heads": "the sweep of the inboxes of all asks where anything happened",
+    "notifications:cursors": "the lane that reads the logs of all",
+    "notifications:letters_due": "the lane of letters about notices",
     "webhooks:active": "the lane that tells webhooks what happened",
     "transactions:stored_of_network": "ids that begin with the organisation",
     "transactions:in_block": "a block concerns everybody in it",

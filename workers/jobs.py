@@ -17,6 +17,7 @@ from workers import (
     invoices,
     long_reports,
     lots,
+    notifications,
     organizations,
     payments,
     payroll,
@@ -60,6 +61,7 @@ def lanes(runtime: Runtime) -> list[Lane]:
         *long_reports.lanes(runtime),
         *lots.lanes(runtime),
         *prices.lanes(runtime),
+        *notifications.lanes(runtime),
         *webhooks.lanes(runtime),
     ]
 

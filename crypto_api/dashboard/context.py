@@ -95,6 +95,7 @@ def of_reader(path: str, principal: Principal, user: User, own_role: str) -> dic
         "role_name": ROLE_NAMES.get(principal.role or "", own_role),
         "is_platform": principal.role == Role.PLATFORM_ADMIN,
         "navigation": navigation(path, principal),
+        "may_be_told": principal.may(Permission.ORGANIZATION_READ),
         "may_write_wallets": principal.may(Permission.WALLETS_WRITE),
     }
 

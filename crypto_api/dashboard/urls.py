@@ -5,6 +5,7 @@ from django.urls import path
 from crypto_api.dashboard import (
     urls_books,
     urls_contracts,
+    urls_notifications,
     urls_organization,
     urls_payments,
     urls_payroll,
@@ -70,6 +71,7 @@ urlpatterns = [
     *urls_prices.pages,
     *urls_statements.pages,
     *urls_tax.pages,
+    *urls_notifications.pages,
     *urls_webhooks.pages,
     *urls_payments.pages,
     *urls_contracts.pages,

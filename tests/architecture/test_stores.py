@@ -54,6 +54,8 @@ READS_ACROSS = {
     "organizations.memberships_of": "at log-in: which organisations is this person in?",
     "organizations.memberships_of_people": "open consoles check again what their people may see",
     "tasks.failed_since_by_kind": "how many failed, for the operator of the installation",
+    "notifications.cursors": "the lane reads the logs of all",
+    "notifications.letters_due": "the lane of letters, whoever's they are",
     "webhooks.active": "the lane tells what happened, whoever's webhook it is",
     "contract_audits.due": "workers run what was ordered, whoever ordered it",
     "long_reports.due": "workers make what was ordered, whoever ordered it",

@@ -1026,3 +1026,13 @@ async def rotate_webhook_secret(act: Act) -> Values:
 @request
 async def resume_webhook(act: Act) -> Values:
     return {"after_seq": 0}
+
+
+@request
+async def create_notification(act: Act) -> Values:
+    return {"title": "The books close on Friday", "user_ids": [await act.make("user")]}
+
+
+@request
+async def update_notification_preferences(act: Act) -> Values:
+    return {"topics": {"inbox": {"mail": "off"}}, "digest_at": "07:30"}

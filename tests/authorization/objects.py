@@ -41,6 +41,8 @@ from crypto_api.ledger.types import AccountCode, AccountType, EntryDraft, Line, 
 from crypto_api.long_reports.documents import LongReport, LongReportPart
 from crypto_api.long_reports.types import LongReportKind, LongReportStatus, Wanted
 from crypto_api.lots.types import LotMethod, LotScope
+from crypto_api.notifications.documents import Notification
+from crypto_api.notifications.types import Priority, Topic
 from crypto_api.organizations.documents import Company, Invitation
 from crypto_api.organizations.types import Permission, Role
 from crypto_api.payments.documents import Payment, SenderLane
@@ -802,6 +804,22 @@ async def price_alert(house: House, org_id: str, owner: Person) -> str:
     return (await house.runtime.uow.run(lambda session: price_alerts.add(session, org_id, new, owner.user_id, house.now))).id
 
 
+async def notification(house: House, org_id: str, owner: Person) -> str:
+    row = Notification(
+        id=new_id("ntf"),
+        created_at=house.now,
+        org_id=org_id,
+        user_id=owner.user_id,
+        topic=Topic.MESSAGES,
+        priority=Priority.NORMAL,
+        title="The books close on Friday",
+        cause="message:1",
+        expires_at=house.now + timedelta(days=30),
+    )
+    await row.insert()
+    return row.id
+
+
 async def webhook(house: House, org_id: str, owner: Person) -> str:
     """Its receiver is never reached: its name leads into this machine, which is refused."""
     row_id = new_id("whk")
@@ -846,7 +864,7 @@ KINDS: dict[str, Factory] = {
         *(organization, wallet, transaction, account, draft_entry, others_draft, posted_entry, closed_period, task, user, audit_record, inbox_item),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
-        *(saved_view, brought_transaction, price_alert, webhook, webhook_delivery, statement, rolled, tax_report),
+        *(saved_view, brought_transaction, price_alert, notification, webhook, webhook_delivery, statement, rolled, tax_report),
         *(long_report, unfinished_report, failed_report, contract_audit, unfinished_audit, failed_audit),
         *(client, draft_invoice, sent_invoice, sent_quote, recurring_invoice, own_invoice),
         *(paid_employee, payroll_period, draft_payslip, approved_payslip, own_payslip, payslip_token, recurring_payment),
@@ -854,6 +872,6 @@ KINDS: dict[str, Factory] = {
         *(payment, draft_payment, sent_payment, wallet_payment, frozen_payment, transaction_hash),
     )
 }
-PERSONAL = {"saved_view", "own_employee", "employee", "pending_employee", "passkey", "ethereum_account", "session", "my_invitation"}
+PERSONAL = {"saved_view", "notification", "own_employee", "employee", "pending_employee", "passkey", "ethereum_account", "session", "my_invitation"}
 PERSONAL |= {"paid_employee", "draft_payslip", "approved_payslip", "own_payslip", "own_invoice"}
 """Of whoever asks, or in their care: another's is not theirs to see."""

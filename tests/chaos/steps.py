@@ -31,7 +31,18 @@ LOTS = (
 )
 """Of booking by lots and of settling them: killed by `tests/flows/test_lot_crashes.py`."""
 
-OF_OTHERS = frozenset({"audit.sealed", "entries.sealed", "relay.committed", "relay.counted", "relay.numbered", "webhook.answered", "webhook.noted"})
+OF_OTHERS = frozenset(
+    {
+        "audit.sealed",
+        "entries.sealed",
+        "relay.committed",
+        "relay.counted",
+        "relay.numbered",
+        "webhook.answered",
+        "webhook.noted",
+        "notifications.before_commit",
+    }
+)
 """Of processes that write neither payments nor movements: killed by tests of their own."""
 
 

@@ -1,0 +1,88 @@
+"""Notices as people meet them: a bell that counts by itself, a list that leads on, and a form for how one wants to be told."""
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from crypto_api.notifications import store
+from crypto_api.notifications.documents import Notification
+from crypto_api.notifications.types import MailChoice, Priority, QuietHours, Topic
+from crypto_api.organizations.types import Role
+from crypto_api.runtime import Runtime
+from crypto_api.webhooks.events import WebhookSuspended
+from tests.dashboard.conftest import Window
+from tests.dashboard.desk import Sits, sits
+from tests.factories.treasury import Treasury
+from tests.http.test_notifications import happen, opened, resolved, told
+
+__all__ = ["sits"]
+
+SHOTS = os.environ.get("COFFER_SHOTS")  # a folder for pictures of the pages
+
+
+async def test_notices_lead_on_and_choices_are_kept_or_refused_in_words(runtime: Runtime, treasury: Treasury, sits: Sits) -> None:
+    ada = await sits("ada.okafor")
+    assert "Nothing concerns you at the moment" in await ada.text("/notifications/")
+    await happen(runtime, treasury.org_id, opened(1), opened(2, "USDC <b>differs</b>"))
+    await told(runtime)
+    page = await ada.text("/notifications/")
+    assert "ETH differs" in page and "USDC &lt;b&gt;differs" in (await ada.get("/notifications/")).text
+    assert "2 unread" in await ada.text("/fragments/notifications-badge/")
+    second = await Notification.find_one({"user_id": treasury.admin.id, "path": "/inbox/inb_2/"})
+    assert second is not None
+    assert await ada.does(f"/notifications/{second.id}/open/") == "/inbox/inb_2/"
+    assert "1 unread" in await ada.text("/fragments/notifications-badge/")
+    assert await ada.does("/notifications/read/") == "/notifications/?done=read"
+    assert "unread" not in await ada.text("/fragments/notifications-badge/")
+    assert await ada.does(f"/notifications/{second.id}/delete/") == "/notifications/"
+    assert (await ada.post(f"/notifications/{second.id}/open/")).status_code == 404
+
+    form = {f"mail_{topic}": "" for topic in Topic} | {f"shown_{topic}": "on" for topic in Topic} | {"digest_at": "07:30"}
+    path = "/notifications/preferences/"
+    assert "must be a time of day" in await ada.refused(422, path, **form | {"digest_at": "soon"})
+    assert "needs both a beginning and an end" in await ada.refused(422, path, **form | {"quiet_start": "20:00"})
+    assert await store.choices(treasury.org_id, treasury.admin.id) is None
+    wanted = form | {"mail_inbox": "at_once", "shown_prices": "", "quiet_start": "20:00", "quiet_end": "07:00"}
+    assert await ada.does(path, **wanted) == f"{path}?done=saved"
+    kept = await store.choices(treasury.org_id, treasury.admin.id)
+    assert kept is not None
+    assert (kept.choices.topics[Topic.INBOX].mail, kept.choices.topics[Topic.PRICES].shown) == (MailChoice.AT_ONCE, False)
+    assert (kept.choices.quiet, kept.choices.digest_at) == (QuietHours(start="20:00", end="07:00"), "07:30")
+    assert 'value="07:30"' in await ada.text(path)
+    await treasury.member("Grace", "Hopper", Role.AUDITOR)
+    assert "ETH differs" not in await (await sits("grace.hopper")).text("/notifications/")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("window", [{}, {"theme": "dark"}, {"width": 390}], indirect=True, ids=["light", "dark", "narrow"])
+async def test_the_bell_counts_by_itself_and_the_pages_fit(
+    runtime: Runtime, treasury: Treasury, window: Window, relay: None, request: pytest.FixtureRequest
+) -> None:
+    async def shoot(name: str) -> None:
+        assert await window.sideways_scroll() <= 0, name
+        assert await window.grave_findings() == [], name
+        if SHOTS:
+            await window.page.wait_for_timeout(700)
+            await window.page.screenshot(path=str(Path(SHOTS) / f"notices-{name}-{request.node.callspec.id}.png"), full_page=True)
+
+    await window.log_in(path="/notifications/")
+    await window.is_live()
+    await shoot("empty")
+    long = "The balance of the cold storage of the foundation in Zürich, second vault, differs by 0.000000000000000001 ETH from what the books say"
+    suspended = WebhookSuspended(webhook_id="whk_1", host="accounting.subsidiary.example.com", problem="it answers 503")
+    await happen(runtime, treasury.org_id, opened(1), opened(2, long), suspended, opened(3, "0xabc" + "d" * 80))
+    await told(runtime)
+    await expect(window.page.locator(".bell .rail-badge")).to_contain_text("4")
+    await expect(window.page.locator("#notice-rows")).to_contain_text("is suspended: it answers 503")
+    await happen(runtime, treasury.org_id, resolved(1))
+    await told(runtime)
+    await expect(window.page.locator(".bell .rail-badge")).to_contain_text("3")
+    await expect(window.page.locator("#notice-rows")).to_contain_text("done")
+    await shoot("list")
+    await window.go("/notifications/preferences/")
+    await window.is_live()
+    await shoot("preferences")
+    rows = await Notification.find({"user_id": treasury.admin.id, "priority": Priority.HIGH.value}).to_list()
+    assert [row.topic for row in rows] == [Topic.SYSTEM]
