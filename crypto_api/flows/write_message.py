@@ -21,8 +21,8 @@ async def write_message(
     if organization is None:
         raise NotFound
     members = {row.user_id for row in await organizations.members(org_id) if row.suspended_at is None}
-    if to is not None and (strangers := [user_id for user_id in to if user_id not in members]):
-        raise InvalidInput.of("user_ids", f"{strangers[0][:100]} is no member", "no_member")
+    if to is not None and not members.issuperset(to):
+        raise InvalidInput.of("user_ids", "names somebody who is no member", "no_member")
     wanted = members if to is None else set(to)
     if not wanted:
         raise InvalidInput.of("user_ids", "names nobody", "nobody")

@@ -8,7 +8,8 @@ from typing import Any
 from crypto_api.notifications.types import Priority, Topic
 from crypto_api.organizations.types import Permission
 
-TITLE_MAX = 200
+TITLE_MAX = 400
+_WORD_MAX = 180
 
 
 @dataclass(frozen=True)
@@ -213,5 +214,6 @@ def ended_by(kind: str, data: Mapping[str, Any]) -> list[str]:
 
 
 def harmless(text: str) -> str:
-    """Strangers' text on one line, without what a reader would not see, not too long."""
-    return " ".join("".join(char for char in text[:400] if unicodedata.category(char)[0] != "C" or char in "\n\t").split())[:100]
+    """Strangers' text on one line, without what a reader would not see; where it is too long, that is said: half a number would be another one."""
+    line = " ".join("".join(char for char in text[:1_000] if unicodedata.category(char)[0] != "C" or char in "\n\t").split())
+    return line if len(line) <= _WORD_MAX else f"{line[: _WORD_MAX - 1]}…"

@@ -51,6 +51,6 @@ def test_strangers_text_stays_on_its_line_and_names_no_other_field() -> None:
     hostile = "Pay\u202e\u0000 {cause}\r\nSubject: free\u200b money" + "!" * 1_000
     notice = notice_of("inbox.opened", {"item_id": "inb_1", "title": hostile})
     assert notice is not None
-    assert re.fullmatch(r"Pay \{cause\} Subject: free money!+", notice.title)
-    assert len(notice.title) == 100
+    assert re.fullmatch(r"Pay \{cause\} Subject: free money!+…", notice.title)
+    assert len(notice.title) == 180
     assert harmless("\n\n") == ""
