@@ -21,7 +21,60 @@ def by_protocol(facts: Facts, moved: Sequence[Leg]) -> Decision | None:
     for action in facts.actions:
         if action.kind is ActionKind.SWAP and _exchanged(facts, moved, action, net):
             return _swap(moved, action, net, facts)
+        if action.verified and (meaning := _ONE_WAY.get(action.kind)) is not None and _went(facts, action, net):
+            return _one_way(facts, moved, action, net, *meaning)
+        if action.verified and action.kind in _FORMS and (changed := _form(facts, moved, action)) is not None:
+            return changed
     return None
+
+
+_ONE_WAY: dict[ActionKind, tuple[Category, str]] = {
+    ActionKind.BRIDGE_DEPOSIT: (Category.BRIDGE, "{} left by the {} for another network: on its way, and not sold."),
+    ActionKind.BRIDGE_ARRIVAL: (Category.BRIDGE, "{} arrived by the {} from another network."),
+    ActionKind.CLAIM: (Category.REWARD, "{} was claimed as a reward of {}."),
+}
+_FORMS = frozenset({ActionKind.SUPPLY, ActionKind.WITHDRAW, ActionKind.STAKE})
+
+
+def _went(facts: Facts, action: Action, net: Mapping[Coin, int]) -> bool:
+    """One coin of ours went one way and nothing went the other; a bridge may take its fee on top."""
+    if len(net) != 1 or len(action.gives) + len(action.takes) != 1:
+        return False
+    ((coin, raw),) = net.items()
+    out = raw < 0
+    return _tells(facts, action.gives if out else action.takes, coin) and (_raw(action.gives[0]) <= -raw if out else _raw(action.takes[0]) == raw)
+
+
+def _one_way(facts: Facts, moved: Sequence[Leg], action: Action, net: Mapping[Coin, int], category: Category, words: str) -> Decision:
+    ((coin, raw),) = net.items()
+    told = words.format(_said(facts, moved, coin, abs(raw)), action.protocol)
+    return _fact(category, action, moved, told)
+
+
+def _form(facts: Facts, moved: Sequence[Leg], action: Action) -> Decision | None:
+    """What is supplied or staked for as much of a claim on it is still ours, in another form: two legs of the same quantity."""
+    gone, come = ([leg for leg in moved if leg.direction == way] for way in ("out", "in"))
+    if len(gone) != 1 or len(come) != 1 or gone[0].amount != come[0].amount or gone[0].asset == come[0].asset:
+        return None
+    told = action.gives if action.kind is not ActionKind.WITHDRAW else action.takes
+    leg = gone[0] if action.kind is not ActionKind.WITHDRAW else come[0]
+    if not _tells(facts, told, _coin(facts, leg.contract)) or _raw(told[0]) != leg.raw:
+        return None
+    verb = {ActionKind.SUPPLY: "was supplied to", ActionKind.WITHDRAW: "was withdrawn from"}.get(action.kind, "was staked with")
+    what = f"{_said(facts, [leg], _coin(facts, leg.contract), leg.raw or 0)} {verb} {action.protocol}"
+    words = f"{what} for as much of a claim on it: the form changed, nothing was sold."
+    return _fact(Category.WRAP, action, moved, words).model_copy(update={"subcategory": action.kind.value})
+
+
+def _fact(category: Category, action: Action, moved: Sequence[Leg], told: str) -> Decision:
+    return Decision(
+        category=category,
+        counterparty=action.protocol if action.verified else "",
+        confidence=1,
+        source=DecisionSource.FACT,
+        explanation=told,
+        evidence=[*(leg.key for leg in moved), *(f"log:{index}" for index in action.evidence)],
+    )
 
 
 def _net(facts: Facts, legs: Iterable[Leg]) -> dict[Coin, int]:
@@ -58,14 +111,7 @@ def _raw(portion: Portion) -> int:
 def _swap(moved: Sequence[Leg], action: Action, net: Mapping[Coin, int], facts: Facts) -> Decision:
     gone, come = (next(_said(facts, moved, coin, abs(raw)) for coin, raw in net.items() if (raw > 0) is into) for into in (False, True))
     where = f"on {action.protocol}" if action.verified else f"in a pool that is {action.protocol}, of which nobody knows whose it is"
-    return Decision(
-        category=Category.SWAP,
-        counterparty=action.protocol if action.verified else "",
-        confidence=1,
-        source=DecisionSource.FACT,
-        explanation=f"{gone} became {come} {where}.",
-        evidence=[*(leg.key for leg in moved), *(f"log:{index}" for index in action.evidence)],
-    )
+    return _fact(Category.SWAP, action, moved, f"{gone} became {come} {where}.")
 
 
 def _said(facts: Facts, moved: Sequence[Leg], coin: Coin, raw: int) -> str:

@@ -343,7 +343,8 @@ _CONTRA = {
 
 _FEES = {MovementKind.GAS: "Network fee", MovementKind.LEVY: "Fee of the token"}
 _CONTRAS = frozenset({*_CONTRA.values(), AccountCode.PAYROLL_PAYABLE, AccountCode.SUSPENSE}) - {AccountCode.NETWORK_FEES}
-_CUSTODY = frozenset({Category.TRANSFER_IN, Category.TRANSFER_OUT})
+_CUSTODY = frozenset({Category.TRANSFER_IN, Category.TRANSFER_OUT, Category.BRIDGE})
+"""With somebody else for a while: an exchange, or a bridge until it arrives. Quantity and cost move, nothing is realised."""
 
 
 def contra_of(category: Category, direction: Direction) -> AccountCode:
@@ -421,7 +422,7 @@ def _change(movement: Movement, category: Category) -> Change:
     if category in _CUSTODY:
         there = Place(AccountCode.CUSTODY, None, movement.asset)
         source, target = (there, here) if movement.direction is Direction.IN else (here, there)
-        return Relocation(source, target, movement.amount, movement.value, "Exchange")
+        return Relocation(source, target, movement.amount, movement.value, "Bridge" if category is Category.BRIDGE else "Exchange")
     contra = contra_of(category, movement.direction)
     if movement.direction is Direction.IN:
         return Acquisition(here, movement.amount, movement.value, contra)

@@ -1,12 +1,12 @@
 """What a transaction did, told by one small plug-in a protocol. Pure, and never fails: what no plug-in knows stays unknown.
 
-A plug-in says which topics or contracts it looks at, and is only asked where one of them is there.
+A plug-in says which topics it looks at, and is only asked where one of them is there; one that looks at the call says none.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from crypto_api.protocols import pools, uniswap, wrapped
+from crypto_api.protocols import bridges, exchanges, lending, payouts, pools, staking, uniswap, wrapped
 from crypto_api.protocols.glance import Glance
 from crypto_api.protocols.types import Action
 
@@ -17,23 +17,39 @@ ACTIONS_MAX = 40
 @dataclass(frozen=True, slots=True)
 class Plugin:
     name: str
-    topics: frozenset[str]
     read: Callable[[Glance], Iterable[Action]]
+    topics: frozenset[str] | None = None  # None: whatever the logs are
 
 
 def _swaps(glance: Glance) -> Iterator[Action]:
-    yield from pools.trades(list(uniswap.hops(glance)))
+    """By a solver for somebody, else by a known router, else by the pools themselves: the same is told once."""
+    if orders := list(exchanges.orders(glance)):
+        yield from orders
+        return
+    hops = sorted([*uniswap.hops(glance), *exchanges.hops(glance)], key=lambda hop: hop.index)
+    routed = exchanges.by_router(glance, hops)
+    yield from [routed] if routed is not None else pools.trades(hops)
 
 
 PLUGINS = (
-    Plugin("pools", uniswap.TOPICS, _swaps),
-    Plugin("wrapped coin", wrapped.TOPICS, wrapped.actions),
+    Plugin("swaps", _swaps),
+    Plugin("wrapped coin", wrapped.actions, wrapped.TOPICS),
+    Plugin("lending", lending.actions, lending.TOPICS),
+    Plugin("staking", staking.actions, staking.TOPICS),
+    Plugin("wrapped stakes", staking.wrapping),
+    Plugin("bridges", bridges.actions, bridges.TOPICS),
+    Plugin("bridges by value", bridges.by_value),
+    Plugin("Disperse", payouts.disperse),
+    Plugin("Safe", payouts.safe, payouts.SAFE_TOPICS),
+    Plugin("allowances", payouts.approvals, payouts.APPROVAL_TOPICS),
+    Plugin("rewards", payouts.claims, payouts.CLAIM_TOPICS),
 )
 
 
 def actions_of(glance: Glance) -> tuple[list[Action], int]:
     """In the order of what they rest on, and how many more there are."""
     topics = glance.by_topic.keys()
-    found = [action for plugin in PLUGINS if not plugin.topics.isdisjoint(topics) for action in plugin.read(glance)]
+    asked = [plugin for plugin in PLUGINS if plugin.topics is None or not plugin.topics.isdisjoint(topics)]
+    found = [action for plugin in asked for action in plugin.read(glance)]
     found.sort(key=lambda action: action.evidence[:1])
     return found[:ACTIONS_MAX], max(0, len(found) - ACTIONS_MAX)

@@ -28,13 +28,19 @@ class Event:
         declared = [_declared(part) for part in parts]
         self.signature = f"{self.name}({','.join(kind for kind, _, _ in declared)})"
         self.topic = "0x" + keccak(text=self.signature).hex()
-        self._places = [(indexed, _reader(kind)) for kind, _, indexed in declared]
+        self._dynamic = tuple(Parameter("", _type(kind)) for kind, _, indexed in declared if not indexed)
+        self._whole = not any(part.type.dynamic for part in self._dynamic)
+        self._places = [(indexed, _reader(kind) if indexed or self._whole else _tail) for kind, _, indexed in declared]
         self._topics = 1 + sum(indexed for _, _, indexed in declared)
         self._digits = 2 + _WORD * (len(declared) - self._topics + 1)
 
     def read(self, row: WireLog) -> tuple[Value, ...] | None:
         """None where the log is not this event, to the last byte."""
-        if len(row.topics) != self._topics or row.topics[0] != self.topic or len(row.data) != self._digits:
+        if len(row.topics) != self._topics or row.topics[0] != self.topic:
+            return None
+        if not self._whole:
+            return self._with_tails(row)
+        if len(row.data) != self._digits:
             return None
         topic, at, values = 1, 2, []
         try:
@@ -48,6 +54,15 @@ class Event:
         except ValueError:
             return None
         return tuple(values)
+
+    def _with_tails(self, row: WireLog) -> tuple[Value, ...] | None:
+        """Where a value's length stands in the data."""
+        try:
+            rest = iter(_plain(part, value) for part, value in zip(self._dynamic, decoded(self._dynamic, bytes.fromhex(row.data[2:])), strict=True))
+            topics = iter(row.topics[1:])
+            return tuple(read(next(topics)[2:]) if indexed else next(rest) for indexed, read in self._places)
+        except (Unreadable, ValueError):
+            return None
 
 
 class Function:
@@ -104,6 +119,17 @@ def _reader(kind: str) -> Callable[[str], Value]:
         return _bytes(int(kind.removeprefix("bytes")))
     signed, bits = kind.startswith("int"), int(kind.removeprefix("u").removeprefix("int"))
     return _signed(bits) if signed else _unsigned(bits)
+
+
+def _tail(word: str) -> Value:
+    raise AssertionError("it is read with its data as a whole")
+
+
+def _plain(part: Parameter, value: Value) -> Value:
+    """As an event tells it: numbers as int, addresses in lower case."""
+    if part.type.canonical.startswith(("uint", "int")) and not part.type.dimensions:
+        return int(value)
+    return value.lower() if part.type.canonical == "address" else value
 
 
 def _address(word: str) -> str:

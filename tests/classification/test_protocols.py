@@ -75,3 +75,48 @@ def test_an_unlisted_asset_from_a_verified_pool_was_bought() -> None:
 def test_what_is_spam_beside_it_does_not_count() -> None:
     bait = leg("in", asset="eip155:1/erc20:0x", contract=LURE, raw=1, decimals=0, spam_reason="Bait.", key="log:7")
     assert judged(usdc("out", 2000), ether("in", 1), bait, actions=(swap(),)).category is Category.SWAP
+
+
+def told(kind: ActionKind, given: tuple[str | None, int] | None = None, taken: tuple[str | None, int] | None = None, **changes: Any) -> Action:
+    sides = {
+        name: () if side is None else (Portion(contract=side[0], raw_amount=str(side[1])),) for name, side in (("gives", given), ("takes", taken))
+    }
+    return swap(**{"kind": kind, "protocol": "Across", **sides, **changes})
+
+
+A_USDC = {"asset": "eip155:1/erc20:0xa", "symbol": "aUSDC", "contract": LURE, "key": "log:2"}
+
+
+@pytest.mark.parametrize(
+    ("legs", "action", "category", "words"),
+    [
+        ([usdc("out", 10)], told(ActionKind.BRIDGE_DEPOSIT, (USDC, 10 * 10**6)), "bridge", "10 USDC left by the Across"),
+        ([ether("out", 2)], told(ActionKind.BRIDGE_DEPOSIT, (None, ETHER)), "bridge", "2 ETH left by the Across"),
+        ([usdc("in", 10)], told(ActionKind.BRIDGE_ARRIVAL, None, (USDC, 10 * 10**6)), "bridge", "10 USDC arrived by the Across"),
+        ([usdc("in", 10)], told(ActionKind.CLAIM, None, (USDC, 10 * 10**6)), "reward", "10 USDC was claimed as a reward"),
+        ([usdc("out", 10), usdc("in", 10, **A_USDC)], told(ActionKind.SUPPLY, (USDC, 10 * 10**6)), "wrap", "10 USDC was supplied to Across"),
+        ([usdc("in", 10), usdc("out", 10, **A_USDC)], told(ActionKind.WITHDRAW, None, (USDC, 10 * 10**6)), "wrap", "10 USDC was withdrawn from"),
+    ],
+)
+def test_what_a_protocol_of_its_own_tells(legs: list[Any], action: Action, category: str, words: str) -> None:
+    decision = judged(*legs, actions=(action,))
+    assert (decision.category, decision.source) == (category, DecisionSource.FACT)
+    assert decision.explanation.startswith(words)
+    unverified = action.model_copy(update={"verified": False})
+    assert judged(*legs, actions=(unverified,)).category is Category.UNCLASSIFIED, "anybody can say so"
+
+
+@pytest.mark.parametrize(
+    ("legs", "action", "why"),
+    [
+        ([usdc("out", 9)], told(ActionKind.BRIDGE_DEPOSIT, (USDC, 10 * 10**6)), "less left than was deposited"),
+        ([usdc("out", 10)], told(ActionKind.BRIDGE_DEPOSIT), "of what is not told"),
+        ([usdc("in", 11)], told(ActionKind.CLAIM, None, (USDC, 10 * 10**6)), "more came than was claimed"),
+        ([usdc("out", 10), ether("in", 1)], told(ActionKind.BRIDGE_DEPOSIT, (USDC, 10 * 10**6)), "something came back"),
+        ([usdc("out", 10), usdc("in", 11, **A_USDC)], told(ActionKind.SUPPLY, (USDC, 10 * 10**6)), "the claim is on something more"),
+        ([usdc("in", 10)], told(ActionKind.BORROW, None, (USDC, 10 * 10**6)), "a debt is for a person to book"),
+        ([usdc("out", 10)], told(ActionKind.REPAY, (USDC, 10 * 10**6)), "so is what is paid back"),
+    ],
+)
+def test_what_stays_for_a_person(legs: list[Any], action: Action, why: str) -> None:
+    assert judged(*legs, actions=(action,)).category is Category.UNCLASSIFIED, why

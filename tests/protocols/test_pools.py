@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto_api.kit.ethereum import WireLog, checksummed
+from crypto_api.protocols import exchanges, uniswap
 from crypto_api.protocols.pools import created_with
 from crypto_api.protocols.reading import ACTIONS_MAX, PLUGINS, actions_of
 from crypto_api.protocols.signatures import Event, Function
@@ -96,7 +97,7 @@ def test_a_row_is_bounded() -> None:
 
 
 _WORDS = st.one_of(st.just("0" * 64), st.just("f" * 64), st.integers(0, 2**256 - 1).map(lambda number: f"{number:064x}"))
-_KNOWN = sorted({known for plugin in PLUGINS for known in plugin.topics})
+_KNOWN = sorted({known for plugin in PLUGINS for known in plugin.topics or uniswap.TOPICS | exchanges.HOP_TOPICS | exchanges.COW_TOPICS})
 _LOGS = st.builds(
     lambda at, contract, first, others, words, tail: WireLog(
         contract, (first, *("0x" + word for word in others)), "0x" + "".join(words) + tail, HASH, at
