@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from crypto_api.dashboard import views_pay_profile, views_payroll, views_payslips, views_recurring
+from crypto_api.dashboard import views_pay_profile, views_payroll, views_payslips, views_recurring, views_tax_tables
 
 pages = [
     path("payroll/", views_payroll.list_page, name="payroll"),
     path("payroll/add/", views_payroll.add_page, name="payroll-add"),
+    path("payroll/tax-tables/", views_tax_tables.list_page, name="tax-tables"),
+    path("payroll/tax-tables/add/", views_tax_tables.add_page, name="tax-table-add"),
     path("payroll/<str:period_id>/", views_payroll.run_page, name="payroll-run"),
     path("payroll/<str:period_id>/process/", views_payroll.process, name="payroll-process"),
     path("payroll/<str:period_id>/approve/", views_payroll.approve, name="payroll-approve"),
@@ -18,6 +20,7 @@ pages = [
     path("payslips/verify/<str:token>/", views_payslips.verify_page, name="payslip-verify"),
     path("payslips/<str:payslip_id>/", views_payslips.payslip_page, name="payslip"),
     path("payslips/<str:payslip_id>/pdf/", views_payslips.payslip_pdf, name="payslip-pdf"),
+    path("payslips/<str:payslip_id>/adjust/", views_payslips.adjust, name="payslip-adjust"),
     path("payslips/<str:payslip_id>/send/", views_payslips.send, name="payslip-send"),
     path("payslips/<str:payslip_id>/paid/", views_payslips.paid_by_hand, name="payslip-paid"),
     path("fragments/payslips/<str:payslip_id>/", views_payslips.payslip_fragment, name="payslip-fragment"),

@@ -7,6 +7,7 @@ from django.shortcuts import redirect
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import CURRENCY_CHOICES, Form, version_of
+from crypto_api.dashboard.pay_items import deduction_rows, earning_rows, read_deductions, read_earnings
 from crypto_api.flows.employee_scope import visible_employee
 from crypto_api.flows.pay_wallet import OwnPay, pay_of
 from crypto_api.flows.run_payroll import name_of
@@ -14,7 +15,7 @@ from crypto_api.kit.amounts import parse
 from crypto_api.kit.errors import CoreError, InvalidInput
 from crypto_api.organizations.types import Permission
 from crypto_api.payroll import rules, service, store
-from crypto_api.payroll.types import AMOUNT_MAX, PayMethod, ShareRule
+from crypto_api.payroll.types import AMOUNT_MAX, EarningKind, PayMethod, ShareRule
 
 ROWS = (0, 1, 2, 3)
 FIELDS = (
@@ -48,17 +49,20 @@ async def save(visit: Visit, employee_id: str) -> HttpResponse:
     form.one_of("tax_table", tables, needed=False)
     form.prose("bank_details", most=BANK_MAX)
     basic, overtime, shares = _amount(form, "basic"), _amount(form, "overtime_rate", otherwise="0"), _shares(visit, form)
+    allowances, earned = read_earnings(form, {EarningKind.ALLOWANCE})
+    deductions, deducted = read_deductions(form)
+    items = {"earning_rows": earned, "deduction_rows": deducted}
     if form.errors:
-        return await _shown(visit, found, form, status=422)
+        return await _shown(visit, found, form, status=422, **items)
     fields = {"currency": form["currency"], "basic": basic, "overtime_rate": overtime, "tax_table": form["tax_table"] or None}
-    fields |= {"shares": shares, "bank_details": form["bank_details"]}
+    fields |= {"allowances": allowances, "deductions": deductions, "shares": shares, "bank_details": form["bank_details"]}
     runtime, by, versions = visit.runtime, visit.principal.user_id, version_of(visit.request)
     try:
         await runtime.uow.run(lambda session: service.write_profile(session, visit.org_id, employee_id, fields, versions, by, runtime.clock.now()))
     except InvalidInput as error:
-        return await _shown(visit, found, form, problem=form.refused(error, FIELDS), status=422)
+        return await _shown(visit, found, form, problem=form.refused(error, FIELDS), status=422, **items)
     except CoreError as error:
-        return await _shown(visit, found, form, problem=error.detail, status=error.status)
+        return await _shown(visit, found, form, problem=error.detail, status=error.status, **items)
     return redirect(f"/pay-profiles/{employee_id}/?done=saved")
 
 
@@ -113,6 +117,8 @@ async def _shown(visit: Visit, found: OwnPay, form: Form, *, status: int = 200, 
     codes = dict.fromkeys(row.code for row in await store.tables(visit.org_id))
     shown = {
         "found": found,
+        "earning_rows": earning_rows(found.profile.allowances if found.profile else []),
+        "deduction_rows": deduction_rows(found.profile.deductions if found.profile else []),
         "name": name_of(found.employee),
         "given": form.given,
         "errors": form.errors,

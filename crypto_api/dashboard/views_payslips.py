@@ -1,12 +1,14 @@
 """One payslip, as those see it who run payroll; an employee's own pages; and the public page that says whether one is genuine."""
 
 from datetime import date
+from decimal import Decimal
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from crypto_api.dashboard.access import Visit, page
-from crypto_api.dashboard.forms import Form, only_post
+from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.pay_items import KINDS, deduction_rows, earning_rows, payable, read_deductions, read_earnings
 from crypto_api.dashboard.views_payroll import counter_of
 from crypto_api.flows.ethereum_challenge import Signed
 from crypto_api.flows.keep_address_book import Desk
@@ -14,16 +16,20 @@ from crypto_api.flows.pay_by_hand import PaidByHand, pay_by_hand
 from crypto_api.flows.pay_wallet import begin_pay_wallet, own_pay, prove_pay_wallet
 from crypto_api.flows.payslip_statement import Scribe, verified_statement
 from crypto_api.flows.read_payslips import mail_payslip, own_payslip, payouts_of, payslip_file, visible_payslip, year_summaries
+from crypto_api.flows.run_payroll import change_payslip
 from crypto_api.identity.siwe import MESSAGE_MAX, SIGNATURE_BYTES_MAX, site_of
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.organizations.types import Permission
 from crypto_api.payroll import store
 from crypto_api.payroll.documents import Payslip
-from crypto_api.payroll.types import PayMethod, PayslipStatus
+from crypto_api.payroll.types import Adjustments, PayMethod, PayslipStatus
 from crypto_api.runtime import Runtime, runtime_of
 
 HAND = ("account_code", "date", "reference")
+OWN = ("overtime_hours", "note")
+HOURS_MAX, NOTE_MAX = Decimal(10_000), 2_000
 FLASHES = {
+    "adjusted": "Saved, and reckoned anew.",
     "paid": "Told and booked.",
     "mailed": "A letter with the way to it is on its way to the employee.",
     "proved": "It is yours. Somebody else verifies it now, and it cools off before you are paid at it.",
@@ -64,6 +70,27 @@ async def send(visit: Visit, payslip_id: str) -> HttpResponse:
     return redirect(f"/payslips/{payslip_id}/?done=mailed")
 
 
+@page(Permission.PAYROLL_WRITE)
+async def adjust(visit: Visit, payslip_id: str) -> HttpResponse:
+    """What of this period is other than in the profile: bonuses, overtime, deductions. It is reckoned anew from the profile as it is now."""
+    only_post(visit.request)
+    form, row = Form(visit.request, *OWN), await _payslip(visit, payslip_id)
+    earnings, earned = read_earnings(form)
+    deductions, deducted = read_deductions(form)
+    hours, note = payable(form, "overtime_hours", otherwise="0", most=HOURS_MAX), form.prose("note", most=NOTE_MAX)
+    shown = {"earning_rows": earned, "deduction_rows": deducted}
+    if form.errors:
+        return await _shown(visit, row, form=form, status=422, **shown)
+    own, runtime, by = Adjustments(tuple(earnings), tuple(deductions), hours, note), visit.runtime, visit.principal.user_id
+    try:
+        await change_payslip(runtime.uow, runtime.clock, visit.org_id, payslip_id, own, version_of(visit.request), by)
+    except InvalidInput as error:
+        return await _shown(visit, row, form=form, problem=form.refused(error, OWN), status=422, **shown)
+    except CoreError as error:
+        return await _shown(visit, row, form=form, problem=error.detail, status=error.status, **shown)
+    return redirect(f"/payslips/{payslip_id}/?done=adjusted")
+
+
 @page(Permission.PAYMENTS_PREPARE)
 async def paid_by_hand(visit: Visit, payslip_id: str) -> HttpResponse:
     only_post(visit.request)
@@ -92,10 +119,15 @@ async def _payslip(visit: Visit, payslip_id: str) -> Payslip:
 
 async def _shown(visit: Visit, row: Payslip, *, form: Form | None = None, status: int = 200, **values: object) -> HttpResponse:
     by_hand = any(share.method is not PayMethod.CRYPTO for share in row.shares) and not row.hand_paid and row.status is not PayslipStatus.DRAFT
+    adjustable = visit.may(Permission.PAYROLL_WRITE) and row.status is PayslipStatus.DRAFT
     shown = {
+        "may_adjust": adjustable,
+        "earning_rows": earning_rows(row.own_earnings),
+        "deduction_rows": deduction_rows(row.own_deductions),
+        "kinds": [(kind.value, label) for kind, label in KINDS.items()],
         "may_pay_by_hand": visit.may(Permission.PAYMENTS_PREPARE) and by_hand,
         "may_send": visit.may(Permission.PAYROLL_WRITE) and row.status is not PayslipStatus.DRAFT,
-        "given": {"account_code": "1010"} | (form.given if form else {}),
+        "given": {"account_code": "1010", "overtime_hours": f"{row.overtime_hours:f}", "note": row.note} | (form.given if form else {}),
         "errors": form.errors if form else {},
     }
     return visit.render("payroll/slip.html", await _facts(row) | shown | values, status=status)
@@ -163,7 +195,8 @@ async def own_wallet(visit: Visit) -> HttpResponse:
             chain_id = next(iter(runtime.networks.values())).chain_id
             site = site_of(runtime.config.frontend_url)
             asked = await begin_pay_wallet(desk, site, visit.principal, given.get("address", "").strip()[:100], chain_id)
-            return await _own(visit, text=asked.message, wallet_address=given.get("address", "").strip()[:100])
+            left_s = int((asked.expires_at - runtime.clock.now()).total_seconds())
+            return await _own(visit, text=asked.message, wallet_address=given.get("address", "").strip()[:100], left_s=left_s)
         message = given.get("message", "").replace("\r\n", "\n")[: MESSAGE_MAX + 1]
         chains = {network.chain_id: runtime.rpc[slug] for slug, network in runtime.networks.items()}
         await prove_pay_wallet(desk, chains, visit.principal, Signed(message, signature), confirm_look_alike=bool(given.get("look_alike")))

@@ -20,13 +20,26 @@ from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations.types import Permission
 from crypto_api.recurring import service, store
-from crypto_api.recurring.types import BusinessDay, MonthEnd, NewRecurring, PaymentFrequency, RecurringPaymentStatus, Schedule
+from crypto_api.recurring.types import (
+    COUNT_MAX,
+    HOLIDAYS_MAX,
+    INTERVAL_MAX,
+    BusinessDay,
+    MonthEnd,
+    NewRecurring,
+    PaymentFrequency,
+    RecurringPaymentStatus,
+    Schedule,
+)
 from crypto_api.wallets import store as wallets
 from crypto_api.wallets.documents import WalletType
 
 AHEAD = timedelta(days=31)
 SHOWN = 100
-FIELDS = ("name", "wallet_id", "payee_id", "asset", "amount", "frequency", "start_date", "month_end", "business_day", "end_date")
+FIELDS = (
+    *("name", "wallet_id", "payee_id", "asset", "amount", "frequency", "start_date"),
+    *("month_end", "business_day", "end_date", "interval", "count", "holidays"),
+)
 FREQUENCIES = {row: row.value.replace("semiannual", "every half year").capitalize() for row in PaymentFrequency}
 MONTH_ENDS = {MonthEnd.LAST_DAY: "On its last day", MonthEnd.SKIP: "Not in that month", MonthEnd.ALWAYS_LAST: "Always on the last day"}
 BUSINESS_DAYS = {
@@ -111,7 +124,7 @@ async def end(visit: Visit, recurring_id: str) -> HttpResponse:
 async def add_page(visit: Visit) -> HttpResponse:
     form = Form(visit.request, *FIELDS)
     if visit.request.method != "POST":
-        form.given |= {"frequency": PaymentFrequency.MONTHLY.value}
+        form.given |= {"frequency": PaymentFrequency.MONTHLY.value, "interval": "1"}
         return await _form(visit, form)
     new = _read(form)
     if form.errors or new is None:
@@ -135,6 +148,7 @@ def _read(form: Form) -> NewRecurring | None:
     start, last = form.day("start_date"), form.day("end_date")
     if start is None:
         form.wrong("start_date", "is needed")
+    interval, count, holidays = _whole(form, "interval", INTERVAL_MAX), _whole(form, "count", COUNT_MAX), _holidays(form)
     try:
         amount = parse(form["amount"])
     except ValueError:
@@ -144,8 +158,32 @@ def _read(form: Form) -> NewRecurring | None:
         return None
     rule = Schedule(PaymentFrequency(form["frequency"]), date.fromisoformat(start), end_date=date.fromisoformat(last) if last else None)
     month_end, business_day = MonthEnd(form["month_end"] or MonthEnd.LAST_DAY), BusinessDay(form["business_day"] or BusinessDay.UNADJUSTED)
-    rule = replace(rule, month_end=month_end, business_day=business_day)
+    rule = replace(rule, month_end=month_end, business_day=business_day, interval=interval or 1, count=count, holidays=holidays)
     return NewRecurring(form["name"], form["wallet_id"], form["payee_id"], form["asset"], amount, rule)
+
+
+def _whole(form: Form, name: str, most: int) -> int | None:
+    """None where it is left out."""
+    typed = form[name]
+    if not typed:
+        return None
+    if not (typed.isascii() and typed.isdecimal() and 1 <= int(typed[:9]) <= most):
+        form.wrong(name, f"must be a whole number from 1 to {most}")
+        return None
+    return int(typed)
+
+
+def _holidays(form: Form) -> frozenset[date]:
+    """Days in any order, one a line or with commas between them."""
+    days = set()
+    for word in form["holidays"].replace(",", " ").split():
+        try:
+            days.add(date.fromisoformat(word))
+        except ValueError:
+            form.wrong("holidays", "must be days such as 2026-12-25, one a line")
+    if len(days) > HOLIDAYS_MAX:
+        form.wrong("holidays", f"are more than {HOLIDAYS_MAX}")
+    return frozenset(days)
 
 
 async def _form(visit: Visit, form: Form, *, status: int = 200, problem: str = "") -> HttpResponse:

@@ -160,6 +160,17 @@ async def open_payroll(house: House, org_id: str, person: Person) -> Form:
     return {"name": f"November {random_address()}", "currency": "USD", **days}
 
 
+@form("payslip-adjust")
+async def adjust_payslip(house: House, org_id: str, person: Person) -> Form:
+    return {"earning_kind": "bonus", "earning_name": "Launch", "earning_amount": "500", "overtime_hours": "1"}
+
+
+@form("tax-table-add")
+async def add_tax_table(house: House, org_id: str, person: Person) -> Form:
+    code = random_address()[2:14].upper()
+    return {"code": code, "name": "Wage tax", "currency": "USD", "effective_from": "2026-01-01", "above": "0", "percent": "10"}
+
+
 @form("pay-profile")
 async def write_pay(house: House, org_id: str, person: Person) -> Form:
     return {"currency": "USD", "basic": "1200", "method_0": "bank", "percent_0": "100"}

@@ -1,13 +1,19 @@
 """Pages of payroll: from what somebody earns to the employee's own payslip and the public page that says that it is genuine."""
 
+import os
 from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from eth_account import Account
+from eth_account.messages import encode_defunct
 from playwright.async_api import expect
 
 from crypto_api.organizations.types import Role
 from crypto_api.payroll.documents import PayProfile, PayrollPeriod, Payslip
 from crypto_api.payroll.types import PayMethod, ShareRule
+from crypto_api.recurring.documents import RecurringPayment
 from crypto_api.runtime import Runtime
 from crypto_api.wallets.documents import WalletType
 from tests.dashboard.conftest import Window
@@ -77,6 +83,59 @@ async def test_a_payroll_goes_through_its_pages(sits: Sits, treasury: Treasury, 
     assert (await paul.post(profile, **split)).status_code == 403
 
 
+async def test_a_draft_is_adjusted_and_tables_are_added_by_their_day(sits: Sits, treasury: Treasury, runtime: Runtime) -> None:
+    employee = await treasury.member("Edsger", "Works", Role.USER)
+    _, edsger_id = await people(treasury, employee.id)
+    ada = await sits("ada.okafor")
+    page = await ada.text("/payroll/tax-tables/")
+    assert "No tables of your own" in page and "An example" in page and "of no country; not for use" in page
+    table = {"code": "WAGE-1", "name": "Wage <tax>", "currency": "USD", "effective_from": "2026-01-01"}
+    for wrong, words in (
+        ({"code": "wage"}, "must be up to 30 capital letters"),
+        ({"code": "EXAMPLE"}, "is that of the example"),
+        ({"effective_from": ""}, "The day is needed."),
+        ({"above": "500"}, "must begin with a bracket above 0"),
+        ({"percent": "101"}, "row 1 is not"),
+    ):
+        assert words in await ada.refused(422, "/payroll/tax-tables/add/", **{**table, "above": "0", "percent": "10"} | wrong), words
+    for day, percent in (("2026-01-01", "10"), ("2026-11-01", "12.5"), ("2099-01-01", "99")):
+        made = await ada.does("/payroll/tax-tables/add/", **table | {"effective_from": day}, above="0", percent=percent)
+        assert made == "/payroll/tax-tables/?done=added"
+    page = await ada.text("/payroll/tax-tables/")
+    assert [page.count(f">{word}<") for word in ("Replaced", "In force", "Not yet", "An example")] == [1, 1, 1, 1] and "Wage <tax>" in page
+    profile = {"basic": "5000", "currency": "USD", "overtime_rate": "40", "tax_table": "WAGE-1", "method_0": "bank", "percent_0": "100"}
+    kept = await PayProfile.find_one({"_id": edsger_id})
+    assert kept is not None
+    items = {"earning_name": "Travel", "earning_amount": "100", "earning_flag": "0", "deduction_name": "Pension", "deduction_amount": "200"}
+    path = f"/pay-profiles/{edsger_id}/"
+    assert "The amount must be a number" in await ada.refused(422, path, **profile, **items | {"earning_amount": "x"}, version=str(kept.version))
+    assert await ada.does(path, **profile, **items, deduction_flag="0", version=str(kept.version)) == path + "?done=saved"
+    assert 'value="Travel"' in await ada.text(path) and 'value="Pension"' in await ada.text(path)
+    run = (await ada.does("/payroll/add/", **DAYS)).partition("?")[0]
+    await ada.does(run + "process/")
+    mine = await Payslip.find_one({"employee_id": edsger_id})
+    assert mine is not None and (mine.gross, mine.taxable, mine.tax, mine.net) == (5100, 4800, 600, 4300), (
+        "12.5 % of 5000 less 200; travel is untaxed"
+    )
+    path = f"/payslips/{mine.id}/"
+    assert "Only this period" in await ada.text(path)
+    own = {"earning_kind": "bonus", "earning_name": "Launch", "earning_amount": "1,000", "overtime_hours": "2.5", "note": "Thank you."}
+    refused = await ada.refused(422, path + "adjust/", **own | {"earning_name": ""}, version="1")
+    assert "The name is needed." in refused and 'value="1,000"' in refused, "what was typed is still there"
+    assert "is too large" in await ada.refused(422, path + "adjust/", **own | {"overtime_hours": "10001"}, version="1")
+    assert "changed" in await ada.refused(412, path + "adjust/", **own, version="99")
+    assert await ada.does(path + "adjust/", **own, version=str(mine.version)) == path + "?done=adjusted"
+    after = await Payslip.get(mine.id)
+    assert after is not None and (after.gross, after.tax, after.net, after.note) == (6200, Decimal("737.50"), Decimal("5262.50"), "Thank you.")
+    assert [(row.kind, row.amount) for row in after.own_earnings] == [("bonus", 1000)] and after.overtime_hours == Decimal("2.5")
+    await treasury.member("Paul", "Pays", Role.APPROVER)
+    other = await sits("paul.pays")
+    assert "Only this period" not in await other.text(path) and (await other.post(path + "adjust/")).status_code == 403
+    await other.does(run + "approve/")
+    assert "Only this period" not in await ada.text(path)
+    assert (await ada.post(path + "adjust/", **own, version="9")).status_code in (409, 412), "once it is approved it stands"
+
+
 async def test_what_recurs_is_written_paused_and_ended(sits: Sits, treasury: Treasury) -> None:
     ada = await sits("ada.okafor")
     assert "Nothing recurs yet" in await ada.text("/recurring-payments/")
@@ -96,8 +155,15 @@ async def test_what_recurs_is_written_paused_and_ended(sits: Sits, treasury: Tre
     }
     told = await ada.refused(422, "/recurring-payments/add/", **body | {"name": "", "amount": "x", "start_date": ""})
     assert "The name is needed." in told and "must be a number" in told and "The first day is needed." in told
+    rules = {"interval": "2", "count": "6", "holidays": "2030-12-25, 2030-12-26\n2031-01-01", "business_day": "following"}
+    told = await ada.refused(422, "/recurring-payments/add/", **body, **rules | {"interval": "0", "count": "x", "holidays": "Christmas"})
+    assert told.count("must be a whole number from 1 to") == 2 and "must be days such as 2026-12-25" in told
+    body |= rules
     to = await ada.does("/recurring-payments/add/", **body)
     path = to.partition("?")[0]
+    kept = await RecurringPayment.find_one({"org_id": treasury.org_id})
+    assert kept is not None and (kept.interval, kept.count_max, kept.business_day) == (2, 6, "following")
+    assert sorted(day.isoformat() for day in kept.holidays) == ["2030-12-25", "2030-12-26", "2031-01-01"]
     assert "Grace Hopper" in await ada.text(path) and "Nothing yet." in await ada.text(path)
     listed = await ada.text("/recurring-payments/")
     assert "In the next 31 days" in listed and "Operations" in listed
@@ -108,8 +174,8 @@ async def test_what_recurs_is_written_paused_and_ended(sits: Sits, treasury: Tre
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("window", [{"width": 390}], indirect=True)
-async def test_a_run_is_prepared_on_a_phone(window: Window, treasury: Treasury) -> None:
+@pytest.mark.parametrize("window", [{"width": 390}, {"theme": "dark"}], indirect=True, ids=["phone", "dark"])
+async def test_a_run_is_prepared_in_a_browser(window: Window, treasury: Treasury, request: pytest.FixtureRequest) -> None:
     await people(treasury, "usr_nobody")
     await window.log_in(path="/payroll/add/")
     for name, value in DAYS.items():
@@ -120,3 +186,43 @@ async def test_a_run_is_prepared_on_a_phone(window: Window, treasury: Treasury) 
     await expect(window.page.locator(".payslips tbody tr")).to_have_count(2)
     assert await window.sideways_scroll() == 0
     assert await window.grave_findings() == []
+    payslip = await Payslip.find_one({"org_id": treasury.org_id})
+    assert payslip is not None
+    places = (f"/payslips/{payslip.id}/", f"/pay-profiles/{payslip.employee_id}/", "/payroll/tax-tables/", "/payroll/tax-tables/add/")
+    for number, place in enumerate(places):
+        await window.go(place)
+        if where := os.environ.get("COFFER_PICTURES"):
+            await window.page.screenshot(path=Path(where) / f"payroll-{request.node.callspec.id}-{number}.png", full_page=True)
+        assert await window.grave_findings() == [] and await window.sideways_scroll() == 0, place
+
+
+WALLET = """
+window.ethereum = { request: async ({ method, params }) => {
+  if (method === "eth_requestAccounts") return ["%s"];
+  if (method === "personal_sign") return await window.signs(params[0]);
+} };
+"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("window", [{}], indirect=True)
+async def test_an_employee_signs_with_the_wallet_of_the_browser(window: Window, treasury: Treasury) -> None:
+    employee, account = await treasury.member("Edsger", "Works", Role.USER), Account.create()
+    await people(treasury, employee.id)
+    page = window.page
+
+    async def signs(hexed: str) -> str:
+        return "0x" + account.sign_message(encode_defunct(hexstr=hexed)).signature.hex().removeprefix("0x")
+
+    await page.expose_function("signs", signs)
+    await page.add_init_script(WALLET % account.address)
+    await window.log_in("edsger.works", path="/my-pay/")
+    await page.fill("#address", account.address)
+    await page.click("text=Get the text to sign")
+    if where := os.environ.get("COFFER_PICTURES"):
+        await page.screenshot(path=Path(where) / "my-pay-wallet.png", full_page=True)
+    assert await window.grave_findings() == [] and await window.sideways_scroll() == 0
+    await page.click("text=Sign with the wallet in this browser")
+    await expect(page.locator("body")).to_contain_text("Proved by you")
+    kept = await PayProfile.find_one({"org_id": treasury.org_id, "wallet_address": account.address})
+    assert kept is not None and kept.wallet_proved_at is not None
