@@ -44,6 +44,7 @@ class ShellOptions:
     chain: ChainNodeOptions | None = field(default_factory=ChainNodeOptions)
     sample_data: bool = True
     activity: bool = False  # goes on with payments on the chain until the end
+    payday: bool = False  # last month's payroll of the sample organisation is paid
     workers: Mapping[str, str] = field(default_factory=lambda: WORKERS)  # process name to the actor it runs
     api: bool = True
     env: Mapping[str, str] = field(default_factory=dict)  # goes before what the shell would set
@@ -115,8 +116,8 @@ class Shell:
         self.env["NETWORKS"] = str(await self._networks_file(addresses))
         self.processes.add(self._specs(), self.env)
         await self.processes.start()
-        if options.activity and self.world is not None:
-            self._start_activity(self.world)
+        if self.world is not None:
+            self._start_life(self.world)
 
     async def _networks_file(self, addresses: Addresses) -> Path:
         if self.world is not None:
@@ -152,18 +153,22 @@ class Shell:
         workers = [worker_process(name, actor) for name, actor in self.options.workers.items()]
         return ([api_process(self.options.host, self.port)] if self.options.api else []) + workers
 
-    def _start_activity(self, world: "DemoWorld") -> None:
-        from crypto_project.demo import activity
+    def _start_life(self, world: "DemoWorld") -> None:
+        from crypto_project.demo import activity, payroll
 
-        stop = asyncio.Event()
-        task = asyncio.create_task(activity.run(world, self.addresses, stop), name="activity")
-
-        task.add_done_callback(_tell_of_failure)
+        stop, goes_on = asyncio.Event(), self.options.activity
+        lives = {"activity": activity.run(world, self.addresses, stop)} if goes_on else {}
+        if self.options.payday:
+            before = None if goes_on else activity.bring_in_capital(world, self.addresses)
+            lives["payday"] = payroll.payday(self.config, world.org_id, stop, before)
+        tasks = [asyncio.create_task(life, name=name) for name, life in lives.items()]
+        for task in tasks:
+            task.add_done_callback(_tell_of_failure)
 
         async def end() -> None:
             stop.set()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 3)
+                await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 3)
 
         self._stack.push_async_callback(end)
 
@@ -193,7 +198,7 @@ class Shell:
 
 def _tell_of_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()):
-        logger.error("activity_failed", exc_info=error)
+        logger.error("demo_life_failed", life=task.get_name(), exc_info=error)
 
 
 def config_of(env: Mapping[str, str]) -> Config:

@@ -102,6 +102,11 @@ async def period(org_id: str, period_id: str, session: Session | None = None) ->
     return await PayrollPeriod.find_one({"_id": period_id, "org_id": org_id}, session=session)
 
 
+async def period_from(org_id: str, first: date, currency: str) -> PayrollPeriod | None:
+    """The first that was opened from that day on in that currency."""
+    return await PayrollPeriod.find({"org_id": org_id, "start_date": midnight(first), "currency": currency}).sort("+_id").first_or_none()
+
+
 async def page_of_periods(org_id: str, where: Row, request: PageRequest) -> Page[PayrollPeriod]:
     query: Row = {"$and": [{"org_id": org_id}, where]}
     rows = await pages.fetch(

@@ -5,6 +5,9 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from crypto_api.kit.rhythm import BusinessDay as BusinessDay
+from crypto_api.kit.rhythm import MonthEnd as MonthEnd
+
 INTERVAL_MAX = 100
 HOLIDAYS_MAX = 400
 COUNT_MAX = 10_000
@@ -19,23 +22,6 @@ class PaymentFrequency(StrEnum):
     QUARTERLY = "quarterly"
     SEMIANNUAL = "semiannual"
     YEARLY = "yearly"
-
-
-class MonthEnd(StrEnum):
-    """Where a month has no such day."""
-
-    LAST_DAY = "last_day"  # on its last day: 31 January, 28 February, 31 March
-    SKIP = "skip"  # not in that month
-    ALWAYS_LAST = "always_last"  # always on the last day, whichever day it began on
-
-
-class BusinessDay(StrEnum):
-    """Where the day is a Saturday, a Sunday or a holiday (ISDA conventions)."""
-
-    UNADJUSTED = "unadjusted"
-    FOLLOWING = "following"
-    PRECEDING = "preceding"
-    MODIFIED_FOLLOWING = "modified_following"  # the next one, unless that is in another month: then the one before
 
 
 class RecurringPaymentStatus(StrEnum):

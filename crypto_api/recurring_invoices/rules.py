@@ -1,9 +1,9 @@
 """Pure decisions of the slice: on which days something recurs."""
 
-from calendar import monthrange
-from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
+from itertools import islice
 
+from crypto_api.kit.rhythm import MonthEnd, Rhythm
 from crypto_api.recurring_invoices.types import Frequency, Schedule
 
 _MONTHS = {Frequency.MONTHLY: 1, Frequency.QUARTERLY: 3, Frequency.YEARLY: 12}
@@ -12,15 +12,17 @@ _DAYS = {Frequency.DAILY: 1, Frequency.WEEKLY: 7}
 
 def date_of(schedule: Schedule, number: int) -> date | None:
     """The day of that period, the first being 0; None behind its end. 31 January is followed by 28 February and 31 March."""
-    if schedule.occurrences is not None and number >= schedule.occurrences:
-        return None
-    day = _counted(schedule, number)
-    return None if day is None or (schedule.end_date is not None and day > schedule.end_date) else day
+    return next(iter(dates_from(schedule, number, 1)), None)
 
 
 def dates_from(schedule: Schedule, number: int, most: int) -> list[date]:
     """The next ones, at most so many."""
-    return list(_dates(schedule, number, most))
+    found = []
+    for count, day in islice(_rhythm(schedule).days_from(number + 1), most):
+        if (schedule.occurrences is not None and count > schedule.occurrences) or (schedule.end_date is not None and day > schedule.end_date):
+            break
+        found.append(day)
+    return found
 
 
 def words_of(description: str, day: date) -> str:
@@ -28,22 +30,7 @@ def words_of(description: str, day: date) -> str:
     return description.replace("{month}", f"{day:%B %Y}").replace("{date}", day.isoformat())
 
 
-def _dates(schedule: Schedule, number: int, most: int) -> Iterator[date]:
-    for at in range(number, number + most):
-        day = date_of(schedule, at)
-        if day is None:
-            return
-        yield day
-
-
-def _counted(schedule: Schedule, number: int) -> date | None:
-    start, steps = schedule.start_date, number * schedule.interval
-    try:
-        if schedule.frequency in _DAYS:
-            return start + timedelta(days=steps * _DAYS[schedule.frequency])
-        months = start.year * 12 + start.month - 1 + steps * _MONTHS[schedule.frequency]
-        year, month = months // 12, months % 12 + 1
-        last = monthrange(year, month)[1]
-        return date(year, month, last if schedule.month_end else min(start.day, last))
-    except (ValueError, OverflowError):  # beyond the year 9999
-        return None
+def _rhythm(schedule: Schedule) -> Rhythm:
+    days, months = _DAYS.get(schedule.frequency, 0), _MONTHS.get(schedule.frequency, 0)
+    month_end = MonthEnd.ALWAYS_LAST if schedule.month_end else MonthEnd.LAST_DAY
+    return Rhythm(schedule.start_date, days * schedule.interval, months * schedule.interval, month_end)

@@ -71,6 +71,15 @@ async def _notice_restart(actor: ChainActor, last: MinedBlock) -> None:
         await actor.take_over_mining()
 
 
+async def bring_in_capital(world: DemoWorld, addresses: Addresses) -> None:
+    """Where nothing goes on by itself afterwards."""
+    actor = ChainActor(addresses.rpc_url, addresses.chain_id)
+    try:
+        await open_business(Plays(ChainMoves(actor, world.contracts), Random()))
+    finally:
+        await actor.close()
+
+
 async def open_business(plays: Plays) -> None:
     """Capital, then working capital: nothing happens where there is some already."""
     if await plays.bring_in_capital():

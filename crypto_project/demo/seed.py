@@ -29,6 +29,8 @@ from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.documents import WalletType
 from crypto_api.wallets.types import NewWallet
 from crypto_project.demo import cast
+from crypto_project.demo.payroll import make_payrolls
+from crypto_project.demo.sales import make_sales
 from mongodb_config.kept_row import UNSTORED
 from mongodb_config.unit_of_work import Session
 
@@ -45,6 +47,8 @@ async def seed_organization(runtime: Runtime, network: str) -> str:
     await _make_counterparties(runtime, org_id)
     await _make_policy(runtime, org_id, founder.id)
     await _make_payees(runtime, org_id, founder.id, controller.id if controller else founder.id)
+    await make_sales(runtime, org_id, controller.id if controller else founder.id)
+    await make_payrolls(runtime, org_id, controller.id if controller else founder.id)
     return org_id
 
 

@@ -14,6 +14,7 @@ from crypto_project.demo.chain import ChainActor
 from crypto_project.demo.compile import compile_contracts
 from crypto_project.demo.deploy import DemoContracts, deploy_contracts
 from crypto_project.demo.moves import ChainMoves
+from crypto_project.demo.payroll import deploy_batch_contract
 from crypto_project.demo.plays import Plays
 from crypto_project.demo.seed import seed_organization
 from crypto_project.embedded.servers import Addresses
@@ -57,6 +58,7 @@ async def _prepare_chain(addresses: Addresses) -> DemoContracts:
         plays = Plays(ChainMoves(actor, contracts), Random())
         await plays.fund_outsiders()
         await plays.repeat_prices()
+        await deploy_batch_contract(actor)
         await actor.mine()
         return contracts
     finally:

@@ -20,6 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import httpx
 import orjson
 from eth_account import Account
 
@@ -131,7 +132,7 @@ class Run:
         if await house.actor.rpc("eth_getCode", BATCH_CONTRACT, "latest") == "0x":
             (payer, *_), call = await house.actor.rpc("eth_accounts"), deployment(PACKED_BATCH_CREATION)
             await house.actor.rpc("eth_sendTransaction", {"from": payer, "to": call.to, "data": call.data, "gas": hex(2_000_000)})
-        await house.actor.set_balance(self.key.address, 1_000 * ETHER)
+        await house.actor.set_balance(self.key.address, (1_000 + 10 * self.plan.people) * ETHER)
         await house.moves.mint(house.contracts.usdc, self.key.address, 10**9 * USDC)
         await house.moves.pay_ether(stranger, self.key.address, 1)
         await house.actor.mine()
@@ -153,12 +154,20 @@ class Run:
         for number in range(self.plan.people):
             address = Account.from_key(self.random.randbytes(32)).address
             new, token = self.all_new or number % 20 == 0, not self.all_new and number % 3 == 1
-            if not new:
-                await house.actor.set_balance(address, 7)
-            self.before[address] = 0 if token or new else 7
+            self.before[address] = 0 if new else 7
             basic = f"{self.random.randint(100_000, 900_000) / 100:.2f}"
             people.append(hired(self.org, address, now, basic=basic, shares=ALL_USDC if token else ALL_ETH, name=f"P{number}"))
+        await self._give([address for address, wei in self.before.items() if wei], 7)
         await employ_all(people)
+
+    async def _give(self, addresses: Sequence[str], wei: int) -> None:
+        """In batches, since they may be thousands."""
+        async with httpx.AsyncClient(timeout=120) as http:
+            for start in range(0, len(addresses), 500):
+                part = [{"method": "anvil_setBalance", "params": [address, hex(wei)]} for address in addresses[start : start + 500]]
+                body = [{"jsonrpc": "2.0", "id": place, **call} for place, call in enumerate(part)]
+                answers = (await http.post(self.house.addresses.rpc_url, json=body)).json()
+                assert all("error" not in answer for answer in answers), answers
 
     async def _order(self) -> None:
         """As a person does it, through the product's own flows; then whoever is to die is told."""
@@ -228,7 +237,8 @@ class Run:
             problems.append(f"{len(payouts)} shares for {len(payslips)} payslips of {self.plan.people} people")
         for row in payouts:
             token = row.asset == "USDC"
-            has = await self._usdc(row.address) if token else await house.number("eth_getBalance", row.address, "latest") - self.before[row.address]
+            had = self.before[row.address]
+            has = await self._usdc(row.address) if token else await house.number("eth_getBalance", row.address, "latest") - had
             if has != int(row.raw_amount):
                 problems.append(f"{row.address} has {has} of {row.asset} and was to have {row.raw_amount}")
         payments = await Payment.find({"org_id": self.org}).to_list()

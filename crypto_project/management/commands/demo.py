@@ -81,5 +81,6 @@ def _live_options(options: dict[str, Any]) -> ShellOptions:
         configured=configured,
         chain=LIVE_CHAIN,
         activity=not options["no_activity"],
+        payday=True,
         keep_servers=True,
     )
