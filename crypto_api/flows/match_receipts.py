@@ -24,6 +24,7 @@ from crypto_api.invoices.types import InvoiceStatus
 from crypto_api.kit.amounts import divide
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import PreconditionFailed
+from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.organizations import store as organizations
 from crypto_api.receivables import rules, service, store
 from crypto_api.receivables.documents import PaymentRequest, Receipt
@@ -90,6 +91,7 @@ async def match_receipt(matcher: Matcher, receipt: Receipt) -> bool:
         return await _put_off(matcher, receipt, now)
     with suppress(PreconditionFailed, Overtaken):
         await matcher.uow.run(lambda session: _match(session, receipt, judged, now))
+        faultpoint("receipt.matched")
         return True
     return False
 
@@ -161,6 +163,7 @@ async def _match(session: Session, receipt: Receipt, judged: _Judged, now: datet
             applied, _ = await apply_receipt(session, receipt, invoice, settled, now, lock=lock)
             if applied.state is ReceiptState.OPEN:
                 await service.put(session, applied, {}, now, ReceiptOpen)
+            faultpoint("receipt.before_match")
 
 
 async def _settled(session: Session, receipt: Receipt, judged: _Judged, invoice: Invoice) -> Settled:

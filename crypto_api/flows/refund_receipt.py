@@ -21,6 +21,7 @@ from crypto_api.flows.take_back_receipts import refresh_flags
 from crypto_api.kit.amounts import add_exactly, text
 from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import CoreError, PreconditionFailed
+from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.ids import new_id
 from crypto_api.ledger import service as ledger
 from crypto_api.ledger.types import AccountCode, EntryDraft, Line, Source, SourceKind
@@ -47,6 +48,7 @@ _LOST_AFTER = timedelta(minutes=10)  # a part that was set aside, and no payment
 async def refund_receipt(desk: PaymentDesk, principal: Principal, org_id: str, receipt_id: str, wallet_id: str) -> tuple[Receipt, Payment]:
     """All that is left, to the address it came from. NotFound, NotOpen, and as `prepare_payment`: then nothing is set aside."""
     receipt, use = await desk.uow.run(lambda session: _set_aside(session, org_id, receipt_id, principal.user_id, desk.clock.now()))
+    faultpoint("refund.set_aside")
     new = NewPayment(
         wallet_id=wallet_id,
         amount=use.quantity,
@@ -61,6 +63,7 @@ async def refund_receipt(desk: PaymentDesk, principal: Principal, org_id: str, r
     except CoreError:
         await desk.uow.run(lambda session: _give_back(session, org_id, receipt_id, use.id, desk.clock.now()))
         raise
+    faultpoint("refund.prepared")
     after = await desk.uow.run(lambda session: _named(session, org_id, receipt_id, use.id, payment.id, desk.clock.now()))
     return after, payment
 
@@ -86,6 +89,7 @@ async def _look(matcher: Matcher, receipt: Receipt, use: Use) -> bool:
     if payment.state is not PaymentState.CONFIRMED or (worth := await _went_back(org_id, payment)) is None:
         return await _later(matcher, receipt, now)
     await matcher.uow.run(lambda session: _settle(session, org_id, receipt.id, use.id, payment, worth, now))
+    faultpoint("refund.settled")
     return True
 
 
@@ -174,6 +178,7 @@ async def _settle(session: Session, org_id: str, receipt_id: str, use_id: str, p
     entry = await ledger.post(session, org_id, draft, now)
     uses = [one.model_copy(update={"settled": True, "entry_id": entry.id}) if one.id == use_id else one for one in receipt.uses]
     await service.put(session, receipt, {"uses": uses}, now, ReceiptResolved)
+    faultpoint("refund.before_settle")
 
 
 def _lines(came: Decimal, went: Decimal) -> list[Line]:

@@ -19,6 +19,7 @@ from crypto_api.invoices import store as invoices
 from crypto_api.invoices.documents import Invoice
 from crypto_api.invoices.types import InvoiceStatus
 from crypto_api.kit.clock import Clock
+from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.mail import Attachment, MailNotTaken
 from mongodb_config.unit_of_work import UnitOfWork
 
@@ -50,8 +51,11 @@ async def send_invoice_mail(room: MailRoom, org_id: str, delivery_id: str) -> De
     begun = await room.uow.run(lambda session: service.begin(session, row, room.clock.now()))
     if begun is None:
         return None
+    faultpoint("invoice_mail.begun")
     outcome, answer = await _attempt(room, begun)
+    faultpoint("invoice_mail.answered")
     ended = await room.uow.run(lambda session: service.end(session, begun, outcome, answer, room.clock.now()))
+    faultpoint("invoice_mail.ended")
     return ended.status if ended is not None else None
 
 

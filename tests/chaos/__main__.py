@@ -4,6 +4,7 @@ shares nothing with the product.
 --of WHAT      crashes: followers, payment workers and signers killed at each of their named steps, with payments in flight and reorganisations
                providers: following through providers that lag, lie, throttle, stall and drop
                payrolls: of many people, whose worker is killed at each of its named steps (not one of the three that run by themselves)
+               receipts: money for invoices, matched by a process that is killed before and after it commits (nor is this one)
                reorganisations: of each depth that is undone by itself, and one that is deeper
                (all three; may be given more than once)
 --runs N       of each (204: each named step six times; of reorganisations one for each depth, 64 at most)
@@ -21,17 +22,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crypto_api.kit import log
-from tests.chaos import crashes, payrolls, provider_faults, reorganisations
+from tests.chaos import crashes, payrolls, provider_faults, receipts, reorganisations
 from tests.chaos.report import tell
 
 PROGRAMMES = ("crashes", "providers", "reorganisations")
-OF_ITS_OWN = "payrolls"
+OF_THEIR_OWN = ("payrolls", "receipts")
 RUNS = 6 * len(crashes.STEPS)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="manage.py chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--of", choices=(*PROGRAMMES, OF_ITS_OWN), action="append")
+    parser.add_argument("--of", choices=(*PROGRAMMES, *OF_THEIR_OWN), action="append")
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--people", type=int, default=payrolls.PEOPLE)
@@ -49,6 +50,8 @@ async def _programme(name: str, options: argparse.Namespace) -> int:
         case "payrolls":
             log.configure(options.report or Path(tempfile.mkdtemp(prefix="chaos-log-")), process="supervisor")
             planned, outcomes = payrolls.planned(seeds, options.people), payrolls.payroll_runs(seeds, options.people, options.report)
+        case "receipts":
+            planned, outcomes = receipts.planned(seeds), receipts.receipt_runs(seeds)
         case "providers":
             every = [*provider_faults.SEEN_AT_ONCE, *provider_faults.LINE] if options.runs >= RUNS else []
             planned, outcomes = Counter(dict.fromkeys((fault.name for fault in every), 1)), provider_faults.swarms(seeds)

@@ -31,6 +31,16 @@ LOTS = (
 )
 """Of booking by lots and of settling them: killed by `tests/flows/test_lot_crashes.py`."""
 
+MATCHING = ("receipt.before_match", "receipt.matched")
+"""Of the lane that matches what came with invoices: killed by `receipts.py`."""
+
+RECEIPTS = (
+    *MATCHING,
+    *(f"refund.{what}" for what in ("set_aside", "prepared", "before_settle", "settled")),
+    *(f"invoice_mail.{what}" for what in ("begun", "answered", "ended")),
+)
+"""With refunds, killed by `tests/http/test_paid_in_crypto.py`, and letters, killed by `tests/http/test_invoice_mail.py`."""
+
 OF_OTHERS = frozenset(
     {
         "audit.sealed",

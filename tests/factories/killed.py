@@ -23,9 +23,10 @@ asyncio.run(main())
 """
 
 
-async def killed_at(config: Config, folder: Path, step: str, imports: str, call: str) -> None:
-    """Awaits `call` (which has a `runtime`) until it is falsy; fails unless the process is killed at `step` before."""
-    order_kill(folder, step)
+async def killed_at(config: Config, folder: Path, step: str, imports: str, call: str, *, nth: int = 1, **settings: str) -> None:
+    """Awaits `call` (which has a `runtime`) until it is falsy; fails unless the process is killed before, at the nth pass of `step`. `settings`: more
+    of those that it is to have."""
+    order_kill(folder, step, nth)
     env = {
         **os.environ,
         "MONGODB_URI": config.mongodb_uri,
@@ -33,6 +34,8 @@ async def killed_at(config: Config, folder: Path, step: str, imports: str, call:
         "REDIS_URL": config.redis_url,
         "SECRET_KEY": config.secret_key.get_secret_value(),
         "COFFER_FAULTPOINTS": str(folder),
+        **({"NETWORKS": str(config.networks)} if config.networks is not None else {}),
+        **settings,
     }
     program = _PROGRAM.format(imports=imports, call=call)
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, env=env, cwd=Path(__file__).parents[2])

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from pypdf import PdfReader
 from crypto_api.adapters.mail import Mailer
 from crypto_api.bootstrap import open_runtime
 from crypto_api.deliveries import service
+from crypto_api.deliveries import store as deliveries
 from crypto_api.deliveries.documents import InvoiceDelivery
 from crypto_api.deliveries.jobs import SendInvoiceMail
 from crypto_api.deliveries.rules import TRIES_MAX
@@ -23,6 +26,7 @@ from crypto_api.flows.remind_clients import remind_clients
 from crypto_api.flows.send_invoice_mail import MailRoom, send_invoice_mail
 from crypto_api.runtime import Runtime
 from tests.factories.clock import MovableClock
+from tests.factories.killed import killed_at
 from tests.http.conftest import PASSWORD, Join, Person, confirmed
 from tests.http.organization_calls import code_of, records, told
 from tests.http.test_clients import client_of
@@ -288,3 +292,28 @@ async def test_the_lanes_send_what_a_lost_job_left_and_write_what_recurs(join: J
     await actor.run(runtime, SendInvoiceMail(org_id=ada.org_id, delivery_id=again.id))
     stored = await InvoiceDelivery.get(again.id)
     assert stored is not None and str(stored.status) == "sent"
+
+
+async def test_a_letter_of_a_killed_process_leaves_at_least_once_and_always_as_the_same(
+    join: Join, room: MailRoom, office: PostOffice, clock: MovableClock, runtime: Runtime, unused_tcp_port: int, tmp_path: Path
+) -> None:
+    """The process dies before the server is asked, between its answer and the write, and after the write."""
+    ada = await join("ada", founds="Byron Treasury")
+    client = await client_of(ada, currency=None)
+    imports = "from crypto_api.deliveries.jobs import SendInvoiceMail\nfrom workers.invoices import _send"
+    server = {"EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(unused_tcp_port), "EMAIL_MOCK_MODE": "false"}
+    for step, by_then, in_the_end in (("begun", 0, 1), ("answered", 1, 2), ("ended", 1, 1)):
+        office.letters.clear()
+        row = await sent(ada, client_id=client["id"])
+        (queued,) = await log_of(ada, row)
+        call = f'_send(runtime, SendInvoiceMail(org_id="{ada.org_id}", delivery_id="{queued["id"]}"))'
+        await killed_at(runtime.config, tmp_path, f"invoice_mail.{step}", imports, call, **server)
+        assert len(office.letters) == by_then, step
+        assert await send_invoice_mail(room, ada.org_id, queued["id"]) is None, "whoever has the attempt may still be at it"
+        past = {"$set": {"due_at": clock.now() - timedelta(seconds=1)}}  # as if ten minutes had gone by: the clock of the other process stays
+        await InvoiceDelivery.get_pymongo_collection().update_many({"org_id": ada.org_id, "due_at": {"$ne": None}}, past)
+        for org_id, delivery_id in await deliveries.due(clock.now(), 10):
+            await send_invoice_mail(room, org_id, delivery_id)
+        assert {office.read(place)["Message-ID"] for place in range(len(office.letters))} == {queued["message_id"]}
+        assert (len(office.letters), (await log_of(ada, row))[0]["status"]) == (in_the_end, "sent"), step
+        assert await deliveries.due(clock.now(), 10) == []

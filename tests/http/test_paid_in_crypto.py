@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -29,6 +30,7 @@ from crypto_api.runtime import Runtime
 from crypto_api.wallets.documents import Wallet
 from mongodb_config.base_document import encoded
 from tests.factories.following import open_due
+from tests.factories.killed import killed_at
 from tests.factories.paying import ETHER, FREE, SLUG, Node, PayingHouse, fresh_key
 from tests.factories.receiving import XPUB
 from tests.http.conftest import Join, Person, confirmed
@@ -92,7 +94,9 @@ async def invoice(person: Person, row: dict[str, Any]) -> dict[str, Any]:
     return dict((await person.http.get(f"{PATH}{row['id']}/")).json())
 
 
-async def test_from_the_wish_to_the_refund(house: PayingHouse, ada: Person, api: str, join: Join, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_from_the_wish_to_the_refund(
+    house: PayingHouse, ada: Person, api: str, join: Join, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     settings = await ada.http.put(f"{PATH}receiving/", json={"extended_key": XPUB, "lock_minutes": 30})
     assert (settings.status_code, settings.json()["gap_limit"]) == (200, 20), settings.text
     refused = await ada.http.put(f"{PATH}receiving/", json={"extended_key": XPUB.replace("xpub", "xprv")})
@@ -190,7 +194,14 @@ async def test_from_the_wish_to_the_refund(house: PayingHouse, ada: Person, api:
         await house.sweep()
         await house.mine(2)
         await house.book()
-    await Receipt.get_pymongo_collection().update_many({"org_id": ada.org_id}, {"$set": {"look_at": runtime_now(house) - timedelta(seconds=1)}})
+    await house.mine(4)
+    await house.book()
+    await house.mine(1)
+    for step in ("refund.before_settle", "refund.settled"):
+        past = {"$set": {"look_at": runtime_now(house) - timedelta(seconds=1)}}
+        await Receipt.get_pymongo_collection().update_many({"org_id": ada.org_id}, past)
+        imports = "from crypto_api.desks import matcher_of\nfrom crypto_api.flows.refund_receipt import settle_refunds"
+        await killed_at(house.runtime.config, tmp_path, step, imports, "settle_refunds(matcher_of(runtime))")
     await matched(house)
     back = (await ada.http.get(there)).json()["receipt"]
     assert back["uses"][-1]["settled"] and back["uses"][-1]["journal_entry_id"], back

@@ -488,6 +488,16 @@ async def test_timings_amounts_and_assets(house: House) -> None:
     await nothing_in_suspense(runs)
 
 
+@pytest.mark.timeout(300)
+async def test_what_a_killed_matcher_left_is_applied_once(house: House, tmp_path: Path) -> None:
+    """A short run; the long ones are `manage.py chaos --of receipts`."""
+    from tests.chaos import receipts  # which takes its cases from here
+
+    outcome = await receipts.run(house, tmp_path, receipts.Plan.of(1))
+    assert not outcome.problems, outcome.problems
+    assert set(outcome.fired) == set(receipts.MATCHING) and outcome.counted["invoices"] == receipts.CASES
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_reorganisations(house: House) -> None:
