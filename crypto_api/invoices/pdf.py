@@ -1,6 +1,5 @@
 """An invoice as a PDF to be sent, printed and kept: fonts embedded, so that it looks the same in twenty years; as many pages as its lines need."""
 
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 from io import BytesIO
@@ -19,6 +18,7 @@ from segno.helpers import make_epc_qr
 
 from crypto_api.invoices.documents import Invoice, InvoiceSettings
 from crypto_api.invoices.types import ACCENT, InvoiceKind, InvoiceStatus, Item, Layout, Party, RoundingMode, TaxRounding
+from crypto_api.kit.pdf_code import QrCode
 from crypto_api.kit.pdf_fonts import BOX, WIDE, WIDE_BOLD, Points, draw, embedded, has_boxes, is_plain, markup
 from crypto_api.kit.pdf_pages import FRAME_PADDING
 
@@ -27,7 +27,6 @@ _INK, _GREY, _LINE = colors.HexColor("#16202B"), colors.HexColor("#5B6673"), col
 _WIDTH = A4[0] - 40 * mm
 _COLUMNS = [8 * mm, _WIDTH - 116 * mm, 22 * mm, 30 * mm, 24 * mm, 32 * mm]
 _CODE_SIDE = 32 * mm
-_DARK = re.compile(b"\x01+")
 _LOGO = (60 * mm, 20 * mm)
 _BANNER = 44 * mm  # from the upper edge
 _TEXT = ParagraphStyle("text", fontName=_FONT, fontSize=9, leading=12.5, textColor=_INK)
@@ -296,7 +295,7 @@ def _pay_online(link: str) -> Table:
 
 
 def _beside_code(words: list[Any], code: segno.QRCode | None) -> Table:
-    cells = [[words, _Code(code) if code is not None else ""]]
+    cells = [[words, QrCode(code, _CODE_SIDE) if code is not None else ""]]
     table = Table(cells, colWidths=[_WIDTH - 36 * mm, 36 * mm], hAlign="LEFT")
     table.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0), ("ALIGN", (1, 0), (1, 0), "RIGHT")]))
     return table
@@ -308,24 +307,6 @@ def payment_code(row: Invoice, own: InvoiceSettings) -> segno.QRCode | None:
     if not (payable and own.iban and row.currency == "EUR" and row.seller is not None and 0 < row.due <= _EPC_MAX):
         return None
     return make_epc_qr(name=row.seller.name[:70], iban=own.iban, amount=row.due, text=str(row.number)[:140], bic=own.bic or None)
-
-
-class _Code(Flowable):  # type: ignore[misc]  # reportlab has no types
-    """The code as one filled path: each run of dark modules in a row is a rectangle of it."""
-
-    def __init__(self, code: segno.QRCode) -> None:
-        super().__init__()
-        self._rows = [bytes(line) for line in code.matrix_iter(border=2)]
-        self.width = self.height = _CODE_SIDE
-
-    def draw(self) -> None:
-        unit = _CODE_SIDE / len(self._rows)
-        path = self.canv.beginPath()
-        for number, row in enumerate(self._rows, start=1):
-            for run in _DARK.finditer(row):
-                path.rect(run.start() * unit, _CODE_SIDE - number * unit, (run.end() - run.start()) * unit, unit)
-        self.canv.setFillColor(colors.black)
-        self.canv.drawPath(path, stroke=0, fill=1)
 
 
 def money(value: Decimal) -> str:

@@ -8,7 +8,6 @@ from io import BytesIO
 from typing import Any
 
 import segno
-from reportlab.graphics.shapes import Drawing, Rect
 from reportlab.lib import colors
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
@@ -18,6 +17,7 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from crypto_api.kit.amounts import to_units
+from crypto_api.kit.pdf_code import QrCode
 from crypto_api.kit.pdf_fonts import BOX_NOTE, WIDE, WIDE_BOLD, draw, embedded, has_boxes, markup
 from crypto_api.kit.pdf_pages import FRAME_PADDING
 from crypto_api.payroll.documents import Payout, Payslip
@@ -167,7 +167,7 @@ def _genuine(sheet: Sheet) -> list[Any]:
         Paragraph(f"Signed (EIP-712) by {sheet.signer}", _SMALL),
         Paragraph(sheet.signature, _SMALL),
     ]
-    table = Table([[words, code_of(sheet.link)]], colWidths=[_WIDTH - _CODE - 4 * mm, _CODE + 4 * mm], hAlign="LEFT")
+    table = Table([[words, QrCode(segno.make(sheet.link, error="m"), _CODE)]], colWidths=[_WIDTH - _CODE - 4 * mm, _CODE + 4 * mm], hAlign="LEFT")
     table.setStyle(
         TableStyle(
             [
@@ -179,23 +179,6 @@ def _genuine(sheet: Sheet) -> list[Any]:
         )
     )
     return [table]
-
-
-def code_of(link: str) -> Drawing:
-    """A QR code. Neighbouring dark squares of a line are one rectangle: a third of the drawing."""
-    matrix = [bytes(line) for line in segno.make(link, error="m").matrix_iter(border=2)]
-    unit, drawing = _CODE / len(matrix), Drawing(_CODE, _CODE)
-    for y, line in enumerate(matrix):
-        x = 0
-        while x < len(line):
-            end = x
-            while end < len(line) and line[end]:
-                end += 1
-            if end > x:
-                rect = Rect(x * unit, _CODE - (y + 1) * unit, (end - x) * unit, unit, fillColor=colors.black, strokeColor=None, strokeWidth=0)
-                drawing.add(rect)
-            x = end + 1
-    return drawing
 
 
 def money(value: Decimal) -> str:

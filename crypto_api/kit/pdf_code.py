@@ -1,0 +1,31 @@
+"""A QR code on a page of a PDF."""
+
+import re
+from typing import Any
+
+import segno
+from reportlab.lib import colors
+from reportlab.platypus import Flowable
+
+_DARK = re.compile(b"\x01+")
+_QUIET = 2  # modules around it
+
+
+class QrCode(Flowable):  # type: ignore[misc]  # reportlab has no types
+    """As one filled path, `side` points wide: each run of dark modules in a row is a rectangle of it. A shape for each takes more than the page."""
+
+    canv: Any
+
+    def __init__(self, code: segno.QRCode, side: float) -> None:
+        super().__init__()
+        self._rows = [bytes(line) for line in code.matrix_iter(border=_QUIET)]
+        self.width = self.height = side
+
+    def draw(self) -> None:
+        unit = self.height / len(self._rows)
+        path = self.canv.beginPath()
+        for number, row in enumerate(self._rows, start=1):
+            for run in _DARK.finditer(row):
+                path.rect(run.start() * unit, self.height - number * unit, (run.end() - run.start()) * unit, unit)
+        self.canv.setFillColor(colors.black)
+        self.canv.drawPath(path, stroke=0, fill=1)
