@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from pymongo import AsyncMongoClient
+from pymongo.errors import DuplicateKeyError
 from secantus.transactions import TransactionRegistry
 
 from crypto_project.embedded import mongodb as mongodb_module
@@ -191,6 +192,41 @@ def test_secantusdb_finds_by_id_before_it_looks_for_an_index() -> None:
     assert asked == [{"_id": "a", "org_id": "b"}, {"_id": "nowhere"}, {"_id": "nowhere", "org_id": "b"}], "where `_id` finds no key, as ever"
 
 
+def test_secantusdb_reads_the_options_of_indexes_once_a_write() -> None:
+    read: list[str] = []
+
+    class Rows:
+        def _all_indexes(self, db: str, coll: str) -> list[str]:
+            return [f"{db}.{coll}"]
+
+        def _index_options_map(self, db: str, coll: str) -> dict[str, int]:
+            read.append(coll)
+            return {"read": len(read)}
+
+        def _insert_chunk(self, attempts: int) -> list[dict[str, int]]:
+            found = []
+            for _ in range(attempts):
+                assert self._all_indexes("db", "rows") == ["db.rows"]
+                found += [self._index_options_map("db", coll) for coll in ("rows", "rows", "others", "rows")]
+            return found
+
+        def _delete_chunk(self) -> None:
+            self._index_options_map("db", "rows")
+            self._insert_chunk(1)
+            self._index_options_map("db", "rows")
+            raise KeyError
+
+    secantusdb.read_options_once(Rows)
+    rows = Rows()
+    assert [each["read"] for each in rows._insert_chunk(2)] == [1, 1, 2, 1, 3, 3, 4, 3], "anew where a write is tried again"
+    assert [rows._index_options_map("db", "rows")["read"] for _ in range(2)] == [5, 6], "outside of a write each time"
+    read.clear()
+    with pytest.raises(KeyError):
+        rows._delete_chunk()
+    assert read == ["rows", "rows", "others"]
+    assert rows._index_options_map("db", "rows") == {"read": 4}, "nothing is kept of a write that failed"
+
+
 async def test_a_row_found_by_id_must_be_all_that_was_asked_for(addresses: Addresses) -> None:
     async with AsyncMongoClient(addresses.mongodb_uri) as client:
         rows = client[f"probe_{secrets.token_hex(4)}"]["rows"]
@@ -206,6 +242,14 @@ async def test_a_row_found_by_id_must_be_all_that_was_asked_for(addresses: Addre
         assert (await rows.delete_one({"_id": "b", "org": "theirs"})).deleted_count == 0
         assert (await rows.delete_many({"_id": {"$in": ["a", "b"]}, "state": "shut"})).deleted_count == 1
         assert [(row["_id"], row["state"]) async for row in rows.find().sort("_id")] == [("b", "open"), ("c", "shut")]
+        await rows.create_index("name", unique=True, partialFilterExpression={"state": "named"})
+        await rows.insert_many([{"_id": number, "org": "many", "name": "x", "state": "named" if number == 1 else "open"} for number in range(4)])
+        with pytest.raises(DuplicateKeyError):
+            await rows.insert_one({"name": "x", "state": "named"})
+        assert (await rows.delete_many({"org": "many"})).deleted_count == 4
+        await rows.insert_one({"_id": "again", "name": "x", "state": "named"})
+        assert await rows.count_documents({"name": "x"}) == await rows.count_documents({"org": "many"}) + 1 == 1
+        await rows.delete_one({"_id": "again"})
         async with client.start_session() as session, await session.start_transaction():
             await rows.insert_one({"_id": "d", "org": "ours"}, session=session)
             assert await rows.find_one({"_id": "d", "org": "ours"}, session=session) is not None
