@@ -7,14 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from crypto_api.contract_audits.types import Change, Confidence, Found, FoundBy, Place, Severity, Term
+from crypto_api.contract_audits.types import SCORE_MAX, Change, Confidence, Found, FoundBy, Place, Severity, Term
 from crypto_api.kit.static_analysis import Analysis, RawFinding
 
 WEIGHTS = {Severity.HIGH: 40, Severity.MEDIUM: 10, Severity.LOW: 2, Severity.INFORMATIONAL: 0, Severity.OPTIMIZATION: 0}
 FACTORS = {Confidence.HIGH: Decimal(1), Confidence.MEDIUM: Decimal("0.75"), Confidence.LOW: Decimal("0.5")}
-SCORE_MAX = 100
-FORMULA = "min(100, sum over open findings of weight(severity) x factor(confidence)), rounded down"
-"""Ours; nobody's standard. Three findings of high severity, or ten of medium, fill it."""
 
 EXCERPT_LINES = 12
 LINE_MAX = 200

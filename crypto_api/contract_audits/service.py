@@ -5,7 +5,7 @@ ordered ─▶ waits ─▶ runs ─▶ ready │ failed, with the reason │ ca
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -180,14 +180,18 @@ def counts_as_stored(counted: Mapping[str, Any]) -> dict[str, Any]:
 # ---- what others ask -------------------------------------------------------------------------------------------------------------
 
 
-async def warning_about(org_id: str, network: str, address: str) -> str | None:
-    """For whoever is about to pay to, or call, that address: None where its last audit left no finding of high severity open, or there is none."""
-    found = await store.latest_of_address(org_id, network, address)
-    high = found.open_counts.get(Severity.HIGH.value, 0) if found else 0
-    if found is None or not high:
-        return None
-    many = f"{high} open findings" if high > 1 else "an open finding"
-    return f"The audit of the contract {found.subject.name} of {found.created_at:%Y-%m-%d} has {many} of high severity: read it before you pay."
+async def warnings_about(org_id: str, network: str, addresses: Collection[str]) -> dict[str, str]:
+    """For whoever is about to pay to, or call, one of these (EIP-55): address → warning, where its last audit left a finding of high severity open."""
+    return {row.subject.address or "": _warning(row) for row in await store.latest_of_addresses(org_id, network, addresses) if _high(row)}
+
+
+def _high(row: ContractAudit) -> int:
+    return row.open_counts.get(Severity.HIGH.value, 0)
+
+
+def _warning(row: ContractAudit) -> str:
+    many = f"{_high(row)} open findings" if _high(row) > 1 else "an open finding"
+    return f"The audit of the contract {row.subject.name} of {row.created_at:%Y-%m-%d} has {many} of high severity: read it before you pay."
 
 
 def told(row: ContractAudit) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Every query of the slice."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,10 +37,11 @@ async def latest_ready(org_id: str, subject_key: str, *, before: str | None = No
     return await ContractAudit.find_one(query, session=session, sort=[("_id", SortDirection.DESCENDING)])
 
 
-async def latest_of_address(org_id: str, network: str, address: str) -> ContractAudit | None:
-    """The last that is ready of a contract at that address."""
-    query = {"org_id": org_id, "subject.address": address, "subject.network": network, "status": AuditStatus.READY}
-    return await ContractAudit.find_one(query, sort=[("_id", SortDirection.DESCENDING)])
+async def latest_of_addresses(org_id: str, network: str, addresses: Collection[str]) -> list[ContractAudit]:
+    """The last that is ready of the contract at each of them, where there is one."""
+    query = {"org_id": org_id, "subject.address": {"$in": sorted(addresses)}, "subject.network": network, "status": AuditStatus.READY}
+    rows = await ContractAudit.find(query).sort("+_id").to_list() if addresses else []
+    return list({row.subject.address: row for row in rows}.values())
 
 
 async def unfinished(session: Session, org_id: str) -> list[ContractAudit]:

@@ -20,6 +20,10 @@ FILES_MAX = 400
 UPLOAD_BYTES_MAX = 10_000_000  # an archive, packed
 RATIO_MAX = 100  # unpacked to packed, of an archive
 
+SCORE_MAX = 100
+FORMULA = "min(100, sum over open findings of weight(severity) x factor(confidence)), rounded down"
+"""Ours; nobody's standard. Three findings of high severity, or ten of medium, fill it."""
+
 
 class AuditStatus(StrEnum):
     QUEUED = "queued"

@@ -48,6 +48,7 @@ _PAGES = (
     ("Treasury", "Transactions", "/transactions/", "transactions", Permission.TRANSACTIONS_READ),
     ("Treasury", "Wallets", "/wallets/", "wallets", Permission.WALLETS_READ),
     ("Treasury", "Contracts", "/contracts/", "contracts", Permission.CONTRACTS_READ),
+    ("Treasury", "Audits", "/audits/", "audits", Permission.CONTRACTS_READ),
     ("Treasury", "Networks", "/networks/", "networks", Permission.BLOCKCHAIN_READ),
     ("Treasury", "Prices", "/prices/", "prices", Permission.PRICES_READ),
     ("Treasury", "Inbox", "/inbox/", "inbox", Permission.INBOX_READ),

@@ -11,6 +11,7 @@ from crypto_api.address_book import rules
 from crypto_api.address_book import store as address_book
 from crypto_api.address_book.documents import Payee
 from crypto_api.address_book.types import PRESENT
+from crypto_api.contract_audits import service as contract_audits
 from crypto_api.flows.followed_chain import Node
 from crypto_api.flows.keep_address_book import known_addresses
 from crypto_api.kit.errors import FieldError, InvalidInput
@@ -80,6 +81,7 @@ class _Sight:
     known: rules.KnownAddresses
     listed: Mapping[str, Payee]  # the entry of each address, for those that were not named by it
     own: Mapping[str, str]  # names of the own wallets, by address
+    audited: Mapping[str, str]  # what the audit of the contract at an address has to say
 
 
 def _place(each: Named, entries: Mapping[str, Payee], network: NetworkConfig) -> str | InvalidInput:
@@ -109,6 +111,7 @@ async def _look(node: Node, org_id: str, network: NetworkConfig, addresses: Sequ
         known=rules.KnownAddresses(await known_addresses(org_id)),
         listed=listed,
         own={row.address: row.name for row in await wallets.active(org_id)},
+        audited=await contract_audits.warnings_about(org_id, network.slug, addresses),
     )
 
 
@@ -119,7 +122,8 @@ def _seen(each: Named, address: str, entry: Payee | None, sight: _Sight) -> Seen
     except ValueError as error:
         return InvalidInput.of("to", str(error), "not_payable")
     entry = entry or sight.listed.get(address)
-    warnings = (*found.warnings, *(() if address in sight.paid_before else (_FIRST_TIME,)), *_renamed(entry))
+    audited = (sight.audited[address],) if address in sight.audited else ()
+    warnings = (*audited, *found.warnings, *(() if address in sight.paid_before else (_FIRST_TIME,)), *_renamed(entry))
     if entry is None:
         return SeenPayee(address, None, sight.own.get(address, ""), warnings)
     return SeenPayee(address, entry.id, entry.name, warnings)

@@ -12,6 +12,7 @@ from functools import partial
 
 from crypto_api.chains import service as chains
 from crypto_api.chains.types import ChainAsset
+from crypto_api.contract_audits import service as contract_audits
 from crypto_api.flows.judge_payment import Judgement, standing_of
 from crypto_api.flows.look_at_payees import Named, SeenPayee, checked_address, entry_at, look_at_payees
 from crypto_api.flows.prepare_wanted import (
@@ -121,7 +122,9 @@ async def _wanted_call(desk: PaymentDesk, org_id: str, new: NewCall) -> Wanted:
     asset, to = chains.listed_assets(payer.network)[0], checked_address(new.to)
     call = Call(to=to, value_raw=str(_raw(new.value, asset, "value")), data=new.data.lower())
     payee_id, name = await entry_at(org_id, payer.network, to)
-    return Wanted(*(payer.wallet, payer.network, payer.way, PaymentKind.CALL, asset, int(call.value_raw), to, payee_id, name, call, new.description))
+    warnings = tuple((await contract_audits.warnings_about(org_id, payer.network.slug, [to])).values())
+    who = (to, payee_id, name)
+    return Wanted(*(payer.wallet, payer.network, payer.way, PaymentKind.CALL, asset, int(call.value_raw), *who, call, new.description, warnings))
 
 
 async def submit_payment(desk: PaymentDesk, principal: Principal, org_id: str, payment_id: str) -> Payment:

@@ -12,6 +12,7 @@ from crypto_api.contract_audits.service import Ordered
 from crypto_api.contracts import service as contracts
 from crypto_api.flows.audit_statistics import audit_statistics
 from crypto_api.flows.order_audit import audit_given, audit_registered, audit_upload
+from crypto_api.flows.print_audit import print_audit
 from crypto_api.http.answers import answer
 from crypto_api.http.auth import org_of, principal_of
 from crypto_api.http.body import only_file
@@ -98,6 +99,17 @@ async def list_contract_audits(request: HttpRequest, query: Query[ContractAuditQ
 @requires(Permission.CONTRACTS_READ)
 async def get_contract_audit(request: HttpRequest, audit_id: str) -> HttpResponse:
     return await _detail(await service.needed(org_of(request), audit_id))
+
+
+@router.get("/ai/audits/{audit_id}/pdf/", summary="An audit as a PDF")
+@requires(Permission.CONTRACTS_READ)
+async def get_contract_audit_pdf(request: HttpRequest, audit_id: str) -> HttpResponse:
+    """409 `not_ready` before. That it was taken is recorded."""
+    runtime = runtime_of(request.scope)
+    made = await print_audit(runtime.uow, runtime.clock, org_of(request), audit_id)
+    response = HttpResponse(made.content, content_type="application/pdf")
+    response["Content-Disposition"] = f'attachment; filename="{made.name}"'
+    return response
 
 
 @router.get("/ai/audits/{audit_id}/findings/", response=PageRead[FindingRead], summary="List the findings of an audit")

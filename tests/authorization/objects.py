@@ -763,6 +763,7 @@ async def _contract_audit(house: House, org_id: str, owner: Person, status: Audi
         live=live,
         claimed_until=house.now + timedelta(days=1) if live else None,
         has_source=False,
+        score=20,
     )
     await row.insert()
     finding = Found(
@@ -782,6 +783,10 @@ async def _contract_audit(house: House, org_id: str, owner: Person, status: Audi
 
 async def contract_audit(house: House, org_id: str, owner: Person) -> str:
     return await _contract_audit(house, org_id, owner, AuditStatus.READY)
+
+
+async def audit_finding(house: House, org_id: str, owner: Person) -> str:
+    return (await contract_audit(house, org_id, owner)).replace("cau", "fnd", 1)
 
 
 async def unfinished_audit(house: House, org_id: str, owner: Person) -> str:
@@ -865,7 +870,7 @@ KINDS: dict[str, Factory] = {
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
         *(saved_view, brought_transaction, price_alert, notification, webhook, webhook_delivery, statement, rolled, tax_report),
-        *(long_report, unfinished_report, failed_report, contract_audit, unfinished_audit, failed_audit),
+        *(long_report, unfinished_report, failed_report, contract_audit, audit_finding, unfinished_audit, failed_audit),
         *(client, draft_invoice, sent_invoice, sent_quote, recurring_invoice, own_invoice),
         *(paid_employee, payroll_period, draft_payslip, approved_payslip, own_payslip, payslip_token, recurring_payment),
         *(asked_invoice, pay_token, open_receipt, kept_receipt),

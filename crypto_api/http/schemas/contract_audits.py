@@ -3,9 +3,9 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, model_validator
 
-from crypto_api.contract_audits import rules
 from crypto_api.contract_audits.documents import ContractAudit, ContractFinding
 from crypto_api.contract_audits.types import (
+    FORMULA,
     AuditStatus,
     Block,
     Change,
@@ -105,7 +105,7 @@ class RiskRead(ReadSchema):
             )
             for term in row.terms
         ]
-        return cls(score=row.score, formula=rules.FORMULA, terms=terms)
+        return cls(score=row.score, formula=FORMULA, terms=terms)
 
 
 class ExplanationRead(ReadSchema):
