@@ -48,12 +48,12 @@ class AuditPdf:
         if audit.block:
             rows.append(("Read at", f"block {audit.block.number:,}, {audit.block.hash}"))
         if audit.file_count:
-            rows.append(("Source", f"{audit.file_count} files with all imports"))
+            rows.append(("Source", f"{audit.file_count} file{'s' if audit.file_count != 1 else ''} with all imports"))
         tool = audit.tool
         if tool is not None and tool.ran:
             apart = "kept from the network by the kernel" if tool.network == "seccomp" else "not kept from the network"
-            over = f"{tool.version}, {tool.detectors} detectors, {tool.contracts} contracts, compiler {tool.compiler_version}"
-            rows.append(("Slither", f"{over}; {apart}"))
+            over = f"{tool.detectors} detectors over {tool.contracts} contract{'s' if tool.contracts != 1 else ''}"
+            rows.append(("Slither", f"{tool.version}, {over}, compiler {tool.compiler_version}; {apart}"))
         else:
             rows.append(("Slither", f"did not run: {tool.reason if tool else 'there is no source'}"))
         told = [[label, pages.cell(value, 130, style="row")] for label, value in rows]

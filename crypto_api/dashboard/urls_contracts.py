@@ -25,5 +25,5 @@ pages = [
     path("audits/<str:audit_id>/findings/<str:finding_id>/reopen/", views_contract_audits.reopen, name="finding-reopen"),
     path("fragments/audits/", views_contract_audits.rows_fragment, name="audits-fragment"),
     path("fragments/audit-figures/", views_contract_audits.figures_fragment, name="audit-figures"),
-    path("fragments/audits/<str:audit_id>/", views_contract_audits.detail_fragment, name="audit-fragment"),
+    path("fragments/audits/<str:audit_id>/", views_contract_audits.detail_fragment, name="audit-body"),
 ]

@@ -32,6 +32,11 @@ async def ask_contract(house: House, org_id: str, person: Person) -> Form:
     return {"function": "total()"}
 
 
+@form("finding-suppress")
+async def suppress_finding(house: House, org_id: str, person: Person) -> Form:
+    return {"reason": "The owner is our Safe."}
+
+
 @form("wallet-add")
 async def add_wallet(house: House, org_id: str, person: Person) -> Form:
     return {"name": "Operations", "wallet_type": "watch", "network": "testnet", "address": random_address(), "monitoring_enabled": "on"}
