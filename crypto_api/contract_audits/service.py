@@ -181,7 +181,7 @@ def counts_as_stored(counted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def warnings_about(org_id: str, network: str, addresses: Collection[str]) -> dict[str, str]:
-    """For whoever is about to pay to, or call, one of these (EIP-55): address → warning, where its last audit left a finding of high severity open."""
+    """For whoever is about to pay to, or call, one of these (EIP-55): address → warning, where its last audit left a high finding open."""
     return {row.subject.address or "": _warning(row) for row in await store.latest_of_addresses(org_id, network, addresses) if _high(row)}
 
 
