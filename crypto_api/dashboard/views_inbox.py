@@ -42,6 +42,7 @@ KIND_NAMES = {
     ItemKind.CREDIT_NOT_AGREED: "Providers do not agree",
     ItemKind.OPENING_NOT_AGREED: "Opening balance not agreed",
     ItemKind.RECEIPT_OPEN: "Client payment to decide",
+    ItemKind.REFUND_UNCOVERED: "Refund of what left the chain",
 }
 REMEDY_NAMES = {
     Remedy.RECHECK: "Look again now",

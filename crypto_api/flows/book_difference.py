@@ -54,7 +54,7 @@ async def book_difference(
     explanation: Explanation,
 ) -> JournalEntry | None:
     """None when there is no difference (any more). NotFound, InvalidInput for the account, NotAtRest, ChainUnavailable."""
-    await _check_account(wallet.org_id, explanation.account_code)
+    await check_account(wallet.org_id, explanation.account_code)
     cursor, organization = await chain_store.cursor(network.slug), await organizations.get(wallet.org_id)
     if cursor is None or organization is None:
         raise NotFound
@@ -94,7 +94,8 @@ async def book_difference(
     return await uow.run(work)
 
 
-async def _check_account(org_id: str, code: str) -> None:
+async def check_account(org_id: str, code: str) -> None:
+    """InvalidInput for one that is none, or that holds the asset itself."""
     found = await ledger_store.accounts(org_id, [code])
     if not found or not found[0].active:
         raise InvalidInput.of("account_code", "is not an active account of this organisation", "unknown_account")

@@ -1,13 +1,13 @@
 """What is true now in an organisation and should not be, as the inbox tells it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import ChainCursor, FollowState
 from crypto_api.checkpoints import store as checkpoints
 from crypto_api.checkpoints.documents import Checkpoint
 from crypto_api.inbox.types import Finding, ItemKind
-from crypto_api.kit.amounts import text, to_units
+from crypto_api.kit.amounts import add_exactly, text, to_units
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger import store as ledger_store
 from crypto_api.ledger.documents import JournalEntry
@@ -16,7 +16,7 @@ from crypto_api.payments import store as payments
 from crypto_api.payments.documents import Payment
 from crypto_api.receivables import store as receivables
 from crypto_api.receivables.documents import Receipt
-from crypto_api.receivables.types import ReceiptFlag
+from crypto_api.receivables.types import ReceiptFlag, Use
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Suspended
@@ -34,6 +34,7 @@ CLOSED_BECAUSE: Mapping[ItemKind, str] = {
     ItemKind.CREDIT_NOT_AGREED: "The providers agree on it, or its block has left the chain.",
     ItemKind.OPENING_NOT_AGREED: "Its books are opened, or it is not watched any more.",
     ItemKind.RECEIPT_OPEN: "All of it belongs to something, or it left the chain.",
+    ItemKind.REFUND_UNCOVERED: "What was given back is on the chain again, or it was written off.",
 }
 
 
@@ -62,6 +63,7 @@ async def findings(org_id: str, networks: Mapping[str, NetworkConfig]) -> list[F
         *[_not_agreed(row) for row in await transactions.waiting(org_id)],
         *[_not_opened(row) for row in await wallet_store.waiting_to_open(org_id)],
         *[_receipt_open(row) for row in await receivables.open_receipts(org_id, _RECEIPTS_MAX) if row.invoice_id is not None],
+        *[_refund_uncovered(row, uses) for row in await receivables.refunded_and_gone(org_id, _RECEIPTS_MAX) if (uses := row.uncovered)],
     ]
 
 
@@ -243,6 +245,29 @@ def _receipt_open(row: Receipt) -> Finding:
         cause=f"It is open because {why}. Apply it to an invoice, keep it for the client, or send it back.",
         fingerprint=text(row.left),
         facts={"receipt_id": row.id, "network": row.network, "asset": row.asset, "block_number": str(row.block_number)},
+    )
+
+
+def _refund_uncovered(row: Receipt, uses: Sequence[Use]) -> Finding:
+    lost, worth = text(add_exactly([use.quantity for use in uses])), add_exactly([use.value for use in uses if use.settled])
+    way = f"{text(worth)} stand on the debit side of 2150 until then." if worth else "The refund is on its way: cancel it if it is not too late."
+    return Finding(
+        kind=ItemKind.REFUND_UNCOVERED,
+        key=f"refund:{row.id}",
+        subject=("receipt", row.id),
+        title=f"{lost} {_short(row.asset)} went back to a client whose payment left the chain",
+        cause=(
+            f"A reorganisation took away the payment of block {row.block_number} that was given back. Mostly the same one comes back by itself. "
+            f"{way} If it does not come, ask the client to send it again, or book it as what it is: a loss."
+        ),
+        fingerprint=f"{lost} {text(worth)}",
+        facts={
+            "receipt_id": row.id,
+            "network": row.network,
+            "asset": row.asset,
+            "block_number": str(row.block_number),
+            "difference": text(worth),
+        },
     )
 
 

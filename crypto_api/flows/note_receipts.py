@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from crypto_api.classification.types import Category
+from crypto_api.flows.take_back_receipts import take_back_write_offs
 from crypto_api.invoices import store as invoices
 from crypto_api.receivables import service, store
 from crypto_api.receivables.documents import PaymentRequest, Receipt
@@ -35,6 +36,7 @@ async def note_receipts(session: Session, org_id: str, booked: Sequence[Noted], 
     own = {row.wallet_id: row for row in asked if row.own}
     rows = [_receipt(row, movement, own.get(movement.wallet_id), now) for row, movement in came]
     await service.note(session, org_id, rows, now)
+    await take_back_write_offs(session, org_id, {row.transaction_id for row in rows}, now)
     for request in {row.id: row for row in own.values()}.values():
         if request.key_id is not None and request.index is not None:
             await store.note_paid(session, org_id, request.key_id, request.index)

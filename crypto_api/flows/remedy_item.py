@@ -15,6 +15,7 @@ from crypto_api.flows.checkpoint_wallets import checkpoint_wallets
 from crypto_api.flows.explain_difference import explain_difference, told
 from crypto_api.flows.inbox_sweep import sweep_inbox
 from crypto_api.flows.revalue import Revalued, opening_moment_of, revalue_opening, revalue_transaction
+from crypto_api.flows.uncovered_refunds import write_off
 from crypto_api.inbox import service as inbox
 from crypto_api.inbox import store
 from crypto_api.inbox.documents import InboxItem
@@ -115,9 +116,12 @@ async def _recheck(bench: Bench, org_id: str, item: InboxItem) -> str:
 async def _book(bench: Bench, org_id: str, item: InboxItem, choice: Choice, by: str) -> str:
     if not choice.reason:
         raise InvalidInput.of("reason", "is needed: say what the difference was", "required")
+    explanation = Explanation(choice.account_code or AccountCode.SUSPENSE, choice.reason, by)
+    if item.kind is ItemKind.REFUND_UNCOVERED:
+        written = await write_off(bench.uow, bench.clock, org_id, item.facts["receipt_id"], explanation)
+        return f"Booked as {written.id}: {choice.reason}" if written is not None else "Nothing of it is in the books (any more)."
     wallet = await _wallet(org_id, item)
     network = _network(bench, wallet.network)
-    explanation = Explanation(choice.account_code or AccountCode.SUSPENSE, choice.reason, by)
     entry = await book_difference(bench.uow, bench.clock, wallet, item.facts["asset"], network, bench.chains[network.slug], bench.feeds, explanation)
     return f"Booked as {entry.id}: {choice.reason}" if entry is not None else "There is no difference any more."
 

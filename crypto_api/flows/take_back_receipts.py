@@ -3,7 +3,7 @@
 A refund is never taken back here: its money is gone from the organisation, whatever became of the block that it answers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -36,6 +36,17 @@ async def take_back_receipts(session: Session, row: Transaction, now: datetime, 
             continue
         flags = {flag for flag in receipt.flags if flag is ReceiptFlag.REORGANISED} | ({ReceiptFlag.REORGANISED} if left_chain else set())
         await take_back(session, receipt, reason, now, ReceiptState.GONE, sorted(flags))
+
+
+async def take_back_write_offs(session: Session, org_id: str, transaction_ids: Collection[str], now: datetime) -> None:
+    """Of receipts that stand on the chain again."""
+    for receipt in await store.of_transactions(org_id, transaction_ids, session):
+        entries = sorted({use.written_off for use in receipt.uses if use.written_off is not None})
+        if receipt.state is ReceiptState.GONE or not entries:
+            continue
+        for entry_id in entries:
+            await ledger.reverse(session, org_id, entry_id, now, "what was given back is on the chain again")
+        await service.put(session, receipt, {"uses": [use.model_copy(update={"written_off": None}) for use in receipt.uses]}, now, None)
 
 
 async def reprice_receipts(session: Session, row: Transaction, movements: Sequence[Movement], now: datetime) -> None:

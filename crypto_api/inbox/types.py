@@ -21,6 +21,7 @@ class ItemKind(StrEnum):
     CREDIT_NOT_AGREED = "credit_not_agreed"  # a large one that not as many providers tell of as must agree
     OPENING_NOT_AGREED = "opening_not_agreed"  # what a wallet held when watching began, of which they tell different things
     RECEIPT_OPEN = "receipt_open"  # a client paid, and what becomes of some of it is for a person to say
+    REFUND_UNCOVERED = "refund_uncovered"  # a client was given back what left the chain afterwards
 
 
 class ItemState(StrEnum):
@@ -53,6 +54,7 @@ REMEDIES: Mapping[ItemKind, tuple[Remedy, ...]] = {
     ItemKind.CREDIT_NOT_AGREED: (Remedy.RECHECK,),
     ItemKind.OPENING_NOT_AGREED: (Remedy.RECHECK,),
     ItemKind.RECEIPT_OPEN: (Remedy.RECHECK,),
+    ItemKind.REFUND_UNCOVERED: (Remedy.RECHECK, Remedy.BOOK_DIFFERENCE),
 }
 
 

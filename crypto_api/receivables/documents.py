@@ -4,7 +4,7 @@ from decimal import Decimal
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from crypto_api.kit.amounts import StoredDecimal, add_exactly
-from crypto_api.receivables.types import GAP_LIMIT, LOCK_MINUTES, Offer, RateLock, ReceiptFlag, ReceiptState, Use
+from crypto_api.receivables.types import GAP_LIMIT, LOCK_MINUTES, Offer, RateLock, ReceiptFlag, ReceiptState, Use, UseKind
 from mongodb_config.base_document import TenantDocument
 from mongodb_config.kept_row import KeptRow
 
@@ -129,6 +129,11 @@ class Receipt(TenantDocument):
     def left(self) -> Decimal:
         """What of it belongs to nothing yet."""
         return add_exactly([self.quantity, *(-use.quantity for use in self.uses)])
+
+    @property
+    def uncovered(self) -> list[Use]:
+        """What went back, or is on its way, of what left the chain; without what was written off."""
+        return [use for use in self.uses if use.kind is UseKind.REFUND and use.written_off is None] if self.state is ReceiptState.GONE else []
 
     @property
     def value_left(self) -> Decimal:

@@ -8,7 +8,7 @@ from pymongo import ReturnDocument
 
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.receivables.documents import PaymentRequest, Receipt, ReceivingKey, ReceivingSettings
-from crypto_api.receivables.types import ReceiptState
+from crypto_api.receivables.types import ReceiptState, UseKind
 from mongodb_config import kept_row, pages
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
@@ -110,6 +110,12 @@ async def of_invoice(org_id: str, invoice_id: str, session: Session | None = Non
 async def open_receipts(org_id: str, limit: int) -> list[Receipt]:
     """Of which something belongs to nothing yet, oldest first."""
     return await Receipt.find({"org_id": org_id, "state": ReceiptState.OPEN}).sort("+at", "+_id").limit(limit).to_list()
+
+
+async def refunded_and_gone(org_id: str, limit: int) -> list[Receipt]:
+    """What left the chain after something of it was given back, oldest first."""
+    where: Row = {"org_id": org_id, "state": ReceiptState.GONE, "uses.kind": UseKind.REFUND}
+    return await Receipt.find(where).sort("+at", "+_id").limit(limit).to_list()
 
 
 async def page(org_id: str, where: Row, wanted: PageRequest) -> Page[Receipt]:

@@ -97,6 +97,7 @@ class Use(BaseModel):
     entry_id: str | None = None  # what it posted
     refund_id: str | None = None  # the payment that gives it back
     settled: bool = True  # False: a refund that is on its way
+    written_off: str | None = None  # of a refund of what left the chain: the entry that says that it is lost
     by: str | None = None  # None: by itself
     at: datetime
 

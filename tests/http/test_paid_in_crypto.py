@@ -11,10 +11,13 @@ import pytest
 from eth_account import Account
 
 from crypto_api.chains import store as chain_store
+from crypto_api.classification.types import Category
 from crypto_api.events.documents import Event
 from crypto_api.flows import refund_receipt as refunding
+from crypto_api.flows.book_transaction import reverse_bookings
 from crypto_api.flows.inbox_sweep import sweep_inbox
 from crypto_api.flows.match_receipts import Matcher, match_due
+from crypto_api.flows.note_receipts import note_receipts
 from crypto_api.flows.prepare_payment import NewPayment, prepare_payment
 from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.flows.price_at import Prices
@@ -27,6 +30,7 @@ from crypto_api.payments.documents import Payment
 from crypto_api.payments.types import Origin
 from crypto_api.receivables.documents import PaymentRequest, Receipt
 from crypto_api.runtime import Runtime
+from crypto_api.transactions import store as transactions
 from crypto_api.wallets.documents import Wallet
 from mongodb_config.base_document import encoded
 from tests.factories.following import open_due
@@ -247,6 +251,56 @@ async def test_another_key_asks_who_is_there_and_every_administrator_is_told(run
     assert (log[1]["before"]["first_address"], log[1]["after"]["first_address"]) == ("", "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266")
     assert (await clerk.http.delete("/api/auth/confirm-password/")).status_code == 204
     assert code_of(await clerk.http.put(there, json={"extended_key": ""})) == (403, "session_not_approved"), "none is another as well"
+
+
+async def test_a_refund_of_what_left_the_chain_stands_in_the_inbox_until_it_is_covered(house: PayingHouse, ada: Person) -> None:
+    runtime = house.runtime
+    wallet, _ = await house.wallet(wei=5 * ETHER)
+    row = await sent(ada, crypto_currency="ETH", receive_wallet_id=wallet.id)
+    someone, raw = Account.create(), int(Decimal(row["crypto_amount"]) * ETHER)
+    await house.actor.set_balance(someone.address, 10 * ETHER)
+    for _ in range(2):
+        await house.actor.send(someone, wallet.address, value=raw)
+        await matched(house)
+    assert (await invoice(ada, row))["status"] == "PAID"
+    (open_,) = (await ada.http.get("/api/receipts/", params={"state": "open"})).json()["items"]
+    answer = await post(ada, f"/api/receipts/{open_['id']}/refund/", {"wallet_id": wallet.id})
+    assert answer.status_code == 202, answer.text
+    for _ in range(6):
+        await house.sweep()
+        await house.mine(2)
+        await house.book()
+    await Receipt.get_pymongo_collection().update_many({"org_id": ada.org_id}, {"$set": {"look_at": runtime_now(house) - timedelta(seconds=1)}})
+    await matched(house)
+    before = await balances(ada)
+    assert before.get("2150", 0) == 0
+    # the block of the second payment leaves the chain, as the follower undoes it
+    (gone,) = await transactions.by_ids(ada.org_id, [open_["transaction_id"]])
+    await runtime.uow.run(lambda session: reverse_bookings(session, gone, runtime.clock.now()))
+    receipt = (await ada.http.get(f"/api/receipts/{open_['id']}/")).json()["receipt"]
+    lost = Decimal(receipt["uses"][-1]["value"])
+    assert (receipt["state"], (await balances(ada))["2150"]) == ("gone", lost) and lost > 0
+
+    async def told() -> list[dict[str, Any]]:
+        await sweep_inbox(runtime.uow, runtime.clock, ada.org_id, runtime.networks)
+        return list((await ada.http.get("/api/inbox/", params={"kind": "refund_uncovered", "state": "open"})).json()["items"])
+
+    (item,) = await told()
+    assert item["subject_id"] == open_["id"] and item["facts"]["difference"] == f"{lost.normalize():f}" and "left the chain" in item["title"]
+    resolve = f"/api/inbox/{item['id']}/remedy/"
+    assert (await post(ada, resolve, {"remedy": "book_difference", "account_code": "5400"})).status_code == 422, "why it is lost is said"
+    assert (await post(ada, resolve, {"remedy": "book_difference", "account_code": "1100", "reason": "x"})).status_code == 422
+    assert (await balances(ada))["2150"] == lost
+    written = await post(ada, resolve, {"remedy": "book_difference", "account_code": "5400", "reason": "The client does not answer."})
+    assert written.status_code == 200, written.text
+    after = await balances(ada)
+    assert (after.get("2150", 0), after["5400"] - before.get("5400", 0)) == (0, lost) and await told() == []
+    # and yet it comes back
+    await runtime.uow.run(lambda session: note_receipts(session, ada.org_id, [(gone, gone.movements, Category.INVOICE_PAYMENT)], runtime.clock.now()))
+    again = await balances(ada)
+    assert again.get("5400", 0) == before.get("5400", 0) and await told() == [], "what was written off is not lost any more"
+    kept = await Receipt.find_one({"_id": open_["id"]})
+    assert kept is not None and kept.state == "waiting" and [use.written_off for use in kept.uses] == [None]
 
 
 class Posted:
