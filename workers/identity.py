@@ -24,7 +24,7 @@ async def _send(runtime: Runtime, job: SendVerificationMail) -> None:
 
 
 async def _send_due(runtime: Runtime, job: SendDueMail) -> None:
-    await send_due_mail(runtime.uow, runtime.clock, runtime.mail, runtime.config.frontend_url, job.mail_id)
+    await send_due_mail(runtime.uow, runtime.clock, runtime.mail, runtime.config.frontend_url, job.mail_id, runtime.box)
 
 
 async def sweep_due(runtime: Runtime) -> None:

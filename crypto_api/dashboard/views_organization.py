@@ -19,7 +19,7 @@ from crypto_api.organizations import service as organizations
 from crypto_api.organizations import store
 from crypto_api.organizations.documents import Company, Organization
 from crypto_api.organizations.errors import SecondFactorFirst
-from crypto_api.organizations.types import MEMBER_ROLES, Permission, Role
+from crypto_api.organizations.types import MEMBER_ROLES, PayslipMail, Permission, Role
 
 NAME_MAX = 120
 ADDRESS_MAX = 500
@@ -27,6 +27,7 @@ TAX_ID_MAX = 60
 COMPANIES_SHOWN = 50
 COMPANY_FIELDS = ("legal_name", "tax_id", "address", "country", "active", *MONEY_FIELDS)
 SWITCHES = ("single_session", "entry_approval")
+KEPT = (*SWITCHES, "payslip_mail")
 FLASHES = {
     "saved": "The settings were saved.",
     "policies": "The policies were saved. They count from the next click on, for everybody.",
@@ -70,6 +71,7 @@ async def change_policies(visit: Visit) -> HttpResponse:
     only_post(visit.request)
     wanted = list(dict.fromkeys(visit.request.POST.getlist("second_factor_roles")))
     fields = {"second_factor_roles": wanted, **{name: visit.request.POST.get(name) == "on" for name in SWITCHES}}
+    fields["payslip_mail"] = PayslipMail.ATTACHED if visit.request.POST.get("payslip_attached") == "on" else PayslipMail.LINK
     try:
         await _change(visit, fields)
     except SecondFactorFirst as error:
@@ -90,12 +92,12 @@ async def _settings(
 ) -> HttpResponse:
     here = await store.get(visit.org_id) or visit.organization
     stands = {"name": here.name, **money_values(here.functional_currency, here.time_zone, here.fiscal_year_start)}
-    wanted = policies or {"second_factor_roles": here.second_factor_roles, **{name: getattr(here, name) for name in SWITCHES}}
+    wanted = policies or {"second_factor_roles": here.second_factor_roles, **{name: getattr(here, name) for name in KEPT}}
     roles = await _policy_roles(visit.org_id, wanted["second_factor_roles"])
     companies = await store.page_of_companies(visit.org_id, {}, _companies_asked(visit))
     around = {
         "organization": here,
-        "given": (stands if given is None else given) | {"version": str(here.version), **{name: wanted[name] for name in SWITCHES}},
+        "given": (stands if given is None else given) | {"version": str(here.version), **{name: wanted[name] for name in KEPT}},
         "policy_roles": roles,
         "required_names": ", ".join(role.name for role in roles if role.checked),
         "companies": companies.items,

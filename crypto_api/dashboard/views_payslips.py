@@ -19,7 +19,7 @@ from crypto_api.flows.read_payslips import mail_payslip, own_payslip, payouts_of
 from crypto_api.flows.run_payroll import change_payslip
 from crypto_api.identity.siwe import MESSAGE_MAX, SIGNATURE_BYTES_MAX, site_of
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
-from crypto_api.organizations.types import Permission
+from crypto_api.organizations.types import PayslipMail, Permission
 from crypto_api.payroll import store
 from crypto_api.payroll.documents import Payslip
 from crypto_api.payroll.types import Adjustments, PayMethod, PayslipStatus
@@ -122,6 +122,7 @@ async def _shown(visit: Visit, row: Payslip, *, form: Form | None = None, status
     adjustable = visit.may(Permission.PAYROLL_WRITE) and row.status is PayslipStatus.DRAFT
     shown = {
         "may_adjust": adjustable,
+        "attaches": visit.organization.payslip_mail is PayslipMail.ATTACHED,
         "earning_rows": earning_rows(row.own_earnings),
         "deduction_rows": deduction_rows(row.own_deductions),
         "kinds": [(kind.value, label) for kind, label in KINDS.items()],

@@ -117,8 +117,8 @@ async def payslip_file(scribe: Scribe, row: Payslip) -> PayslipFile:
 
 
 async def mail_payslip(uow: UnitOfWork, clock: Clock, org_id: str, payslip_id: str) -> Payslip:
-    """A letter with the way to it, to the employee's own account: what they earn does not travel in a mail. NotFound, WrongPayslipState (a draft, or
-    an employee without a verified account)."""
+    """A letter with the way to it, to the employee's own account, and with the file where the organisation wants that (`payslip_mail`, as it is when
+    the letter leaves). NotFound, WrongPayslipState (a draft, or an employee without a verified account)."""
     row, organization = await store.payslip(org_id, payslip_id), await organizations.get(org_id)
     if row is None:
         raise NotFound
@@ -133,7 +133,7 @@ async def mail_payslip(uow: UnitOfWork, clock: Clock, org_id: str, payslip_id: s
         before = await service.standing(session, org_id, payslip_id)
         summary = f"Told {before.employee_name} by mail of the payslip"
         after = await service.change(session, before, {"mailed_at": now}, "payslip.mailed", summary, now, PayslipMailed)
-        told = {"payslip": after.id, "period": f"{after.start_date} to {after.end_date}", "organization": organization.name}
+        told = {"payslip": after.id, "period": f"{after.start_date} to {after.end_date}", "organization": organization.name, "org_id": org_id}
         await identity.owe_mail(session, Letter.PAYSLIP, user.email, user.id, now, data=told)
         return after
 

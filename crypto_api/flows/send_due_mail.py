@@ -1,16 +1,23 @@
 """Letters that are owed to people: the job sends one by its id, the sweep those whose job was lost. Links and their tokens are made here, so that
 neither the queue nor the database ever holds one. Safe to run twice: a second letter has a link of its own, and the first one ends."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 from crypto_api.flows.notice_text import notice_text
+from crypto_api.flows.payslip_statement import Scribe
+from crypto_api.flows.read_payslips import payslip_file
 from crypto_api.flows.send_verification_mail import MailPort, send_verification_mail
 from crypto_api.identity import account_store as accounts
 from crypto_api.identity import service as identity
 from crypto_api.identity import store as identities
 from crypto_api.identity.documents import DueMail, OneTimePurpose, User
-from crypto_api.identity.types import RESET_LIFETIME, SET_PASSWORD_LIFETIME, VERIFICATION_LIFETIME, Letter
+from crypto_api.identity.types import RESET_LIFETIME, SET_PASSWORD_LIFETIME, VERIFICATION_LIFETIME, Letter, SecretBoxPort
 from crypto_api.kit.clock import Clock
+from crypto_api.kit.mail import Attachment
+from crypto_api.organizations import store as organizations
+from crypto_api.organizations.types import PayslipMail
+from crypto_api.payroll import store as payroll
 from mongodb_config.unit_of_work import UnitOfWork
 
 Written = tuple[str, str]
@@ -83,26 +90,43 @@ If you have forgotten the password, ask for a new one there. If it was not you, 
 """
 
 
-async def send_due_mail(uow: UnitOfWork, clock: Clock, mail: MailPort, frontend_url: str, mail_id: str) -> bool:
-    """False when there is nothing to send (any more). Unavailable when the mail server does not take it: try again later."""
+class LetterPort(MailPort, Protocol):
+    async def send(self, to: str, subject: str, text: str, *, attachments: Sequence[Attachment] = ()) -> object: ...
+
+
+async def send_due_mail(uow: UnitOfWork, clock: Clock, mail: LetterPort, frontend_url: str, mail_id: str, box: SecretBoxPort) -> bool:
+    """`box` opens the key that signs payslips. False when there is nothing to send (any more). Unavailable when the mail server does not take it:
+    try again later."""
     due = await accounts.mail_due(mail_id)
     user = await identities.user(due.user_id) if due is not None and due.user_id is not None else None
     if due is None:
         return False
-    sent = user is not None and await _send(uow, clock, mail, frontend_url.rstrip("/"), due, user)
+    sent = user is not None and await _send(Scribe(uow, clock, box, frontend_url.rstrip("/")), mail, due, user)
     now = clock.now()
     await uow.run(lambda session: accounts.mark_mail_sent(session, mail_id, now))
     return sent
 
 
-async def _send(uow: UnitOfWork, clock: Clock, mail: MailPort, site: str, due: DueMail, user: User) -> bool:
+async def _send(scribe: Scribe, mail: LetterPort, due: DueMail, user: User) -> bool:
+    uow, clock, site = scribe.uow, scribe.clock, scribe.site
     if due.kind is Letter.VERIFY_EMAIL:
         return await send_verification_mail(uow, clock, mail, site, user.id)
     written = await _WRITERS[due.kind](uow, clock, site, due, user)
     if written is None:
         return False
-    await mail.send(due.to, *written)
+    await mail.send(due.to, *written, attachments=await _attached(scribe, due))
     return True
+
+
+async def _attached(scribe: Scribe, due: DueMail) -> list[Attachment]:
+    """The payslip itself, where its organisation wants that by now."""
+    if due.kind is not Letter.PAYSLIP:
+        return []
+    organization, row = await organizations.get(due.data["org_id"]), await payroll.payslip(due.data["org_id"], due.data["payslip"])
+    if organization is None or row is None or organization.payslip_mail is not PayslipMail.ATTACHED:
+        return []
+    file = await payslip_file(scribe, row)
+    return [Attachment(file.name, file.content, "application", "pdf")]
 
 
 async def _reset(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:

@@ -147,7 +147,8 @@ async def get_payslip_statement(request: HttpRequest, payslip_id: str) -> HttpRe
 @requires(Permission.PAYROLL_WRITE)
 @idempotent
 async def send_payslip(request: HttpRequest, payslip_id: str) -> HttpResponse:
-    """A letter with the way to it. The amounts do not travel in the mail: they are read and downloaded after a log-in."""
+    """A letter with the way to it. The amounts do not travel in the mail, unless the organisation has the payslip attached (`payslip_mail`): they are
+    read and downloaded after a log-in."""
     runtime = runtime_of(request.scope)
     return await _one(await mail_payslip(runtime.uow, runtime.clock, org_of(request), payslip_id))
 

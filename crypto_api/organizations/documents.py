@@ -3,7 +3,7 @@ from enum import StrEnum
 
 from pymongo import ASCENDING, IndexModel
 
-from crypto_api.organizations.types import Permission
+from crypto_api.organizations.types import PayslipMail, Permission
 from mongodb_config.base_document import SharedDocument, TenantDocument
 
 
@@ -17,6 +17,7 @@ class Organization(SharedDocument):
     second_factor_roles: list[str] = []  # whoever has one of these acts only in a session with a second factor
     single_session: bool = False  # a new session in it ends the person's others in it
     entry_approval: bool = False  # entries by hand are posted only after another person's approval
+    payslip_mail: PayslipMail = PayslipMail.LINK
     suspended_at: datetime | None = None  # by the platform: nobody acts in it
     admins_changed: int = 0  # grows whenever its ADMINs may change, so that two such changes at once conflict: the last ADMIN stays
     teams_changed: int = 0  # grows whenever somebody gets another manager, so that two such changes at once conflict: no circle

@@ -47,7 +47,10 @@ from crypto_api.organizations.types import (
 from mongodb_config.unit_of_work import Session
 
 Versions = Collection[int] | None
-_SETTINGS = ("name", "functional_currency", "time_zone", "fiscal_year_start", "second_factor_roles", "single_session", "suspended_at")
+_SETTINGS = (
+    *("name", "functional_currency", "time_zone", "fiscal_year_start", "second_factor_roles", "single_session"),
+    *("entry_approval", "payslip_mail", "suspended_at"),
+)
 _OF_COMPANY = ("legal_name", "tax_id", "address", "country", "functional_currency", "time_zone", "fiscal_year_start", "active")
 _OF_ROLE = ("name", "description", "permissions")
 

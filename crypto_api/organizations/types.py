@@ -64,6 +64,13 @@ GRANTABLE = frozenset(Permission) - PLATFORM
 """What a role of an organisation can be made of."""
 
 
+class PayslipMail(StrEnum):
+    """What the letter about a payslip holds."""
+
+    LINK = "link"  # the way to it: what somebody earns lies in no mailbox
+    ATTACHED = "attached"  # the payslip itself as a PDF as well
+
+
 class Role(StrEnum):
     """The built-in ones. An organisation's own role goes by its id."""
 

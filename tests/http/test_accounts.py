@@ -30,7 +30,7 @@ async def letter_to(runtime: Runtime, address: str) -> str:
     rows = await DueMail.find({"sent_at": None, "to": address}).sort("_id").to_list()
     assert rows, f"nothing is owed to {address}"
     for row in rows:
-        await send_due_mail(runtime.uow, runtime.clock, runtime.mail, runtime.config.frontend_url, row.id)
+        await send_due_mail(runtime.uow, runtime.clock, runtime.mail, runtime.config.frontend_url, row.id, runtime.box)
     letters = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in sorted((runtime.config.log_dir / "mail").glob("*.eml"))]
     return str([letter for letter in letters if letter["To"] == address][-1].get_content())
 
@@ -121,7 +121,7 @@ async def test_a_suspended_person_learns_it_only_with_the_right_password(client:
     token = await client.post("/api/auth/forgot-password/", json={"email": "ada@example.com"})
     assert token.status_code == 202
     (due,) = await DueMail.find({"kind": "reset_password"}).to_list()
-    assert await send_due_mail(runtime.uow, runtime.clock, runtime.mail, "http://x", due.id) is False
+    assert await send_due_mail(runtime.uow, runtime.clock, runtime.mail, "http://x", due.id, runtime.box) is False
 
 
 async def test_an_invited_person_has_no_password_to_guess(client: httpx.AsyncClient, join: Join, runtime: Runtime) -> None:

@@ -325,7 +325,7 @@ async def set_password_token(runtime: Runtime, email: str) -> str:
     """Sends the letter as the worker does, and reads the token out of it."""
     due = await DueMail.find_one({"to": email, "kind": "set_password"})
     assert due is not None
-    assert await send_due_mail(runtime.uow, runtime.clock, runtime.mail, runtime.config.frontend_url, due.id)
+    assert await send_due_mail(runtime.uow, runtime.clock, runtime.mail, runtime.config.frontend_url, due.id, runtime.box)
     letter = message_from_bytes(newest_letter(runtime).read_bytes(), policy=policy.default)
     assert letter["To"] == email
     assert "Byron Treasury made an account" in letter.get_content()

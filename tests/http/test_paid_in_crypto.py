@@ -1,6 +1,7 @@
 """An invoice that is paid on a chain, over HTTP from the wish to the refund: the seller's API, the payer's page, a real node, the real signer."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +25,7 @@ from crypto_api.flows.price_at import Prices
 from crypto_api.flows.refund_receipt import settle_refunds
 from crypto_api.flows.send_due_mail import send_due_mail
 from crypto_api.identity.documents import DueMail
+from crypto_api.kit.mail import Attachment
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.organizations.types import Principal, Role
 from crypto_api.payments.documents import Payment
@@ -242,8 +244,8 @@ async def test_another_key_asks_who_is_there_and_every_administrator_is_told(run
     assert {row.user_id for row in owed} == {ada.user["id"], admin.user["id"]}, "the administrators, and nobody else"
     assert all(row.data["by"].startswith("cora") and row.data["first"] == "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266" for row in owed)
     posted = Posted()
-    assert await send_due_mail(runtime.uow, runtime.clock, posted, "https://coffer.example", owed[0].id)
-    assert not await send_due_mail(runtime.uow, runtime.clock, posted, "https://coffer.example", owed[0].id), "once"
+    assert await send_due_mail(runtime.uow, runtime.clock, posted, "https://coffer.example", owed[0].id, runtime.box)
+    assert not await send_due_mail(runtime.uow, runtime.clock, posted, "https://coffer.example", owed[0].id, runtime.box), "once"
     ((to, subject, text),) = posted.letters
     assert to == owed[0].to and subject == "Where clients of Byron Treasury pay to was changed"
     assert "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266" in text and "https://coffer.example/invoices/receiving/" in text
@@ -309,7 +311,8 @@ class Posted:
     def __init__(self) -> None:
         self.letters: list[tuple[str, str, str]] = []
 
-    async def send(self, to: str, subject: str, text: str) -> None:
+    async def send(self, to: str, subject: str, text: str, *, attachments: Sequence[Attachment] = ()) -> None:
+        assert attachments == []
         self.letters.append((to, subject, text))
 
 

@@ -2,13 +2,18 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from email import message_from_bytes, policy
+from io import BytesIO
 from typing import Any
 
 import httpx
 import pytest
+from aiosmtpd.controller import Controller
 from eth_account import Account
 from eth_account.messages import encode_defunct
+from pypdf import PdfReader
 
+from crypto_api.adapters.mail import Mailer
 from crypto_api.address_book.documents import Payee
 from crypto_api.address_book.types import PayeeState
 from crypto_api.desks import payment_desk_of
@@ -19,6 +24,7 @@ from crypto_api.flows.advance_payroll import advance_payroll
 from crypto_api.flows.prepare_many import prepare_many
 from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.flows.reseal import reseal
+from crypto_api.flows.send_due_mail import send_due_mail
 from crypto_api.identity.documents import DueMail
 from crypto_api.kit.errors import CoreError
 from crypto_api.ledger.documents import AccountBalance, JournalEntry
@@ -34,6 +40,7 @@ from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, Node, PayingHouse,
 from tests.factories.payrolls import ALL_USDC, MONTH, Paid, employed
 from tests.http.conftest import Join, Person, confirmed
 from tests.http.paying import ada, networks, node
+from tests.http.test_invitations import Inbox
 
 __all__ = ["ada", "networks", "node"]  # fixtures
 
@@ -332,7 +339,9 @@ async def test_an_address_that_somebody_changes_after_the_order_gets_nothing(hou
     assert await Payment.find({"org_id": house.org_id}).count() == 0
 
 
-async def test_an_employee_proves_a_wallet_that_another_person_verifies(house: PayingHouse, ada: Person, bob: Person, join: Join) -> None:
+async def test_an_employee_proves_a_wallet_that_another_person_verifies(
+    house: PayingHouse, ada: Person, bob: Person, join: Join, runtime: Runtime, unused_tcp_port: int
+) -> None:
     gus = await join("gus", org_id=ada.org_id, role=Role.USER)
     now = house.runtime.clock.now()
     me = await employed(house.org_id, stranger(), now, user_id=gus.user["id"], name="Gus")
@@ -368,6 +377,31 @@ async def test_an_employee_proves_a_wallet_that_another_person_verifies(house: P
     told = await post(ada, f"/api/payslips/{slips[0]['id']}/send/")
     mail = await DueMail.find_one({"kind": "payslip"})
     assert told["mailed_at"] and mail is not None and mail.to == gus.user["email"] and "1000" not in str(mail.data)
+    # over a real mail server: the way to it, and the file only where the organisation wants that, by the time that it leaves
+    mailer, office = Mailer("127.0.0.1", unused_tcp_port, sender="coffer@example.com"), Inbox()
+    controller = Controller(office, hostname="127.0.0.1", port=unused_tcp_port)
+    controller.start()
+    try:
+        for wanted in ("link", "attached"):
+            changed = await ada.http.put(f"/api/organizations/{ada.org_id}/", json={"payslip_mail": wanted})
+            assert (changed.status_code, changed.json()["payslip_mail"]) == (200, wanted), changed.text
+            assert await send_due_mail(runtime.uow, runtime.clock, mailer, "https://coffer.example", mail.id, runtime.box)
+            await post(ada, f"/api/payslips/{slips[0]['id']}/send/")
+            mail = await DueMail.find_one({"kind": "payslip", "sent_at": None})
+            assert mail is not None
+    finally:
+        controller.stop()
+    plain, carrying = (message_from_bytes(envelope.content, policy=policy.default) for envelope in office.envelopes)
+    assert plain["To"] == carrying["To"] == gus.user["email"]
+    assert (
+        not plain.is_multipart() and f"https://coffer.example/my-pay/{slips[0]['id']}/" in plain.get_content() and "1,000" not in plain.get_content()
+    )
+    (attached,) = carrying.iter_attachments()
+    shown = "\n".join(sheet.extract_text() for sheet in PdfReader(BytesIO(attached.get_content())).pages)
+    assert attached.get_content_type() == "application/pdf" and "1,000.00" in shown and "Gus" in shown
+    assert "1,000" not in carrying.get_body(("plain",)).get_content(), "the letter itself says no amount"
+    log = (await get(ada, "/api/audit-log/?action=organization.changed"))["items"]
+    assert (log[0]["before"]["payslip_mail"], log[0]["after"]["payslip_mail"]) == ("link", "attached")
     refused = await ada.http.post(f"/api/payslips/{theirs.id}/send/", json={})
     assert (refused.status_code, refused.json()["code"]) == (409, "wrong_state")
 

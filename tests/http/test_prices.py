@@ -260,8 +260,8 @@ async def test_a_crossing_is_told_by_one_letter_to_who_asked_for_it(ada: Person,
     assert await look(runtime, ada, "2980", 3) == 0
     (due,) = await DueMail.find({"kind": "price_alert"}).to_list()
     assert due.user_id == ada.user["id"]
-    assert await send_due_mail(runtime.uow, runtime.clock, runtime.mail, "https://coffer.example/", due.id) is True
-    assert await send_due_mail(runtime.uow, runtime.clock, runtime.mail, "https://coffer.example/", due.id) is False, "it was sent"
+    assert await send_due_mail(runtime.uow, runtime.clock, runtime.mail, "https://coffer.example/", due.id, runtime.box) is True
+    assert await send_due_mail(runtime.uow, runtime.clock, runtime.mail, "https://coffer.example/", due.id, runtime.box) is False, "it was sent"
     newest = max((runtime.config.log_dir / "mail").glob("*.eml"), key=lambda path: path.name)
     letter = message_from_bytes(newest.read_bytes(), policy=policy.default)
     told = letter.get_content()

@@ -387,7 +387,7 @@ async def test_the_person_is_told_of_every_change_once_though_every_job_was_lost
             while await DueMail.find({"sent_at": None}).count():
                 await asyncio.sleep(0.01)
         for row in owed:
-            assert not await send_due_mail(runtime.uow, clock, runtime.mail, ORIGIN, row.id)  # should its job come after all
+            assert not await send_due_mail(runtime.uow, clock, runtime.mail, ORIGIN, row.id, runtime.box)  # should its job come after all
         letters = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in (runtime.config.log_dir / "mail").glob("*.eml")]
         texts = [" ".join(letter.get_content().split()) for letter in letters if letter["To"] == "ada@example.com"]
         assert sorted(text for text in texts if "If it was you, there is nothing to do." in text) == sorted(texts)

@@ -3,9 +3,10 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 
 from crypto_api.http.schemas.auth import UserRead
-from crypto_api.http.schemas.base import Line, ReadSchema, RequestSchema, Time, Word
+from crypto_api.http.schemas.base import Choice, Line, ReadSchema, RequestSchema, Time, Word
 from crypto_api.kit.standards import CURRENCIES, is_month_day, time_zones
 from crypto_api.organizations.documents import Membership, Organization
+from crypto_api.organizations.types import PayslipMail
 
 
 def _currency(value: str) -> str:
@@ -50,6 +51,9 @@ class OrganizationUpdate(RequestSchema):
     )
     single_session: bool | None = Field(default=None, description="A new session of a person here ends their others here.")
     entry_approval: bool | None = Field(default=None, description="Journal entries by hand are posted only after another person's approval.")
+    payslip_mail: Choice[PayslipMail] | None = Field(
+        default=None, examples=["link"], description="What the letter about a payslip holds. link: the way to it. attached: the PDF as well."
+    )
 
 
 class OrganizationRead(ReadSchema):
@@ -61,6 +65,7 @@ class OrganizationRead(ReadSchema):
     second_factor_roles: list[str] = Field(examples=[["ADMIN"]])
     single_session: bool
     entry_approval: bool
+    payslip_mail: PayslipMail
     suspended: bool = Field(description="Whether it, or my place in it, is suspended: then nothing can be done there.")
     role: str = Field(description="Mine in it.")
     current: bool = Field(description="Whether this session acts in it.")
@@ -77,6 +82,7 @@ class OrganizationRead(ReadSchema):
             second_factor_roles=row.second_factor_roles,
             single_session=row.single_session,
             entry_approval=row.entry_approval,
+            payslip_mail=row.payslip_mail,
             suspended=row.suspended_at is not None or membership.suspended_at is not None,
             role=membership.role,
             current=row.id == current_id,
