@@ -45,6 +45,7 @@ class NavGroup:
 _PAGES = (
     ("Treasury", "Overview", "/", "overview", Permission.DASHBOARD_READ),
     ("Treasury", "Portfolio", "/portfolio/", "portfolio", Permission.PRICES_READ),
+    ("Treasury", "Insights", "/insights/", "insights", Permission.LEDGER_READ),
     ("Treasury", "Transactions", "/transactions/", "transactions", Permission.TRANSACTIONS_READ),
     ("Treasury", "Wallets", "/wallets/", "wallets", Permission.WALLETS_READ),
     ("Treasury", "Contracts", "/contracts/", "contracts", Permission.CONTRACTS_READ),

@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from crypto_api.dashboard import views_portfolio, views_price_alerts, views_prices
+from crypto_api.dashboard import views_insights, views_portfolio, views_price_alerts, views_prices
 
 pages = [
     path("portfolio/", views_portfolio.portfolio_page, name="portfolio"),
     path("portfolio/movements/", views_portfolio.movements_page, name="portfolio-movements"),
+    path("insights/", views_insights.insights_page, name="insights"),
+    path("fragments/insights/", views_insights.figures_fragment, name="insights-fragment"),
     path("fragments/portfolio/", views_portfolio.figures_fragment, name="portfolio-fragment"),
     path("fragments/portfolio/positions/", views_portfolio.positions_fragment, name="portfolio-positions-fragment"),
     path("fragments/portfolio/series/", views_portfolio.series, name="portfolio-series"),

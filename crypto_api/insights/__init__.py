@@ -1,0 +1,1 @@
+"""What an organisation may want to know of its own movements: figures, and where each comes from."""
