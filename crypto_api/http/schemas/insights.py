@@ -23,7 +23,7 @@ class SpendingRead(ReadSchema):
     transactions_url: str = Field(examples=["/api/transactions/?category=expense&date_from=2026-11-01"])
 
 
-class PartyRead(ReadSchema):
+class InsightPartyRead(ReadSchema):
     party: str = Field(examples=["Acme"], description="A name, or an address that has none.")
     paid: SignedMoney
     received: SignedMoney
@@ -60,7 +60,7 @@ class RunwayRead(ReadSchema):
     unpriced: list[str]
 
 
-class UnusualRead(ReadSchema):
+class UnusualMovementRead(ReadSchema):
     transaction_id: str
     movement: str = Field(examples=["log:7"])
     timestamp: Time
@@ -75,7 +75,7 @@ class UnusualRead(ReadSchema):
     reason: str
 
 
-class LossRead(ReadSchema):
+class HarvestableLossRead(ReadSchema):
     asset: str
     quantity: SignedMoney
     cost: SignedMoney
@@ -94,11 +94,11 @@ class LongAheadRead(ReadSchema):
 
 class TaxHintsRead(ReadSchema):
     lots: LotsState = Field(description="working: books and lots are being compared, this is provisional. too_many: more than are looked at.")
-    losses: list[LossRead]
+    losses: list[HarvestableLossRead]
     long_ahead: list[LongAheadRead] = Field(description="Within 60 days, at most 20.")
 
 
-class MonthRead(ReadSchema):
+class InsightMonthRead(ReadSchema):
     month: Date = Field(description="Its first day.")
     received: SignedMoney
     spent: SignedMoney
@@ -110,7 +110,7 @@ class AnalyticsRead(ReadSchema):
     as_of: Time
     currency: str
     complete: bool = Field(description="False: more transactions than are looked at; the oldest are left out.")
-    months: list[MonthRead]
+    months: list[InsightMonthRead]
 
     @classmethod
     def of(cls, found: Insights) -> "AnalyticsRead":
@@ -126,10 +126,10 @@ class InsightsRead(ReadSchema):
     currency: str
     complete: bool = Field(description="False: more transactions than are looked at; the oldest of the comparison are left out.")
     spending: list[SpendingRead]
-    parties: list[PartyRead]
+    parties: list[InsightPartyRead]
     gas: GasRead
     runway: RunwayRead
-    unusual: list[UnusualRead]
+    unusual: list[UnusualMovementRead]
     tax: TaxHintsRead
 
     @classmethod
@@ -165,8 +165,8 @@ def _spending(row: SpendingRow, since: date) -> SpendingRead:
     return SpendingRead.model_validate({**_fields(row), "transactions_url": _url(**asked, date_from=since.isoformat())})
 
 
-def _party(row: PartyRow, since: date) -> PartyRead:
-    return PartyRead.model_validate({**_fields(row), "transactions_url": _url(q=row.party[:100], date_from=since.isoformat())})
+def _party(row: PartyRow, since: date) -> InsightPartyRead:
+    return InsightPartyRead.model_validate({**_fields(row), "transactions_url": _url(q=row.party[:100], date_from=since.isoformat())})
 
 
 def _gas(row: Gas) -> GasRead:
@@ -187,9 +187,9 @@ def _runway(row: Runway) -> RunwayRead:
     return RunwayRead.model_validate({**_fields(row), "shocks": [_shock(one) for one in row.shocks]})
 
 
-def _unusual(row: Unusual) -> UnusualRead:
+def _unusual(row: Unusual) -> UnusualMovementRead:
     moved = row.moved
-    return UnusualRead(
+    return UnusualMovementRead(
         transaction_id=moved.transaction_id,
         movement=moved.key,
         timestamp=moved.at,
@@ -205,13 +205,13 @@ def _unusual(row: Unusual) -> UnusualRead:
     )
 
 
-def _loss(row: Loss) -> LossRead:
-    return LossRead.model_validate(_fields(row))
+def _loss(row: Loss) -> HarvestableLossRead:
+    return HarvestableLossRead.model_validate(_fields(row))
 
 
 def _ahead(row: LongAhead) -> LongAheadRead:
     return LongAheadRead.model_validate(_fields(row))
 
 
-def _month(row: MonthRow) -> MonthRead:
-    return MonthRead.model_validate(_fields(row))
+def _month(row: MonthRow) -> InsightMonthRead:
+    return InsightMonthRead.model_validate(_fields(row))
