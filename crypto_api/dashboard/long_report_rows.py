@@ -44,11 +44,12 @@ class Shown:
         return self.report.status in (LongReportStatus.FAILED, LongReportStatus.CANCELLED)
 
 
-async def shown(visit: Visit) -> dict[str, object]:
-    """What waits, is made, and was made in the last days: newest first."""
-    found = await store.page(visit.org_id, PageRequest(limit=UNFINISHED_MAX + KEPT_MAX))
-    told = {task.id: task for task in await tasks.by_ids(visit.org_id, [row.task_id for row in found.items])}
-    named = await people.names_of({row.requested_by for row in found.items})
+async def shown(visit: Visit, tax_report_id: str | None = None) -> dict[str, object]:
+    """What waits, is made, and was made in the last days: newest first; all of it, or what is about a tax report."""
+    page = await store.page(visit.org_id, PageRequest(limit=UNFINISHED_MAX + KEPT_MAX))
+    found = [row for row in page.items if tax_report_id is None or row.wanted.tax_report_id == tax_report_id]
+    told = {task.id: task for task in await tasks.by_ids(visit.org_id, [row.task_id for row in found])}
+    named = await people.names_of({row.requested_by for row in found})
     may_write = visit.may(Permission.LEDGER_WRITE)
     rows = [
         Shown(
@@ -57,6 +58,6 @@ async def shown(visit: Visit) -> dict[str, object]:
             named.get(row.requested_by, "somebody whose account is gone"),
             may_write or row.requested_by == visit.principal.user_id,
         )
-        for row in found.items
+        for row in found
     ]
     return {"long_reports": rows}

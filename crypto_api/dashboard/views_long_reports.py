@@ -28,7 +28,7 @@ FIELDS = ("report", "format", "date_from", "at", "account", "wallet", "asset", "
 
 @page(Permission.LEDGER_READ)
 async def rows_fragment(visit: Visit) -> HttpResponse:
-    return visit.render("exports/long_reports.html", await shown(visit))
+    return visit.render("exports/long_reports.html", await shown(visit, visit.request.GET.get("tax_report") or None))
 
 
 @page(Permission.LEDGER_READ)
@@ -43,7 +43,8 @@ async def order(visit: Visit) -> HttpResponse:
     except CoreError as error:
         problem = "; ".join(f"{one.field} {one.message}" for one in error.errors) if isinstance(error, InvalidInput) else error.detail
         return await exports_with(visit, status=error.status, problem=problem)
-    return redirect("/exports/?done=ordered#long-reports")
+    back = f"/tax/{form['tax_report']}/" if form["report"] == "tax_report" else "/exports/"
+    return redirect(f"{back}?done=ordered#long-reports")
 
 
 async def _order(visit: Visit, form: Form) -> None:

@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.long_report_rows import shown
 from crypto_api.dashboard.lot_words import METHODS, SCOPES
 from crypto_api.flows.export_tax_report import export_tax_report
 from crypto_api.flows.make_tax_report import delete_tax_report, period_asked, request_tax_report
@@ -20,10 +21,12 @@ from crypto_api.kit.table_files import CSV, XLSX
 from crypto_api.lots.types import LotMethod, LotScope
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity
+from crypto_api.tasks import store as tasks
+from crypto_api.tasks.documents import Task
 from crypto_api.tax import rules, store
 from crypto_api.tax.documents import TaxReport
 from crypto_api.tax.tables import REASONS
-from crypto_api.tax.types import Asked, DisposalRow, IncomeRow, MissingRow, TaxPeriod, TaxReportStatus
+from crypto_api.tax.types import UNFINISHED, Asked, DisposalRow, IncomeRow, MissingRow, TaxPeriod, TaxReportStatus
 
 PERIODS = {
     TaxPeriod.YEARLY: "Fiscal year",
@@ -34,12 +37,14 @@ PERIODS = {
 }
 FORMS = {"pdf": "application/pdf", "xlsx": XLSX, "csv": CSV}
 FLASHES = {"deleted": "The report was deleted. The books are as they were.", "asked": "The report is being computed. It appears here by itself."}
+DETAIL_FLASHES = {"ordered": "The file is being made. It can be taken from here as soon as it is ready.", "asked": FLASHES["asked"]}
 FIELDS = ("period", "date", "start_date", "end_date", "method", "scope")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     report: TaxReport
+    task: Task | None = None  # while it is computed by a worker
 
     @property
     def method(self) -> str:
@@ -48,6 +53,10 @@ class Row:
     @property
     def scope(self) -> str:
         return SCOPES[self.report.scope]
+
+    @property
+    def percent(self) -> int:
+        return self.task.progress if self.task is not None else 0
 
     @property
     def waits(self) -> bool:
@@ -82,7 +91,7 @@ async def generate(visit: Visit) -> HttpResponse:
         return await _list(visit, form, status=422, problem=problem)
     except CoreError as error:
         return await _list(visit, form, status=error.status, problem=error.detail)
-    return redirect("/tax/?done=asked" if made.task is not None else f"/tax/{made.report.id}/")
+    return redirect(f"/tax/{made.report.id}/{'?done=asked#long-reports' if made.task is not None else ''}")
 
 
 async def _list(visit: Visit, form: Form, *, status: int = 200, **values: object) -> HttpResponse:
@@ -103,7 +112,10 @@ async def _rows(visit: Visit) -> dict[str, object]:
         found = await store.page(visit.org_id, wanted)
     except InvalidInput as error:  # a cursor that somebody changed by hand
         raise Http404 from error
-    return {"rows": [Row(report) for report in found.items], "next_cursor": found.next_cursor, "first_page": wanted.cursor is None}
+    waiting = [report.task_id for report in found.items if report.task_id and report.status in UNFINISHED]
+    told = {task.id: task for task in await tasks.by_ids(visit.org_id, waiting)} if waiting else {}
+    rows = [Row(report, told.get(report.task_id or "")) for report in found.items]
+    return {"rows": rows, "next_cursor": found.next_cursor, "first_page": wanted.cursor is None}
 
 
 def _blank(visit: Visit) -> Form:
@@ -135,7 +147,7 @@ async def _asked(visit: Visit, form: Form) -> Asked | None:
 
 @page(Permission.LEDGER_READ)
 async def detail_page(visit: Visit, report_id: str) -> HttpResponse:
-    return await _detail(visit, report_id)
+    return await _detail(visit, report_id, flash=DETAIL_FLASHES.get(visit.request.GET.get("done", ""), ""))
 
 
 @page(Permission.LEDGER_READ)
@@ -180,7 +192,8 @@ async def file(visit: Visit, report_id: str, form: str) -> HttpResponse:
 
 
 async def _detail(visit: Visit, report_id: str, *, status: int = 200, **values: object) -> HttpResponse:
-    return visit.render("tax/detail.html", await _values(visit, report_id) | values, status=status)
+    made = await shown(visit, report_id)
+    return visit.render("tax/detail.html", await _values(visit, report_id) | made | values, status=status)
 
 
 async def _values(visit: Visit, report_id: str) -> dict[str, object]:

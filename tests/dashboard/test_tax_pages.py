@@ -3,6 +3,11 @@
 import httpx
 import pytest
 
+from crypto_api.flows import make_tax_report
+from crypto_api.flows.long_report_makers import Desk
+from crypto_api.flows.make_long_report import make_next
+from crypto_api.prices.types import Pricing
+from crypto_api.runtime import Runtime
 from crypto_api.tax.documents import TaxReport
 from tests.dashboard.conftest import Window, log_in, send
 from tests.factories.treasury import Treasury
@@ -58,6 +63,36 @@ async def test_a_report_from_the_form_to_its_files(ada: httpx.AsyncClient, treas
     (report,) = await TaxReport.find({"org_id": treasury.org_id}).to_list()
     assert (await send(ada, f"{url}delete/", url, version=str(report.version))).headers["location"] == "/tax/?done=deleted"
     assert "The report was deleted" in (await ada.get("/tax/?done=deleted")).text and (await ada.get(url)).status_code == 404
+
+
+async def test_what_is_long_is_computed_and_written_in_the_background(
+    ada: httpx.AsyncClient, treasury: Treasury, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report and its files, each watched on its own page."""
+    desk = Desk(runtime.uow, runtime.clock, Pricing())
+    await bring(ada, (await treasury.wallet("Operations")).name)
+    monkeypatch.setattr(make_tax_report, "AT_ONCE_MAX", 0)
+    made = await send(ada, "/tax/generate/", "/tax/", **YEAR)
+    (report,) = await TaxReport.find({"org_id": treasury.org_id}).to_list()
+    url = f"/tax/{report.id}/"
+    assert made.headers["location"] == f"{url}?done=asked#long-reports"
+    waits = (await ada.get(f"{url}?done=asked")).text
+    assert "It is being computed" in waits and "Waits for a worker" in waits and "In the background…" not in waits
+    assert "Net gain or loss" not in waits, "nothing is not what it comes to"
+    assert "Computing 0 %" in (await ada.get("/tax/")).text
+    assert await make_next(desk)
+    ready = (await ada.get(url)).text
+    assert "$1,000.00" in ready and "It is being computed" not in ready and "In the background…" in ready
+    ordered = await send(ada, "/exports/order/", url, report="tax_report", tax_report=report.id, format="csv")
+    assert ordered.headers["location"] == f"{url}?done=ordered#long-reports"
+    assert "The file is being made" in (await ada.get(f"{url}?done=ordered")).text
+    assert await make_next(desk)
+    fragment = (await ada.get(f"/fragments/long-reports/?tax_report={report.id}")).text
+    link = fragment.split('/file/"', 1)[0].rsplit('href="', 1)[1]
+    assert (await ada.get(f"{link}/file/")).content == (await ada.get(f"{url}csv/")).content
+    other = await send(ada, "/tax/generate/", "/tax/", **{**YEAR, "method": "lifo"})
+    assert "CSV" not in (await ada.get(f"/fragments/long-reports/?tax_report={other.headers['location'].split('/')[2]}")).text
+    assert (await send(ada, "/exports/order/", url, report="tax_report", tax_report="taxr_none", format="csv")).status_code == 404
 
 
 @pytest.mark.parametrize(
