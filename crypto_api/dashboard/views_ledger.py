@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.flows.export_seals import export_seals
-from crypto_api.kit.amounts import add_exactly
+from crypto_api.kit.amounts import add_exactly, change_of
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.paging import PageRequest
 from crypto_api.ledger import rules, seal_store
@@ -96,6 +96,12 @@ class Compared:
     def change(self) -> Decimal:
         """Debit less credit, of what came since then."""
         return add_exactly([self.debit, self.credit.copy_negate(), self.debit_before.copy_negate(), self.credit_before])
+
+    @property
+    def part(self) -> Decimal | None:
+        """Of what stood there on the earlier day, on whichever side; None where nothing did."""
+        before = add_exactly([self.debit_before, self.credit_before.copy_negate()])
+        return change_of(add_exactly([before, self.change]), before)
 
 
 async def _trial_balance(visit: Visit) -> dict[str, object]:

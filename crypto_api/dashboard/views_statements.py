@@ -11,10 +11,11 @@ from django.shortcuts import redirect
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
-from crypto_api.flows.export_statement import columns_words, days_words, export_statement, notes_of
+from crypto_api.flows.export_statement import column_words, columns_words, days_words, export_statement, notes_of
 from crypto_api.flows.make_statement import NAMES
 from crypto_api.flows.order_book_report import request_statement
 from crypto_api.flows.roll_forward import changes_behind
+from crypto_api.kit.amounts import add_exactly, change_of
 from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import Conflict, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
@@ -58,12 +59,21 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """From the earlier period to this one; `part` of what was then, None where nothing was."""
+
+    amount: Decimal
+    part: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """A row of a statement; `link` opens what an account's amount consists of."""
 
     row: Row
     link: str
     cells: list[Cell]
+    changes: list[Change | None]  # beside an earlier period: None where there is no amount
 
     @property
     def indent(self) -> str:
@@ -158,6 +168,8 @@ async def detail_page(visit: Visit, report_id: str) -> HttpResponse:
         "made": Made(report),
         "report": report,
         "columns": columns_words(report),
+        "changes": (changes := _changed(report)),
+        "changes_count": len(changes),
         "lines": [_line(report, at) for at in range(len(report.rows))],
         "rolled": report.kind is StatementKind.CRYPTO_ROLL_FORWARD,
         "notes": notes_of(report),
@@ -198,9 +210,29 @@ def _line(report: FinancialReport, at: int) -> Line:
         Cell(amount, column.measure is Measure.QUANTITY)
         for amount, column in zip(row.amounts, report.columns, strict=False)  # a heading has none
     ]
+    changes = [_change(row, *pair) for pair in _pairs(report)] if row.amounts else []
     if report.detail is not None:
-        return Line(row, f"/statements/{report.id}/rows/?row={at}" if _opens(row) else "", cells)
-    return Line(row, _link(row, report.columns[0]), cells)
+        return Line(row, f"/statements/{report.id}/rows/?row={at}" if _opens(row) else "", cells, changes)
+    return Line(row, _link(row, report.columns[0]), cells, changes)
+
+
+def _pairs(report: FinancialReport) -> list[tuple[int, int]]:
+    """Columns of this period, each with that of the earlier one: of a roll-forward what is money."""
+    of_a_period = 1 if report.detail is None else len(Measure)
+    half = of_a_period if len(report.columns) == 2 * of_a_period else 0
+    return [(at, at + half) for at in range(half) if report.columns[at].measure is not Measure.QUANTITY]
+
+
+def _change(row: Row, now: int, before: int) -> Change | None:
+    left, right = row.amounts[now], row.amounts[before]
+    if left is None or right is None:
+        return None
+    return Change(add_exactly([left, right.copy_negate()]), change_of(left, right))
+
+
+def _changed(report: FinancialReport) -> list[str]:
+    """How the columns of changes are called."""
+    return [f"{column_words(report.kind, report.columns[now])}, change" if report.detail else "Change" for now, _ in _pairs(report)]
 
 
 def _wanted(said: str, report: FinancialReport) -> int:

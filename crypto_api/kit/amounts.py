@@ -54,6 +54,12 @@ def multiply(left: Decimal, right: Decimal) -> Decimal:
     return _WIDE.multiply(left, right)
 
 
+def change_of(now: Decimal, before: Decimal) -> Decimal | None:
+    """By which part of what it was before something changed: 0.25 is a quarter more. Of the size of what was before, so that a loss that became
+    smaller is an increase. None where there was nothing before: of nothing there is no part."""
+    return _WIDE.divide(_WIDE.subtract(now, before), abs(before)) if before else None
+
+
 def divide(left: Decimal, right: Decimal) -> Decimal:
     return _WIDE.divide(left, right)
 

@@ -1,5 +1,7 @@
 """Statements on pages: asked for in a form, read as an accountant sets them, opened to the lines that an amount consists of."""
 
+from datetime import timedelta
+
 import httpx
 import pytest
 
@@ -96,3 +98,29 @@ async def test_a_roll_forward_opens_to_the_lines_of_a_row(ada: httpx.AsyncClient
     assert (await ada.get(f"/statements/{report.id}/csv/")).text.startswith("asset,wallet_id,key,")
     sheet = await make(ada, kind="balance_sheet", as_of=day, start_date="", end_date="", compare_to="")
     assert (await ada.get(f"{sheet.headers['location']}rows/")).status_code == 404
+
+
+async def test_beside_an_earlier_period_each_amount_tells_how_it_changed(ada: httpx.AsyncClient, treasury: Treasury) -> None:
+    """In the functional currency and as a part of what it was; of nothing there is no part. The trial balance tells the same."""
+    wallet, earlier = await treasury.wallet("Treasury"), treasury.now - timedelta(days=40)
+    await treasury.opening(wallet, "ETH", "2", "4000", earlier)
+    await treasury.opening(wallet, "USDC", "1000", "1000", treasury.now)
+    for at, block in ((earlier, 8_000), (treasury.now - timedelta(days=1), 8_999), (treasury.now, 9_000)):
+        for asset, rate in (("ETH", "2400"), ("USDC", "1")):
+            await treasury.rate(asset, rate, at, block)
+    day, before = treasury.now.date().isoformat(), earlier.date().isoformat()
+    days = {"start_date": day, "end_date": day, "as_of": "", "compare_to": before}
+    rolled = (await ada.get((await make(ada, kind="crypto_roll_forward", by="asset", **days)).headers["location"])).text
+    closing = rolled.split("statement-total")[-1]
+    assert "Cost, change</th>" in rolled and "Fair value, change</th>" in rolled and "Quantity, change" not in rolled
+    assert ">+1,000.00</span>" in closing and ">new</div>" in closing, "USDC closes at what was not there before"
+    total = rolled.split("All crypto assets", 1)[1].split("Closing", 1)[1].split("</tr>")[0]
+    assert ">+1,000.00</span>" in total and "+25.0\u202f%" in total and "+20.8\u202f%" in total  # 4,000 of cost, 4,800 of fair value before
+    of_a_day = {"kind": "balance_sheet", "as_of": day, "start_date": "", "end_date": ""}
+    sheet = (await ada.get((await make(ada, **of_a_day, compare_to=before)).headers["location"])).text
+    account = sheet.split("account=1100", 1)[1].split("</tr>")[0]
+    trial = (await ada.get(f"/trial-balance/?at={day}&compare_to={before}")).text.split("account=1100", 1)[1].split("</tr>")[0]
+    for told in (account, trial):
+        assert ">+1,000.00</span>" in told and "+25.0\u202f%" in told
+    alone = (await ada.get((await make(ada, **of_a_day, compare_to="")).headers["location"])).text
+    assert ">Change</th>" not in alone
