@@ -30,7 +30,8 @@ from crypto_api.flows.make_statement import make_statement
 from crypto_api.flows.verify_ledger import VerifyReport, verify_ledger
 from crypto_api.kit.clock import FixedClock
 from crypto_api.kit.paging import PageRequest
-from crypto_api.ledger import period_store, store
+from crypto_api.ledger import day_store, journal_store, period_store, store
+from crypto_api.ledger.day_store import Entries
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import AsOf, Place
 from crypto_api.prices.types import Pricing
@@ -64,9 +65,9 @@ def works_of(books: Books) -> Works:
         "balance sheet": lambda: statement(StatementKind.BALANCE_SHEET),
         "income statement": lambda: statement(StatementKind.INCOME_STATEMENT),
         "page of the general ledger": lambda: as_of.general_ledger(org_id, uow, scope, oldest),
-        "page of the journal, newest": lambda: store.page_of_entries(org_id, {}, newest),
-        "page of the journal, of an account": lambda: store.page_of_entries(org_id, {"lines.account_code": "1100"}, newest),
-        "drafts": lambda: store.page_of_entries(org_id, {"status": "draft"}, newest),
+        "page of the journal, newest": lambda: journal_store.page(org_id, {}, newest),
+        "page of the journal, of an account": lambda: journal_store.page(org_id, {"lines.account_code": "1100"}, newest),
+        "drafts": lambda: journal_store.page(org_id, {"status": "draft"}, newest),
     }
 
 
@@ -74,11 +75,11 @@ def gate_of(books: Books) -> Works:
     """The questions of the close gate and of the tax report, each alone, but for the recomputation, which reads everything by its nature."""
     org_id, last = books.org_id, NOW.date()
     return {
-        "first day of the books": lambda: period_store.first_day(org_id),
+        "first day of the books": lambda: day_store.first_day(org_id),
         "unpriced": lambda: store.unpriced(org_id),
         "drafts up to a day": lambda: period_store.drafts_up_to(org_id, last),
         "without a seal up to a day": lambda: period_store.unsealed_up_to(org_id, last),
-        "entries that move assets": lambda: store.count_moving_assets(org_id),
+        "whether more than 3,000 entries move assets": lambda: day_store.count(org_id, Entries("1100"), up_to=3_000),
         "any that moves assets": lambda: store.any_moves_assets(org_id),
     }
 

@@ -12,6 +12,7 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.paging import PageRequest
+from crypto_api.ledger import journal_store
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.types import SourceKind
 from crypto_api.organizations.types import Permission
@@ -88,9 +89,9 @@ async def rows_fragment(visit: Visit) -> HttpResponse:
 
 
 async def _rows(visit: Visit, wanted: JournalFilter) -> dict[str, object]:
-    request = PageRequest(limit=rows_wanted(visit.request), cursor=visit.request.GET.get("cursor") or None)
+    request = PageRequest(limit=rows_wanted(visit.request), cursor=visit.request.GET.get("cursor") or None, sort="date")
     try:
-        found = await ledger.page_of_entries(visit.org_id, wanted.where(), request)
+        found = await journal_store.page(visit.org_id, wanted.where(), request)
     except InvalidInput as error:  # a cursor that somebody changed by hand
         raise Http404 from error
     return {

@@ -15,7 +15,7 @@ from crypto_api.inbox import store as inbox
 from crypto_api.inbox.documents import InboxItem
 from crypto_api.inbox.types import OPEN_STATES, ItemKind, ItemState
 from crypto_api.kit.networks import NetworkConfig
-from crypto_api.ledger import period_store, rules
+from crypto_api.ledger import day_store, period_store, rules
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.types import GateCheck, PeriodStatus
 from crypto_api.lots import service as lot_policies
@@ -84,7 +84,7 @@ def _over(last: date, today: date) -> GateCheck:
 
 async def _earlier(org_id: str, first: date) -> GateCheck:
     """Months before it that have entries and are open."""
-    begins = await period_store.first_day(org_id)
+    begins = await day_store.first_day(org_id)
     closed = {row.period for row in await period_store.periods(org_id) if row.status is PeriodStatus.CLOSED}
     day, wrong = first - timedelta(days=1), []
     while begins is not None and day >= begins.replace(day=1):

@@ -18,7 +18,7 @@ from crypto_api.kit.amounts import add_exactly, text
 from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.errors import NotFound
 from crypto_api.kit.ids import new_id
-from crypto_api.ledger import period_store, rules, seal_store, store
+from crypto_api.ledger import day_store, period_store, rules, seal_store, store
 from crypto_api.ledger.documents import LedgerPeriod, PeriodCertificate
 from crypto_api.ledger.errors import ChangedMeanwhile, LaterPeriodClosed, PeriodAlreadyClosed, PeriodNotClosed, PeriodNotReady
 from crypto_api.ledger.events import PeriodWasClosed, PeriodWasReopened
@@ -41,7 +41,7 @@ async def list_periods(org_id: str, clock: Clock) -> list[PeriodState]:
     """From the month of the first entry to the current one, latest first."""
     organization = await _organization(org_id)
     known = {row.period: row for row in await period_store.periods(org_id)}
-    first, day = await period_store.first_day(org_id), _today(organization, clock.now())
+    first, day = await day_store.first_day(org_id), _today(organization, clock.now())
     names, found = {*known}, []
     while first is not None and day >= first.replace(day=1):
         names.add(rules.period_of(day))
@@ -132,7 +132,7 @@ async def _certificate(
         )
         for code, parts in sorted(by_account.items())
     ]
-    entries = await period_store.entries_between(org_id, first, last, session)
+    entries = await day_store.counted_between(org_id, first, last, session)
     row = PeriodCertificate(
         id=new_id("crt"),
         created_at=now,

@@ -16,7 +16,7 @@ from crypto_api.http.schemas.base import PageRead
 from crypto_api.http.schemas.journal_entries import JournalEntryQuery, JournalEntryRead, JournalEntryReverse, JournalEntryWrite
 from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import NotFound, PreconditionFailed
-from crypto_api.ledger import drafts, service, store
+from crypto_api.ledger import drafts, journal_store, service, store
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Organization
@@ -40,7 +40,7 @@ _FILTERS = {
 @router.get("/journal-entries/", response=PageRead[JournalEntryRead], summary="List journal entries")
 @requires(Permission.LEDGER_READ)
 async def list_journal_entries(request: HttpRequest, query: Query[JournalEntryQuery]) -> HttpResponse:
-    page = await store.page_of_entries(org_of(request), conditions(query), page_request(query, SORTS, "-date"))
+    page = await journal_store.page(org_of(request), conditions(query), page_request(query, SORTS, "-date"))
     return answer(page_read(page, JournalEntryRead.of))
 
 

@@ -16,10 +16,12 @@ from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.ledger.documents import AccountSum, JournalEntry
 from crypto_api.ledger.types import EntryStatus, Span
 from mongodb_config import pages
+from mongodb_config.unit_of_work import Session
 
 _COUNTED = frozenset({EntryStatus.POSTED.value, EntryStatus.REVERSED.value})  # a reversed entry stands; its mirror takes it back
-_DAYS_AT_FIRST, _DAYS_MAX = 4, 4096
-_UNSEALED = "org_unsealed"
+_DAYS_AT_FIRST, _DAYS_MAX = 1, 4096
+_AT_ONCE = 200
+_UNSEALED, _DRAFTS = "org_unsealed", "org_drafts"  # named to the server: of the many indexes that begin with the organisation only these are short
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +54,45 @@ async def walk(org_id: str, wanted: Entries, *, batch: int = 200) -> AsyncIterat
 
 
 async def page(org_id: str, wanted: Entries, request: PageRequest) -> Page[JournalEntry]:
-    """Sorted by date. What it costs follows the days that it spans, at any depth and length of history."""
+    """Those that count, sorted by date. What it costs follows the days that it spans, at any depth and length of history."""
+    found = await some(org_id, wanted, request, wanted.has, batch=request.limit)
+    return Page(found.items, found.next_cursor, await count(org_id, wanted) if request.count else None)
+
+
+async def some(org_id: str, wanted: Entries, request: PageRequest, has: Callable[[dict[str, Any]], bool], *, batch: int) -> Page[JournalEntry]:
+    """Of the account and the days of `wanted` those that `has` lets through, sorted by date; rows are read about `batch` at a time."""
     after, descending = _position(request), request.descending
     asked = wanted
     if after is not None:
         asked = replace(wanted, last=after[0].date()) if descending else replace(wanted, first=after[0].date())
     found: list[JournalEntry] = []
-    async for rows in _stretches(org_id, asked, request.limit, descending=descending):
-        found += [JournalEntry.model_validate(row) for row in rows if wanted.has(row) and _is_behind(row, after, descending=descending)]
+    async for rows in _stretches(org_id, asked, batch, descending=descending):
+        found += [JournalEntry.model_validate(row) for row in rows if has(row) and _is_behind(row, after, descending=descending)]
         if len(found) > request.limit:
             break
     kept = found[: request.limit]
     cursor = request.cursor_after(_midnight(kept[-1].date), kept[-1].id) if len(found) > len(kept) else None
-    return Page(kept, cursor, await count(org_id, wanted) if request.count else None)
+    return Page(kept, cursor)
+
+
+async def drafts(org_id: str, session: Session | None = None) -> list[dict[str, Any]]:
+    """All of them, as they are stored: they are few, and have an index of their own."""
+    return await JournalEntry.get_pymongo_collection().find({"org_id": org_id, "status": "draft"}, session=session, hint=_DRAFTS).to_list()
+
+
+async def first_day(org_id: str, session: Session | None = None) -> date | None:
+    """Of the first entry that counts."""
+    async for rows in _stretches(org_id, Entries(), _AT_ONCE, descending=False, session=session):
+        first: date | None = min((row["date"].date() for row in rows if Entries().has(row)), default=None)
+        if first is not None:
+            return first
+    return None
+
+
+async def counted_between(org_id: str, first: date, last: date, session: Session | None = None) -> int:
+    """How many entries count on these days, both included."""
+    rows = await _rows(org_id, Entries(), first.toordinal(), last.toordinal() + 1, session)
+    return sum(map(Entries().has, rows))
 
 
 def _position(request: PageRequest) -> tuple[datetime, str] | None:
@@ -116,16 +144,18 @@ def _is_behind(row: dict[str, Any], after: tuple[datetime, str] | None, *, desce
     return place < after if descending else place > after
 
 
-async def _stretches(org_id: str, wanted: Entries, batch: int, *, descending: bool) -> AsyncIterator[list[dict[str, Any]]]:
+async def _stretches(
+    org_id: str, wanted: Entries, batch: int, *, descending: bool, session: Session | None = None
+) -> AsyncIterator[list[dict[str, Any]]]:
     """Rows of some days, then of the next: as many days at a time as give about `batch` of them."""
-    ends = await _ends(org_id, wanted)
+    ends = await _ends(org_id, wanted, session)
     if ends is None:
         return
     first, end, days = ends[0].toordinal(), ends[1].toordinal() + 1, _DAYS_AT_FIRST
     while first < end:
         span = min(days, end - first)
         start, stop = (end - span, end) if descending else (first, first + span)
-        rows = await _rows(org_id, wanted, start, stop)
+        rows = await _rows(org_id, wanted, start, stop, session)
         yield rows[::-1] if descending else rows
         first, end = (first, start) if descending else (stop, end)
         if len(rows) < batch // 2:
@@ -134,7 +164,7 @@ async def _stretches(org_id: str, wanted: Entries, batch: int, *, descending: bo
             days = max(days // 2, 1)
 
 
-async def _rows(org_id: str, wanted: Entries, start: int, stop: int) -> list[dict[str, Any]]:
+async def _rows(org_id: str, wanted: Entries, start: int, stop: int, session: Session | None = None) -> list[dict[str, Any]]:
     """Of the days from `start` to the one before `stop`, by their ordinals, in order, whatever their status is."""
     query: dict[str, Any] = {"org_id": org_id}
     if wanted.account_code is not None:
@@ -142,18 +172,23 @@ async def _rows(org_id: str, wanted: Entries, start: int, stop: int) -> list[dic
     low = pages.not_before(_midnight(date.fromordinal(start))) if start > date.min.toordinal() else {}
     high = {"$lt": _midnight(date.fromordinal(stop))} if stop <= date.max.toordinal() else {}
     query["date"] = low | high
-    rows = await JournalEntry.get_pymongo_collection().find(query).to_list()
+    rows = await JournalEntry.get_pymongo_collection().find(query, session=session).to_list()
     return sorted(rows, key=lambda row: (row["date"], row["_id"]))
 
 
-async def _ends(org_id: str, wanted: Entries) -> tuple[date, date] | None:
-    """The first and the last day on which there may be any: of the years that have a kept sum, and of what has no seal and is in no sum yet."""
+async def _ends(org_id: str, wanted: Entries, session: Session | None = None) -> tuple[date, date] | None:
+    """The first and the last day on which there may be any: of the years that have a kept sum, and of what is in no sum: what has no seal yet, and
+    drafts."""
     years: set[date] = set()
-    async for row in AccountSum.get_pymongo_collection().find({"org_id": org_id, "span": Span.YEAR.value}, {"date": 1, "account_code": 1}):
+    async for row in AccountSum.get_pymongo_collection().find(
+        {"org_id": org_id, "span": Span.YEAR.value}, {"date": 1, "account_code": 1}, session=session
+    ):
         if wanted.account_code in (None, row["account_code"]):
             years.add(row["date"].date())
-    waiting = JournalEntry.get_pymongo_collection().find({"org_id": org_id, "unsealed": True}, {"date": 1}, hint=_UNSEALED)
-    days = {row["date"].date() async for row in waiting} | years | {date(year.year, 12, 31) for year in years}
+    entries, shown = JournalEntry.get_pymongo_collection(), {"date": 1}
+    waiting = await entries.find({"org_id": org_id, "unsealed": True}, shown, session=session, hint=_UNSEALED).to_list()
+    waiting += await entries.find({"org_id": org_id, "status": "draft"}, shown, session=session, hint=_DRAFTS).to_list()
+    days = {row["date"].date() for row in waiting} | years | {date(year.year, 12, 31) for year in years}
     if not days:
         return None
     first, last = max(min(days), wanted.first or date.min), min(max(days), wanted.last or date.max)

@@ -197,14 +197,9 @@ async def standing_of_kind(org_id: str, kind: SourceKind, since: date | None) ->
 
 
 async def any_moves_assets(org_id: str, session: Session | None = None) -> bool:
-    query = {"org_id": org_id, "status": {"$in": _COUNTED}, "lines.account_code": {"$in": [AccountCode.CRYPTO, AccountCode.CUSTODY]}}
-    return await JournalEntry.find_one(query, session=session) is not None
-
-
-async def count_moving_assets(org_id: str) -> int:
-    """Standing entries that bring an asset into a place, or take it out."""
-    places = [AccountCode.CRYPTO, AccountCode.CUSTODY]
-    return await JournalEntry.find({"org_id": org_id, "status": EntryStatus.POSTED, "lines.account_code": {"$in": places}}).count()
+    """Whether anything ever did: then there is a kept sum of a place."""
+    query = {"org_id": org_id, "account_code": {"$in": [AccountCode.CRYPTO, AccountCode.CUSTODY]}}
+    return await AccountBalance.find_one(query, session=session) is not None
 
 
 async def page_of_entries(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[JournalEntry]:
