@@ -14,6 +14,7 @@ import json
 import math
 import resource
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -148,6 +149,7 @@ async def run(sizes: list[int], place: Path, *, fill_only: bool, verify: int | N
             await books.open()
             for name, work in (works_of(books) | gate_of(books)).items():
                 found.setdefault(name, []).append(await cost(work, server))
+                print(f"{books.name} {name}: {found[name][-1]}", file=sys.stderr, flush=True)
         for name, costs in found.items():
             grows = {kind: round(exponent(sizes, [each[kind] for each in costs]), 2) for kind in ("ms", "server")} if len(sizes) > 1 else {}
             told = {kind: [round(each[kind], 1) for each in costs] for kind in ("ms", "server")}

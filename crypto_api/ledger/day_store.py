@@ -8,7 +8,7 @@ index has both the days of an account and the order within a day, and a server w
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from crypto_api.kit.errors import InvalidInput
@@ -20,7 +20,7 @@ from mongodb_config.unit_of_work import Session
 
 _COUNTED = frozenset({EntryStatus.POSTED.value, EntryStatus.REVERSED.value})  # a reversed entry stands; its mirror takes it back
 _DAYS_AT_FIRST, _DAYS_MAX = 1, 4096
-_AT_ONCE = 200
+_MONTH_MAX = 31  # days
 _UNSEALED, _DRAFTS = "org_unsealed", "org_drafts"  # named to the server: of the many indexes that begin with the organisation only these are short
 
 
@@ -81,12 +81,14 @@ async def drafts(org_id: str, session: Session | None = None) -> list[dict[str, 
 
 
 async def first_day(org_id: str, session: Session | None = None) -> date | None:
-    """Of the first entry that counts."""
-    async for rows in _stretches(org_id, Entries(), _AT_ONCE, descending=False, session=session):
-        first: date | None = min((row["date"].date() for row in rows if Entries().has(row)), default=None)
-        if first is not None:
-            return first
-    return None
+    """Of the first entry that counts: of the days that have a kept sum, and of what has no seal and is in no sum yet. Reads no other entry."""
+    sums, shown = AccountSum.get_pymongo_collection(), {"date": 1}
+    months = [row["date"] async for row in sums.find({"org_id": org_id, "span": Span.MONTH.value}, shown, session=session)]
+    rows = await JournalEntry.get_pymongo_collection().find(_unsealed(org_id), shown, session=session, hint=_UNSEALED).to_list()
+    if months:
+        days = pages.not_before(min(months)) | {"$lt": min(months) + timedelta(days=_MONTH_MAX)}
+        rows += await sums.find({"org_id": org_id, "span": Span.DAY.value, "date": days}, shown, session=session).to_list()
+    return min((row["date"].date() for row in rows), default=None)
 
 
 async def counted_between(org_id: str, first: date, last: date, session: Session | None = None) -> int:
@@ -186,13 +188,17 @@ async def _ends(org_id: str, wanted: Entries, session: Session | None = None) ->
         if wanted.account_code in (None, row["account_code"]):
             years.add(row["date"].date())
     entries, shown = JournalEntry.get_pymongo_collection(), {"date": 1}
-    waiting = await entries.find({"org_id": org_id, "unsealed": True}, shown, session=session, hint=_UNSEALED).to_list()
+    waiting = await entries.find(_unsealed(org_id), shown, session=session, hint=_UNSEALED).to_list()
     waiting += await entries.find({"org_id": org_id, "status": "draft"}, shown, session=session, hint=_DRAFTS).to_list()
     days = {row["date"].date() for row in waiting} | years | {date(year.year, 12, 31) for year in years}
     if not days:
         return None
     first, last = max(min(days), wanted.first or date.min), min(max(days), wanted.last or date.max)
     return (first, last) if first <= last else None
+
+
+def _unsealed(org_id: str) -> dict[str, Any]:
+    return {"org_id": org_id, "unsealed": True}
 
 
 def _midnight(day: date) -> datetime:

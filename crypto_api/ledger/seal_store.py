@@ -201,7 +201,8 @@ async def _beside_cells(session: Session, org_id: str, as_of: AsOf) -> list[Jour
     if as_of.known_at is not None:
         midnight = datetime.combine(as_of.known_at.astimezone(UTC).date(), time(), UTC)
         of_day = {"org_id": org_id, "posted_at": {"$gte": midnight, "$lte": as_of.known_at}}
-        rows += [row for row in await collection.find(of_day, session=session, hint="org_posted").to_list() if not row["unsealed"]]
+        # the index of just these two fields is what every server takes; named to the embedded one, it would be walked through from end to end
+        rows += [row for row in await collection.find(of_day, session=session).to_list() if not row["unsealed"]]
     return [entry for entry in map(JournalEntry.model_validate, rows) if entry.status in _COUNTED]
 
 
