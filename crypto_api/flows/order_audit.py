@@ -7,7 +7,7 @@ from typing import Any
 
 from crypto_api.contract_audits import service, uploads
 from crypto_api.contract_audits.service import Ordered
-from crypto_api.contract_audits.types import Libraries, Sources, Subject, Uploaded
+from crypto_api.contract_audits.types import Libraries, Sources, Subject
 from crypto_api.contracts import store as contracts
 from crypto_api.contracts.documents import Contract
 from crypto_api.kit.clock import Clock
@@ -30,10 +30,23 @@ async def audit_upload(
 
 
 async def audit_given(
-    uow: UnitOfWork, clock: Clock, compiler: Compiler, libraries: Libraries, org_id: str, user_id: str, name: str, given: Uploaded, *, field: str
+    uow: UnitOfWork,
+    clock: Clock,
+    compiler: Compiler,
+    libraries: Libraries,
+    org_id: str,
+    user_id: str,
+    name: str,
+    given: Mapping[str, Any],
+    *,
+    field: str,
 ) -> Ordered:
-    """Sources that came as text. InvalidInput of `field`, TooManyUnfinished."""
-    sources = await asyncio.to_thread(uploads.prepared, given, compiler.versions(), libraries, field)
+    """Standard JSON that was read already. InvalidInput of `field`, TooManyUnfinished."""
+
+    def read() -> Sources:
+        return uploads.prepared(uploads.read_standard_json(given, field), compiler.versions(), libraries, field)
+
+    sources = await asyncio.to_thread(read)
     return await service.order(uow, org_id, user_id, Subject.upload(called(name)), sources, clock.now())
 
 

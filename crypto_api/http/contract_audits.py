@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, UploadedFile
 from ninja.params import functions
 
-from crypto_api.contract_audits import service, store, uploads
+from crypto_api.contract_audits import service, store
 from crypto_api.contract_audits.documents import ContractAudit
 from crypto_api.contract_audits.service import Ordered
 from crypto_api.contracts import service as contracts
@@ -56,13 +56,11 @@ async def audit_contract(request: HttpRequest, body: AuditContract) -> HttpRespo
     if body.address is not None:
         contract = await contracts.named(org_id, body.address, body.network)
         return _ordered(await audit_registered(runtime.uow, runtime.clock, contract, user_id))
-    name = body.name or ("Contract.sol" if body.source is not None else "Contract.json")
+    args = (runtime.uow, runtime.clock, runtime.compiler, runtime.libraries, org_id, user_id)
     if body.standard_json is not None:
-        given, field = uploads.read_standard_json(body.standard_json.plain(), "standard_json"), "standard_json"
-    else:
-        given, field = uploads.read_upload("Contract.sol", (body.source or "").encode(errors="surrogatepass"), "source"), "source"
-    made = await audit_given(runtime.uow, runtime.clock, runtime.compiler, runtime.libraries, org_id, user_id, name, given, field=field)
-    return _ordered(made)
+        return _ordered(await audit_given(*args, body.name or "Contract.json", body.standard_json.plain(), field="standard_json"))
+    source = (body.source or "").encode(errors="surrogatepass")
+    return _ordered(await audit_upload(*args, body.name or "Contract.sol", source, field="source"))
 
 
 @router.post("/ai/upload-contract/", response={202: TaskRead}, summary="Upload a contract and audit it")

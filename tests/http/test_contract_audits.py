@@ -1,8 +1,10 @@
 """Audits of contracts over HTTP: by upload and by address, on a real node, with the real Slither in its own environment."""
 
+import asyncio
 import io
 import zipfile
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -12,7 +14,8 @@ from eth_utils.address import to_checksum_address
 from crypto_api.audit.documents import AuditRecord
 from crypto_api.contract_audits import service, store
 from crypto_api.contract_audits.bytecode import ADMIN_SLOT
-from crypto_api.contract_audits.types import LEASE, Confidence, Found, FoundBy, Severity, Subject
+from crypto_api.contract_audits.documents import ContractAudit
+from crypto_api.contract_audits.types import LEASE, AuditStatus, Confidence, Found, FoundBy, Severity, Subject
 from crypto_api.contracts.documents import ContractVerification
 from crypto_api.contracts.jobs import VerifyContract
 from crypto_api.desks import audit_desk_of, payment_desk_of
@@ -339,3 +342,48 @@ async def test_a_model_explains_and_decides_nothing() -> None:
     await flow._explain(model, result)
     assert result.explanations == {"0": "Safe! severity=low score=0 [link removed]"} and result.found == found, "nothing but words"
     assert len(model.asked) == 3 and all(len(prompt) < 8_000 and "\u202e" not in prompt for prompt in model.asked)
+
+
+class Endless:
+    """An analyser that never comes to an end, and notes that it was given up."""
+
+    def __init__(self) -> None:
+        self.begun, self.given_up = asyncio.Event(), asyncio.Event()
+
+    async def analyse(self, version: str, standard_json: Any, program: Any) -> Any:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.given_up.set()
+
+
+async def test_cancelled_while_it_runs_stopped_with_its_worker_and_given_up_after_three(
+    ada: Person, desk: AuditDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow, "_KEEP_EVERY_S", 0.05)
+    where = (await upload(ada, "A.sol", "contract A {}")).headers["Location"]
+    endless = Endless()
+    running = asyncio.create_task(run_next(replace(desk, analyser=endless)))
+    await asyncio.wait_for(endless.begun.wait(), 60)
+    seen = (await ada.http.get(where)).json()
+    assert (seen["status"], seen["progress"], seen["said"]) == ("running", 45, "Audit A.sol: Slither looks at it")
+    assert (await ada.http.post(f"{where}cancel/")).json()["status"] == "cancelled"
+    assert await asyncio.wait_for(running, 60) and endless.given_up.is_set()
+    gone = (await ada.http.get(where)).json()
+    assert (gone["status"], gone["findings"], gone["score"]) == ("cancelled", [], None)
+    # its worker is told to stop: another takes it up at once, and that was no try
+    again = (await ada.http.post(f"{where}retry/")).headers["Location"]
+    endless = Endless()
+    running = asyncio.create_task(run_next(replace(desk, analyser=endless)))
+    await asyncio.wait_for(endless.begun.wait(), 60)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    left = await store.get(ada.org_id, again.split("/")[-2])
+    assert left is not None and (left.status, left.tries, left.claim) == (AuditStatus.QUEUED, 0, None) and endless.given_up.is_set()
+    # killed three times over the same one: it is not tried a fourth time
+    await ContractAudit.find({"_id": left.id, "org_id": ada.org_id}).update({"$set": {"tries": 3}})
+    assert await run_next(replace(desk, analyser=Endless()))
+    dead = (await ada.http.get(again)).json()
+    assert dead["status"] == "failed" and "interrupted 3 times" in dead["error"]
