@@ -7,4 +7,6 @@ const fs = require("node:fs");
 const [folder, input, output] = process.argv.slice(2);
 const solc = require(folder);
 const refuse = (path) => ({ error: `not among the sources: ${path}` });
-fs.writeFileSync(output, solc.compile(fs.readFileSync(input, "utf8"), { import: refuse }));
+const given = fs.readFileSync(input, "utf8");
+const old = require(`${folder}/package.json`).version.startsWith("0.4."); // there `compile` means something else
+fs.writeFileSync(output, old ? solc.compileStandardWrapper(given, refuse) : solc.compile(given, { import: refuse }));
