@@ -135,6 +135,11 @@ class PaymentNode:
     async def has_code(self, address: str) -> bool:
         return bool(await self.with_code([address]))
 
+    async def code(self, address: str) -> bytes:
+        """Empty where there is none."""
+        (answer,) = await self._rpc.call_each([("eth_getCode", [address, "latest"])])
+        return bytes.fromhex(str(_answered(answer)).removeprefix("0x"))
+
     async def with_code(self, addresses: Sequence[str]) -> set[str]:
         """Those that have code."""
         answers = await self._rpc.call_each([("eth_getCode", [address, "latest"]) for address in addresses]) if addresses else []

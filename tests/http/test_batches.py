@@ -1,10 +1,16 @@
 """A batch as one payment, on a real node with the real signer: approved over every payee, signed from the payees, paid to all of them exactly once,
 and booked for each."""
 
+import asyncio
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +19,7 @@ import pytest
 from crypto_api.adapters.payment_chain import PaymentNode
 from crypto_api.audit.documents import AuditRecord
 from crypto_api.flows.authenticate import authenticate_access
+from crypto_api.flows.batch_contract import OUR_CODE_HASH, deploying, look_at_batch_contract
 from crypto_api.flows.followed_chain import FollowedChain
 from crypto_api.flows.prepare_batch import BatchContractMissing, NewAllowance, NewBatch, NewShare, prepare_allowance, prepare_batch
 from crypto_api.flows.prepare_many import Order, prepare_many
@@ -25,7 +32,7 @@ from crypto_api.kit.sending import NodeReceipt
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import AccountCode, Line
 from crypto_api.organizations.types import Principal, Role
-from crypto_api.payments.batch import BATCH_CONTRACT, deployment
+from crypto_api.payments.batch import BATCH_CONTRACT, DEPLOYER, deployment
 from crypto_api.payments.batch_code import PACKED_BATCH_CREATION
 from crypto_api.payments.documents import Payment
 from crypto_api.payments.errors import InsufficientFunds, WouldRevert
@@ -34,11 +41,13 @@ from crypto_api.policies.errors import OverLimit
 from crypto_api.policies.types import Payees, PaymentPolicy
 from crypto_api.runtime import Runtime
 from mongodb_config.unit_of_work import Session
+from tests.conftest import TEST_SECRET_KEY
 from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, SLUG, Node, PayingHouse, fresh_key, stranger
 from tests.http.conftest import Join, Person, confirmed
 from tests.http.paying import ada, networks, node
 
 __all__ = ["ada", "networks", "node"]  # fixtures
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -67,6 +76,51 @@ def desk(house: PayingHouse) -> PaymentDesk:
 class LastTransferWithheld(PaymentNode):
     async def receipts(self, hashes: Sequence[str]) -> dict[str, NodeReceipt]:
         return {hash_: replace(row, transfers=row.transfers[:-1]) for hash_, row in (await super().receipts(hashes)).items()}
+
+
+async def test_the_contract_is_known_by_its_code_and_deployed_by_whoever_pays_the_gas(node: Node, runtime: Runtime) -> None:
+    actor, _, _ = node
+    config = runtime.config
+    env = os.environ | {
+        "MONGODB_URI": config.mongodb_uri,
+        "MONGODB_DATABASE": config.mongodb_database,
+        "REDIS_URL": config.redis_url,
+        "NETWORKS": str(config.networks),
+        "LOG_DIR": str(config.log_dir),
+        "SECRET_KEY": TEST_SECRET_KEY,
+        "EMAIL_MOCK_MODE": "true",
+    }
+
+    async def command() -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "manage.py", "batch_contract", "--network", SLUG]
+        return await asyncio.to_thread(subprocess.run, words, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
+
+    reader, (payer, *_) = PaymentNode(runtime.rpc[SLUG], None), await actor.rpc("eth_accounts")
+    kept = {address: await actor.rpc("eth_getCode", address, "latest") for address in (BATCH_CONTRACT, DEPLOYER)}
+    try:
+        await actor.rpc("anvil_setCode", BATCH_CONTRACT, "0x")
+        assert (await look_at_batch_contract(reader)).standing == "missing"
+        await actor.rpc("anvil_setCode", DEPLOYER, "0x")
+        assert (await look_at_batch_contract(reader)).standing == "no_proxy"
+        await actor.rpc("anvil_setCode", BATCH_CONTRACT, "0x6001")
+        assert (await look_at_batch_contract(reader)).standing == "other_code"
+        for address in (BATCH_CONTRACT, DEPLOYER):
+            await actor.rpc("anvil_setNonce", address, "0x0")  # as if nothing had ever stood there
+        await actor.rpc("anvil_setCode", BATCH_CONTRACT, "0x")
+        await actor.rpc("anvil_setCode", DEPLOYER, kept[DEPLOYER])
+        printed = await command()
+        assert printed.returncode == 1 and "send the transaction above" in printed.stderr, printed.stderr
+        asked = json.loads(printed.stdout)
+        assert asked == deploying(actor.chain_id)
+        await actor.rpc("eth_sendTransaction", {"from": payer, **asked, "gas": hex(2_000_000)})
+        await actor.mine()
+        found = await look_at_batch_contract(reader)
+        assert (found.standing, found.code_hash) == ("stands", OUR_CODE_HASH)
+        again = await command()
+        assert again.returncode == 0 and OUR_CODE_HASH in again.stdout, again.stderr
+    finally:
+        for address, code in kept.items():
+            await actor.rpc("anvil_setCode", address, code)
 
 
 def owed(count: int, raw: int) -> list[NewShare]:
