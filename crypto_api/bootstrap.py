@@ -85,4 +85,11 @@ def _secret_keys(config: Config) -> list[str]:
 def _language_model(config: Config) -> OllamaModel | None:
     if not config.llm_base_url:
         return None
-    return OllamaModel(config.llm_base_url, config.llm_model_name, api_key=config.llm_api_key.get_secret_value(), timeout_s=config.llm_timeout_s)
+    return OllamaModel(
+        config.llm_base_url,
+        config.llm_model_name,
+        api_key=config.llm_api_key.get_secret_value(),
+        timeout_s=config.llm_timeout_s,
+        concurrency=config.llm_concurrency,
+        keep_alive=config.llm_keep_alive,
+    )

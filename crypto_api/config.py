@@ -56,7 +56,10 @@ class Config(BaseSettings):
     llm_base_url: str = ""
     llm_api_key: SecretStr = SecretStr("")
     llm_model_name: str = "granite4:micro"
-    llm_timeout_s: float = 20.0
+    llm_timeout_s: float = Field(default=20.0, gt=0, le=600)
+    llm_concurrency: int = Field(default=1, ge=1, le=64)  # questions at a time, of each process
+    llm_keep_alive: str = Field(default="5m", pattern=r"^(-1|[0-9]{1,6}(s|m|h))$")  # how long the server keeps the weights in memory; -1: for ever
+    llm_batch: int = Field(default=10, ge=1, le=1000)  # undecided transactions that one round of the sweep asks about, of each network
     llm_confidence_min: float | None = Field(default=None, ge=0, le=1)  # None: the model only suggests, a person decides
     frontend_url: str = "http://127.0.0.1:8000"
     backend_url: str = "http://127.0.0.1:8000"

@@ -5,7 +5,7 @@ from crypto_api.audit.documents import AuditQueued, AuditRecord, AuditSeal
 from crypto_api.backfills.documents import Backfill
 from crypto_api.chains.documents import ChainBlock, ChainCursor, ChainProvider, TokenContract
 from crypto_api.checkpoints.documents import Checkpoint
-from crypto_api.classification.documents import Counterparty
+from crypto_api.classification.documents import ClassificationRule, ClassificationRuleVersion, Counterparty, PersonDecision
 from crypto_api.clients.documents import Client
 from crypto_api.contract_audits.documents import ContractAudit, ContractAuditSource, ContractFinding, FindingSuppression
 from crypto_api.contracts.documents import Contract, ContractText, ContractVerification
@@ -86,6 +86,9 @@ DOCUMENTS: list[type[BaseDocument]] = [
     PriceAlert,
     Transaction,
     Counterparty,
+    ClassificationRule,
+    ClassificationRuleVersion,
+    PersonDecision,
     Account,
     JournalEntry,
     AccountBalance,

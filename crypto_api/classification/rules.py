@@ -14,13 +14,26 @@ from typing import Any
 import orjson
 
 from crypto_api.chains.spam import look_alike_of
+from crypto_api.classification import matching, memory
 from crypto_api.classification.protocols import by_protocol
-from crypto_api.classification.types import Category, CounterpartyKind, Decision, DecisionSource, Executed, Facts, Leg, MadeBy
+from crypto_api.classification.types import (
+    FEE_KINDS,
+    Category,
+    CounterpartyKind,
+    Decision,
+    DecisionSource,
+    Executed,
+    Facts,
+    Knowledge,
+    Leg,
+    MadeBy,
+    Provenance,
+    Rule,
+)
 from crypto_api.kit.amounts import add_exactly, text
 from crypto_api.kit.ethereum import ZERO_ADDRESS
 
 IN, OUT, INTERNAL = "in", "out", "internal"  # values of a leg's `direction`
-_FEES = frozenset({"gas", "levy"})  # values of its `kind`
 
 _MEANINGS: dict[tuple[CounterpartyKind, str], tuple[Category, str]] = {
     (CounterpartyKind.CLIENT, IN): (Category.INCOME, "Received from the client {}."),
@@ -31,26 +44,78 @@ _MEANINGS: dict[tuple[CounterpartyKind, str], tuple[Category, str]] = {
 }
 
 
-# ---- what facts decide -----------------------------------------------------------------------------------------------------------
+# ---- one transaction, from what is certain to what nobody knows ------------------------------------------------------------------
 
 
-def decide(facts: Facts) -> Decision:
-    """What a payment of ours made is the most certain of all: what it was for is known."""
-    decided = _decide(facts)
+def decide(facts: Facts, knowledge: Knowledge = Knowledge()) -> Decision:
+    """What is certain, else the first rule of the organisation that matches, else what kind of counterparty it is, else what people said of the
+    nearest earlier ones, if that is sure enough; else undecided, with what memory suggests. A payment of ours is the most certain of all."""
+    decided = _decide(facts, knowledge)
     return decided if facts.made_by is None else _of_payment(facts, facts.made_by, decided)
+
+
+def _decide(facts: Facts, knowledge: Knowledge) -> Decision:
+    rule = matching.first_match(facts, knowledge.rules)
+    if (certain := _certain(facts)) is not None:
+        return certain if rule is None else _filled(certain, rule)
+    if rule is not None:
+        return _by_rule(facts, rule)
+    if (known := _decide_by_counterparty(facts, facts.moved)) is not None:
+        return known
+    undecided = _unclassified(facts, facts.moved)
+    recalled = memory.recall(facts, knowledge.precedents)
+    if recalled is None:
+        return undecided
+    if recalled.confidence >= knowledge.confidence_min:
+        return Decision(**recalled.model_dump())
+    return undecided.model_copy(update={"suggestion": recalled})
+
+
+def _by_rule(facts: Facts, rule: Rule) -> Decision:
+    said = rule.outcome
+    names = sorted({facts.known[leg.other][0] for leg in facts.moved if leg.other in facts.known})
+    return Decision(
+        category=said.category,
+        subcategory=said.subcategory,
+        counterparty=said.counterparty or ", ".join(names)[:200],
+        purpose=said.purpose,
+        tax_category=said.tax_category,
+        account=said.account,
+        confidence=1 if said.category is not Category.UNCLASSIFIED else 0,
+        source=DecisionSource.RULE,
+        explanation=f"Your rule “{_clean(rule.name, 100)}” (version {rule.version}) says so.",
+        evidence=[leg.key for leg in facts.moved],
+        provenance=Provenance(rule_id=rule.id, rule_version=rule.version),
+    )
+
+
+def _filled(certain: Decision, rule: Rule) -> Decision:
+    """A rule never makes something else of what is certain. Where it says the same, it adds what the facts leave open."""
+    if rule.outcome.category is not certain.category:
+        return certain
+    open_fields = ("subcategory", "counterparty", "purpose", "tax_category", "account")
+    added = {name: value for name in open_fields if (value := getattr(rule.outcome, name)) and not getattr(certain, name)}
+    if not added:
+        return certain
+    return certain.model_copy(update=added | {"provenance": Provenance(rule_id=rule.id, rule_version=rule.version)})
+
+
+# ---- what facts decide -----------------------------------------------------------------------------------------------------------
 
 
 def _of_payment(facts: Facts, made_by: MadeBy, otherwise: Decision) -> Decision:
     """`otherwise`: what the rules make of what moved."""
     name = f"payment {made_by.payment_id}, {_clean(made_by.paid, 200)}"
-    known = {"payment_id": made_by.payment_id, "counterparty": _clean(made_by.payee, 200), "subcategory": _clean(made_by.purpose, 100)}
-    certain = known | {"source": DecisionSource.FACT, "confidence": 1.0}
+    purpose = _clean(made_by.purpose, 100)
+    told = {"counterparty": _clean(made_by.payee, 200), "subcategory": purpose, "purpose": purpose}
+    known = {"payment_id": made_by.payment_id} | {name: value for name, value in told.items() if value}
+    certain = known | {"source": DecisionSource.FACT, "confidence": 1.0, "suggestion": None}
     if made_by.executed is Executed.CANCELLATION:
-        told = f"It took the place of the {name}, which was cancelled: nothing moved but its fee."
-        return otherwise.model_copy(update=certain | {"category": Category.GAS, "explanation": told})
+        why = f"It took the place of the {name}, which was cancelled: nothing moved but its fee."
+        return otherwise.model_copy(update=certain | {"category": Category.GAS, "explanation": why})
     if made_by.executed is Executed.OTHER:
-        told = f"The wallet sent it instead of the {name}. {otherwise.explanation}"
-        return otherwise.model_copy(update={"payment_id": made_by.payment_id, "explanation": told})
+        why = f"The wallet sent it instead of the {name}. {otherwise.explanation}"
+        return otherwise.model_copy(update={"payment_id": made_by.payment_id, "explanation": why})
     if otherwise.category is Category.FAILED:
         return otherwise.model_copy(update=certain | {"explanation": f"The {name}, was mined and failed: nothing moved but its fee."})
     if made_by.executed is Executed.CALL:
@@ -58,7 +123,10 @@ def _of_payment(facts: Facts, made_by: MadeBy, otherwise: Decision) -> Decision:
         return otherwise.model_copy(update=decided | {"explanation": f"It is the {name}. {otherwise.explanation}"})
     if otherwise.category in (Category.GAS, Category.OWN_TRANSFER):
         return otherwise.model_copy(update=certain | {"explanation": f"It is the {name}. {otherwise.explanation}"})
-    return otherwise.model_copy(update=certain | {"category": _category_of(facts, made_by), "explanation": f"It is the {name}."})
+    category = _category_of(facts, made_by)
+    said = otherwise if otherwise.category is category else Decision(category=category, confidence=1, source=DecisionSource.FACT, explanation="")
+    evidence = {"category": category, "evidence": otherwise.evidence, "explanation": f"It is the {name}."}
+    return said.model_copy(update=certain | evidence)
 
 
 _FOR: dict[str, Category] = {"payroll": Category.PAYROLL, "payslip": Category.PAYROLL, "refund": Category.INVOICE_PAYMENT}
@@ -74,10 +142,10 @@ def _category_of(facts: Facts, made_by: MadeBy) -> Category:
     return category
 
 
-def _decide(facts: Facts) -> Decision:
-    gas = [leg for leg in facts.legs if leg.kind in _FEES]
+def _certain(facts: Facts) -> Decision | None:
+    gas = [leg for leg in facts.legs if leg.kind in FEE_KINDS]
     spam = [leg for leg in facts.legs if leg.spam_reason is not None]
-    moved = [leg for leg in facts.legs if leg.kind not in _FEES and leg.spam_reason is None and leg.amount != 0]
+    moved = facts.moved
     if not facts.succeeded:
         return _fact(Category.FAILED, "The transaction was reverted: nothing moved but its fee.", gas)
     if not moved:
@@ -86,7 +154,7 @@ def _decide(facts: Facts) -> Decision:
         return _fact(Category.OWN_TRANSFER, "Between wallets of this organisation.", moved)
     if _is_wrap(facts, moved):
         return _fact(Category.WRAP, "The native coin changed its form; nothing was bought or sold.", moved)
-    return _decide_by_address(facts, moved) or by_protocol(facts, moved) or _decide_by_counterparty(facts, moved) or _unclassified(facts, moved)
+    return _decide_by_address(facts, moved) or by_protocol(facts, moved)
 
 
 def _decide_without_movement(gas: Sequence[Leg], spam: Sequence[Leg]) -> Decision:
@@ -106,7 +174,7 @@ def _decide_without_movement(gas: Sequence[Leg], spam: Sequence[Leg]) -> Decisio
 def _is_wrap(facts: Facts, moved: Sequence[Leg]) -> bool:
     """As much of the coin one way as of its wrapped form the other way, and nobody else in it."""
     wrapper = facts.wrapped_native
-    if wrapper is None or any(leg.amount is None or _other(leg) not in (wrapper, ZERO_ADDRESS) for leg in moved):
+    if wrapper is None or any(leg.amount is None or leg.other not in (wrapper, ZERO_ADDRESS) for leg in moved):
         return False
     sums: dict[tuple[str, str], list[Decimal]] = defaultdict(list)
     for leg in moved:
@@ -129,7 +197,7 @@ def _decide_by_address(facts: Facts, moved: Sequence[Leg]) -> Decision | None:
 
 def _decide_by_counterparty(facts: Facts, moved: Sequence[Leg]) -> Decision | None:
     """Only when everything went one way, and to or from addresses that are known for one thing."""
-    others = {_other(leg) for leg in moved}
+    others = {leg.other for leg in moved}
     directions = {leg.direction for leg in moved}
     if len(directions) != 1 or not others <= facts.known.keys():
         return None
@@ -157,7 +225,7 @@ def _unclassified(facts: Facts, moved: Sequence[Leg]) -> Decision:
         amount = "an unknown amount" if leg.amount is None else text(leg.amount)
         piece = f" (number {_clean(leg.token_id, 20)})" if leg.token_id else ""
         verb, preposition = {IN: ("Received", "from"), OUT: ("Sent", "to")}.get(leg.direction, ("Moved", "within"))
-        sentences.append(f"{verb} {amount} {_clean(leg.symbol, 32)}{piece} {preposition} {_name_of(facts, _other(leg))}.")
+        sentences.append(f"{verb} {amount} {_clean(leg.symbol, 32)}{piece} {preposition} {_name_of(facts, leg.other)}.")
     if len(moved) > 5:
         sentences.append(f"And {len(moved) - 5} more.")
     if {leg.direction for leg in moved} == {IN, OUT}:
@@ -179,10 +247,6 @@ def _name_of(facts: Facts, address: str) -> str:
     if (meant := look_alike_of(address, frozenset(facts.known))) is not None:
         return f"{address}, which only looks like {facts.known[meant][0]}: never copy it"
     return f"{address}, which is not known"
-
-
-def _other(leg: Leg) -> str:
-    return leg.from_address if leg.direction == IN else leg.to_address
 
 
 def _fact(category: Category, explanation: str, legs: Iterable[Leg]) -> Decision:
@@ -249,7 +313,7 @@ def question(facts: Facts) -> Question:
 
 
 def _leg_data(facts: Facts, leg: Leg) -> dict[str, Any]:
-    other = _other(leg)
+    other = leg.other
     return {
         "key": leg.key,
         "kind": leg.kind,
@@ -279,6 +343,7 @@ def read_answer(answer: dict[str, Any], asked: Question, model: str) -> Decision
         explanation=_clean(explanation, _EXPLANATION_MAX) if isinstance(explanation, str) else "",
         evidence=list(dict.fromkeys(cited)),
         model=model,
+        provenance=Provenance(model=model),
     )
 
 

@@ -53,6 +53,7 @@ _PAGES = (
     ("Treasury", "Networks", "/networks/", "networks", Permission.BLOCKCHAIN_READ),
     ("Treasury", "Prices", "/prices/", "prices", Permission.PRICES_READ),
     ("Treasury", "Inbox", "/inbox/", "inbox", Permission.INBOX_READ),
+    ("Treasury", "Understanding", "/review/", "understanding", Permission.TRANSACTIONS_READ),
     ("Payments", "Approvals", "/approvals/", "approvals", Permission.PAYMENTS_READ),
     ("Payments", "Payments", "/payments/", "payments", Permission.PAYMENTS_READ),
     ("Payments", "Recurring", "/recurring-payments/", "recurring", Permission.PAYMENTS_READ),

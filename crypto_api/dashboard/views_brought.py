@@ -133,7 +133,7 @@ def _annotation(form: Form, before: Mapping[str, str]) -> Annotation:
     if category is not None and category not in (*Category, ""):
         raise InvalidInput.of("category", "is not one of those offered")
     chosen = Category(category) if category else own if category == "" else None
-    annotation = Annotation(category=chosen, **{name: form.prose(name, most=2_000) for name in words})
+    annotation = Annotation(category=chosen, **{name: form.prose(name, most=2_000) for name in words})  # type: ignore[arg-type]
     if form.errors:
         raise InvalidInput(*(FieldError(name, message, "invalid") for name, message in form.errors.items()))
     return annotation

@@ -1,4 +1,8 @@
-"""A person says what a transaction is, or adds a note. What the chain said stays as it is."""
+"""A person says what a transaction is, or adds a note. What the chain said stays as it is.
+
+Their word stands whatever is decoded, followed or ruled later, and is remembered in the same unit of work: the next one that is like it is compared
+with it.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -6,9 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from crypto_api.audit import service as audit
-from crypto_api.classification.types import Category, DecisionSource
+from crypto_api.classification import service as classification
+from crypto_api.classification import store as counterparties
+from crypto_api.classification.types import TAX_OF, WITH_ACCOUNT, Category, DecisionSource, Outcome, TaxTreatment
 from crypto_api.events import service as events
-from crypto_api.flows.book_transaction import rebook, said_by_person
+from crypto_api.flows.book_transaction import rebook
+from crypto_api.flows.decide_transaction import decided_before, plain_facts
 from crypto_api.flows.note_receipts import follow_category, is_matched
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import NotFound, PreconditionFailed
@@ -17,7 +24,7 @@ from crypto_api.receivables.errors import Matched
 from crypto_api.transactions import store
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.events import TransactionAnnotated
-from crypto_api.transactions.types import Booking
+from crypto_api.transactions.types import Booking, Origin
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 
@@ -28,15 +35,23 @@ class Annotation:
     category: Category | None = None
     subcategory: str | None = None
     counterparty: str | None = None
+    purpose: str | None = None
+    tax_category: TaxTreatment | None = None
+    account: str | None = None
     explanation: str | None = None
     note: str | None = None
 
 
 async def annotate_transaction(
-    uow: UnitOfWork, clock: Clock, org_id: str, transaction_id: str, annotation: Annotation, versions: Collection[int] | None = None
+    uow: UnitOfWork,
+    clock: Clock,
+    org_id: str,
+    transaction_id: str,
+    annotation: Annotation,
+    versions: Collection[int] | None = None,
 ) -> Transaction:
     """NotFound, PreconditionFailed when it stands at none of `versions`, Matched where it pays an invoice and is said to be something else."""
-    changes, now = _changes(annotation), clock.now()
+    now = clock.now()
 
     async def work(session: Session) -> bool:
         row = await store.get(org_id, transaction_id)
@@ -46,11 +61,13 @@ async def annotate_transaction(
             raise PreconditionFailed
         if annotation.category not in (None, Category.INVOICE_PAYMENT, Category(row.category)) and await is_matched(session, row):
             raise Matched
+        changes = _changes(annotation, row)
         if not await store.annotate(session, org_id, row.id, row.version, changes):
             return False
         if annotation.category is not None:
             await follow_category(session, row, annotation.category, now)
-            await _rebook(session, row.model_copy(update=changes), row.version + 1, now)
+            await _rebook(session, row, row.model_copy(update=changes), now)
+            await _remember(session, row.model_copy(update=changes), now)
         await events.append(session, org_id, _told(row, annotation), now)
         await _record(session, row, annotation, changes, now)
         return True
@@ -62,16 +79,27 @@ async def annotate_transaction(
     return row
 
 
-async def _rebook(session: Session, row: Transaction, version: int, now: datetime) -> None:
+async def _rebook(session: Session, before: Transaction, row: Transaction, now: datetime) -> None:
     """The books follow the person's word. What is not booked yet will be booked as they said."""
     if row.booking is not Booking.DONE:
         return
     organization = await organizations.get(row.org_id, session)
     assert organization is not None
-    entry = await rebook(session, row, said_by_person(row), organization.time_zone, now)
+    entry = await rebook(session, before, decided_before(row), organization.time_zone, now)
     if entry is not None:
-        changed = await store.annotate(session, row.org_id, row.id, version, {"entry_ids": [*row.entry_ids, entry.id], "unpriced": entry.unpriced})
+        changes = {"entry_ids": [*row.entry_ids, entry.id], "unpriced": entry.unpriced}
+        changed = await store.annotate(session, row.org_id, row.id, before.version + 1, changes)
         assert changed, "nobody else can have changed it within this unit of work"
+
+
+async def _remember(session: Session, row: Transaction, now: datetime) -> None:
+    """Of what came from a chain: a row that somebody brought says itself what it is."""
+    if row.origin is not Origin.TRANSACTION:
+        return
+    facts = plain_facts(row, None, "UTC", await counterparties.known(row.org_id))
+    said = decided_before(row)
+    outcome = Outcome(**{name: getattr(said, name) for name in Outcome.model_fields})
+    await classification.remember(session, row.org_id, row.id, facts, outcome, now)
 
 
 async def _record(session: Session, row: Transaction, annotation: Annotation, changes: dict[str, Any], now: datetime) -> None:
@@ -88,11 +116,17 @@ async def _record(session: Session, row: Transaction, annotation: Annotation, ch
     )
 
 
-def _changes(annotation: Annotation) -> dict[str, Any]:
+def _changes(annotation: Annotation, row: Transaction) -> dict[str, Any]:
+    """With another category the taxes and the account are that category's again, unless they are said too."""
     changes = {name: value for name, value in vars(annotation).items() if value is not None}
-    if annotation.category is not None:
-        changes |= {"category_source": DecisionSource.PERSON, "confidence": 1.0, "evidence": [], "model": None}
-        changes.setdefault("explanation", "Set by a person.")
+    if annotation.category is None:
+        return changes
+    changes |= {"category_source": DecisionSource.PERSON, "confidence": 1.0, "evidence": [], "model": None, "provenance": None, "suggestion": None}
+    changes.setdefault("explanation", "Set by a person.")
+    if annotation.category != row.category:
+        changes.setdefault("tax_category", TAX_OF.get(annotation.category, TaxTreatment.UNKNOWN))
+    if annotation.category != row.category or annotation.category not in WITH_ACCOUNT:
+        changes.setdefault("account", "")
     return changes
 
 

@@ -13,7 +13,8 @@ from pymongo.errors import PyMongoError
 
 from crypto_api.chains import store as chain_store
 from crypto_api.classification.jobs import ClassifyTransaction
-from crypto_api.flows.book_transaction import BookingResult, Valued, book_valued, decide, value
+from crypto_api.flows.book_transaction import BookingResult, Valued, book_valued, value
+from crypto_api.flows.decide_transaction import decide
 from crypto_api.kit import log
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.ethereum import CallRefused, ChainUnavailable

@@ -12,17 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from crypto_api.address_book import store as address_book
-from crypto_api.classification import rules as classification
-from crypto_api.classification import store as counterparties
-from crypto_api.classification.types import Category, Decision, DecisionSource, Executed, Facts, Leg, MadeBy
+from crypto_api.classification.types import WITH_ACCOUNT, Category, Decision
 from crypto_api.events import service as events
+from crypto_api.flows.decide_transaction import as_fields
 from crypto_api.flows.exchanges import exchange_of
 from crypto_api.flows.note_receipts import note_receipts
 from crypto_api.flows.post_by_lots import Drawn, post_by_lots
 from crypto_api.flows.take_back_receipts import take_back_receipts
-from crypto_api.invoices import store as invoices
-from crypto_api.kit.amounts import add_exactly, text, to_units
+from crypto_api.kit.amounts import add_exactly, to_units
 from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.networks import NetworkConfig
@@ -32,17 +29,15 @@ from crypto_api.ledger import store as ledger_store
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import AccountCode, Acquisition, Change, Disposal, EntryDraft, Line, Place, Posting, Relocation, Source, SourceKind
 from crypto_api.organizations import store as organizations
-from crypto_api.payments import rules as payment_rules
 from crypto_api.payments import store as payments
-from crypto_api.payments.documents import Payment, PaymentAttempt
-from crypto_api.payments.types import BatchPayee, PaymentKind
+from crypto_api.payments.documents import Payment
+from crypto_api.payments.types import BatchPayee
 from crypto_api.prices import service as prices
 from crypto_api.prices.types import Moment, PriceSources, Quote
-from crypto_api.receivables import store as receivables
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.events import TransactionBooked
-from crypto_api.transactions.types import Basis, Booked, Booking, Direction, Movement, MovementKind, Origin
+from crypto_api.transactions.types import Booked, Booking, Direction, Movement, MovementKind
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 PURPOSE = "movements"
@@ -99,8 +94,8 @@ async def reverse_bookings(session: Session, transaction: Transaction, now: date
 
 
 async def rebook(session: Session, transaction: Transaction, decision: Decision, time_zone: str, now: datetime) -> JournalEntry | None:
-    """Takes back what stands in the books for it and posts it anew as `decision` has it. None when nothing stood there. Where only the
-    reason changes, values and costs stay what they were."""
+    """Takes back what stands in the books for it and posts it anew as `decision` has it; `transaction` is as it was before. None when nothing stood
+    there. Where only the reason changes, values and costs stay what they were."""
     org_id, movements = transaction.org_id, tuple(transaction.movements)
     standing = await ledger_store.posted_of_transaction(org_id, transaction.id, session)
     if not standing:
@@ -110,8 +105,8 @@ async def rebook(session: Session, transaction: Transaction, decision: Decision,
     payment = await _payment_that_made(transaction, decision)
     settles = payment is not None and payment.origin.kind == OF_A_PAYSLIP
     anew = settles or (decision.category is Category.SWAP and exchange_of([row for row in movements if _counts(row) and row.kind not in _FEES]))
-    lines = relabelled([line for entry in booked for line in entry.lines], decision.category) if not anew else None
-    valued = Valued(transaction, decision, movements, tuple(changes_of(movements, decision.category, payment)), time_zone)
+    lines = relabelled([line for entry in booked for line in entry.lines], decision, transaction.account) if not anew else None
+    valued = Valued(transaction, decision, movements, tuple(changes_of(movements, decision.category, payment, decision.account)), time_zone)
     if lines is not None:
         posting = Posting(tuple(lines), any(entry.unpriced for entry in booked))
     else:
@@ -182,117 +177,6 @@ def draft(valued: Valued, posting: Posting, purpose: str) -> EntryDraft:
     )
 
 
-def as_fields(decision: Decision) -> dict[str, object]:
-    """The category fields of a transaction's row."""
-    return {
-        "category": decision.category.value,
-        "subcategory": decision.subcategory,
-        "counterparty": decision.counterparty,
-        "confidence": decision.confidence,
-        "category_source": decision.source.value,
-        "explanation": decision.explanation,
-        "evidence": decision.evidence,
-        "model": decision.model,
-        "payment_id": decision.payment_id,
-    }
-
-
-async def decide(transaction: Transaction, network: NetworkConfig) -> Decision:
-    """What a person said of it stands; the rules decide the rest."""
-    if transaction.category_source == DecisionSource.PERSON:
-        made_by = await made_by_payment(transaction)
-        return said_by_person(transaction).model_copy(update={"payment_id": made_by.payment_id if made_by is not None else None})
-    return classification.decide(await facts_of(transaction, network))
-
-
-async def made_by_payment(transaction: Transaction) -> MadeBy | None:
-    """The payment whose bytes it is: an attempt is stored before it is sent, so its hash tells, whichever of the two is seen first."""
-    if transaction.gas_fee_raw is None or transaction.origin is not Origin.TRANSACTION:
-        return None
-    attempt = await payments.attempt_with_hash(transaction.org_id, transaction.chain_id, transaction.hash)
-    payment = await payments.get(transaction.org_id, attempt.payment_id) if attempt is not None else None
-    if attempt is None or payment is None:
-        return None
-    entry = await address_book.get(payment.org_id, payment.payee_id) if payment.payee_id is not None else None
-    payee = entry.name if entry is not None else payment.payee_name
-    return MadeBy(
-        payment_id=payment.id,
-        executed=_executed(payment, attempt),
-        origin=payment.origin.kind,
-        payee_address=payment.payee_address,
-        payee=payee,
-        paid=_in_words(payment, payee),
-        purpose=payment.description or payment.origin.component,
-    )
-
-
-def _executed(payment: Payment, attempt: PaymentAttempt) -> Executed:
-    if attempt.call == payment.call:
-        return Executed.CALL if payment.kind in (PaymentKind.CALL, PaymentKind.ALLOWANCE) else Executed.PAYMENT
-    return Executed.CANCELLATION if attempt.call == payment_rules.cancel_call(payment.from_address) else Executed.OTHER
-
-
-def _in_words(payment: Payment, payee: str) -> str:
-    if payment.kind is PaymentKind.CALL:
-        return payment.description or f"a call of {payee or payment.payee_address}"
-    if payment.kind is PaymentKind.ALLOWANCE:
-        return f"an allowance of {text(payment.amount)} {payment.asset} to {payee}"
-    return f"{text(payment.amount)} {payment.asset} to {payee or payment.payee_address}"
-
-
-def said_by_person(transaction: Transaction) -> Decision:
-    return Decision(
-        category=Category(transaction.category),
-        subcategory=transaction.subcategory,
-        counterparty=transaction.counterparty,
-        confidence=1,
-        source=DecisionSource.PERSON,
-        explanation=transaction.explanation,
-        evidence=transaction.evidence,
-    )
-
-
-async def facts_of(transaction: Transaction, network: NetworkConfig) -> Facts:
-    return Facts(
-        succeeded=transaction.succeeded,
-        method=transaction.method,
-        sender_is_own=transaction.gas_fee_raw is not None,
-        legs=tuple(_leg(movement) for movement in transaction.movements),
-        known=await counterparties.known(transaction.org_id),
-        wrapped_native=network.wrapped_native.address if network.wrapped_native else None,
-        made_by=await made_by_payment(transaction),
-        actions=tuple(transaction.actions),
-        asked_at=await _asked_at(transaction),
-    )
-
-
-async def _asked_at(transaction: Transaction) -> dict[str, tuple[str, str]]:
-    """(number, client) of the invoices whose own addresses something came to, by address."""
-    wallet_ids = {movement.wallet_id for movement in transaction.movements if movement.direction is Direction.IN and not movement.spam}
-    rows = [row for row in await receivables.requests_at(transaction.org_id, wallet_ids) if row.own] if wallet_ids else []
-    found = await invoices.by_ids(transaction.org_id, [row.invoice_id for row in rows]) if rows else {}
-    return {row.address: (row.number, found[row.invoice_id].client_name) for row in rows}
-
-
-def _leg(movement: Movement) -> Leg:
-    return Leg(
-        key=movement.key,
-        kind=movement.kind,
-        asset=movement.asset,
-        symbol=movement.symbol,
-        amount=movement.amount,
-        direction=movement.direction,
-        from_address=movement.from_address,
-        to_address=movement.to_address,
-        spam_reason=movement.spam_reason,
-        token_id=movement.token_id,
-        by_balance=movement.basis is Basis.BALANCE and movement.raw_event_amount is None,
-        contract=movement.contract,
-        raw=int(movement.raw_amount),
-        decimals=movement.decimals,
-    )
-
-
 async def value(transaction: Transaction, decision: Decision, network: NetworkConfig, feeds: PriceSources, now: datetime) -> Valued:
     """Prices at the transaction's block, one reading for each asset."""
     organization = await organizations.get(transaction.org_id)
@@ -302,7 +186,7 @@ async def value(transaction: Transaction, decision: Decision, network: NetworkCo
     for asset in sorted({movement.asset for movement in transaction.movements if _counts(movement)}):
         quotes[asset] = await prices.rate_at(transaction.org_id, asset, organization.functional_currency, moment, feeds, now)
     movements = tuple(_priced(movement, quotes) for movement in transaction.movements)
-    changes = changes_of(movements, decision.category, await _payment_that_made(transaction, decision))
+    changes = changes_of(movements, decision.category, await _payment_that_made(transaction, decision), decision.account)
     return Valued(transaction, decision, movements, tuple(changes), organization.time_zone)
 
 
@@ -347,12 +231,14 @@ _CUSTODY = frozenset({Category.TRANSFER_IN, Category.TRANSFER_OUT, Category.BRID
 """With somebody else for a while: an exchange, or a bridge until it arrives. Quantity and cost move, nothing is realised."""
 
 
-def contra_of(category: Category, direction: Direction) -> AccountCode:
-    """The account that says why; suspense where the category does not say it of this direction."""
-    return _CONTRA.get((category, direction), AccountCode.SUSPENSE)
+def contra_of(category: Category, direction: Direction, account: str = "") -> str:
+    """The account that says why; suspense where the category does not say it of this direction. `account` takes the place of the category's own
+    where that may be another."""
+    own = _CONTRA.get((category, direction), AccountCode.SUSPENSE)
+    return account if account and category in WITH_ACCOUNT and own != AccountCode.SUSPENSE else own
 
 
-def changes_of(movements: Sequence[Movement], category: Category, payment: Payment | None = None) -> list[Change]:
+def changes_of(movements: Sequence[Movement], category: Category, payment: Payment | None = None, account: str = "") -> list[Change]:
     """Fees first: gas is paid before anything moves. What went to the contract of a batch went to its payees: a line for each. What pays a payslip
     settles what is owed to the employee."""
     counted = [movement for movement in movements if _counts(movement)]
@@ -364,7 +250,7 @@ def changes_of(movements: Sequence[Movement], category: Category, payment: Payme
     if category is Category.SWAP and (exchanged := exchange_of(moved)) is not None:
         return [*changes, *exchanged]
     payees = payment.payees if payment is not None else ()
-    changes += [change for movement in moved for change in _by_payee(movement, _change(movement, category), payees)]
+    changes += [change for movement in moved for change in _by_payee(movement, _change(movement, category, account), payees)]
     return changes if payment is None or payment.origin.kind != OF_A_PAYSLIP else [_settling(change, payment) for change in changes]
 
 
@@ -398,22 +284,25 @@ def _for(row: BatchPayee) -> str:
     return f"{row.name or row.address} ({row.reference})"[:_DESCRIPTION_MAX]
 
 
-def relabelled(lines: Sequence[Line], category: Category) -> list[Line] | None:
-    """The same lines with the account that says why exchanged; None where the category (or the one before) moves cost elsewhere."""
+def relabelled(lines: Sequence[Line], decision: Decision, account_before: str) -> list[Line] | None:
+    """The same lines with the account that says why exchanged; None where the category (or the one before) moves cost elsewhere. `account_before` is
+    the one that took the place of the category's own, if any did."""
+    category = decision.category
     elsewhere = {AccountCode.CUSTODY, AccountCode.EXCHANGES}
     if category in _CUSTODY or category is Category.WRAP or any(line.account_code in elsewhere for line in lines):
         return None
-    return [_relabelled(line, category) for line in lines]
+    saying_why = _CONTRAS | {account_before} if account_before else _CONTRAS
+    return [_relabelled(line, decision) if line.account_code in saying_why else line for line in lines]
 
 
-def _relabelled(line: Line, category: Category) -> Line:
-    if line.account_code not in _CONTRAS or line.quantity is None or line.wallet_id is not None:
+def _relabelled(line: Line, decision: Decision) -> Line:
+    if line.quantity is None or line.wallet_id is not None:
         return line
     direction = Direction.IN if line.quantity < 0 else Direction.OUT  # a contra line carries the quantity with the other sign
-    return line.model_copy(update={"account_code": contra_of(category, direction)})
+    return line.model_copy(update={"account_code": contra_of(decision.category, direction, decision.account)})
 
 
-def _change(movement: Movement, category: Category) -> Change:
+def _change(movement: Movement, category: Category, account: str) -> Change:
     assert movement.amount is not None
     here = _place(movement, movement.wallet_id)
     if movement.direction is Direction.INTERNAL:
@@ -423,13 +312,13 @@ def _change(movement: Movement, category: Category) -> Change:
         there = Place(AccountCode.CUSTODY, None, movement.asset)
         source, target = (there, here) if movement.direction is Direction.IN else (here, there)
         return Relocation(source, target, movement.amount, movement.value, "Bridge" if category is Category.BRIDGE else "Exchange")
-    contra = contra_of(category, movement.direction)
+    contra = contra_of(category, movement.direction, account)
     if movement.direction is Direction.IN:
         return Acquisition(here, movement.amount, movement.value, contra)
     return _disposal(movement, contra)
 
 
-def _disposal(movement: Movement, contra: AccountCode) -> Disposal:
+def _disposal(movement: Movement, contra: str) -> Disposal:
     assert movement.amount is not None
     description = _FEES.get(movement.kind, "")
     return Disposal(_place(movement, movement.wallet_id), movement.amount, movement.value, contra, description)

@@ -12,7 +12,8 @@ from decimal import Context, Decimal
 from crypto_api.chains import service as chains
 from crypto_api.chains.types import ChainAsset
 from crypto_api.classification.types import Category, Decision, DecisionSource
-from crypto_api.flows.book_transaction import as_fields, contra_of
+from crypto_api.flows.book_transaction import contra_of
+from crypto_api.flows.decide_transaction import as_fields
 from crypto_api.kit.amounts import DECIMAL128_DIGITS, is_exact, to_functional, to_raw
 from crypto_api.kit.ethereum import ZERO_ADDRESS
 from crypto_api.kit.networks import NetworkConfig

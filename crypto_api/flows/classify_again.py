@@ -1,16 +1,15 @@
-"""Judge again what nobody decided yet: the rules may know its counterparty by now, else the local model is asked once more, if there is one."""
+"""Judge again what nobody decided yet: rules or memory may know by now, else the local model is asked once more, if there is one."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from crypto_api.audit import service as audit
 from crypto_api.classification.jobs import ClassifyTransaction
 from crypto_api.classification.types import Category, DecisionSource
-from crypto_api.flows.book_transaction import decide
 from crypto_api.flows.classify_transaction import Overtaken, reclassify
+from crypto_api.flows.decide_transaction import decide
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import FieldError, InvalidInput
 from crypto_api.kit.jobs import Jobs
@@ -44,12 +43,10 @@ async def classify_again(
     if unknown:
         message = "is no transaction of this organisation"
         raise InvalidInput(*(FieldError(f"transaction_ids.{index}", message, "unknown_transaction") for index in unknown))
-    organization = await organizations.get(org_id)
-    assert organization is not None
     done = []
     for row in [found[row_id] for row_id in dict.fromkeys(row_ids)]:
         network = networks.get(row.network)
-        decided = await _by_rule(uow, row, network, organization.time_zone, clock.now()) if network is not None and _undecided(row) else None
+        decided = await classify_row(uow, clock, network, row) if network is not None else None
         if decided is not None:
             done.append(Reclassified(row.id, Reclassification.CLASSIFIED, decided))
         elif has_model and network is not None and _undecided(row) and row.model is None:
@@ -69,12 +66,21 @@ def _undecided(row: Transaction) -> bool:
     return row.booking is Booking.DONE and row.category == Category.UNCLASSIFIED and row.category_source == DecisionSource.NONE
 
 
-async def _by_rule(uow: UnitOfWork, row: Transaction, network: NetworkConfig, time_zone: str, now: datetime) -> str | None:
+async def classify_row(uow: UnitOfWork, clock: Clock, network: NetworkConfig, row: Transaction) -> str | None:
+    """The category that facts, rules or memory have for what nobody decided yet, and under which it is booked now; None where they have none. What
+    they suggest without being sure is kept."""
+    if not _undecided(row):
+        return None
     decision = await decide(row, network)
-    if decision.category is Category.UNCLASSIFIED:
+    organization = await organizations.get(row.org_id)
+    assert organization is not None, f"transaction {row.id} of an organisation that does not exist"
+    if decision.source is DecisionSource.NONE:
+        if decision.suggestion is not None and row.suggestion is None:
+            changes = {"suggestion": decision.suggestion.model_dump(mode="json")}
+            await uow.run(lambda session: transactions.annotate(session, row.org_id, row.id, row.version, changes))
         return None
     try:
-        await uow.run(lambda session: reclassify(session, row, decision, time_zone, now))
+        await uow.run(lambda session: reclassify(session, row, decision, organization.time_zone, clock.now()))
     except Overtaken:
         return None  # somebody changed it meanwhile: their word stands
     return decision.category.value

@@ -1,8 +1,9 @@
-"""Ask the local model about a transaction that no rule decided.
+"""Ask the local model about a transaction that nothing else decided.
 
     still undecided? → ask (outside of any unit of work) → sure enough: book from suspense to what it said │ else: keep it as a suggestion
 
-The model chooses a label and nothing else: amounts, quantities, wallets and dates come from the chain. What a person said is never
+Sure enough is what reaches both the installation's `LLM_CONFIDENCE_MIN` and the organisation's threshold; without the former the model only ever
+suggests. The model chooses a label and nothing else: amounts, quantities, wallets and dates come from the chain. What a person said is never
 touched, and the model is asked once: an answer, used or not, stays on the row.
 """
 
@@ -10,9 +11,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from crypto_api.classification import service as classification
-from crypto_api.classification.types import Category, Decision, DecisionSource, LanguageModel
+from crypto_api.classification.types import Category, Decision, DecisionSource, LanguageModel, Suggestion
 from crypto_api.events import service as events
-from crypto_api.flows.book_transaction import as_fields, facts_of, rebook
+from crypto_api.flows.book_transaction import rebook
+from crypto_api.flows.decide_transaction import as_fields, facts_of
 from crypto_api.flows.note_receipts import follow_category
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.networks import NetworkConfig
@@ -50,19 +52,18 @@ async def classify_transaction(
     row = await transactions.get(org_id, transaction_id)
     if model is None or row is None or not _undecided(row):
         return Outcome.NOT_ASKED
-    suggestion = await classification.suggest(model, await facts_of(row, network))
-    if suggestion is None:
-        return Outcome.NO_ANSWER
-    sure = confidence_min is not None and suggestion.confidence >= confidence_min and suggestion.category is not Category.UNCLASSIFIED
     organization = await organizations.get(org_id)
-    assert organization is not None
-    now = clock.now()
-    if sure:
+    assert organization is not None, f"transaction {row.id} of an organisation that does not exist"
+    said = await classification.suggest(model, await facts_of(row, network, organization.time_zone))
+    if said is None:
+        return Outcome.NO_ANSWER
+    now, wanted = clock.now(), max(confidence_min or 0, float(organization.classification_threshold))
+    if confidence_min is not None and said.confidence >= wanted and said.category is not Category.UNCLASSIFIED:
         try:
-            return await uow.run(lambda session: reclassify(session, row, suggestion, organization.time_zone, now))
+            return await uow.run(lambda session: reclassify(session, row, said, organization.time_zone, now))
         except Overtaken:
             return Outcome.OVERTAKEN
-    return await uow.run(lambda session: _keep(session, row, suggestion))
+    return await uow.run(lambda session: _keep(session, row, said))
 
 
 def _undecided(row: Transaction) -> bool:
@@ -83,8 +84,15 @@ async def reclassify(session: Session, row: Transaction, decision: Decision, tim
     return Outcome.RECLASSIFIED
 
 
-async def _keep(session: Session, row: Transaction, suggestion: Decision) -> Outcome:
-    """It stays in suspense; the row says what the model thought of it."""
-    told = f"{suggestion.model} suggests {suggestion.category} ({suggestion.confidence:.0%}): {suggestion.explanation}"
-    changes = {"model": suggestion.model, "explanation": f"{row.explanation} {told}".strip()}
+async def _keep(session: Session, row: Transaction, said: Decision) -> Outcome:
+    """It stays in suspense; the row says what the model thought of it, unless memory is surer."""
+    told = f"{said.model} suggests {said.category} ({said.confidence:.0%}): {said.explanation}"
+    changes: dict[str, object] = {"model": said.model, "explanation": f"{row.explanation} {told}".strip()}
+    before = Suggestion.model_validate(row.suggestion) if row.suggestion else None
+    if said.category is not Category.UNCLASSIFIED and (before is None or before.confidence < said.confidence):
+        changes["suggestion"] = suggestion_of(said).model_dump(mode="json")
     return Outcome.SUGGESTED if await transactions.annotate(session, row.org_id, row.id, row.version, changes) else Outcome.OVERTAKEN
+
+
+def suggestion_of(decision: Decision) -> Suggestion:
+    return Suggestion(**{name: getattr(decision, name) for name in Suggestion.model_fields})

@@ -6,6 +6,7 @@ from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import ChainCursor, FollowState
 from crypto_api.checkpoints import store as checkpoints
 from crypto_api.checkpoints.documents import Checkpoint
+from crypto_api.classification.types import DecisionSource
 from crypto_api.inbox.types import Finding, ItemKind
 from crypto_api.kit.amounts import add_exactly, text, to_units
 from crypto_api.kit.networks import NetworkConfig
@@ -165,16 +166,24 @@ def _of_opening(entry: JournalEntry, wallets: Mapping[str, Wallet]) -> Finding |
 
 
 def _suspended(row: Suspended) -> Finding:
-    ambiguous = row.model is not None or row.both_ways
+    ambiguous = row.model is not None or row.both_ways or row.suggestion is not None
     return Finding(
         kind=ItemKind.AMBIGUOUS if ambiguous else ItemKind.UNCLASSIFIED,
         key=f"meaning:{row.id}",
         subject=("transaction", row.id),
         title=f"{'More than one thing it may be' if ambiguous else 'Not known what it was'}: {row.hash[:10]}… of {row.timestamp.date().isoformat()}",
-        cause=row.explanation or "No rule knows this transaction.",
+        cause=f"{row.explanation or 'No rule knows this transaction.'}{_suggested(row)}",
         fingerprint=f"{row.model}",
         facts={"transaction_id": row.id, "hash": row.hash, "network": row.network},
     )
+
+
+def _suggested(row: Suspended) -> str:
+    """What memory thought of it; what a model did is part of the explanation."""
+    if row.suggestion is None or row.suggestion["source"] != DecisionSource.MEMORY:
+        return ""
+    label = row.suggestion["category"].replace("_", " ")
+    return f" It may be {label} ({row.suggestion['confidence']:.0%}): {row.suggestion['explanation']}"
 
 
 async def _stopped(wallets: Mapping[str, Wallet], networks: Mapping[str, NetworkConfig]) -> list[Finding]:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from crypto_api.classification.types import DecisionSource
-from crypto_api.flows.book_transaction import decide
 from crypto_api.flows.classify_transaction import Overtaken, reclassify
+from crypto_api.flows.decide_transaction import decide
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.organizations import store as organizations

@@ -17,8 +17,9 @@ from crypto_api.classification.types import Category, Decision
 from crypto_api.events import service as events
 from crypto_api.flows.annotate_transaction import Annotation, annotate_transaction
 from crypto_api.flows.book_brought import check_period, post_rows, store_rows
-from crypto_api.flows.book_transaction import as_fields, reverse_bookings, said_by_person
+from crypto_api.flows.book_transaction import reverse_bookings
 from crypto_api.flows.brought_rows import House, Maker, Networks, Ready, fits, own_category
+from crypto_api.flows.decide_transaction import as_fields, decided_before
 from crypto_api.kit.amounts import text
 from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.errors import Conflict, FieldError, InvalidInput, NotFound, PreconditionFailed
@@ -150,7 +151,7 @@ def _kept(one: Ready, row: Transaction, said: Mapping[str, str]) -> Ready:
     same_kind = own_category(row.brought) is own_category(one.transaction.brought)
     decision = one.decision
     if same_kind:
-        before = said_by_person(row)
+        before = decided_before(row)
         decision = before.model_copy(update={"explanation": decision.explanation}) if "description" in said else before
     decision = decision.model_copy(update={"counterparty": row.counterparty})
     kept = {"id": row.id, "created_at": row.created_at, "note": row.note, "stored_at": row.stored_at}

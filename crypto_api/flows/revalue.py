@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from crypto_api.chains.types import ChainReader
-from crypto_api.classification.types import Category, Decision, DecisionSource
 from crypto_api.events import service as events
 from crypto_api.flows.book_transaction import PURPOSE, Valued, draft, draw_up, source_of, value
+from crypto_api.flows.decide_transaction import decided_before
 from crypto_api.flows.take_back_receipts import reprice_receipts
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import NotFound
@@ -25,7 +25,6 @@ from crypto_api.organizations import store as organizations
 from crypto_api.prices import service as prices
 from crypto_api.prices.types import Moment, PriceSources
 from crypto_api.transactions import store as transactions
-from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.events import TransactionBooked
 from crypto_api.transactions.types import Booking
 from crypto_api.wallets.documents import Wallet
@@ -59,7 +58,7 @@ async def revalue_transaction(
         if row.booking is not Booking.DONE:
             return Revalued(False, row.unpriced)
         now = clock.now()
-        valued = await value(row, _as_it_stands(row), network, feeds, now)
+        valued = await value(row, decided_before(row), network, feeds, now)
         try:
             return Revalued(True, await uow.run(lambda session, valued=valued, now=now: _post_transaction(session, valued, now)))  # type: ignore[misc]
         except _NothingNew:
@@ -98,20 +97,6 @@ async def opening_moment_of(wallet: Wallet, network: NetworkConfig, chain: Chain
 
 
 # ---- transactions ----------------------------------------------------------------------------------------------------------------
-
-
-def _as_it_stands(row: Transaction) -> Decision:
-    return Decision(
-        category=Category(row.category),
-        subcategory=row.subcategory,
-        counterparty=row.counterparty,
-        confidence=row.confidence,
-        source=DecisionSource(row.category_source),
-        explanation=row.explanation,
-        evidence=row.evidence,
-        model=row.model,
-        payment_id=row.payment_id,
-    )
 
 
 async def _post_transaction(session: Session, valued: Valued, now: datetime) -> bool:

@@ -9,6 +9,7 @@ from crypto_api.http import (
     auth_routes,
     blockchain,
     checkpoints,
+    classification,
     clients,
     companies,
     contract_audits,
@@ -87,6 +88,7 @@ ROUTERS: list[Router] = [
     checkpoints.router,
     saved_views.router,  # before what takes any id below /transactions/
     transactions.router,
+    classification.router,
     blockchain.router,
     sending.router,
     payments.router,

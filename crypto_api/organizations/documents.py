@@ -1,8 +1,10 @@
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from pymongo import ASCENDING, IndexModel
 
+from crypto_api.kit.amounts import StoredDecimal
 from crypto_api.organizations.types import PayslipMail, Permission
 from mongodb_config.base_document import SharedDocument, TenantDocument
 
@@ -18,6 +20,7 @@ class Organization(SharedDocument):
     single_session: bool = False  # a new session in it ends the person's others in it
     entry_approval: bool = False  # entries by hand are posted only after another person's approval
     payslip_mail: PayslipMail = PayslipMail.LINK
+    classification_threshold: StoredDecimal = Decimal("0.9")  # from this confidence on, 0 to 1, what memory or a model says is booked; below, it asks
     suspended_at: datetime | None = None  # by the platform: nobody acts in it
     admins_changed: int = 0  # grows whenever its ADMINs may change, so that two such changes at once conflict: the last ADMIN stays
     teams_changed: int = 0  # grows whenever somebody gets another manager, so that two such changes at once conflict: no circle

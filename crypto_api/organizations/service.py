@@ -49,7 +49,7 @@ from mongodb_config.unit_of_work import Session
 Versions = Collection[int] | None
 _SETTINGS = (
     *("name", "functional_currency", "time_zone", "fiscal_year_start", "second_factor_roles", "single_session"),
-    *("entry_approval", "payslip_mail", "suspended_at"),
+    *("entry_approval", "payslip_mail", "classification_threshold", "suspended_at"),
 )
 _OF_COMPANY = ("legal_name", "tax_id", "address", "country", "functional_currency", "time_zone", "fiscal_year_start", "active")
 _OF_ROLE = ("name", "description", "permissions")

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 
+from bson.decimal128 import Decimal128
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
@@ -48,9 +50,10 @@ async def insert(session: Session, organization: Organization) -> None:
 
 async def change_organization(session: Session, row: Organization, changes: dict[str, Any]) -> Organization | None:
     """Compare-and-set on the version of `row`."""
+    stored = {name: Decimal128(value) if isinstance(value, Decimal) else value for name, value in changes.items()}
     changed: dict[str, Any] | None = await Organization.get_pymongo_collection().find_one_and_update(
         {"_id": row.id, "version": row.version},
-        {"$set": changes, "$inc": {"version": 1}},
+        {"$set": stored, "$inc": {"version": 1}},
         return_document=ReturnDocument.AFTER,
         session=session,
     )

@@ -33,6 +33,8 @@ async def parts_of(runtime: Runtime) -> dict[str, Part]:
         "relay": partial(_relay, runtime),
         "signer": partial(_signer, runtime),
     }
+    if runtime.llm is not None:
+        checks["model"] = runtime.llm.fault
     for slug in runtime.networks:
         checks |= {f"node:{slug}": partial(_node, runtime, slug), f"follower:{slug}": partial(_follower, slug)}
     return dict(zip(checks, await asyncio.gather(*map(_checked, checks.values())), strict=True))

@@ -54,6 +54,11 @@ class Transaction(TenantDocument):
     evidence: list[str] = []
     model: str | None = None
     payment_id: str | None = None  # of the payment of ours that made it
+    purpose: str = ""  # of the business
+    tax_category: str = ""
+    account: str = ""  # code of the account that says why, instead of the category's own
+    provenance: dict[str, Any] | None = None  # the rule, the precedents or the model that the decision can be traced to
+    suggestion: dict[str, Any] | None = None  # of what nobody decided: what memory or a model thought of it, and how sure it was
     note: str = ""
     content_hash: str | None = None  # of what a person said, where they brought it
     brought: Brought | None = None

@@ -28,6 +28,7 @@ from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
 
+_AT_ONCE = 200
 _CHAIN_ORDER = [(field, SortDirection.ASCENDING) for field in ("block_number", "index", "_id")]
 
 
@@ -105,7 +106,7 @@ async def count_by_status(org_id: str) -> dict[Status, int]:
 
 async def in_suspense(org_id: str) -> list[Suspended]:
     """Booked, and nobody said yet what they are."""
-    shown = {"hash": 1, "network": 1, "timestamp": 1, "explanation": 1, "model": 1, "movements.direction": 1, "movements.kind": 1}
+    shown = {"hash": 1, "network": 1, "timestamp": 1, "explanation": 1, "model": 1, "suggestion": 1, "movements.direction": 1, "movements.kind": 1}
     query = {"org_id": org_id, "category": "unclassified", "booking": Booking.DONE}
     return [_suspended(row) async for row in Transaction.get_pymongo_collection().find(query, shown)]
 
@@ -113,8 +114,27 @@ async def in_suspense(org_id: str) -> list[Suspended]:
 def _suspended(row: dict[str, Any]) -> Suspended:
     moved = {part["direction"] for part in row["movements"] if part["kind"] != MovementKind.GAS}
     return Suspended(
-        row["_id"], row["hash"], row["network"], row["timestamp"], row["explanation"], row["model"], both_ways={Direction.IN, Direction.OUT} <= moved
+        row["_id"],
+        row["hash"],
+        row["network"],
+        row["timestamp"],
+        row["explanation"],
+        row["model"],
+        both_ways={Direction.IN, Direction.OUT} <= moved,
+        suggestion=row.get("suggestion"),
     )
+
+
+async def decided_by_machines(org_id: str, sources: Sequence[str]) -> AsyncIterator[Transaction]:
+    """What stands in the books, came from a chain and was decided by one of these, latest first. What changes meanwhile comes as it is then."""
+    where = {"org_id": org_id, "booking": Booking.DONE, "category_source": {"$in": list(sources)}, "origin": Origin.TRANSACTION}
+    order = [("timestamp", SortDirection.DESCENDING), ("_id", SortDirection.DESCENDING)]
+    ids = [row["_id"] async for row in Transaction.get_pymongo_collection().find(where, {"_id": 1}, sort=order)]
+    for at in range(0, len(ids), _AT_ONCE):
+        found = {row.id: row for row in await by_ids(org_id, ids[at : at + _AT_ONCE])}
+        for row_id in ids[at : at + _AT_ONCE]:
+            if row_id in found:
+                yield found[row_id]
 
 
 async def waiting(org_id: str) -> list[Transaction]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -194,3 +195,4 @@ class Suspended:
     explanation: str
     model: str | None  # which model suggested something
     both_ways: bool  # something went out and something came in
+    suggestion: Mapping[str, Any] | None = None  # what memory or a model thought of it

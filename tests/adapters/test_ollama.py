@@ -26,7 +26,7 @@ async def test_an_answer_of_the_form(server: OllamaServer) -> None:
     assert await ask(server.url, api_key="k-1") == {"label": "income", "note": "a receipt"}
     (request,) = server.requests
     assert request["model"] == "granite4:micro"
-    assert request["stream"] is False
+    assert request["stream"] is True and request["keep_alive"] == "5m"
     assert request["format"] == SCHEMA
     assert request["options"]["temperature"] == 0 and request["options"]["num_predict"] > 0
     assert request["messages"] == [{"role": "system", "content": "rules"}, {"role": "user", "content": "data"}]

@@ -14,6 +14,7 @@ from tests.architecture.reading import arguments, functions, python_files, where
 NOT_MONEY = {
     "confidence",
     "confidence_min",
+    "sure",
     "llm_confidence_min",
     "share",
     "heard_at",

@@ -14,6 +14,7 @@ from eth_account.messages import encode_defunct
 from eth_account.signers.local import LocalAccount
 
 from crypto_api.address_book.documents import Payee
+from crypto_api.classification.documents import ClassificationRule
 from crypto_api.contract_audits.documents import ContractAudit, ContractFinding
 from crypto_api.flows.ethereum_log_in import begin_ethereum_log_in
 from crypto_api.flows.keep_address_book import Desk
@@ -809,6 +810,37 @@ async def create_transaction(act: Act) -> Values:
 @request
 async def update_transaction(act: Act) -> Values:
     return {"amount": "2", "wallet_id": await act.make("wallet"), "to_wallet_id": await act.make("wallet")}
+
+
+async def _said_rule(act: Act) -> Values:
+    conditions = {"ways": ["out"], "wallet_ids": [await act.make("wallet")]}
+    return {"name": "Hosting", "conditions": conditions, "outcome": {"category": "expense", "subcategory": "Servers"}}
+
+
+@request
+async def create_classification_rule(act: Act) -> Values:
+    return await _said_rule(act)
+
+
+@request
+async def update_classification_rule(act: Act) -> Values:
+    return await _said_rule(act)
+
+
+@request
+async def order_classification_rules(act: Act) -> Values:
+    await ClassificationRule.find({"org_id": act.org_id}).delete()  # each is named once
+    return {"rule_ids": [await act.make("classification_rule")]}
+
+
+@request
+async def dry_run_classification_rules(act: Act) -> Values:
+    return {"rule_id": await act.make("classification_rule"), "rule": await _said_rule(act)}
+
+
+@request
+async def ai_classify_transaction(act: Act) -> Values:
+    return {"transaction_id": await act.make("transaction")}
 
 
 @request

@@ -62,6 +62,23 @@ async def pause_alert(house: House, org_id: str, person: Person) -> Form:
     return {"paused": "true"}
 
 
+@form("review-say")
+async def say_what_it_was(house: House, org_id: str, person: Person) -> Form:
+    return {"category": "income"}
+
+
+@form("classification-rule-new")
+@form("classification-rule")
+@form("classification-rule-preview")
+async def write_a_rule(house: House, org_id: str, person: Person) -> Form:
+    return {"name": "Hosting", "assets": "DAI", "ways": "out", "category": "expense", "enabled": "on"}
+
+
+@form("classification-rule-switch")
+async def turn_off(house: House, org_id: str, person: Person) -> Form:
+    return {"enabled": "false"}
+
+
 @form("inbox-remedy")
 async def look_again(house: House, org_id: str, person: Person) -> Form:
     return {"remedy": "recheck"}

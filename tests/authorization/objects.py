@@ -11,6 +11,8 @@ from eth_utils.address import to_checksum_address
 
 from crypto_api.address_book.documents import Payee
 from crypto_api.audit import service as audit
+from crypto_api.classification import service as classification
+from crypto_api.classification.types import Category, Conditions, NewRule, Outcome
 from crypto_api.clients import service as clients
 from crypto_api.clients.types import NewClient
 from crypto_api.contract_audits.documents import ContractAudit, ContractFinding
@@ -863,13 +865,18 @@ async def webhook_delivery(house: House, org_id: str, owner: Person) -> str:
     return row.id
 
 
+async def classification_rule(house: House, org_id: str, owner: Person) -> str:
+    new = NewRule(name="Hosting", conditions=Conditions(assets=("USDC",)), outcome=Outcome(category=Category.EXPENSE))
+    return (await house.runtime.uow.run(lambda session: classification.add_rule(session, org_id, new, owner.user_id, house.now))).id
+
+
 KINDS: dict[str, Factory] = {
     factory.__name__: factory
     for factory in (
         *(organization, wallet, transaction, account, draft_entry, others_draft, posted_entry, closed_period, task, user, audit_record, inbox_item),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
-        *(saved_view, brought_transaction, price_alert, notification, webhook, webhook_delivery, statement, rolled, tax_report),
+        *(saved_view, brought_transaction, classification_rule, price_alert, notification, webhook, webhook_delivery, statement, rolled, tax_report),
         *(long_report, unfinished_report, failed_report, contract_audit, audit_finding, unfinished_audit, failed_audit),
         *(client, draft_invoice, sent_invoice, sent_quote, recurring_invoice, own_invoice),
         *(paid_employee, payroll_period, draft_payslip, approved_payslip, own_payslip, payslip_token, recurring_payment),

@@ -1,6 +1,7 @@
 """One transaction into the books, as the worker takes it."""
 
-from crypto_api.flows.book_transaction import BookingResult, book_valued, decide, value
+from crypto_api.flows.book_transaction import BookingResult, book_valued, value
+from crypto_api.flows.decide_transaction import decide
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.prices.types import PriceSources

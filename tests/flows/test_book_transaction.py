@@ -11,7 +11,8 @@ import pytest
 from crypto_api.classification import service as classification
 from crypto_api.classification.types import Category, CounterpartyKind
 from crypto_api.events.documents import Event
-from crypto_api.flows.book_transaction import BookingResult, book_valued, decide, reverse_bookings, value
+from crypto_api.flows.book_transaction import BookingResult, book_valued, reverse_bookings, value
+from crypto_api.flows.decide_transaction import decide
 from crypto_api.kit.clock import FixedClock
 from crypto_api.kit.ethereum import ChainUnavailable
 from crypto_api.kit.networks import NetworkConfig

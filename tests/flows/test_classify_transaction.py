@@ -9,6 +9,7 @@ from crypto_api.adapters.ollama import OllamaModel
 from crypto_api.events.documents import Event
 from crypto_api.flows.classify_transaction import Outcome, classify_transaction
 from crypto_api.flows.verify_ledger import verify_ledger
+from crypto_api.kit.language_model import Answer
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.runtime import Runtime
@@ -125,10 +126,10 @@ async def test_a_word_said_while_the_model_thinks_stands(office: Office, server:
     class Interrupted:
         name = "m"
 
-        async def answer(self, **_: object) -> dict[str, object]:
+        async def ask(self, **_: object) -> Answer:
             changes = {"category": "reward", "category_source": "person"}
             await office.runtime.uow.run(lambda session: transactions.annotate(session, office.org_id, row.id, row.version, changes))
-            return {"category": "income", "confidence": 1, "evidence": ["value"], "explanation": ""}
+            return Answer({"category": "income", "confidence": 1, "evidence": ["value"], "explanation": ""}, None, "", 1)
 
     outcome = await classify_transaction(office.runtime.uow, office.clock, office.org_id, row.id, NETWORK, Interrupted())
     assert outcome is Outcome.OVERTAKEN

@@ -1,9 +1,11 @@
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from crypto_api.http.schemas.auth import UserRead
 from crypto_api.http.schemas.base import Choice, Line, ReadSchema, RequestSchema, Time, Word
+from crypto_api.kit.amounts import Money, SignedMoney
 from crypto_api.kit.standards import CURRENCIES, is_month_day, time_zones
 from crypto_api.organizations.documents import Membership, Organization
 from crypto_api.organizations.types import PayslipMail
@@ -27,6 +29,13 @@ def _month_day(value: str) -> str:
     return value
 
 
+def _probability(value: Decimal) -> Decimal:
+    if value > 1:
+        raise ValueError("must be from 0 to 1")
+    return value
+
+
+Threshold = Annotated[Money, AfterValidator(_probability)]
 Currency = Annotated[str, StringConstraints(max_length=3), AfterValidator(_currency)]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)]
 MonthDay = Annotated[str, StringConstraints(max_length=5), AfterValidator(_month_day)]
@@ -54,6 +63,9 @@ class OrganizationUpdate(RequestSchema):
     payslip_mail: Choice[PayslipMail] | None = Field(
         default=None, examples=["link"], description="What the letter about a payslip holds. link: the way to it. attached: the PDF as well."
     )
+    classification_threshold: Threshold | None = Field(
+        default=None, examples=["0.9"], description="0 to 1: from this confidence on what memory or a model says is booked; below, a person is asked."
+    )
 
 
 class OrganizationRead(ReadSchema):
@@ -66,6 +78,7 @@ class OrganizationRead(ReadSchema):
     single_session: bool
     entry_approval: bool
     payslip_mail: PayslipMail
+    classification_threshold: SignedMoney = Field(examples=["0.9"])
     suspended: bool = Field(description="Whether it, or my place in it, is suspended: then nothing can be done there.")
     role: str = Field(description="Mine in it.")
     current: bool = Field(description="Whether this session acts in it.")
@@ -83,6 +96,7 @@ class OrganizationRead(ReadSchema):
             single_session=row.single_session,
             entry_approval=row.entry_approval,
             payslip_mail=row.payslip_mail,
+            classification_threshold=row.classification_threshold,
             suspended=row.suspended_at is not None or membership.suspended_at is not None,
             role=membership.role,
             current=row.id == current_id,

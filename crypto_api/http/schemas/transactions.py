@@ -5,14 +5,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from crypto_api.classification.types import Category, DecisionSource
+from crypto_api.classification.types import Category, DecisionSource, Provenance, Suggestion, TaxTreatment
 from crypto_api.flows.annotate_transaction import Annotation
 from crypto_api.flows.classify_again import Reclassification
+from crypto_api.flows.classify_now import Judged
 from crypto_api.flows.explain_call import ExplainedCall
 from crypto_api.flows.import_transactions import Imported
 from crypto_api.flows.record_transaction import ChainFact
 from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.base import Choice, Date, Line, Prose, QueryFlag, ReadSchema, RequestSchema, Time, Word, inert
+from crypto_api.http.schemas.classification import MeaningSuggestionRead, ProvenanceRead, probability
 from crypto_api.kit.amounts import Money, SignedMoney, is_exact, text, to_units
 from crypto_api.kit.ethereum import NATIVE_DECIMALS
 from crypto_api.protocols.types import ActionKind
@@ -56,6 +58,8 @@ class TransactionAnnotate(RequestSchema):
     category: Choice[Category] | None = Field(default=None, examples=["payroll"])
     subcategory: Line | None = Field(default=None, examples=["November"])
     counterparty: Line | None = Field(default=None, examples=["Grace Hopper"])
+    purpose: Line | None = Field(default=None, examples=["Development of the product"], description="Of the business.")
+    tax_category: Choice[TaxTreatment] | None = Field(default=None, description="Left out with another category: what that is for taxes.")
     explanation: Prose | None = Field(default=None, examples=["Bonus agreed by mail"])
     note: Prose | None = Field(default=None, examples=["See contract 17"])
 
@@ -138,6 +142,10 @@ class ClassifiedRead(ReadSchema):
 
 class ClassifyRead(ReadSchema):
     items: list[ClassifiedRead]
+
+
+class ClassifyOne(RequestSchema):
+    transaction_id: Word = Field(examples=["org_1:eip155:1:0x5c50"])
 
 
 class BroughtRead(ReadSchema):
@@ -292,8 +300,13 @@ class TransactionRead(ReadSchema):
     counterparty: str
     confidence: str = Field(examples=["1"], description="A probability as a decimal string.")
     category_source: DecisionSource
+    purpose: str = Field(description="Of the business.")
+    tax_category: TaxTreatment
+    account: str = Field(description="Code of the account that says why, where a rule chose another than the category's own.")
     explanation: str
-    evidence: list[str]
+    evidence: list[str] = Field(description="Keys of the movements that the decision rests on.")
+    provenance: ProvenanceRead = Field(description="What the decision can be traced to.")
+    suggestion: MeaningSuggestionRead | None = Field(description="Of what nobody decided: what memory or a model thinks of it, and how sure it is.")
     note: str
     payment_id: str | None = Field(description="Of the payment that made it, where it is one of the organisation's.", examples=["pay_01k9x5r3v8"])
     usd_value: SignedMoney | None = Field(description="In the functional currency.")
@@ -326,7 +339,10 @@ class TransactionRead(ReadSchema):
             movements=[MovementRead.of(movement) for movement in row.movements],
             actions=[ActionRead.of(told) for told in told_actions(row)],
             call=CallRead.of(call) if call is not None else None,
-            confidence=f"{row.confidence:.4f}".rstrip("0").rstrip("."),
+            confidence=probability(row.confidence),
+            tax_category=TaxTreatment(row.tax_category or TaxTreatment.UNKNOWN),
+            provenance=ProvenanceRead(**Provenance.model_validate(row.provenance or {}).model_dump()),
+            suggestion=MeaningSuggestionRead.of(Suggestion.model_validate(row.suggestion)) if row.suggestion else None,
             category_source=DecisionSource(row.category_source),
             usd_value=main.value if main else None,
             rate=main.rate if main else None,
@@ -335,10 +351,19 @@ class TransactionRead(ReadSchema):
         )
 
 
+class ClassifyOneRead(ReadSchema):
+    outcome: Judged = Field(
+        description="classified: booked so now; suggested: by a model that is not sure enough; no_answer: the model is away or answered nonsense; "
+        "unchanged: decided before, not booked yet, asked before, or nobody knows."
+    )
+    transaction: TransactionRead
+
+
 _AS_STORED = (
     *("id", "origin", "hash", "network", "chain_id", "block_hash", "timestamp", "status", "wallet_ids"),
     *("from_address", "to_address", "gas_fee_raw", "category", "subcategory", "counterparty", "explanation", "evidence", "note", "payment_id"),
     *("unpriced", "booking", "waits", "entry_ids", "movements_left_out", "actions_left_out"),
+    *("purpose", "account"),
 )
 
 
