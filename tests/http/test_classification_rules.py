@@ -139,7 +139,7 @@ async def test_a_rule_is_tried_on_history_and_applied_by_a_task(ada: Person, joi
     assert (read["provenance"]["rule_id"], read["provenance"]["rule_version"], read["suggestion"]) == (rule["id"], 1, None)
     assert await AuditRecord.find({"org_id": ada.org_id, "action": "classification_rules.applied"}).count() == 1
 
-    other = await join("bo", founds="Elsewhere")
+    other = await join("bob", founds="Elsewhere")
     assert (await other.http.get(f"{RULES}{rule['id']}/versions/")).status_code == 404
     assert (await other.http.post(f"{RULES}dry-run/", json={})).json()["looked_at"] == 0
     auditor = await join("eve", org_id=ada.org_id, role=Role.AUDITOR)
