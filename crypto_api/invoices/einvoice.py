@@ -36,9 +36,11 @@ def obstacle(row: Invoice) -> str:
         return "EN 16931 knows one VAT rate for a line; here a line has several taxes."
     if any(tax.name.casefold() not in ("vat", "ust", "mwst", "tva", "iva", "btw", "gst") for item in row.items for tax in item.taxes):
         return "EN 16931 knows VAT only; here there is another tax."
+    if _outside(row) and len({_tax(item).category for item in row.items}) > 1:
+        return "What lies outside VAT stands on an invoice of its own (EN 16931, BR-O-11): here it is beside taxed lines."
     if not row.seller.country or not row.buyer.country:
         return "Seller and buyer need an address with a country: the company of the settings of invoices, and the client."
-    if not row.seller.tax_id and any(row.totals.taxes):
+    if not row.seller.tax_id:  # also outside VAT somebody has to be identified (BR-CO-26)
         return "The seller needs a tax id: that of the company in the settings of invoices."
     return ""
 
@@ -70,8 +72,8 @@ def _document(row: Invoice, own: InvoiceSettings | None) -> dict[str, Any]:
         "BT-2": row.issue_date,
         "BT-3": _TYPE[row.kind],
         "BT-5": row.currency,
-        "BG-4": _party(row.seller),
-        "BG-7": _party(row.buyer),
+        "BG-4": _party(row.seller, _outside(row)),
+        "BG-7": _party(row.buyer, _outside(row)),
         "BT-106": _text(totals.subtotal),
         "BT-107": _text(totals.discount),
         "BT-109": _text(totals.subtotal - totals.discount),
@@ -98,7 +100,13 @@ def _document(row: Invoice, own: InvoiceSettings | None) -> dict[str, Any]:
     return data
 
 
-def _party(party: Party) -> dict[str, Any]:
+def _outside(row: Invoice) -> bool:
+    """Whether something of it lies outside VAT: then all of it does (`obstacle`)."""
+    return any(_tax(item).category is TaxCategory.OUTSIDE_SCOPE for item in row.items)
+
+
+def _party(party: Party, outside: bool) -> dict[str, Any]:
+    """Outside VAT no VAT identifier may stand (EN 16931, BR-O-02), and a seller is still to be identified (BR-CO-26): by the legal registration."""
     place = {
         "addr_l1": party.line1,
         "addr_l2": party.line2,
@@ -108,7 +116,7 @@ def _party(party: Party) -> dict[str, Any]:
         "country_code": party.country,
     }
     data: dict[str, Any] = {"name": party.name} | {name: value for name, value in place.items() if value}
-    return data | ({"vat_identifier": party.tax_id} if party.tax_id else {})
+    return data | ({"legal_identifier" if outside else "vat_identifier": party.tax_id} if party.tax_id else {})
 
 
 def _tax(item: Item) -> Tax:

@@ -111,7 +111,11 @@ async def test_the_e_invoice_passes_its_schema_and_its_sums_are_the_invoices(nam
     assert read["TaxTotalAmount"] == totals.tax == sum(amounts_in(root, "ApplicableTradeTax/ram:CalculatedAmount"), D(0))
     assert read["GrandTotalAmount"] == read["DuePayableAmount"] == totals.total
     assert root.findtext(".//ram:SellerTradeParty/ram:Name", namespaces=NS) == SELLER.name
-    assert root.findtext(".//ram:BuyerTradeParty//ram:ID[@schemeID='VA']", namespaces=NS) == BUYER.tax_id
+    identified = (
+        ".//ram:BuyerTradeParty//ram:ID[@schemeID='VA']" if name != "no tax" else ".//ram:BuyerTradeParty/ram:SpecifiedLegalOrganization/ram:ID"
+    )
+    assert root.findtext(identified, namespaces=NS) == BUYER.tax_id
+    assert (root.find(".//ram:ID[@schemeID='VA']", NS) is None) == (name == "no tax"), "outside VAT no VAT identifier may stand (BR-O-02)"
     assert (root.findtext(".//ram:InvoiceReferencedDocument/ram:IssuerAssignedID", namespaces=NS) is not None) == (name == "credit note")
     text = text_of(file.content, tmp_path)
     if where := os.environ.get("COFFER_PICTURES"):
@@ -138,6 +142,7 @@ async def test_sixty_lines_and_long_names_flow_over_pages_with_every_font_embedd
 
 async def test_what_has_no_e_invoice_says_why() -> None:
     assert "several taxes" in einvoice.obstacle(invoice(item("x", "1", "1", Tax(name="GST", rate=D(5)), Tax(name="PST", rate=D(7)))))
+    assert "of its own" in einvoice.obstacle(invoice(item("x", "1", "1", VAT), item("Gift", "1", "1")))
     assert "VAT only" in einvoice.obstacle(invoice(item("x", "1", "1", Tax(name="Sales tax", rate=D(5)))))
     assert "country" in einvoice.obstacle(invoice(item("x", "1", "1", VAT), buyer=BUYER.model_copy(update={"country": ""})))
     assert "tax id" in einvoice.obstacle(invoice(item("x", "1", "1", VAT), seller=SELLER.model_copy(update={"tax_id": ""})))
