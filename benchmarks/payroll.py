@@ -28,6 +28,7 @@ from crypto_api.payroll import pdf, service
 from crypto_api.payroll.documents import Payout, PayrollStep, Payslip
 from crypto_api.payroll.types import Earning, EarningKind, PayMethod, PayoutState, PayslipStatus, RateLock, Share
 from mongodb_config.base_document import encoded
+from mongodb_config.parts import in_parts
 from tests.chaos.house import open_house
 from tests.chaos.payrolls import Plan, Run
 
@@ -47,7 +48,8 @@ class Ordered(Run):
             money = {"rate": Decimal(1), "booked_net": row.net, "shares": shares, "verify_token": f"{row.id:x>43}"}
             stored.append(encoded(row.model_copy(update=fixed | money)))
         await Payslip.find({"period_id": period_id}).delete()
-        await Payslip.get_pymongo_collection().insert_many(stored)
+        for part in in_parts(stored):
+            await Payslip.get_pymongo_collection().insert_many(part)
         await self.uow.run(lambda session: service.settle_period(session, self.org, period_id, now))
 
 

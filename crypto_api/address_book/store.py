@@ -11,6 +11,7 @@ from crypto_api.address_book.errors import PayeeExists
 from crypto_api.address_book.types import PRESENT, PayeeState
 from crypto_api.kit.paging import Page, PageRequest
 from mongodb_config import pages
+from mongodb_config.parts import in_parts
 from mongodb_config.unit_of_work import Session
 
 Row = dict[str, Any]
@@ -28,15 +29,19 @@ async def at(org_id: str, address: str, session: Session | None = None) -> list[
 
 async def at_any(org_id: str, addresses: Collection[str], session: Session | None = None) -> list[Payee]:
     """The same of several addresses."""
-    where = {"org_id": org_id, "address": {"$in": sorted(addresses)}, "state": {"$in": sorted(PRESENT)}}
-    return await Payee.find(where, session=session).sort("+_id").to_list()
+    found: list[Payee] = []
+    for part in in_parts(sorted(addresses)):
+        where = {"org_id": org_id, "address": {"$in": part}, "state": {"$in": sorted(PRESENT)}}
+        found += await Payee.find(where, session=session).to_list()
+    return sorted(found, key=lambda row: row.id)
 
 
 async def by_ids(org_id: str, payee_ids: Collection[str]) -> dict[str, Payee]:
     """By id, removed ones too."""
-    if not payee_ids:
-        return {}
-    return {row.id: row for row in await Payee.find({"_id": {"$in": sorted(payee_ids)}, "org_id": org_id}).to_list()}
+    found: dict[str, Payee] = {}
+    for part in in_parts(sorted(payee_ids)):
+        found |= {row.id: row for row in await Payee.find({"_id": {"$in": part}, "org_id": org_id}).to_list()}
+    return found
 
 
 async def names(org_id: str, but: str | None = None) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from crypto_api.employees.types import EmployeeStatus
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.organizations.documents import Organization
 from mongodb_config import pages
+from mongodb_config.parts import in_parts
 from mongodb_config.unit_of_work import Session
 
 Row = dict[str, Any]
@@ -33,7 +34,10 @@ async def by_email(org_id: str, email: str) -> list[Employee]:
 
 
 async def by_ids(org_id: str, employee_ids: Collection[str]) -> list[Employee]:
-    return await Employee.find({"_id": {"$in": list(employee_ids)}, "org_id": org_id}).to_list()
+    found: list[Employee] = []
+    for part in in_parts(employee_ids):
+        found += await Employee.find({"_id": {"$in": part}, "org_id": org_id}).to_list()
+    return found
 
 
 async def count(org_id: str) -> int:

@@ -9,6 +9,7 @@ from pymongo import ReturnDocument, UpdateOne
 
 from crypto_api.events.documents import Event, EventHead
 from mongodb_config.base_document import encoded
+from mongodb_config.parts import in_parts
 from mongodb_config.unit_of_work import Session
 
 
@@ -17,7 +18,8 @@ async def insert(session: Session, event: Event) -> None:
 
 
 async def insert_all(session: Session, events: Sequence[Event]) -> None:
-    await Event.get_pymongo_collection().insert_many([encoded(event) for event in events], session=session)
+    for part in in_parts(events):
+        await Event.get_pymongo_collection().insert_many([encoded(event) for event in part], session=session)
 
 
 async def after(org_id: str, seq: int, limit: int) -> list[Event]:

@@ -7,16 +7,18 @@ import segno
 from reportlab.lib import colors
 from reportlab.platypus import Flowable
 
+from crypto_api.kit.pdf_fonts import Points
+
 _DARK = re.compile(b"\x01+")
 _QUIET = 2  # modules around it
 
 
 class QrCode(Flowable):  # type: ignore[misc]  # reportlab has no types
-    """As one filled path, `side` points wide: each run of dark modules in a row is a rectangle of it. A shape for each takes more than the page."""
+    """As one filled path, `side` wide: each run of dark modules in a row is a rectangle of it. A shape for each takes more than the page."""
 
     canv: Any
 
-    def __init__(self, code: segno.QRCode, side: float) -> None:
+    def __init__(self, code: segno.QRCode, side: Points) -> None:
         super().__init__()
         self._rows = [bytes(line) for line in code.matrix_iter(border=_QUIET)]
         self.width = self.height = side

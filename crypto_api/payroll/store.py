@@ -13,6 +13,7 @@ from crypto_api.payroll.errors import PayslipExists, PeriodExists
 from crypto_api.payroll.types import PayoutState, PayslipStatus, StepKind
 from mongodb_config import pages
 from mongodb_config.base_document import TenantDocument, encoded
+from mongodb_config.parts import in_parts
 from mongodb_config.unit_of_work import Session
 
 Row = dict[str, Any]
@@ -48,8 +49,10 @@ async def profile(org_id: str, employee_id: str, session: Session | None = None)
 
 
 async def profiles(org_id: str, employee_ids: Collection[str], session: Session | None = None) -> dict[str, PayProfile]:
-    rows = await PayProfile.find({"_id": {"$in": list(employee_ids)}, "org_id": org_id}, session=session).to_list()
-    return {row.id: row for row in rows}
+    found: dict[str, PayProfile] = {}
+    for part in in_parts(employee_ids):
+        found |= {row.id: row for row in await PayProfile.find({"_id": {"$in": part}, "org_id": org_id}, session=session).to_list()}
+    return found
 
 
 async def profiles_in(org_id: str, currency: str) -> dict[str, PayProfile]:
@@ -147,8 +150,10 @@ async def payslip(org_id: str, payslip_id: str, session: Session | None = None) 
 
 
 async def payslips(org_id: str, payslip_ids: Collection[str], session: Session | None = None) -> dict[str, Payslip]:
-    rows = await Payslip.find({"_id": {"$in": list(payslip_ids)}, "org_id": org_id}, session=session).to_list()
-    return {row.id: row for row in rows}
+    found: dict[str, Payslip] = {}
+    for part in in_parts(payslip_ids):
+        found |= {row.id: row for row in await Payslip.find({"_id": {"$in": part}, "org_id": org_id}, session=session).to_list()}
+    return found
 
 
 async def payslips_of_period(org_id: str, period_id: str, session: Session | None = None) -> list[Payslip]:
@@ -181,10 +186,9 @@ async def page_of_payslips(org_id: str, where: Row, request: PageRequest) -> Pag
 
 async def insert_payslips(session: Session, rows: Sequence[Payslip]) -> None:
     """PayslipExists: the unique index decides."""
-    if not rows:
-        return
     try:
-        await Payslip.insert_many(rows, session=session)
+        for part in in_parts(rows):
+            await Payslip.insert_many(part, session=session)
     except BulkWriteError as error:
         if any(fault.get("code") == DUPLICATE_KEY for fault in error.details.get("writeErrors", [])):
             raise PayslipExists from error
@@ -196,10 +200,10 @@ async def move_payslips(session: Session, rows: Sequence[tuple[Payslip, Row]]) -
     writes = [
         UpdateOne({"_id": row.id, "org_id": row.org_id, "version": row.version}, {"$set": changes, "$inc": {"version": 1}}) for row, changes in rows
     ]
-    if not writes:
-        return True
-    done = await Payslip.get_pymongo_collection().bulk_write(writes, session=session)
-    return bool(done.matched_count == len(rows))
+    matched = 0
+    for part in in_parts(writes):
+        matched += (await Payslip.get_pymongo_collection().bulk_write(part, session=session)).matched_count
+    return matched == len(rows)
 
 
 async def delete_payslip(session: Session, row: Payslip) -> bool:
@@ -212,10 +216,11 @@ async def delete_payslip(session: Session, row: Payslip) -> bool:
 
 async def payouts_of_payslips(org_id: str, payslip_ids: Collection[str], session: Session | None = None) -> dict[str, list[Payout]]:
     """By payslip, in the order of its shares."""
-    where = {"org_id": org_id, "payslip_id": {"$in": list(payslip_ids)}}
     found: dict[str, list[Payout]] = {}
-    for row in await Payout.find(where, session=session).sort("+payslip_id", "+place").to_list():
-        found.setdefault(row.payslip_id, []).append(row)
+    for part in in_parts(payslip_ids):
+        where = {"org_id": org_id, "payslip_id": {"$in": part}}
+        for row in await Payout.find(where, session=session).sort("+payslip_id", "+place").to_list():
+            found.setdefault(row.payslip_id, []).append(row)
     return found
 
 
@@ -228,8 +233,8 @@ async def payouts_of_steps(org_id: str, step_ids: Collection[str], session: Sess
 
 
 async def insert_payouts(session: Session, rows: Sequence[Payout]) -> None:
-    if rows:
-        await Payout.insert_many(rows, session=session)
+    for part in in_parts(rows):
+        await Payout.insert_many(part, session=session)
 
 
 async def move_payouts(session: Session, org_id: str, changes: Mapping[str, Row]) -> None:
@@ -253,8 +258,8 @@ async def replan_payouts(session: Session, rows: Sequence[Payout]) -> bool:
 
 
 async def insert_steps(session: Session, rows: Sequence[PayrollStep]) -> None:
-    if rows:
-        await PayrollStep.insert_many(rows, session=session)
+    for part in in_parts(rows):
+        await PayrollStep.insert_many(part, session=session)
 
 
 async def steps(org_id: str, step_ids: Collection[str], session: Session | None = None) -> dict[str, PayrollStep]:

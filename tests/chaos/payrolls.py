@@ -80,7 +80,7 @@ class Plan:
 
 def _passes(step: str) -> int:
     """How often a run of any size comes there at least: for the payments of the first pass, then for a token's batches."""
-    if step in SIGNER or step in FASTER:
+    if step in SIGNER or step in FASTER or step.startswith("book_transaction"):
         return 1
     return 2 if step in PAYROLL or "intent" in step else 4
 

@@ -14,6 +14,7 @@ from crypto_api.kit.ids import next_id
 from crypto_api.payroll.documents import PayProfile
 from crypto_api.payroll.types import PayMethod, ShareRule
 from mongodb_config.base_document import encoded
+from mongodb_config.parts import in_parts
 
 ALL_ETH = (ShareRule(method=PayMethod.CRYPTO, percent=Decimal(100), asset="ETH"),)
 ALL_USDC = (ShareRule(method=PayMethod.CRYPTO, percent=Decimal(100), asset="USDC"),)
@@ -40,7 +41,8 @@ async def employed(org_id: str, address: str, now: datetime, **values: Any) -> P
 async def employ_all(documents: Sequence[tuple[Employee, Payee, PayProfile]]) -> None:
     """Many of `hired`, stored together."""
     for kind, rows in zip((Employee, Payee, PayProfile), zip(*documents, strict=True), strict=True):
-        await kind.get_pymongo_collection().insert_many([encoded(row) for row in rows])
+        for part in in_parts(rows):
+            await kind.get_pymongo_collection().insert_many([encoded(row) for row in part])
 
 
 def hired(

@@ -15,6 +15,7 @@ from crypto_api.chains import store as chain_store
 from crypto_api.classification.types import Category
 from crypto_api.events.documents import Event
 from crypto_api.flows import refund_receipt as refunding
+from crypto_api.flows.authenticate import authenticate_access
 from crypto_api.flows.book_transaction import reverse_bookings
 from crypto_api.flows.inbox_sweep import sweep_inbox
 from crypto_api.flows.match_receipts import Matcher, match_due
@@ -24,17 +25,20 @@ from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.flows.price_at import Prices
 from crypto_api.flows.refund_receipt import settle_refunds
 from crypto_api.flows.send_due_mail import send_due_mail
+from crypto_api.http.auth import tokens_of
 from crypto_api.identity.documents import DueMail
 from crypto_api.kit.mail import Attachment
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.organizations.types import Principal, Role
 from crypto_api.payments.documents import Payment
-from crypto_api.payments.types import Origin
+from crypto_api.payments.types import Origin, PaymentState
 from crypto_api.receivables.documents import PaymentRequest, Receipt
+from crypto_api.receivables.types import UseKind
 from crypto_api.runtime import Runtime
 from crypto_api.transactions import store as transactions
 from crypto_api.wallets.documents import Wallet
 from mongodb_config.base_document import encoded
+from tests.factories.clock import MovableClock
 from tests.factories.following import open_due
 from tests.factories.killed import killed_at
 from tests.factories.paying import ETHER, FREE, SLUG, Node, PayingHouse, fresh_key
@@ -98,6 +102,34 @@ async def balances(person: Person) -> dict[str, Decimal]:
 
 async def invoice(person: Person, row: dict[str, Any]) -> dict[str, Any]:
     return dict((await person.http.get(f"{PATH}{row['id']}/")).json())
+
+
+async def killed_while_asking(house: PayingHouse, ada: Person, receipt_id: str, wallet_id: str, folder: Path) -> None:
+    """Whoever asks for a refund dies before its payment is prepared, and another one right after: one comes back, one stands."""
+    runtime, org_id = house.runtime, ada.org_id
+    who = await authenticate_access(tokens_of(runtime), ada.tokens["access"], runtime_now(house))
+    imports = (
+        "from datetime import UTC, datetime\nfrom crypto_api.desks import payment_desk_of\n"
+        "from crypto_api.flows.refund_receipt import refund_receipt\n"
+        "from crypto_api.organizations.types import PERMISSIONS, Principal, Role"
+    )
+    person = f'Principal("{who.user_id}", "{org_id}", Role.ADMIN, PERMISSIONS[Role.ADMIN], "{who.session_id}", datetime.max.replace(tzinfo=UTC))'
+    call = f'refund_receipt(payment_desk_of(runtime), {person}, "{org_id}", "{receipt_id}", "{wallet_id}")'
+    clock = MovableClock()
+    matcher = Matcher(runtime.uow, clock, Prices(runtime.networks, runtime.prices))
+    for step, prepared in (("refund.set_aside", 0), ("refund.prepared", 1)):
+        await killed_at(runtime.config, folder, step, imports, call)
+        rows = await Payment.find({"org_id": org_id}).to_list()
+        assert len(rows) == prepared, step
+        assert code_of(await post(ada, f"/api/receipts/{receipt_id}/refund/", {"wallet_id": wallet_id})) == (409, "not_open")
+        clock.forward(minutes=11)
+        await settle_refunds(matcher)
+        row = await Receipt.find_one({"_id": receipt_id})
+        assert row is not None and [use.kind for use in row.uses].count(UseKind.REFUND) == prepared, step
+    ended = {"state": PaymentState.CANCELLED, "due_at": None}  # as the machine leaves what a person cancelled before it was signed
+    await Payment.get_pymongo_collection().update_one({"_id": rows[0].id}, {"$set": ended})
+    clock.forward(minutes=1)
+    await settle_refunds(matcher)
 
 
 async def test_from_the_wish_to_the_refund(
@@ -190,6 +222,7 @@ async def test_from_the_wish_to_the_refund(
         assert code_of(await post(ada, f"{there}refund/", {"wallet_id": wallet.id})) == (409, "not_open")
     assert await Payment.find({"org_id": ada.org_id}).count() == 0
     assert (await ada.http.get(there)).json()["receipt"]["open_amount"] != "0"
+    await killed_while_asking(house, ada, open_["id"], wallet.id, tmp_path)
     answer = await post(ada, f"{there}refund/", {"wallet_id": wallet.id})
     assert answer.status_code == 202, answer.text
     left = answer.json()["receipt"]
