@@ -9,6 +9,7 @@ from crypto_api.adapters.channel_layer import Frames
 from crypto_api.adapters.json_rpc import JsonRpcChain
 from crypto_api.adapters.limiter import Limiter
 from crypto_api.adapters.mail import Mailer
+from crypto_api.adapters.news_feeds import NewsFeeds
 from crypto_api.adapters.ollama import OllamaModel
 from crypto_api.adapters.price_sources import OutsidePrices
 from crypto_api.adapters.queue import JobQueue
@@ -72,6 +73,7 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
             limiter=await stack.enter_async_context(Limiter(config.redis_url, config.rates())),
             compiler=SolidityCompiler(config.solc_dir),
             receivers=await stack.enter_async_context(WebhookReceivers(config.webhook_private_hosts)),
+            news=await stack.enter_async_context(NewsFeeds(config.news_feeds)),
             libraries=InstalledLibraries(),
             analyser=Slither(config.slither_dir),
             clock=clock or SystemClock(),

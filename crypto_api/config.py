@@ -71,6 +71,7 @@ class Config(BaseSettings):
     limit_challenges: Rate = "1000 per 10 minutes"
     limit_payer_pages: Rate = "1200 per 10 minutes"
     webhook_private_hosts: CommaList = []
+    news_feeds: CommaList = []
     solc_dir: Path = Path(".data/solc")
     slither_dir: Path = Path(".data/slither")
     log_dir: Path = Path("logs")
@@ -95,6 +96,14 @@ class Config(BaseSettings):
     def _not_everybody(cls, value: list[IPv4Network | IPv6Network]) -> list[IPv4Network | IPv6Network]:
         if any(network.prefixlen == 0 for network in value):
             raise ValueError("TRUSTED_PROXIES must not be everybody: anyone could then claim to be anyone")
+        return value
+
+    @field_validator("news_feeds")
+    @classmethod
+    def _over_tls(cls, value: list[str]) -> list[str]:
+        for address in value:
+            if not address.startswith("https://"):
+                raise ValueError(f"NEWS_FEEDS: {address[:100]} is no https address")
         return value
 
     def rates(self) -> dict[str, str]:

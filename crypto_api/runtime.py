@@ -8,6 +8,7 @@ from crypto_api.adapters.channel_layer import Frames
 from crypto_api.adapters.json_rpc import JsonRpcChain
 from crypto_api.adapters.limiter import Limiter
 from crypto_api.adapters.mail import Mailer
+from crypto_api.adapters.news_feeds import NewsFeeds
 from crypto_api.adapters.ollama import OllamaModel
 from crypto_api.adapters.price_sources import OutsidePrices
 from crypto_api.adapters.queue import JobQueue
@@ -44,6 +45,7 @@ class Runtime:
     limiter: Limiter
     compiler: SolidityCompiler
     receivers: WebhookReceivers
+    news: NewsFeeds
     libraries: InstalledLibraries
     analyser: Slither
     clock: Clock

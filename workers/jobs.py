@@ -17,6 +17,7 @@ from workers import (
     invoices,
     long_reports,
     lots,
+    news,
     notifications,
     organizations,
     payments,
@@ -62,6 +63,7 @@ def lanes(runtime: Runtime) -> list[Lane]:
         *lots.lanes(runtime),
         *prices.lanes(runtime),
         *notifications.lanes(runtime),
+        *news.lanes(runtime),
         *webhooks.lanes(runtime),
     ]
 

@@ -12,3 +12,7 @@ class Answered:
     problem: str = ""  # where there is no answer that can be used
     body: bytes = b""
     retry_after: str | None = None  # as the header of that name says it
+
+
+class FeedFailed(Exception):
+    """Nothing of the feed can be used; the text says why, and names no more of its address than its host."""

@@ -63,6 +63,7 @@ const readAndWritten = [
   'lot_states',
   'manual_prices',
   'memberships',
+  'news_items',
   'nonce_slots',
   'notification_choices',
   'notification_cursors',

@@ -1,0 +1,1 @@
+"""News out of the feeds that the operator of the installation configured, as plain text."""
