@@ -23,7 +23,7 @@ async def test_the_list_says_whether_a_feed_is_configured(join: Join) -> None:
         "title": "T3",
         "summary": "S",
         "link": "https://news.example/3",
-        "published_at": "2026-11-03T09:30:00Z",
+        "published_at": "2026-11-03T09:30:00.000Z",
     }
     rest = (await ada.http.get(f"/api/ai/crypto-news/?limit=2&cursor={first['next_cursor']}")).json()
     assert ([row["title"] for row in rest["items"]], rest["next_cursor"]) == (["T1"], None)
