@@ -1,12 +1,13 @@
 """The model behind its port: an answer that fits the form, or nothing; never an exception."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 
 import pytest
 
-from crypto_api.adapters.ollama import OllamaModel
-from tests.factories.ollama import OllamaServer, ollama_server
+from crypto_api.adapters.ollama import OllamaModel, PullFailed
+from tests.factories.ollama import DIGEST, OllamaServer, ollama_server
 
 SCHEMA = {"type": "object", "properties": {"label": {"type": "string"}, "note": {"type": "string"}}, "required": ["label"]}
 
@@ -95,3 +96,49 @@ async def test_a_model_that_came_back_answers(server: OllamaServer) -> None:
     server.status = 200
     server.says(label="income")
     assert await model.answer(system="s", prompt="p", schema=SCHEMA) == {"label": "income"}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"breaks_after": 1}, {"stops_after": 2}, {"stops_after": 0}, {"endless": True}, {"done_reason": "length"}, {"pause_s": 5.0}],
+    ids=lambda broken: next(iter(broken)),
+)
+async def test_a_stream_that_goes_wrong_is_no_answer_and_the_next_is_one(server: OllamaServer, broken: dict[str, object]) -> None:
+    model = OllamaModel(server.url, "granite4:micro", timeout_s=2.0)
+    server.says(label="income", note="word by word")
+    before = {name: getattr(server, name) for name in broken}
+    for name, value in broken.items():
+        setattr(server, name, value)
+    assert await model.ask(system="rules", prompt="data", schema=SCHEMA) is None
+    for name, value in before.items():
+        setattr(server, name, value)
+    said = await model.ask(system="rules", prompt="data", schema=SCHEMA)
+    assert said is not None and said.fields == {"label": "income", "note": "word by word"}
+    assert said.digest == DIGEST and len(said.prompt_hash) == 64 and said.duration_ms >= 0
+    other = await model.ask(system="rules", prompt="other data", schema=SCHEMA)
+    assert other is not None and other.prompt_hash != said.prompt_hash
+
+
+async def test_no_more_questions_at_a_time_than_were_allowed(server: OllamaServer) -> None:
+    server.says(label="income")
+    server.delay_s = 0.05
+    model = OllamaModel(server.url, "granite4:micro", timeout_s=30.0, concurrency=2)
+    answers = await asyncio.gather(*(model.answer(system="rules", prompt=str(number), schema=SCHEMA) for number in range(8)))
+    assert answers == [{"label": "income"}] * 8
+    assert server.at_once_max == 2
+
+
+async def test_it_says_what_is_wrong_and_fetches_the_weights(server: OllamaServer) -> None:
+    model, steps = OllamaModel(server.url, "granite4:small"), []
+    fault = await model.fault()
+    assert fault is not None and "has no model granite4:small" in fault
+    server.pull_fault = "pull model manifest: file does not exist"
+    with pytest.raises(PullFailed, match="file does not exist"):
+        await model.pull(steps.append)
+    server.pull_fault = None
+    steps.clear()
+    assert await model.pull(steps.append) == DIGEST
+    assert (400, 1_000) in [(step.done, step.total) for step in steps] and steps[-1].what == "success"
+    assert await model.fault() is None
+    away = await OllamaModel("http://127.0.0.1:1", "m", timeout_s=2.0).fault()
+    assert away is not None and "does not answer" in away
