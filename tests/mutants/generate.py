@@ -157,6 +157,7 @@ def mutants(root: Path = ROOT) -> list[Mutant]:
     for path in sorted(path for name in ("crypto_api", "signer") for path in (root / name).rglob("*.py")):
         source = Source(path, root)
         found += _queries(source)
+        found += _conditions(source)
         found += _access(source)
         found += _checks(source)
         if source.file in DECIDING:
@@ -180,6 +181,20 @@ def _queries(source: Source) -> Iterator[Mutant]:
             asked_for = isinstance(value, ast.Constant) and value.value == 1  # what is to be read of a row, no condition
             if isinstance(key, ast.Constant) and key.value in FILTER_KEYS and not asked_for:
                 yield source.mutant("query", key, source.inside[node], f"without {key.value} in its filter", _without(source, node, key, value))
+
+
+def _conditions(source: Source) -> Iterator[Mutant]:
+    """The same, where a row is found by its id and then asked: `return row if row and row.ended_at is None else None`."""
+    if not source.file.endswith("store.py"):
+        return
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.IfExp(test=ast.BoolOp(op=ast.And(), values=conditions), orelse=ast.Constant(value=None)):
+                for condition in conditions:
+                    match condition:
+                        case ast.Compare(left=ast.Attribute(attr=asked)) if asked in FILTER_KEYS:
+                            told = f"without {asked} asked of the row"
+                            yield source.mutant("query", condition, source.inside[node], told, source.replaced(condition, "True"))
 
 
 def _is_change(source: Source, node: ast.AST) -> bool:
