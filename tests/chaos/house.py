@@ -44,13 +44,15 @@ class House:
 
     def __init__(self, addresses: Addresses, folder: Path) -> None:
         self.addresses, self.folder = addresses, folder
-        self.orders, self.intents, self.logs = folder / "orders", folder / "intents", folder / "logs"
+        self.orders, self.intents, self.logs = processes.orders(), folder / "intents", folder / "logs"
         self.actor = ChainActor(addresses.rpc_url, addresses.chain_id)
         self.signer = SignerClient(folder / "run" / "signer.sock")
         self.strangers: list[LocalAccount] = [dev_account(index) for index in range(4, 8)]
 
     async def open(self) -> None:
-        for path in (self.orders, self.intents, self.folder / "run"):
+        for order in self.ordered():  # that nobody carried out in the house before
+            (self.orders / order).unlink()
+        for path in (self.intents, self.folder / "run"):
             path.mkdir(exist_ok=True)
         await self.actor.take_over_mining()
         self.contracts = await deploy_contracts(self.actor, await compile_contracts())
@@ -62,7 +64,7 @@ class House:
         await deploy(self.client, DATABASE, DOCUMENTS)
         await init_beanie(database=self.client[DATABASE], document_models=DOCUMENTS, skip_indexes=True)
         settings = self._settings(await self.number("eth_blockNumber"))
-        forks = processes.context(self.orders)
+        forks = processes.context()
         bodies = {"follower": processes.follower, "worker": processes.worker, "signer": processes.signer}
         self.processes = {name: Kept(forks, name, body, settings) for name, body in bodies.items()}
         await self.signer_answers()

@@ -5,15 +5,19 @@ always, by a command of its own.
 """
 
 import asyncio
+import atexit
 import multiprocessing
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -26,9 +30,17 @@ PRELOADED = ["workers.chains", "workers.payments", "workers.payroll", "crypto_ap
 BY_VAULT = 1  # how a signer ends whose vault is gone
 
 
-def context(orders: Path) -> ForkServerContext:
-    """Orders to kill are read by all who come from here, and by what they start."""
-    os.environ["COFFER_FAULTPOINTS"] = str(orders)  # read when the product is imported, which the server of forks does
+@cache
+def orders() -> Path:
+    """Orders to kill are read there by all who are forked, and by what they start: one folder for all houses of this process, which stand one after
+    another, since the server of forks reads its name once, when it imports the product."""
+    folder = Path(tempfile.mkdtemp(prefix="coffer-orders-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def context() -> ForkServerContext:
+    os.environ["COFFER_FAULTPOINTS"] = str(orders())
     forks = multiprocessing.get_context("forkserver")
     forks.set_forkserver_preload(PRELOADED)
     return forks
