@@ -4,7 +4,6 @@ The deterministic part decides what facts decide and says why; everything else s
 rest, sees strangers' texts as quoted data, and can only choose from labels that give nothing away.
 """
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from crypto_api.classification.types import (
 )
 from crypto_api.kit.amounts import add_exactly, text
 from crypto_api.kit.ethereum import ZERO_ADDRESS
+from crypto_api.kit.plain_text import clean
 
 IN, OUT, INTERNAL = "in", "out", "internal"  # values of a leg's `direction`
 
@@ -83,7 +83,7 @@ def _by_rule(facts: Facts, rule: Rule) -> Decision:
         account=said.account,
         confidence=1 if said.category is not Category.UNCLASSIFIED else 0,
         source=DecisionSource.RULE,
-        explanation=f"Your rule “{_clean(rule.name, 100)}” (version {rule.version}) says so.",
+        explanation=f"Your rule “{clean(rule.name, 100)}” (version {rule.version}) says so.",
         evidence=[leg.key for leg in facts.moved],
         provenance=Provenance(rule_id=rule.id, rule_version=rule.version),
     )
@@ -105,9 +105,9 @@ def _filled(certain: Decision, rule: Rule) -> Decision:
 
 def _of_payment(facts: Facts, made_by: MadeBy, otherwise: Decision) -> Decision:
     """`otherwise`: what the rules make of what moved."""
-    name = f"payment {made_by.payment_id}, {_clean(made_by.paid, 200)}"
-    purpose = _clean(made_by.purpose, 100)
-    told = {"counterparty": _clean(made_by.payee, 200), "subcategory": purpose, "purpose": purpose}
+    name = f"payment {made_by.payment_id}, {clean(made_by.paid, 200)}"
+    purpose = clean(made_by.purpose, 100)
+    told = {"counterparty": clean(made_by.payee, 200), "subcategory": purpose, "purpose": purpose}
     known = {"payment_id": made_by.payment_id} | {name: value for name, value in told.items() if value}
     certain = known | {"source": DecisionSource.FACT, "confidence": 1.0, "suggestion": None}
     if made_by.executed is Executed.CANCELLATION:
@@ -192,7 +192,7 @@ def _decide_by_address(facts: Facts, moved: Sequence[Leg]) -> Decision | None:
     asked = sorted({facts.asked_at[leg.to_address] for leg in moved})
     numbers, clients = ", ".join(number for number, _ in asked), ", ".join(dict.fromkeys(client for _, client in asked))
     told = f"It came to the address that only {numbers} asked for."
-    return _fact(Category.INVOICE_PAYMENT, told, moved).model_copy(update={"counterparty": _clean(clients, 200), "subcategory": numbers[:100]})
+    return _fact(Category.INVOICE_PAYMENT, told, moved).model_copy(update={"counterparty": clean(clients, 200), "subcategory": numbers[:100]})
 
 
 def _decide_by_counterparty(facts: Facts, moved: Sequence[Leg]) -> Decision | None:
@@ -223,9 +223,9 @@ def _unclassified(facts: Facts, moved: Sequence[Leg]) -> Decision:
             sentences.append(_by_balance(leg))
             continue
         amount = "an unknown amount" if leg.amount is None else text(leg.amount)
-        piece = f" (number {_clean(leg.token_id, 20)})" if leg.token_id else ""
+        piece = f" (number {clean(leg.token_id, 20)})" if leg.token_id else ""
         verb, preposition = {IN: ("Received", "from"), OUT: ("Sent", "to")}.get(leg.direction, ("Moved", "within"))
-        sentences.append(f"{verb} {amount} {_clean(leg.symbol, 32)}{piece} {preposition} {_name_of(facts, leg.other)}.")
+        sentences.append(f"{verb} {amount} {clean(leg.symbol, 32)}{piece} {preposition} {_name_of(facts, leg.other)}.")
     if len(moved) > 5:
         sentences.append(f"And {len(moved) - 5} more.")
     if {leg.direction for leg in moved} == {IN, OUT}:
@@ -238,7 +238,7 @@ def _unclassified(facts: Facts, moved: Sequence[Leg]) -> Decision:
 def _by_balance(leg: Leg) -> str:
     grew = "grew" if leg.direction == IN else "shrank"
     amount = "an unknown amount" if leg.amount is None else text(leg.amount)
-    return f"The balance {grew} by {amount} {_clean(leg.symbol, 32)}; no event and no trace tells who moved it."
+    return f"The balance {grew} by {amount} {clean(leg.symbol, 32)}; no event and no trace tells who moved it."
 
 
 def _name_of(facts: Facts, address: str) -> str:
@@ -290,7 +290,7 @@ def question(facts: Facts) -> Question:
     data = {
         "succeeded": facts.succeeded,
         "sent_by_the_organisation": facts.sender_is_own,
-        "method": _clean(facts.method, 10),
+        "method": clean(facts.method, 10),
         "movements": [_leg_data(facts, leg) for leg in legs],
     }
     prompt = orjson.dumps(data).decode()
@@ -318,7 +318,7 @@ def _leg_data(facts: Facts, leg: Leg) -> dict[str, Any]:
         "key": leg.key,
         "kind": leg.kind,
         "direction": leg.direction,
-        "symbol": _clean(leg.symbol, 32),
+        "symbol": clean(leg.symbol, 32),
         "amount": None if leg.amount is None else text(leg.amount),
         "counterparty": other,
         "counterparty_known_as": facts.known[other][1].value if other in facts.known else None,
@@ -340,14 +340,8 @@ def read_answer(answer: dict[str, Any], asked: Question, model: str) -> Decision
         category=Category(category),
         confidence=min(1.0, max(0.0, float(confidence))),
         source=DecisionSource.MODEL,
-        explanation=_clean(explanation, _EXPLANATION_MAX) if isinstance(explanation, str) else "",
+        explanation=clean(explanation, _EXPLANATION_MAX) if isinstance(explanation, str) else "",
         evidence=list(dict.fromkeys(cited)),
         model=model,
         provenance=Provenance(model=model),
     )
-
-
-def _clean(value: str, length_max: int) -> str:
-    """Without control, bidirectional and other invisible characters, cut to a length."""
-    visible = (char for char in value[: length_max * 4] if unicodedata.category(char)[0] != "C" and unicodedata.category(char) not in {"Zl", "Zp"})
-    return "".join(visible)[:length_max]
