@@ -4,7 +4,7 @@ import asyncio
 
 from crypto_api.desks import webhook_desk_of
 from crypto_api.events import store as events
-from crypto_api.flows.deliver_webhooks import deliver_next
+from crypto_api.flows.deliver_webhooks import deliver_stretch
 from crypto_api.flows.keep_webhooks import Desk
 from crypto_api.kit import log
 from crypto_api.kit.cancel import cancel_and_wait
@@ -18,8 +18,6 @@ LEASE = "webhooks"
 LOOK_S = 0.5
 AT_ONCE = 64
 """Receivers that are asked at the same time, over all organisations."""
-IN_A_ROW = 200
-"""Events to one webhook before it makes room for others."""
 _logger = log.get(__name__)
 
 
@@ -54,17 +52,8 @@ class Senders:
     async def _serve(self, row: Webhook) -> None:
         try:
             async with self._places:
-                await self._send_all(row)
+                await deliver_stretch(self._desk, row)  # what is left makes room for others first
         except Exception:  # of this one alone: it is taken up again with the next look
             _logger.exception("webhook_failed", org_id=row.org_id, webhook_id=row.id)
         finally:
             del self._busy[row.id]
-
-    async def _send_all(self, row: Webhook) -> None:
-        for _ in range(IN_A_ROW):
-            if not await deliver_next(self._desk, row):
-                return
-            after = await store.get(row.org_id, row.id)
-            if after is None or after.status is not row.status:
-                return
-            row = after

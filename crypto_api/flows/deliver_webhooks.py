@@ -22,29 +22,39 @@ from crypto_api.webhooks.service import Sent
 from crypto_api.webhooks.types import TEST_KIND, WebhookDeliveryPurpose, WebhookDeliveryStatus
 from mongodb_config.unit_of_work import Session
 
-LOOK_AHEAD = 100
+STRETCH = 100
 """Events read at a time."""
 
 
-async def deliver_next(desk: Desk, row: Webhook) -> bool:
-    """Sends the next event that the webhook wants, and writes down what became of it. Whether there may be more to do at once."""
-    found = await events.after(row.org_id, row.done_seq, LOOK_AHEAD)
-    event = next((one for one in found if _is_for(row, one)), None)
-    if event is None:
-        return bool(found) and await desk.uow.run(lambda session: service.note_passed(session, row, _seq(found[-1]))) and len(found) == LOOK_AHEAD
+async def deliver_stretch(desk: Desk, row: Webhook) -> bool:
+    """Sends what the webhook wants of the next events, one after another, until one is not taken. Whether there may be more to do at once."""
+    found = await events.after(row.org_id, row.done_seq, STRETCH)
+    for event in found:
+        if _is_for(row, event):
+            after = await _deliver(desk, row, event)
+            if after is None:
+                return False
+            row = after
+    if found and row.done_seq < (last := _seq(found[-1])):  # the rest is not wanted
+        return await desk.uow.run(lambda session: service.note_passed(session, row, last)) and len(found) == STRETCH
+    return len(found) == STRETCH
+
+
+async def _deliver(desk: Desk, row: Webhook, event: Event) -> Webhook | None:
+    """Sends one and writes down what became of it. None where it was not taken, or somebody was in between."""
     sent = await _send(desk, row, event, WebhookDeliveryPurpose.EVENT, delivery_id=row.delivery_id)
     faultpoint("webhook.answered")
     now, spread = desk.clock.now(), random.randint(0, rules.SPREAD)
 
-    async def note(session: Session) -> bool:
+    async def note(session: Session) -> Webhook | None:
         if rules.problem_of(sent.answered):
             await service.note_failed(session, row, sent, now, spread)
-            return False
+            return None
         return await service.note_taken(session, row, sent, now)
 
-    done = await desk.uow.run(note)
+    after = await desk.uow.run(note)
     faultpoint("webhook.noted")
-    return done
+    return after
 
 
 def _is_for(row: Webhook, event: Event) -> bool:

@@ -156,13 +156,14 @@ class Sent:
     requested_by: str | None = None
 
 
-async def note_taken(session: Session, row: Webhook, sent: Sent, now: datetime) -> bool:
-    """It took the event, and the next one is its turn. False when a person or another process was in between."""
+async def note_taken(session: Session, row: Webhook, sent: Sent, now: datetime) -> Webhook | None:
+    """It took the event: as it stands then, for the next one. None when a person or another process was in between."""
     changes = {"done_seq": sent.seq, "taken_at": now, **_AFRESH}
     if not await store.note(session, row, changes):
-        return False
+        return None
     await keep_delivery(session, row, sent, WebhookDeliveryStatus.DELIVERED, now)
-    return True
+    after: Webhook = row.model_copy(update=changes)
+    return after
 
 
 async def note_failed(session: Session, row: Webhook, sent: Sent, now: datetime, spread: int) -> bool:

@@ -13,7 +13,7 @@ from crypto_api.adapters.webhook_receivers import WebhookReceivers
 from crypto_api.audit.documents import AuditRecord
 from crypto_api.desks import webhook_desk_of
 from crypto_api.events import service as events
-from crypto_api.flows.deliver_webhooks import deliver_next
+from crypto_api.flows.deliver_webhooks import deliver_stretch
 from crypto_api.flows.relay_events import relay_pass
 from crypto_api.identity.documents import Session
 from crypto_api.organizations.events import CompanyChanged
@@ -114,7 +114,7 @@ async def test_the_pages_fit(runtime: Runtime, treasury: Treasury, window: Windo
         receiver.answers, receiver.body = [200, 200, 503, 503, 503], b"<html><body>Upstream is away: " + b"x" * 400
         while True:
             row = await Webhook.get(row.id)  # type: ignore[assignment]
-            if not await deliver_next(desk, row):
+            if not await deliver_stretch(desk, row):
                 if row.tries == 3 or len(receiver.received) >= 5:
                     break
                 clock.forward(minutes=10)

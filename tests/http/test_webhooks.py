@@ -34,10 +34,10 @@ LOG = "/api/webhook-deliveries/"
 SENDER = (
     """
 from crypto_api.desks import webhook_desk_of
-from crypto_api.flows.deliver_webhooks import deliver_next
+from crypto_api.flows.deliver_webhooks import deliver_stretch
 from crypto_api.webhooks.documents import Webhook
 """,
-    "deliver_next(webhook_desk_of(runtime), await Webhook.find_one({}))",
+    "deliver_stretch(webhook_desk_of(runtime), await Webhook.find_one({}))",
 )
 
 
