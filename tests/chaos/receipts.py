@@ -15,9 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-import orjson
-
-from crypto_api.config import Config
 from crypto_project.embedded.servers import Configured, EmbeddedServers
 from tests.chaos.report import Outcome
 from tests.chaos.steps import MATCHING
@@ -88,13 +85,8 @@ async def _house() -> AsyncIterator[tuple[House, Path]]:
         folder = Path(name)
         (folder / "orders").mkdir()
 
-        def make_config(database: str, networks: list[dict[str, object]]) -> Config:
-            path = folder / "networks.json"
-            path.write_bytes(orjson.dumps(networks))
-            found = {"mongodb_uri": addresses.mongodb_uri, "redis_url": addresses.redis_url, "mongodb_database": database}
-            return Config(_env_file=None, networks=path, log_dir=folder / "logs", secret_key="x" * 40, email_mock_mode=True, **found)  # type: ignore[call-arg]
-
-        async with EmbeddedServers(folder / "data", folder / "servers", configured=Configured.nothing(), chain=None) as servers:
-            addresses = servers.addresses
-            async with open_house(addresses, folder, make_config) as house:
-                yield house, folder / "orders"
+        async with (
+            EmbeddedServers(folder / "data", folder / "servers", configured=Configured.nothing(), chain=None) as servers,
+            open_house(servers.addresses, folder) as house,
+        ):
+            yield house, folder / "orders"

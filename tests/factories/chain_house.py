@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import orjson
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
@@ -214,8 +215,8 @@ class Books:
 
 
 @asynccontextmanager
-async def open_house(addresses: Addresses, folder: Path, make_config: Any) -> AsyncIterator[House]:
-    """`make_config` takes a database name and rows of the networks file."""
+async def open_house(addresses: Addresses, folder: Path) -> AsyncIterator[House]:
+    """On a database and a node of its own; what it writes lies in `folder`."""
     options = ChainNodeOptions(mining=False, keep=False)
     child, port = chain_node(folder / "node", folder, options)
     await child.start()
@@ -225,7 +226,18 @@ async def open_house(addresses: Addresses, folder: Path, make_config: Any) -> As
         artifacts = {**await compile_contracts(), **await compile_contracts(contracts_dir=CONTRACTS_DIR)}
         deployed = await _deploy(actor, artifacts)
         await deploy(client, database, DOCUMENTS)
-        config: Config = make_config(database, [_network(url, options.chain_id, deployed)])
+        networks = folder / "networks.json"
+        networks.write_bytes(orjson.dumps([_network(url, options.chain_id, deployed)]))
+        config = Config(  # type: ignore[call-arg]
+            _env_file=None,
+            mongodb_uri=addresses.mongodb_uri,
+            redis_url=addresses.redis_url,
+            mongodb_database=database,
+            networks=networks,
+            log_dir=folder / "logs",
+            secret_key=secrets.token_hex(32),
+            email_mock_mode=True,
+        )
         async with open_runtime(config) as runtime:
             yield House(runtime, actor, runtime.networks["local"], artifacts, deployed, WatchList("local"))
     finally:

@@ -15,7 +15,6 @@ from bson.decimal128 import Decimal128
 from crypto_api.adapters.payment_chain import PaymentNode
 from crypto_api.address_book.documents import Payee
 from crypto_api.classification import store as counterparties
-from crypto_api.config import Config
 from crypto_api.flows.inbox_sweep import sweep_inbox
 from crypto_api.flows.remedy_item import Bench, Choice, remedy_item
 from crypto_api.http.schemas.transactions import TransactionRead
@@ -31,7 +30,6 @@ from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Booking, Finality, MovementKind, Origin, Status
 from crypto_project.demo.chain import SentTransaction
 from crypto_project.embedded.servers import Addresses
-from tests.conftest import TEST_MASTER_KEY, TEST_SECRET_KEY
 from tests.factories.chain_house import ETHER, Books, House, deployer, open_house, stranger
 
 D = Decimal
@@ -41,22 +39,7 @@ D = Decimal
 async def house(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     folder: Path = tmp_path_factory.mktemp("house")
 
-    def make_config(database: str, networks: list[dict[str, object]]) -> Config:
-        path = folder / "networks.json"
-        path.write_bytes(orjson.dumps(networks))
-        return Config(  # type: ignore[call-arg]
-            _env_file=None,
-            mongodb_uri=addresses.mongodb_uri,
-            redis_url=addresses.redis_url,
-            mongodb_database=database,
-            networks=path,
-            log_dir=folder / "logs",
-            secret_key=TEST_SECRET_KEY,
-            master_key=TEST_MASTER_KEY,
-            email_mock_mode=True,
-        )
-
-    async with open_house(addresses, folder, make_config) as opened:
+    async with open_house(addresses, folder) as opened:
         yield opened
 
 

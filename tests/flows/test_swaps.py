@@ -6,11 +6,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from crypto_api.classification.types import Category
-from crypto_api.config import Config
 from crypto_api.flows.annotate_transaction import Annotation, annotate_transaction
 from crypto_api.ledger import store as ledger_store
 from crypto_api.ledger.types import AccountCode
@@ -19,7 +17,6 @@ from crypto_api.transactions.documents import Transaction
 from crypto_api.wallets.documents import Wallet
 from crypto_project.demo.chain import SentTransaction
 from crypto_project.embedded.servers import Addresses
-from tests.conftest import TEST_MASTER_KEY, TEST_SECRET_KEY
 from tests.factories.chain_house import ETHER, GAS, Books, House, deployer, open_house, stranger
 
 D = Decimal
@@ -53,22 +50,7 @@ async def _deploy(house: House, kind: str, *arguments: object) -> str:
 async def market(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Market]:
     folder: Path = tmp_path_factory.mktemp("market")
 
-    def make_config(database: str, networks: list[dict[str, object]]) -> Config:
-        path = folder / "networks.json"
-        path.write_bytes(orjson.dumps(networks))
-        return Config(  # type: ignore[call-arg]
-            _env_file=None,
-            mongodb_uri=addresses.mongodb_uri,
-            redis_url=addresses.redis_url,
-            mongodb_database=database,
-            networks=path,
-            log_dir=folder / "logs",
-            secret_key=TEST_SECRET_KEY,
-            master_key=TEST_MASTER_KEY,
-            email_mock_mode=True,
-        )
-
-    async with open_house(addresses, folder, make_config) as house:
+    async with open_house(addresses, folder) as house:
         at = house.addresses
         lure = await _deploy(house, "PlainToken", "LURE", 18)
         made = Market(

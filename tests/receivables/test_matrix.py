@@ -11,13 +11,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import orjson
 import pytest
 
-from crypto_api.config import Config
 from crypto_api.wallets import store as wallets
 from crypto_project.embedded.servers import Addresses
-from tests.conftest import TEST_MASTER_KEY, TEST_SECRET_KEY
 from tests.factories.chain_house import House, open_house
 from tests.factories.receiving import Payee, today
 
@@ -28,22 +25,7 @@ D = Decimal
 async def house(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     folder: Path = tmp_path_factory.mktemp("receiving")
 
-    def make_config(database: str, networks: list[dict[str, object]]) -> Config:
-        path = folder / "networks.json"
-        path.write_bytes(orjson.dumps(networks))
-        return Config(  # type: ignore[call-arg]
-            _env_file=None,
-            mongodb_uri=addresses.mongodb_uri,
-            redis_url=addresses.redis_url,
-            mongodb_database=database,
-            networks=path,
-            log_dir=folder / "logs",
-            secret_key=TEST_SECRET_KEY,
-            master_key=TEST_MASTER_KEY,
-            email_mock_mode=True,
-        )
-
-    async with open_house(addresses, folder, make_config) as opened:
+    async with open_house(addresses, folder) as opened:
         yield opened
 
 
