@@ -5,6 +5,7 @@ the commit or, better, follows from an event written in it.
 """
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -28,6 +29,7 @@ FREELY = 4  # attempts before somebody waits for their turn
 TOGETHER_MAX = 200
 RETRY_S_MAX = 8.0  # a server that is away lets each attempt wait for it: the caller should hear of it sooner
 _BACKOFF_S_MAX = 0.25
+_logger = logging.getLogger(__name__)
 
 
 class _Group:
@@ -79,8 +81,10 @@ class UnitOfWork:
                 try:
                     return await self._once(work)
                 except PyMongoError as error:
-                    last = attempt == ATTEMPTS_MAX - 1 or time.monotonic() > deadline
-                    if last or not error.has_error_label("TransientTransactionError"):
+                    if not error.has_error_label("TransientTransactionError"):
+                        raise
+                    if attempt == ATTEMPTS_MAX - 1 or time.monotonic() > deadline:
+                        _logger.warning("unit of work given up after %d attempts: %s", attempt + 1, getattr(work, "__qualname__", work))
                         raise
                 await _pause(attempt - FREELY)
         raise AssertionError("unreachable")

@@ -1,5 +1,6 @@
 """Chromium for the tests of pages, and what must not happen on any of them."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -57,6 +58,13 @@ def faults() -> Iterator[Faults]:
     watched = Faults()
     yield watched
     assert not watched.found, watched.found
+
+
+async def wait_until(page: Page, expression: str, timeout_s: float = 60) -> None:
+    """Until the expression is true on the page. The page's own polling (`wait_for_function`) is an `eval` that its policy refuses from the second time on."""
+    async with asyncio.timeout(timeout_s):
+        while not await page.evaluate(expression):
+            await asyncio.sleep(0.02)
 
 
 # ---- accessibility -------------------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from crypto_project.asgi import unguarded
 from crypto_project.edge import guarded
 from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
 from crypto_project.embedded.servers import Addresses
+from mongodb_config import unit_of_work
 from mongodb_config.client import connect
 from mongodb_config.migrations import deploy
 from tests.authorization.casting import Casting
@@ -92,6 +93,16 @@ def quiet() -> Iterator[None]:
     yield
     structlog.reset_defaults()
     logging.disable(logging.NOTSET)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patient() -> Iterator[None]:
+    """What the matrix needs is made by the flows themselves, without a caller who would ask again after a refusal for now: a server that three
+    test processes keep busy gets as long as it takes to end what was left open, a minute, and some more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unit_of_work, "RETRY_S_MAX", 100.0)
+        patch.setattr(unit_of_work, "ATTEMPTS_MAX", 800)
+        yield
 
 
 @pytest.fixture(scope="module")

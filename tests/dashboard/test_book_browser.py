@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from crypto_api.ledger.types import Line
+from tests.browser import wait_until
 from tests.dashboard.conftest import Window
 from tests.factories.treasury import Treasury
 
@@ -36,7 +37,7 @@ async def test_the_head_of_a_long_table_stays_in_sight(window: Window, many: Non
     for path in ("/general-ledger/?account=1000", "/journal/"):
         await window.go(path)
         await window.page.mouse.wheel(0, 900)
-        await window.page.wait_for_function("scrollY > 300")
+        await wait_until(window.page, "scrollY > 300")
         head = window.page.locator(".head-stays thead th").last
         box = await head.bounding_box()
         assert box is not None and 0 <= box["y"] < 20, path
