@@ -61,7 +61,7 @@ def faults() -> Iterator[Faults]:
 
 
 async def wait_until(page: Page, expression: str, timeout_s: float = 60) -> None:
-    """Until the expression is true on the page. The page's own polling (`wait_for_function`) is an `eval` that its policy refuses from the second time on."""
+    """Until it is true on the page, whose policy refuses the polling of `wait_for_function`, an `eval`, from the second time on."""
     async with asyncio.timeout(timeout_s):
         while not await page.evaluate(expression):
             await asyncio.sleep(0.02)
