@@ -94,4 +94,5 @@ def _language_model(config: Config) -> OllamaModel | None:
         timeout_s=config.llm_timeout_s,
         concurrency=config.llm_concurrency,
         keep_alive=config.llm_keep_alive,
+        pinned=config.llm_model_digest,
     )

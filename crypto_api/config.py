@@ -56,6 +56,7 @@ class Config(BaseSettings):
     llm_base_url: str = ""
     llm_api_key: SecretStr = SecretStr("")
     llm_model_name: str = "granite4:micro"
+    llm_model_digest: str = Field(default="", pattern=r"^((sha256:)?[0-9a-f]{12,64})?$")  # how that of the weights begins; empty: whichever they are
     llm_timeout_s: float = Field(default=20.0, gt=0, le=600)
     llm_concurrency: int = Field(default=1, ge=1, le=64)  # questions at a time, of each process
     llm_keep_alive: str = Field(default="5m", pattern=r"^(-1|[0-9]{1,6}(s|m|h))$")  # how long the server keeps the weights in memory; -1: for ever

@@ -57,6 +57,7 @@ CROSSING = {
     "payroll:statement_keys_behind": "keys of all are sealed anew after SECRET_KEY was changed",
     "payroll:statement_key_at": "whoever holds a statement asks whose key signed it",
     "contracts:unfinished_before": "the sweep of verifications whose job was lost",
+    "tasks:due_of_kind": "the lane that works off what was asked for, whoever asked",
     "tasks:running_since_before": "the sweep of tasks that hang",
     "events:head": "asks by the organisation's own id",
     "events:heads": "asks by the organisations' own ids",

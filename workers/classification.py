@@ -1,26 +1,29 @@
-"""Actors of understanding."""
+"""Understanding at work: the model is asked about what nothing else decided, and rules are applied to what is booked when somebody asks for it."""
 
 import asyncio
 import random
-from datetime import date, timedelta
+import time
+from collections.abc import Callable
+from datetime import timedelta
 
-from crypto_api.classification.jobs import ApplyClassificationRules, ClassifyTransaction
+from crypto_api.adapters.ollama import OllamaModel
+from crypto_api.classification.jobs import ClassifyTransaction
 from crypto_api.classification.types import LanguageModel
-from crypto_api.flows.apply_rules import Preview, Span, apply_rules
+from crypto_api.flows.apply_rules import apply_next
 from crypto_api.flows.classify_transaction import Outcome, classify_transaction
 from crypto_api.kit import log
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.runtime import Runtime
-from crypto_api.tasks import service as tasks
 from crypto_api.transactions import store as transactions
-from mongodb_config.unit_of_work import Session
 from workers.actor import Actor
 from workers.lane import Lane
+from workers.leading import while_leading
 from workers.running import running
 
 SWEEP_S = 30.0
 _LATE = timedelta(seconds=60)  # by then the job would have asked
 _LOOKED_AT = 200
+APPLY_LEASE, APPLY_IDLE_S = "classification-rules", 1.0
 _logger = log.get(__name__)
 
 
@@ -40,48 +43,68 @@ async def _ask(runtime: Runtime, org_id: str, transaction_id: str, network: Netw
     return await classify_transaction(runtime.uow, runtime.clock, org_id, transaction_id, network, model, confidence_min=sure)
 
 
-async def sweep(runtime: Runtime) -> None:
-    """What a lost nudge, or a model that was away, left undecided. A few at random, so that one that the model cannot answer holds up none."""
+# ---- what a lost nudge, or a model that was away, left ---------------------------------------------------------------------------
+
+
+class Patience:
+    """With questions that a model which is there does not answer: each is asked ever more seldom, and holds up none. Of this process alone: after
+    a restart they are simply asked once more."""
+
+    def __init__(self, first_s: float = 60.0, longest_s: float = 6 * 3600.0, now: Callable[[], float] = time.monotonic) -> None:
+        self._first_s, self._longest_s, self._now = first_s, longest_s, now
+        self._until: dict[str, tuple[int, float]] = {}  # row id → (times in vain, when it may be asked again)
+
+    def waiting(self) -> list[str]:
+        """Rows that are not to be asked about now."""
+        return [row_id for row_id, (_, until) in self._until.items() if until > self._now()]
+
+    def in_vain(self, row_id: str) -> None:
+        times = self._until.get(row_id, (0, 0.0))[0]
+        self._until[row_id] = (times + 1, self._now() + min(self._longest_s, self._first_s * 2 ** min(times, 16)))
+
+    def answered(self, row_id: str) -> None:
+        self._until.pop(row_id, None)
+
+
+async def sweep(runtime: Runtime, patience: Patience | None = None) -> None:
+    """A few at random each round. While the model is away a round ends with its first question: the others would be in vain too."""
+    if runtime.llm is None:
+        await asyncio.Event().wait()  # without a model there is nothing to do, ever
+    patience = patience or Patience()
     while runtime.llm is not None:
         for slug, network in runtime.networks.items():
-            rows = await transactions.undecided_of_network(slug, runtime.clock.now() - _LATE, _LOOKED_AT)
-            for row in random.sample(rows, min(len(rows), runtime.config.llm_batch)):
-                outcome = await _ask(runtime, row.org_id, row.id, network, runtime.llm)
-                if outcome is Outcome.NO_ANSWER:
-                    break
+            await _round(runtime, slug, network, runtime.llm, patience)
         await asyncio.sleep(SWEEP_S)
-    await asyncio.Event().wait()  # without a model there is nothing to do, ever
 
 
-async def _apply(runtime: Runtime, job: ApplyClassificationRules) -> None:
-    async def begin(session: Session) -> bool:
-        return await tasks.begin(session, job.org_id, job.task_id, runtime.clock.now())
-
-    if not await runtime.uow.run(begin):
-        return
-    span = Span(*(date.fromisoformat(day) if day else None for day in (job.first, job.last)))
-    try:
-        done = await apply_rules(runtime.uow, runtime.clock, runtime.networks, job.org_id, span)
-    except BaseException as error:
-        reason = f"{type(error).__name__}: {error}"
-        await runtime.uow.run(lambda session: _end(session, runtime, job, "Rules were not applied to the end", None, reason))
-        raise
-    told = f"Rules were applied: {done.changed} of {done.looked_at} changed, {done.in_closed_periods} in closed periods stay"
-    await runtime.uow.run(lambda session: _end(session, runtime, job, told, _counts(done), None))
+async def _round(runtime: Runtime, slug: str, network: NetworkConfig, model: OllamaModel, patience: Patience) -> None:
+    rows = await transactions.undecided_of_network(slug, runtime.clock.now() - _LATE, _LOOKED_AT, without=patience.waiting())
+    for row in random.sample(rows, min(len(rows), runtime.config.llm_batch)):
+        outcome = await _ask(runtime, row.org_id, row.id, network, model)
+        if outcome is not Outcome.NO_ANSWER:
+            patience.answered(row.id)
+        elif await model.fault() is not None:
+            return
+        else:
+            patience.in_vain(row.id)
 
 
-def _counts(done: Preview) -> dict[str, int]:
-    return {name: getattr(done, name) for name in ("looked_at", "matched", "changed", "in_closed_periods", "matched_invoices")}
+# ---- rules for what is booked ----------------------------------------------------------------------------------------------------
 
 
-async def _end(
-    session: Session, runtime: Runtime, job: ApplyClassificationRules, summary: str, result: dict[str, int] | None, error: str | None
-) -> None:
-    await tasks.finish(session, job.org_id, job.task_id, runtime.clock.now(), summary=summary, result=result, error=error)
+async def keep_applying(runtime: Runtime) -> None:
+    """Holds the lease and applies; returns when the lease is lost."""
+    await while_leading(runtime, APPLY_LEASE, _applying(runtime))
+
+
+async def _applying(runtime: Runtime) -> None:
+    while True:
+        if not await apply_next(runtime.uow, runtime.clock, runtime.networks):
+            await asyncio.sleep(APPLY_IDLE_S)
 
 
 def lanes(runtime: Runtime) -> list[Lane]:
-    return [Lane("undecided", lambda: sweep(runtime))]
+    return [Lane("undecided", lambda: sweep(runtime)), Lane("classification rules", lambda: keep_applying(runtime))]
 
 
-ACTORS = [Actor(ClassifyTransaction, _classify), Actor(ApplyClassificationRules, _apply)]
+ACTORS = [Actor(ClassifyTransaction, _classify)]

@@ -38,16 +38,26 @@ class PullFailed(Exception):
 
 class OllamaModel:
     """A client for each question: none is kept open, and a model that was restarted is simply there again. No more than `concurrency` questions are
-    asked at a time: the others wait, and their time only runs from when they are asked."""
+    asked at a time: the others wait, and their time only runs from when they are asked. Where `pinned` is not empty, weights whose digest does not
+    begin with it are not asked."""
 
     def __init__(
-        self, base_url: str, model: str, *, api_key: str = "", timeout_s: float = 20.0, concurrency: int = 1, keep_alive: str = "5m"
+        self,
+        base_url: str,
+        model: str,
+        *,
+        api_key: str = "",
+        timeout_s: float = 20.0,
+        concurrency: int = 1,
+        keep_alive: str = "5m",
+        pinned: str = "",
     ) -> None:
         self._base_url = base_url
         self._model = model
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._timeout_s = timeout_s
         self._keep_alive = keep_alive
+        self._pinned = pinned.removeprefix("sha256:")
         self._turns = asyncio.Semaphore(concurrency)
         self._digest: tuple[str, float] | None = None  # and when it was read
 
@@ -131,7 +141,9 @@ class OllamaModel:
         try:
             found = await self.digest()
         except ResponseError:
-            return None
+            found = None
+        if self._are_others(found):
+            raise ValueError(f"other weights than those that were asked for: {found}")
         if found is not None:
             self._digest = (found, time.monotonic())
         return found
@@ -142,7 +154,14 @@ class OllamaModel:
             found = await self.digest()
         except _EXPECTED:
             return "the model server does not answer: rules and memory go on without it"
-        return None if found is not None else f"the model server has no model {self._model}: manage.py pull_model fetches it"
+        if found is None:
+            return f"the model server has no model {self._model}: manage.py pull_model fetches it"
+        if self._are_others(found):
+            return f"the model server has other weights under the name {self._model} than LLM_MODEL_DIGEST says: {found[:12]}; they are not asked"
+        return None
+
+    def _are_others(self, digest: str | None) -> bool:
+        return bool(self._pinned) and (digest is None or not digest.removeprefix("sha256:").startswith(self._pinned))
 
     async def pull(self, told: Callable[[Pulled], None]) -> str:
         """Fetches the weights through the server, telling how far it is; returns their digest. PullFailed where it does not come to its end."""
@@ -161,6 +180,8 @@ class OllamaModel:
         found = await self.digest()
         if last != "success" or found is None:
             raise ResponseError(f"the download ended with {last!r}, and the server does not list the model")
+        if self._are_others(found):
+            raise ResponseError(f"its digest is {found}, and LLM_MODEL_DIGEST says another")
         return found
 
 

@@ -12,14 +12,3 @@ class ClassifyTransaction(Job):
 
     org_id: str
     transaction_id: str
-
-
-class ApplyClassificationRules(Job):
-    """Make what is booked already what the organisation's rules say. Days as YYYY-MM-DD; empty: no bound."""
-
-    name: ClassVar[str] = "apply_classification_rules"
-
-    org_id: str
-    task_id: str
-    first: str = ""
-    last: str = ""

@@ -326,22 +326,25 @@ def _leg_data(facts: Facts, leg: Leg) -> dict[str, Any]:
 
 
 def read_answer(answer: dict[str, Any], asked: Question, model: str) -> Decision | None:
-    """The model's answer as a decision; None unless it fits the form, whatever the model was told to do."""
-    category, confidence, evidence = answer.get("category"), answer.get("confidence"), answer.get("evidence")
-    if not isinstance(category, str) or category not in {allowed.value for allowed in MODEL_CATEGORIES} or not isinstance(evidence, list):
+    """The model's answer as a decision; None unless it fits the form, whatever the model was told to do. Nothing is bent until it fits: whoever says
+    200 % sure, or cites what nobody showed it, is not believed in the rest either."""
+    category, confidence, evidence, explanation = (answer.get(name) for name in ("category", "confidence", "evidence", "explanation"))
+    if answer.keys() != asked.schema["properties"].keys() or not isinstance(explanation, str):
         return None
-    if isinstance(confidence, bool) or not isinstance(confidence, int | float) or confidence != confidence:
+    if not isinstance(category, str) or category not in {allowed.value for allowed in MODEL_CATEGORIES}:
         return None
-    cited = [key for key in evidence if isinstance(key, str) and key in asked.keys]
-    if category != Category.UNCLASSIFIED and not cited:
+    if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 <= confidence <= 1:  # neither is NaN
         return None
-    explanation = answer.get("explanation")
+    if not isinstance(evidence, list) or not all(isinstance(key, str) and key in asked.keys for key in evidence):
+        return None
+    if category != Category.UNCLASSIFIED and not evidence:
+        return None
     return Decision(
         category=Category(category),
-        confidence=min(1.0, max(0.0, float(confidence))),
+        confidence=float(confidence),
         source=DecisionSource.MODEL,
-        explanation=clean(explanation, _EXPLANATION_MAX) if isinstance(explanation, str) else "",
-        evidence=list(dict.fromkeys(cited)),
+        explanation=clean(explanation, _EXPLANATION_MAX),
+        evidence=list(dict.fromkeys(evidence)),
         model=model,
         provenance=Provenance(model=model),
     )

@@ -8,7 +8,6 @@ from django.shortcuts import redirect
 
 from crypto_api.classification import service, store
 from crypto_api.classification.documents import ClassificationRule
-from crypto_api.classification.jobs import ApplyClassificationRules
 from crypto_api.classification.types import RULE_CATEGORIES, Conditions, CounterpartyKind, MovementWay, TaxTreatment
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import only_post, version_of
@@ -134,8 +133,7 @@ async def apply(visit: Visit) -> HttpResponse:
     if visit.request.method != "POST":
         found = await preview_rules(visit.runtime.networks, visit.org_id, None, Span(), shown=SHOWN)
         return visit.render("understanding/apply.html", await _told(visit, found))
-    task = await ask_to_apply(visit.runtime.uow, visit.runtime.clock, visit.org_id)
-    await visit.runtime.queue.put(ApplyClassificationRules(org_id=visit.org_id, task_id=task.id))
+    await ask_to_apply(visit.runtime.uow, visit.runtime.clock, visit.org_id, Span())
     return redirect("/classification-rules/?done=applied")
 
 

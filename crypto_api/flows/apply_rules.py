@@ -6,8 +6,11 @@ counted and left as they are. Rows are read from the latest back, so many at a t
 
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
+
+from pymongo.errors import PyMongoError
 
 from crypto_api.audit import service as audit
 from crypto_api.classification import matching
@@ -18,6 +21,7 @@ from crypto_api.events import service as events
 from crypto_api.flows.classify_transaction import Overtaken, reclassify
 from crypto_api.flows.decide_transaction import decide_by_knowledge, decided_before, facts_of, plain_facts, rules_of
 from crypto_api.flows.note_receipts import is_matched
+from crypto_api.kit import log
 from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.errors import NotFound
 from crypto_api.kit.networks import NetworkConfig
@@ -28,7 +32,9 @@ from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Organization
 from crypto_api.receivables.errors import Matched
 from crypto_api.tasks import service as tasks
+from crypto_api.tasks import store as task_rows
 from crypto_api.tasks.documents import Task
+from crypto_api.tasks.errors import TaskNotRunning
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from mongodb_config.unit_of_work import Session, UnitOfWork
@@ -38,6 +44,8 @@ TASK_KIND = "apply_classification_rules"
 LOOKED_AT_MAX = 20_000
 CHANGES_SHOWN = 200
 _DRAFT = "draft"
+_COUNTS = ("looked_at", "matched", "changed", "in_closed_periods", "matched_invoices")
+_logger = log.get(__name__)
 _OF_MACHINES = frozenset({DecisionSource.RULE, DecisionSource.MEMORY, DecisionSource.MODEL, DecisionSource.NONE})
 
 
@@ -110,13 +118,44 @@ async def _with_trial(org_id: str, rules: tuple[Rule, ...], trial: Trial) -> tup
     return tuple(sorted([*others, tried] if trial.new.enabled else others, key=lambda rule: places[rule.id]))
 
 
-async def ask_to_apply(uow: UnitOfWork, clock: Clock, org_id: str) -> Task:
-    """The task that `apply_rules` works on. The caller puts the job on the queue."""
+async def ask_to_apply(uow: UnitOfWork, clock: Clock, org_id: str, span: Span) -> Task:
+    """The task that `apply_next` works off: it holds all that is needed for it, and no message can be lost."""
+    asked = {name: day.isoformat() for name, day in vars(span).items() if day is not None}
 
     async def work(session: Session) -> Task:
-        return await tasks.queue(session, org_id, TASK_KIND, clock.now(), summary="Rules are applied to what is booked")
+        return await tasks.queue(session, org_id, TASK_KIND, clock.now(), summary="Rules are applied to what is booked", asked=asked)
 
     return await uow.run(work)
+
+
+async def apply_next(uow: UnitOfWork, clock: Clock, networks: Networks) -> bool:
+    """Of what was asked for, the oldest, to its end. One that runs is what a process left that was stopped: it goes on. False when there is none. Under
+    a lease: two at a time would do the same work for nothing."""
+    due = await task_rows.due_of_kind(TASK_KIND, 1)
+    if not due:
+        return False
+    task = due[0]
+    await uow.run(lambda session: tasks.begin(session, task.org_id, task.id, clock.now()))  # False: it goes on
+    span = Span(**{name: date.fromisoformat(day) for name, day in (task.asked or {}).items()})
+    try:
+        done = await apply_rules(uow, clock, networks, task.org_id, span)
+    except (PyMongoError, OSError):  # a part that is away: whoever takes it up next goes on
+        raise
+    except Exception as error:
+        _logger.exception("rules_not_applied", task=task.id)
+        await _end(uow, clock, task, "Rules were not applied to the end", error=f"{type(error).__name__}: {error}")
+        return True
+    told = f"Rules were applied: {done.changed} of {done.looked_at} changed, {done.in_closed_periods} in closed periods stay"
+    await _end(uow, clock, task, told, result={name: getattr(done, name) for name in _COUNTS})
+    return True
+
+
+async def _end(uow: UnitOfWork, clock: Clock, task: Task, summary: str, *, result: dict[str, int] | None = None, error: str | None = None) -> None:
+    async def work(session: Session) -> None:
+        await tasks.finish(session, task.org_id, task.id, clock.now(), summary=summary, result=result, error=error)
+
+    with suppress(TaskNotRunning):  # somebody else ended it: their word stands
+        await uow.run(work)
 
 
 async def apply_rules(uow: UnitOfWork, clock: Clock, networks: Networks, org_id: str, span: Span) -> Preview:

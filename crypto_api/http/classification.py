@@ -4,7 +4,6 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from crypto_api.classification import service, store
-from crypto_api.classification.jobs import ApplyClassificationRules
 from crypto_api.flows import keep_rules
 from crypto_api.flows.apply_rules import ask_to_apply, preview_rules
 from crypto_api.flows.classify_now import classify_now
@@ -80,10 +79,7 @@ async def apply_classification_rules(request: HttpRequest, body: DaySpan) -> Htt
     """Entries of what changes are reversed and posted anew. What people decided, what is certain, and closed periods stay. Answers with the task that
     does it."""
     runtime, org_id = runtime_of(request.scope), org_of(request)
-    task = await ask_to_apply(runtime.uow, runtime.clock, org_id)
-    days = {name: day.isoformat() if day else "" for name, day in vars(body.span()).items()}
-    await runtime.queue.put(ApplyClassificationRules(org_id=org_id, task_id=task.id, **days))
-    return answer(TaskRead.of(task), status=202)
+    return answer(TaskRead.of(await ask_to_apply(runtime.uow, runtime.clock, org_id, body.span())), status=202)
 
 
 @router.get("/classification-rules/{rule_id}/", response=ClassificationRuleRead, summary="Get a classification rule")

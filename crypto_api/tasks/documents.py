@@ -14,6 +14,7 @@ class Task(TenantDocument):
     status: TaskStatus
     progress: int = 0  # percent
     summary: str = ""
+    asked: dict[str, str] | None = None  # what was asked for, where the task itself is what a worker takes up
     result: dict[str, Any] | None = None
     error: str | None = None
     started_at: datetime | None = None
@@ -24,4 +25,5 @@ class Task(TenantDocument):
         indexes = [
             IndexModel([("org_id", ASCENDING), ("_id", DESCENDING)], name="org_latest"),
             IndexModel([("status", ASCENDING), ("started_at", ASCENDING)], partialFilterExpression={"status": "running"}, name="running"),
+            IndexModel([("status", ASCENDING), ("kind", ASCENDING)], partialFilterExpression={"status": "queued"}, name="queued"),
         ]

@@ -23,9 +23,9 @@ async def start(session: Session, org_id: str, kind: str, now: datetime, *, summ
     return task
 
 
-async def queue(session: Session, org_id: str, kind: str, now: datetime, *, summary: str = "") -> Task:
+async def queue(session: Session, org_id: str, kind: str, now: datetime, *, summary: str = "", asked: dict[str, str] | None = None) -> Task:
     """Work that was asked for and that a worker takes up: `begin`, then as if it had been started."""
-    task = Task(id=new_id("tsk"), created_at=now, org_id=org_id, kind=kind, status=TaskStatus.QUEUED, summary=summary[:TEXT_MAX])
+    task = Task(id=new_id("tsk"), created_at=now, org_id=org_id, kind=kind, status=TaskStatus.QUEUED, summary=summary[:TEXT_MAX], asked=asked)
     await store.insert(session, task)
     return task
 

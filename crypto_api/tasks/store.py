@@ -52,6 +52,14 @@ async def running_since_before(moment: datetime, limit: int) -> list[Task]:
     return await Task.find(query, limit=limit).to_list()
 
 
+async def due_of_kind(kind: str, limit: int) -> list[Task]:
+    """Those of every organisation that wait or run, in the order in which they were asked for: only who works them off asks."""
+    found: list[Task] = []
+    for status in (TaskStatus.RUNNING, TaskStatus.QUEUED):
+        found += await Task.find({"status": status, "kind": kind}, sort=[("_id", SortDirection.ASCENDING)], limit=limit).to_list()
+    return found[:limit]
+
+
 async def failed_since_by_kind(moment: datetime) -> dict[str, int]:
     """How many failed in every organisation, and nothing else of them: for the operator of the installation."""
     stages: list[dict[str, Any]] = [

@@ -13,5 +13,5 @@ class TaskStatus(StrEnum):
 
 ENDED = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 
-RESUMED = frozenset({"backfill", "report", "audit_contract"})
+RESUMED = frozenset({"backfill", "report", "audit_contract", "apply_classification_rules"})
 """Kinds that take as long as they take and go on by themselves where they were when a worker dies."""

@@ -265,10 +265,12 @@ async def confirm(session: Session, org_id: str, rows: Sequence[Transaction]) ->
     return standing
 
 
-async def undecided_of_network(network: str, booked_before: datetime, limit: int) -> list[Transaction]:
-    """Booked in suspense, and no model was heard about it; latest first."""
+async def undecided_of_network(network: str, booked_before: datetime, limit: int, without: Iterable[str] = ()) -> list[Transaction]:
+    """Booked in suspense, and no model was heard about it; latest first. `without` names rows."""
     query = {"network": network, "category": "unclassified", "category_source": "none", "model": None, "booking": Booking.DONE}
-    where = query | {"booked_at": {"$lt": booked_before}}
+    where: dict[str, Any] = query | {"booked_at": {"$lt": booked_before}}
+    if left_out := sorted(without):
+        where["_id"] = {"$nin": left_out}
     return await Transaction.find(where, sort=[("block_number", SortDirection.DESCENDING)], limit=limit).to_list()
 
 

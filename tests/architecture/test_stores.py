@@ -60,6 +60,7 @@ READS_ACROSS = {
     "contract_audits.due": "workers run what was ordered, whoever ordered it",
     "long_reports.due": "workers make what was ordered, whoever ordered it",
     "long_reports.expired": "the sweep deletes what was kept for long enough",
+    "tasks.due_of_kind": "the lane that works off what was asked for, whoever asked",
     "tasks.running_since_before": "the sweeper ends tasks whose worker died",
     "transactions.in_block": "a reorganisation takes a block from everybody who had something in it",
     "transactions.stored_of_network": "the follower finds rows of all organisations by their natural keys, which hold the organisation",

@@ -27,15 +27,23 @@ class OllamaServer:
     endless: bool = False  # it never comes to its end
     done_reason: str = "stop"
     models: list[str] = field(default_factory=lambda: ["granite4:micro"])
+    digest: str = DIGEST  # of the weights that it lists, and fetches
     pull_fault: str | None = None  # what a download ends with
     url: str = ""
+    runner: web.AppRunner | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    listed: int = 0  # times that it was asked which models it has
     at_once: int = 0
     at_once_max: int = 0
 
     def says(self, **answer: Any) -> None:
         self.content = orjson.dumps(answer).decode()
+
+    async def stop(self) -> None:
+        """From now on nobody is there."""
+        assert self.runner is not None
+        await self.runner.cleanup()
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(orjson.loads(await request.read()))
@@ -86,14 +94,17 @@ class OllamaServer:
         return {"done": True, "done_reason": self.done_reason, "eval_count": 98, "eval_duration": 4_799_921_000} | counts
 
     async def _tags(self, request: web.Request) -> web.StreamResponse:
-        rows = [{"name": name, "model": name, "modified_at": "2026-11-01T00:00:00Z", "size": 2_100_000_000, "digest": DIGEST} for name in self.models]
+        self.listed += 1
+        rows = [
+            {"name": name, "model": name, "modified_at": "2026-11-01T00:00:00Z", "size": 2_100_000_000, "digest": self.digest} for name in self.models
+        ]
         return web.json_response({"models": rows})
 
     async def _pull(self, request: web.Request) -> web.StreamResponse:
         asked = orjson.loads(await request.read())
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
-        layer = {"status": f"pulling {DIGEST[:12]}", "digest": f"sha256:{DIGEST}", "total": 1_000}
+        layer = {"status": f"pulling {self.digest[:12]}", "digest": f"sha256:{self.digest}", "total": 1_000}
         steps: list[dict[str, Any]] = [{"status": "pulling manifest"}, layer, layer | {"completed": 400}, layer | {"completed": 1_000}]
         if self.pull_fault is not None:
             steps.append({"error": self.pull_fault})
@@ -106,15 +117,16 @@ class OllamaServer:
 
 
 @asynccontextmanager
-async def ollama_server() -> AsyncIterator[OllamaServer]:
+async def ollama_server(port: int = 0) -> AsyncIterator[OllamaServer]:
+    """On any port that is free, unless one is given."""
     server = OllamaServer()
     app = web.Application()
     app.router.add_post("/api/chat", server._chat)
     app.router.add_get("/api/tags", server._tags)
     app.router.add_post("/api/pull", server._pull)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    server.runner = runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     assert runner.addresses
     server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"

@@ -1,7 +1,7 @@
 """Rules and memory at work on the books: what is booked by them, what changes when they are applied to history, and what stays."""
 
 import asyncio
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,19 +11,24 @@ from crypto_api.classification import service as classification
 from crypto_api.classification.documents import PersonDecision
 from crypto_api.classification.types import Category, Conditions, MovementWay, NewRule, Outcome
 from crypto_api.events.documents import Event
+from crypto_api.flows import apply_rules as apply_flow
 from crypto_api.flows.annotate_transaction import Annotation, annotate_transaction
-from crypto_api.flows.apply_rules import Preview, Span, Trial, apply_rules, preview_rules
+from crypto_api.flows.apply_rules import Preview, Span, Trial, apply_next, apply_rules, ask_to_apply, preview_rules
 from crypto_api.flows.book_transaction import reverse_bookings
+from crypto_api.flows.end_abandoned_tasks import end_abandoned_tasks
 from crypto_api.flows.verify_ledger import verify_ledger
+from crypto_api.kit.clock import FixedClock
 from crypto_api.ledger import period_store as periods
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import AccountType, ChartAccount
 from crypto_api.organizations.documents import Organization
 from crypto_api.runtime import Runtime
+from crypto_api.tasks.documents import Task
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Booking, Direction, Finality
+from mongodb_config.unit_of_work import Session
 from tests.factories.treasury import address_of, new_treasury
 from tests.flows.test_book_transaction import NETWORK, NOW, Office
 
@@ -155,6 +160,48 @@ async def test_a_word_is_remembered_and_teaches_only_its_own_organisation(office
     await say(office, first, category=Category.UNCLASSIFIED)
     assert await PersonDecision.find({"org_id": office.org_id}).count() == 0
     assert (await paid(office, "0.3")).category == "unclassified"
+
+
+async def test_what_was_asked_for_is_done_whoever_was_stopped(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task is the queue: one whose worker died half-way goes on, with the days that it was asked for; one that fails says so."""
+    await office.booked(office.moved(Direction.IN, "5"))
+    rows = [await paid(office, "0.1"), await paid(office, "0.2")]
+    await added(office, new())
+    uow, clock, moved, seen = office.runtime.uow, office.clock, apply_flow.reclassify, []
+    asked = [await ask_to_apply(uow, clock, office.org_id, span) for span in (Span(last=date(2026, 1, 1)), Span(first=date(2026, 11, 1)))]
+
+    async def stopped(session: Session, row: Transaction, *rest: Any) -> Any:
+        seen.append(row.id)
+        if len(seen) == 2:
+            raise asyncio.CancelledError
+        return await moved(session, row, *rest)
+
+    monkeypatch.setattr(apply_flow, "reclassify", stopped)
+    assert await apply_next(uow, clock, NETWORKS), "the first of the two, whose days hold nothing"
+    with pytest.raises(asyncio.CancelledError):
+        await apply_next(uow, clock, NETWORKS)
+    tasks = [await Task.get(task.id) for task in asked]
+    assert [task.status for task in tasks if task] == ["succeeded", "running"]
+    assert await end_abandoned_tasks(uow, FixedClock(NOW + timedelta(days=1)), timedelta(minutes=2)) == 0, "nobody gives it up"
+    assert sorted([(await again(office, row)).category for row in rows]) == ["expense", "unclassified"]
+
+    monkeypatch.setattr(apply_flow, "reclassify", moved)
+    while await apply_next(uow, clock, NETWORKS):
+        pass
+    tasks = [await Task.get(task.id) for task in asked]
+    assert [(task.status, task.result and task.result["looked_at"]) for task in tasks if task] == [("succeeded", 0), ("succeeded", 3)]
+    assert [(await again(office, row)).category for row in rows] == ["expense", "expense"]
+    assert len(await JournalEntry.find({"org_id": office.org_id, "status": "posted", "reverses": None}).to_list()) == 3, "none twice"
+
+    async def broken(*_: Any) -> Any:
+        raise ValueError("a fault of ours")
+
+    monkeypatch.setattr(apply_flow, "apply_rules", broken)
+    failed = await ask_to_apply(uow, clock, office.org_id, Span())
+    assert [await apply_next(uow, clock, NETWORKS) for _ in range(2)] == [True, False]
+    told = await Task.get(failed.id)
+    assert told is not None and (told.status, told.error) == ("failed", "ValueError: a fault of ours")
+    assert (await verify_ledger(uow, office.org_id, {}, {})).ok
 
 
 async def test_below_the_organisations_threshold_it_asks(office: Office) -> None:

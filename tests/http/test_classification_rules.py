@@ -4,17 +4,15 @@ from typing import Any
 
 import pytest
 
-from crypto_api.adapters.queue import JobQueue
 from crypto_api.audit.documents import AuditRecord
-from crypto_api.classification.jobs import ApplyClassificationRules
 from crypto_api.events.documents import Event
+from crypto_api.flows.apply_rules import apply_next
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_api.tasks.documents import Task
 from crypto_api.transactions import store as transactions
 from tests.http.conftest import Join, Person, random_address, wallet_body
 from tests.http.world import OTHER, stored_transaction
-from workers.classification import ACTORS
 
 RULES = "/api/classification-rules/"
 RULE = {"name": "Rewards", "conditions": {"addresses": [OTHER.lower()], "ways": ["in"]}, "outcome": {"category": "reward", "purpose": "Staking"}}
@@ -108,13 +106,8 @@ async def test_a_rule_that_makes_no_sense_is_refused(ada: Person, changes: dict[
     assert (await ada.http.get(RULES)).json()["items"] == []
 
 
-async def test_a_rule_is_tried_on_history_and_applied_by_a_task(ada: Person, join: Join, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    row_id, queued = await booked(ada, runtime), []
-
-    async def put(self: JobQueue, job: Any) -> None:
-        queued.append(job)
-
-    monkeypatch.setattr(JobQueue, "put", put)
+async def test_a_rule_is_tried_on_history_and_applied_by_a_task(ada: Person, join: Join, runtime: Runtime) -> None:
+    row_id = await booked(ada, runtime)
     tried = (await ada.http.post(f"{RULES}dry-run/", json={"rule": RULE})).json()
     assert (tried["looked_at"], tried["matched"], tried["would_change"], tried["in_closed_periods"], tried["complete"]) == (1, 1, 1, 0, True)
     assert tried["by_category"] == [{"before": "unclassified", "after": "reward", "count": 1}]
@@ -127,9 +120,7 @@ async def test_a_rule_is_tried_on_history_and_applied_by_a_task(ada: Person, joi
     rule = await made(ada)
     answer = await ada.http.post(f"{RULES}apply/", json={"date_from": "2026-11-01"})
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")
-    (job,) = [one for one in queued if isinstance(one, ApplyClassificationRules)]
-    for _ in range(2):  # a job that comes twice does nothing the second time
-        await next(actor for actor in ACTORS if actor.job is ApplyClassificationRules).run(runtime, job)
+    assert [await apply_next(runtime.uow, runtime.clock, runtime.networks) for _ in range(2)] == [True, False]
     task = await Task.get(answer.json()["id"])
     assert task is not None and (task.status, task.result) == (
         "succeeded", {"looked_at": 1, "matched": 1, "changed": 1, "in_closed_periods": 0, "matched_invoices": 0},

@@ -1,6 +1,7 @@
 """Health, networks, tasks, live balances: what depends on parts that may be away."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,17 +9,20 @@ from typing import Any
 import httpx
 import pytest
 
+from crypto_api.adapters.ollama import OllamaModel
 from crypto_api.chains import store as chain_store
 from crypto_api.chains.documents import ChainCursor, FollowState
 from crypto_api.events.documents import Event
 from crypto_api.kit.networks import ProviderHealth, ProviderState
 from crypto_api.organizations.types import Role
+from crypto_api.reports.parts import parts_of
 from crypto_api.runtime import Runtime
 from crypto_api.tasks.documents import Task
 from crypto_api.tasks.types import TaskStatus
 from crypto_project.embedded.servers import EmbeddedServers
 from tests.conftest import LocalChain
-from tests.http.conftest import Join, wallet_body
+from tests.factories.ollama import DIGEST, ollama_server
+from tests.http.conftest import Join, serve, wallet_body
 from tests.http.test_wallets import KEY_ADDRESS
 
 
@@ -50,6 +54,31 @@ async def test_health_names_what_is_not_ready(client: httpx.AsyncClient, runtime
     assert "follower:testnet" not in (await client.get("/api/system/health/")).json()["degraded"]
     await ChainCursor.find_all().update({"$set": {"state": "stopped", "reason": "a reorganisation of 70 blocks"}})
     assert "70 blocks" in (await client.get("/api/system/health/")).json()["parts"]["follower:testnet"]["detail"]
+
+
+async def test_health_tells_the_truth_about_the_model(runtime: Runtime) -> None:
+    """There, missing, with other weights, away, and there again: it makes the answer degraded and never unavailable."""
+    async with ollama_server() as server:
+        model = OllamaModel(server.url, "granite4:micro", timeout_s=30.0, pinned=DIGEST[:12])
+        async with serve(replace(runtime, llm=model)) as url, httpx.AsyncClient(base_url=url) as client:
+
+            async def told() -> tuple[bool, str]:
+                answer = await client.get("/api/system/health/")
+                part = answer.json()["parts"]["model"]
+                assert answer.status_code == 200 and ("model" in answer.json()["degraded"]) is not part["ready"]
+                return part["ready"], part["detail"]
+
+            assert await told() == (True, "answers")
+            server.models = ["llama3:latest"]
+            assert await told() == (False, "the model server has no model granite4:micro: manage.py pull_model fetches it")
+            server.models, server.digest = ["granite4:micro"], "f" * 64
+            others = "the model server has other weights under the name granite4:micro than LLM_MODEL_DIGEST says: ffffffffffff; they are not asked"
+            assert await told() == (False, others)
+            server.digest = DIGEST
+            assert await told() == (True, "answers")
+            await server.stop()
+            assert await told() == (False, "the model server does not answer: rules and memory go on without it")
+    assert "model" not in (await parts_of(runtime)), "without one configured there is no such part"
 
 
 async def test_health_tells_when_events_are_not_numbered(client: httpx.AsyncClient, runtime: Runtime) -> None:

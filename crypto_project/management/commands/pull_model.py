@@ -49,4 +49,10 @@ class Command(BaseCommand):
 
 
 def _model(config: Config) -> OllamaModel:
-    return OllamaModel(config.llm_base_url, config.llm_model_name, api_key=config.llm_api_key.get_secret_value(), timeout_s=config.llm_timeout_s)
+    return OllamaModel(
+        config.llm_base_url,
+        config.llm_model_name,
+        api_key=config.llm_api_key.get_secret_value(),
+        timeout_s=config.llm_timeout_s,
+        pinned=config.llm_model_digest,
+    )
