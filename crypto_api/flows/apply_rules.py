@@ -129,8 +129,8 @@ async def ask_to_apply(uow: UnitOfWork, clock: Clock, org_id: str, span: Span) -
 
 
 async def apply_next(uow: UnitOfWork, clock: Clock, networks: Networks) -> bool:
-    """Of what was asked for, the oldest, to its end. One that runs is what a process left that was stopped: it goes on. False when there is none. Under
-    a lease: two at a time would do the same work for nothing."""
+    """Of what was asked for, the oldest, to its end. One that runs is what a process left that was stopped: it goes on. False when there is none.
+    Under a lease: two at a time would do the same work for nothing."""
     due = await task_rows.due_of_kind(TASK_KIND, 1)
     if not due:
         return False
