@@ -1,11 +1,13 @@
 """Statements, balances and lists over a long history: what each costs at 12,000, 100,000, 300,000 and 1,000,000 lines, and how it grows.
 
-    python -m benchmarks.history [--lines 12000,100000,300000,1000000] [--keep FOLDER] [--fill-only] [--verify 1000000]
+    python -m benchmarks.history [--lines 12000,100000,300000,1000000] [--keep FOLDER] [--fill-only] [--verify [--only-verify]]
 
 The books are posted and sealed by the product itself (`benchmarks/history_books.py`). With `--keep` they stay in the folder: a run that was broken
 off goes on there, and the next one only measures. `ms` is the median of five runs, `server` what the database server computes for one of them, in
 milliseconds; `grows` is the exponent of that over the lines: 0 where the length of the history costs nothing, 1 where all of it is read.
-`--verify N` has `verify_ledger` recompute the books of N lines, then changes one byte of a sealed entry in the middle and has it look again.
+`--verify` has the close gate look at a month as a whole, and `verify_ledger` recompute the books, which is nearly all that the gate takes; then it
+changes one byte of a sealed entry in the middle and has it look again. `longest unit` is the longest of the transactions of it, which a server ends
+after a minute.
 """
 
 import argparse
@@ -21,13 +23,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pymongo import AsyncMongoClient
 
 from benchmarks.chain import cpu_of
 from benchmarks.history_books import NOW, Books
+from crypto_api.flows.close_gate import checks_of
 from crypto_api.flows.make_statement import make_statement
+from crypto_api.flows.settle_lots import settle_lots
 from crypto_api.flows.verify_ledger import VerifyReport, verify_ledger
 from crypto_api.kit.clock import FixedClock
 from crypto_api.kit.paging import PageRequest
@@ -35,13 +39,16 @@ from crypto_api.ledger import day_store, journal_store, period_store, store
 from crypto_api.ledger.day_store import Entries
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import AsOf, Place
+from crypto_api.organizations.documents import Organization
 from crypto_api.prices.types import Pricing
 from crypto_api.reports import as_of
 from crypto_api.statements.types import Asked, StatementKind
 from crypto_project.embedded.servers import Configured, EmbeddedServers
 from mongodb_config.client import DURABLE, MongoClient
+from mongodb_config.unit_of_work import Session, UnitOfWork
 
-RUNS = 5
+RUNS, PERIOD = 5, "2026-10"
+Result = TypeVar("Result")
 Works = dict[str, Callable[[], Awaitable[object]]]
 
 
@@ -102,34 +109,55 @@ def exponent(sizes: Sequence[int], costs: Sequence[float]) -> float:
     return sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / sum((a - x) ** 2 for a in xs)
 
 
-async def verified(books: Books) -> dict[str, Any]:
-    """The books recomputed; then again with one byte of the entry in the middle changed, and at last with the byte put back."""
+class TimedUnits(UnitOfWork):
+    """Knows the longest of its units of work, in seconds."""
 
-    async def look() -> tuple[VerifyReport, float]:
+    longest = 0.0
+
+    async def run(self, work: Callable[[Session], Awaitable[Result]]) -> Result:
         started = time.perf_counter()
-        return await verify_ledger(books.uow, books.org_id, {}, {}), time.perf_counter() - started
+        try:
+            return await super().run(work)
+        finally:
+            self.longest = max(self.longest, time.perf_counter() - started)
 
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    good, took = await look()
-    found: dict[str, Any] = {"ok": good.ok, "checked": good.checked, "s": took, "lines a second": good.checked["lines"] / took}
-    found["more MB"] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    entries, source = (
-        JournalEntry.get_pymongo_collection(),
-        {"org_id": books.org_id, "source_kind": "manual", "source_id": f"history {books.entries // 2}"},
-    )
-    row = await entries.find_one(source)
+
+async def verified(books: Books, server: int) -> dict[str, Any]:
+    """The gate of the month before; the books recomputed; then again with one byte of the entry in the middle changed, and put back at last."""
+    await settle_lots(books.uow, FixedClock(NOW), books.org_id)
+    organization = await Organization.get(books.org_id)
+    assert organization is not None
+    found: dict[str, Any] = {}
+
+    async def timed(name: str, work: Callable[[UnitOfWork], Awaitable[Result]]) -> Result:
+        uow, before, started = TimedUnits(books.client), (cpu_of(server), time.process_time()), time.perf_counter()
+        result = await work(uow)
+        ended, process = time.perf_counter(), time.process_time()
+        found[name] = {"s": ended - started, "server, s": cpu_of(server) - before[0], "process, s": process - before[1]}
+        found[name]["longest unit, s"] = uow.longest
+        return result
+
+    def verify(uow: UnitOfWork) -> Awaitable[VerifyReport]:
+        return verify_ledger(uow, books.org_id, {}, {})
+
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    good = await timed("verify_ledger", verify)
+    found |= {"ok": good.ok, "checked": good.checked, "more MB": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) / 1024}
+    checks = await timed("gate", lambda uow: checks_of(uow, {}, organization, PERIOD, NOW.date()))
+    found["not passed"] = [check.name for check in checks if not check.passed]
+    entries, source = JournalEntry.get_pymongo_collection(), f"history {books.entries // 2}"
+    row = await entries.find_one({"org_id": books.org_id, "source_kind": "manual", "source_id": source})
     assert row is not None
     await entries.update_one({"_id": row["_id"]}, {"$set": {"description": row["description"].replace("a", "u", 1)}})
     try:
-        bad, took = await look()
+        bad = await timed("one byte changed", verify)
     finally:
         await entries.update_one({"_id": row["_id"]}, {"$set": {"description": row["description"]}})
     named = bad.first_failure
-    found["one byte changed"] = {"entry": row["_id"], "named": str(named), "right": named is not None and named.subject == row["_id"], "s": took}
-    return found
+    return found | {"named": str(named), "right": named is not None and named.subject == row["_id"]}
 
 
-async def run(sizes: list[int], place: Path, *, fill_only: bool, verify: int | None) -> None:
+async def run(sizes: list[int], place: Path, *, fill_only: bool, measure: bool, verify: bool) -> None:
     async with AsyncExitStack() as stack:
         servers = EmbeddedServers(place / "data", place / "logs", configured=Configured.nothing(), chain=None)
         await stack.enter_async_context(servers)
@@ -145,7 +173,7 @@ async def run(sizes: list[int], place: Path, *, fill_only: bool, verify: int | N
             return
         server = servers.children["mongodb"].pid or 0
         found: dict[str, list[dict[str, float]]] = {}
-        for books in all_books:
+        for books in all_books if measure else ():
             await books.open()
             for name, work in (works_of(books) | gate_of(books)).items():
                 found.setdefault(name, []).append(await cost(work, server))
@@ -154,10 +182,9 @@ async def run(sizes: list[int], place: Path, *, fill_only: bool, verify: int | N
             grows = {kind: round(exponent(sizes, [each[kind] for each in costs]), 2) for kind in ("ms", "server")} if len(sizes) > 1 else {}
             told = {kind: [round(each[kind], 1) for each in costs] for kind in ("ms", "server")}
             print(json.dumps({"what": name, "lines": sizes, **told, "grows": grows}), flush=True)
-        for books in all_books:
-            if verify == books.entries * 20:
-                await books.open()
-                print(json.dumps({"verify_ledger": books.entries * 20, **await verified(books)}, default=str), flush=True)
+        for books in all_books if verify else ():
+            await books.open()
+            print(json.dumps({"verified": books.entries * 20, **await verified(books, server)}, default=str), flush=True)
 
 
 def main() -> None:
@@ -165,11 +192,13 @@ def main() -> None:
     parser.add_argument("--lines", default="12000,100000,300000,1000000")
     parser.add_argument("--keep", type=Path, help="a folder where the books stay")
     parser.add_argument("--fill-only", action="store_true")
-    parser.add_argument("--verify", type=int, help="recompute the books of that many lines, which must be one of the lengths")
+    parser.add_argument("--verify", action="store_true", help="recompute the books of each length, and look at a month as the close gate does")
+    parser.add_argument("--only-verify", action="store_true", help="and measure nothing else")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="coffer-bench-") as temporary:
         place = given.keep or Path(temporary)
-        asyncio.run(run([int(size) for size in given.lines.split(",")], place, fill_only=given.fill_only, verify=given.verify))
+        sizes, verify = [int(size) for size in given.lines.split(",")], given.verify or given.only_verify
+        asyncio.run(run(sizes, place, fill_only=given.fill_only, measure=not given.only_verify, verify=verify))
 
 
 if __name__ == "__main__":

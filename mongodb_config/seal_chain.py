@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 from mongodb_config.base_document import TenantDocument
 from mongodb_config.unit_of_work import Session
 
-__all__ = ["DuplicateKeyError", "SealDocument", "add_links", "after", "at", "head", "linked"]
+__all__ = ["DuplicateKeyError", "SealDocument", "add_links", "after", "at", "head", "owners"]
 
 
 class SealDocument(TenantDocument):
@@ -66,10 +66,10 @@ async def at(document: type[Seal], org_id: str, seq: int, session: Session | Non
     return await document.find_one({"org_id": org_id, "seq": seq}, session=session)
 
 
-async def linked(document: type[SealDocument], org_id: str, field: str, values: Collection[str], session: Session) -> set[str]:
-    """Which of the values have a link."""
-    query = {"org_id": org_id, field: {"$in": sorted(values)}}
-    return {row[field] async for row in document.get_pymongo_collection().find(query, {field: 1}, session=session)}
+async def owners(document: type[SealDocument], org_id: str, field: str, numbers: Collection[int]) -> dict[int, str]:
+    """Of those of the numbers that have a link, what it seals."""
+    query = {"_id": {"$in": [f"{org_id}:{number}" for number in sorted(numbers)]}, "org_id": org_id}
+    return {row["seq"]: row[field] async for row in document.get_pymongo_collection().find(query, {"seq": 1, field: 1})}
 
 
 async def add_links(document: type[Seal], seals: Sequence[Seal], session: Session) -> None:

@@ -5,13 +5,16 @@
 
 The seals come first: whatever was changed in a sealed entry is named at that entry, before it shows in what was added up from it.
 
-Entries are walked through along their seals, in batches, and let go of: what is sealed never changes. What came since the walk began, and everything
-that is kept, is read in one snapshot. The books and the cursor belong together: no booking is due before, and the cursor has not moved after.
+Entries are walked through along their seals, in batches, and let go of: what is sealed never changes. What came since the walk began, and the kept
+balances, are read in one snapshot, which fixes the last seal that is looked at. The books and the cursor belong together: no booking is due before,
+and the cursor has not moved after. Everything else that is kept is read some at a time, each read by itself: what a later seal has changed meanwhile
+is looked at again, together with that seal.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -23,10 +26,10 @@ from crypto_api.kit.amounts import is_exact, text, to_units
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.kit.seals import NO_HEAD, Head, link
+from crypto_api.ledger import day_store, seal_store
 from crypto_api.ledger import rules as ledger_rules
-from crypto_api.ledger import seal_store
 from crypto_api.ledger import store as ledger_store
-from crypto_api.ledger.documents import AccountBalance, AccountSum, EntrySeal, JournalEntry
+from crypto_api.ledger.documents import AccountBalance, EntrySeal, JournalEntry
 from crypto_api.ledger.types import AccountCode, EntryStatus, SumKey, Sums
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.types import Booking
@@ -35,6 +38,7 @@ from crypto_api.wallets.documents import Opening, Wallet
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 _COUNTS = ("entries", "lines", "balances", "seals", "waiting", "sums", "wallets", "quantities")
+_NO_SEAL = "It has no seal, and does not wait for one."
 _BATCH = 500
 _ATTEMPTS_MAX = 60
 _PAUSE_S = 0.05
@@ -79,15 +83,19 @@ class _Walk:
     sums: dict[SumKey, Sums] = field(default_factory=dict)
     cells: dict[seal_store.Cell, Sums] = field(default_factory=dict)  # of what is sealed
     wrong: Failure | None = None  # the first entry that is no entry, told when all seals have been looked at
+    first: date = date.max  # of the entries' days
+    last: date = date.min
 
     def copy(self) -> "_Walk":
         """To go on from here more than once: a unit of work may run again."""
         report = replace(self.report, checked=self.report.checked | {"blocks": {}})
-        return _Walk(report, dict(self.sums), dict(self.cells), self.wrong)
+        return _Walk(report, dict(self.sums), dict(self.cells), self.wrong, self.first, self.last)
 
     def add(self, entries: Sequence[JournalEntry], *, sealed: bool) -> None:
         self.report.checked["entries"] += len(entries)
         self.report.checked["lines"] += sum(len(entry.lines) for entry in entries)
+        days = [entry.date for entry in entries]
+        self.first, self.last = min([self.first, *days]), max([self.last, *days])
         _collect(self.sums, ledger_rules.sums_of(line for entry in entries for line in entry.lines))
         if sealed:
             _collect(self.cells, seal_store.cells_of(entries))
@@ -108,10 +116,15 @@ async def verify_ledger(
         walk.report.first_failure = failure
         return walk.report
     try:
-        report, books = await _read(uow, walk, org_id, noted, networks)
+        walk, books = await _read(uow, walk, org_id, noted, networks)
     except _Unsettled as error:
         walk.report.first_failure = Failure("bookings", org_id, str(error))
         return walk.report
+    report = walk.report
+    if report.first_failure is None:
+        report.first_failure = (
+            await _all_seen(walk, org_id) or walk.wrong or _kept_balances(walk, books.balances) or await _kept_sums(uow, walk, org_id)
+        )
     if report.first_failure is None:
         report.first_failure = await _lots(uow, org_id, report)
     if report.first_failure is None:
@@ -122,16 +135,16 @@ async def verify_ledger(
 # ---- reading ---------------------------------------------------------------------------------------------------------------------
 
 
-async def _read(uow: UnitOfWork, walk: _Walk, org_id: str, noted: Head | None, networks: Mapping[str, NetworkConfig]) -> tuple[VerifyReport, _Books]:
+async def _read(uow: UnitOfWork, walk: _Walk, org_id: str, noted: Head | None, networks: Mapping[str, NetworkConfig]) -> tuple[_Walk, _Books]:
     due = 0
     for _ in range(_ATTEMPTS_MAX):
         before = await _positions(networks)
         due = await transactions.count(org_id, {"booking": Booking.DUE, "network": {"$in": sorted(networks)}})
         if due == 0:
             wallets = await wallet_store.active(org_id)
-            report, balances = await uow.run(lambda session: _snapshot(session, walk.copy(), org_id, noted))
+            upto, balances = await uow.run(lambda session: _snapshot(session, walk.copy(), org_id, noted))
             if await _positions(networks) == before:
-                return report, _Books(balances, wallets, before)
+                return upto, _Books(balances, wallets, before)
         await asyncio.sleep(_PAUSE_S)
     raise _Unsettled(f"{due} transactions wait to be booked" if due else "new blocks came in all the time")
 
@@ -140,19 +153,12 @@ async def _positions(networks: Mapping[str, NetworkConfig]) -> dict[str, Positio
     return {row.id: Position(row.height, row.hash) for row in await chain_store.cursors() if row.id in networks}
 
 
-async def _snapshot(session: Session, walk: _Walk, org_id: str, noted: Head | None) -> tuple[VerifyReport, list[AccountBalance]]:
-    """What came since, and everything that is kept, in one snapshot: what was sealed before never changes, and has been looked at."""
+async def _snapshot(session: Session, walk: _Walk, org_id: str, noted: Head | None) -> tuple[_Walk, list[AccountBalance]]:
+    """What came since, and the kept balances, in one snapshot: what was sealed before never changes, and has been looked at."""
     balances = await ledger_store.balances(org_id, session)
-    failure = await _sealed(walk, org_id, noted, session=session) or _noted_is_there(noted, walk.report)
+    walk.report.first_failure = await _sealed(walk, org_id, noted, session=session) or _noted_is_there(noted, walk.report)
     await _waiting(session, walk, org_id)
-    walk.report.first_failure = (
-        failure
-        or await _all_seen(session, walk.report, org_id)
-        or walk.wrong
-        or _kept_balances(walk, balances)
-        or _kept_sums(walk, await seal_store.all_sums(org_id, session))
-    )
-    return walk.report, balances
+    return walk, balances
 
 
 # ---- entries ---------------------------------------------------------------------------------------------------------------------
@@ -160,14 +166,12 @@ async def _snapshot(session: Session, walk: _Walk, org_id: str, noted: Head | No
 
 async def _waiting(session: Session, walk: _Walk, org_id: str) -> None:
     """Entries that have no seal yet."""
-    after = ""
-    while entries := await seal_store.waiting_after(session, org_id, after, _BATCH):
+    async for entries in seal_store.every_waiting(org_id, _BATCH, session):
         by_id = await _with_related(org_id, entries, session)
         for entry in entries:
             walk.wrong = walk.wrong or _entry(entry) or _reversal(entry, by_id)
         walk.report.checked["waiting"] += len(entries)
         walk.add(entries, sealed=False)
-        after = entries[-1].id
 
 
 async def _with_related(org_id: str, entries: Sequence[JournalEntry], session: Session | None) -> dict[str, JournalEntry]:
@@ -255,16 +259,20 @@ def _noted_is_there(noted: Head | None, report: VerifyReport) -> Failure | None:
     return None
 
 
-async def _all_seen(session: Session, report: VerifyReport, org_id: str) -> Failure | None:
-    """Whether there are entries that count beside those that are sealed or wait for it; only then they are looked for, one by one."""
-    count = await ledger_store.count_counted(org_id, session)
-    if count == report.checked["entries"]:
-        return None
-    async for entry_ids in seal_store.marked_as_sealed(session, org_id, _BATCH):
-        if left := sorted(set(entry_ids) - await seal_store.have_seals(org_id, entry_ids, session)):
-            return Failure("seal", left[0], "It has no seal, and does not wait for one.")
-    detail = "There are other entries than those with a seal and those that wait for one."
-    return Failure("entry", org_id, detail, str(report.checked["entries"]), str(count))
+async def _all_seen(walk: _Walk, org_id: str) -> Failure | None:
+    """Whether there are entries that count beside those that are sealed or wait for it. Each of the seals that were looked at is named by its entry:
+    where no more entries name one of them than there are, no other does. Only where there are more, the seal of each is looked up."""
+    head, count = walk.report.head.seq, 0
+    async for named in day_store.every_sealed(org_id, walk.first, walk.last, _BATCH):
+        later = {entry_id: seq for entry_id, seq in named.items() if seq is None or not 0 < seq <= head}
+        if later and (left := await seal_store.without_seal(org_id, later)):
+            return Failure("seal", left[0], _NO_SEAL)
+        count += len(named) - len(later)
+    if count > head:
+        async for named in day_store.every_sealed(org_id, walk.first, walk.last, _BATCH):
+            if left := await seal_store.without_seal(org_id, named):
+                return Failure("seal", left[0], _NO_SEAL)
+    return None
 
 
 def _seal(seal: EntrySeal, entry: JournalEntry | None, head: Head) -> Failure | None:
@@ -283,10 +291,37 @@ def _seal(seal: EntrySeal, entry: JournalEntry | None, head: Head) -> Failure | 
     return None
 
 
-def _kept_sums(walk: _Walk, rows: Sequence[AccountSum]) -> Failure | None:
-    kept = seal_store.of_rows(rows)
-    for cell in sorted(walk.cells.keys() | kept.keys(), key=str):
-        walk.report.checked["sums"] += 1
+async def _kept_sums(uow: UnitOfWork, walk: _Walk, org_id: str) -> Failure | None:
+    """Cells that are not as the walk makes them are looked at again together with whatever was sealed since it ended."""
+    other = sorted((await _other_sums(walk, org_id)).items(), key=str)
+    for at in range(0, len(other), _BATCH):
+        some = dict(other[at : at + _BATCH])
+        if (failure := await uow.run(lambda session, some=some: _sums_again(session, walk.copy(), org_id, some))) is not None:  # type: ignore[misc]
+            return failure
+    return None
+
+
+async def _other_sums(walk: _Walk, org_id: str) -> dict[seal_store.Cell, set[str]]:
+    """With the ids of their rows, of which there should be one."""
+    unseen, other = set(walk.cells), dict[seal_store.Cell, set[str]]()
+    async for rows in seal_store.every_sum(org_id, walk.first, walk.last):
+        for row in rows:
+            cell, sums = seal_store.cell_of(row)
+            if cell not in unseen or sums != walk.cells[cell]:
+                other.setdefault(cell, set()).add(row.id)
+            unseen.discard(cell)
+        await asyncio.sleep(0)
+    walk.report.checked["sums"] += len(walk.cells)
+    return other | {cell: set() for cell in unseen - other.keys()}
+
+
+async def _sums_again(session: Session, walk: _Walk, org_id: str, cells: Mapping[seal_store.Cell, set[str]]) -> Failure | None:
+    if (failure := await _sealed(walk, org_id, None, session=session)) is not None:
+        return failure
+    kept: dict[seal_store.Cell, Sums] = {}
+    for row in await seal_store.sums_of_cells(org_id, cells, session):
+        _collect(kept, dict([seal_store.cell_of(row)]))
+    for cell in cells:
         expected, found = walk.cells.get(cell, Sums()), kept.get(cell, Sums())
         if expected != found:
             subject = " ".join(str(part) for part in (*cell[:3], *cell[3]) if part)

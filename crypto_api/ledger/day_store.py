@@ -6,7 +6,7 @@ aside and reads every entry there is; so these are told apart here, before a row
 index has both the days of an account and the order within a day, and a server would sort all that are asked for.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from mongodb_config.unit_of_work import Session
 _COUNTED = frozenset({EntryStatus.POSTED.value, EntryStatus.REVERSED.value})  # a reversed entry stands; its mirror takes it back
 _DAYS_AT_FIRST, _DAYS_MAX = 1, 4096
 _MONTH_MAX = 31  # days
+_SEALED = dict.fromkeys(("date", "status", "unsealed", "seal_seq"), 1)
 _UNSEALED, _DRAFTS = "org_unsealed", "org_drafts"  # named to the server: of the many indexes that begin with the organisation only these are short
 
 
@@ -78,6 +79,23 @@ async def some(org_id: str, wanted: Entries, request: PageRequest, has: Callable
 async def drafts(org_id: str, session: Session | None = None) -> list[dict[str, Any]]:
     """All of them, as they are stored: they are few, and have an index of their own."""
     return await JournalEntry.get_pymongo_collection().find({"org_id": org_id, "status": "draft"}, session=session, hint=_DRAFTS).to_list()
+
+
+async def every_sealed(org_id: str, first: date, last: date, batch: int) -> AsyncIterator[dict[str, int | None]]:
+    """Every entry that counts and waits for no seal, with the number of the seal that it names: of the days from `first` to `last` some at a time,
+    and of whatever other days there are at once."""
+    wanted, end = Entries(), last.toordinal() + 1
+    if first > last:
+        yield _sealed(await _rows(org_id, wanted, date.min.toordinal(), date.max.toordinal() + 1, shown=_SEALED))
+        return
+    yield _sealed(await _rows(org_id, wanted, date.min.toordinal(), first.toordinal(), shown=_SEALED))
+    async for rows in _by_days(org_id, wanted, (first, last), batch, shown=_SEALED):
+        yield _sealed(rows)
+    yield _sealed(await _rows(org_id, wanted, end, date.max.toordinal() + 1, shown=_SEALED))
+
+
+def _sealed(rows: Sequence[dict[str, Any]]) -> dict[str, int | None]:
+    return {row["_id"]: row.get("seal_seq") for row in rows if row["status"] in _COUNTED and not row.get("unsealed")}
 
 
 async def first_day(org_id: str, session: Session | None = None) -> date | None:
@@ -149,15 +167,29 @@ def _is_behind(row: dict[str, Any], after: tuple[datetime, str] | None, *, desce
 async def _stretches(
     org_id: str, wanted: Entries, batch: int, *, descending: bool, session: Session | None = None
 ) -> AsyncIterator[list[dict[str, Any]]]:
-    """Rows of some days, then of the next: as many days at a time as give about `batch` of them."""
+    """Rows of the days on which there may be any."""
     ends = await _ends(org_id, wanted, session)
-    if ends is None:
-        return
+    if ends is not None:
+        async for rows in _by_days(org_id, wanted, ends, batch, descending=descending, session=session):
+            yield rows
+
+
+async def _by_days(
+    org_id: str,
+    wanted: Entries,
+    ends: tuple[date, date],
+    batch: int,
+    *,
+    descending: bool = False,
+    session: Session | None = None,
+    shown: Mapping[str, int] | None = None,
+) -> AsyncIterator[list[dict[str, Any]]]:
+    """Rows of some days, then of the next: as many days at a time as give about `batch` of them."""
     first, end, days = ends[0].toordinal(), ends[1].toordinal() + 1, _DAYS_AT_FIRST
     while first < end:
         span = min(days, end - first)
         start, stop = (end - span, end) if descending else (first, first + span)
-        rows = await _rows(org_id, wanted, start, stop, session)
+        rows = await _rows(org_id, wanted, start, stop, session, shown)
         yield rows[::-1] if descending else rows
         first, end = (first, start) if descending else (stop, end)
         if len(rows) < batch // 2:
@@ -166,7 +198,9 @@ async def _stretches(
             days = max(days // 2, 1)
 
 
-async def _rows(org_id: str, wanted: Entries, start: int, stop: int, session: Session | None = None) -> list[dict[str, Any]]:
+async def _rows(
+    org_id: str, wanted: Entries, start: int, stop: int, session: Session | None = None, shown: Mapping[str, int] | None = None
+) -> list[dict[str, Any]]:
     """Of the days from `start` to the one before `stop`, by their ordinals, in order, whatever their status is."""
     query: dict[str, Any] = {"org_id": org_id}
     if wanted.account_code is not None:
@@ -174,7 +208,7 @@ async def _rows(org_id: str, wanted: Entries, start: int, stop: int, session: Se
     low = pages.not_before(_midnight(date.fromordinal(start))) if start > date.min.toordinal() else {}
     high = {"$lt": _midnight(date.fromordinal(stop))} if stop <= date.max.toordinal() else {}
     query["date"] = low | high
-    rows = await JournalEntry.get_pymongo_collection().find(query, session=session).to_list()
+    rows = await JournalEntry.get_pymongo_collection().find(query, shown, session=session).to_list()
     return sorted(rows, key=lambda row: (row["date"], row["_id"]))
 
 

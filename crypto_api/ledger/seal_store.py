@@ -11,7 +11,7 @@ from crypto_api.kit.seals import NO_HEAD, Head
 from crypto_api.ledger import rules
 from crypto_api.ledger.documents import AccountSum, EntrySeal, JournalEntry
 from crypto_api.ledger.types import AsOf, EntryStatus, Line, Span, SumKey, Sums
-from mongodb_config import seal_chain
+from mongodb_config import pages, seal_chain
 from mongodb_config.client import Database
 from mongodb_config.unit_of_work import Session
 
@@ -86,25 +86,22 @@ async def every_seal(org_id: str) -> AsyncIterator[EntrySeal]:
         seq = batch[-1].seq
 
 
-async def waiting_after(session: Session, org_id: str, after: str, limit: int) -> list[JournalEntry]:
+async def every_waiting(org_id: str, batch: int, session: Session | None = None) -> AsyncIterator[list[JournalEntry]]:
     """Entries without a seal, by id."""
-    rows = JournalEntry.get_pymongo_collection().find({"org_id": org_id, "_id": {"$gt": after}, "unsealed": True}, session=session, hint=_UNSEALED)
-    return [JournalEntry.model_validate(row) async for row in rows.sort("_id", 1).limit(limit)]
+    after, entries = "", JournalEntry.get_pymongo_collection()
+    while True:
+        rows = entries.find({"org_id": org_id, "_id": {"$gt": after}, "unsealed": True}, session=session, hint=_UNSEALED)
+        found = [JournalEntry.model_validate(row) async for row in rows.sort("_id", 1).limit(batch)]
+        if not found:
+            return
+        yield found
+        after = found[-1].id
 
 
-async def marked_as_sealed(session: Session, org_id: str, batch: int) -> AsyncIterator[list[str]]:
-    """Ids of every entry that counts and waits for no seal, in batches."""
-    query, found = {"org_id": org_id, "status": {"$in": _COUNTED}, "unsealed": False}, list[str]()
-    async for row in JournalEntry.get_pymongo_collection().find(query, {"_id": 1}, session=session, batch_size=batch):
-        found.append(row["_id"])
-        if len(found) == batch:
-            yield found
-            found = []
-    yield found
-
-
-async def have_seals(org_id: str, entry_ids: Collection[str], session: Session) -> set[str]:
-    return await seal_chain.linked(EntrySeal, org_id, "entry_id", entry_ids, session)
+async def without_seal(org_id: str, named: Mapping[str, int | None]) -> list[str]:
+    """`named`: entries, and the seal that each names. Those whose it is not, or that name none."""
+    owners = await seal_chain.owners(EntrySeal, org_id, "entry_id", {seq for seq in named.values() if seq is not None})
+    return sorted(entry_id for entry_id, seq in named.items() if seq is None or owners.get(seq) != entry_id)
 
 
 async def mark_unsealed(database: Database) -> None:
@@ -131,10 +128,15 @@ def cells_of(entries: Sequence[JournalEntry]) -> dict[Cell, Sums]:
     return {cell: rules.sums_of(lines)[cell[3]] for cell, lines in parts.items()}
 
 
+def _sum_id(org_id: str, cell: Cell) -> str:
+    span, day, known, (account, wallet, asset) = cell
+    return f"{org_id}|{account}|{wallet or '-'}|{asset or '-'}|{span}|{day}|{known}"
+
+
 def _increments(org_id: str, entries: Sequence[JournalEntry], now: datetime) -> list[UpdateOne]:
     changes = []
     for (span, day, known, (account, wallet, asset)), sums in sorted(cells_of(entries).items(), key=str):
-        row_id = f"{org_id}|{account}|{wallet or '-'}|{asset or '-'}|{span}|{day}|{known}"
+        row_id = _sum_id(org_id, (span, day, known, (account, wallet, asset)))
         facts = {
             "span": span.value,
             "account_code": account,
@@ -149,8 +151,27 @@ def _increments(org_id: str, entries: Sequence[JournalEntry], now: datetime) -> 
     return changes
 
 
-async def all_sums(org_id: str, session: Session) -> list[AccountSum]:
-    return await AccountSum.find({"org_id": org_id}, session=session).to_list()
+async def every_sum(org_id: str, first: date, last: date) -> AsyncIterator[list[AccountSum]]:
+    """All cells, some at a time; those for days from `first` to `last` month by month, and whatever else there is at once."""
+    for span in (Span.YEAR, Span.MONTH):
+        yield await _sums_of(org_id, span, {})
+    yield await _sums_of(org_id, Span.DAY, {"$lt": _stored(first)})
+    while first <= last:
+        end = min(rules.last_of_month(first), last) + timedelta(days=1)
+        yield await _sums_of(org_id, Span.DAY, pages.not_before(_stored(first)) | {"$lt": _stored(end)})
+        first = end
+    yield await _sums_of(org_id, Span.DAY, pages.not_before(_stored(first)))
+
+
+async def _sums_of(org_id: str, span: Span, days: dict[str, datetime]) -> list[AccountSum]:
+    query = {"org_id": org_id, "span": span.value, **({"date": days} if days else {})}
+    return await AccountSum.find(query).to_list()
+
+
+async def sums_of_cells(org_id: str, cells: Mapping[Cell, Collection[str]], session: Session) -> list[AccountSum]:
+    """The rows of these cells, and whatever others with these ids."""
+    row_ids = {_sum_id(org_id, cell) for cell in cells}.union(*cells.values())
+    return await AccountSum.find({"_id": {"$in": sorted(row_ids)}, "org_id": org_id}, session=session).to_list()
 
 
 async def sums(
@@ -210,5 +231,5 @@ def _stored(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def of_rows(rows: Sequence[AccountSum]) -> Mapping[Cell, Sums]:
-    return {(row.span, row.date, row.known, (row.account_code, row.wallet_id, row.asset)): Sums(row.debit, row.credit, row.quantity) for row in rows}
+def cell_of(row: AccountSum) -> tuple[Cell, Sums]:
+    return (row.span, row.date, row.known, (row.account_code, row.wallet_id, row.asset)), Sums(row.debit, row.credit, row.quantity)

@@ -17,7 +17,6 @@ from mongodb_config.base_document import encoded
 from mongodb_config.client import Database
 from mongodb_config.unit_of_work import Session
 
-_COUNTED = [EntryStatus.POSTED, EntryStatus.REVERSED]  # a reversed entry stands; its mirror takes it back
 _UNCOSTED = "org_uncosted"  # named to the server: of the many indexes that begin with the organisation only this one is short
 _MARKS_AT_ONCE = 1000
 
@@ -205,11 +204,6 @@ async def any_moves_assets(org_id: str, session: Session | None = None) -> bool:
 async def page_of_entries(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[JournalEntry]:
     """`where` holds conditions that an edge composed from typed filters; the organisation is added here."""
     return await _page(JournalEntry, org_id, where, request)
-
-
-async def count_counted(org_id: str, session: Session) -> int:
-    """Entries that count."""
-    return await JournalEntry.get_pymongo_collection().count_documents({"org_id": org_id, "status": {"$in": _COUNTED}}, session=session)
 
 
 def bounds(first: date | None, last: date | None) -> dict[str, datetime]:

@@ -66,8 +66,8 @@ async def checkpoint_before(org_id: str, day: date, rules_version: int) -> LotCh
     return None
 
 
-async def checkpoints(org_id: str) -> list[LotCheckpoint]:
-    return await LotCheckpoint.find({"org_id": org_id}).sort("+day").to_list()
+async def checkpoint(org_id: str, day: date) -> LotCheckpoint | None:
+    return await LotCheckpoint.find_one({"_id": f"{org_id}:{day.isoformat()}", "org_id": org_id})
 
 
 async def put_checkpoints(session: Session, org_id: str, since: date | None, rows: list[LotCheckpoint]) -> None:

@@ -69,8 +69,7 @@ async def read_lot_events(org_id: str, time_zone: str, session: Session | None =
     and their transactions; of the others nothing is read."""
     zone, found = ZoneInfo(time_zone), LotEvents([], {})
     async for entries in _entries(org_id, session, since):
-        wanted = [entry.transaction_id for entry in entries if entry.transaction_id is not None]
-        origins = {row_id: origin async for row_id, origin in _origins(org_id, wanted, session)} if wanted else {}
+        origins = await origins_of(org_id, entries, session)
         for event, told in (one for entry in entries for one in events_of(entry, origins.get(entry.transaction_id or ""), zone)):
             if since is None or event.day >= since.toordinal():  # what arrived late is dated later than it happened
                 found.events.append(event)
@@ -92,6 +91,12 @@ async def _entries(org_id: str, session: Session | None, since: date | None) -> 
             yield found
             found = []
     yield found
+
+
+async def origins_of(org_id: str, entries: Sequence[Entry], session: Session | None = None) -> dict[str, Origin]:
+    """By transaction."""
+    wanted = [entry.transaction_id for entry in entries if entry.transaction_id is not None]
+    return {row_id: origin async for row_id, origin in _origins(org_id, wanted, session)} if wanted else {}
 
 
 async def _origins(org_id: str, row_ids: Sequence[str], session: Session | None) -> AsyncIterator[tuple[str, Origin]]:

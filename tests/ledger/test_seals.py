@@ -211,6 +211,31 @@ async def test_books_are_walked_through_in_batches_of_any_size(runtime: Runtime,
     assert (report.first_failure.subject, report.first_failure.detail) == (smuggled.id, "It has no seal, and does not wait for one.")
 
 
+async def test_an_entry_that_names_the_seal_of_another_is_found_on_whatever_day(runtime: Runtime, org: str) -> None:
+    first = (await history(runtime, org))[0]
+    entries = JournalEntry.get_pymongo_collection()
+    for day in (date(1970, 1, 1), first.date, date(2200, 12, 31)):
+        smuggled = first.model_copy(update={"id": new_id("je"), "source_id": f"at {day}", "unsealed": False, "date": day, "seal_seq": 1})
+        await entries.insert_one(encoded(smuggled))
+        failure = (await checked(runtime, org)).first_failure
+        assert failure is not None and (failure.check, failure.subject) == ("seal", smuggled.id)
+        await entries.delete_one({"_id": smuggled.id})
+    assert (await checked(runtime, org)).ok
+
+
+async def test_a_second_row_of_a_kept_sum_and_one_of_a_day_without_entries_are_found(runtime: Runtime, org: str) -> None:
+    await history(runtime, org)
+    sums = AccountSum.get_pymongo_collection()
+    row = await sums.find_one({"org_id": org, "span": "day"})
+    assert row is not None
+    for changes in ({}, {"date": datetime(1999, 1, 1, tzinfo=UTC)}, {"date": datetime(2199, 1, 1, tzinfo=UTC)}, {"span": "month", "asset": "ETH"}):
+        await sums.insert_one({**row, **changes, "_id": "another"})
+        failure = (await checked(runtime, org)).first_failure
+        assert failure is not None and failure.check == "sum"
+        await sums.delete_one({"_id": "another"})
+    assert (await checked(runtime, org)).ok
+
+
 async def test_books_that_grow_while_they_are_verified_are_in_order(runtime: Runtime, org: str) -> None:
     await history(runtime, org)
 
