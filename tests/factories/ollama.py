@@ -79,7 +79,7 @@ class OllamaServer:
                 return response
             if number == self.stops_after:
                 return response
-            await response.write(orjson.dumps(self._part(asked, pieces[number % len(pieces)] if pieces else " ")) + b"\n")
+            await response.write(_line(self._part(asked, pieces[number % len(pieces)] if pieces else " ")))
             number += 1
             await asyncio.sleep(self.pause_s)
         await response.write(orjson.dumps(self._part(asked, "") | self._end()) + b"\n")
@@ -114,6 +114,11 @@ class OllamaServer:
         for step in steps:
             await response.write(orjson.dumps(step) + b"\n")
         return response
+
+
+def _line(part: dict[str, Any]) -> bytes:
+    """As Go's encoder writes it, which never leaves a separator of lines as it is within a string."""
+    return orjson.dumps(part).replace("\u2028".encode(), b"\\u2028").replace("\u2029".encode(), b"\\u2029") + b"\n"
 
 
 @asynccontextmanager
