@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from crypto_api.documents import DOCUMENTS
+from crypto_api.flows.learn_earlier_words import learn_earlier_words
 from crypto_api.ledger import seal_store as seals
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import AccountBalance
@@ -96,6 +97,12 @@ async def _account_of_exchanges(database: Database, checkpoint: Checkpoint) -> N
         await checkpoint.reached(org_ids[-1])
 
 
+async def _earlier_words(database: Database, checkpoint: Checkpoint) -> None:
+    """What people said of transactions before it was remembered: it teaches too."""
+    while (last := await learn_earlier_words(database, checkpoint.at)) is not None:
+        await checkpoint.reached(last)
+
+
 MIGRATIONS: list[Migration] = [
     Migration(1, "cash at bank", _cash_at_bank),
     Migration(2, "entries wait for their seals", _entries_wait_for_seals),
@@ -107,6 +114,7 @@ MIGRATIONS: list[Migration] = [
     Migration(8, "lots are kept as they stand", _lots_are_kept),
     Migration(9, "client payments not yet applied", _client_payments),
     Migration(10, "account of exchanges", _account_of_exchanges),
+    Migration(11, "what people said before it was remembered", _earlier_words),
 ]
 """In order, numbered from 1. A released one is never changed or removed: databases remember how far they are."""
 

@@ -65,6 +65,7 @@ CROSSING = {
     "notifications:cursors": "the lane that reads the logs of all",
     "notifications:letters_due": "the lane of letters about notices",
     "webhooks:active": "the lane that tells webhooks what happened",
+    "transactions:said_by_people": "the deploy step learns what people said before it was remembered",
     "transactions:stored_of_network": "ids that begin with the organisation",
     "transactions:in_block": "a block concerns everybody in it",
 }

@@ -1,13 +1,15 @@
 """Every query of the slice."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from pymongo import ReturnDocument, UpdateOne
 
 from crypto_api.classification.documents import ClassificationRule, ClassificationRuleVersion, Counterparty, PersonDecision
-from crypto_api.classification.types import CounterpartyKind
+from crypto_api.classification.types import CounterpartyKind, Outcome, Traits
 from mongodb_config.base_document import encoded
+from mongodb_config.client import Database
 from mongodb_config.unit_of_work import Session
 
 _PRECEDENTS_MAX = 50  # of one kind: the latest
@@ -98,6 +100,13 @@ async def remember(session: Session, row: PersonDecision) -> None:
     """The last word about a transaction takes the place of the one before."""
     values = encoded(row)
     await PersonDecision.get_pymongo_collection().replace_one({"_id": row.id, "org_id": row.org_id}, values, upsert=True, session=session)
+
+
+async def remember_earlier(database: Database, org_id: str, transaction_id: str, traits: Traits, outcome: Outcome, at: datetime) -> None:
+    """For the deploy step, when no document is ready. What was said since stays."""
+    said = {"created_at": at, "traits": encoded(traits), "outcome": encoded(outcome), "at": at}
+    key = {"_id": transaction_id, "org_id": org_id}
+    await database[PersonDecision.Settings.name].update_one(key, {"$setOnInsert": said}, upsert=True)
 
 
 async def forget(session: Session, org_id: str, transaction_id: str) -> None:

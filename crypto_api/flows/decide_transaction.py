@@ -155,7 +155,7 @@ def plain_facts(transaction: Transaction, network: NetworkConfig | None, time_zo
         succeeded=transaction.succeeded,
         method=transaction.method,
         sender_is_own=transaction.gas_fee_raw is not None,
-        legs=tuple(_leg(movement) for movement in transaction.movements),
+        legs=tuple(leg_of(movement) for movement in transaction.movements),
         known=known,
         wrapped_native=network.wrapped_native.address if network and network.wrapped_native else None,
         actions=tuple(transaction.actions),
@@ -173,7 +173,8 @@ async def _asked_at(transaction: Transaction) -> dict[str, tuple[str, str]]:
     return {row.address: (row.number, found[row.invoice_id].client_name) for row in rows}
 
 
-def _leg(movement: Movement) -> Leg:
+def leg_of(movement: Movement) -> Leg:
+    """As the rules see it."""
     return Leg(
         key=movement.key,
         kind=movement.kind,

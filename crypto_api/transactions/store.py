@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from beanie import SortDirection
-from pymongo import InsertOne, UpdateOne
+from pymongo import ASCENDING, InsertOne, UpdateOne
 
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.transactions.documents import Transaction
@@ -26,6 +26,7 @@ from crypto_api.transactions.types import (
 )
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
+from mongodb_config.client import Database
 from mongodb_config.unit_of_work import Session
 
 _AT_ONCE = 200
@@ -272,6 +273,14 @@ async def undecided_of_network(network: str, booked_before: datetime, limit: int
     if left_out := sorted(without):
         where["_id"] = {"$nin": left_out}
     return await Transaction.find(where, sort=[("block_number", SortDirection.DESCENDING)], limit=limit).to_list()
+
+
+async def said_by_people(database: Database, after: str | None, limit: int) -> list[dict[str, Any]]:
+    """Rows of a chain that a person decided, by id, as they are stored: for the deploy step, when no document is ready."""
+    query: dict[str, Any] = {"category_source": "person", "origin": {"$in": [Origin.TRANSACTION.value, None]}}
+    if after is not None:
+        query["_id"] = {"$gt": after}
+    return [row async for row in database[Transaction.Settings.name].find(query).sort("_id", ASCENDING).limit(limit)]
 
 
 async def insert_made(session: Session, rows: Sequence[Transaction]) -> None:

@@ -63,6 +63,7 @@ READS_ACROSS = {
     "tasks.due_of_kind": "the lane that works off what was asked for, whoever asked",
     "tasks.running_since_before": "the sweeper ends tasks whose worker died",
     "transactions.in_block": "a reorganisation takes a block from everybody who had something in it",
+    "transactions.said_by_people": "the deploy step learns what people said before it was remembered",
     "transactions.stored_of_network": "the follower finds rows of all organisations by their natural keys, which hold the organisation",
     "transactions.standing_of_network": "which deep blocks were processed is the same for all; nothing of a row but its block is read",
     "transactions.between_of_network": "blocks are read again and compared with what is stored of them, whoever's it is",

@@ -16,6 +16,7 @@ from crypto_api.flows.annotate_transaction import Annotation, annotate_transacti
 from crypto_api.flows.apply_rules import Preview, Span, Trial, apply_next, apply_rules, ask_to_apply, preview_rules
 from crypto_api.flows.book_transaction import reverse_bookings
 from crypto_api.flows.end_abandoned_tasks import end_abandoned_tasks
+from crypto_api.flows.learn_earlier_words import learn_earlier_words
 from crypto_api.flows.verify_ledger import verify_ledger
 from crypto_api.kit.clock import FixedClock
 from crypto_api.ledger import period_store as periods
@@ -160,6 +161,33 @@ async def test_a_word_is_remembered_and_teaches_only_its_own_organisation(office
     await say(office, first, category=Category.UNCLASSIFIED)
     assert await PersonDecision.find({"org_id": office.org_id}).count() == 0
     assert (await paid(office, "0.3")).category == "unclassified"
+
+
+async def test_what_people_said_before_it_was_remembered_teaches_after_the_upgrade(office: Office, runtime: Runtime) -> None:
+    """Migration 11, and once more after it was interrupted: nothing that was said since is overwritten, nothing of others is learnt."""
+    await office.booked(office.moved(Direction.IN, "5"))
+    first, second = await paid(office, "0.1", "host"), await paid(office, "0.2", "maker")
+    await say(office, first, category=Category.EXPENSE, subcategory="Servers", counterparty="Host Ltd", purpose="The product")
+    await say(office, second, category=Category.UNCLASSIFIED)
+    kept = await paid(office, "0.3", "third")
+    await say(office, kept, category=Category.PAYROLL)
+    taught = {row.id: row for row in await PersonDecision.find({"org_id": office.org_id}).to_list()}
+    assert set(taught) == {first.id, kept.id}
+    collection = PersonDecision.get_pymongo_collection()
+    await collection.delete_one({"_id": first.id, "org_id": office.org_id})
+    assert (await paid(office, "0.4", "host")).category == "unclassified", "nobody remembers"
+
+    for _ in range(2):
+        after: str | None = None
+        while (after := await learn_earlier_words(runtime.database, after)) is not None:
+            pass
+    learnt = {row.id: row for row in await PersonDecision.find({"org_id": office.org_id}).to_list()}
+    assert set(learnt) == set(taught) and learnt[kept.id] == taught[kept.id]
+    assert (learnt[first.id].traits, learnt[first.id].at) == (taught[first.id].traits, first.timestamp)
+    assert learnt[first.id].outcome.model_dump(exclude={"tax_category"}) == taught[first.id].outcome.model_dump(exclude={"tax_category"})
+    taken = await paid(office, "0.5", "host")
+    assert (taken.category, taken.category_source, taken.subcategory, taken.counterparty) == ("expense", "memory", "Servers", "Host Ltd")
+    assert taken.provenance == {"precedents": [first.id]}
 
 
 async def test_what_was_asked_for_is_done_whoever_was_stopped(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
