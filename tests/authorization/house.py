@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+from pymongo import monitoring
 from yarl import URL
 
 from crypto_api.documents import DOCUMENTS
@@ -32,6 +33,41 @@ IGNORED_HEADERS = {"Date", "Content-Length"}
 
 _ORGANIZATION = re.compile(r"\borg_[0-9a-z]{26}\b")
 Body = dict[str, Any]
+_WRITES = {"insert", "update", "delete", "findAndModify", "aggregate", "bulkWrite"}
+
+
+class Written(monitoring.CommandListener):
+    """Which collections this process, the only one that writes here, has written to since somebody asked. It hears what is sent, so a write that
+    failed or has not come back yet counts as well."""
+
+    def __init__(self) -> None:
+        self._heard: list[set[str]] = []
+
+    def hear(self) -> set[str]:
+        """What is written to from now on."""
+        heard: set[str] = set()
+        self._heard.append(heard)
+        return heard
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name in _WRITES:
+            for heard in self._heard:
+                heard.add(str(event.command[event.command_name]))
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
+
+
+written = Written()
+monitoring.register(written)
+
+
+@dataclass
+class _Dump:
+    written: set[str]  # since it was made
+    before: set[str]  # between the two last ones: what was on its way then may have come since
+    rows: dict[str, list[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,6 +114,7 @@ class House:
     password_hash: str = ""
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     requests: int = 0
+    _dumps: dict[tuple[str, ...], _Dump] = field(default_factory=dict)
 
     @property
     def now(self) -> datetime:
@@ -198,16 +235,21 @@ class House:
     # ---- what stands in the database
 
     async def dump(self, *org_ids: str) -> dict[str, list[Any]]:
-        """Everything of these organisations, but for what tells of attempts: audit records and when a session was last seen."""
+        """Everything of these organisations, but for what tells of attempts: audit records and when a session was last seen. What nobody has
+        written to since the last time but one is not read again."""
         tables = [document for document in DOCUMENTS if document.Settings.name not in UNWATCHED]  # type: ignore[attr-defined]
 
         async def read(document: Any) -> list[Any]:
             where = {"org_id": {"$in": list(org_ids)}} if document.TENANT else {"_id": {"$in": list(org_ids)}}
             return await document.get_pymongo_collection().find(where).sort("_id", 1).to_list()
 
-        kept = [document for document in tables if document.TENANT or document is Organization]
-        rows = await asyncio.gather(*(read(document) for document in kept))
-        return {document.Settings.name: found for document, found in zip(kept, rows, strict=True)}  # type: ignore[attr-defined]
+        kept = {document.Settings.name: document for document in tables if document.TENANT or document is Organization}  # type: ignore[attr-defined]
+        dump = self._dumps.get(org_ids) or self._dumps.setdefault(org_ids, _Dump(written.hear(), set(kept)))
+        stale = [name for name in kept if name in dump.written | dump.before]
+        dump.before = set(dump.written) if dump.rows else set(kept)
+        dump.written.clear()
+        dump.rows |= dict(zip(stale, await asyncio.gather(*(read(kept[name]) for name in stale)), strict=True))
+        return dict(dump.rows)
 
     async def audited(self, request_ids: list[str]) -> dict[str, list[str]]:
         """request id → organisations in whose log it left a record."""

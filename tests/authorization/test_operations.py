@@ -161,3 +161,15 @@ async def test_operation(name: str, house: House, casting: Casting, tally: Tally
         trial.faults.append("nobody reached a 2xx")
     if trial.faults:
         pytest.fail(told(trial.faults), pytrace=False)
+
+
+async def test_what_changes_is_seen(house: House, casting: Casting) -> None:
+    """Each comparison before and after rests on it."""
+    asked = casting.org_id, casting.foreign
+    for _ in range(3):  # however little is read again
+        before = await house.dump(*asked)
+    organizations = house.runtime.database["organizations"]
+    await organizations.update_one({"_id": casting.foreign}, {"$set": {"name": "Another"}})
+    changed = await house.dump(*asked)
+    assert [told.split(":")[0] for told in differences(before, changed)] == [f"organizations {casting.foreign}"]
+    assert differences(changed, await house.dump(*asked)) == []
