@@ -8,12 +8,14 @@ from urllib.parse import urlencode
 from django.http import HttpResponse
 
 from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.period import DAYS, carried
 from crypto_api.insights import service
 from crypto_api.insights.types import Insights, MonthRow
 from crypto_api.kit.amounts import divide
 from crypto_api.organizations.types import Permission
 
 SPANS = {7: "7 days", 30: "30 days", 90: "90 days", 365: "1 year"}
+PERIOD = "30d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,12 @@ async def figures_fragment(visit: Visit) -> HttpResponse:
 
 async def _figures(visit: Visit) -> dict[str, object]:
     asked = visit.request.GET.get("days", "")
-    days = int(asked) if asked in {str(one) for one in SPANS} else service.DAYS
+    days = int(asked) if asked in {str(one) for one in SPANS} else DAYS[carried(visit.request, DAYS, PERIOD)]
     found = await service.insights(visit.organization, visit.runtime.clock.now(), visit.pricing, days)
     since = found.window.since.astimezone(visit.zone).date().isoformat()
     return {
         "found": found,
-        "spans": list(SPANS.items()),
+        "spans": [(value, SPANS[value], name) for name, value in DAYS.items()],
         "days": days,
         "ahead_days": service.AHEAD_DAYS,
         "spending": [

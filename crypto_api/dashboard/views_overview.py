@@ -1,19 +1,27 @@
-"""The overview: what is held, what it is worth, what moves, how following goes."""
+"""The overview: what is held, what it is worth, how long it lasts, what waits for somebody, what moves, and how following goes."""
 
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.http import HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 
 from crypto_api.chains import store as chains
 from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.overview_charts import age_bars, month_bars, slices
+from crypto_api.dashboard.period import DAYS, carried
 from crypto_api.dashboard.rows import transaction_rows
 from crypto_api.dashboard.templatetags.coffer import asset_name, money
 from crypto_api.dashboard.views_price_alerts import notices
+from crypto_api.flows import read_overview
 from crypto_api.kit.amounts import add_exactly
+from crypto_api.kit.csv_text import csv_line
 from crypto_api.kit.paging import PageRequest
+from crypto_api.kit.table_files import CSV
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity, overview, value_history
+from crypto_api.reports.overview import Valuation
+from crypto_api.reports.value_history import ValueHistory
 from crypto_api.transactions import store as transactions
 
 MOVEMENTS_SHOWN = 12
@@ -22,26 +30,49 @@ RANGES = {
     "24h": timedelta(hours=24),
     "7d": timedelta(days=7),
     "30d": timedelta(days=30),
+    "90d": timedelta(days=90),
     "1y": timedelta(days=365),
 }
+PACE = "90d"
+"""The pace of spending is that of a quarter, unless another period was picked: a month with one large bill is no pace."""
+Table = tuple[Sequence[str], list[list[str | Decimal | None]]]
 
 
 @page(Permission.DASHBOARD_READ)
 async def overview_page(visit: Visit) -> HttpResponse:
     begin = await value_history.first_booking_at(visit.org_id)
-    values = await _figures(visit) | await _movements(visit) | await _networks(visit) | await notices(visit)
-    values |= {"may_read_prices": visit.may(Permission.PRICES_READ)}
-    return visit.render("overview.html", values | {"ranges": list(RANGES), "range": _fitting_range(begin, visit.runtime.clock.now())})
+    held = await _valuation(visit)
+    values = await _figures(visit, held) | await _movements(visit) | await _networks(visit) | await notices(visit) | await _attention(visit)
+    values |= {"may_read_prices": visit.may(Permission.PRICES_READ), "ranges": list(RANGES)}
+    values |= {"range": carried(visit.request, RANGES, _fitting_range(begin, visit.runtime.clock.now()))}
+    values |= await _runway(visit, held) if visit.may(Permission.LEDGER_READ) else {}
+    return visit.render("overview.html", values)
 
 
 @page(Permission.DASHBOARD_READ)
 async def figures_fragment(visit: Visit) -> HttpResponse:
-    return visit.render("overview/figures.html", await _figures(visit))
+    return visit.render("overview/figures.html", await _figures(visit, await _valuation(visit)))
 
 
 @page(Permission.DASHBOARD_READ)
 async def balances_fragment(visit: Visit) -> HttpResponse:
-    return visit.render("overview/balances.html", await _figures(visit))
+    return visit.render("overview/balances.html", await _figures(visit, await _valuation(visit)))
+
+
+@page(Permission.DASHBOARD_READ)
+async def attention_fragment(visit: Visit) -> HttpResponse:
+    return visit.render("overview/attention.html", await _attention(visit))
+
+
+@page(Permission.DASHBOARD_READ)
+async def owing_fragment(visit: Visit) -> HttpResponse:
+    """Receivables by age, and who is to be paid next."""
+    return visit.render("overview/owing.html", await _attention(visit))
+
+
+@page(Permission.LEDGER_READ)
+async def runway_fragment(visit: Visit) -> HttpResponse:
+    return visit.render("overview/runway.html", await _runway(visit, await _valuation(visit)))
 
 
 @page(Permission.DASHBOARD_READ)
@@ -57,9 +88,9 @@ async def networks_fragment(visit: Visit) -> HttpResponse:
 @page(Permission.DASHBOARD_READ)
 async def value_series(visit: Visit) -> HttpResponse:
     """Values as decimal strings beside the text that stands for them; the chart turns them into pixels and into nothing else."""
-    now, currency = visit.runtime.clock.now(), visit.organization.functional_currency
+    currency = visit.organization.functional_currency
     wanted = visit.request.GET.get("range", "")
-    history = await value_history.value_history(visit.org_id, currency, now - RANGES.get(wanted, RANGES["24h"]), now, visit.pricing)
+    history = await _history(visit, wanted)
     form = "%H:%M:%S" if wanted == "1h" else "%H:%M" if wanted == "24h" else "%-d %b"
     points = [
         {
@@ -75,14 +106,96 @@ async def value_series(visit: Visit) -> HttpResponse:
     return JsonResponse({"points": points, "cut": history.cut, "currency": currency})
 
 
-async def _figures(visit: Visit) -> dict[str, object]:
-    now = visit.runtime.clock.now()
-    valuation = await overview.valuation(visit.org_id, visit.organization.functional_currency, now, visit.pricing)
+# ---- files -----------------------------------------------------------------------------------------------------------------------
+
+
+@page(Permission.DASHBOARD_READ)
+async def export(visit: Visit) -> HttpResponse:
+    """The table behind one chart, with every digit."""
+    what = visit.request.GET.get("what", "value")
+    if what not in TABLES:
+        raise Http404
+    permission, build = TABLES[what]
+    if not visit.may(permission):
+        return visit.render("403.html", {"permission": permission.value}, status=403)
+    columns, rows = await build(visit)
+    response = HttpResponse("".join(map(csv_line, [columns, *rows])), content_type=CSV)
+    response["Content-Disposition"] = f'attachment; filename="{what}-{visit.runtime.clock.now():%Y-%m-%d}.csv"'
+    return response
+
+
+async def _value_table(visit: Visit) -> Table:
+    currency = visit.organization.functional_currency
+    history = await _history(visit, visit.request.GET.get("range", ""))
+    return ["at", "value", "currency", "without"], [
+        [point.at.isoformat(), point.value, currency, " ".join(map(asset_name, point.unpriced))] for point in history.points
+    ]
+
+
+async def _allocation_table(visit: Visit) -> Table:
+    held = await _valuation(visit)
+    return ["asset", "quantity", "rate", "value", "cost", "share", "currency"], [
+        [row.asset, row.quantity, row.rate.rate if row.rate else None, row.value, row.cost, row.share, visit.organization.functional_currency]
+        for row in held.positions
+    ]
+
+
+async def _runway_table(visit: Visit) -> Table:
+    found = await read_overview.runway_of(visit.organization, await _valuation(visit), visit.runtime.clock.now(), _pace(visit))
+    return ["prices_fall_by", "worth", "net_spent_a_month", "months", "currency"], [
+        [shock.drop, shock.value, found.net_a_month, shock.months, visit.organization.functional_currency] for shock in found.shocks
+    ]
+
+
+async def _receivables_table(visit: Visit) -> Table:
+    found = await read_overview.owed_now(visit.organization, visit.runtime.clock.now())
+    return ["days_past_due", "owed", "invoices", "currency"], [
+        [row.bucket.value, row.amount, Decimal(row.invoices), visit.organization.functional_currency] for row in found.rows
+    ]
+
+
+TABLES: dict[str, tuple[Permission, Callable[[Visit], Coroutine[None, None, Table]]]] = {
+    "value": (Permission.DASHBOARD_READ, _value_table),
+    "allocation": (Permission.DASHBOARD_READ, _allocation_table),
+    "runway": (Permission.LEDGER_READ, _runway_table),
+    "receivables": (Permission.INVOICES_READ, _receivables_table),
+}
+
+
+# ---- values ----------------------------------------------------------------------------------------------------------------------
+
+
+async def _history(visit: Visit, wanted: str) -> ValueHistory:
+    now, currency = visit.runtime.clock.now(), visit.organization.functional_currency
+    return await value_history.value_history(visit.org_id, currency, now - RANGES.get(wanted, RANGES["24h"]), now, visit.pricing)
+
+
+async def _valuation(visit: Visit) -> Valuation:
+    return await overview.valuation(visit.org_id, visit.organization.functional_currency, visit.runtime.clock.now(), visit.pricing)
+
+
+async def _figures(visit: Visit, held: Valuation) -> dict[str, object]:
     return {
-        "valuation": valuation,
+        "valuation": held,
+        "slices": slices(held.positions),
         "counts": await overview.counts(visit.org_id),
-        "gain": add_exactly([valuation.total, valuation.cost.copy_negate()]),
+        "count_max": overview.COUNT_MAX,
+        "gain": add_exactly([held.total, held.cost.copy_negate()]),
     }
+
+
+async def _attention(visit: Visit) -> dict[str, object]:
+    found = await read_overview.attention(visit.organization, visit.principal, visit.runtime.clock.now())
+    return {"attention": found, "ages": age_bars(found.owed) if found.owed is not None else []}
+
+
+async def _runway(visit: Visit, held: Valuation) -> dict[str, object]:
+    found = await read_overview.runway_of(visit.organization, held, visit.runtime.clock.now(), _pace(visit))
+    return {"runway": found, "months": month_bars(found), "pace_days": _pace(visit)}
+
+
+def _pace(visit: Visit) -> int:
+    return DAYS[carried(visit.request, DAYS, PACE)]
 
 
 async def _movements(visit: Visit) -> dict[str, object]:

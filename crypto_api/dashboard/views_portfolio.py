@@ -7,6 +7,7 @@ from django.http import Http404, HttpResponse, JsonResponse
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
+from crypto_api.dashboard.period import carried
 from crypto_api.dashboard.templatetags.coffer import asset_name, money
 from crypto_api.flows.read_portfolio import Division, Period, Span, divided, period_of
 from crypto_api.kit.amounts import add_exactly
@@ -71,7 +72,7 @@ async def movements_fragment(visit: Visit) -> HttpResponse:
 
 def _span(visit: Visit) -> Span:
     wanted = visit.request.GET.get("span", "")
-    return Span(wanted) if wanted in list(Span) else Span.MONTH
+    return Span(wanted if wanted in list(Span) else carried(visit.request, list(Span), Span.MONTH))
 
 
 def _period(visit: Visit) -> Period:

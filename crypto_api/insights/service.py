@@ -6,7 +6,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from crypto_api.insights import rules, store
-from crypto_api.insights.types import Insights, LongAhead, Loss, LotsState, TaxHints, Window
+from crypto_api.insights.types import Insights, LongAhead, Loss, LotsState, Runway, TaxHints, Window
 from crypto_api.kit.amounts import add_exactly, divide, multiply, to_functional, to_units
 from crypto_api.ledger import store as ledger
 from crypto_api.lots import store as lots
@@ -33,7 +33,6 @@ async def insights(organization: Organization, now: datetime, pricing: Pricing, 
     zone = ZoneInfo(organization.time_zone)
     rows, cut = await store.moved_since(org_id, window.history_since, window.until)
     held = await valuation(org_id, currency, now, pricing)
-    by_asset = {row.asset: (row.value, row.rate.rate if row.rate is not None else None) for row in held.positions}
     return Insights(
         as_of=now,
         window=window,
@@ -42,11 +41,23 @@ async def insights(organization: Organization, now: datetime, pricing: Pricing, 
         spending=rules.spending(rows, window),
         parties=rules.parties(rows, window),
         gas=rules.gas(rows, window),
-        runway=rules.runway(rows, window, by_asset),
+        runway=rules.runway(rows, window, _values(held)),
         unusual=rules.unusual(rows, window),
         tax=await _tax_hints(org_id, now.astimezone(zone).date(), held),
         months=rules.months(rows, window, zone),
     )
+
+
+async def runway_at(org_id: str, held: Valuation, now: datetime, days: int) -> Runway:
+    """How long what is held lasts at the pace of the last `days`: as `insights` says, without the comparison with a year and the lots."""
+    window = window_of(now, days)
+    rows, _ = await store.moved_since(org_id, window.since, window.until)
+    return rules.runway(rows, window, _values(held))
+
+
+def _values(held: Valuation) -> dict[str, tuple[Decimal | None, Decimal | None]]:
+    """Value and rate by asset."""
+    return {row.asset: (row.value, row.rate.rate if row.rate is not None else None) for row in held.positions}
 
 
 # ---- lots ------------------------------------------------------------------------------------------------------------------------

@@ -176,6 +176,14 @@ async def booked_up_to(org_id: str, day: date) -> list[Invoice]:
     return await Invoice.find(where).sort("+due_date", "+_id").to_list()
 
 
+async def left_of_open(org_id: str, day: date) -> list[tuple[date, Decimal]]:
+    """(due date, what of the receivable is left, in the functional currency) of every invoice that is owed and was booked by the end of that day."""
+    where = {"org_id": org_id, "status": {"$in": list(OWED)}, "kind": InvoiceKind.INVOICE, "booked_on": {"$lte": _midnight(day)}}
+    found = Invoice.get_pymongo_collection().find(where, {"due_date": 1, "booked": 1, "settled": 1})
+    rows = [(row["due_date"].date(), row["booked"].to_decimal() - row["settled"].to_decimal()) async for row in found]
+    return [(due, left) for due, left in rows if left]
+
+
 async def settled_up_to(org_id: str, day: date, invoice_ids: Collection[str]) -> dict[str, tuple[Decimal, Decimal]]:
     """By invoice: (what was settled in its currency, in the functional one) by payments and credit notes booked by the end of that day."""
     sums: dict[str, tuple[Decimal, Decimal]] = {}

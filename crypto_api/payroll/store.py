@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from pymongo import ReturnDocument, UpdateMany, UpdateOne
@@ -10,7 +11,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.payroll.documents import Payout, PayProfile, PayrollPeriod, PayrollStep, Payslip, StatementKey, TaxTable
 from crypto_api.payroll.errors import PayslipExists, PeriodExists
-from crypto_api.payroll.types import PayoutState, PayslipStatus, StepKind
+from crypto_api.payroll.types import PayoutState, PayrollStatus, PayslipStatus, StepKind
 from mongodb_config import pages
 from mongodb_config.base_document import TenantDocument, encoded
 from mongodb_config.parts import in_parts
@@ -18,6 +19,7 @@ from mongodb_config.unit_of_work import Session
 
 Row = dict[str, Any]
 DUPLICATE_KEY = 11_000
+UNPAID_MAX = 20
 Kind = TypeVar("Kind", bound=TenantDocument)
 
 
@@ -116,6 +118,23 @@ async def page_of_periods(org_id: str, where: Row, request: PageRequest) -> Page
         PayrollPeriod, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1
     )
     return request.page(rows, await PayrollPeriod.find(query).count() if request.count else None)
+
+
+async def unpaid_until(org_id: str, day: date) -> list[PayrollPeriod]:
+    """Those to be paid by that day that are not, soonest first."""
+    where = {"org_id": org_id, "pay_date": {"$lte": midnight(day)}, "status": {"$ne": PayrollStatus.PAID}}
+    return await PayrollPeriod.find(where, limit=UNPAID_MAX).sort("+pay_date", "+_id").to_list()
+
+
+async def nets_of_periods(org_id: str, period_ids: Collection[str]) -> dict[str, list[Decimal]]:
+    """By period, what each payslip pays out."""
+    found: dict[str, list[Decimal]] = {}
+    if not period_ids:
+        return found
+    where = {"org_id": org_id, "period_id": {"$in": list(period_ids)}}
+    async for row in Payslip.get_pymongo_collection().find(where, {"period_id": 1, "net": 1}):
+        found.setdefault(row["period_id"], []).append(row["net"].to_decimal())
+    return found
 
 
 async def before(org_id: str, row: PayrollPeriod) -> PayrollPeriod | None:

@@ -91,6 +91,7 @@ class Transaction(TenantDocument):
             IndexModel([("org_id", ASCENDING), ("wallet_ids", ASCENDING), ("timestamp", DESCENDING)], name="org_wallet"),
             IndexModel([("org_id", ASCENDING), ("category", ASCENDING), ("timestamp", DESCENDING)], name="org_category"),
             IndexModel([("org_id", ASCENDING), ("hash", ASCENDING)], name="org_hash"),
+            IndexModel([("org_id", ASCENDING), ("finality", ASCENDING)], partialFilterExpression={"finality": "pending"}, name="org_pending"),
             IndexModel(
                 [("org_id", ASCENDING), ("payment_id", ASCENDING)], partialFilterExpression={"payment_id": {"$type": "string"}}, name="org_payment"
             ),

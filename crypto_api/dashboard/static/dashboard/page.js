@@ -58,6 +58,15 @@
     const open = document.getElementById("rail").classList.toggle("is-open");
     target.setAttribute("aria-expanded", String(open));
   });
+  // The period that was picked is what the next page opens with.
+  document.addEventListener("click", (event) => {
+    const picked = event.target.closest("[data-period], button[data-range]");
+    if (!picked) return;
+    const period = picked.dataset.period ?? picked.dataset.range;
+    document.cookie = `coffer_period=${encodeURIComponent(period)}; path=/; max-age=31536000; samesite=lax`;
+    const file = document.getElementById("value-export");
+    if (file) file.href = file.href.replace(/range=\w+/, `range=${encodeURIComponent(period)}`);
+  });
   const menus = () => document.querySelectorAll("details[data-closes][open]");
   document.addEventListener("click", (event) => {
     for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false;
@@ -160,9 +169,34 @@
     before.delete(part);
     for (const row of part.querySelectorAll("[data-key]")) if (!was.keys.has(row.dataset.key)) mark(row, "row-fresh");
     for (const node of part.querySelectorAll("[data-tick]")) {
-      if (was.texts.has(node.id) && was.texts.get(node.id) !== node.textContent) mark(node, "ticked");
+      const old = was.texts.get(node.id);
+      if (old === undefined || old === node.textContent) continue;
+      mark(node, "ticked");
+      countUp(node, old, node.textContent);
     }
   });
+  // From the old figure to the new one, in the form of the new one, digit by digit: in whatever language it is written, and as whole numbers of its
+  // last digit. The text that the server wrote stands there at the end, whatever happens in between.
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const COUNT_MS = 700;
+  const DIGITS_MAX = 15; // beyond, a number of this language is not exact
+  const decimals = (text) => /[.,](\d*)\D*$/.exec(text)?.[1].length ?? 0;
+  const countUp = (node, old, text) => {
+    const [from, to] = [old, text].map((one) => one.replace(/\D/g, ""));
+    if (calm.matches || document.hidden || !from || !to || Math.max(from.length, to.length) > DIGITS_MAX || decimals(old) !== decimals(text)) return;
+    const begun = performance.now();
+    const step = (now) => {
+      if (!node.isConnected || (node.textContent !== text && node.dataset.counting !== node.textContent)) return; // swapped again meanwhile
+      const part = Math.min((now - begun) / COUNT_MS, 1);
+      if (part >= 1) { node.textContent = text; delete node.dataset.counting; return; }
+      const value = Math.round(Number(from) + (Number(to) - Number(from)) * (1 - (1 - part) ** 3));
+      const digits = [...String(value).padStart(to.length, "0").slice(-to.length)];
+      node.textContent = text.replace(/\d/g, () => digits.shift());
+      node.dataset.counting = node.textContent;
+      requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  };
   const mark = (node, name) => {
     node.classList.add(name);
     setTimeout(() => node.classList.remove(name), 2800);

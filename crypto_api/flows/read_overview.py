@@ -1,0 +1,123 @@
+"""What the overview tells beside what is held: how long it lasts, what clients owe, who is to be paid next, and what waits for the person who looks.
+
+Nothing here grows with history: the runway reads one period of movements, capped; receivables read the invoices that are open; payroll the few
+periods that are not paid.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from crypto_api.inbox import store as inbox
+from crypto_api.inbox.types import ItemState
+from crypto_api.insights.service import runway_at
+from crypto_api.insights.types import Runway
+from crypto_api.invoices import rules
+from crypto_api.invoices import store as invoices
+from crypto_api.invoices.types import AgeBucket
+from crypto_api.kit.amounts import add_exactly
+from crypto_api.kit.clock import day_of
+from crypto_api.organizations.documents import Organization
+from crypto_api.organizations.types import Permission, Principal
+from crypto_api.payroll import store as payroll
+from crypto_api.payroll.documents import PayrollPeriod
+from crypto_api.reports import needs
+from crypto_api.reports.overview import Valuation
+
+PAY_AHEAD = timedelta(days=14)
+WAITING = (ItemState.OPEN, ItemState.IN_PROGRESS)
+
+
+@dataclass(frozen=True, slots=True)
+class AgeRow:
+    """What is owed of one age, in the functional currency as it stands in the books."""
+
+    bucket: AgeBucket
+    amount: Decimal
+    invoices: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwedNow:
+    rows: list[AgeRow]  # of every age, also those without anything
+
+    @property
+    def total(self) -> Decimal:
+        return add_exactly([row.amount for row in self.rows])
+
+    @property
+    def _late(self) -> list[AgeRow]:
+        return [row for row in self.rows if row.bucket is not AgeBucket.NOT_DUE]
+
+    @property
+    def overdue(self) -> Decimal:
+        return add_exactly([row.amount for row in self._late])
+
+    @property
+    def overdue_invoices(self) -> int:
+        return sum(row.invoices for row in self._late)
+
+    @property
+    def invoices(self) -> int:
+        return sum(row.invoices for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class PayDue:
+    """A payroll that is not paid and whose day comes within two weeks, or is past."""
+
+    period: PayrollPeriod
+    people: int
+    net: Decimal  # in the currency of the period
+    days: int  # until the day of pay; below zero: so many days late
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """None: not this person's to see."""
+
+    approvals: int | None
+    inbox: int | None
+    owed: OwedNow | None
+    pay: list[PayDue] | None
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.approvals or self.inbox or (self.owed and self.owed.overdue_invoices) or self.pay)
+
+
+async def runway_of(organization: Organization, held: Valuation, now: datetime, days: int) -> Runway:
+    """At the pace of the last `days`."""
+    return await runway_at(organization.id, held, now, days)
+
+
+async def owed_now(organization: Organization, now: datetime) -> OwedNow:
+    """As `age_receivables` of today, out of what the open invoices say of themselves: no payment is read."""
+    today = day_of(now, organization.time_zone)
+    amounts: dict[AgeBucket, list[Decimal]] = {bucket: [] for bucket in AgeBucket}
+    for due_date, left in await invoices.left_of_open(organization.id, today):
+        amounts[rules.bucket_of(due_date, today)].append(left)
+    return OwedNow([AgeRow(bucket, add_exactly(some), len(some)) for bucket, some in amounts.items()])
+
+
+async def pay_due(organization: Organization, now: datetime) -> list[PayDue]:
+    """Soonest first."""
+    today = day_of(now, organization.time_zone)
+    periods = await payroll.unpaid_until(organization.id, today + PAY_AHEAD)
+    nets = await payroll.nets_of_periods(organization.id, [row.id for row in periods])
+    return [_due(row, nets.get(row.id, []), today) for row in periods]
+
+
+def _due(row: PayrollPeriod, nets: list[Decimal], today: date) -> PayDue:
+    return PayDue(row, len(nets), add_exactly(nets), (row.pay_date - today).days)
+
+
+async def attention(organization: Organization, principal: Principal, now: datetime) -> Attention:
+    org_id = organization.id
+    counts = await inbox.counts(org_id, {"state": {"$in": list(WAITING)}}) if principal.may(Permission.INBOX_READ) else None
+    return Attention(
+        approvals=await needs.count_of(org_id, principal) if principal.may(Permission.PAYMENTS_READ) else None,
+        inbox=sum(counts.get(state, 0) for state in WAITING) if counts is not None else None,
+        owed=await owed_now(organization, now) if principal.may(Permission.INVOICES_READ) else None,
+        pay=await pay_due(organization, now) if principal.may(Permission.PAYROLL_READ) else None,
+    )

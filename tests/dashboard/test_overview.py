@@ -1,0 +1,222 @@
+"""The overview beside what is held: what waits, what is owed, how long it lasts; its files; what it costs; and how it looks."""
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import expect
+
+from crypto_api.flows.age_receivables import age_receivables
+from crypto_api.flows.read_overview import attention, owed_now, pay_due, runway_of
+from crypto_api.invoices.documents import Invoice, InvoicePayment
+from crypto_api.invoices.types import AgeBucket, InvoiceKind, InvoiceStatus, PaymentMethod, Rounding, Totals
+from crypto_api.kit.ids import new_id
+from crypto_api.ledger.types import AccountCode, Line
+from crypto_api.organizations.types import Permission
+from crypto_api.payroll.documents import PayrollPeriod, Payslip
+from crypto_api.payroll.types import PayrollStatus
+from crypto_api.prices.types import Pricing
+from crypto_api.reports.overview import valuation
+from crypto_api.runtime import Runtime
+from crypto_api.transactions.types import Booking, Direction, Finality
+from tests.dashboard.conftest import Window
+from tests.dashboard.desk import Desk, Sits, admin_of, sits
+from tests.dashboard.test_portfolio_pages import fill
+from tests.factories.treasury import Treasury, new_treasury
+from tests.tenant_guard import guard
+
+__all__ = ["sits"]
+
+D = Decimal
+SHOTS = os.environ.get("COFFER_SHOTS")
+
+
+async def owe(treasury: Treasury, number: int, booked: str, settled: str, due_in: int, status: InvoiceStatus = InvoiceStatus.SENT) -> None:
+    day, zero = treasury.now.date(), D(0)
+    row = Invoice(
+        id=new_id("inv"),
+        created_at=treasury.now,
+        updated_at=treasury.now,
+        org_id=treasury.org_id,
+        kind=InvoiceKind.INVOICE,
+        status=status,
+        number=f"INV-{number}",
+        client_id="cli_one",
+        client_name="Nordwind Handels GmbH",
+        client_name_folded="nordwind handels gmbh",
+        currency="USD",
+        decimals=2,
+        rounding=Rounding(),
+        items=[],
+        totals=Totals(lines=(), taxes=(), subtotal=D(booked), discount=zero, tax=zero, total=D(booked)),
+        total=D(booked),
+        terms_days=14,
+        due_date=day + timedelta(days=due_in),
+        issue_date=day - timedelta(days=100),
+        booked=D(booked),
+        settled=D(settled),
+        booked_on=day - timedelta(days=100),
+        created_by=treasury.admin.id,
+    )
+    await row.insert()
+    if settled != "0":
+        await paid(treasury, row, D(settled))
+
+
+async def paid(treasury: Treasury, row: Invoice, amount: Decimal) -> None:
+    payment = InvoicePayment(
+        id=new_id("ivp"),
+        created_at=treasury.now,
+        org_id=treasury.org_id,
+        invoice_id=row.id,
+        amount=amount,
+        currency="USD",
+        date=treasury.now.date(),
+        method=PaymentMethod.BANK,
+        account_code="1010",
+        rate=D(1),
+        rate_source="same",
+        received=amount,
+        settled=amount,
+        entry_id="ent_none",
+        booked_on=treasury.now.date(),
+        created_by=treasury.admin.id,
+    )
+    await payment.insert()
+
+
+async def spend(treasury: Treasury, value: str, days: float) -> None:
+    wallet = treasury.wallets["Operations"]
+    moved = [treasury.movement(wallet, Direction.OUT, value, "USDC", value=value, other="landlord")]
+    at = treasury.now - timedelta(days=days)
+    row = treasury.transaction(moved, at, booking=Booking.DONE, category="expense", finality=Finality.CONFIRMED)
+    lines = [
+        Line(account_code="5300", debit=D(value)),
+        Line(account_code=AccountCode.CRYPTO, credit=D(value), asset="USDC", quantity=-D(value), wallet_id=wallet.id),
+    ]
+    await treasury.post("Rent", lines, at, transaction=await treasury.record(row))
+
+
+async def payroll(treasury: Treasury, title: str, days: int, nets: list[str], status: PayrollStatus = PayrollStatus.APPROVED) -> None:
+    day = treasury.now.date()
+    fields: dict[str, Any] = {"created_at": treasury.now, "updated_at": treasury.now, "org_id": treasury.org_id, "currency": "USD"}
+    days_of = {"start_date": day - timedelta(days=30), "end_date": day, "pay_date": day + timedelta(days=days)}
+    period = PayrollPeriod(id=new_id("pay"), title=title, status=status, created_by=treasury.admin.id, **days_of, **fields)
+    await period.insert()
+    for place, net in enumerate(nets):
+        money: dict[str, Any] = {"gross": D(net), "taxable": D(net), "tax": D(0), "net": D(net)}
+        about: dict[str, Any] = {"employee_id": f"emp_{place}", "employee_name": "Ida", "employee_name_folded": "ida", "period_id": period.id}
+        await Payslip(id=new_id("psl"), earnings=[], deductions=[], shares=[], prepared_by="usr_one", **about, **money, **days_of, **fields).insert()
+
+
+async def owing(treasury: Treasury) -> None:
+    await owe(treasury, 1, "1000.50", "0", 5)
+    await owe(treasury, 2, "2000", "500.25", -3, InvoiceStatus.OVERDUE)
+    await owe(treasury, 3, "70", "0", -95, InvoiceStatus.OVERDUE)
+    await owe(treasury, 4, "9000", "9000", -40, InvoiceStatus.PAID)
+    await payroll(treasury, "November", 3, ["2500.10", "1200"])
+    await payroll(treasury, "October", -20, ["99"], PayrollStatus.PAID)
+    await payroll(treasury, "January", 40, ["99"])
+
+
+async def test_what_is_owed_and_due_and_how_long_it_lasts(runtime: Runtime, treasury: Treasury) -> None:
+    await fill(runtime, treasury)
+    await owing(treasury)
+    await spend(treasury, "3000", 9)
+    await spend(treasury, "600", 50)
+    organization, now = treasury.organization, treasury.now
+    owed = await owed_now(organization, now)
+    told = {row.bucket: (row.amount, row.invoices) for row in owed.rows if row.invoices}
+    assert told == {AgeBucket.NOT_DUE: (D("1000.50"), 1), AgeBucket.DAYS_1_30: (D("1499.75"), 1), AgeBucket.OVER_90: (D(70), 1)}
+    assert (owed.total, owed.overdue, owed.overdue_invoices) == (D("2570.25"), D("1569.75"), 2)
+    whole = await age_receivables(runtime.uow, runtime.clock, treasury.org_id, now.date())
+    assert {row.bucket: row.amount for row in owed.rows} == whole.buckets, "as the report says, which reads every payment"
+    [due] = await pay_due(organization, now)
+    assert (due.period.title, due.people, due.net, due.days) == ("November", 2, D("3700.10"), 3)
+    pricing = Pricing.of(runtime.networks.values(), runtime.prices.settings)
+    held = await valuation(treasury.org_id, "USD", now, pricing)
+    runway = await runway_of(organization, held, now, 10)
+    months = (held.total / 9000).quantize(D("0.1"))
+    assert (runway.spent_a_month, runway.net_a_month, runway.shocks[0].value, runway.shocks[0].months) == (D(9000), D(9000), held.total, months)
+    found = await attention(organization, admin_of(treasury), now)
+    assert found.owed == owed and found.pay == [due] and found.anything
+    blind = replace(admin_of(treasury), permissions=frozenset({Permission.DASHBOARD_READ}))
+    nothing = await attention(organization, blind, now)
+    assert (nothing.approvals, nothing.inbox, nothing.owed, nothing.pay) == (None, None, None, None) and not nothing.anything
+    other = await new_treasury(runtime.uow, name="Elsewhere", first="Eve", last="Stranger", now=now)
+    assert (await owed_now(other.organization, now)).invoices == 0 and await pay_due(other.organization, now) == []
+
+
+async def test_the_page_and_its_files_and_what_it_costs(runtime: Runtime, treasury: Treasury, sits: Sits) -> None:
+    await fill(runtime, treasury)
+    await owing(treasury)
+    await spend(treasury, "3000", 10)
+    ada = await sits("ada.okafor")
+    page = await ada.text("/")
+    for said in ("overdue, $1,569.75", "payroll due", "$2,570.25", "November", "$3,700.10", "in 3 days", "Cash runway", "ETH"):
+        assert said in page, said
+    assert "October" not in page.split("Payroll due")[1].split("Balances")[0], "it is paid"
+    lines = (await ada.get("/overview/export/", what="receivables")).text.split("\r\n")
+    assert lines[:3] == ["days_past_due,owed,invoices,currency", "not_due,1000.5,1,USD", "1-30,1499.75,1,USD"]
+    assert (await ada.get("/overview/export/", what="allocation")).text.startswith(
+        "asset,quantity,rate,value,cost,share,currency\r\nETH,52.5,2800,147000"
+    )
+    assert (await ada.get("/overview/export/", what="runway")).text.count("\r\n") == 5
+    assert (await ada.get("/overview/export/", what="value", range="30d")).text.count("\r\n") == 121
+    assert (await ada.get("/overview/export/", what="../secrets")).status_code == 404
+    ada.http.cookies.set("coffer_period", "7d")
+    assert "pace of the last 7 days" in await ada.text("/fragments/overview/runway/")
+    assert 'data-period="7d" href="/portfolio/?span=7d" aria-current="page"' in await ada.text("/portfolio/")
+    assert 'data-period="7d" href="/insights/?days=7" aria-current="page"' in await ada.text("/insights/")
+    ada.http.cookies.set("coffer_period", "<script>")
+    assert "pace of the last 90 days" in await ada.text("/fragments/overview/runway/")
+    few = await commands_of(ada)
+    for number in range(40):
+        await owe(treasury, 100 + number, "10", "10", -50, InvoiceStatus.PAID)
+        await spend(treasury, "1", 20 + number / 100)
+    assert await commands_of(ada) == few, "the page asks the database as often with forty more of everything"
+
+
+async def commands_of(desk: Desk) -> int:
+    """How often the product asks the database of an organisation's rows to make the page."""
+    before = guard.seen
+    await desk.text("/")
+    return guard.seen - before
+
+
+@pytest.mark.parametrize("window", [{"width": 1360}, {"width": 390, "theme": "dark"}], indirect=True, ids=["wide", "phone"])
+async def test_it_looks_right(runtime: Runtime, treasury: Treasury, relay: None, window: Window) -> None:
+    await window.log_in()
+    await expect(window.page.get_by_text("No balances yet")).to_be_visible()
+    await shot(window, "empty")
+    await fill(runtime, treasury)
+    await owing(treasury)
+    await payroll(treasury, "The whole team of the foundation in Zürich and Buenos Aires, with bonuses, " * 2, -2, ["123456789.01"])
+    await spend(treasury, "3000", 9)
+    await window.go("/")
+    await window.is_live()
+    await expect(window.page.locator("#owed-total")).to_have_text("$2,570.25")
+    await expect(window.page.locator(".ring circle")).to_have_count(2)
+    assert await window.sideways_scroll() <= 0
+    assert await window.grave_findings() == []
+    await shot(window, "full")
+    await owe(treasury, 9, "1000", "0", -4, InvoiceStatus.OVERDUE)
+    await window.page.evaluate("document.body.dispatchEvent(new CustomEvent('coffer:invoice'))")
+    await expect(window.page.locator("#need-overdue")).to_have_text("3")
+    await expect(window.page.locator("#owed-total")).to_have_text("$3,570.25")
+    if await window.page.locator("[data-range='7d']").is_visible():
+        await window.page.click("[data-range='7d']")
+        assert str(await window.page.locator("#value-export").get_attribute("href")).endswith("range=7d")
+        await window.go("/portfolio/")
+        await expect(window.page.locator("[data-period='7d']")).to_have_attribute("aria-current", "page")
+
+
+async def shot(window: Window, name: str) -> None:
+    if SHOTS:
+        assert window.page.viewport_size is not None
+        width = window.page.viewport_size["width"]
+        await window.page.screenshot(path=Path(SHOTS) / f"overview-{name}-{width}.png", full_page=True)
