@@ -41,7 +41,7 @@ from crypto_api.recurring.documents import Occurrence, RecurringPayment
 from crypto_api.recurring_invoices.documents import RecurringInvoice
 from crypto_api.saved_views.documents import SavedView
 from crypto_api.statements.documents import FinancialReport
-from crypto_api.tasks.documents import Task
+from crypto_api.tasks.documents import CacheClearing, DeadLetter, InstallationSchedule, OrganizationSchedule, Task
 from crypto_api.tax.documents import TaxReport, TaxReportPart
 from crypto_api.transactions.documents import Transaction
 from crypto_api.wallets.documents import Wallet
@@ -148,4 +148,8 @@ DOCUMENTS: list[type[BaseDocument]] = [
     InboxItem,
     SavedView,
     Task,
+    DeadLetter,
+    OrganizationSchedule,
+    InstallationSchedule,
+    CacheClearing,
 ]

@@ -58,6 +58,8 @@ CROSSING = {
     "payroll:statement_key_at": "whoever holds a statement asks whose key signed it",
     "contracts:unfinished_before": "the sweep of verifications whose job was lost",
     "tasks:due_of_kind": "the lane that works off what was asked for, whoever asked",
+    "tasks:queued": "workers look for what waits, whoever asked for it",
+    "tasks:stopped_schedules": "workers pass over whoever stopped a schedule",
     "tasks:running_since_before": "the sweep of tasks that hang",
     "events:head": "asks by the organisation's own id",
     "events:heads": "asks by the organisations' own ids",

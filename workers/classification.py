@@ -13,14 +13,16 @@ from crypto_api.flows.apply_rules import apply_next
 from crypto_api.flows.classify_transaction import Outcome, classify_transaction
 from crypto_api.kit import log
 from crypto_api.kit.networks import NetworkConfig
+from crypto_api.kit.scope import EVERYBODY, OrgScope
 from crypto_api.runtime import Runtime
+from crypto_api.tasks.types import ScheduleName, ScheduleRun
 from crypto_api.transactions import store as transactions
 from workers.actor import Actor
 from workers.lane import Lane
 from workers.leading import while_leading
 from workers.running import running
+from workers.schedules import Board
 
-SWEEP_S = 30.0
 _LATE = timedelta(seconds=60)  # by then the job would have asked
 _LOOKED_AT = 200
 APPLY_LEASE, APPLY_IDLE_S = "classification-rules", 1.0
@@ -66,27 +68,29 @@ class Patience:
         self._until.pop(row_id, None)
 
 
-async def sweep(runtime: Runtime, patience: Patience | None = None) -> None:
+async def sweep(runtime: Runtime, patience: Patience, scope: OrgScope = EVERYBODY) -> ScheduleRun:
     """A few at random each round. While the model is away a round ends with its first question: the others would be in vain too."""
     if runtime.llm is None:
-        await asyncio.Event().wait()  # without a model there is nothing to do, ever
-    patience = patience or Patience()
-    while runtime.llm is not None:
-        for slug, network in runtime.networks.items():
-            await _round(runtime, slug, network, runtime.llm, patience)
-        await asyncio.sleep(SWEEP_S)
+        return ScheduleRun()
+    done = 0
+    for slug, network in runtime.networks.items():
+        done += await _round(runtime, slug, network, runtime.llm, patience, scope)
+    return ScheduleRun(done)
 
 
-async def _round(runtime: Runtime, slug: str, network: NetworkConfig, model: OllamaModel, patience: Patience) -> None:
-    rows = await transactions.undecided_of_network(slug, runtime.clock.now() - _LATE, _LOOKED_AT, without=patience.waiting())
+async def _round(runtime: Runtime, slug: str, network: NetworkConfig, model: OllamaModel, patience: Patience, scope: OrgScope) -> int:
+    rows = await transactions.undecided_of_network(slug, runtime.clock.now() - _LATE, _LOOKED_AT, scope, without=patience.waiting())
+    answered = 0
     for row in random.sample(rows, min(len(rows), runtime.config.llm_batch)):
         outcome = await _ask(runtime, row.org_id, row.id, network, model)
         if outcome is not Outcome.NO_ANSWER:
             patience.answered(row.id)
+            answered += 1
         elif await model.fault() is not None:
-            return
+            break
         else:
             patience.in_vain(row.id)
+    return answered
 
 
 # ---- rules for what is booked ----------------------------------------------------------------------------------------------------
@@ -103,8 +107,12 @@ async def _applying(runtime: Runtime) -> None:
             await asyncio.sleep(APPLY_IDLE_S)
 
 
-def lanes(runtime: Runtime) -> list[Lane]:
-    return [Lane("undecided", lambda: sweep(runtime)), Lane("classification rules", lambda: keep_applying(runtime))]
+def lanes(runtime: Runtime, board: Board) -> list[Lane]:
+    patience = Patience()
+    return [
+        Lane("undecided", lambda: board.keep(ScheduleName.CLASSIFICATION, lambda scope: sweep(runtime, patience, scope))),
+        Lane("classification rules", lambda: keep_applying(runtime)),
+    ]
 
 
-ACTORS = [Actor(ClassifyTransaction, _classify)]
+ACTORS = [Actor(ClassifyTransaction, _classify, "Asking the model about a transaction", own_task=True)]

@@ -42,4 +42,4 @@ def lanes(runtime: Runtime) -> list[Lane]:
     return [Lane("contract_verifications", lambda: sweep(runtime))]
 
 
-ACTORS = [Actor(VerifyContract, _verify)]
+ACTORS = [Actor(VerifyContract, _verify, "Verifying a contract")]

@@ -1,8 +1,8 @@
 """Lanes and actors of invoices: what falls due is overdue from the next day on, what recurs is written, clients are reminded, letters leave, crypto
 that came is matched."""
 
-import asyncio
 from datetime import timedelta
+from functools import partial
 
 from crypto_api.deliveries import store as deliveries
 from crypto_api.deliveries.jobs import SendInvoiceMail
@@ -15,29 +15,26 @@ from crypto_api.flows.refund_receipt import settle_refunds
 from crypto_api.flows.remind_clients import remind_clients
 from crypto_api.flows.send_invoice_mail import MailRoom, send_invoice_mail
 from crypto_api.flows.write_invoice import crypto_currencies
+from crypto_api.kit.scope import OrgScope
 from crypto_api.recurring_invoices import store as recurring
 from crypto_api.runtime import Runtime
+from crypto_api.tasks.types import ScheduleName, ScheduleRun
 from workers.actor import Actor
 from workers.lane import Lane
+from workers.schedules import Board
 
-SWEEP_S = 60.0
-MAIL_SWEEP_S = 15.0
 _LATE = timedelta(seconds=30)  # by then the job would have sent it
 _LETTERS = 100
 _RECURRING = 100
-MATCH_S = 2.0
 
 
-async def _sweep(runtime: Runtime) -> None:
-    while True:
-        if await mark_overdue(runtime.uow, runtime.clock) < BATCH:
-            await asyncio.sleep(SWEEP_S)
+async def _overdue(runtime: Runtime, scope: OrgScope) -> ScheduleRun:
+    done = await mark_overdue(runtime.uow, runtime.clock, scope)
+    return ScheduleRun(done, more=done >= BATCH)
 
 
-async def _remind(runtime: Runtime) -> None:
-    while True:
-        await remind_clients(runtime.uow, runtime.clock, runtime.queue)
-        await asyncio.sleep(SWEEP_S)
+async def _remind(runtime: Runtime, scope: OrgScope) -> ScheduleRun:
+    return ScheduleRun(await remind_clients(runtime.uow, runtime.clock, runtime.queue, scope))
 
 
 async def _send(runtime: Runtime, job: SendInvoiceMail) -> None:
@@ -45,15 +42,15 @@ async def _send(runtime: Runtime, job: SendInvoiceMail) -> None:
     await send_invoice_mail(room, job.org_id, job.delivery_id)
 
 
-async def sweep_letters(runtime: Runtime) -> None:
+async def sweep_letters(runtime: Runtime, scope: OrgScope) -> ScheduleRun:
     """Letters whose job was lost, or that wait for another attempt."""
-    while True:
-        for org_id, delivery_id in await deliveries.due(runtime.clock.now() - _LATE, _LETTERS):
-            await _send(runtime, SendInvoiceMail(org_id=org_id, delivery_id=delivery_id))
-        await asyncio.sleep(MAIL_SWEEP_S)
+    due = await deliveries.due(runtime.clock.now() - _LATE, _LETTERS, scope)
+    for org_id, delivery_id in due:
+        await _send(runtime, SendInvoiceMail(org_id=org_id, delivery_id=delivery_id))
+    return ScheduleRun(len(due))
 
 
-async def _recur(runtime: Runtime) -> None:
+async def _recur(runtime: Runtime, scope: OrgScope) -> ScheduleRun:
     """One period at a time: what was missed comes in its turn."""
     listed = crypto_currencies(runtime.networks.values())
     rota = Rota(
@@ -64,28 +61,27 @@ async def _recur(runtime: Runtime) -> None:
         listed,
         receiving_of(runtime),
     )
-    while True:
-        due = await recurring.due(runtime.clock.now(), _RECURRING)
-        for org_id, recurring_id in due:
-            await make_due(rota, org_id, recurring_id)
-        await asyncio.sleep(1.0 if due else SWEEP_S)
+    due = await recurring.due(runtime.clock.now(), _RECURRING, scope)
+    for org_id, recurring_id in due:
+        await make_due(rota, org_id, recurring_id)
+    return ScheduleRun(len(due), soon_s=1.0 if due else None)
 
 
-async def _match(runtime: Runtime) -> None:
+async def _match(runtime: Runtime, scope: OrgScope) -> ScheduleRun:
     matcher = matcher_of(runtime)
-    while True:
-        if not await match_due(matcher) + await settle_refunds(matcher):
-            await asyncio.sleep(MATCH_S)
+    done = await match_due(matcher, scope) + await settle_refunds(matcher, scope)
+    return ScheduleRun(done, more=done > 0)
 
 
-def lanes(runtime: Runtime) -> list[Lane]:
-    return [
-        Lane("overdue_invoices", lambda: _sweep(runtime)),
-        Lane("invoice_reminders", lambda: _remind(runtime)),
-        Lane("recurring_invoices", lambda: _recur(runtime)),
-        Lane("invoice_mails", lambda: sweep_letters(runtime)),
-        Lane("receipts", lambda: _match(runtime)),
-    ]
+def lanes(runtime: Runtime, board: Board) -> list[Lane]:
+    passes = (
+        ("overdue_invoices", ScheduleName.OVERDUE_INVOICES, _overdue),
+        ("invoice_reminders", ScheduleName.INVOICE_REMINDERS, _remind),
+        ("recurring_invoices", ScheduleName.RECURRING_INVOICES, _recur),
+        ("invoice_mails", ScheduleName.INVOICE_LETTERS, sweep_letters),
+        ("receipts", ScheduleName.RECEIPTS, _match),
+    )
+    return [Lane(lane, partial(board.keep, name, partial(run, runtime))) for lane, name, run in passes]
 
 
-ACTORS = [Actor(SendInvoiceMail, _send)]
+ACTORS = [Actor(SendInvoiceMail, _send, "Letter about an invoice")]

@@ -5,21 +5,23 @@ import asyncio
 from crypto_api.events import store as events
 from crypto_api.flows.tell_people import tell_people
 from crypto_api.flows.write_notices import Post, write_notices
+from crypto_api.kit.scope import EVERYBODY, OrgScope
 from crypto_api.notifications import store
 from crypto_api.runtime import Runtime
+from crypto_api.tasks.types import ScheduleName, ScheduleRun
 from workers.lane import Lane
 from workers.leading import while_leading
+from workers.schedules import Board
 
 LEASE = "notifications"
 LOOK_S = 1.0
-LETTERS_S = 15.0
 _LETTERS = 200
 
 
-def lanes(runtime: Runtime) -> list[Lane]:
+def lanes(runtime: Runtime, board: Board) -> list[Lane]:
     return [
         Lane("notices", lambda: while_leading(runtime, LEASE, _tell(runtime))),
-        Lane("notice_letters", lambda: _write(runtime)),
+        Lane("notice_letters", lambda: _write(runtime, board)),
     ]
 
 
@@ -39,13 +41,17 @@ async def tell_all(runtime: Runtime) -> bool:
     return moved
 
 
-async def _write(runtime: Runtime) -> None:
-    while True:
-        await write_all(runtime)
-        await asyncio.sleep(LETTERS_S)
+async def _write(runtime: Runtime, board: Board) -> None:
+    async def write(scope: OrgScope) -> ScheduleRun:
+        return ScheduleRun(await write_all(runtime, scope))
+
+    await board.keep(ScheduleName.NOTICE_LETTERS, write)
 
 
-async def write_all(runtime: Runtime) -> None:
+async def write_all(runtime: Runtime, scope: OrgScope = EVERYBODY) -> int:
+    """How many people were written to, or were to be."""
     post = Post(runtime.uow, runtime.clock, runtime.mail, runtime.config.frontend_url.rstrip("/"))
-    for org_id, user_id in await store.letters_due(runtime.clock.now(), _LETTERS):
+    due = await store.letters_due(runtime.clock.now(), _LETTERS, scope)
+    for org_id, user_id in due:
         await write_notices(post, org_id, user_id)
+    return len(due)

@@ -125,4 +125,4 @@ async def _due(runtime: Runtime, job: PaymentDue) -> None:
         await advance(runtime, payment.network, payment.from_address, passes=1, limit=OF_A_JOB)
 
 
-ACTORS = [Actor(PaymentDue, _due)]
+ACTORS = [Actor(PaymentDue, _due, "Moving payments on")]

@@ -104,6 +104,10 @@ class JsonRpcChain:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._pool.__aexit__(kind, error, trace)
 
+    def forget(self) -> int:
+        """What providers did not offer is asked of them again. How many methods."""
+        return sum(provider.forget() for provider in self._pool.providers)
+
     def providers(self) -> list[ProviderHealth]:
         """How each provider does, in order of preference."""
         return self._pool.report()

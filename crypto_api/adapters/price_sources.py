@@ -99,6 +99,12 @@ class OutsidePrices:
         self._asked[question] = now
         return True
 
+    def forget(self) -> int:
+        """What was asked lately may be asked again at once. How many questions."""
+        count = len(self._asked)
+        self._asked.clear()
+        return count
+
     def _limited(self, provider: PriceProvider, answer: OutsideAnswer) -> None:
         if answer.status not in (418, 429, 503) or (answer.status == 503 and answer.retry_after is None):
             return

@@ -57,6 +57,12 @@ class Provider:
         self._final = 0  # the block that it called final last
         self.checked = False  # whether the chain was asked for since the newest connection
 
+    def forget(self) -> int:
+        """Every method is asked for again. How many it was said not to offer."""
+        count = len(self._lacks)
+        self._lacks.clear()
+        return count
+
     async def ask(self, calls: Sequence[Call], *, tolerate_reverts: bool = False) -> list[msgspec.Raw]:
         """The results in the order of the calls, in as many batches as it takes."""
         results: list[msgspec.Raw] = []

@@ -17,11 +17,10 @@ from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
 from crypto_api.kit import log
-from crypto_api.kit.jobs import Job
+from crypto_api.kit.jobs import ATTEMPTS_MAX, Job
 
 QUEUE_NAME = "coffer:jobs"
 JOB_TIMEOUT_S = 60
-TRIES_MAX = 3
 AT_ONCE_MAX = 8
 _TIMEOUT_S = 2.0
 _logger = log.get(__name__)
@@ -50,10 +49,14 @@ class JobQueue:
     async def put(self, job: Job, *, in_s: float = 0) -> bool:
         """Wakes a worker for `job`, at once or after `in_s` seconds. False, with a warning in the log, when Valkey is away: the sweep
         finds the work."""
+        return await self.put_again(job.name, job.model_dump(mode="json"), None, in_s=in_s)
+
+    async def put_again(self, name: str, payload: dict[str, Any], job_id: str | None, *, in_s: float = 0) -> bool:
+        """A job by its name and what it holds. Of one id one at most waits or runs. False when Valkey is away."""
         try:
-            await self._redis.enqueue_job(job.name, job.model_dump(mode="json"), _defer_by=in_s or None)
+            await self._redis.enqueue_job(name, payload, _job_id=job_id, _defer_by=in_s or None)
         except (RedisError, OSError) as error:
-            _logger.warning("job_not_queued", job=job.name, error=str(error))
+            _logger.warning("job_not_queued", job=name, error=str(error))
             return False
         return True
 
@@ -74,7 +77,7 @@ class JobQueue:
             job_deserializer=orjson.loads,
             handle_signals=False,
             max_jobs=AT_ONCE_MAX,
-            max_tries=TRIES_MAX,
+            max_tries=ATTEMPTS_MAX,
             job_timeout=JOB_TIMEOUT_S,
             keep_result=0,
             poll_delay=0.1,
@@ -102,7 +105,7 @@ def _bound(handler: Handler) -> Callable[..., Coroutine[Any, Any, None]]:
         try:
             await handler(context["job_id"], payload, job_try)
         except Exception as error:
-            if job_try >= TRIES_MAX:
+            if job_try >= ATTEMPTS_MAX:
                 raise
             raise Retry(defer=2**job_try) from error
 

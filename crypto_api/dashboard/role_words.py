@@ -101,6 +101,7 @@ SUBJECTS: tuple[tuple[str, tuple[tuple[Permission, str, str], ...]], ...] = (
         "Live",
         (
             (_P.TASKS_READ, "See tasks", "Long work in progress and how it went."),
+            (_P.TASKS_WRITE, "Operate automation", "Starts, stops and runs schedules; cancels tasks and has them done again."),
             (_P.CONSOLES_READ, "Watch the consoles", "Live statistics and task logs, for operations."),
         ),
     ),

@@ -8,6 +8,7 @@ from pymongo import ReturnDocument
 from crypto_api.deliveries.documents import InvoiceDelivery
 from crypto_api.deliveries.types import DeliveryStatus
 from crypto_api.kit.paging import Page, PageRequest
+from crypto_api.kit.scope import EVERYBODY, OrgScope
 from mongodb_config import pages
 from mongodb_config.unit_of_work import Session
 
@@ -31,9 +32,9 @@ async def page(org_id: str, invoice_id: str, request: PageRequest) -> Page[Invoi
     return request.page(rows, await InvoiceDelivery.find(query).count() if request.count else None)
 
 
-async def due(at: datetime, limit: int) -> list[tuple[str, str]]:
+async def due(at: datetime, limit: int, scope: OrgScope = EVERYBODY) -> list[tuple[str, str]]:
     """(organisation, sending) of what is to be tried by then, the longest due first."""
-    where = {"status": DeliveryStatus.QUEUED, "due_at": {"$lte": at}}
+    where = {"status": DeliveryStatus.QUEUED, "due_at": {"$lte": at}} | scope.filter()
     rows = await InvoiceDelivery.get_pymongo_collection().find(where, {"org_id": 1}).sort("due_at", 1).limit(limit).to_list()
     return [(row["org_id"], row["_id"]) for row in rows]
 

@@ -20,6 +20,7 @@ from crypto_api.kit.amounts import to_raw
 from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound, PreconditionFailed
 from crypto_api.kit.faultpoint import faultpoint
+from crypto_api.kit.scope import EVERYBODY, OrgScope
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.types import Principal
 from crypto_api.payments.types import Origin
@@ -75,9 +76,9 @@ async def _zone(org_id: str) -> str:
 # ---- its days --------------------------------------------------------------------------------------------------------------------
 
 
-async def advance_recurring(desk: PaymentDesk) -> int:
+async def advance_recurring(desk: PaymentDesk, scope: OrgScope = EVERYBODY) -> int:
     """What of every organisation is due; how many were looked at."""
-    rows = await store.due(desk.clock.now(), AT_ONCE)
+    rows = await store.due(desk.clock.now(), AT_ONCE, scope)
     for row in rows:
         await _advance(desk, row)
     return len(rows)

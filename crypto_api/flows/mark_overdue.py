@@ -6,6 +6,7 @@ from crypto_api.invoices import service, store
 from crypto_api.invoices.documents import Invoice
 from crypto_api.invoices.types import InvoiceStatus
 from crypto_api.kit.clock import Clock, day_of
+from crypto_api.kit.scope import EVERYBODY, OrgScope
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Organization
 from mongodb_config.unit_of_work import Session, UnitOfWork
@@ -14,10 +15,10 @@ BATCH = 200
 _EARLIEST = timedelta(hours=14)  # no time zone is further ahead of UTC
 
 
-async def mark_overdue(uow: UnitOfWork, clock: Clock) -> int:
+async def mark_overdue(uow: UnitOfWork, clock: Clock, scope: OrgScope = EVERYBODY) -> int:
     """How many became so. Those due longest come first, so that what is not yet due where it is due holds nobody up."""
     before, marked, known = (clock.now() + _EARLIEST).date(), 0, dict[str, Organization | None]()
-    for org_id, invoice_id, due in await store.fell_due(before, BATCH):
+    for org_id, invoice_id, due in await store.fell_due(before, BATCH, scope):
         if org_id not in known:
             known[org_id] = await organizations.get(org_id)
         organization = known[org_id]

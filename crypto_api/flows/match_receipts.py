@@ -25,6 +25,7 @@ from crypto_api.kit.amounts import divide
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import PreconditionFailed
 from crypto_api.kit.faultpoint import faultpoint
+from crypto_api.kit.scope import EVERYBODY, OrgScope
 from crypto_api.organizations import store as organizations
 from crypto_api.receivables import rules, service, store
 from crypto_api.receivables.documents import PaymentRequest, Receipt
@@ -60,10 +61,10 @@ class _Judged:
         return self.asked and self.lock is None and self.rate is None
 
 
-async def match_due(matcher: Matcher) -> int:
+async def match_due(matcher: Matcher, scope: OrgScope = EVERYBODY) -> int:
     """How many were matched, or put on the desk. What is not final stays as it is, and is looked at again."""
     done = 0
-    rows = await store.waiting(matcher.clock.now(), ROWS_AT_ONCE)
+    rows = await store.waiting(matcher.clock.now(), ROWS_AT_ONCE, scope)
     by_org: dict[str, list[Receipt]] = {}
     for row in rows:
         by_org.setdefault(row.org_id, []).append(row)

@@ -23,6 +23,7 @@ from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import CoreError, PreconditionFailed
 from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.ids import new_id
+from crypto_api.kit.scope import EVERYBODY, OrgScope
 from crypto_api.ledger import service as ledger
 from crypto_api.ledger.types import AccountCode, EntryDraft, Line, Source, SourceKind
 from crypto_api.organizations import store as organizations
@@ -68,10 +69,10 @@ async def refund_receipt(desk: PaymentDesk, principal: Principal, org_id: str, r
     return after, payment
 
 
-async def settle_refunds(matcher: Matcher) -> int:
+async def settle_refunds(matcher: Matcher, scope: OrgScope = EVERYBODY) -> int:
     """Those whose payment has ended: booked, or given back to the desk. How many."""
     done = 0
-    for receipt in await store.refunding(matcher.clock.now(), ROWS_AT_ONCE):
+    for receipt in await store.refunding(matcher.clock.now(), ROWS_AT_ONCE, scope):
         for use in (use for use in receipt.uses if not use.settled):
             with suppress(PreconditionFailed):
                 done += await _look(matcher, receipt, use)

@@ -11,14 +11,15 @@ from crypto_api.invoices import service, store
 from crypto_api.invoices.documents import Invoice, InvoiceSettings
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.jobs import Jobs
+from crypto_api.kit.scope import EVERYBODY, OrgScope
 from crypto_api.organizations import store as organizations
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 
-async def remind_clients(uow: UnitOfWork, clock: Clock, jobs: Jobs) -> int:
+async def remind_clients(uow: UnitOfWork, clock: Clock, jobs: Jobs, scope: OrgScope = EVERYBODY) -> int:
     """How many were queued. From eight in the morning on, where the organisation is."""
     queued = 0
-    for org_id in await store.organizations_that_remind():
+    for org_id in scope.within(await store.organizations_that_remind()):
         own, organization = await store.settings(org_id), await organizations.get(org_id)
         if own is None or organization is None or organization.suspended_at is not None:
             continue

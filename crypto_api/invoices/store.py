@@ -12,6 +12,7 @@ from crypto_api.invoices.documents import Invoice, InvoiceCounter, InvoiceLogo, 
 from crypto_api.invoices.errors import NumberTaken
 from crypto_api.invoices.types import InvoiceKind, InvoiceStatus
 from crypto_api.kit.paging import Page, PageRequest
+from crypto_api.kit.scope import EVERYBODY, OrgScope
 from mongodb_config import kept_row, pages
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
@@ -117,9 +118,9 @@ async def by_ids(org_id: str, invoice_ids: Collection[str]) -> dict[str, Invoice
     return {row.id: row for row in rows}
 
 
-async def fell_due(before: date, limit: int) -> list[tuple[str, str, date]]:
+async def fell_due(before: date, limit: int, scope: OrgScope = EVERYBODY) -> list[tuple[str, str, date]]:
     """(organisation, invoice, due date) of what was due before that day and does not say so yet."""
-    where = {"status": {"$in": list(OPEN)}, "kind": InvoiceKind.INVOICE, "due_date": {"$lt": _midnight(before)}}
+    where = {"status": {"$in": list(OPEN)}, "kind": InvoiceKind.INVOICE, "due_date": {"$lt": _midnight(before)}} | scope.filter()
     rows = await Invoice.get_pymongo_collection().find(where, {"org_id": 1, "due_date": 1}).sort("due_date", 1).limit(limit).to_list()
     return [(row["org_id"], row["_id"], row["due_date"].date()) for row in rows]
 

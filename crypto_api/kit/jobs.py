@@ -4,6 +4,9 @@ from typing import ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+ATTEMPTS_MAX = 3
+"""How often a job that fails is tried before it becomes a dead letter."""
+
 
 class Job(BaseModel):
     """A nudge to do something now: a name and ids, never the thing itself. Losing one, or getting it twice, costs time and nothing else,

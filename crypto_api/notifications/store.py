@@ -7,6 +7,7 @@ from typing import Any
 from pymongo import ReturnDocument
 
 from crypto_api.kit.paging import Page, PageRequest
+from crypto_api.kit.scope import EVERYBODY, OrgScope
 from crypto_api.notifications.documents import Notification, NotificationChoices, NotificationCursor
 from crypto_api.notifications.types import Choices, MailState
 from mongodb_config import pages
@@ -110,11 +111,10 @@ async def insert_all(session: Session, rows: Sequence[Notification]) -> None:
     await Notification.get_pymongo_collection().insert_many([encoded(row) for row in rows], session=session)
 
 
-async def letters_due(now: datetime, limit: int) -> list[tuple[str, str]]:
+async def letters_due(now: datetime, limit: int, scope: OrgScope = EVERYBODY) -> list[tuple[str, str]]:
     """(organisation, person) to whom something is to be written, over all organisations. Only the worker asks."""
-    rows = Notification.get_pymongo_collection().find(
-        {"mail": MailState.WAITING.value, "mail_due_at": {"$lte": now}}, {"org_id": 1, "user_id": 1}, sort=[("mail_due_at", 1)], limit=limit
-    )
+    where = {"mail": MailState.WAITING.value, "mail_due_at": {"$lte": now}} | scope.filter()
+    rows = Notification.get_pymongo_collection().find(where, {"org_id": 1, "user_id": 1}, sort=[("mail_due_at", 1)], limit=limit)
     return list(dict.fromkeys([(row["org_id"], row["user_id"]) async for row in rows]))
 
 

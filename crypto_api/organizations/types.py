@@ -52,6 +52,7 @@ class Permission(StrEnum):
     WEBHOOKS_WRITE = "webhooks.write"
     DASHBOARD_READ = "dashboard.read"
     TASKS_READ = "tasks.read"
+    TASKS_WRITE = "tasks.write"
     CONSOLES_READ = "consoles.read"
     PLATFORM_READ = "platform.read"
     PLATFORM_WRITE = "platform.write"

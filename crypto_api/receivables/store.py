@@ -7,6 +7,7 @@ from typing import Any
 from pymongo import ReturnDocument
 
 from crypto_api.kit.paging import Page, PageRequest
+from crypto_api.kit.scope import EVERYBODY, OrgScope
 from crypto_api.receivables.documents import PaymentRequest, Receipt, ReceivingKey, ReceivingSettings
 from crypto_api.receivables.types import ReceiptState, UseKind
 from mongodb_config import kept_row, pages
@@ -134,14 +135,16 @@ async def payers(org_id: str, addresses: Collection[str]) -> dict[str, frozenset
     return {address: frozenset(clients) for address, clients in found.items()}
 
 
-async def waiting(before: datetime, limit: int) -> list[Receipt]:
+async def waiting(before: datetime, limit: int, scope: OrgScope = EVERYBODY) -> list[Receipt]:
     """What is to be looked at, whoever's it is: the longest due first."""
-    return await Receipt.find({"state": ReceiptState.WAITING, "look_at": {"$lte": before}}).sort("+look_at", "+_id").limit(limit).to_list()
+    where = {"state": ReceiptState.WAITING, "look_at": {"$lte": before}} | scope.filter()
+    return await Receipt.find(where).sort("+look_at", "+_id").limit(limit).to_list()
 
 
-async def refunding(before: datetime, limit: int) -> list[Receipt]:
+async def refunding(before: datetime, limit: int, scope: OrgScope = EVERYBODY) -> list[Receipt]:
     """Of which something is on its way back."""
-    return await Receipt.find({"uses.settled": False, "look_at": {"$lte": before}}).sort("+look_at", "+_id").limit(limit).to_list()
+    where = {"uses.settled": False, "look_at": {"$lte": before}} | scope.filter()
+    return await Receipt.find(where).sort("+look_at", "+_id").limit(limit).to_list()
 
 
 async def insert(session: Session, rows: Sequence[Receipt]) -> None:

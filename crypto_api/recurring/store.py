@@ -7,6 +7,7 @@ from typing import Any
 from pymongo import ReturnDocument
 
 from crypto_api.kit.paging import Page, PageRequest
+from crypto_api.kit.scope import EVERYBODY, OrgScope
 from crypto_api.recurring.documents import Occurrence, RecurringPayment
 from crypto_api.recurring.types import OccurrenceState, RecurringPaymentStatus
 from mongodb_config import pages
@@ -32,9 +33,9 @@ async def active(org_id: str) -> list[RecurringPayment]:
     return await RecurringPayment.find({"org_id": org_id, "status": RecurringPaymentStatus.ACTIVE}).sort("+_id").to_list()
 
 
-async def due(now: datetime, limit: int) -> list[RecurringPayment]:
+async def due(now: datetime, limit: int, scope: OrgScope = EVERYBODY) -> list[RecurringPayment]:
     """Of every organisation: what is to be looked at."""
-    return await RecurringPayment.find({"look_at": {"$lte": now}}, limit=limit).sort("+look_at").to_list()
+    return await RecurringPayment.find({"look_at": {"$lte": now}} | scope.filter(), limit=limit).sort("+look_at").to_list()
 
 
 async def occurrences(org_id: str, recurring_id: str, session: Session | None = None) -> list[Occurrence]:

@@ -6,6 +6,7 @@ from typing import Any
 from pymongo import ReturnDocument
 
 from crypto_api.kit.paging import Page, PageRequest
+from crypto_api.kit.scope import EVERYBODY, OrgScope
 from crypto_api.recurring_invoices.documents import RecurringInvoice
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
@@ -26,9 +27,9 @@ async def page(org_id: str, where: Row, request: PageRequest) -> Page[RecurringI
     return request.page(rows, await RecurringInvoice.find(query).count() if request.count else None)
 
 
-async def due(at: datetime, limit: int) -> list[tuple[str, str]]:
+async def due(at: datetime, limit: int, scope: OrgScope = EVERYBODY) -> list[tuple[str, str]]:
     """(organisation, recurring invoice) of what a worker should look at by then, the longest due first."""
-    where = {"due_at": {"$type": "date", "$lte": at}}
+    where = {"due_at": {"$type": "date", "$lte": at}} | scope.filter()
     rows = await RecurringInvoice.get_pymongo_collection().find(where, {"org_id": 1}).sort("due_at", 1).limit(limit).to_list()
     return [(row["org_id"], row["_id"]) for row in rows]
 

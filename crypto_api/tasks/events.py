@@ -19,6 +19,12 @@ class _TaskEvent(DomainEvent):
     summary: str
 
 
+class TaskQueued(_TaskEvent):
+    """It waits for a worker: somebody asked for it, or an attempt failed and another one follows."""
+
+    kind: ClassVar[str] = "task.queued"
+
+
 class TaskStarted(_TaskEvent):
     kind: ClassVar[str] = "task.started"
 
@@ -31,3 +37,34 @@ class TaskFinished(_TaskEvent):
     kind: ClassVar[str] = "task.finished"
 
     error: str | None
+
+
+class _ScheduleEvent(DomainEvent):
+    permission: ClassVar[str] = Permission.TASKS_READ
+
+    schedule: str
+
+
+class ScheduleStopped(_ScheduleEvent):
+    kind: ClassVar[str] = "schedule.stopped"
+
+
+class ScheduleStarted(_ScheduleEvent):
+    kind: ClassVar[str] = "schedule.started"
+
+
+class _DeadLetterEvent(DomainEvent):
+    permission: ClassVar[str] = Permission.TASKS_READ
+
+    dead_letter_id: str
+    job: str
+
+
+class DeadLetterOpened(_DeadLetterEvent):
+    kind: ClassVar[str] = "dead_letter.opened"
+
+
+class DeadLetterClosed(_DeadLetterEvent):
+    kind: ClassVar[str] = "dead_letter.closed"
+
+    closed_as: str

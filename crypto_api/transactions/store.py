@@ -9,6 +9,7 @@ from beanie import SortDirection
 from pymongo import ASCENDING, InsertOne, UpdateOne
 
 from crypto_api.kit.paging import Page, PageRequest
+from crypto_api.kit.scope import EVERYBODY, OrgScope
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import (
     BROUGHT,
@@ -266,10 +267,12 @@ async def confirm(session: Session, org_id: str, rows: Sequence[Transaction]) ->
     return standing
 
 
-async def undecided_of_network(network: str, booked_before: datetime, limit: int, without: Iterable[str] = ()) -> list[Transaction]:
+async def undecided_of_network(
+    network: str, booked_before: datetime, limit: int, scope: OrgScope = EVERYBODY, *, without: Iterable[str] = ()
+) -> list[Transaction]:
     """Booked in suspense, and no model was heard about it; latest first. `without` names rows."""
     query = {"network": network, "category": "unclassified", "category_source": "none", "model": None, "booking": Booking.DONE}
-    where: dict[str, Any] = query | {"booked_at": {"$lt": booked_before}}
+    where: dict[str, Any] = query | {"booked_at": {"$lt": booked_before}} | scope.filter()
     if left_out := sorted(without):
         where["_id"] = {"$nin": left_out}
     return await Transaction.find(where, sort=[("block_number", SortDirection.DESCENDING)], limit=limit).to_list()

@@ -61,6 +61,8 @@ READS_ACROSS = {
     "long_reports.due": "workers make what was ordered, whoever ordered it",
     "long_reports.expired": "the sweep deletes what was kept for long enough",
     "tasks.due_of_kind": "the lane that works off what was asked for, whoever asked",
+    "tasks.queued": "workers look for what waits, whoever asked for it",
+    "tasks.stopped_schedules": "workers pass over whoever stopped a schedule",
     "tasks.running_since_before": "the sweeper ends tasks whose worker died",
     "transactions.in_block": "a reorganisation takes a block from everybody who had something in it",
     "transactions.said_by_people": "the deploy step learns what people said before it was remembered",
@@ -80,6 +82,7 @@ READS_ACROSS = {
 
 # Writes outside a unit of work: one document each, safe to repeat, with nothing that must become true together with it.
 WRITES_ALONE = {
+    "tasks.heard": "a sign of life is true whatever becomes of the work",
     "chains.forget_blocks_below": "old headers, deleted by height",
     "chains.pin_token": "a fact of a contract, read once",
     "chains.put_providers": "what the follower shows of the providers that it asks",

@@ -39,6 +39,7 @@ from crypto_api.payroll.documents import Payslip
 from crypto_api.payroll.typed_data import DOMAIN, NAMES, TYPES
 from crypto_api.policies.documents import OrganizationPolicy, Proposal
 from crypto_api.policies.types import PaymentPolicy
+from crypto_api.tasks.store import set_installation_schedule, set_organization_schedule
 from crypto_api.wallets.documents import Wallet, WalletType
 from tests.authorization.authenticator import Authenticator
 from tests.authorization.cells import Cells
@@ -1038,6 +1039,18 @@ async def update_price_alert(act: Act) -> Values:
 @request
 async def create_exchange_rate(act: Act) -> Values:
     return {"asset": "ETH", "quote": "USD", "at": "2026-11-20T12:00:00Z", "rate": "3120.45"}
+
+
+@request
+async def start_automation(act: Act) -> Values:
+    await set_organization_schedule(None, act.org_id, "prices", act.house.now, {"stopped_at": act.house.now})
+    return {"schedule": "prices"}
+
+
+@request
+async def start_platform_automation(act: Act) -> Values:
+    await set_installation_schedule(None, "news", act.house.now, {"stopped_at": act.house.now})
+    return {"schedule": "news"}
 
 
 @request

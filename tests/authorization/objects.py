@@ -69,8 +69,8 @@ from crypto_api.recurring_invoices.types import Frequency, RecurringMode, Schedu
 from crypto_api.saved_views import service as saved_views
 from crypto_api.statements.documents import FinancialReport
 from crypto_api.statements.types import Column, Detail, Measure, Row, RowKind, StatementKind
-from crypto_api.tasks.documents import Task
-from crypto_api.tasks.types import TaskStatus
+from crypto_api.tasks.documents import DeadLetter, Task
+from crypto_api.tasks.types import INSTALLATION, JobRef, TaskStatus
 from crypto_api.tax.documents import TaxReport
 from crypto_api.tax.types import TaxPeriod, TaxReportStatus
 from crypto_api.transactions.types import Booking, Finality
@@ -232,6 +232,33 @@ async def task(house: House, org_id: str, owner: Person) -> str:
     row = Task(id=new_id("tsk"), created_at=house.now, org_id=org_id, kind="backfill", status=TaskStatus.QUEUED)
     await row.insert()
     return row.id
+
+
+async def waiting_task(house: House, org_id: str, owner: Person) -> str:
+    """A job of the queue that nobody has taken up."""
+    row_id = new_id("tsk")
+    job = JobRef(id=row_id, name="true_up_prices", payload={"org_id": org_id})
+    await Task(id=row_id, created_at=house.now, org_id=org_id, kind=job.name, status=TaskStatus.QUEUED, job=job).insert()
+    return row_id
+
+
+async def failed_task(house: House, org_id: str, owner: Person) -> str:
+    row_id = new_id("tsk")
+    job = JobRef(id=row_id, name="true_up_prices", payload={"org_id": org_id})
+    await Task(id=row_id, created_at=house.now, org_id=org_id, kind=job.name, status=TaskStatus.FAILED, job=job).insert()
+    return row_id
+
+
+async def dead_letter(house: House, org_id: str, owner: Person) -> str:
+    row_id = new_id("dead")
+    job = JobRef(id=new_id("job"), name="true_up_prices", payload={"org_id": org_id})
+    await DeadLetter(id=row_id, created_at=house.now, org_id=org_id, job=job, task_id=None, error="It failed.", attempts=3).insert()
+    return row_id
+
+
+async def platform_dead_letter(house: House, org_id: str, owner: Person) -> str:
+    """Of the installation itself, whoever asks."""
+    return await dead_letter(house, INSTALLATION, owner)
 
 
 async def inbox_item(house: House, org_id: str, owner: Person) -> str:
@@ -874,6 +901,7 @@ KINDS: dict[str, Factory] = {
     factory.__name__: factory
     for factory in (
         *(organization, wallet, transaction, account, draft_entry, others_draft, posted_entry, closed_period, task, user, audit_record, inbox_item),
+        *(waiting_task, failed_task, dead_letter, platform_dead_letter),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
         *(saved_view, brought_transaction, classification_rule, price_alert, notification, webhook, webhook_delivery, statement, rolled, tax_report),

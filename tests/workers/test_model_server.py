@@ -87,9 +87,15 @@ async def now(row: Transaction) -> Transaction:
 
 @asynccontextmanager
 async def sweeping(office: Office, url: str, monkeypatch: pytest.MonkeyPatch, timeout_s: float) -> AsyncIterator[None]:
-    monkeypatch.setattr(worker, "SWEEP_S", 0.02)
     model = OllamaModel(url, "granite4:micro", timeout_s=timeout_s, pinned=f"sha256:{DIGEST[:16]}")
-    task = asyncio.create_task(worker.sweep(replace(office.runtime, llm=model), worker.Patience(first_s=0.0)))
+    runtime, patience = replace(office.runtime, llm=model), worker.Patience(first_s=0.0)
+
+    async def rounds() -> None:
+        while True:
+            await worker.sweep(runtime, patience)
+            await asyncio.sleep(0.02)
+
+    task = asyncio.create_task(rounds())
     try:
         yield
         assert not task.done(), "nothing that a model does ends the lane"

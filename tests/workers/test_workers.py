@@ -11,10 +11,10 @@ import pytest
 
 import workers
 from crypto_api.adapters.channel_layer import Frames
-from crypto_api.adapters.queue import TRIES_MAX, JobQueue
+from crypto_api.adapters.queue import JobQueue
 from crypto_api.events import store
 from crypto_api.kit.cancel import cancel_and_wait
-from crypto_api.kit.jobs import Job
+from crypto_api.kit.jobs import ATTEMPTS_MAX, Job
 from crypto_api.runtime import Runtime
 from crypto_project.embedded.valkey import valkey
 from mongodb_config.leases import Leases
@@ -77,7 +77,7 @@ async def test_jobs_run_and_a_failing_one_is_repeated_a_bounded_number_of_times(
                 await asyncio.sleep(0.05)
         await cancel_and_wait(serving)
     await server.stop()
-    assert sorted(seen) == [(1, 1), *((13, attempt) for attempt in range(1, TRIES_MAX + 1))]
+    assert sorted(seen) == [(1, 1), *((13, attempt) for attempt in range(1, ATTEMPTS_MAX + 1))]
     assert len(ids) == 2
 
 
