@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from email import message_from_bytes
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -159,6 +161,11 @@ async def post(runtime: Runtime) -> AsyncIterator[Post]:
 # ---- Chromium ----------------------------------------------------------------------------------------------------------------------
 
 
+SHOTS = os.environ.get("COFFER_SHOTS")  # a folder for pictures of the pages
+WIDE, PHONE, HEIGHT = 1360, 390, 844
+LOOKS: dict[str, tuple[int, Literal["light", "dark"]]] = {"light": (WIDE, "light"), "dark": (WIDE, "dark"), "phone": (PHONE, "light")}
+
+
 class Window:
     """One browser window of one person."""
 
@@ -186,13 +193,30 @@ class Window:
         """Of axe-core, on the page as it stands."""
         return await axe(self.page)
 
+    async def unfit(self, name: str = "", *, accessible: bool = True) -> list[str]:
+        """What is wrong with the page as it stands, wide and light, wide and dark, and on a phone: that it scrolls sideways, and what axe-core finds
+        grave. With `name`, a picture of each goes into the folder COFFER_SHOTS, where somebody named one."""
+        found = []
+        for look, (width, theme) in LOOKS.items():
+            await self.page.emulate_media(color_scheme=theme)
+            await self.page.set_viewport_size({"width": width, "height": HEIGHT})
+            if excess := await self.sideways_scroll():
+                found.append(f"{look}: {excess} px too wide")
+            if accessible:
+                found += [f"{look}: {finding}" for finding in await self.grave_findings()]
+            if name and SHOTS:
+                await self.page.screenshot(path=Path(SHOTS) / f"{name}-{look}.png", full_page=True)
+        await self.page.emulate_media(color_scheme="light")
+        await self.page.set_viewport_size({"width": WIDE, "height": HEIGHT})
+        return found
+
 
 @pytest.fixture
 async def window(chromium: Browser, site: Site, faults: Faults, request: pytest.FixtureRequest) -> AsyncIterator[Window]:
     """Parametrise indirectly with `{"width": 390}` or `{"theme": "dark"}`."""
     wanted = getattr(request, "param", {})
     context = await chromium.new_context(
-        viewport={"width": wanted.get("width", 1360), "height": 844},
+        viewport={"width": wanted.get("width", WIDE), "height": HEIGHT},
         color_scheme=wanted.get("theme", "light"),
         timezone_id="Europe/Berlin",
         locale="en-GB",

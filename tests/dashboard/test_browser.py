@@ -57,12 +57,6 @@ async def booked_receipt(treasury: Treasury) -> Transaction:
     return row
 
 
-@pytest.mark.parametrize(
-    "window",
-    [{}, {"theme": "dark"}, {"width": 390}, {"width": 390, "theme": "dark"}],
-    indirect=True,
-    ids=["wide", "wide dark", "phone", "phone dark"],
-)
 async def test_every_page_renders_without_a_fault(window: Window, treasury: Treasury) -> None:
     newest = await populate(treasury)
     await window.log_in()
@@ -72,12 +66,12 @@ async def test_every_page_renders_without_a_fault(window: Window, treasury: Trea
         await window.go(path)
         await window.is_live()
         assert await window.page.title() != "owned"
-        assert await window.sideways_scroll() == 0, path
+        assert await window.unfit(accessible=False) == [], path
         assert await window.page.locator("h1").count() == 1, path
     await window.go("/journal/")
     await window.page.locator("a.row-target").first.click()
     await expect(window.page.locator("tfoot")).to_contain_text("Total")
-    assert await window.sideways_scroll() == 0
+    assert await window.unfit(accessible=False) == []
 
 
 async def test_an_empty_organisation_is_told_what_to_do(window: Window) -> None:
@@ -163,6 +157,8 @@ async def test_the_theme_is_chosen_and_kept(window: Window) -> None:
     await expect(window.page.locator("[data-theme-choice=dark]")).to_have_attribute("aria-pressed", "true")
     await window.page.click("[data-theme-choice=auto]")
     await expect(html).not_to_have_attribute("data-bs-theme", "dark")
+    await window.page.emulate_media(color_scheme="dark")  # at dusk
+    await expect(html).to_have_attribute("data-bs-theme", "dark")
 
 
 async def test_the_chart_speaks_under_the_pointer_and_breaks_no_policy(window: Window, treasury: Treasury) -> None:

@@ -1,9 +1,7 @@
 """The inbox as people use it: what they see, what a form does and refuses, and that the page changes by itself."""
 
-import os
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
@@ -22,8 +20,6 @@ from tests.dashboard.desk import Sits, sits
 from tests.factories.treasury import Treasury, new_treasury
 
 __all__ = ["sits"]
-
-SHOTS = os.environ.get("COFFER_SHOTS")  # a folder for pictures of the pages
 
 
 async def fill(runtime: Runtime, treasury: Treasury) -> dict[ItemKind, InboxItem]:
@@ -102,18 +98,13 @@ async def test_who_may_only_read_is_offered_nothing_and_strangers_see_nothing(ru
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("window", [{}, {"theme": "dark"}, {"width": 390}], indirect=True, ids=["light", "dark", "narrow"])
-async def test_the_pages_fit_and_change_by_themselves(
-    runtime: Runtime, treasury: Treasury, window: Window, relay: None, request: pytest.FixtureRequest
-) -> None:
+async def test_the_pages_fit_and_change_by_themselves(runtime: Runtime, treasury: Treasury, window: Window, relay: None) -> None:
     items = await fill(runtime, treasury)
     await window.log_in(path="/inbox/")
     await window.is_live()
     await expect(window.page.locator("#inbox-rows tr")).to_have_count(4)
     await expect(window.page.locator(".rail-count").first).to_have_text("4 open")
-    assert await window.sideways_scroll() <= 0
-    assert await window.grave_findings() == []
-    await shoot(window, request, "list")
+    assert await window.unfit("inbox-list") == []
     item = items[ItemKind.RECONCILIATION_DIFFERENCE]
     wallet, clock = await Wallet.get(item.subject_id), runtime.clock
     assert wallet is not None
@@ -123,9 +114,7 @@ async def test_the_pages_fit_and_change_by_themselves(
     for kind in (ItemKind.MISSING_PRICE, ItemKind.UNCLASSIFIED):
         await window.go(f"/inbox/{items[kind].id}/")
         await window.is_live()
-        assert await window.sideways_scroll() <= 0
-        assert await window.grave_findings() == []
-        await shoot(window, request, kind.value)
+        assert await window.unfit(f"inbox-{kind.value}") == []
     await runtime.uow.run(
         lambda session: inbox.tried(session, treasury.org_id, items[ItemKind.UNCLASSIFIED].id, clock.now(), "recheck", "Looked at again.", None)
     )
@@ -133,11 +122,5 @@ async def test_the_pages_fit_and_change_by_themselves(
     again = await runtime.uow.run(lambda session: inbox.note(session, treasury.org_id, _difference(wallet), clock.now()))
     await window.go(f"/inbox/{again.id}/")
     await window.is_live()
-    assert await window.sideways_scroll() <= 0
-    await shoot(window, request, "difference")
+    assert await window.unfit("inbox-difference", accessible=False) == []
     assert again.state is ItemState.OPEN
-
-
-async def shoot(window: Window, request: pytest.FixtureRequest, name: str) -> None:
-    if SHOTS:
-        await window.page.screenshot(path=Path(SHOTS) / f"inbox-{name}-{request.node.callspec.id}.png", full_page=True)

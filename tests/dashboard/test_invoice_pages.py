@@ -1,10 +1,8 @@
 """Pages of invoices over plain HTTP, and as they look."""
 
-import os
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -264,8 +262,7 @@ async def test_a_reader_is_offered_no_change(sits: Sits, treasury: Treasury, run
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("window", [{}, {"theme": "dark"}, {"width": 390}], indirect=True, ids=["light", "dark", "phone"])
-async def test_they_are_legible_at_any_width(window: Window, treasury: Treasury, runtime: Runtime, request: pytest.FixtureRequest) -> None:
+async def test_they_are_legible_at_any_width(window: Window, treasury: Treasury, runtime: Runtime) -> None:
     await window.log_in(path="/invoices/")
     row = await issued(runtime, treasury, LONG)
     await drafted(runtime, treasury, "Engines")
@@ -287,23 +284,18 @@ async def test_they_are_legible_at_any_width(window: Window, treasury: Treasury,
         )
     ):
         await window.go(path)
-        if where := os.environ.get("COFFER_PICTURES"):
-            await window.page.screenshot(path=Path(where) / f"{request.node.callspec.id}-{number}.png", full_page=True)
-        assert await window.grave_findings() == [] and await window.sideways_scroll() == 0, path
+        assert await window.unfit(f"invoices-{number}") == [], path
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("window", [{}, {"theme": "dark"}, {"width": 390}], indirect=True, ids=["light", "dark", "phone"])
-async def test_own_invoices_are_legible_at_any_width(window: Window, treasury: Treasury, runtime: Runtime, request: pytest.FixtureRequest) -> None:
+async def test_own_invoices_are_legible_at_any_width(window: Window, treasury: Treasury, runtime: Runtime) -> None:
     row, carl = await issued(runtime, treasury, LONG), await treasury.member("Carl", "Client", Role.CLIENT)
     await window.log_in("carl.client", path="/my-invoices/")
     for number, path in enumerate(("/my-invoices/", "/my-invoices/", f"/my-invoices/{row.id}/")):
         if number == 1:  # empty before
             await runtime.uow.run(lambda session: clients.let_in(session, treasury.org_id, row.client_id, carl.id, runtime.clock.now()))
         await window.go(path)
-        if where := os.environ.get("COFFER_PICTURES"):
-            await window.page.screenshot(path=Path(where) / f"own-{request.node.callspec.id}-{number}.png", full_page=True)
-        assert await window.grave_findings() == [] and await window.sideways_scroll() == 0, path
+        assert await window.unfit(f"own-invoices-{number}") == [], path
 
 
 @pytest.mark.browser
@@ -324,8 +316,7 @@ async def test_it_is_written_by_keyboard_and_reckoned_while_one_types(window: Wi
     await page.locator("#invoice-preview", has_text="Line 2: price is needed").wait_for(timeout=30_000)
     await page.keyboard.press("Control+Enter")
     await page.locator("[aria-invalid=true]").first.wait_for(timeout=30_000)
-    if where := os.environ.get("COFFER_PICTURES"):
-        await page.screenshot(path=Path(where) / "editor-wrong.png", full_page=True)
+    assert await window.unfit("editor-wrong") == []
     faults.found.clear()  # the console tells of the refusal
     await page.get_by_label("Price of line 2").fill("100")
     await page.keyboard.press("Control+Enter")

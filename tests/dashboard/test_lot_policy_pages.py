@@ -112,19 +112,18 @@ async def test_the_page_is_found(sits: Sits) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("window", [{}, {"theme": "dark"}, {"width": 390}], indirect=True)
 async def test_a_proposal_appears_and_goes_by_itself(
     window: Window, sits: Sits, treasury: Treasury, approver: User, trades: None, relay: None
 ) -> None:
     ada = await sits("ada.okafor")
     await window.log_in("bob.second", "/lot-policy/")
     await window.is_live()
-    assert await window.sideways_scroll() == 0 and await window.grave_findings() == []
+    assert await window.unfit() == []
     await ada.does("/lot-policy/change/", **FIFO, step="propose", version="0")
     await window.page.wait_for_selector("#proposal >> text=proposed by Ada Okafor")
     await window.page.wait_for_selector("#lot-effect >> text=With the change")
     await window.page.click(".lot-corrections summary")
-    assert await window.sideways_scroll() == 0 and await window.grave_findings() == []
+    assert await window.unfit() == []
     await ada.does("/lot-policy/withdraw/", version="1")
     await window.page.wait_for_selector("#proposal", state="detached")
     await window.page.wait_for_selector("#lot-effect >> text=With the change", state="detached")
@@ -132,4 +131,4 @@ async def test_a_proposal_appears_and_goes_by_itself(
     await ada.does("/lot-policy/change/", **FIFO, step="propose", version="2")
     await window.page.click("#proposal >> text=Confirm the change")
     await window.page.wait_for_selector("text=The new method holds.")
-    assert await window.sideways_scroll() == 0 and await window.grave_findings() == []
+    assert await window.unfit() == []

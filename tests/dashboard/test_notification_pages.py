@@ -1,8 +1,5 @@
 """Notices as people meet them: a bell that counts by itself, a list that leads on, and a form for how one wants to be told."""
 
-import os
-from pathlib import Path
-
 import pytest
 from playwright.async_api import expect
 
@@ -18,8 +15,6 @@ from tests.factories.treasury import Treasury
 from tests.http.test_notifications import happen, opened, resolved, told
 
 __all__ = ["sits"]
-
-SHOTS = os.environ.get("COFFER_SHOTS")  # a folder for pictures of the pages
 
 
 async def test_notices_lead_on_and_choices_are_kept_or_refused_in_words(runtime: Runtime, treasury: Treasury, sits: Sits) -> None:
@@ -56,20 +51,10 @@ async def test_notices_lead_on_and_choices_are_kept_or_refused_in_words(runtime:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("window", [{}, {"theme": "dark"}, {"width": 390}], indirect=True, ids=["light", "dark", "narrow"])
-async def test_the_bell_counts_by_itself_and_the_pages_fit(
-    runtime: Runtime, treasury: Treasury, window: Window, relay: None, request: pytest.FixtureRequest
-) -> None:
-    async def shoot(name: str) -> None:
-        assert await window.sideways_scroll() <= 0, name
-        assert await window.grave_findings() == [], name
-        if SHOTS:
-            await window.page.wait_for_timeout(700)
-            await window.page.screenshot(path=str(Path(SHOTS) / f"notices-{name}-{request.node.callspec.id}.png"), full_page=True)
-
+async def test_the_bell_counts_by_itself_and_the_pages_fit(runtime: Runtime, treasury: Treasury, window: Window, relay: None) -> None:
     await window.log_in(path="/notifications/")
     await window.is_live()
-    await shoot("empty")
+    assert await window.unfit("notices-empty") == []
     long = "The balance of the cold storage of the foundation in Zürich, second vault, differs by 0.000000000000000001 ETH from what the books say"
     suspended = WebhookSuspended(webhook_id="whk_1", host="accounting.subsidiary.example.com", problem="it answers 503")
     await happen(runtime, treasury.org_id, opened(1), opened(2, long), suspended, opened(3, "0xabc" + "d" * 80))
@@ -80,9 +65,9 @@ async def test_the_bell_counts_by_itself_and_the_pages_fit(
     await told(runtime)
     await expect(window.page.locator(".bell .rail-badge")).to_contain_text("3")
     await expect(window.page.locator("#notice-rows")).to_contain_text("done")
-    await shoot("list")
+    assert await window.unfit("notices-list") == []
     await window.go("/notifications/preferences/")
     await window.is_live()
-    await shoot("preferences")
+    assert await window.unfit("notices-preferences") == []
     rows = await Notification.find({"user_id": treasury.admin.id, "priority": Priority.HIGH.value}).to_list()
     assert [row.topic for row in rows] == [Topic.SYSTEM]

@@ -1,9 +1,7 @@
 """Pages of payroll: from what somebody earns to the employee's own payslip and the public page that says that it is genuine."""
 
-import os
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from eth_account import Account
@@ -174,8 +172,7 @@ async def test_what_recurs_is_written_paused_and_ended(sits: Sits, treasury: Tre
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("window", [{"width": 390}, {"theme": "dark"}], indirect=True, ids=["phone", "dark"])
-async def test_a_run_is_prepared_in_a_browser(window: Window, treasury: Treasury, request: pytest.FixtureRequest) -> None:
+async def test_a_run_is_prepared_in_a_browser(window: Window, treasury: Treasury) -> None:
     await people(treasury, "usr_nobody")
     await window.log_in(path="/payroll/add/")
     for name, value in DAYS.items():
@@ -184,16 +181,13 @@ async def test_a_run_is_prepared_in_a_browser(window: Window, treasury: Treasury
     await window.page.click("text=Open it")
     await window.page.click("text=Prepare the payslips")
     await expect(window.page.locator(".payslips tbody tr")).to_have_count(2)
-    assert await window.sideways_scroll() == 0
-    assert await window.grave_findings() == []
+    assert await window.unfit("payroll") == []
     payslip = await Payslip.find_one({"org_id": treasury.org_id})
     assert payslip is not None
     places = (f"/payslips/{payslip.id}/", f"/pay-profiles/{payslip.employee_id}/", "/payroll/tax-tables/", "/payroll/tax-tables/add/")
     for number, place in enumerate(places):
         await window.go(place)
-        if where := os.environ.get("COFFER_PICTURES"):
-            await window.page.screenshot(path=Path(where) / f"payroll-{request.node.callspec.id}-{number}.png", full_page=True)
-        assert await window.grave_findings() == [] and await window.sideways_scroll() == 0, place
+        assert await window.unfit(f"payroll-{number}") == [], place
 
 
 WALLET = """
@@ -205,7 +199,6 @@ window.ethereum = { request: async ({ method, params }) => {
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("window", [{}], indirect=True)
 async def test_an_employee_signs_with_the_wallet_of_the_browser(window: Window, treasury: Treasury) -> None:
     employee, account = await treasury.member("Edsger", "Works", Role.USER), Account.create()
     await people(treasury, employee.id)
@@ -219,9 +212,7 @@ async def test_an_employee_signs_with_the_wallet_of_the_browser(window: Window, 
     await window.log_in("edsger.works", path="/my-pay/")
     await page.fill("#address", account.address)
     await page.click("text=Get the text to sign")
-    if where := os.environ.get("COFFER_PICTURES"):
-        await page.screenshot(path=Path(where) / "my-pay-wallet.png", full_page=True)
-    assert await window.grave_findings() == [] and await window.sideways_scroll() == 0
+    assert await window.unfit("my-pay-wallet") == []
     await page.click("text=Sign with the wallet in this browser")
     await expect(page.locator("body")).to_contain_text("Proved by you")
     kept = await PayProfile.find_one({"org_id": treasury.org_id, "wallet_address": account.address})

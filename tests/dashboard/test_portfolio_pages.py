@@ -1,9 +1,7 @@
 """Portfolio and prices as people use them: figures that are the reader's, forms that do and refuse, and pages that fit and change by themselves."""
 
-import os
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
@@ -27,7 +25,6 @@ from tests.factories.treasury import Treasury, new_treasury
 __all__ = ["sits"]
 
 D = Decimal
-SHOTS = os.environ.get("COFFER_SHOTS")  # a folder for pictures of the pages
 LONG = "eip155:31337/erc20:0x" + "abcdef" * 6 + "abcd"
 
 
@@ -137,27 +134,15 @@ async def test_prices_are_entered_and_alerts_kept_by_forms_that_refuse_in_words(
     await grace.refused(403, "/prices/enter/", asset="DAI", quote="USD", rate="1")
 
 
-async def shoot(window: Window, request: pytest.FixtureRequest, name: str) -> None:
-    if SHOTS:
-        await window.page.wait_for_timeout(700)
-        kind = request.node.callspec.id
-        await window.page.screenshot(path=str(Path(SHOTS) / f"{name}-{kind}.png"), full_page=True)
-
-
 @pytest.mark.browser
-@pytest.mark.parametrize("window", [{}, {"theme": "dark"}, {"width": 390}], indirect=True, ids=["light", "dark", "narrow"])
-async def test_the_pages_fit_and_change_by_themselves(
-    runtime: Runtime, treasury: Treasury, window: Window, relay: None, request: pytest.FixtureRequest
-) -> None:
+async def test_the_pages_fit_and_change_by_themselves(runtime: Runtime, treasury: Treasury, window: Window, relay: None) -> None:
     await fill(runtime, treasury)
     org_id, ada, now = treasury.org_id, treasury.admin.id, runtime.clock.now()
     await window.log_in(path="/portfolio/?span=90d")
     await window.is_live()
     await expect(window.page.locator("#portfolio-table tr").first).to_be_attached()
     assert await window.page.locator("#portfolio-table tr").count() >= 35
-    assert await window.sideways_scroll() <= 0
-    assert await window.grave_findings() == []
-    await shoot(window, request, "portfolio")
+    assert await window.unfit("portfolio") == []
     wallet = next(iter(treasury.wallets.values()))
     before = await window.page.locator("#worth").inner_text()
     await receive(treasury, wallet, "1", "ETH", "2800", 0)
@@ -165,9 +150,7 @@ async def test_the_pages_fit_and_change_by_themselves(
     for path, name in (("/portfolio/movements/?asset=ETH", "movements"), ("/prices/", "prices"), ("/prices/unpriced/", "unpriced")):
         await window.go(path)
         await window.is_live()
-        assert await window.sideways_scroll() <= 0, path
-        assert await window.grave_findings() == [], path
-        await shoot(window, request, name)
+        assert await window.unfit(name) == [], path
     await window.go("/prices/alerts/")
     await window.is_live()
     await expect(window.page.locator("#alert-rows")).to_contain_text("No alerts yet")
@@ -175,7 +158,7 @@ async def test_the_pages_fit_and_change_by_themselves(
     await window.page.fill("#threshold", "4000")
     await window.page.click("text=Add the alert")
     await expect(window.page.locator("#alert-rows")).to_contain_text("ETH is above 4000 USD")
-    await shoot(window, request, "alerts")
+    assert await window.unfit("alerts") == []
     (alert,) = await PriceAlert.find({"org_id": org_id}).to_list()
     for minute, rate in ((1, "3900"), (2, "4100")):
         quote = Quote(rate=D(rate), at=now + timedelta(minutes=minute), source=PriceSource.MANUAL, origin="by hand")

@@ -9,7 +9,6 @@ from tests.factories.treasury import Treasury
 pytestmark = [pytest.mark.browser]
 
 
-@pytest.mark.parametrize("window", [{}, {"theme": "dark"}, {"width": 390}], indirect=True, ids=["light", "dark", "phone"])
 async def test_a_statement_is_made_and_opened_to_its_lines(window: Window) -> None:
     await window.log_in(path="/journal/new/")
     page = window.page
@@ -25,7 +24,7 @@ async def test_a_statement_is_made_and_opened_to_its_lines(window: Window) -> No
     await window.go("/statements/")
     await expect(page.locator("#as_of")).to_be_visible()
     await expect(page.locator("#start_date")).to_be_hidden()
-    assert await window.grave_findings() == [] and await window.sideways_scroll() == 0
+    assert await window.unfit() == []
     await page.select_option("#kind", "income_statement")
     await expect(page.locator("#as_of")).to_be_hidden()
     await page.fill("#start_date", "2026-11-01")
@@ -34,12 +33,11 @@ async def test_a_statement_is_made_and_opened_to_its_lines(window: Window) -> No
     await page.locator("form.statement-form button[type=submit]").click()
     result = page.locator("tr.statement-total", has_text="Result of the period").locator("td").first
     await expect(result).to_contain_text("1,200.50")
-    assert await window.grave_findings() == [] and await window.sideways_scroll() == 0
+    assert await window.unfit() == []
     await page.get_by_role("link", name="5300 Suppliers and services").click()
     await expect(page.locator("main")).to_contain_text("Rent of a very long name")
 
 
-@pytest.mark.parametrize("window", [{}, {"theme": "dark"}, {"width": 390}], indirect=True, ids=["light", "dark", "phone"])
 async def test_a_roll_forward_is_made_opened_and_exported(window: Window, treasury: Treasury) -> None:
     wallet = await treasury.wallet("Treasury of a very long name, which somebody in a hurry typed without ever ending it")
     await treasury.opening(wallet, "ETH", "2.512345678901234567", "5000", treasury.now)
@@ -56,11 +54,11 @@ async def test_a_roll_forward_is_made_opened_and_exported(window: Window, treasu
     await page.fill("#end_date", day)
     await page.locator("form.statement-form button[type=submit]").click()
     await expect(page.locator("tr.statement-total", has_text="Closing").first).to_contain_text("$6,029.63")
-    assert await window.grave_findings() == [] and await window.sideways_scroll() == 0
+    assert await window.unfit() == []
     await page.get_by_role("link", name="Opening balances of wallets brought in").nth(2).click()
     await expect(page.locator("main tbody tr")).to_have_count(1)
     await expect(page.locator("main tbody")).to_contain_text("+2.512346")
-    assert await window.grave_findings() == [] and await window.sideways_scroll() == 0
+    assert await window.unfit() == []
     await window.go("/exports/")
     await expect(page.locator("main pre")).to_contain_text("python -m crypto_api.ledger.verify")
-    assert await window.grave_findings() == [] and await window.sideways_scroll() == 0
+    assert await window.unfit() == []

@@ -111,12 +111,11 @@ async def test_what_is_refused_stands_at_its_field(ada: httpx.AsyncClient, treas
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("window", [{}, {"theme": "dark"}, {"width": 390}], indirect=True)
 async def test_it_is_fit_to_be_looked_at(window: Window, ada: httpx.AsyncClient, treasury: Treasury) -> None:
     await bring(ada, (await treasury.wallet("Operations")).name)
     await send(ada, "/tax/generate/", "/tax/", **YEAR)
     await window.log_in(path="/tax/")
-    assert await window.sideways_scroll() == 0 and await window.grave_findings() == []
+    assert await window.unfit() == []
     await window.page.click(".row-target")
     await window.page.wait_for_selector("text=Net gain or loss")
-    assert await window.sideways_scroll() == 0 and await window.grave_findings() == []
+    assert await window.unfit() == []

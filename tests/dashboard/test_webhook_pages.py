@@ -1,10 +1,8 @@
 """Webhooks as an administrator keeps them: forms that do and refuse, a log that says why, and pages that fit."""
 
-import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
@@ -27,8 +25,6 @@ from tests.factories.treasury import Treasury
 from tests.factories.webhook_receiver import WebhookReceiver, webhook_receiver
 
 __all__ = ["sits"]
-
-SHOTS = os.environ.get("COFFER_SHOTS")  # a folder for pictures of the pages
 
 
 @pytest.fixture
@@ -87,24 +83,16 @@ async def tell(runtime: Runtime, treasury: Treasury, count: int) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("window", [{}, {"theme": "dark"}, {"width": 390}], indirect=True, ids=["light", "dark", "narrow"])
-async def test_the_pages_fit(runtime: Runtime, treasury: Treasury, window: Window, receiver: WebhookReceiver, request: pytest.FixtureRequest) -> None:
-    async def shoot(name: str) -> None:
-        assert await window.sideways_scroll() <= 0, name
-        assert await window.grave_findings() == [], name
-        if SHOTS:
-            await window.page.wait_for_timeout(700)
-            await window.page.screenshot(path=str(Path(SHOTS) / f"webhooks-{name}-{request.node.callspec.id}.png"), full_page=True)
-
+async def test_the_pages_fit(runtime: Runtime, treasury: Treasury, window: Window, receiver: WebhookReceiver) -> None:
     await window.log_in(path="/webhooks/")
     await window.is_live()
-    await shoot("empty")
+    assert await window.unfit("webhooks-empty") == []
     await window.page.fill("#url", "https://accounting-of-the-foundation.subsidiary.example.com/integrations/coffer/v1/events?tenant=" + "a" * 60)
     await window.page.fill("#kinds", "company.*")
     await window.page.fill("#description", "The accounting system of the foundation in Zürich")
     await window.page.click("text=Add the webhook")
     await expect(window.page.locator("h1")).to_contain_text("accounting-of-the-foundation")
-    await shoot("added")
+    assert await window.unfit("webhooks-added") == []
     clock = MovableClock()
     async with WebhookReceivers(["127.0.0.1"]) as receivers:
         desk = replace(webhook_desk_of(runtime), receivers=receivers, clock=clock)
@@ -122,7 +110,7 @@ async def test_the_pages_fit(runtime: Runtime, treasury: Treasury, window: Windo
     await expect(window.page.locator(".notice")).to_contain_text("whsec_")
     await expect(window.page.locator("#webhook-log")).to_contain_text("It answers 503")
     await window.page.click("#webhook-log .log-row >> nth=0")
-    await shoot("failing")
+    assert await window.unfit("webhooks-failing") == []
     await window.go("/webhooks/")
     await expect(window.page.locator("#webhook-rows")).to_contain_text("Trying again")
-    await shoot("list")
+    assert await window.unfit("webhooks-list") == []

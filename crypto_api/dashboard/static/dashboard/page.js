@@ -20,7 +20,9 @@
       button.setAttribute("aria-pressed", String(button.dataset.themeChoice === choice));
     }
   };
-  showTheme(stored.get("tabler-theme") ?? "auto");
+  const showChosenTheme = () => showTheme(stored.get("tabler-theme") ?? "auto");
+  showChosenTheme();
+  systemDark.addEventListener("change", showChosenTheme); // at dusk, on an open page
 
   const copy = async (button) => {
     try { await navigator.clipboard.writeText(button.dataset.copy); } catch {
