@@ -25,6 +25,7 @@ from crypto_api.ledger.documents import (
     LedgerGuard,
     LedgerPeriod,
     PeriodCertificate,
+    SealAnchor,
 )
 from crypto_api.long_reports.documents import LongReport, LongReportPart
 from crypto_api.lots.documents import LotCheckpoint, LotPage, LotPolicy, LotPool, LotState
@@ -113,6 +114,7 @@ DOCUMENTS: list[type[BaseDocument]] = [
     LedgerGuard,
     LedgerPeriod,
     PeriodCertificate,
+    SealAnchor,
     Payee,
     Client,
     Invoice,

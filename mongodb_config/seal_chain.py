@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 from mongodb_config.base_document import TenantDocument
 from mongodb_config.unit_of_work import Session
 
-__all__ = ["DuplicateKeyError", "SealDocument", "add_links", "after", "at", "head", "owners"]
+__all__ = ["DuplicateKeyError", "SealDocument", "add_links", "after", "at", "head", "of_hashes", "owners"]
 
 
 class SealDocument(TenantDocument):
@@ -64,6 +64,12 @@ async def after(document: type[Seal], org_id: str, seq: int, limit: int, session
 
 async def at(document: type[Seal], org_id: str, seq: int, session: Session | None = None) -> Seal | None:
     return await document.find_one({"org_id": org_id, "seq": seq}, session=session)
+
+
+async def of_hashes(document: type[SealDocument], org_id: str, hashes: Collection[str]) -> list[dict[str, Any]]:
+    """`seq` and `hash` of the links that have one of the hashes."""
+    query = {"hash": {"$in": sorted(hashes)}, "org_id": org_id}
+    return await document.get_pymongo_collection().find(query, {"seq": 1, "hash": 1}).to_list()
 
 
 async def owners(document: type[SealDocument], org_id: str, field: str, numbers: Collection[int]) -> dict[int, str]:

@@ -23,7 +23,7 @@ _PRODUCT = tuple(str(_ROOT / folder) + "/" for folder in ("crypto_api", "workers
 
 COLLECTIONS = {str(document.Settings.name) for document in DOCUMENTS}  # type: ignore[attr-defined]
 TENANT_COLLECTIONS = {document.Settings.name for document in DOCUMENTS if document.TENANT}  # type: ignore[attr-defined]
-APPEND_ONLY = {"audit_records", "audit_seals", "entry_seals", "period_certificates"}
+APPEND_ONLY = {"audit_records", "audit_seals", "entry_seals", "period_certificates", "seal_anchors"}
 
 # Functions of a slice's store, or of reports/: a function of the same name elsewhere does not cross.
 CROSSING = {

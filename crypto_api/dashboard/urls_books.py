@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from crypto_api.dashboard import views_accounts, views_closing, views_entry, views_exports, views_journal, views_ledger, views_long_reports
+from crypto_api.dashboard import (
+    views_accounts,
+    views_closing,
+    views_entry,
+    views_exports,
+    views_journal,
+    views_ledger,
+    views_long_reports,
+    views_seals,
+)
 
 pages = [
     path("journal/", views_journal.list_page, name="journal"),
@@ -23,6 +32,10 @@ pages = [
     path("trial-balance/", views_ledger.trial_balance_page, name="trial-balance"),
     path("general-ledger/", views_ledger.general_ledger_page, name="general-ledger"),
     path("ledger-seals/", views_ledger.export, name="seals-export"),
+    path("seals/", views_seals.seals_page, name="seals"),
+    path("seals/anchor/", views_seals.record, name="seal-anchor"),
+    path("fragments/seals/head/", views_seals.head_fragment, name="seals-head"),
+    path("fragments/seals/rows/", views_seals.rows_fragment, name="seals-rows"),
     path("exports/", views_exports.exports_page, name="exports"),
     path("exports/books/", views_exports.books_file, name="exports-books"),
     path("exports/trial-balance/", views_exports.trial_balance_file, name="exports-trial-balance"),

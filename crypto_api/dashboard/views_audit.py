@@ -40,6 +40,7 @@ ABOUT = {
     "wallet.": "Wallets",
     "transaction.": "Transactions",
     "journal_entry.": "Journal entries",
+    "ledger_seal.": "Seals",
     "account.": "Accounts",
     "exchange_rate.": "Exchange rates",
     "audit.": "This log",

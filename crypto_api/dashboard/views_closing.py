@@ -12,7 +12,7 @@ from crypto_api.flows.close_gate import TITLES
 from crypto_api.flows.export_book_reports import export_certificate, export_checklist
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.errors import CoreError, NotFound
-from crypto_api.ledger import period_store, rules
+from crypto_api.ledger import anchor_store, period_store, rules
 from crypto_api.ledger.types import PeriodStatus
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import people
@@ -105,6 +105,7 @@ async def certificate_page(visit: Visit, period: str) -> HttpResponse:
         "day": day,
         "certificate": row,
         "earlier": found[1:],
+        "anchor": await anchor_store.covering(visit.org_id, row.seal_seq),
         "checks": [(TITLES[check.name], check) for check in row.checks],
         "total_debit": add_exactly([one.debit for one in row.totals]),
         "total_credit": add_exactly([one.credit for one in row.totals]),

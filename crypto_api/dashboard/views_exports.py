@@ -16,7 +16,7 @@ from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import Conflict, InvalidInput
 from crypto_api.kit.table_files import CSV, XLSX, csv_file, xlsx_file
 from crypto_api.kit.xlsx_text import ROWS_MAX
-from crypto_api.ledger import seal_store
+from crypto_api.ledger import anchor_store, seal_store
 from crypto_api.ledger.types import AsOf
 from crypto_api.organizations.types import Permission
 from crypto_api.reports.as_of import LedgerScope
@@ -43,6 +43,7 @@ async def exports_with(visit: Visit, *, status: int = 200, **values: object) -> 
     wanted, head = LedgerFilter.of(visit.request, visit.zone), await seal_store.head(visit.org_id)
     day = wanted.day("at") or today
     told = {"filter": wanted, "at": day.isoformat(), "seal": head, "unsealed": await seal_store.waiting(visit.org_id)}
+    told["anchor"] = await anchor_store.latest(visit.org_id)
     days = urlencode({"at": day.isoformat()} | ({"date_from": text} if (text := wanted["date_from"]) else {}))
     return visit.render("exports/page.html", told | {"days": days} | await shown(visit) | values, status=status)
 

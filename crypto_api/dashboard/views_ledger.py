@@ -15,7 +15,7 @@ from crypto_api.flows.export_seals import export_seals
 from crypto_api.kit.amounts import add_exactly, change_of
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.paging import PageRequest
-from crypto_api.ledger import rules, seal_store
+from crypto_api.ledger import anchor_store, rules, seal_store
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import Account
 from crypto_api.ledger.types import AsOf
@@ -130,7 +130,8 @@ async def _compared(visit: Visit, wanted: LedgerFilter, before: date | None) -> 
 
 
 async def _seal(visit: Visit) -> dict[str, object]:
-    return {"seal": await seal_store.head(visit.org_id), "unsealed": await seal_store.waiting(visit.org_id)}
+    head, waiting = await seal_store.head(visit.org_id), await seal_store.waiting(visit.org_id)
+    return {"seal": head, "unsealed": waiting, "anchor": await anchor_store.latest(visit.org_id)}
 
 
 # ---- general ledger --------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import Conflict, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.kit.table_files import CSV, XLSX
+from crypto_api.ledger import anchor_store
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity
 from crypto_api.statements import rules, store
@@ -172,7 +173,8 @@ async def detail_page(visit: Visit, report_id: str) -> HttpResponse:
         "changes_count": len(changes),
         "lines": [_line(report, at) for at in range(len(report.rows))],
         "rolled": report.kind is StatementKind.CRYPTO_ROLL_FORWARD,
-        "notes": notes_of(report),
+        "notes": notes_of(report, None),
+        "anchor": await anchor_store.covering(visit.org_id, report.seal_seq),
         "totals": RowKind.TOTAL,
     }
     return visit.render("statements/detail.html", values)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import xlsxwriter
 
+from crypto_api.flows.anchor_seal import anchor_words
 from crypto_api.flows.book_files import TABLE, BookFile, as_known, noted, organization_of, total_style, written
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.clock import Clock
@@ -16,9 +17,9 @@ from crypto_api.kit.csv_text import csv_line
 from crypto_api.kit.errors import InvalidInput, NotFound
 from crypto_api.kit.pdf_pages import LINE, PdfPages, money, sentence
 from crypto_api.kit.xlsx_text import CELL_MAX, OPTIONS, as_number, set_for_print
-from crypto_api.ledger import period_store, seal_store
+from crypto_api.ledger import anchor_store, period_store, seal_store
 from crypto_api.ledger import store as ledger
-from crypto_api.ledger.documents import PeriodCertificate
+from crypto_api.ledger.documents import PeriodCertificate, SealAnchor
 from crypto_api.ledger.types import AsOf, GateCheck
 from crypto_api.organizations.documents import Organization
 from crypto_api.reports import as_of
@@ -159,7 +160,8 @@ async def export_certificate(uow: UnitOfWork, clock: Clock, org_id: str, period:
     organization, found = await organization_of(org_id), await period_store.certificates(org_id, period)
     if not found:
         raise NotFound
-    content = await written(partial(_certificate_pdf, organization, found[0], titles))
+    anchor = await anchor_store.covering(org_id, found[0].seal_seq)
+    content = await written(partial(_certificate_pdf, organization, found[0], anchor, titles))
     told = f"The certificate of {period} was taken along as pdf."
     await noted(uow, clock, org_id, "certificate.exported", told, {"format": "pdf", "period": period, "certificate_id": found[0].id})
     return BookFile(f"certificate-{period}.pdf", content)
@@ -192,13 +194,14 @@ def _checklist_pdf(
     pages.close([sentence(about), "It is no certificate: closing the month looks at everything again."])
 
 
-def _certificate_pdf(organization: Organization, row: PeriodCertificate, titles: Mapping[str, str], path: Path) -> None:
+def _certificate_pdf(organization: Organization, row: PeriodCertificate, anchor: SealAnchor | None, titles: Mapping[str, str], path: Path) -> None:
     pages = PdfPages(path, title=f"Certificate for {row.period}", organization=organization.name, about=row.id)
     facts = (
         ("Closed through", row.closed_through.isoformat()),
         ("Closed by", f"{row.issuer}, {row.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
         ("Entries of the month", f"{row.entries:,}"),
         ("Head of the seals", f"{row.seal_seq}:{row.seal_hash}"),
+        *([("Anchored on chain", anchor_words(anchor))] if anchor is not None else []),
         ("Certificate", row.id),
         ("SHA-256 of it", row.digest),
     )

@@ -8,10 +8,13 @@ from datetime import UTC
 from pathlib import Path
 
 from crypto_api.audit import service as audit
+from crypto_api.flows.anchor_seal import anchor_words
 from crypto_api.flows.make_statement import NAMES
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.csv_text import csv_line
 from crypto_api.kit.errors import NotFound
+from crypto_api.ledger import anchor_store
+from crypto_api.ledger.documents import SealAnchor
 from crypto_api.organizations import store as organizations
 from crypto_api.statements import store
 from crypto_api.statements.documents import FinancialReport
@@ -43,7 +46,8 @@ async def export_statement(uow: UnitOfWork, clock: Clock, org_id: str, report_id
     report, organization = await store.get(org_id, report_id), await organizations.get(org_id)
     if report is None or organization is None:
         raise NotFound
-    content = await asyncio.to_thread(_written, report, organization.name, form)
+    anchor = await anchor_store.covering(org_id, report.seal_seq)
+    content = await asyncio.to_thread(_written, report, organization.name, form, anchor)
     now, told = clock.now(), f"{NAMES[report.kind]} of {report.columns[0].last} was taken along as {form}."
     await uow.run(
         lambda session: audit.record(session, org_id, "statement.exported", told, now, subject=("statement", report.id), after={"format": form})
@@ -59,12 +63,12 @@ def _csv(report: FinancialReport) -> Iterator[str]:
         yield csv_line([row.asset, row.wallet_id, row.key, row.account_code, row.name, row.kind.value, report.currency, *amounts])
 
 
-def _written(report: FinancialReport, organization: str, form: str) -> bytes:
+def _written(report: FinancialReport, organization: str, form: str, anchor: SealAnchor | None) -> bytes:
     with tempfile.TemporaryDirectory(prefix="coffer-statement-") as folder:
         path = Path(folder) / f"statement.{form}"
         if form == "csv":
             return "".join(_csv(report)).encode()
-        _WRITERS[form](path, report, organization, NAMES[report.kind], columns_words(report), notes_of(report))
+        _WRITERS[form](path, report, organization, NAMES[report.kind], columns_words(report), notes_of(report, anchor))
         return path.read_bytes()
 
 
@@ -85,11 +89,13 @@ def days_words(kind: StatementKind, column: Column) -> str:
     return last if kind is StatementKind.BALANCE_SHEET or column.first is None else f"{column.first.day} {column.first:%b %Y} – {last}"
 
 
-def notes_of(report: FinancialReport) -> list[str]:
-    """What a reader has to know beside the figures."""
+def notes_of(report: FinancialReport, anchor: SealAnchor | None) -> list[str]:
+    """What a reader has to know beside the figures. `anchor`: the first that holds the seal of the statement, or a later one."""
     notes = [f"as the books were known on {report.known_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"]
     if report.seal_seq:
         notes.append(f"Sealed up to entry {report.seal_seq}: {report.seal_hash}")
+    if anchor is not None:
+        notes.append(anchor_words(anchor))
     if report.unpriced:
         noun = "entry has" if report.unpriced == 1 else "entries have"
         notes.append(f"{report.unpriced} {noun} no price or no cost yet and count with their quantity only.")

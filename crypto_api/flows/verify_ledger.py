@@ -1,7 +1,8 @@
 """Recompute everything from the entries, and compare with what is kept and with the chain.
 
-    seals follow one another and hold each entry byte for byte │ entries balance │ reversals mirror │ kept balances = sums of the lines │
-    kept sums over days = sums of the sealed lines │ quantities = balances on chain at the last block processed
+    seals follow one another, through what is anchored on chain, and hold each entry byte for byte │ entries balance │ reversals mirror │
+    kept balances = sums of the lines │ kept sums over days = sums of the sealed lines │ lots │ quantities = balances on chain at the last block
+    processed
 
 The seals come first: whatever was changed in a sealed entry is named at that entry, before it shows in what was added up from it.
 
@@ -26,10 +27,10 @@ from crypto_api.kit.amounts import is_exact, text, to_units
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.kit.seals import NO_HEAD, Head, link
-from crypto_api.ledger import day_store, seal_store
+from crypto_api.ledger import anchor_store, day_store, seal_store
 from crypto_api.ledger import rules as ledger_rules
 from crypto_api.ledger import store as ledger_store
-from crypto_api.ledger.documents import AccountBalance, EntrySeal, JournalEntry
+from crypto_api.ledger.documents import AccountBalance, EntrySeal, JournalEntry, SealAnchor
 from crypto_api.ledger.types import AccountCode, EntryStatus, SumKey, Sums
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.types import Booking
@@ -37,7 +38,7 @@ from crypto_api.wallets import store as wallet_store
 from crypto_api.wallets.documents import Opening, Wallet
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
-_COUNTS = ("entries", "lines", "balances", "seals", "waiting", "sums", "wallets", "quantities")
+_COUNTS = ("entries", "lines", "balances", "seals", "waiting", "anchors", "sums", "wallets", "quantities")
 _NO_SEAL = "It has no seal, and does not wait for one."
 _BATCH = 500
 _ATTEMPTS_MAX = 60
@@ -83,13 +84,14 @@ class _Walk:
     sums: dict[SumKey, Sums] = field(default_factory=dict)
     cells: dict[seal_store.Cell, Sums] = field(default_factory=dict)  # of what is sealed
     wrong: Failure | None = None  # the first entry that is no entry, told when all seals have been looked at
+    anchors: list[SealAnchor] = field(default_factory=list)
     first: date = date.max  # of the entries' days
     last: date = date.min
 
     def copy(self) -> "_Walk":
         """To go on from here more than once: a unit of work may run again."""
         report = replace(self.report, checked=self.report.checked | {"blocks": {}})
-        return _Walk(report, dict(self.sums), dict(self.cells), self.wrong, self.first, self.last)
+        return _Walk(report, dict(self.sums), dict(self.cells), self.wrong, self.anchors, self.first, self.last)
 
     def add(self, entries: Sequence[JournalEntry], *, sealed: bool) -> None:
         self.report.checked["entries"] += len(entries)
@@ -110,7 +112,7 @@ async def verify_ledger(
 ) -> VerifyReport:
     """Stops at the first failure. `noted` is a head of the chain of seals that somebody wrote down earlier: the chain must still go through it;
     without one, a chain that was made anew as a whole looks sound. Raises ChainUnavailable when a balance cannot be read."""
-    walk = _Walk(VerifyReport())
+    walk = _Walk(VerifyReport(), anchors=await anchor_store.every(org_id))
     failure = await _sealed(walk, org_id, noted, upto=(await seal_store.head(org_id)).seq)
     if failure is not None:
         walk.report.first_failure = failure
@@ -156,7 +158,7 @@ async def _positions(networks: Mapping[str, NetworkConfig]) -> dict[str, Positio
 async def _snapshot(session: Session, walk: _Walk, org_id: str, noted: Head | None) -> tuple[_Walk, list[AccountBalance]]:
     """What came since, and the kept balances, in one snapshot: what was sealed before never changes, and has been looked at."""
     balances = await ledger_store.balances(org_id, session)
-    walk.report.first_failure = await _sealed(walk, org_id, noted, session=session) or _noted_is_there(noted, walk.report)
+    walk.report.first_failure = await _sealed(walk, org_id, noted, session=session) or _all_there(walk, noted)
     await _waiting(session, walk, org_id)
     return walk, balances
 
@@ -243,6 +245,8 @@ async def _sealed(walk: _Walk, org_id: str, noted: Head | None, *, upto: int | N
                 return failure
             assert entry is not None, "a seal without its entry is a failure"
             walk.wrong = walk.wrong or _entry(entry) or _reversal(entry, by_id)
+            if (failure := _anchored(walk, seal)) is not None:
+                return failure
             report.head = Head(seal.seq, seal.hash)
             report.checked["seals"] += 1
             if noted is not None and noted.seq == seal.seq and noted.hash != seal.hash:
@@ -253,7 +257,22 @@ async def _sealed(walk: _Walk, org_id: str, noted: Head | None, *, upto: int | N
     return None
 
 
-def _noted_is_there(noted: Head | None, report: VerifyReport) -> Failure | None:
+def _anchored(walk: _Walk, seal: EntrySeal) -> Failure | None:
+    for anchor in walk.anchors:
+        if anchor.seq == seal.seq:
+            walk.report.checked["anchors"] += 1
+            if anchor.seal_hash != seal.hash:
+                detail = "The chain is another one at the seal that this transaction anchors."
+                return Failure("anchor", anchor.transaction_hash, detail, anchor.seal_hash, seal.hash)
+    return None
+
+
+def _all_there(walk: _Walk, noted: Head | None) -> Failure | None:
+    report = walk.report
+    for anchor in walk.anchors:
+        if not 0 < anchor.seq <= report.head.seq:
+            detail = "The chain ends before the seal that this transaction anchors."
+            return Failure("anchor", anchor.transaction_hash, detail, str(anchor.seq), str(report.head.seq))
     if noted is not None and noted.seq > report.head.seq:
         return Failure("seal", "", "The chain ends before the head that was noted down.", str(noted.seq), str(report.head.seq))
     return None

@@ -3,14 +3,20 @@
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 
+from crypto_api.flows.anchor_seal import AnchorPorts, anchor_seal
 from crypto_api.flows.export_seals import export_seals
 from crypto_api.flows.verify_ledger import verify_ledger as verify
 from crypto_api.http.answers import answer
-from crypto_api.http.auth import org_of
-from crypto_api.http.paging import page_request
+from crypto_api.http.auth import org_of, principal_of
+from crypto_api.http.idempotency import idempotent
+from crypto_api.http.paging import PageQuery, page_read, page_request
+from crypto_api.http.payments import desk_of
 from crypto_api.http.permissions import requires
+from crypto_api.http.schemas.base import PageRead
 from crypto_api.http.schemas.ledger import (
     AccountTotalRead,
+    AnchorCreate,
+    AnchorRead,
     GeneralLedgerQuery,
     GeneralLedgerRead,
     LedgerLineRead,
@@ -23,7 +29,7 @@ from crypto_api.http.schemas.ledger import (
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.errors import InvalidInput, NotFound
 from crypto_api.kit.seals import Head, parse_head
-from crypto_api.ledger import rules, seal_store, store
+from crypto_api.ledger import anchor_store, rules, seal_store, store
 from crypto_api.ledger.types import AsOf
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.types import Permission
@@ -33,6 +39,7 @@ from crypto_api.runtime import runtime_of
 router = Router(tags=["books"])
 
 SORTS = {"date": "date"}
+ANCHOR_SORTS = {"created_at": "_id"}
 NDJSON = "application/x-ndjson"
 
 
@@ -118,9 +125,37 @@ async def export_ledger_seals(request: HttpRequest) -> StreamingHttpResponse:
     return response
 
 
+@router.get("/ledger/anchors/", response=PageRead[AnchorRead], summary="Where heads of the chain of seals stand on a blockchain")
+@requires(Permission.LEDGER_READ)
+async def list_seal_anchors(request: HttpRequest, query: Query[PageQuery]) -> HttpResponse:
+    page = await anchor_store.page(org_of(request), page_request(query, ANCHOR_SORTS, "-created_at"))
+    return answer(page_read(page, AnchorRead.of))
+
+
+@router.post("/ledger/anchors/", response={200: AnchorRead, 201: AnchorRead}, summary="Record that a transaction holds the hash of a seal")
+@requires(Permission.LEDGER_CLOSE)
+@idempotent
+async def record_seal_anchor(request: HttpRequest, body: AnchorCreate) -> HttpResponse:
+    """Anybody may send it, by any means, with the 32 bytes that `GET …/seals/` gives as `calldata` anywhere in its input of up to 4,096 bytes. Input,
+    receipt and block are read from the network's nodes; the block must be final by the rule of the network. 422 `no_seal` where the input holds no
+    seal's hash of these books, `transaction_reverted`; 409 `not_mined`, `not_final`; 503 when no node answers. A transaction that is recorded already
+    is answered again, with 200."""
+    runtime, user_id, desk = runtime_of(request.scope), principal_of(request).user_id, desk_of(request)
+    ports = AnchorPorts(runtime.networks, desk.nodes, runtime.rpc)
+    row, new = await anchor_seal(runtime.uow, runtime.clock, ports, org_of(request), user_id, body.network, body.transaction_hash)
+    return answer(AnchorRead.of(row), status=201 if new else 200)
+
+
 async def _seal(org_id: str) -> SealHeadRead:
-    head, at = await seal_store.head(org_id), await seal_store.sealed_at(org_id)
-    return SealHeadRead(seq=head.seq, hash=head.hash, sealed_at=at, waiting=await seal_store.waiting(org_id))
+    head, at, anchor = await seal_store.head(org_id), await seal_store.sealed_at(org_id), await anchor_store.latest(org_id)
+    return SealHeadRead(
+        seq=head.seq,
+        hash=head.hash,
+        sealed_at=at,
+        waiting=await seal_store.waiting(org_id),
+        calldata=f"0x{head.hash}" if head.seq else None,
+        anchor=AnchorRead.of(anchor) if anchor is not None else None,
+    )
 
 
 def _noted(said: str | None) -> Head | None:

@@ -11,7 +11,7 @@ from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.base import PageRead
 from crypto_api.http.schemas.periods import CertificateRead, ChecklistRead, PeriodRead, PeriodReopen
 from crypto_api.kit.errors import NotFound
-from crypto_api.ledger import period_store, rules
+from crypto_api.ledger import anchor_store, period_store, rules
 from crypto_api.organizations.types import Permission
 from crypto_api.runtime import runtime_of
 
@@ -44,7 +44,8 @@ async def close_period(request: HttpRequest, period: str) -> HttpResponse:
     reason in `errors`: blocks that were not read, books that differ from the chain, prices and categories that are missing, open issues, drafts."""
     runtime, org_id, user_id = runtime_of(request.scope), org_of(request), principal_of(request).user_id
     _known(period)
-    return answer(CertificateRead.of(await flows.close_period(runtime.uow, runtime.clock, runtime.networks, org_id, period, user_id)))
+    row = await flows.close_period(runtime.uow, runtime.clock, runtime.networks, org_id, period, user_id)
+    return answer(CertificateRead.of(row, await anchor_store.covering(org_id, row.seal_seq)))
 
 
 @router.post("/ledger/periods/{period}/reopen/", response=PeriodRead, summary="Reopen the last month that is closed")
@@ -63,10 +64,11 @@ async def reopen_period(request: HttpRequest, period: str, body: PeriodReopen) -
 async def get_period_certificate(request: HttpRequest, period: str) -> HttpResponse:
     """404 for a month that was never closed."""
     _known(period)
-    found = await period_store.certificates(org_of(request), period)
+    org_id = org_of(request)
+    found = await period_store.certificates(org_id, period)
     if not found:
         raise NotFound
-    return answer(CertificateRead.of(found[0]))
+    return answer(CertificateRead.of(found[0], await anchor_store.covering(org_id, found[0].seal_seq)))
 
 
 def _known(period: str) -> None:

@@ -158,6 +158,29 @@ class EntrySeal(SealDocument):
         indexes = [
             IndexModel([("org_id", ASCENDING), ("seq", ASCENDING)], unique=True, name="org_seq"),
             IndexModel([("org_id", ASCENDING), ("entry_id", ASCENDING)], unique=True, name="org_entry"),
+            IndexModel([("hash", ASCENDING)], name="hash"),  # alone: what begins with the organisation, the embedded server walks through
+        ]
+
+
+class SealAnchor(TenantDocument):
+    """A final transaction whose input holds the hash of a seal: from its block on, nobody can have made the chain up to that seal. Inserted and read,
+    nothing else."""
+
+    seq: int  # of the seal
+    seal_hash: str
+    network: str
+    chain_id: int
+    transaction_hash: str
+    block_number: int
+    block_hash: str
+    block_at: datetime
+    recorded_by: str
+
+    class Settings:
+        name = "seal_anchors"
+        indexes = [
+            IndexModel([("org_id", ASCENDING), ("chain_id", ASCENDING), ("transaction_hash", ASCENDING)], unique=True, name="org_transaction"),
+            IndexModel([("org_id", ASCENDING), ("seq", ASCENDING)], name="org_seq"),
         ]
 
 

@@ -97,3 +97,17 @@ class PeriodAlreadyClosed(Conflict):
 
     def __init__(self) -> None:
         super().__init__("The period is closed already.")
+
+
+class AnchorNotMined(Conflict):
+    code = "not_mined"
+
+    def __init__(self) -> None:
+        super().__init__("No block of this network holds such a transaction: it waits, was replaced, or stands on another network.")
+
+
+class AnchorNotFinal(Conflict):
+    code = "not_final"
+
+    def __init__(self) -> None:
+        super().__init__("The transaction stands in a block that is not final yet: try again once it is.")

@@ -71,6 +71,20 @@ class PeriodWasClosed(DomainEvent):
     certificate_id: str
 
 
+class SealWasAnchored(DomainEvent):
+    """A final transaction on a chain holds the hash of a seal: what is sealed up to there cannot have been made up after its block."""
+
+    kind: ClassVar[str] = "ledger_seal.anchored"
+    permission: ClassVar[str] = "ledger.read"
+
+    anchor_id: str
+    seq: int
+    seal_hash: str
+    network: str
+    transaction_hash: str
+    block_number: int
+
+
 class PeriodWasReopened(DomainEvent):
     """It takes entries again. Its certificate stays as it was; closing it again makes another."""
 

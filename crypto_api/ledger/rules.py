@@ -305,6 +305,11 @@ def _sealed_line(line: Line) -> dict[str, str | None]:
     }
 
 
+def digests_in(data: bytes) -> list[str]:
+    """Every 32 bytes in a row of a transaction's input, in hexadecimal, wherever they begin: bare, or an argument among others."""
+    return list(dict.fromkeys(data[at : at + 32].hex() for at in range(len(data) - 31)))
+
+
 # ---- periods ---------------------------------------------------------------------------------------------------------------------
 
 

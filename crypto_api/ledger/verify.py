@@ -7,8 +7,9 @@ This file needs Python's standard library alone and can be copied out. It shares
 
     {"seq": 1, "prev": "00…", "hash": "ab…", "content": "{…}"}      hash = SHA-256(prev|seq|content), all as UTF-8 text
 
-`--head` is a head that somebody noted down earlier: the chain must go through it. Exit code 0 when everything agrees, else 1, with the first bad
-line.
+`--head` is a head that somebody noted down earlier: the chain must go through it. The first line may name `anchors`, transactions on a chain whose
+input holds the hash of a seal: the chain must go through those too, and each is named, to be looked up in any block explorer, since only there it
+proves anything. Exit code 0 when everything agrees, else 1, with the first bad line.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from typing import Any, TextIO
 FORMAT = "coffer-ledger-seals-1"
 _EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])
 _ZERO = Decimal(0)
+_ANCHOR = {"seq": int, "hash": str, "network": str, "chain_id": int, "transaction_hash": str, "block_number": int}
 
 
 class Broken(Exception):
@@ -41,6 +43,17 @@ class Chain:
         self.reversed: dict[str, str] = {}
         self.sources: set[tuple[str, str, str]] = set()
         self.balances: dict[str, list[Decimal]] = {}
+        self.anchors: list[dict[str, Any]] = []
+
+    def begin(self, row: dict[str, Any]) -> None:
+        """The first line."""
+        if row.get("format") != FORMAT:
+            raise Broken(1, "", f"is not an export of seals ({FORMAT})")
+        anchors = row.get("anchors", [])
+        for anchor in anchors if isinstance(anchors, list) else [None]:
+            if not isinstance(anchor, dict) or any(not isinstance(anchor.get(name), kind) for name, kind in _ANCHOR.items()):
+                raise Broken(1, "", "names an anchor that is none")
+            self.anchors.append(anchor)
 
     def take(self, number: int, seal: dict[str, Any]) -> None:
         content = str(seal.get("content", ""))
@@ -55,6 +68,9 @@ class Chain:
             raise Broken(number, name, "the entry or its seal is not what was sealed")
         self._entry(number, name, entry)
         self.seq, self.hash = self.seq + 1, digest
+        for anchor in self.anchors:
+            if anchor["seq"] == self.seq and anchor["hash"] != digest:
+                raise Broken(number, name, f"the chain is another one at the seal that transaction {anchor['transaction_hash']} anchors")
 
     def _entry(self, number: int, name: str, entry: dict[str, Any]) -> None:
         try:
@@ -104,8 +120,7 @@ def verify(file: TextIO, noted: tuple[int, str] | None = None) -> Chain:
     chain, ended, number, seen = Chain(), False, 0, noted is None
     for number, row in _rows(file):
         if number == 1:
-            if row.get("format") != FORMAT:
-                raise Broken(1, "", f"is not an export of seals ({FORMAT})")
+            chain.begin(row)
         elif ended:
             raise Broken(number, "", "stands behind the end")
         elif "seals" in row:
@@ -120,6 +135,9 @@ def verify(file: TextIO, noted: tuple[int, str] | None = None) -> Chain:
                 seen = True
     if not ended:
         raise Broken(number + 1, "", "the file ends early")
+    for anchor in chain.anchors:
+        if not 0 < anchor["seq"] <= chain.seq:
+            raise Broken(number, "", f"the chain ends before the seal that transaction {anchor['transaction_hash']} anchors")
     if not seen:
         raise Broken(number, "", "the chain ends before the head that was noted down")
     return chain
@@ -171,6 +189,10 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(f"NOT in order: {problem}\n")
         return 1
     sys.stdout.write(f"in order: {chain.seq} entries, {len(chain.reversed)} of them reversed; head {chain.seq}:{chain.hash}\n")
+    for anchor in chain.anchors:
+        where = "on {network} (chain {chain_id}), block {block_number}".format_map(anchor)
+        sys.stdout.write(f"anchored up to {anchor['seq']}: look up transaction {anchor['transaction_hash']} {where}; ")
+        sys.stdout.write(f"its input must hold {anchor['hash']}\n")
     for code, (debit, credit) in sorted(chain.balances.items()) if given.balances else ():
         sys.stdout.write(f"{code}\t{debit:f}\t{credit:f}\t{_EXACT.subtract(debit, credit):f}\n")
     return 0

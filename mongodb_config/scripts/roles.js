@@ -9,7 +9,7 @@
 
 const name = process.env.MONGODB_DATABASE || 'coffer';
 const user = process.env.APP_USER || 'coffer';
-const appendOnly = ['audit_records', 'audit_seals', 'entry_seals', 'period_certificates'];
+const appendOnly = ['audit_records', 'audit_seals', 'entry_seals', 'period_certificates', 'seal_anchors'];
 const readAndWritten = [
   'account_balances',
   'account_sums',

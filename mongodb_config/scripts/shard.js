@@ -95,6 +95,7 @@ const collections = [
   'recurring_occurrences',
   'recurring_payments',
   'saved_views',
+  'seal_anchors',
   'statement_keys',
   'tasks',
   'tax_report_parts',

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from crypto_api.audit.documents import AuditRecord, AuditSeal
-from crypto_api.ledger.documents import EntrySeal, PeriodCertificate
+from crypto_api.ledger.documents import EntrySeal, PeriodCertificate, SealAnchor
 from tests.architecture.reading import ROOT, called_methods, python_files, where
 from tests.tenant_guard import APPEND_ONLY, faults_of, single
 
-KEPT = {AuditRecord.__name__, AuditSeal.__name__, EntrySeal.__name__, PeriodCertificate.__name__}
+KEPT = {AuditRecord.__name__, AuditSeal.__name__, EntrySeal.__name__, PeriodCertificate.__name__, SealAnchor.__name__}
 ALLOWED = {"find", "find_one", "insert", "insert_many", "get_pymongo_collection"}  # of the documents; behind the last, what stands below
 ALLOWED_OF_COLLECTION = {"find", "find_one"}
 STORE = ROOT / "crypto_api" / "audit" / "store.py"
@@ -56,7 +56,8 @@ def test_only_its_store_asks_the_database_for_it() -> None:
         for name, call in called_methods(ast.parse(path.read_text()))
         if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) and call.func.value.id in KEPT
     }
-    assert asking == {where(STORE), where(ROOT / "crypto_api" / "ledger" / "period_store.py")}  # seals go through mongodb_config/seal_chain.py
+    ledger = ROOT / "crypto_api" / "ledger"  # seals go through mongodb_config/seal_chain.py
+    assert asking == {where(STORE), where(ledger / "period_store.py"), where(ledger / "anchor_store.py")}
 
 
 def test_the_check_finds_bad_code() -> None:

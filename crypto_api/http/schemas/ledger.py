@@ -3,8 +3,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from crypto_api.http.paging import PageQuery
-from crypto_api.http.schemas.base import Date, Instant, ReadSchema, Time, Word
+from crypto_api.http.schemas.base import Date, Instant, ReadSchema, RequestSchema, Time, Word
 from crypto_api.kit.amounts import SignedMoney
+from crypto_api.ledger.documents import SealAnchor
 from crypto_api.ledger.types import AccountType, SourceKind
 from crypto_api.reports.as_of import LedgerLine
 
@@ -49,6 +50,35 @@ class AccountTotalRead(ReadSchema):
     balance: SignedMoney = Field(examples=["750.25"], description="Debit less credit.")
 
 
+HASH = "0x88df016429689c079f3b2f6ad39fa052532c56795b733da78a91ebe340dd3c1b"
+
+
+class AnchorCreate(RequestSchema):
+    network: Word = Field(examples=["ethereum"], description="The slug of a network of this installation.")
+    transaction_hash: Word = Field(examples=[HASH])
+
+
+class AnchorRead(ReadSchema):
+    """A final transaction whose input holds the hash of a seal: nothing sealed up to there was made up after its block."""
+
+    id: str = Field(examples=["anc_01k9x5r3v8"])
+    seq: int = Field(examples=[1742], description="Of the seal: everything up to it is anchored.")
+    seal_hash: str = Field(examples=["3f1d…"], description="The 32 bytes that the input holds, in hexadecimal.")
+    network: str = Field(examples=["ethereum"])
+    chain_id: int = Field(examples=[1])
+    transaction_hash: str = Field(examples=[HASH])
+    block_number: int = Field(examples=[21345678])
+    block_hash: str = Field(examples=[HASH])
+    block_at: Time = Field(description="As the block says.")
+    recorded_by: str
+    recorded_at: Time
+
+    @classmethod
+    def of(cls, row: SealAnchor) -> "AnchorRead":
+        same = ("id", "seq", "seal_hash", "network", "chain_id", "transaction_hash", "block_number", "block_hash", "block_at", "recorded_by")
+        return cls(recorded_at=row.created_at, **{name: getattr(row, name) for name in same})
+
+
 class SealHeadRead(ReadSchema):
     """The last link of the chain of seals over the journal."""
 
@@ -56,6 +86,8 @@ class SealHeadRead(ReadSchema):
     hash: str = Field(examples=["3f1d…"], description="SHA-256 over everything up to it.")
     sealed_at: Time | None
     waiting: int = Field(description="Entries that were posted a moment ago and have no seal yet.")
+    calldata: str | None = Field(examples=["0x3f1d…"], description="What a transaction has to hold in its input to anchor it; null before the first.")
+    anchor: AnchorRead | None = Field(description="Of the last seal that was anchored on a chain.")
 
 
 class TrialBalanceRead(ReadSchema):
@@ -141,6 +173,7 @@ class VerifyCheckedRead(ReadSchema):
     wallets: int
     quantities: int
     blocks: dict[str, int] = Field(description="Network → the block at which quantities were compared with the chain.")
+    anchors: int = Field(default=0, description="Anchors on chain whose seal was recomputed.")
     lot_events: int = Field(default=0, description="Acquisitions, disposals and transfers from which the lots were made anew.")
     lots: int = Field(default=0, description="Of them open.")
     lot_checkpoints: int = Field(default=0, description="Open lots that are kept of the beginnings of months.")

@@ -4,8 +4,9 @@ from pydantic import Field
 
 from crypto_api.flows.close_period import PeriodState
 from crypto_api.http.schemas.base import Date, Line, ReadSchema, RequestSchema, Time
+from crypto_api.http.schemas.ledger import AnchorRead
 from crypto_api.kit.amounts import SignedMoney
-from crypto_api.ledger.documents import LedgerPeriod, PeriodCertificate
+from crypto_api.ledger.documents import LedgerPeriod, PeriodCertificate, SealAnchor
 from crypto_api.ledger.types import GateCheck, PeriodStatus
 
 
@@ -84,9 +85,10 @@ class CertificateRead(ReadSchema):
     entries: int = Field(description="Dated in the period.")
     seal: str = Field(description="SEQ:HASH, the head of the chain of seals at that moment.")
     digest: str = Field(description="SHA-256 over all of it.")
+    anchor: AnchorRead | None = Field(description="The first on a chain that holds this seal, or a later one; null: none does yet.")
 
     @classmethod
-    def of(cls, row: PeriodCertificate) -> "CertificateRead":
+    def of(cls, row: PeriodCertificate, anchor: SealAnchor | None) -> "CertificateRead":
         totals = [CertifiedTotalRead(account_code=one.account_code, name=one.name, debit=one.debit, credit=one.credit) for one in row.totals]
         return cls(
             id=row.id,
@@ -101,4 +103,5 @@ class CertificateRead(ReadSchema):
             entries=row.entries,
             seal=f"{row.seal_seq}:{row.seal_hash}",
             digest=row.digest,
+            anchor=AnchorRead.of(anchor) if anchor is not None else None,
         )
