@@ -19,8 +19,10 @@ from segno.helpers import make_epc_qr
 from crypto_api.invoices.documents import Invoice, InvoiceSettings
 from crypto_api.invoices.types import ACCENT, InvoiceKind, InvoiceStatus, Item, Layout, Party, RoundingMode, TaxRounding
 from crypto_api.kit.pdf_code import QrCode
-from crypto_api.kit.pdf_fonts import BOX, WIDE, WIDE_BOLD, Points, draw, embedded, has_boxes, is_plain, markup
+from crypto_api.kit.pdf_fonts import BOX, WIDE, WIDE_BOLD, embedded, has_boxes, is_plain
 from crypto_api.kit.pdf_pages import FRAME_PADDING
+from crypto_api.kit.pdf_shaping import Points
+from crypto_api.kit.pdf_text import draw, paragraph
 
 _FONT, _BOLD_FONT = WIDE, WIDE_BOLD
 _INK, _GREY, _LINE = colors.HexColor("#16202B"), colors.HexColor("#5B6673"), colors.HexColor("#C3CCD6")
@@ -105,10 +107,6 @@ def title_of(row: Invoice) -> str:
     return f"{_TITLES[row.kind]} {row.number or '(draft)'}"
 
 
-def _safe(text: str, *, bold: bool = False) -> str:
-    return "<br/>".join(markup(line, bold=bold) for line in text.split("\n"))
-
-
 def _has_boxes(row: Invoice) -> bool:
     parties = [value for party in (row.seller, row.buyer) if party is not None for value in party.model_dump().values()]
     words = [row.note, row.reference, row.client_name, *parties, *(item.description for item in row.items)]
@@ -127,7 +125,7 @@ def _top(row: Invoice, about: Invoice | None, look: _Look) -> list[Any]:
 
 def _head(row: Invoice, look: _Look) -> list[Any]:
     """The title, with the logo above it, or beside it on the banner."""
-    title, logo = Paragraph(_safe(title_of(row), bold=True), look.title), _logo(look)
+    title, logo = paragraph(title_of(row), look.title, bold=True), _logo(look)
     if look.layout is not Layout.BANNER:
         return [*([logo, Spacer(1, 5 * mm)] if logo else []), title]
     sides = Table(
@@ -158,19 +156,19 @@ def _dates(row: Invoice, about: Invoice | None) -> Table:
         facts.append(("Your reference", row.reference))
     if about is not None:
         facts.append(("Credits", f"{about.number} of {about.issue_date}"))
-    rows = [[Paragraph(name, _MUTED) for name, _ in facts], [Paragraph(_safe(value, bold=True), _BOLD) for _, value in facts]]
+    rows = [[Paragraph(name, _MUTED) for name, _ in facts], [paragraph(value, _BOLD, bold=True) for _, value in facts]]
     table = Table(rows, colWidths=[_WIDTH / 4] * len(facts), hAlign="LEFT")
     table.setStyle(TableStyle([("LEFTPADDING", (0, 0), (-1, -1), 0), ("TOPPADDING", (0, 0), (-1, -1), 0), ("BOTTOMPADDING", (0, 0), (-1, -1), 1)]))
     return table
 
 
 def _party(label: str, party: Party | None, name: str) -> list[Any]:
-    shown = [Paragraph(label, _MUTED), Paragraph(_safe(party.name if party else name, bold=True), _BOLD)]
+    shown = [Paragraph(label, _MUTED), paragraph(party.name if party else name, _BOLD, bold=True)]
     if party is None:
         return shown
     lines = [party.line1, party.line2, f"{party.postal_code} {party.city}".strip(), party.region, party.country]
     lines += [f"Tax id {party.tax_id}"] if party.tax_id else []
-    return [*shown, *(Paragraph(_safe(line), _TEXT) for line in lines if line)]
+    return [*shown, *(paragraph(line, _TEXT) for line in lines if line)]
 
 
 # ---- the lines -------------------------------------------------------------------------------------------------------------------
@@ -196,14 +194,13 @@ def _lines(row: Invoice, look: _Look) -> LongTable:
 def _line(number: int, item: Item, net: Decimal) -> list[Any]:
     discount = [f"less {money(item.discount)}"] if item.discount else []
     discount += [f"less {plain(item.discount_percent)} %"] if item.discount_percent else []
-    taxes = "<br/>".join(f"{_safe(tax.name)} {plain(tax.rate)} %" for tax in item.taxes)
-    described = _safe(item.description) + (f'<br/><font size="8" color="#5B6673">{", ".join(discount)}</font>' if discount else "")
+    taxes = "\n".join(f"{tax.name} {plain(tax.rate)} %" for tax in item.taxes)
     return [
         _cell(str(number), _MUTED, _COLUMNS[0]),
-        Paragraph(described, _TEXT) if discount else _cell(item.description, _TEXT, _COLUMNS[1]),
+        [paragraph(item.description, _TEXT), Paragraph(", ".join(discount), _MUTED)] if discount else _cell(item.description, _TEXT, _COLUMNS[1]),
         _cell(f"{plain(item.quantity)} {item.unit}".strip(), _NUMBER, _COLUMNS[2]),
         _cell(money(item.unit_price), _NUMBER, _COLUMNS[3]),
-        Paragraph(taxes, _NUMBER) if len(item.taxes) > 1 else _cell(_taxed(item), _NUMBER, _COLUMNS[4]),
+        paragraph(taxes, _NUMBER) if len(item.taxes) > 1 else _cell(_taxed(item), _NUMBER, _COLUMNS[4]),
         _cell(money(net), _NUMBER, _COLUMNS[5]),
     ]
 
@@ -236,19 +233,21 @@ class _OneLine(Flowable):  # type: ignore[misc]  # reportlab has no types
 
 def _cell(text: str, style: ParagraphStyle, width: Points) -> Any:
     fits = text.isascii() and text.isprintable() and stringWidth(text, style.fontName, style.fontSize) <= width - 2 * FRAME_PADDING
-    return _OneLine(text, style) if fits else Paragraph(_safe(text), style)
+    return _OneLine(text, style) if fits else paragraph(text, style)
 
 
 def _totals(row: Invoice) -> list[Any]:
-    totals, currency = row.totals, _safe(row.currency)
+    totals = row.totals
     rows = [("Subtotal", money(totals.subtotal), False)]
     if totals.discount:
         rows += [("Discount", f"-{money(totals.discount)}", False)]
-    rows += [(f"{_safe(tax.name)} {plain(tax.rate)} % of {money(tax.base)}", money(tax.amount), False) for tax in totals.taxes]
+    rows += [(f"{tax.name} {plain(tax.rate)} % of {money(tax.base)}", money(tax.amount), False) for tax in totals.taxes]
     if len(totals.taxes) > 1:
         rows += [("Taxes", money(totals.tax), False)]
-    rows += [(f"Total {currency}", money(totals.total), True)]
-    cells = [[Paragraph(name, _BOLD if bold else _TEXT), Paragraph(value, _NUMBER_BOLD if bold else _NUMBER)] for name, value, bold in rows]
+    rows += [(f"Total {row.currency}", money(totals.total), True)]
+    cells = [
+        [paragraph(name, _BOLD if bold else _TEXT, bold=bold), Paragraph(value, _NUMBER_BOLD if bold else _NUMBER)] for name, value, bold in rows
+    ]
     table = Table(cells, colWidths=[52 * mm, 38 * mm], hAlign="RIGHT")
     table.setStyle(
         TableStyle([("LINEABOVE", (0, -1), (-1, -1), 0.75, _INK), ("RIGHTPADDING", (-1, 0), (-1, -1), 0), ("VALIGN", (0, 0), (-1, -1), "TOP")])
@@ -263,25 +262,25 @@ def _totals(row: Invoice) -> list[Any]:
 
 
 def _foot(row: Invoice, own: InvoiceSettings | None, link: str) -> list[Any]:
-    flow: list[Any] = [Paragraph(_safe(row.note), _TEXT), Spacer(1, 4 * mm)] if row.note else []
+    flow: list[Any] = [paragraph(row.note, _TEXT), Spacer(1, 4 * mm)] if row.note else []
     if own is not None and row.kind is InvoiceKind.INVOICE and (own.iban or own.payment_details):
         flow.append(KeepTogether([_how_to_pay(row, own)]))
     if link:
         flow += [Spacer(1, 2 * mm), KeepTogether([_pay_online(link)])]
     if own is not None and own.footer:
-        flow += [Spacer(1, 4 * mm), Paragraph(_safe(own.footer), _MUTED)]
+        flow += [Spacer(1, 4 * mm), paragraph(own.footer, _MUTED)]
     if _has_boxes(row):
-        flow += [Spacer(1, 4 * mm), Paragraph(_safe(f"{BOX} stands for a character that the fonts of this file cannot show."), _MUTED)]
+        flow += [Spacer(1, 4 * mm), paragraph(f"{BOX} stands for a character that the fonts of this file cannot show.", _MUTED)]
     return flow
 
 
 def _how_to_pay(row: Invoice, own: InvoiceSettings) -> Table:
     words: list[Any] = [Paragraph("How to pay", _BOLD)]
     if own.payment_details:
-        words.append(Paragraph(_safe(own.payment_details), _TEXT))
+        words.append(paragraph(own.payment_details, _TEXT))
     if own.iban:
         bank = f"IBAN {' '.join(own.iban[at : at + 4] for at in range(0, len(own.iban), 4))}" + (f", BIC {own.bic}" if own.bic else "")
-        words += [Paragraph(bank, _TEXT), Paragraph(f"Reference: {_safe(row.number or '')}", _TEXT)]
+        words += [Paragraph(bank, _TEXT), paragraph(f"Reference: {row.number or ''}", _TEXT)]
     return _beside_code(words, payment_code(row, own))
 
 
@@ -289,7 +288,7 @@ def _pay_online(link: str) -> Table:
     words = [
         Paragraph("Pay online", _BOLD),
         Paragraph("What is due at this moment, and how far a payment has come:", _TEXT),
-        Paragraph(_safe(link), _MUTED),
+        paragraph(link, _MUTED),
     ]
     return _beside_code(words, segno.make_qr(link, error="m"))
 

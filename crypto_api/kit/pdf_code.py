@@ -7,7 +7,7 @@ import segno
 from reportlab.lib import colors
 from reportlab.platypus import Flowable
 
-from crypto_api.kit.pdf_fonts import Points
+from crypto_api.kit.pdf_shaping import Points
 
 _DARK = re.compile(b"\x01+")
 _QUIET = 2  # modules around it

@@ -1,17 +1,17 @@
 """Fonts of PDF files, and which of them shows what.
 
 Text that every reader's own fonts can show (Windows-1252) stays in Helvetica, which no file needs to carry. Anything else is set in Fira Sans (Latin
-with all its marks, Greek, Cyrillic), with WenQuanYi Micro Hei for Chinese, Japanese and Korean; what is used of them is put into the file. Further
-scripts whose letters stand one behind the other (Armenian, Georgian, Ethiopic, Cherokee, Tifinagh, Canadian syllabics) are shown where the machine
-has Noto Sans for them, as Debian's `fonts-noto-core` brings it. Scripts that are written from right to left or whose letters join (Arabic, Hebrew,
-Thai, those of India) would stand there wrongly without shaping: each of their characters is a box, as is any that no font has, and the file says so.
+with all its marks, Greek, Cyrillic), with WenQuanYi Micro Hei for Chinese, Japanese and Korean; what is used of them is put into the file. Arabic,
+Hebrew, Devanagari and Thai are shaped (`pdf_shaping`), in Noto Sans and Heebo. Further scripts are shown where the machine has Noto Sans for them, as
+Debian's `fonts-noto-core` brings it: Armenian, Georgian, Ethiopic and others whose letters stand one behind the other, and, shaped, the other
+scripts of India and South-East Asia. A character that no font has is a box, as is any that cannot be seen, and the file says so.
 
-Licences, as the fonts themselves state them: Fira Sans and Noto Sans, SIL Open Font License 1.1; WenQuanYi Micro Hei, Apache License 2.0. Each lets a
-document carry it.
+Licences, as the fonts themselves state them: Fira Sans, Heebo and Noto Sans, SIL Open Font License 1.1; WenQuanYi Micro Hei, Apache License 2.0. Each
+lets a document carry it.
 """
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
@@ -22,7 +22,8 @@ from reportlab.pdfbase.pdfmetrics import getFont, registerFont, stringWidth
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-Points = float  # of a page: 1/72 inch
+from crypto_api.kit.pdf_shaping import BOLD_WEIGHT, Face, Points, Source, opened
+
 PLAIN, PLAIN_BOLD, WIDE, WIDE_BOLD, HAN = "Helvetica", "Helvetica-Bold", "Coffer-Fira", "Coffer-Fira-Bold", "Coffer-Han"
 BOX = "\u25a1"
 BOX_NOTE = f"{BOX} stands for a character that the fonts of this file cannot show. The workbook and the CSV file have it."
@@ -30,6 +31,18 @@ _FIRA, _HAN = "fontpkg_fira_sans", "paperang_p2_fonts_cjk"
 FOLDERS = ("/usr/share/fonts/truetype/noto", "/usr/share/fonts/noto", "/usr/local/share/fonts/noto")
 """Where distributions put Noto Sans."""
 _FURTHER = ("Armenian", "Georgian", "Ethiopic", "Cherokee", "Tifinagh", "CanadianAboriginal")
+_SHAPED = {
+    "Arabic": ("fontpkg_noto_sans_arabic", "NotoSansArabic[wdth,wght].ttf"),
+    "Hebrew": ("fontpkg_heebo", "Heebo[wght].ttf"),
+    "Devanagari": ("fontpkg_noto_sans_devanagari", "NotoSansDevanagari[wdth,wght].ttf"),
+    "Thai": ("fontpkg_noto_sans_thai", "NotoSansThai[wdth,wght].ttf"),
+}
+_SHAPED_FURTHER = (
+    *("Bengali", "Gurmukhi", "Gujarati", "Oriya", "Tamil", "Telugu", "Kannada", "Malayalam", "Sinhala", "Lao", "Khmer", "Myanmar"),
+    *("Tibetan", "Syriac", "Thaana"),
+)
+_SHAPED_FROM = "\u0590"  # nothing before it is written in a script that is shaped
+_JOINERS = "\u200c\u200d"  # between letters that are shaped they say whether these join: to be seen by what they do
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _UPSIDE = frozenset({"R", "AL", "AN"})  # written from right to left (UAX 9)
 
@@ -47,11 +60,40 @@ def _further() -> tuple[tuple[str, Mapping[int, int]], ...]:
     """(font, its glyphs by character) of each further script that this machine has one for."""
     found = []
     for script in _FURTHER:
-        paths = (Path(folder) / f"NotoSans{script}-Regular.ttf" for folder in FOLDERS)
-        if (path := next((path for path in paths if path.is_file()), None)) is not None:
+        if (path := _of_the_machine(f"NotoSans{script}-Regular.ttf")) is not None:
             registerFont(TTFont(f"Coffer-{script}", str(path)))
             found.append((f"Coffer-{script}", getFont(f"Coffer-{script}").face.charToGlyph))
     return tuple(found)
+
+
+@cache
+def _shaped() -> Mapping[str, tuple[Source, Source]]:
+    """By its name, the regular and the bold font of each script that has to be shaped."""
+    found = {}
+    for script, (package, name) in _SHAPED.items():
+        path = Path(str(files(package) / "files" / name))
+        found[script] = (Source(f"Coffer-{script}", path), Source(f"Coffer-{script}-Bold", path, weight=BOLD_WEIGHT))
+    for script in _SHAPED_FURTHER:
+        regular, bold = (_of_the_machine(f"NotoSans{script}-{weight}.ttf") for weight in ("Regular", "Bold"))
+        if regular is not None:
+            found[script] = (Source(f"Coffer-{script}", regular), Source(f"Coffer-{script}-Bold", bold or regular))
+    return found
+
+
+def _of_the_machine(name: str) -> Path | None:
+    return next((path for folder in FOLDERS if (path := Path(folder) / name).is_file()), None)
+
+
+@cache
+def _plain_source(font: str) -> Source:
+    """Of a font whose letters need no shaping, for lines in which others do."""
+    if font == HAN:
+        return Source(HAN, Path(str(files(_HAN) / "fonts" / "wqy-microhei.ttc")))
+    if font in (WIDE, WIDE_BOLD):
+        return Source(font, Path(str(files(_FIRA) / "files" / f"FiraSans-{'Bold' if font == WIDE_BOLD else 'Regular'}.ttf")))
+    path = _of_the_machine(f"NotoSans{font.removeprefix('Coffer-')}-Regular.ttf")
+    assert path is not None, f"{font} was found before"
+    return Source(font, path)
 
 
 def embedded() -> tuple[str, str]:
@@ -73,20 +115,35 @@ def _in_windows_1252(text: str) -> bool:
     return not any(unicodedata.category(letter) in _HIDDEN for letter in text)
 
 
+def needs_shaping(text: str) -> bool:
+    """Whether a character of it is of a script whose letters join, stack or change places."""
+    return not is_plain(text) and max(text) >= _SHAPED_FROM and any(font in _shaped() for _, font in _letters(text, bold=False))
+
+
+def faces_of(text: str, *, bold: bool) -> tuple[str, Sequence[Face]]:
+    """The text, with a box for each character that no font has, and the font of each, for one that needs shaping."""
+    letters = _letters(text, bold=bold)
+    return "".join(letter for letter, _ in letters), [_face(font, bold) for _, font in letters]
+
+
+def _face(font: str, bold: bool) -> Face:
+    return opened(_shaped()[font][bold] if font in _shaped() else _plain_source(font))
+
+
 def has_boxes(text: str) -> bool:
     """Whether a character of it cannot be shown."""
     return not is_plain(text) and any(shown == BOX and letter != BOX for letter, (shown, _) in zip(text, _letters(text, bold=False), strict=True))
 
 
 def markup(text: str, *, bold: bool = False) -> str:
-    """As a paragraph takes it: nothing in it is read as a tag."""
+    """As a paragraph takes what needs no shaping: nothing in it is read as a tag."""
     if is_plain(text):
         return escape(text)
     return "".join(f'<font name="{font}">{escape(run)}</font>' for run, font in _runs(text, bold=bold))
 
 
 def draw(canvas: Canvas, x: Points, y: Points, text: str, size: Points, width_max: Points) -> None:
-    """One line, cut with an ellipsis where it would be wider than `width_max` points."""
+    """One line that needs no shaping, cut with an ellipsis where it would be wider than `width_max` points."""
     runs = [(text, PLAIN)] if is_plain(text) else list(_runs(text, bold=False))
     end = x + width_max
     for run, font in runs:
@@ -106,17 +163,33 @@ def _runs(text: str, *, bold: bool) -> Iterator[tuple[str, str]]:
 
 
 def _letters(text: str, *, bold: bool) -> list[tuple[str, str]]:
-    """Each with the font that has it; a box in place of one that none has."""
+    """Each with the font that has it; a box in place of one that none has. A script that is shaped is its own font here."""
     _register()
     wide, han = getFont(WIDE).face.charToGlyph, getFont(HAN).face.charToGlyph
     found: list[tuple[str, str]] = []
-    for letter in text:
-        hidden = unicodedata.category(letter) in _HIDDEN or unicodedata.bidirectional(letter) in _UPSIDE
-        if not hidden and ord(letter) in wide:
+    for at, letter in enumerate(text):
+        kind = unicodedata.category(letter)
+        before = found[-1][1] if found else ""
+        if letter in _JOINERS and before in _shaped() and _script_of(text[at + 1 : at + 2]) is not None:
+            found.append((letter, before))
+        elif kind in _HIDDEN:
+            found.append((BOX, HAN))
+        elif kind.startswith("M") and before in _shaped() and ord(letter) in opened(_shaped()[before][0]).letters:
+            found.append((letter, before))
+        elif ord(letter) in wide:
             found.append((letter, WIDE_BOLD if bold else WIDE))
-        elif not hidden and ord(letter) in han and not unicodedata.category(letter).startswith("M"):
+        elif (script := _script_of(letter)) is not None:
+            found.append((letter, script))
+        elif ord(letter) in han and not kind.startswith("M") and unicodedata.bidirectional(letter) not in _UPSIDE:
             found.append((letter, HAN))
         else:
-            further = None if hidden else next((font for font, glyphs in _further() if ord(letter) in glyphs), None)
+            further = next((font for font, glyphs in _further() if ord(letter) in glyphs), None)
             found.append((letter, further) if further is not None else (BOX, HAN))
     return found
+
+
+def _script_of(letter: str) -> str | None:
+    """The script that is shaped whose font has this letter."""
+    if letter < _SHAPED_FROM:
+        return None
+    return next((script for script, (regular, _) in _shaped().items() if ord(letter) in opened(regular).letters), None)

@@ -12,11 +12,12 @@ from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase.pdfmetrics import stringWidth
-from reportlab.platypus import CondPageBreak, Flowable, Frame, LongTable, Paragraph, Spacer, TableStyle
+from reportlab.platypus import CondPageBreak, Flowable, Frame, LongTable, Spacer, TableStyle
 from reportlab.platypus.doctemplate import LayoutError
 
-from crypto_api.kit.pdf_fonts import BOX_NOTE, PLAIN, PLAIN_BOLD, draw, has_boxes, is_plain, markup
+from crypto_api.kit.pdf_fonts import BOX_NOTE, PLAIN, PLAIN_BOLD, has_boxes, is_plain
 from crypto_api.kit.pdf_spool import SpooledCanvas
+from crypto_api.kit.pdf_text import draw, paragraph
 
 Millimetres = float
 GREY, LINE, SHADE, LOSS = colors.HexColor("#5B6673"), colors.HexColor("#C3CCD6"), colors.HexColor("#EEF2F6"), colors.HexColor("#B42318")
@@ -72,13 +73,13 @@ class PdfPages:
         """Between the margins."""
         return float((self._size[0] - 2 * self._margin) / mm)
 
-    def words(self, text: str, style: str = "text", *, indent: Millimetres = 0) -> Paragraph:
+    def words(self, text: str, style: str = "text", *, indent: Millimetres = 0) -> Flowable:
         """`indent` in millimetres."""
         self._boxes = self._boxes or has_boxes(text)
         shape = STYLES[style]
         if indent:
             shape = ParagraphStyle(f"{style} {indent}", parent=shape, leftIndent=indent * mm)
-        return Paragraph(markup(text, bold=style in _IN_BOLD), shape)
+        return paragraph(text, shape, bold=style in _IN_BOLD)
 
     def cell(self, text: str, width_mm: Millimetres, *, number: bool = False, style: str = "small") -> Any:
         """In a table of small print: a paragraph only where it needs other fonts, or more than one line of its column."""

@@ -18,8 +18,9 @@ from reportlab.platypus import KeepTogether, Paragraph, SimpleDocTemplate, Space
 
 from crypto_api.kit.amounts import to_units
 from crypto_api.kit.pdf_code import QrCode
-from crypto_api.kit.pdf_fonts import BOX_NOTE, WIDE, WIDE_BOLD, draw, embedded, has_boxes, markup
+from crypto_api.kit.pdf_fonts import BOX_NOTE, WIDE, WIDE_BOLD, embedded, has_boxes
 from crypto_api.kit.pdf_pages import FRAME_PADDING
+from crypto_api.kit.pdf_text import draw, paragraph
 from crypto_api.payroll.documents import Payout, Payslip
 from crypto_api.payroll.types import DeductionKind, PayMethod, PayoutState, PayslipStatus
 
@@ -58,7 +59,7 @@ def write_pdf(sheet: Sheet) -> bytes:
     )
     flow = [*_top(row), Spacer(1, 6 * mm), _sums(row), Spacer(1, 6 * mm), *_paid(sheet), Spacer(1, 6 * mm), KeepTogether(_genuine(sheet))]
     if _has_boxes(row):
-        flow += [Spacer(1, 4 * mm), Paragraph(_safe(BOX_NOTE), _MUTED)]
+        flow += [Spacer(1, 4 * mm), paragraph(BOX_NOTE, _MUTED)]
 
     def decorate(canvas: Canvas, page: Any) -> None:
         canvas.saveState()
@@ -70,10 +71,6 @@ def write_pdf(sheet: Sheet) -> bytes:
 
     document.build(flow, onFirstPage=decorate, onLaterPages=decorate)
     return out.getvalue()
-
-
-def _safe(text: str, *, bold: bool = False) -> str:
-    return "<br/>".join(markup(line, bold=bold) for line in text.split("\n"))
 
 
 def _has_boxes(row: Payslip) -> bool:
@@ -91,7 +88,7 @@ def _top(row: Payslip) -> list[Any]:
         ("Period", f"{row.start_date} to {row.end_date}"),
         ("Day of payment", row.pay_date.isoformat()),
     ]
-    cells = [[Paragraph(name, _MUTED) for name, _ in facts], [Paragraph(_safe(value, bold=True), _BOLD) for _, value in facts]]
+    cells = [[Paragraph(name, _MUTED) for name, _ in facts], [paragraph(value, _BOLD, bold=True) for _, value in facts]]
     table = Table(cells, colWidths=[_WIDTH * part for part in (0.3, 0.3, 0.25, 0.15)], hAlign="LEFT")
     table.setStyle(TableStyle([("LEFTPADDING", (0, 0), (-1, -1), 0), ("TOPPADDING", (0, 0), (-1, -1), 0), ("VALIGN", (0, 0), (-1, -1), "TOP")]))
     return [Paragraph("Payslip", _TITLE), Spacer(1, 3 * mm), table]
@@ -108,8 +105,7 @@ def _sums(row: Payslip) -> Table:
         lines.append((f"{one.name}{taxed}", f"-{money(one.amount)}", False))
     lines.append((f"Net pay {row.currency}", money(row.net), True))
     cells = [
-        [Paragraph(_safe(name, bold=bold), _BOLD if bold else _TEXT), Paragraph(value, _NUMBER_BOLD if bold else _NUMBER)]
-        for name, value, bold in lines
+        [paragraph(name, _BOLD if bold else _TEXT, bold=bold), Paragraph(value, _NUMBER_BOLD if bold else _NUMBER)] for name, value, bold in lines
     ]
     table = Table(cells, colWidths=[_WIDTH - 40 * mm, 40 * mm], hAlign="LEFT")
     style: list[tuple[Any, ...]] = [
@@ -136,19 +132,19 @@ def _paid(sheet: Sheet) -> list[Any]:
             flow += _on_chain(row, by_place.get(place), share.asset or "", value)
         else:
             done = f", on {row.hand_paid_on}" if place in row.hand_paid else ", not yet"
-            flow.append(Paragraph(f"{_WAYS[share.method]}: {value}{done}. {_safe(row.hand_reference)}", _TEXT))
+            flow.append(paragraph(f"{_WAYS[share.method]}: {value}{done}. {row.hand_reference}", _TEXT))
     return flow if row.shares else [Paragraph("There is nothing to pay.", _TEXT)]
 
 
 def _on_chain(row: Payslip, payout: Payout | None, asset: str, value: str) -> list[Any]:
     if payout is None:
-        return [Paragraph(f"{_safe(asset)}: {value}, at the rate of the day on which it is paid.", _TEXT)]
+        return [paragraph(f"{asset}: {value}, at the rate of the day on which it is paid.", _TEXT)]
     lock = next((one for one in row.rates if one.asset == asset), None)
     amount = f"{to_units(int(payout.raw_amount), payout.decimals):f} {asset}"
     rate = f"1 {asset} = {lock.rate:f} {row.currency}, {lock.source}, price of {_time(lock.priced_at)}, fixed {_time(lock.locked_at)}" if lock else ""
     done = {PayoutState.PAID: "in transaction", PayoutState.FAILED: "failed"}.get(payout.state, "on its way")
-    told = [Paragraph(f"{_safe(amount, bold=True)} for {value}", _BOLD), Paragraph(_safe(rate), _MUTED)]
-    told.append(Paragraph(f"To {payout.address} on {_safe(payout.network)}, {done} {payout.hash or ''}", _SMALL))
+    told = [paragraph(f"{amount} for {value}", _BOLD, bold=True), paragraph(rate, _MUTED)]
+    told.append(paragraph(f"To {payout.address} on {payout.network}, {done} {payout.hash or ''}", _SMALL))
     return [*told, Spacer(1, 2 * mm)]
 
 
@@ -163,7 +159,7 @@ def _genuine(sheet: Sheet) -> list[Any]:
     words = [
         Paragraph("Is it genuine?", _HEADING),
         Paragraph("Scan the code, or open the address below: it shows what was signed, and by whom.", _TEXT),
-        Paragraph(_safe(sheet.link), _SMALL),
+        paragraph(sheet.link, _SMALL),
         Paragraph(f"Signed (EIP-712) by {sheet.signer}", _SMALL),
         Paragraph(sheet.signature, _SMALL),
     ]
