@@ -31,6 +31,11 @@ async def fetch(document: type[Doc], where: dict[str, Any], *, sort: str, descen
     return await document.find(query, sort=order, limit=limit).to_list()
 
 
+def begins_with(text: str) -> dict[str, str]:
+    """A filter for "begins with these characters" that is a range of an index; exactly these, so that the caller folds them as the field is."""
+    return {"$gte": text, "$lte": f"{text}\U0010ffff"}
+
+
 def contains(text: str) -> dict[str, str]:
     """A filter for "contains these characters", whatever they are; bounded, so that no pattern of a user ever runs."""
     return {"$regex": re.escape(text[:100]), "$options": "i"}

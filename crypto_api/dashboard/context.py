@@ -105,9 +105,18 @@ def of_reader(path: str, principal: Principal, user: User, own_role: str) -> dic
 
 def navigation(path: str, principal: Principal) -> list[NavGroup]:
     """The groups in which there is anything for this person. The longest path that the address begins with is where they are."""
-    offered = [row for row in _PAGES if principal.may(row[4]) and not (row[4] is Permission.INVOICES_OWN and principal.may(Permission.INVOICES_READ))]
+    offered = _offered(principal)
     here = max((row[2] for row in offered if row[2] == path or (row[2] != "/" and path.startswith(row[2]))), key=len, default="")
     return [
         NavGroup(group, [NavItem(label, link, icon, link == here) for owner, label, link, icon, _ in offered if owner == group])
         for group in dict.fromkeys(row[0] for row in offered)
     ]
+
+
+def pages_of(principal: Principal) -> list[tuple[str, str, str]]:
+    """Group, label and path of each page that is offered to this person."""
+    return [row[:3] for row in _offered(principal)]
+
+
+def _offered(principal: Principal) -> list[tuple[str, str, str, str, Permission]]:
+    return [row for row in _PAGES if principal.may(row[4]) and not (row[4] is Permission.INVOICES_OWN and principal.may(Permission.INVOICES_READ))]

@@ -40,6 +40,15 @@ async def page(org_id: str, where: Row, request: PageRequest) -> Page[Invoice]:
     return request.page(rows, await Invoice.find(query).count() if request.count else None)
 
 
+async def numbered(org_id: str, beginning: str, limit: int) -> list[Invoice]:
+    """Invoices, then credit notes, then quotes whose number begins so."""
+    found: list[Invoice] = []
+    for kind in InvoiceKind:
+        where = {"org_id": org_id, "kind": kind, "number": pages.begins_with(beginning)}
+        found += await Invoice.find(where, limit=limit - len(found)).sort("+number").to_list() if len(found) < limit else []
+    return found
+
+
 async def count(org_id: str, where: Row) -> int:
     return await Invoice.find({"$and": [{"org_id": org_id}, where]}).count()
 

@@ -58,6 +58,12 @@ async def of_payment(org_id: str, payment_id: str) -> list[Transaction]:
     return await Transaction.find({"org_id": org_id, "payment_id": payment_id}).to_list()
 
 
+async def by_hash_prefix(org_id: str, beginning: str, limit: int) -> list[Transaction]:
+    """`beginning`: 0x and hex digits, in small letters. Also spam and what left the chain: whoever has a hash wants to know what it is."""
+    where = {"org_id": org_id, "hash": pages.begins_with(beginning)}
+    return await Transaction.find(where, limit=limit).sort("+hash").to_list()
+
+
 async def page(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Transaction]:
     """`where` holds conditions that an edge composed from typed filters; the organisation is added here."""
     query: dict[str, Any] = {"$and": [{"org_id": org_id}, where]}

@@ -121,6 +121,11 @@ async def active(org_id: str, session: Session | None = None) -> list[Wallet]:
     return await Wallet.find({"org_id": org_id, "active": True}, session=session).sort("+_id").to_list()
 
 
+async def of_people(org_id: str) -> list[Wallet]:
+    """Those that somebody added, by the slots that bound their number; not the addresses at which single invoices are paid."""
+    return await Wallet.find({"org_id": org_id, "active": True, "slot": {"$type": "int"}}).to_list()
+
+
 async def page(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[Wallet]:
     """Active wallets of people. `where` holds conditions that an edge composed from typed filters; the organisation is added here."""
     query: dict[str, Any] = {"$and": [{"org_id": org_id, "active": True, "receives": None}, where]}
