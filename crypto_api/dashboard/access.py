@@ -1,5 +1,6 @@
 """Who is looking: the log-in behind the cookie, what they may see, and how a page sends away whoever may not."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +14,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from crypto_api.dashboard import context
 from crypto_api.dashboard.context import Enterable
-from crypto_api.dashboard.role_words import ROLE_NAMES
 from crypto_api.events import store as events
-from crypto_api.flows.authenticate import authenticate_dashboard
-from crypto_api.identity import store as identity
+from crypto_api.flows.authenticate import dashboard_session, identify
 from crypto_api.identity.documents import User
 from crypto_api.identity.types import DASHBOARD_COOKIE
 from crypto_api.kit import origin
@@ -156,22 +155,19 @@ def _private(response: HttpResponse) -> HttpResponse:
 async def visitor_of(request: HttpRequest) -> Visitor | None:
     """Who is logged in with this request; a `Visit` where they act in an organisation."""
     runtime = runtime_of(request.scope)
-    cookie = request.COOKIES.get(DASHBOARD_COOKIE)
-    principal = await authenticate_dashboard(cookie, now=runtime.clock.now()) if cookie else None
-    if principal is None:
+    now, cookie = runtime.clock.now(), request.COOKIES.get(DASHBOARD_COOKIE)
+    session = await dashboard_session(cookie, now) if cookie else None
+    if session is None:
         return None
-    org_id = principal.org_id
-    head = await events.head(org_id) if org_id else 0  # before anything else is read: what comes later is told by the socket
-    user = await identity.user(principal.user_id)
-    if user is None:
+    head = await events.head(session.org_id) if session.org_id else 0  # before anything else is read: what comes later is told by the socket
+    known = await identify(session)
+    if known is None:
         return None
+    principal, user, organization = known.principal, known.user, known.organization
     origin.identified(principal.user_id, principal.session_id, user.username)
-    organization = await organizations.get(org_id) if org_id else None
-    whole = not is_fragment(request)
-    enterable, own_role = (await _enterable(principal), await _own_role(principal)) if whole else ([], "")
-    invitations = await _invitations(user, runtime.clock.now()) if whole else 0
+    enterable, invitations = await asyncio.gather(_enterable(principal), _invitations(user, now)) if not is_fragment(request) else ([], 0)
     zone = zone_of(request, organization)
-    if org_id is None or organization is None:
+    if principal.org_id is None or organization is None:
         return Visitor(request=request, runtime=runtime, principal=principal, user=user, zone=zone, enterable=enterable, invitations=invitations)
     return Visit(
         request=request,
@@ -179,10 +175,10 @@ async def visitor_of(request: HttpRequest) -> Visitor | None:
         principal=principal,
         user=user,
         zone=zone,
-        own_role=own_role,
+        own_role=known.own_role.name if known.own_role is not None else "",
         invitations=invitations,
         enterable=enterable,
-        org_id=org_id,
+        org_id=principal.org_id,
         organization=organization,
         event_head=head,
     )
@@ -197,13 +193,6 @@ async def _enterable(principal: Principal) -> list[Enterable]:
 
 async def _invitations(user: User, now: datetime) -> int:
     return len(await organizations.open_invitations_for(user.email, now)) if user.email_verified_at is not None else 0
-
-
-async def _own_role(principal: Principal) -> str:
-    if principal.org_id is None or principal.role is None or principal.role in ROLE_NAMES:
-        return ""
-    found = await organizations.custom_role(principal.org_id, principal.role)
-    return found.name if found else ""
 
 
 def zone_of(request: HttpRequest, organization: Organization | None) -> ZoneInfo:

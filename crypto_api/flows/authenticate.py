@@ -4,6 +4,7 @@ Rights are read afresh every time, so that an ended session or a changed role co
 """
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime
 
 from crypto_api.flows.access_tokens import AccessTokens
@@ -20,6 +21,16 @@ from crypto_api.organizations.types import GRANTABLE, PERMISSIONS, Denied, Permi
 from mongodb_config.unit_of_work import UnitOfWork
 
 
+@dataclass(frozen=True)
+class Identified:
+    """Who is asking, with what was read to know it: whoever shows a page needs it again."""
+
+    principal: Principal
+    user: User
+    organization: Organization | None = None  # where they act
+    own_role: CustomRole | None = None  # the organisation's own role that they have, if it is one
+
+
 async def authenticate_access(tokens: AccessTokens, token: str, now: datetime) -> Principal:
     """InvalidToken when the token or its session is not valid (any more)."""
     claims = await tokens.read(token, now)
@@ -32,12 +43,23 @@ async def authenticate_access(tokens: AccessTokens, token: str, now: datetime) -
 
 async def authenticate_dashboard(cookie: str, now: datetime) -> Principal | None:
     """None when the cookie names no live session: the page then offers the log-in."""
+    session = await dashboard_session(cookie, now)
+    found = await identify(session) if session is not None else None
+    return found.principal if found is not None else None
+
+
+async def dashboard_session(cookie: str, now: datetime) -> Session | None:
+    """The live session that the cookie names, which is seen by that."""
     session = await identities.live_session_by_dashboard(hash_token(cookie), now)
-    if session is None:
-        return None
-    note_seen(session, now)
+    if session is not None:
+        note_seen(session, now)
+    return session
+
+
+async def identify(session: Session) -> Identified | None:
+    """Whose session it is and what they are where it acts; None for somebody whose account is suspended or gone."""
     try:
-        return await _principal(session, session.expires_at)
+        return await _identified(session, session.expires_at)
     except InvalidToken:
         return None
 
@@ -58,17 +80,27 @@ async def authenticate_session(session_id: str, now: datetime) -> Principal:
 
 async def _principal(session: Session, expires_at: datetime) -> Principal:
     """InvalidToken for somebody whose account is suspended or gone: it counts for a session that was open before, too."""
+    return (await _identified(session, expires_at)).principal
+
+
+async def _identified(session: Session, expires_at: datetime) -> Identified:
+    """InvalidToken, as above."""
     user, membership, organization = await _standing(session)
     if user is None or user.suspended_at is not None:
         raise InvalidToken
+
+    def principal(org_id: str | None, role: str | None, permissions: frozenset[Permission], denied: Denied | None = None) -> Principal:
+        return Principal(session.user_id, org_id, role, permissions, session.id, expires_at, denied, user.username)
+
     if session.org_id is None:
         role = Role.PLATFORM_ADMIN if user.platform_admin else None
-        return Principal(session.user_id, None, role, PERMISSIONS[role] if role else frozenset(), session.id, expires_at, username=user.username)
+        return Identified(principal(None, role, PERMISSIONS[role] if role else frozenset()), user)
     if membership is None:
-        return Principal(session.user_id, None, None, frozenset(), session.id, expires_at, username=user.username)
+        return Identified(principal(None, None, frozenset()), user)
+    own = None if membership.role in PERMISSIONS else await organizations.custom_role(membership.org_id, membership.role)
     denied = denied_in(session, membership, organization)
-    permissions = frozenset() if denied else await permissions_of(membership.org_id, membership.role)
-    return Principal(session.user_id, membership.org_id, membership.role, permissions, session.id, expires_at, denied, user.username)
+    permissions = frozenset() if denied else PERMISSIONS.get(membership.role) or permissions_in(own)
+    return Identified(principal(membership.org_id, membership.role, permissions, denied), user, organization, own)
 
 
 async def _standing(session: Session) -> tuple[User | None, Membership | None, Organization | None]:
