@@ -31,7 +31,7 @@ SOURCES = {
     "fact": "Certain: follows from the chain and from what is known",
     "rule": "Decided by a rule",
     "memory": "As a person decided before",
-    "model": "Suggested by the language model",
+    "model": "By the language model",
     "person": "Decided by a person",
     "none": "Nobody and nothing has decided yet",
 }
@@ -101,6 +101,16 @@ def movement_row(movement: Movement, wallets: Mapping[str, str]) -> MovementRow:
     tone = "spam" if movement.spam else {Direction.IN: "in", Direction.OUT: "out", Direction.INTERNAL: "own"}[movement.direction]
     sign = "" if movement.amount is None else {Direction.IN: "+", Direction.OUT: "\N{MINUS SIGN}", Direction.INTERNAL: ""}[movement.direction]
     return MovementRow(movement, sign, tone, wallets.get(movement.wallet_id, ""), wallets.get(movement.counter_wallet_id or "", ""))
+
+
+def evidence_words(key: str, movement: Movement | None) -> str:
+    """`log:7` as people say it, with what moved by it."""
+    place, _, rest = key.partition(":")
+    named = {"value": "the coin sent", "gas": "the fee", "balance": "the balance before and after", "trace": f"the inner call {rest}"}
+    where = named.get(place, f"log {rest.partition(':')[0]}" if place == "log" and rest else key)
+    if movement is None or movement.amount is None:
+        return where
+    return f"{where} · {text(movement.amount)} {movement.symbol}"
 
 
 def transaction_row(transaction: Transaction, wallets: Mapping[str, str]) -> TransactionRow:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -12,6 +13,7 @@ from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.money_form import MONEY_FIELDS, fiscal_words, money_choices, money_values, read_money_fields
 from crypto_api.dashboard.role_words import ROLE_NAMES
 from crypto_api.flows.change_organization import change_organization
+from crypto_api.kit.amounts import parse, text
 from crypto_api.kit.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 from crypto_api.kit.paging import PageRequest
 from crypto_api.kit.standards import COUNTRIES
@@ -72,8 +74,12 @@ async def change_policies(visit: Visit) -> HttpResponse:
     wanted = list(dict.fromkeys(visit.request.POST.getlist("second_factor_roles")))
     fields = {"second_factor_roles": wanted, **{name: visit.request.POST.get(name) == "on" for name in SWITCHES}}
     fields["payslip_mail"] = PayslipMail.ATTACHED if visit.request.POST.get("payslip_attached") == "on" else PayslipMail.LINK
+    sure = _threshold(visit.request.POST.get("classification_percent"))
+    if sure is None:
+        problem = "How sure is enough must be a percentage from 0 to 100, such as 90."
+        return await _settings(visit, policies=fields, policy_problem=problem, status=422)
     try:
-        await _change(visit, fields)
+        await _change(visit, fields | sure)
     except SecondFactorFirst as error:
         return await _settings(visit, policies=fields, policy_problem=error.detail, policy_link=True, status=error.status)
     except InvalidInput as error:
@@ -81,6 +87,17 @@ async def change_policies(visit: Visit) -> HttpResponse:
     except PreconditionFailed as error:
         return await _settings(visit, policy_problem=CHANGED, status=error.status)
     return redirect("/organization/?done=policies#policies-title")
+
+
+def _threshold(percent: str | None) -> dict[str, Decimal] | None:
+    """The field as it is stored; nothing of it where the form has none, None where it is no percentage."""
+    if percent is None:
+        return {}
+    try:
+        share = parse(percent.strip()).scaleb(-2)
+    except ValueError:
+        return None
+    return {"classification_threshold": share} if 0 <= share <= 1 else None
 
 
 async def _change(visit: Visit, fields: Mapping[str, Any]) -> None:
@@ -98,6 +115,7 @@ async def _settings(
     around = {
         "organization": here,
         "given": (stands if given is None else given) | {"version": str(here.version), **{name: wanted[name] for name in KEPT}},
+        "classification_percent": text((here.classification_threshold * 100).normalize()),
         "policy_roles": roles,
         "required_names": ", ".join(role.name for role in roles if role.checked),
         "companies": companies.items,

@@ -15,6 +15,7 @@ from crypto_api.dashboard.rows import SOURCES, TransactionRow, transaction_row
 from crypto_api.flows.annotate_transaction import Annotation
 from crypto_api.flows.book_transaction import contra_of
 from crypto_api.flows.review import AT_ONCE_MAX, Said, Wanted, in_words, say_of_all, take_suggestions
+from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.paging import PageRequest
 from crypto_api.ledger.types import AccountCode
@@ -79,8 +80,8 @@ async def say(visit: Visit) -> HttpResponse:
 def _wanted(request: HttpRequest) -> list[Wanted]:
     """Each as `version:id`. What is none was not chosen on the page."""
     found = []
-    for text in request.POST.getlist("chosen")[:AT_ONCE_MAX]:
-        version, _, row_id = text.partition(":")
+    for chosen in request.POST.getlist("chosen")[:AT_ONCE_MAX]:
+        version, _, row_id = chosen.partition(":")
         if version.isascii() and version.isdecimal() and len(version) < 10 and row_id:
             found.append(Wanted(row_id, int(version)))
     return found
@@ -97,7 +98,7 @@ def _flash(request: HttpRequest) -> str:
     if request.GET.get("said") != "1":
         return ""
     counts = {what: request.GET.get(what.value, "") for what in Said}
-    return in_words({what: int(text) for what, text in counts.items() if text.isascii() and text.isdecimal() and len(text) < 4})
+    return in_words({what: int(count) for what, count in counts.items() if count.isascii() and count.isdecimal() and len(count) < 4})
 
 
 async def _page(visit: Visit, *, problem: str = "", given: Mapping[str, str] | None = None, status: int = 200) -> HttpResponse:
@@ -106,8 +107,8 @@ async def _page(visit: Visit, *, problem: str = "", given: Mapping[str, str] | N
         "given": given or {},
         "problem": problem,
         "flash": "" if problem else _flash(visit.request),
-        "threshold_percent": round(float(visit.organization.classification_threshold) * 100),
-        "has_model": visit.runtime.llm is not None,
+        "threshold_percent": text((visit.organization.classification_threshold * 100).normalize()),
+        "model_books": visit.runtime.llm is not None and visit.runtime.config.llm_confidence_min is not None,
     }
     return visit.render("understanding/review.html", values | await _rows(visit), status=status)
 
@@ -145,9 +146,9 @@ def _effects(row: Transaction, category: Category, accounts: Mapping[str, str]) 
     """Of each way that something went: into which account it comes out of suspense."""
     ways = {movement.direction for movement in row.movements if movement.kind not in FEES and not movement.spam and movement.amount}
     told = []
-    for way, text in ((Direction.IN, "What came in"), (Direction.OUT, "What went out")):
+    for way, words in ((Direction.IN, "What came in"), (Direction.OUT, "What went out")):
         if way in ways:
             code = AccountCode.CUSTODY if category in (Category.TRANSFER_IN, Category.TRANSFER_OUT, Category.BRIDGE) else contra_of(category, way)
             becomes = f"from suspense to {code} {accounts.get(code, '')}".strip()
-            told.append(f"{text}: {'stays in suspense' if code == AccountCode.SUSPENSE else becomes}")
+            told.append(f"{words}: {'stays in suspense' if code == AccountCode.SUSPENSE else becomes}")
     return told

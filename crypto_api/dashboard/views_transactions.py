@@ -6,11 +6,22 @@ from datetime import UTC, datetime, timedelta
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 
-from crypto_api.classification.types import Category
+from crypto_api.classification import store as classification
+from crypto_api.classification.types import Category, Provenance, Suggestion
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
-from crypto_api.dashboard.rows import KIND_NAMES, SOURCES, entry_card, history, links_of, movement_row, transaction_row, transaction_rows
+from crypto_api.dashboard.rows import (
+    KIND_NAMES,
+    SOURCES,
+    entry_card,
+    evidence_words,
+    history,
+    links_of,
+    movement_row,
+    transaction_row,
+    transaction_rows,
+)
 from crypto_api.dashboard.transaction_filter import TransactionFilter
 from crypto_api.flows.explain_call import explain_call
 from crypto_api.flows.export_transactions import COLUMNS, TooManyRows, export_transactions
@@ -29,8 +40,10 @@ from crypto_api.saved_views.documents import SavedView
 from crypto_api.saved_views.service import forget, keep
 from crypto_api.saved_views.types import NAME_MAX
 from crypto_api.transactions import store as transactions
+from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Direction, MovementKind, Origin, Status
 
+EVIDENCE_SHOWN = 12
 NEWS_WINDOW = timedelta(hours=1)  # what lies further back on the chain is history that was read, no news
 FLASHES = {
     "imported": "The transactions were imported.",
@@ -191,6 +204,31 @@ async def detail_fragment(visit: Visit, transaction_id: str) -> HttpResponse:
     return visit.render("transactions/detail_body.html", await detail_of(visit, transaction_id))
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a decision rests on: a movement of the page, or another log of the receipt."""
+
+    key: str
+    words: str
+    movement: bool
+
+
+async def _traced(row: Transaction) -> dict[str, object]:
+    """What the decision, and what was suggested, can be traced to."""
+    provenance = Provenance.model_validate(row.provenance or {})
+    suggestion = Suggestion.model_validate(row.suggestion) if row.suggestion else None
+    ruled = provenance.rule_id is not None or (suggestion is not None and suggestion.provenance.rule_id is not None)
+    moved = {movement.key: movement for movement in row.movements}
+    return {
+        "provenance": provenance,
+        "suggestion": suggestion,
+        "suggestion_percent": round(suggestion.confidence * 100) if suggestion else 0,
+        "rule_names": {rule.id: rule.name for rule in await classification.rules(row.org_id)} if ruled else {},
+        "evidence": [Evidence(key, evidence_words(key, moved.get(key)), key in moved) for key in row.evidence[:EVIDENCE_SHOWN]],
+        "more_evidence": max(0, len(row.evidence) - EVIDENCE_SHOWN),
+    }
+
+
 async def detail_of(visit: Visit, transaction_id: str) -> dict[str, object]:
     found = await transactions.get(visit.org_id, transaction_id)
     if found is None:
@@ -219,6 +257,8 @@ async def detail_of(visit: Visit, transaction_id: str) -> dict[str, object]:
         "gas_fee": to_units(int(found.gas_fee_raw), 18) if found.gas_fee_raw else None,
         "may_see_payments": visit.may(Permission.PAYMENTS_READ),
         "source_says": SOURCES.get(found.category_source, ""),
+        "account_name": accounts.get(found.account, ""),
+        **await _traced(found),
         "confidence_percent": round(found.confidence * 100),
         "confirmations": network.confirmations if network else None,
         "by_tag": network is not None and network.finality == "tag",

@@ -2,6 +2,7 @@
 
 import os
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from playwright.async_api import expect
 
 from crypto_api.classification.documents import ClassificationRule
 from crypto_api.classification.types import Category, DecisionSource, Provenance, Suggestion
+from crypto_api.organizations.documents import Organization
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.documents import Transaction
@@ -90,6 +92,58 @@ async def test_suggestions_are_taken_and_refused_by_forms(sits: Sits, treasury: 
     await grace.refused(403, "/review/accept/", chosen=chosen)
 
 
+async def decided(treasury: Treasury) -> Transaction:
+    """By the model, with all that it can be traced to."""
+    wallet = treasury.wallets["Operations"]
+    moved = [treasury.movement(wallet, Direction.IN, "2", "ETH", value="6240", other="payer", key="log:7")]
+    provenance = Provenance(model="granite4:micro", model_digest="1f5e0c4c1d3e7a2c", prompt_hash="ab" * 32, duration_ms=1234)
+    made = treasury.transaction(moved, treasury.now - timedelta(hours=5), booking=Booking.DONE, finality=Finality.CONFIRMED)
+    said = {
+        "category": "reward",
+        "category_source": "model",
+        "confidence": 0.93,
+        "purpose": f"Staking of {LONG}",
+        "tax_category": "income",
+        "account": "4300",
+        "explanation": "A validator pays.",
+        "evidence": ["log:7", "log:12"],
+        "model": "granite4:micro",
+        "provenance": provenance.model_dump(mode="json", exclude_defaults=True),
+    }
+    return await treasury.record(made.model_copy(update=said))
+
+
+async def test_a_decision_can_be_traced_on_its_page_and_the_list_tells_what_it_is_for(sits: Sits, treasury: Treasury) -> None:
+    (suggested, *_), by_model = await fill(treasury), await decided(treasury)
+    clerk = await sits("ada.okafor")
+    page = " ".join((await clerk.get(f"/transactions/{by_model.id}/")).text.split())
+    for told in (
+        '<a href="#movement-log:7">log 7 · 2 ETH</a>', "<li>log 12</li>", "93 %", "<dd>granite4:micro</dd>", 'title="1f5e0c4c1d3e7a2c"',
+        f"SHA-256 of all that it was sent: {'ab' * 32}", "1,234 ms", "<dt>For taxes</dt><dd>Income</dd>", "<dd>4300 Rewards</dd>",
+    ):  # fmt: skip
+        assert told in page, told
+    page = " ".join((await clerk.get(f"/transactions/{suggested.id}/")).text.split())
+    assert "Suggested, and not sure enough:" in page and "80 %" in page and "/transactions/org_1:eip155:1:0x5c50/" in page
+    rows = (await clerk.get("/transactions/")).text
+    assert (
+        '<th scope="col" class="tax-col">For taxes</th>' in rows
+        and '<td class="tax-col">Income</td>' in rows
+        and f'title="Staking of {LONG}"' in rows
+    )
+
+
+async def test_how_sure_is_enough_is_set_by_the_organisation(sits: Sits, treasury: Treasury) -> None:
+    clerk, path = await sits("ada.okafor"), "/organization/policies/"
+    assert 'value="90"' in (await clerk.get("/organization/")).text
+    await clerk.does(path, classification_percent="82.5")
+    assert (await Organization.get(treasury.org_id)).classification_threshold == Decimal("0.825")  # type: ignore[union-attr]
+    assert "82.5 %" in await clerk.text("/review/")
+    for wrong in ("101", "-1", "x", ""):
+        assert "must be a percentage from 0 to 100" in await clerk.refused(422, path, classification_percent=wrong)
+    await clerk.does(path)  # a form without the field leaves it
+    assert (await Organization.get(treasury.org_id)).classification_threshold == Decimal("0.825")  # type: ignore[union-attr]
+
+
 async def test_a_rule_is_written_tried_ordered_and_deleted(sits: Sits, treasury: Treasury) -> None:
     rows = await fill(treasury)
     clerk = await sits("ada.okafor")
@@ -128,8 +182,10 @@ async def test_a_rule_is_written_tried_ordered_and_deleted(sits: Sits, treasury:
 
 @pytest.mark.browser
 async def test_the_queue_by_keyboard(window: Window, treasury: Treasury, runtime: Runtime) -> None:
-    rows = await fill(treasury)
-    await window.log_in(path="/review/")
+    rows, by_model = await fill(treasury), await decided(treasury)  # one that the model decided stays out of the queue
+    await window.log_in(path=f"/transactions/{rows[0].id}/")
+    await shoot(window, "suggested")
+    await window.go("/review/")
     page = window.page
     await expect(page.locator("[data-review-row]")).to_have_count(3)
     await page.keyboard.press("j")
@@ -156,11 +212,16 @@ async def test_the_queue_by_keyboard(window: Window, treasury: Treasury, runtime
     await page.locator("#name").fill("Hosting of the product and of everything that is near it, for as long as it lasts")
     await page.locator("#addresses").fill(address_of("other3"))
     await page.locator("#category").select_option("income")
-    await expect(page.locator("#rule-preview")).to_contain_text("0 of 0 would change; it decides 0.", timeout=30_000)
+    await expect(page.locator("#rule-preview")).to_contain_text("0 of 1 would change; it decides 0.", timeout=30_000)
     await shoot(window, "rule")
     await page.get_by_role("button", name="Save the rule").click()
     await expect(page.get_by_text("The rule was added.")).to_be_visible()
     await shoot(window, "rules")
+    for name, path in (("list", ""), ("by-model", f"{by_model.id}/")):
+        await window.go(f"/transactions/{path}")
+        await shoot(window, name)
+    await window.go("/organization/")
+    await shoot(window, "settings")
 
 
 async def shoot(window: Window, name: str) -> None:
