@@ -20,7 +20,7 @@ ANSWER_MAX = 20_000
 _TOKENS_MAX = 512
 _CONTEXT_TOKENS = 8_192
 _DIGEST_KEPT_S = 300.0
-_EXPECTED = (ResponseError, httpx.HTTPError, ConnectionError, TimeoutError, ValueError, KeyError, TypeError)
+_EXPECTED = (ResponseError, httpx.HTTPError, ConnectionError, TimeoutError, ValueError, KeyError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ pages = [
     path("portfolio/", views_portfolio.portfolio_page, name="portfolio"),
     path("portfolio/movements/", views_portfolio.movements_page, name="portfolio-movements"),
     path("insights/", views_insights.insights_page, name="insights"),
+    path("fragments/insights/sentences/", views_insights.sentences_fragment, name="insights-sentences"),
     path("fragments/insights/", views_insights.figures_fragment, name="insights-fragment"),
     path("fragments/portfolio/", views_portfolio.figures_fragment, name="portfolio-fragment"),
     path("fragments/portfolio/positions/", views_portfolio.positions_fragment, name="portfolio-positions-fragment"),

@@ -4,10 +4,11 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from crypto_api.flows.read_portfolio import organization_of
+from crypto_api.flows.word_insights import word_insights
 from crypto_api.http.answers import answer
 from crypto_api.http.auth import org_of
 from crypto_api.http.permissions import requires
-from crypto_api.http.schemas.insights import AnalyticsRead, InsightsQuery, InsightsRead
+from crypto_api.http.schemas.insights import AnalyticsRead, InsightsQuery, InsightsRead, InsightSummaryQuery
 from crypto_api.insights import service
 from crypto_api.insights.types import Insights
 from crypto_api.organizations.types import Permission
@@ -19,9 +20,11 @@ router = Router(tags=["insights"])
 
 @router.get("/dashboard/insights/", response=InsightsRead, summary="Spending, counterparties, gas, runway, what is unusual, and hints for the tax")
 @requires(Permission.LEDGER_READ)
-async def get_insights(request: HttpRequest, query: Query[InsightsQuery]) -> HttpResponse:
-    """From the last transactions and the lots, at the rates that are kept. What has no price is counted and in no sum."""
-    return answer(InsightsRead.of(await _found(request, query)))
+async def get_insights(request: HttpRequest, query: Query[InsightSummaryQuery]) -> HttpResponse:
+    """From the last transactions and the lots, at the rates that are kept. What has no price is counted and in no sum. The summary is made by rule;
+    with `explain` the local model words it around the same figures."""
+    found = await _found(request, query)
+    return answer(InsightsRead.of(found, await word_insights(found, runtime_of(request.scope).llm if query.explain else None)))
 
 
 @router.get("/dashboard/analytics/", response=AnalyticsRead, summary="Received, spent and gas by month")

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from crypto_api.insights.types import Gas, GasRow, MonthRow, Moved, PartyRow, Runway, Shock, SpendingRow, Unusual, Window
 from crypto_api.kit.amounts import add_exactly, divide, multiply, text, to_functional
+from crypto_api.kit.plain_text import quoted
 
 ZERO, ONE = Decimal(0), Decimal(1)
 SPENDING = frozenset({"expense", "payroll", "invoice_payment", "unclassified"})
@@ -114,7 +115,7 @@ def unusual(rows: Sequence[Moved], window: Window) -> list[Unusual]:
         if row.at < window.since:
             continue
         same = by_party[row.outgoing, row.party] if row.party else []
-        named = f"with {row.party}"
+        named = f"with {quoted(row.party)}"
         if len(same) <= PARTIES_MIN:
             same, named = by_category[row.outgoing, row.category], f"called {row.category.replace('_', ' ')}"
         others = [one.value or ZERO for one in same if one is not row]

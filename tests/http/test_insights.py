@@ -1,8 +1,13 @@
 """Insights over real HTTP: each figure with its way to what it is made of, of one organisation alone, and what there is without anything."""
 
+from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
+import pytest
+
+from crypto_api.bootstrap import open_runtime
 from crypto_api.flows.settle_lots import settle_lots
 from crypto_api.kit.clock import SystemClock
 from crypto_api.lots.documents import LotPolicy, LotRule
@@ -10,8 +15,22 @@ from crypto_api.lots.types import LotMethod
 from crypto_api.prices.documents import ManualPrice
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.types import Direction, MovementKind
+from tests.factories.ollama import DIGEST, OllamaServer, ollama_server
 from tests.http.conftest import Join, Person, random_address, wallet_body
 from tests.http.world import stored_movement, stored_transaction
+
+
+@pytest.fixture
+async def ollama() -> AsyncIterator[OllamaServer]:
+    async with ollama_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def runtime(make_config: Any, networks: list[dict[str, object]], ollama: OllamaServer) -> AsyncIterator[Runtime]:
+    async with open_runtime(make_config(networks, llm_base_url=ollama.url, llm_model_name="granite4:micro")) as opened:
+        yield opened
+
 
 TABLE = "timestamp,type,asset,amount,price,fee,fee_asset,wallet,to_wallet,description,external_id\n"
 
@@ -26,7 +45,7 @@ async def paid(person: Person, number: int, days: float, value: str, **changes: 
     return row.id
 
 
-async def test_figures_and_where_they_come_from(join: Join) -> None:
+async def test_figures_and_where_they_come_from(join: Join, ollama: OllamaServer) -> None:
     ada, eve = await join("ada", founds="Byron Treasury"), await join("eve", founds="Elsewhere")
     for number in range(9):
         await paid(ada, number + 1, 10 * number + 1, str(100 + number))
@@ -45,6 +64,22 @@ async def test_figures_and_where_they_come_from(join: Join) -> None:
     assert (odd["transaction_id"], odd["value"], odd["median"], odd["compared_with"]) == (big, "5000", "104", 9)
     assert "far" in odd["reason"] and shown["complete"] and shown["currency"] == "USD"
     assert shown["runway"]["shocks"][0] == {"drop": "0", "value": "0", "months": "0"}
+    by_rule = {row["topic"]: row["text"] for row in shown["summary"]["sentences"]}
+    assert by_rule["spending"].startswith(
+        "5,305.00 USD were spent in 30 days, after 313.50 USD in the same time before; the most, 5,303.00 USD, for expense"
+    )
+    assert by_rule["unusual"] == "1 movement stands out; the greatest is 5,000.00 USD, where the median of 9 others is 104.00 USD."
+    assert [shown["summary"][name] for name in ("model", "answered", "prompt_hash")] == [None, False, None]
+    assert ollama.requests == [], "only who asks for it waits for the model"
+    ollama.says(spending="It spent 5.305,00.", parties="Counterparty A was paid 5,304 USD.", gas="Gas cost 2 USD.", unusual="")
+    explained = (await ada.http.get("/api/dashboard/insights/?explain=true")).json()["summary"]
+    assert {row["topic"]: row["text"] for row in explained["sentences"] if row["by_model"]} == {
+        "spending": "It spent 5,305.00 USD.",
+        "gas": "Gas cost 2.00 USD.",
+    }
+    assert [row["text"] for row in explained["sentences"] if not row["by_model"]] == [by_rule[name] for name in ("parties", "unusual")]
+    assert (explained["model"], explained["model_digest"], explained["answered"]) == ("granite4:micro", DIGEST, True)
+    assert len(explained["prompt_hash"]) == 64 and "Grace" not in str(ollama.requests), "a name is no part of the question"
     months = (await ada.http.get("/api/dashboard/analytics/")).json()["months"]
     assert len(months) == 13 and sum(Decimal(row["spent"]) for row in months) == 5936 and sum(Decimal(row["gas"]) for row in months) == 5
     theirs = (await eve.http.get("/api/dashboard/insights/")).json()

@@ -117,7 +117,7 @@ def test_unusual_is_far_above_the_others_of_the_same_party() -> None:
     (one,) = found
     assert (one.moved.transaction_id, one.median, one.deviation, one.compared_with) == ("big", D(100), D(5), 9)
     assert one.score == D("107.9"), "0.6745 × 800 / 5"
-    assert one.reason == ("Paid 900: the median of the 9 others with Grace is 100, their median deviation 5: a score of 107.9, where 3.5 is far.")
+    assert one.reason == ("Paid 900: the median of the 9 others with “Grace” is 100, their median deviation 5: a score of 107.9, where 3.5 is far.")
     assert rules.unusual([*usual, moved("130", 2)], WINDOW) and not rules.unusual([*usual, moved("120", 2)], WINDOW)
     assert not rules.unusual([*usual, moved("1", 2)], WINDOW), "far below is no alarm"
     assert not rules.unusual([*usual, moved("900", 40)], WINDOW), "of another time"
@@ -128,7 +128,7 @@ def test_where_all_are_alike_three_times_as_much_stands_out() -> None:
     rent = [moved("1000", 30 * number + 1) for number in range(9)]
     assert rules.unusual([*rent, moved("2999", 2)], WINDOW) == []
     (one,) = rules.unusual([*rent, moved("3000", 2)], WINDOW)
-    assert (one.score, one.reason) == (None, "Paid 3000: the median of the 9 others with Grace is 1000, and they are nearly all alike.")
+    assert (one.score, one.reason) == (None, "Paid 3000: the median of the 9 others with “Grace” is 1000, and they are nearly all alike.")
 
 
 def test_a_new_party_is_compared_with_the_category() -> None:

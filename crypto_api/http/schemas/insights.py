@@ -3,7 +3,9 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from crypto_api.flows.word_insights import Worded
 from crypto_api.http.schemas.base import Date, ReadSchema, Time
+from crypto_api.insights.sentences import TopicName
 from crypto_api.insights.types import Gas, Insights, LongAhead, Loss, LotsState, MonthRow, PartyRow, Runway, Shock, SpendingRow, Unusual
 from crypto_api.kit.amounts import SignedMoney
 
@@ -12,6 +14,39 @@ class InsightsQuery(BaseModel):
     model_config = ConfigDict(hide_input_in_errors=True, extra="forbid")
 
     days: int = Field(default=30, ge=1, le=366, description="How far the period goes back from now; it is compared with a year.")
+
+
+class InsightSummaryQuery(InsightsQuery):
+    explain: bool = Field(default=False, description="Also ask the local model, and wait for it, to put the same figures into sentences.")
+
+
+class InsightSentenceRead(ReadSchema):
+    topic: TopicName
+    text: str = Field(examples=["Gas cost 12.40 USD for 31 transactions, the dearest 1.05 USD."])
+    by_model: bool = Field(description="False: made by rule. A model's sentence stands only where every number in it is one of the topic's figures.")
+
+
+class InsightSummaryRead(ReadSchema):
+    """What can be traced of a model's answer: its name, the digest of its weights as its server tells it, and what it was asked."""
+
+    sentences: list[InsightSentenceRead]
+    model: str | None = Field(description="None: no model is configured, or it was not asked.", examples=["granite4:micro"])
+    answered: bool = Field(description="False: it was not asked, is away or slow, or answered something else. The sentences are made by rule then.")
+    model_digest: str | None
+    prompt_hash: str | None
+    duration_ms: int | None
+
+    @classmethod
+    def of(cls, worded: Worded) -> "InsightSummaryRead":
+        answer = worded.answer
+        return cls(
+            sentences=[InsightSentenceRead(topic=one.topic, text=one.text, by_model=one.by_model) for one in worded.sentences],
+            model=worded.model or None,
+            answered=answer is not None,
+            model_digest=answer.digest if answer else None,
+            prompt_hash=answer.prompt_hash if answer else None,
+            duration_ms=answer.duration_ms if answer else None,
+        )
 
 
 class SpendingRead(ReadSchema):
@@ -125,6 +160,7 @@ class InsightsRead(ReadSchema):
     date_to: Date
     currency: str
     complete: bool = Field(description="False: more transactions than are looked at; the oldest of the comparison are left out.")
+    summary: InsightSummaryRead
     spending: list[SpendingRead]
     parties: list[InsightPartyRead]
     gas: GasRead
@@ -133,7 +169,7 @@ class InsightsRead(ReadSchema):
     tax: TaxHintsRead
 
     @classmethod
-    def of(cls, found: Insights) -> "InsightsRead":
+    def of(cls, found: Insights, worded: Worded) -> "InsightsRead":
         since = found.window.since.date()
         return cls(
             as_of=found.as_of,
@@ -141,6 +177,7 @@ class InsightsRead(ReadSchema):
             date_to=found.window.until.date(),
             currency=found.currency,
             complete=not found.cut,
+            summary=InsightSummaryRead.of(worded),
             spending=[_spending(row, since) for row in found.spending],
             parties=[_party(row, since) for row in found.parties],
             gas=_gas(found.gas),
