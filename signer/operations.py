@@ -203,12 +203,15 @@ def _by_key(accepted: Sequence[tuple[int, SigningCase]]) -> Iterator[list[tuple[
 
 
 def _transaction(case: SigningCase) -> dict[str, Any]:
-    """EIP-1559, or of type 0 with the chain in its signature (EIP-155). Values that may be larger than JSON's numbers go as hexadecimal text."""
+    """EIP-1559, of type 0 with the chain in its signature (EIP-155), or of type 4 with what its sender authorizes (EIP-7702). Values that may be
+    larger than JSON's numbers go as hexadecimal text."""
     attempt = case.attempt
     fees = attempt.fees
-    price = {"gasPrice": hex(fees.max_fee_per_gas)}
+    price: dict[str, Any] = {"gasPrice": hex(fees.max_fee_per_gas)}
     if not fees.legacy:
         price = {"type": "0x2", "maxFeePerGas": hex(fees.max_fee_per_gas), "maxPriorityFeePerGas": hex(fees.max_priority_fee_per_gas)}
+    if attempt.authorization is not None:
+        price |= {"type": "0x4", "authorization": attempt.authorization.model_dump()}
     return {
         "chainId": attempt.chain_id,
         "nonce": attempt.nonce,

@@ -8,7 +8,9 @@ from eth_keys.datatypes import PrivateKey
 from eth_utils.exceptions import ValidationError
 
 from crypto_api.adapters.key_sealing import SealBroken
+from crypto_api.kit.ethereum import ZERO_ADDRESS
 from crypto_api.kit.faultpoint import faultpoint
+from crypto_api.payments.batch import BATCH_DELEGATE
 from signer.keyring import Keyring
 from signer.keystores import KeystoreRefused, WrongPassword, open_keystore
 from signer.parcels import OtherIntakeKey, ParcelBroken, open_parcel
@@ -17,6 +19,7 @@ Answer = dict[str, Any]
 _KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}", re.ASCII)
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1
 _NO_KEY = "is not a secp256k1 private key: 64 hexadecimal digits, not zero, below its order"
+_DELEGATES = (BATCH_DELEGATE, ZERO_ADDRESS)
 _STALE = "was sealed to a key that is not in use any more: load the page, or ask for the key, again"
 
 
@@ -96,16 +99,39 @@ def _sign(keyring: Keyring, question: dict[str, Any]) -> Answer:
     if isinstance(key, dict):
         return key
     faultpoint("vault.opened")
-    return {"result": {"signed": [_signed(transaction, key) for transaction in question["transactions"]]}}
+    return {"result": {"signed": [sign_one(transaction, key) for transaction in question["transactions"]]}}
 
 
-def _signed(transaction: dict[str, Any], key: bytes) -> Answer:
+def sign_one(transaction: dict[str, Any], key: bytes) -> Answer:
     try:
-        signed = Account.sign_transaction(transaction, key)
-    except (TypeError, ValueError, ValidationError):
+        signed = Account.sign_transaction(_authorized(transaction, key), key)
+    except (KeyError, TypeError, ValueError, ValidationError):
         return {"refused": "The transaction is none that can be signed."}
     faultpoint("vault.signed")
     return {"raw": "0x" + bytes(signed.raw_transaction).hex(), "hash": "0x" + bytes(signed.hash).hex()}
+
+
+def _authorized(transaction: dict[str, Any], key: bytes) -> dict[str, Any]:
+    """With what its sender authorizes, where it is of type 4 (EIP-7702): one delegation, on the same chain, in the next nonce, to our batch contract
+    or to nobody, and the call goes to the account itself with nothing sent along. So no key here ever authorizes anybody else's code, whoever asks.
+    ValueError otherwise."""
+    if "authorizationList" in transaction:
+        raise ValueError("what is authorized is signed here")
+    asked = transaction.get("authorization")
+    if (asked is None) is (transaction.get("type") == "0x4"):
+        raise ValueError("a transaction of type 4, and no other, carries an authorization")
+    if asked is None:
+        return transaction
+    own, chain_id = PrivateKey(key).public_key.to_checksum_address(), transaction["chainId"]
+    rest = {name: value for name, value in transaction.items() if name != "authorization"}
+    if set(asked) != {"chain_id", "address", "nonce"} or asked["address"] not in _DELEGATES:
+        raise ValueError("an account runs our code or none")
+    if chain_id == 0 or asked["chain_id"] != chain_id or asked["nonce"] != transaction["nonce"] + 1:
+        raise ValueError("an authorization holds on one chain, in the next nonce")
+    if transaction["to"] != own or int(transaction["value"], 16) != 0:
+        raise ValueError("the account calls itself, and sends nothing along")
+    given = {"chainId": chain_id, "address": asked["address"], "nonce": asked["nonce"]}
+    return {**rest, "authorizationList": [Account.sign_authorization(given, key)]}
 
 
 def _rewrap(keyring: Keyring, question: dict[str, Any]) -> Answer:

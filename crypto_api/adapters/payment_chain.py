@@ -9,6 +9,7 @@ from eth_abi.abi import encode
 
 from crypto_api.kit.ethereum import BlockHeader, CallRefused, ChainUnavailable, InconsistentAnswer, checksummed
 from crypto_api.kit.sending import (
+    AUTHORIZATION_GAS,
     PLAIN_TRANSFER_GAS,
     FeeMarket,
     Handed,
@@ -30,6 +31,7 @@ _TRANSFER_EVENT = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df52
 _GET_L1_FEE = "0x49948e0e"  # GasPriceOracle.getL1Fee(bytes) of OP-stack networks
 _L1_MARGIN_PERCENT = 50  # what the chain below asks for moves by up to an eighth a block
 _BLOCKS_OF_FEES = 20
+_AUTHORIZATION_BYTES = 110  # of a transaction of type 4, at most
 _GAS_WHERE_UNKNOWN = 150_000  # of a call that could not be estimated because the wallet is empty: it is not sent then
 _BLOCKS_SEARCHED_MAX = 1 << 24
 _MARKET: list[tuple[str, list[Any]]] = [
@@ -103,22 +105,27 @@ class PaymentNode:
             *_MARKET,
             ("eth_getTransactionCount", [address, "latest"]),
             ("eth_getBalance", [address, "latest"]),
+            ("eth_getCode", [address, "latest"]),
             *(("eth_call", [{"to": token, "data": _BALANCE_OF + "0" * 24 + address[2:].lower()}, "latest"]) for token in tokens),
         ]
         rows = [{"from": address, "to": call.to, "value": hex(call.value), "data": call.data} for call in calls]
-        simulated: list[RpcCall] = [("eth_call", [row, "latest"]) for row in rows]
-        estimated: list[RpcCall] = [("eth_estimateGas", [row]) for row in rows]
+        as_if = [[_with_code(address, call.code)] if call.code is not None else [] for call in calls]
+        simulated: list[RpcCall] = [("eth_call", [row, "latest", *more]) for row, more in zip(rows, as_if, strict=True)]
+        estimated: list[RpcCall] = [("eth_estimateGas", [row, "latest", *more] if more else [row]) for row, more in zip(rows, as_if, strict=True)]
         answers = await self._rpc.call_each([*asked, *simulated, *estimated])
-        header, history, nonce, balance, *held = map(_answered, answers[: len(asked)])
+        header, history, nonce, balance, code, *held = map(_answered, answers[: len(asked)])
         would, gas = answers[len(asked) : len(asked) + len(rows)], answers[len(asked) + len(rows) :]
-        limits = [gas_limit(_gas(row, answer)) for row, answer in zip(rows, gas, strict=True)]
-        l1_fees = await self._l1_fees(rows, limits, _number(nonce))
+        authorized = [AUTHORIZATION_GAS if call.code is not None else 0 for call in calls]
+        limits = [gas_limit(_gas(row, answer) + more) for row, answer, more in zip(rows, gas, authorized, strict=True)]
+        sizes = [row | {"data": row["data"] + "ff" * _AUTHORIZATION_BYTES} if more else row for row, more in zip(rows, authorized, strict=True)]
+        l1_fees = await self._l1_fees(sizes, limits, _number(nonce))
         return Quotes(
             _number(nonce),
             await self._market(header, history),
             _number(balance),
             {token: _number(answer) if len(str(answer)) > 2 else 0 for token, answer in zip(tokens, held, strict=True)},
             tuple(Simulated(limit, _reverts(row, answer), fee) for row, limit, answer, fee in zip(rows, limits, would, l1_fees, strict=True)),
+            _bytes(code),
         )
 
     async def _l1_fees(self, rows: Sequence[Json], limits: Sequence[int], nonce: int) -> list[int]:
@@ -137,8 +144,13 @@ class PaymentNode:
 
     async def code(self, address: str) -> bytes:
         """Empty where there is none."""
-        (answer,) = await self._rpc.call_each([("eth_getCode", [address, "latest"])])
-        return bytes.fromhex(str(_answered(answer)).removeprefix("0x"))
+        (found,) = await self.codes([address])
+        return found
+
+    async def codes(self, addresses: Sequence[str], block: str | None = None) -> list[bytes]:
+        """At the head, or in the state after a block that is named by its hash. CallRefused where the node has forgotten that state."""
+        at: str | Json = "latest" if block is None else {"blockHash": block}
+        return [_bytes(_answered(answer)) for answer in await self._rpc.call_each([("eth_getCode", [address, at]) for address in addresses])]
 
     async def with_code(self, addresses: Sequence[str]) -> set[str]:
         """Those that have code."""
@@ -162,13 +174,14 @@ class PaymentNode:
         parts = [answers[at : at + each] for at in range(0, len(answers), each)]
         return {address for address, part in zip(addresses, parts, strict=True) if not any(part_.strip("0x") for part_ in part)}
 
-    async def arrives(self, address: str, token: str, to: str, data: str, payees: Sequence[str]) -> list[int] | None:
-        """Base units that each of these would have more after the call: tokens may keep a fee. None where the node cannot simulate
+    async def arrives(self, address: str, call: NodeCall, token: str, payees: Sequence[str]) -> list[int] | None:
+        """Base units of the token that each of these would have more after the call: tokens may keep a fee. None where the node cannot simulate
         (`eth_simulateV1`)."""
         asks = [{"from": address, "to": token, "data": _BALANCE_OF + "0" * 24 + payee[2:].lower()} for payee in payees]
-        calls = [*asks, {"from": address, "to": to, "data": data}, *asks]
+        calls = [*asks, {"from": address, "to": call.to, "data": call.data}, *asks]
+        block: Json = {"calls": calls} | ({"stateOverrides": _with_code(address, call.code)} if call.code is not None else {})
         try:
-            blocks = await self._rpc.call_any("eth_simulateV1", [{"blockStateCalls": [{"calls": calls}]}, "latest"])
+            blocks = await self._rpc.call_any("eth_simulateV1", [{"blockStateCalls": [block]}, "latest"])
             told = [_number(result["returnData"]) for place, result in enumerate(blocks[0]["calls"]) if place != len(payees)]
             return [after - before for before, after in zip(told[: len(payees)], told[len(payees) :], strict=True)]
         except (CallRefused, InconsistentAnswer, LookupError, TypeError, ValueError):
@@ -282,6 +295,18 @@ def _unsigned(call: Json, gas: int, nonce: int) -> bytes:
     fee = 10**10
     fields = [10_000, nonce, fee, fee, gas, bytes.fromhex(call["to"][2:]), int(call["value"], 16), bytes.fromhex(call["data"][2:]), []]
     return b"\x02" + bytes(rlp.encode(fields))
+
+
+def _with_code(address: str, code: bytes) -> Json:
+    """A state override, as geth, Erigon, Nethermind, Reth and Anvil take it: the account as it will be once it has delegated."""
+    return {address: {"code": "0x" + code.hex()}}
+
+
+def _bytes(value: Any) -> bytes:
+    try:
+        return bytes.fromhex(value.removeprefix("0x"))
+    except (AttributeError, ValueError) as error:
+        raise InconsistentAnswer("the node answered with something else than bytes") from error
 
 
 def _number(value: Any) -> int:

@@ -83,6 +83,12 @@ def _fees(policy: PaymentPolicy, currency: str) -> str:
     return f"No transaction ever bids more than {policy.fee_per_gas_max_gwei:,} gwei."
 
 
+def _delegated(policy: PaymentPolicy, currency: str) -> str:
+    if not policy.delegated_batches:
+        return "Many are paid at once through our batch contract alone."
+    return "A wallet that is let may run our batch contract as its own code (EIP-7702)."
+
+
 LINES: tuple[tuple[str, Words], ...] = (
     ("Who may be paid", _payees),
     ("Cooling-off", _cooling_off),
@@ -93,6 +99,7 @@ LINES: tuple[tuple[str, Words], ...] = (
     ("All payments of a day", _day),
     ("Delay", _delay),
     ("Network fees", _fees),
+    ("Wallets that run code", _delegated),
 )
 
 
@@ -120,6 +127,7 @@ def _looser(before: PaymentPolicy, after: PaymentPolicy) -> set[str]:
         "One payment": _raised(before.transaction_max, after.transaction_max),
         "All payments of a day": _raised(before.day_max, after.day_max),
         "Delay": _raised(before.delay_above, after.delay_above) or after.delay_hours < before.delay_hours,
+        "Wallets that run code": after.delegated_batches and not before.delegated_batches,
         "Network fees": after.fee_per_gas_max_gwei > before.fee_per_gas_max_gwei,
     }
     return {title for title, looser in checks.items() if looser}

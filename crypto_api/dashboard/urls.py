@@ -26,6 +26,7 @@ from crypto_api.dashboard import (
     views_transactions,
     views_wallet,
     views_wallet_add,
+    views_wallet_delegation,
     views_wallets,
 )
 
@@ -36,6 +37,8 @@ urlpatterns = [
     path("wallets/add/", views_wallet_add.add_page, name="wallet-add"),
     path("wallets/<str:wallet_id>/", views_wallet.detail_page, name="wallet"),
     path("wallets/<str:wallet_id>/settings/", views_wallets.edit_page, name="wallet-settings"),
+    path("wallets/<str:wallet_id>/delegation/", views_wallet_delegation.allow, name="wallet-delegation"),
+    path("wallets/<str:wallet_id>/delegation/revoke/", views_wallet_delegation.revoke, name="wallet-delegation-revoke"),
     path("wallets/<str:wallet_id>/ownership/", views_ownership.ownership_page, name="wallet-ownership"),
     path("wallets/<str:wallet_id>/backfill/", views_wallet.backfill, name="wallet-backfill"),
     path("wallets/<str:wallet_id>/monitor/", views_wallets.monitor, name="wallet-monitor"),
@@ -69,6 +72,7 @@ urlpatterns = [
     path("fragments/overview/value/", views_overview.value_series, name="value-series"),
     path("fragments/wallets/", views_wallets.rows_fragment, name="wallets-fragment"),
     path("fragments/wallets/<str:wallet_id>/", views_wallet.facts_fragment, name="wallet-fragment"),
+    path("fragments/wallets/<str:wallet_id>/delegation/", views_wallet_delegation.fragment, name="wallet-delegation-fragment"),
     path("fragments/wallets/<str:wallet_id>/holding/", views_wallet.holding_series, name="wallet-holding"),
     path("fragments/transactions/", views_transactions.rows_fragment, name="transactions-fragment"),
     path("fragments/transactions/news/", views_transactions.news_fragment, name="transactions-news"),

@@ -23,7 +23,7 @@ from crypto_api.reports import people
 AMOUNTS = ("approval_free_max", "manager_max")
 LIMITS = ("transaction_max", "day_max", "delay_above", "signed_above")
 NUMBERS = {"cooling_off_hours": 720, "approvals_required": 10, "delay_hours": 720, "fee_per_gas_max_gwei": 1_000_000}
-FIELDS = ("payees", *NUMBERS, *AMOUNTS, *LIMITS)
+FIELDS = ("payees", "delegated_batches", *NUMBERS, *AMOUNTS, *LIMITS)
 FLASHES = {
     "holds": "The new policy holds from now on. Payments that are not signed yet are judged by it.",
     "proposed": "Proposed. It holds as soon as somebody else confirms it.",
@@ -90,13 +90,14 @@ async def change_page(visit: Visit) -> HttpResponse:
 
 def _of(policy: PaymentPolicy) -> dict[str, str]:
     given = {name: str(getattr(policy, name)) for name in ("payees", *NUMBERS)}
+    given["delegated_batches"] = "yes" if policy.delegated_batches else ""
     return given | {name: "" if (value := getattr(policy, name)) is None else text(value) for name in (*AMOUNTS, *LIMITS)}
 
 
 def _read(visit: Visit) -> tuple[Form, dict[str, Any]]:
     """What was typed, and the fields of a policy that it stands for. An empty limit is none."""
     form = Form(visit.request, *FIELDS)
-    fields: dict[str, Any] = {"payees": form.one_of("payees", list(Payees))}
+    fields: dict[str, Any] = {"payees": form.one_of("payees", list(Payees)), "delegated_batches": form["delegated_batches"] == "yes"}
     for name, most in NUMBERS.items():
         typed = form[name]
         if typed.isascii() and typed.isdecimal() and len(typed) < 9 and int(typed) <= most:

@@ -16,7 +16,7 @@ from crypto_api.dashboard.views_wallets import FLASHES, to_wallet, wallet_of
 from crypto_api.dashboard.wallet_rows import WalletRow, wallet_rows
 from crypto_api.flows.request_backfill import request_backfill
 from crypto_api.kit.amounts import text
-from crypto_api.kit.errors import Conflict, NotFound
+from crypto_api.kit.errors import Conflict, CoreError, InvalidInput, NotFound
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity
 from crypto_api.reports.holding_history import HoldingPoint, booked_assets, holding_history
@@ -26,6 +26,12 @@ from crypto_api.transactions import store as transactions
 from crypto_api.wallets.documents import Wallet
 
 RANGES = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30), "1y": timedelta(days=365)}
+_FLASHES = {
+    "backfill": "Its history is being read.",
+    "delegation-allowed": "It may run our batch contract as its own code. Its next batch is paid so, where the payment policy lets wallets.",
+    "delegation-forbidden": "It may not delegate any more. What it runs already stays until it is taken back.",
+    "delegation-revoked": "The delegation is being taken back. Follow it among the payments.",
+}
 CHARTED_MAX = 8  # assets that the chart offers
 BLOCK_DIGITS_MAX = 12
 
@@ -33,8 +39,14 @@ BLOCK_DIGITS_MAX = 12
 @page(Permission.WALLETS_READ)
 async def detail_page(visit: Visit, wallet_id: str) -> HttpResponse:
     wallet = await wallet_of(visit, wallet_id)
-    flashes = FLASHES | {"backfill": "Its history is being read."}
+    flashes = FLASHES | _FLASHES
     return await _page(visit, wallet, {"flash": flashes.get(visit.request.GET.get("done", ""), "")})
+
+
+async def refused_page(visit: Visit, wallet: Wallet, error: CoreError) -> HttpResponse:
+    """Of something asked for on the page, with why it was not done."""
+    said = " ".join(f"It {row.message}." for row in error.errors) if isinstance(error, InvalidInput) else error.detail
+    return await _page(visit, wallet, {"warning": said}, status=error.status)
 
 
 async def _page(visit: Visit, wallet: Wallet, values: dict[str, object], *, status: int = 200) -> HttpResponse:

@@ -250,7 +250,11 @@ def changes_of(movements: Sequence[Movement], category: Category, payment: Payme
     if category is Category.SWAP and (exchanged := exchange_of(moved)) is not None:
         return [*changes, *exchanged]
     payees = payment.payees if payment is not None else ()
-    changes += [change for movement in moved for change in _by_payee(movement, _change(movement, category, account), payees)]
+    one_by_one = list(payees) if payment is not None and payment.delegation is not None else []
+    for movement in moved:
+        change = _change(movement, category, account)
+        named = _to_its_payee(movement, change, one_by_one)
+        changes += [named] if named is not None else _by_payee(movement, change, payees)
     return changes if payment is None or payment.origin.kind != OF_A_PAYSLIP else [_settling(change, payment) for change in changes]
 
 
@@ -278,6 +282,16 @@ def _by_payee(movement: Movement, change: Change, payees: Sequence[BatchPayee]) 
         parts.append(replace(change, quantity=to_units(int(row.raw_amount), movement.decimals or 0), value=value, description=_for(row)))
         before = worth or before
     return parts
+
+
+def _to_its_payee(movement: Movement, change: Change, left: list[BatchPayee]) -> Change | None:
+    """Of an account that pays as its own code (EIP-7702) each payee's money is a movement by itself. Each of `left` is taken once; None for a
+    movement that is none of theirs: where nobody traces, one sum stands for all."""
+    row = next((row for row in left if (row.address, row.raw_amount) == (movement.to_address, movement.raw_amount)), None)
+    if row is None or not isinstance(change, Disposal):
+        return None
+    left.remove(row)
+    return replace(change, description=_for(row), value=row.settles if row.settles is not None else change.value)
 
 
 def _for(row: BatchPayee) -> str:

@@ -110,13 +110,15 @@ async def made_by_payment(transaction: Transaction) -> MadeBy | None:
 
 def _executed(payment: Payment, attempt: PaymentAttempt) -> Executed:
     if attempt.call == payment.call:
-        return Executed.CALL if payment.kind in (PaymentKind.CALL, PaymentKind.ALLOWANCE) else Executed.PAYMENT
+        return Executed.CALL if payment.kind in (PaymentKind.CALL, PaymentKind.ALLOWANCE, PaymentKind.DELEGATION) else Executed.PAYMENT
     return Executed.CANCELLATION if attempt.call == payment_rules.cancel_call(payment.from_address) else Executed.OTHER
 
 
 def _in_words(payment: Payment, payee: str) -> str:
     if payment.kind is PaymentKind.CALL:
         return payment.description or f"a call of {payee or payment.payee_address}"
+    if payment.kind is PaymentKind.DELEGATION:
+        return "the end of what the wallet had delegated"
     if payment.kind is PaymentKind.ALLOWANCE:
         return f"an allowance of {text(payment.amount)} {payment.asset} to {payee}"
     return f"{text(payment.amount)} {payment.asset} to {payee or payment.payee_address}"

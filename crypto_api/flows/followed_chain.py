@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Protocol
 
 from crypto_api.chains import store as chains
-from crypto_api.kit.ethereum import ZERO_ADDRESS
+from crypto_api.kit.ethereum import ZERO_ADDRESS, CallRefused
 from crypto_api.kit.sending import FeeMarket, Handed, NodeCall, NodeReceipt, NodeTransaction, Quote, Quotes
-from crypto_api.payments.batch import BATCH_CONTRACT, read_batch
-from crypto_api.payments.types import Call, Expected, Receipt, SeenTransaction
+from crypto_api.payments.batch import BATCH_CONTRACT, BATCH_DELEGATE, CODE, delegated_code, read_batch, read_delegated
+from crypto_api.payments.types import Call, Delegation, Expected, Probe, Receipt, SeenTransaction
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.wallets import store as wallets
@@ -34,7 +34,9 @@ class Node(Protocol):
 
     async def unused(self, addresses: Sequence[str], token: str | None) -> set[str]: ...
 
-    async def arrives(self, address: str, token: str, to: str, data: str, payees: Sequence[str]) -> list[int] | None: ...
+    async def codes(self, addresses: Sequence[str], block: str | None = None) -> list[bytes]: ...
+
+    async def arrives(self, address: str, call: NodeCall, token: str, payees: Sequence[str]) -> list[int] | None: ...
 
     async def send_raw(self, raws: Sequence[str]) -> list[Handed]: ...
 
@@ -61,8 +63,11 @@ class FollowedChain:
     async def market(self) -> FeeMarket:
         return await self._node.market()
 
-    async def quotes(self, address: str, calls: Sequence[tuple[Call, str | None]]) -> Quotes:
-        return await self._node.quotes(address, [NodeCall(call.to, int(call.value_raw), call.data, token) for call, token in calls])
+    async def quotes(self, address: str, calls: Sequence[Probe]) -> Quotes:
+        return await self._node.quotes(address, [node_call(each.call, each.token, each.delegation) for each in calls])
+
+    async def codes(self, addresses: Sequence[str]) -> list[bytes]:
+        return await self._node.codes(addresses)
 
     async def send_raw(self, raws: Sequence[str]) -> list[Handed]:
         return await self._node.send_raw(raws)
@@ -95,8 +100,21 @@ class FollowedChain:
             else:  # nobody here reads the blocks for it
                 found[each.hash] = receipt
             if receipt.succeeded and not found[each.hash].disputed:
-                found[each.hash] = replace(found[each.hash], disputed=_unpaid(each, told[each.hash]))
+                found[each.hash] = replace(found[each.hash], disputed=_unpaid(each, told[each.hash]) or await self._without_code(each, receipt))
         return found
+
+    async def _without_code(self, expected: Expected, receipt: Receipt) -> str:
+        """Of an account that pays the coin as its own code (EIP-7702), which leaves no event: whether the account had our code in that block, in a
+        sentence where it had not. A call of an account without code succeeds as well, and pays nobody."""
+        paid = read_delegated(expected.sender, expected.call) if expected.call is not None else None
+        if paid is None or paid[0] is not None:
+            return ""
+        needed = {expected.sender: delegated_code(BATCH_DELEGATE), BATCH_DELEGATE: CODE[BATCH_DELEGATE]}
+        try:
+            codes = await self._node.codes(list(needed), receipt.block_hash)
+        except CallRefused:  # it has forgotten that state. Only our own transactions change what the account runs, so the head tells as much
+            codes = await self._node.codes(list(needed))
+        return "" if codes == list(needed.values()) else _RAN_NOTHING.format(expected.sender, receipt.block_number)
 
     async def transaction(self, hash_: str) -> SeenTransaction | None:
         return _seen(await self._node.transaction(hash_))
@@ -161,6 +179,7 @@ def _counts_at(wallet: Wallet, expected: Expected, receipt: Receipt) -> bool:
 
 _MISSING = "A node says that {} stands in block {}, and our own reading of that block does not have it. Nothing is decided until they agree."
 _UNPAID = "The token's events in {} do not tell that these payees of the batch got their amounts: {}. Nothing is decided until they do."
+_RAN_NOTHING = "{} did not run our code in block {}, so nobody was paid by its call. Nothing is decided until that is explained."
 _DIFFERS = "A node and our own reading of block {} do not agree about {}: {}. Nothing is decided until they do."
 
 
@@ -181,12 +200,24 @@ def _difference(expected: Expected, receipt: Receipt, row: Transaction) -> str:
 def _unpaid(expected: Expected, receipt: NodeReceipt) -> str:
     """Of a batch of an ERC-20: which of its payees the token's events do not tell of, in a sentence. The coin leaves no event, and is paid by this
     call of this contract to all of them, or it reverts."""
-    token, shares = (read_batch(expected.call) if expected.call is not None else None) or (None, [])
+    call = expected.call
+    if call is None:
+        return ""
+    read, pays = (read_batch(call), BATCH_CONTRACT) if call.to != expected.sender else (read_delegated(call.to, call), call.to)
+    token, shares = read or (None, [])
     if token is None:
         return ""
-    seen = Counter((row.to_address, row.raw_amount) for row in receipt.transfers if (row.token, row.from_address) == (token, BATCH_CONTRACT))
+    seen = Counter((row.to_address, row.raw_amount) for row in receipt.transfers if (row.token, row.from_address) == (token, pays))
     missing = Counter((share.payee, share.raw_amount) for share in shares) - seen
     return _UNPAID.format(receipt.hash, ", ".join(sorted(payee for payee, _ in missing))[:300]) if missing else ""
+
+
+def node_call(call: Call, token: str | None, delegation: Delegation | None) -> NodeCall:
+    """As the node is asked about it: with the code that its sender will have, where the transaction changes that."""
+    code = None
+    if delegation is not None and delegation.authorizes:
+        code = b"" if delegation.delegate == ZERO_ADDRESS else CODE[delegation.delegate]
+    return NodeCall(call.to, int(call.value_raw), call.data, token, code)
 
 
 def _seen(row: NodeTransaction | None) -> SeenTransaction | None:

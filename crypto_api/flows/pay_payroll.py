@@ -18,14 +18,15 @@ from crypto_api.address_book.types import PayeeHold
 from crypto_api.audit import service as audit
 from crypto_api.chains.types import ChainAsset
 from crypto_api.events import service as events
-from crypto_api.flows.prepare_payment import listed_asset, payer_of
+from crypto_api.flows.prepare_batch import pays_delegated
+from crypto_api.flows.prepare_payment import Payer, listed_asset, payer_of
 from crypto_api.flows.prepare_wanted import PaymentDesk
 from crypto_api.flows.price_at import price_at
 from crypto_api.kit.errors import Conflict, FieldError, InvalidInput, NotFound, PreconditionFailed
 from crypto_api.kit.ids import next_id
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.organizations.types import Principal
-from crypto_api.payments.batch import BATCH_CONTRACT
+from crypto_api.payments.batch import BATCH_CONTRACT, BATCH_DELEGATE
 from crypto_api.payments.batch_plan import Owed, PlannedKind, PlannedTransaction, Terms, WalletKind, batch_plan
 from crypto_api.payroll import rules, service, store
 from crypto_api.payroll.documents import Payout, PayProfile, PayrollStep, Payslip
@@ -90,7 +91,7 @@ async def order_payroll(
     if not wanted:
         raise NothingToPay(held)
     run_id = next_id("run")
-    planned = await _plan(desk, org_id, network, wallet, wanted, raws)
+    planned = await _plan(desk, org_id, payer, wanted, raws)
     steps, payouts = _documents(org_id, period_id, run_id, wallet, principal, wanted, raws, planned, now)
 
     async def work(session: Session) -> None:
@@ -190,20 +191,22 @@ class _PlannedFor:
     transaction: PlannedTransaction
 
 
-async def _plan(
-    desk: PaymentDesk, org_id: str, network: NetworkConfig, wallet: Wallet, wanted: Sequence[_Wanted], raws: Mapping[str, int]
-) -> list[_PlannedFor]:
+async def _plan(desk: PaymentDesk, org_id: str, payer: Payer, wanted: Sequence[_Wanted], raws: Mapping[str, int]) -> list[_PlannedFor]:
     """Asset by asset. What came to nothing before is paid alone this time, so that whoever made a batch fail holds up nobody else again."""
+    wallet, network = payer.wallet, payer.network
     node, found = desk.nodes[network.slug], []
     market = await node.market()
-    together = await node.has_code(BATCH_CONTRACT)
+    kind, contract = WalletKind.CONTRACT, BATCH_CONTRACT
+    if await pays_delegated(org_id, payer, desk.clock.now()):
+        kind, contract = WalletKind.DELEGATED, BATCH_DELEGATE
+    together = await node.has_code(contract)
     for name in sorted({row.asset.name for row in wanted}):
         rows = [row for row in wanted if row.asset.name == name]
         asset = rows[0].asset
         new = await _new(desk, network, rows)
         owed = [Owed(row.key, row.payee.address, raws[row.key], new=row.payee.address in new) for row in rows]
         alone = {row.key for row in rows if row.before is not None or not together}
-        terms = Terms(WalletKind.CONTRACT, asset.contract, market.base_fee + market.tip)
+        terms = Terms(kind, asset.contract, market.base_fee + market.tip)
         parts = [([row for row in owed if row.key not in alone], terms.payees_max), ([row for row in owed if row.key in alone], 1)]
         for part, most in parts:
             if part:

@@ -1,6 +1,7 @@
 """Somebody wants to pay many at once: one payment of kind `batch`, through our batch contract.
 
     allowance of an ERC-20, for exactly the sum → mined → the batch, simulated against it
+    where organisation and wallet were opted in: the batch alone, which the wallet runs as its own code (EIP-7702)
 
 What is checked of one payee is checked of each; where one cannot be paid nothing is stored. Everything later is the machine's, as for any payment:
 a batch is one transaction, so it is mined for all of them or for nobody.
@@ -8,6 +9,7 @@ a batch is one transaction, so it is mined for all of them or for nobody.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
@@ -18,10 +20,12 @@ from crypto_api.kit.errors import Conflict, FieldError, InvalidInput
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.organizations.types import Principal
 from crypto_api.payments import rules
-from crypto_api.payments.batch import BATCH_CONTRACT, PAYEES_MAX, Share, batch_call, total
+from crypto_api.payments.batch import BATCH_CONTRACT, BATCH_DELEGATE, CODE, PAYEES_MAX, Share, batch_call, delegated_call, delegated_code, total
 from crypto_api.payments.batch_plan import AMOUNT_MAX
+from crypto_api.payments.delegation import unfit_account
 from crypto_api.payments.documents import Payment
-from crypto_api.payments.types import BatchPayee, Origin, PaymentKind
+from crypto_api.payments.types import BatchPayee, Delegation, Origin, PaymentKind, Way
+from crypto_api.policies import service as policies
 from crypto_api.wallets import store as wallets
 
 _CONTRACT_NAME = "Coffer's batch contract"
@@ -31,6 +35,12 @@ class BatchContractMissing(Conflict):
     """Anybody may put it there: `payments.batch.deployment`."""
 
     code = "batch_contract_missing"
+
+
+class DelegatedElsewhere(Conflict):
+    """The wallet runs somebody else's code: a person takes that back first."""
+
+    code = "delegated_elsewhere"
 
 
 @dataclass(frozen=True)
@@ -75,25 +85,33 @@ async def prepare_batch(
 async def _wanted_batch(desk: PaymentDesk, org_id: str, new: NewBatch) -> Wanted:
     payer = await payer_of(desk, org_id, new.wallet_id, None)
     require_sound(new.shares)
-    await require_contract(desk, payer.network)
+    delegation = await delegation_of(desk, org_id, payer)
+    if delegation is None:
+        await require_contract(desk, payer.network)
     seen = await look_at_payees(desk.nodes[payer.network.slug], org_id, payer.network, named(new))
-    return wanted_batch(new, payer, seen, await own_addresses(org_id))
+    return wanted_batch(new, payer, seen, await own_addresses(org_id), delegation)
 
 
 def named(new: NewBatch) -> list[Named]:
     return [Named(share.to, share.payee_id) for share in new.shares]
 
 
-def wanted_batch(new: NewBatch, payer: Payer, seen: Sequence[SeenPayee | InvalidInput], own: Collection[str]) -> Wanted:
-    """`own`: of `own_addresses`. InvalidInput naming the payee by its place."""
+def wanted_batch(
+    new: NewBatch, payer: Payer, seen: Sequence[SeenPayee | InvalidInput], own: Collection[str], delegation: Delegation | None = None
+) -> Wanted:
+    """`own`: of `own_addresses`; `delegation` of `delegation_of`. InvalidInput naming the payee by its place."""
     require_sound(new.shares)
     asset, payees = listed_asset(payer.network, new.asset), _payees(new.shares, seen, own)
     shares = [Share(row.address, int(row.raw_amount)) for row in payees]
-    call, raw, name = batch_call(shares, asset.contract), total(shares), f"{len(payees)} payees" if len(payees) > 1 else "1 payee"
+    contract, call = BATCH_CONTRACT, batch_call(shares, asset.contract)
+    if delegation is not None:
+        contract, call = BATCH_DELEGATE, delegated_call(payer.wallet.address, shares, asset.contract)
+    raw, name = total(shares), f"{len(payees)} payees" if len(payees) > 1 else "1 payee"
     warnings = tuple(_warnings([row for row in seen if isinstance(row, SeenPayee)]))
     return Wanted(
-        *(payer.wallet, payer.network, payer.way, PaymentKind.BATCH, asset, raw, BATCH_CONTRACT, None, name, call, new.description, warnings),
+        *(payer.wallet, payer.network, payer.way, PaymentKind.BATCH, asset, raw, contract, None, name, call, new.description, warnings),
         payees=tuple(payees),
+        delegation=delegation,
     )
 
 
@@ -142,9 +160,33 @@ async def require_contract(desk: PaymentDesk, network: NetworkConfig) -> None:
         raise BatchContractMissing(f"Our batch contract is not on {network.name} yet: it has to be deployed at {BATCH_CONTRACT} first.")
 
 
+async def pays_delegated(org_id: str, payer: Payer, now: datetime) -> bool:
+    """Whether organisation and wallet were both opted in to run our code as the account's own (EIP-7702). Only with a key of ours: hardly any wallet
+    of a person signs such an authorization for a page."""
+    if payer.way is not Way.SIGNER or not payer.wallet.pays_delegated:
+        return False
+    return (await policies.current(org_id, now)).policy.delegated_batches
+
+
+async def delegation_of(desk: PaymentDesk, org_id: str, payer: Payer) -> Delegation | None:
+    """How the wallet pays many; None: through the batch contract. BatchContractMissing, DelegatedElsewhere, Conflict where the network has no
+    transactions of type 4."""
+    if not await pays_delegated(org_id, payer, desk.clock.now()):
+        return None
+    node, network = desk.nodes[payer.network.slug], payer.network
+    ours, account = await node.codes([BATCH_DELEGATE, payer.wallet.address])
+    if ours != CODE[BATCH_DELEGATE]:
+        raise BatchContractMissing(f"Our code for accounts is not on {network.name} yet: it has to be deployed at {BATCH_DELEGATE} first.")
+    if (why := unfit_account(account, authorizes=True)) is not None:
+        raise DelegatedElsewhere(why)
+    if (await node.market()).legacy:
+        raise Conflict(f"{network.name} takes no transactions of type 4 (EIP-7702).", code="no_set_code_transactions")
+    return Delegation(delegate=BATCH_DELEGATE, authorizes=account != delegated_code(BATCH_DELEGATE))
+
+
 async def own_addresses(org_id: str) -> set[str]:
     """Between own wallets is no payment to anybody, and is booked otherwise; what is sent to the contract itself would be lost."""
-    return {row.address for row in await wallets.active(org_id)} | {BATCH_CONTRACT}
+    return {row.address for row in await wallets.active(org_id)} | {BATCH_CONTRACT, BATCH_DELEGATE}
 
 
 def _payees(shares: Sequence[NewShare], seen: Sequence[SeenPayee | InvalidInput], own: Collection[str]) -> list[BatchPayee]:

@@ -10,11 +10,11 @@ from crypto_api.flows.look_at_payees import Named, SeenPayee, look_at_payees
 from crypto_api.flows.prepare_batch import NewAllowance, NewBatch
 from crypto_api.flows.prepare_payment import NewPayment, Payer
 from crypto_api.flows.prepare_wanted import Guard, PaymentDesk, Refused, Wanted, prepare_all
-from crypto_api.kit.errors import CoreError, InvalidInput
+from crypto_api.kit.errors import Conflict, CoreError, InvalidInput
 from crypto_api.organizations.types import Principal
 from crypto_api.payments import store
 from crypto_api.payments.documents import Payment
-from crypto_api.payments.types import Origin
+from crypto_api.payments.types import Delegation, Origin
 
 
 @dataclass(frozen=True)
@@ -47,27 +47,30 @@ async def _wanted_of(desk: PaymentDesk, org_id: str, orders: Sequence[Order]) ->
     names = [_named(order) for order in orders]
     seen = await look_at_payees(desk.nodes[payer.network.slug], org_id, payer.network, [one for of_order in names for one in of_order])
     left, own = iter(seen), await batches.own_addresses(org_id)
-    missing = await _missing_contract(desk, payer, orders)
+    missing, delegation = await _contract(desk, org_id, payer, orders)
     found: list[Wanted | Refused] = []
     for order, of_order in zip(orders, names, strict=True):
         payees = [next(left) for _ in of_order]
         try:
             if missing is not None and not isinstance(order.new, NewPayment):
                 raise missing
-            found.append(_wanted(order, payer, payees, own))
+            found.append(_wanted(order, payer, payees, own, delegation))
         except CoreError as error:
             found.append(error)
     return found
 
 
-async def _missing_contract(desk: PaymentDesk, payer: Payer, orders: Sequence[Order]) -> Refused | None:
+async def _contract(desk: PaymentDesk, org_id: str, payer: Payer, orders: Sequence[Order]) -> tuple[Refused | None, Delegation | None]:
+    """Why nobody can be paid together by this wallet; and how they are, where they are not paid through the contract."""
     if all(isinstance(order.new, NewPayment) for order in orders):
-        return None
+        return None, None
     try:
-        await batches.require_contract(desk, payer.network)
-    except batches.BatchContractMissing as error:
-        return error
-    return None
+        delegation = await batches.delegation_of(desk, org_id, payer)
+        if delegation is None:
+            await batches.require_contract(desk, payer.network)
+    except Conflict as error:
+        return error, None
+    return None, delegation
 
 
 def _named(order: Order) -> list[Named]:
@@ -79,10 +82,10 @@ def _named(order: Order) -> list[Named]:
     return []
 
 
-def _wanted(order: Order, payer: Payer, payees: Sequence[SeenPayee | InvalidInput], own: set[str]) -> Wanted:
+def _wanted(order: Order, payer: Payer, payees: Sequence[SeenPayee | InvalidInput], own: set[str], delegation: Delegation | None) -> Wanted:
     match order.new:
         case NewPayment():
             return singles.wanted_payment(order.new, payer, payees[0])
         case NewBatch():
-            return batches.wanted_batch(order.new, payer, payees, own)
+            return batches.wanted_batch(order.new, payer, payees, own, delegation)
     return batches.wanted_allowance(order.new, payer)

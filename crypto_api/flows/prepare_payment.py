@@ -139,7 +139,7 @@ async def submit_payment(desk: PaymentDesk, principal: Principal, org_id: str, p
         raise Unavailable("The network of this payment is not configured any more.", code="network_unavailable")
     call, token = payment.call, payment.token_contract
     quote = await desk.nodes[payment.network].quote(payment.from_address, call.to, int(call.value_raw), call.data, token)
-    require_payable(quote, network, call, token, int(payment.raw_amount), payment.kind)
+    require_payable(quote, network, payment.coin_moved, token, int(payment.raw_amount), payment.kind)
     worth, now = await worth_of(desk, org_id, [(payment.asset, payment.kind)]), desk.clock.now()
     value = worth.of(payment.asset, payment.amount, payment.kind)
     priced = payment.model_copy(update={"value": value})

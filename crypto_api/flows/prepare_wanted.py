@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from crypto_api.chains.types import ChainAsset
-from crypto_api.flows.followed_chain import Node
+from crypto_api.flows.followed_chain import Node, node_call
 from crypto_api.flows.judge_payment import Judgement, Subject, first_standing, judge_in_turn
 from crypto_api.flows.price_at import Prices, price_at
 from crypto_api.flows.step_up import require_approval
@@ -27,7 +27,7 @@ from crypto_api.kit.faultpoint import faultpoint
 from crypto_api.kit.ids import new_id
 from crypto_api.kit.jobs import Jobs
 from crypto_api.kit.networks import NetworkConfig
-from crypto_api.kit.sending import NodeCall, Quote
+from crypto_api.kit.sending import Quote
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.types import Principal
 from crypto_api.payments import rules, store
@@ -38,7 +38,7 @@ from crypto_api.payments.errors import InsufficientFunds, WouldRevert
 from crypto_api.payments.jobs import PaymentDue
 from crypto_api.payments.ports import Changes, Overtaken
 from crypto_api.payments.typed_data import digest
-from crypto_api.payments.types import BatchPayee, Call, Hold, Origin, PaymentKind, PaymentState, Standing, Way
+from crypto_api.payments.types import BatchPayee, Call, Delegation, Hold, Origin, PaymentKind, PaymentState, Standing, Way
 from crypto_api.policies.errors import OverLimit
 from crypto_api.wallets.documents import Wallet
 from mongodb_config.unit_of_work import Session, UnitOfWork
@@ -84,6 +84,7 @@ class Wanted:
     warnings: tuple[str, ...] = ()
     payees: tuple[BatchPayee, ...] = ()  # of a batch
     settles: Decimal | None = None
+    delegation: Delegation | None = None  # under which the wallet runs our code as its own, or takes that back (EIP-7702)
 
     @property
     def amount(self) -> Decimal:
@@ -190,7 +191,7 @@ async def try_all(desk: PaymentDesk, wanted: Sequence[Wanted]) -> list[Tried | R
 
 async def _quotes(desk: PaymentDesk, wanted: Sequence[Wanted]) -> list[Quote | Refused]:
     first = wanted[0]
-    calls = [NodeCall(each.call.to, int(each.call.value_raw), each.call.data, each.token) for each in wanted]
+    calls = [node_call(each.call, each.token, each.delegation) for each in wanted]
     try:
         told = await desk.nodes[first.network.slug].quotes(first.wallet.address, calls)
     except CallRefused as error:
@@ -202,7 +203,7 @@ async def _quotes(desk: PaymentDesk, wanted: Sequence[Wanted]) -> list[Quote | R
     for place, each in enumerate(wanted):
         quote = Quote.of(told, each.token, place)
         try:
-            require_payable(quote, each.network, each.call, each.token, each.raw, each.kind)
+            require_payable(quote, each.network, _coin_moved(each), each.token, each.raw, each.kind)
         except CoreError as error:
             found.append(error)
         else:
@@ -210,21 +211,28 @@ async def _quotes(desk: PaymentDesk, wanted: Sequence[Wanted]) -> list[Quote | R
     return found
 
 
-def require_payable(quote: Quote, network: NetworkConfig, call: Call, token: str | None, raw: int, kind: PaymentKind) -> None:
-    """InsufficientFunds before WouldRevert: a wallet that is empty is the plainer reason. InvalidInput for a batch that no block takes."""
+def require_payable(quote: Quote, network: NetworkConfig, moved: int, token: str | None, raw: int, kind: PaymentKind) -> None:
+    """`moved`: wei that leave the wallet beside the gas. InsufficientFunds before WouldRevert: a wallet that is empty is the plainer reason.
+    InvalidInput for a batch that no block takes."""
     coin = network.native_asset
     if quote.token_balance is not None and quote.token_balance < raw:
         raise InsufficientFunds("The wallet does not hold that much of the token.")
-    if quote.balance < int(call.value_raw):
+    if quote.balance < moved:
         raise InsufficientFunds(f"The wallet holds {text(to_units(quote.balance, NATIVE_DECIMALS))} {coin}, which is less than the amount.")
     if quote.reverts is not None:
         raise WouldRevert(f"It would fail: {quote.reverts}.")
     fees = rules.first_fees(quote.gas, quote.market, per_gas_max=2**128)
-    if fees is not None and quote.balance < rules.highest_cost(call, fees) + quote.l1_fee:
+    if fees is not None and quote.balance < rules.highest_cost(moved, fees) + quote.l1_fee:
         gas = text(to_units(fees.gas * fees.max_fee_per_gas + quote.l1_fee, NATIVE_DECIMALS))
         raise InsufficientFunds(f"The wallet has too little {coin} for the gas as well, which may cost up to {gas}.")
     if kind is PaymentKind.BATCH and quote.gas > TRANSACTION_GAS_MAX:
         raise InvalidInput.of("shares", f"take {quote.gas:,} gas, and a transaction may have {TRANSACTION_GAS_MAX:,} (EIP-7825)", "too_much_gas")
+
+
+def _coin_moved(wanted: Wanted) -> int:
+    """As `Payment.coin_moved`."""
+    pays_itself = wanted.kind is PaymentKind.BATCH and wanted.delegation is not None and wanted.token is None
+    return wanted.raw if pays_itself else int(wanted.call.value_raw)
 
 
 async def _kept_by_token(desk: PaymentDesk, wanted: Wanted) -> list[str]:
@@ -236,7 +244,8 @@ async def _kept_by_token(desk: PaymentDesk, wanted: Wanted) -> list[str]:
         due[wanted.payee_address] = wanted.raw
     if wanted.token is None or not due:
         return []
-    arrives = await desk.nodes[wanted.network.slug].arrives(wanted.wallet.address, wanted.token, wanted.call.to, wanted.call.data, list(due))
+    call = node_call(wanted.call, wanted.token, wanted.delegation)
+    arrives = await desk.nodes[wanted.network.slug].arrives(wanted.wallet.address, call, wanted.token, list(due))
     if arrives is None:
         return ["Nobody could see how much arrives: the node does not simulate, and a token may keep a fee."]
     gained = dict(zip(due, arrives, strict=True))
@@ -260,7 +269,7 @@ class Worth:
 
     def of(self, asset: str, amount: Decimal, kind: PaymentKind) -> Decimal | None:
         """None where there is no price, and for a call: what that moves nobody knows."""
-        if kind is PaymentKind.ALLOWANCE:  # it moves nothing
+        if kind in (PaymentKind.ALLOWANCE, PaymentKind.DELEGATION):  # they move nothing
             return Decimal(0)
         rate = self.rates.get(asset)
         return None if kind is PaymentKind.CALL or rate is None else to_functional(multiply(amount, rate))
@@ -302,6 +311,7 @@ def document(org_id: str, principal: Principal, wanted: Wanted, origin: Origin, 
         raw_amount=str(wanted.raw),
         amount=wanted.amount,
         call=wanted.call,
+        delegation=wanted.delegation,
         description=wanted.description,
         value=worth.of(wanted.asset.name, wanted.amount, wanted.kind),
         value_currency=worth.currency,

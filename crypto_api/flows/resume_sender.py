@@ -72,7 +72,7 @@ async def _look(desk: PaymentDesk, chain: PaymentChain, payment: Payment, lane: 
     chain_nonce = await chain.nonce_at_head(payment.from_address)
     live, recent = await desk.uow.run(lambda session: _slots(session, payment, lane))
     open_here = [slot for slot in live if slot.nonce < chain_nonce]
-    given = {slot.nonce for slot in recent}
+    given = {nonce for slot in recent for nonce in range(slot.nonce, slot.nonce + slot.uses)}
     never = [nonce for nonce in range(_first_unknown(lane, recent, chain_nonce), chain_nonce) if nonce not in given]
     if len(never) + len(open_here) > NONCES_MAX:
         raise NotFinalYet(f"The chain has {len(never)} transactions of this wallet that are not known here: too many to match one by one.")
@@ -95,7 +95,7 @@ async def _slots(session: Session, payment: Payment, lane: SenderLane) -> tuple[
 
 
 def _first_unknown(lane: SenderLane, slots: list[NonceSlot], chain_nonce: int) -> int:
-    last = max((slot.nonce + 1 for slot in slots), default=chain_nonce)
+    last = max((slot.nonce + slot.uses for slot in slots), default=chain_nonce)
     return lane.known_nonce if lane.known_nonce is not None else last
 
 

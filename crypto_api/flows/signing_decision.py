@@ -21,14 +21,14 @@ from rlp.exceptions import RLPException
 from crypto_api.address_book.documents import Payee
 from crypto_api.address_book.rules import hold_of
 from crypto_api.address_book.types import PayeeFacts, PayeeHold
-from crypto_api.kit.ethereum import checksummed
+from crypto_api.kit.ethereum import ZERO_ADDRESS, checksummed
 from crypto_api.organizations.documents import Organization
 from crypto_api.organizations.types import Permission
-from crypto_api.payments import rules
-from crypto_api.payments.batch import BATCH_CONTRACT, PAYEES_MAX, Share, batch_call, total
+from crypto_api.payments import delegation, rules
+from crypto_api.payments.batch import BATCH_CONTRACT, BATCH_DELEGATE, PAYEES_MAX, Share, batch_call, delegated_call, total
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.payments.typed_data import digest, typed_data
-from crypto_api.payments.types import BUMP_PERCENT, HOLDS_SLOT, Approval, Attempt, Call, Decision, PaymentKind, PaymentState, Way
+from crypto_api.payments.types import BUMP_PERCENT, HOLDS_SLOT, Approval, Attempt, Authorization, Call, Decision, PaymentKind, PaymentState, Way
 from crypto_api.policies.rules import Verdict, approvals_missing, judge
 from crypto_api.policies.types import PaymentPolicy
 from crypto_api.wallets.documents import Wallet, WalletType
@@ -71,6 +71,7 @@ def refusal(case: SigningCase, now: datetime) -> str | None:
         _of_sender(case)
         or _of_slot(case)
         or _of_fees(case)
+        or _of_delegation(case)
         or (_of_cancellation(case) if case.attempt.purpose is Attempt.CANCEL else _of_payload(case.payment, case.attempt))
         or (_of_payment(case, now) if case.attempt.purpose is Attempt.PAY else _of_replacement(case))
     )
@@ -121,6 +122,30 @@ def _of_fees(case: SigningCase) -> str | None:
     return None
 
 
+def _of_delegation(case: SigningCase) -> str | None:
+    """An account runs nobody's code but ours (EIP-7702), where both the organisation and the wallet were opted in; the authorization is made anew
+    from the payment, and must be the attempt's to the letter. Whatever takes a delegation back, or cancels, needs no leave."""
+    payment, attempt = case.payment, case.attempt
+    if attempt.authorization != delegation.authorization_of(payment, attempt.purpose, attempt.nonce):
+        return "The attempt's authorization is not the payment's."
+    if payment.delegation is None:
+        return None
+    if attempt.fees.legacy:
+        return "An account that has delegated its code is paid from by EIP-1559 only."
+    if payment.kind not in _DELEGATES or payment.delegation.delegate != _DELEGATES[payment.kind]:
+        return "The account would run code that is not ours."
+    if payment.kind is PaymentKind.DELEGATION or attempt.purpose is Attempt.CANCEL:
+        return None
+    if not case.policy.delegated_batches:
+        return "The payment policy does not let accounts run code (EIP-7702)."
+    if case.wallet is None or not case.wallet.pays_delegated:
+        return "The wallet is not let run code (EIP-7702)."
+    return None
+
+
+_DELEGATES = {PaymentKind.BATCH: BATCH_DELEGATE, PaymentKind.DELEGATION: ZERO_ADDRESS}
+
+
 def _of_cancellation(case: SigningCase) -> str | None:
     if case.payment.cancel_requested_by is None:
         return "Nobody asked for the payment to be cancelled."
@@ -142,14 +167,26 @@ def _fits(payment: Payment) -> bool:
     call, raw, token = payment.call, int(payment.raw_amount), payment.token_contract
     match payment.kind:
         case PaymentKind.CALL:
-            return call.to == payment.payee_address and token is None and call.value_raw == payment.raw_amount
+            elsewhere = payment.from_address != call.to == payment.payee_address  # an account that has delegated (EIP-7702) would run its code
+            return elsewhere and token is None and call.value_raw == payment.raw_amount
         case PaymentKind.ALLOWANCE:
             return payment.payee_address == BATCH_CONTRACT and token is None and call == rules.allowance_call(call.to, raw)
         case PaymentKind.BATCH:
-            shares = [Share(row.address, int(row.raw_amount)) for row in payment.payees]
-            sound = payment.payee_address == BATCH_CONTRACT and 0 < len(shares) <= PAYEES_MAX and all(share.raw_amount > 0 for share in shares)
-            return sound and total(shares) == raw and call == batch_call(shares, token)
+            return _fits_batch(payment)
+        case PaymentKind.DELEGATION:
+            nothing = not payment.payees and token is None and raw == 0 and payment.authorizes
+            return nothing and payment.payee_address == payment.from_address and call == rules.cancel_call(payment.from_address)
     return not payment.payees and call == rules.transfer_call(payment.payee_address, raw, token)
+
+
+def _fits_batch(payment: Payment) -> bool:
+    shares, token, contract = [Share(row.address, int(row.raw_amount)) for row in payment.payees], payment.token_contract, BATCH_CONTRACT
+    if payment.delegation is not None:
+        contract = BATCH_DELEGATE
+    if payment.payee_address != contract or not 0 < len(shares) <= PAYEES_MAX or any(share.raw_amount <= 0 for share in shares):
+        return False
+    call = batch_call(shares, token) if payment.delegation is None else delegated_call(payment.from_address, shares, token)
+    return total(shares) == int(payment.raw_amount) and payment.call == call
 
 
 # ---- the first attempt -----------------------------------------------------------------------------------------------------------
@@ -163,7 +200,7 @@ def _of_payment(case: SigningCase, now: datetime) -> str | None:
         return "The payment is to be cancelled."
     if any(row.raw is not None and row.nonce == case.attempt.nonce and row.id != case.attempt.id for row in case.attempts):
         return "Something was signed for this nonce already."
-    value = {PaymentKind.CALL: None, PaymentKind.ALLOWANCE: Decimal(0)}.get(payment.kind, payment.value)
+    value = {PaymentKind.CALL: None, PaymentKind.ALLOWANCE: Decimal(0), PaymentKind.DELEGATION: Decimal(0)}.get(payment.kind, payment.value)
     held = next((hold for address in payment.paid_addresses if (hold := _hold_of(case, address, now)) is not None), None)
     verdict = judge(case.policy, value=value, today=case.signed_today, payee_hold=held)
     return verdict.refusal or _of_payee(verdict) or _of_people(case, verdict) or _of_time(payment, verdict, now)
@@ -246,26 +283,34 @@ def _of_replacement(case: SigningCase) -> str | None:
 
 
 def _is_signed_payment(attempt: PaymentAttempt, payment: Payment) -> bool:
-    """Whether its bytes are the payment's call in this nonce, signed by its sender: as only the signer can have made them."""
+    """Whether its bytes are the payment's call in this nonce, with its authorization and no other, signed by its sender: as only the signer can have
+    made them."""
     assert attempt.raw is not None
     try:
         raw = HexBytes(attempt.raw)
-        chain_id, nonce, call = _read(raw)
+        chain_id, nonce, call, authorized = _read(raw)
         if str(Account.recover_transaction(raw)) != payment.from_address:
             return False
     except (BadSignature, ValidationError, RLPException, KeyError, TypeError, ValueError):
         return False
+    wanted = delegation.authorization_of(payment, Attempt.PAY, attempt.nonce)
+    if authorized != ([wanted] if wanted is not None else []):
+        return False
     return call == payment.call and (chain_id, nonce) == (payment.chain_id, attempt.nonce)
 
 
-def _read(raw: HexBytes) -> tuple[int, int, Call]:
-    """Chain, nonce and call of signed bytes: a typed transaction (EIP-2718), or a list that begins with a byte from 0xc0 on, whose `v` holds the
-    chain (EIP-155)."""
+def _read(raw: HexBytes) -> tuple[int, int, Call, list[Authorization]]:
+    """Chain, nonce, call and authorizations of signed bytes: a typed transaction (EIP-2718), or a list that begins with a byte from 0xc0 on, whose
+    `v` holds the chain (EIP-155)."""
     if raw[0] >= 0xC0:
         nonce, _, _, to, value, data, v, _, _ = rlp.decode(bytes(raw))
-        return (int.from_bytes(v) - 35) // 2, int.from_bytes(nonce), _call(to, int.from_bytes(value), data)
+        return (int.from_bytes(v) - 35) // 2, int.from_bytes(nonce), _call(to, int.from_bytes(value), data), []
     sent = TypedTransaction.from_bytes(raw).as_dict()
-    return sent["chainId"], sent["nonce"], _call(bytes(sent["to"]), sent["value"], bytes(sent["data"]))
+    carried = [
+        Authorization(chain_id=row["chainId"], address=checksummed("0x" + bytes(row["address"]).hex()), nonce=row["nonce"])
+        for row in sent.get("authorizationList", ())
+    ]
+    return sent["chainId"], sent["nonce"], _call(bytes(sent["to"]), sent["value"], bytes(sent["data"])), carried
 
 
 def _call(to: bytes, value: int, data: bytes) -> Call:

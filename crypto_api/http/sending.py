@@ -57,7 +57,9 @@ async def estimate_gas(request: HttpRequest, query: Query[GasQuery]) -> HttpResp
     new = NewPayment(query.wallet_id, query.amount, to=query.to, asset=query.asset)
     found = await estimate(desk_of(request), org_of(request), new)
     quote, fees, raw = found.quote, found.fees, found.raw
-    enough = quote.balance >= rules.highest_cost(found.call, fees) + quote.l1_fee and (quote.token_balance is None or quote.token_balance >= raw)
+    enough = quote.balance >= rules.highest_cost(int(found.call.value_raw), fees) + quote.l1_fee and (
+        quote.token_balance is None or quote.token_balance >= raw
+    )
     per_gas = min(quote.market.base_fee + fees.max_priority_fee_per_gas, fees.max_fee_per_gas)
     read = GasEstimateRead(
         network=found.network.slug,

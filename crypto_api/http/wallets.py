@@ -5,26 +5,33 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
+from crypto_api.flows.read_payments import payment_view
 from crypto_api.flows.request_backfill import add_wallet, request_backfill
 from crypto_api.flows.wallet_balance import wallet_balance
+from crypto_api.flows.wallet_delegation import allow_delegation, look_at_delegation, revoke_delegation
 from crypto_api.http.answers import answer, no_content
 from crypto_api.http.auth import org_of, principal_of
 from crypto_api.http.etag import expected_versions
 from crypto_api.http.idempotency import idempotent
 from crypto_api.http.paging import page_read, page_request
-from crypto_api.http.permissions import requires
+from crypto_api.http.payments import desk_of, manual_origin
+from crypto_api.http.permissions import approved, requires
 from crypto_api.http.schemas.base import PageRead
+from crypto_api.http.schemas.payments import PaymentDetailRead
 from crypto_api.http.schemas.system import TaskRead
 from crypto_api.http.schemas.wallets import (
     AssetBalanceRead,
     WalletBackfill,
     WalletBalanceRead,
     WalletCreate,
+    WalletDelegation,
+    WalletDelegationRead,
     WalletMonitor,
     WalletQuery,
     WalletRead,
     WalletUpdate,
 )
+from crypto_api.identity.types import Purpose
 from crypto_api.kit.errors import NotFound, Unavailable
 from crypto_api.organizations.types import Permission
 from crypto_api.runtime import runtime_of
@@ -139,6 +146,47 @@ async def backfill_wallet(request: HttpRequest, wallet_id: str, body: WalletBack
     runtime = runtime_of(request.scope)
     task = await request_backfill(runtime.uow, runtime.clock, org_of(request), wallet_id, body.from_block, principal_of(request).user_id)
     return answer(TaskRead.of(task), status=202)
+
+
+@router.get("/wallets/{wallet_id}/delegation/", response=WalletDelegationRead, summary="What code a wallet runs")
+@requires(Permission.WALLETS_READ)
+async def get_wallet_delegation(request: HttpRequest, wallet_id: str) -> HttpResponse:
+    """EIP-7702, read from the chain. 503 when no node answers."""
+    return await _delegation(request, wallet_id)
+
+
+@router.put("/wallets/{wallet_id}/delegation/", response=WalletDelegationRead, summary="Let a wallet run our batch contract as its own code, or not")
+@requires(Permission.POLICIES_WRITE)
+@approved(Purpose.KEYS)
+async def allow_wallet_delegation(request: HttpRequest, wallet_id: str, body: WalletDelegation) -> HttpResponse:
+    """Nothing is sent: its next batch is paid so, where the payment policy lets wallets. What it runs already stays until it is taken back."""
+    runtime = runtime_of(request.scope)
+    principal, versions = principal_of(request), expected_versions(request)
+    await allow_delegation(runtime.uow, runtime.clock, principal, org_of(request), wallet_id, versions, allowed=body.allowed)
+    return await _delegation(request, wallet_id)
+
+
+@router.post("/wallets/{wallet_id}/delegation/revoke/", response={202: PaymentDetailRead}, summary="Take back what a wallet has delegated")
+@requires(Permission.PAYMENTS_PREPARE)
+@approved(Purpose.KEYS)
+@idempotent
+async def revoke_wallet_delegation(request: HttpRequest, wallet_id: str) -> HttpResponse:
+    """Makes a payment of nothing that leaves the account without code (EIP-7702), also where it runs somebody else's. Follow it at
+    /api/payments/{id}/. 409 `not_delegated` where it runs nobody's."""
+    payment = await revoke_delegation(desk_of(request), principal_of(request), org_of(request), wallet_id, manual_origin(request))
+    view = await payment_view(org_of(request), payment, runtime_of(request.scope).clock.now())
+    return answer(PaymentDetailRead.of(view), status=202, version=payment.version)
+
+
+async def _delegation(request: HttpRequest, wallet_id: str) -> HttpResponse:
+    org_id, desk = org_of(request), desk_of(request)
+    wallet = await store.get(org_id, wallet_id)
+    if wallet is None:
+        raise NotFound
+    if wallet.network not in desk.networks:
+        raise Unavailable("The network of this wallet is not configured any more.", code="network_unavailable")
+    found = await look_at_delegation(desk.nodes[wallet.network], org_id, wallet_id, desk.clock.now())
+    return answer(WalletDelegationRead.of(found), version=found.wallet.version)
 
 
 async def _update(request: HttpRequest, wallet_id: str, changes: WalletChanges) -> HttpResponse:

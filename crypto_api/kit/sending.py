@@ -6,6 +6,7 @@ from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
 PLAIN_TRANSFER_GAS = 21_000  # a transfer of the coin to an account without code: never more, so it needs no margin
+AUTHORIZATION_GAS = 25_000  # for each authorization of a transaction of type 4 (EIP-7702, PER_EMPTY_ACCOUNT_COST)
 GAS_MARGIN_PERCENT = 20
 REASON_LENGTH_MAX = 200
 _BATCH_PAYMENT_FAILED, _BATCH_PULL_FAILED = "1e67017f", "01f903bc"  # of our batch contract: PaymentFailed(uint256), PullFailed()
@@ -50,6 +51,7 @@ class Quotes:
     balance: int  # wei
     token_balances: dict[str, int]  # base units, by token that a call moves
     calls: tuple[Simulated, ...]  # in the order in which they were asked
+    code: bytes = b""  # of the sender: what it has delegated to (EIP-7702)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class NodeCall:
     value: int  # wei
     data: str
     token: str | None = None
+    code: bytes | None = None  # that its sender will have by an authorization that is sent along (EIP-7702); empty: none
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 
 from crypto_api.kit.ethereum import checksummed
-from crypto_api.payments.batch_code import PACKED_BATCH_CREATION, PACKED_BATCH_DELEGATE_CREATION
+from crypto_api.payments.batch_code import PACKED_BATCH_CREATION, PACKED_BATCH_DELEGATE_CREATION, PACKED_BATCH_DELEGATE_RUNTIME, PACKED_BATCH_RUNTIME
 from crypto_api.payments.types import Call
 
 PAYEES_MAX = 500  # of one batch: within a block's transaction gas cap (EIP-7825) also where each is new to the token
@@ -22,6 +22,7 @@ PAY_COIN, PAY_TOKEN = "0x86952566", "0xec817e5b"  # payCoin(bytes), payToken(add
 OWN_TRANSFERS = "0x8989cd92"  # of the delegate: payToken(address,bytes)
 _WIDTH_MIN, _WIDTH_MAX = 8, 12  # bytes of an amount
 _SALT = bytes(32)
+_DESIGNATOR = bytes.fromhex("ef0100")  # EIP-7702
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,28 @@ def read_batch(call: Call) -> tuple[str | None, list[Share]] | None:
         return None
 
 
+def read_delegated(account: str, call: Call) -> tuple[str | None, list[Share]] | None:
+    """The same of a call by which an account that has delegated to our code pays; None for any other."""
+    if call.to != account or not call.data.startswith((PAY_COIN, OWN_TRANSFERS)):
+        return None
+    raw = bytes.fromhex(call.data[10:])
+    try:
+        token, listed = (None, decode(["bytes"], raw)[0]) if call.data.startswith(PAY_COIN) else decode(["address", "bytes"], raw)
+        return checksummed(token) if token is not None else None, unpacked(listed)
+    except (DecodingError, ValueError):
+        return None
+
+
+def delegated_code(delegate: str) -> bytes:
+    """What stands at an account that has delegated (EIP-7702): a designator, and whose code it runs."""
+    return _DESIGNATOR + bytes.fromhex(delegate[2:])
+
+
+def delegate_of(code: bytes) -> str | None:
+    """To whom an account with this code has delegated (EIP-55); None where it is no designator."""
+    return checksummed("0x" + code[3:].hex()) if len(code) == 23 and code.startswith(_DESIGNATOR) else None
+
+
 def created_at(creation: bytes) -> str:
     """Where the deployment proxy puts a contract with this code (EIP-1014)."""
     return checksummed("0x" + keccak(b"\xff" + bytes.fromhex(DEPLOYER[2:]) + _SALT + keccak(creation))[12:].hex())
@@ -101,3 +124,5 @@ def deployment(creation: bytes) -> Call:
 
 BATCH_CONTRACT = created_at(PACKED_BATCH_CREATION)
 BATCH_DELEGATE = created_at(PACKED_BATCH_DELEGATE_CREATION)
+CODE = {BATCH_CONTRACT: PACKED_BATCH_RUNTIME, BATCH_DELEGATE: PACKED_BATCH_DELEGATE_RUNTIME}
+"""What stands at each of them, and nothing else ever can: the address follows from it."""

@@ -3,7 +3,20 @@ from datetime import datetime
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from crypto_api.kit.amounts import StoredDecimal
-from crypto_api.payments.types import Approval, Attempt, BatchPayee, Call, Fees, Hold, Origin, PaymentKind, PaymentState, Way
+from crypto_api.payments.types import (
+    Approval,
+    Attempt,
+    Authorization,
+    BatchPayee,
+    Call,
+    Delegation,
+    Fees,
+    Hold,
+    Origin,
+    PaymentKind,
+    PaymentState,
+    Way,
+)
 from mongodb_config.base_document import SharedDocument, TenantDocument
 
 
@@ -27,6 +40,7 @@ class Payment(TenantDocument):
     raw_amount: str  # base units
     amount: StoredDecimal
     call: Call
+    delegation: Delegation | None = None  # of a batch that the account pays as its own code (EIP-7702), or what takes that back
     description: str = ""
     value: StoredDecimal | None = None  # in the functional currency when it was prepared; None: unpriced, which is above every limit
     value_currency: str
@@ -68,9 +82,21 @@ class Payment(TenantDocument):
         match self.kind:
             case PaymentKind.BATCH:
                 return tuple(row.address for row in self.payees)
-            case PaymentKind.ALLOWANCE:
-                return ()  # our own contract, by its code
+            case PaymentKind.ALLOWANCE | PaymentKind.DELEGATION:
+                return ()  # our own contract, by its code; the wallet itself
         return (self.payee_address,)
+
+    @property
+    def coin_moved(self) -> int:
+        """Wei that leave the wallet beside the gas. An account that pays as its own code sends nothing along: it pays while it runs."""
+        if self.kind is PaymentKind.BATCH and self.delegation is not None:
+            return int(self.raw_amount) if self.token_contract is None else 0
+        return int(self.call.value_raw)
+
+    @property
+    def authorizes(self) -> bool:
+        """Whether every transaction in its slot carries an authorization (EIP-7702), and so uses the next nonce as well."""
+        return self.delegation is not None and self.delegation.authorizes
 
     class Settings:
         name = "payments"
@@ -96,6 +122,7 @@ class NonceSlot(SharedDocument):
     nonce: int
     owner_org_id: str
     payment_id: str
+    uses: int = 1  # nonces: an authorization of the sender's own (EIP-7702) takes the next one as well
     live: bool = True  # False: settled by a receipt in a final block
 
     class Settings:
@@ -133,12 +160,18 @@ class PaymentAttempt(TenantDocument):
     nonce: int
     call: Call
     fees: Fees
+    authorization: Authorization | None = None  # of a transaction of type 4 (EIP-7702): exactly one, by the sender itself
     raw: str | None = None  # 0x…, once signed
     hash: str | None = None
     signed_at: datetime | None = None
     first_sent_at: datetime | None = None
     last_sent_at: datetime | None = None
     sends: int = 0
+
+    @property
+    def transaction_type(self) -> int:
+        """EIP-2718."""
+        return 4 if self.authorization is not None else self.fees.transaction_type
 
     class Settings:
         name = "payment_attempts"

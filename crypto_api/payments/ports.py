@@ -110,9 +110,10 @@ class PaymentBook(Protocol):
     async def write(self, writes: Sequence[Write]) -> set[str]:
         """Each by itself. Which were overtaken."""
 
-    async def take_slots(self, wanted: Sequence[Wanted], chain_nonce: int) -> NoSlot | list[Planned]:
+    async def take_slots(self, wanted: Sequence[Wanted], chain_nonce: int, *, alone: bool = False) -> NoSlot | list[Planned]:
         """The sender's next nonces in a row, from max(`chain_nonce`, last slot + 1), each with a planned first attempt. Who got one, in their order:
-        the others were overtaken. NoSlot when nobody was to get one."""
+        the others were overtaken, or may not stand in that row. `alone`: the sender has delegated its code, so that it gets one at a time, once all
+        before are mined; the same holds before and after an authorization (EIP-7702). NoSlot when nobody was to get one."""
 
     async def release(self, writes: Sequence[Write]) -> None:
         """Payments that hold unsigned slots give them back, and with them every unsigned one behind, so that no gap is left. Overtaken as a whole."""

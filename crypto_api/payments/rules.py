@@ -121,9 +121,9 @@ def bumps_left(number: int) -> int:
     return max(0, BUMPS_MAX - number)
 
 
-def highest_cost(call: Call, fees: Fees) -> int:
-    """Wei that the sender must have for it."""
-    return int(call.value_raw) + fees.gas * fees.max_fee_per_gas
+def highest_cost(moved: int, fees: Fees) -> int:
+    """Wei that the sender must have for it; `moved` is what leaves it beside the gas."""
+    return moved + fees.gas * fees.max_fee_per_gas
 
 
 # ---- what a receipt means --------------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from crypto_api.kit.faultpoint import faultpoint
-from crypto_api.kit.sending import PLAIN_TRANSFER_GAS, FeeMarket
-from crypto_api.payments import rules
+from crypto_api.kit.sending import FeeMarket
+from crypto_api.payments import delegation, rules
 from crypto_api.payments.documents import Payment, PaymentAttempt
 from crypto_api.payments.errors import SignerUnavailable
 from crypto_api.payments.events import Happened
@@ -306,7 +306,7 @@ class _InFlight:
         if rules.bumps_left(last.number) == 0:
             return self._ask(payment, "It was replaced as often as is allowed, and is still not mined.")
         (standing,) = await self.visit.world.judge.standings([payment])
-        gas = PLAIN_TRANSFER_GAS if wanted is Attempt.CANCEL else None
+        gas = delegation.cancel_gas(payment) if wanted is Attempt.CANCEL else None
         fees = rules.bumped(last.fees, self._market, standing.fee_per_gas_max, gas=gas)
         if fees is None:
             return self._ask(payment, "A replacement would have to bid more than the payment policy allows.", Hold.FEES_TOO_HIGH)

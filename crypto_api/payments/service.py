@@ -14,7 +14,7 @@ from crypto_api.events import service as events
 from crypto_api.events.types import DomainEvent
 from crypto_api.kit.amounts import text
 from crypto_api.kit.clock import Clock
-from crypto_api.payments import rules, store
+from crypto_api.payments import delegation, rules, store
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.payments.events import EVENTS, Happened
 from crypto_api.payments.ports import Changes, Committed, NoSlot, Overtaken, Planned, Sent, Signed, Wanted, Write, after
@@ -158,7 +158,7 @@ class MongoBook:
 
         return await self._write(work)
 
-    async def take_slots(self, wanted: Sequence[Wanted], chain_nonce: int) -> NoSlot | list[Planned]:
+    async def take_slots(self, wanted: Sequence[Wanted], chain_nonce: int, *, alone: bool = False) -> NoSlot | list[Planned]:
         first = wanted[0].payment
 
         async def work(session: Session, now: datetime) -> NoSlot | list[Planned]:
@@ -168,14 +168,16 @@ class MongoBook:
             if lane.unsigned_from is not None:
                 return NoSlot(Hold.SENDER_BUSY, "An earlier payment of the same wallet is about to be signed.")
             last = await store.last_slot(session, first.chain_id, first.from_address)
-            expected = max(last.nonce + 1 if last is not None else 0, lane.known_nonce or 0)
+            expected = max(last.nonce + last.uses if last is not None else 0, lane.known_nonce or 0)
             if chain_nonce > expected and (last is not None or lane.known_nonce is not None):
                 return await _freeze_for_gap(session, first, lane, expected, chain_nonce, now)
             standing = await _standing(session, [each.payment for each in wanted])
-            kept = [each for each in wanted if each.payment.id in standing]
+            kept = delegation.in_one_row([each for each in wanted if each.payment.id in standing], lambda each: each.payment, alone=alone)
             if not kept:
                 return []
             nonce = max(chain_nonce, expected)
+            if chain_nonce < expected and (alone or kept[0].payment.authorizes or (last is not None and last.uses > 1)):
+                return NoSlot(Hold.SENDER_BUSY, delegation.ONE_AT_A_TIME)
             changes = {"unsigned_from": nonce} | ({"known_nonce": chain_nonce} if lane.known_nonce is None else {})
             await store.set_lane(session, lane, changes)
             return await _give(session, kept, nonce, now)
@@ -210,7 +212,12 @@ class MongoBook:
             assert payment.nonce is not None, "it has its slot"
             row = _attempt(payment, payment.attempt_number + 1, purpose, payment.nonce, fees, now)
             await store.insert_attempts(session, [row])
-            reserved = str(max(int(payment.reserved_wei), rules.highest_cost(row.call, fees) + int(payment.l1_fee_wei)))
+            reserved = str(
+                max(
+                    int(payment.reserved_wei),
+                    rules.highest_cost(payment.coin_moved if purpose is not Attempt.CANCEL else 0, fees) + int(payment.l1_fee_wei),
+                )
+            )
             more = {"attempt_number": row.number, "reserved_wei": reserved}
             await change(session, payment, changes | more, Happened.REPLACEMENT_PLANNED, now)
 
@@ -391,6 +398,7 @@ def _slot(payment: Payment, nonce: int, now: datetime) -> NonceSlot:
         nonce=nonce,
         owner_org_id=payment.org_id,
         payment_id=payment.id,
+        uses=2 if payment.authorizes else 1,
     )
 
 
@@ -407,6 +415,7 @@ def _attempt(payment: Payment, number: int, purpose: Attempt, nonce: int, fees: 
         nonce=nonce,
         call=rules.call_of(purpose, payment.call, payment.from_address),
         fees=fees,
+        authorization=delegation.authorization_of(payment, purpose, nonce),
     )
 
 

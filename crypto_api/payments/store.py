@@ -12,7 +12,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
-from crypto_api.payments.types import Hold, Origin, PaymentState
+from crypto_api.payments.types import Hold, Origin, PaymentKind, PaymentState
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.client import Database
@@ -68,6 +68,11 @@ async def count(org_id: str, where: Row) -> int:
 async def stopped(org_id: str) -> list[Payment]:
     """Those that nothing but a person sets going again, oldest first."""
     return await Payment.find({"org_id": org_id, "holds": Hold.NEEDS_HUMAN, "ended_at": None}).sort("+_id").to_list()
+
+
+async def open_revocation(org_id: str, wallet_id: str) -> Payment | None:
+    """What takes back the delegation of a wallet and has not ended."""
+    return await Payment.find_one({"org_id": org_id, "wallet_id": wallet_id, "kind": PaymentKind.DELEGATION, "ended_at": None})
 
 
 async def by_origins(org_id: str, origins: Collection[Origin], session: Session | None = None) -> dict[Origin, Payment]:

@@ -28,14 +28,16 @@ _PAYMENT_TYPE = [
 ]
 _SHARE_TYPE = [{"name": "payee", "type": "address"}, {"name": "amount", "type": "uint256"}, {"name": "reference", "type": "string"}]
 _BATCH_TYPE = [*_PAYMENT_TYPE, {"name": "payees", "type": "Share[]"}]
+_DELEGATION_TYPE = [{"name": "delegate", "type": "address"}, {"name": "authorizes", "type": "bool"}]
 
 
 def typed_data(payment: Payment) -> dict[str, Any]:
     """For `eth_signTypedData_v4`. `token` is the zero address for the coin; `to`, `value` and `data` are the call itself. A batch shows every
-    payee beside the contract."""
+    payee beside the contract; what runs as the account's own code (EIP-7702) shows whose code that is."""
     origin, batch = payment.origin, payment.kind is PaymentKind.BATCH
     shares = [{"payee": row.address, "amount": int(row.raw_amount), "reference": row.reference} for row in payment.payees]
-    types = {"Batch": _BATCH_TYPE, "Share": _SHARE_TYPE} if batch else {"Payment": _PAYMENT_TYPE}
+    more, delegated = ([], {}) if payment.delegation is None else (_DELEGATION_TYPE, payment.delegation.model_dump())
+    types = {"Batch": [*_BATCH_TYPE, *more], "Share": _SHARE_TYPE} if batch else {"Payment": [*_PAYMENT_TYPE, *more]}
     return {
         "types": {"EIP712Domain": _DOMAIN_TYPE} | types,
         "primaryType": "Batch" if batch else "Payment",
@@ -53,7 +55,8 @@ def typed_data(payment: Payment) -> dict[str, Any]:
             "value": int(payment.call.value_raw),
             "data": payment.call.data,
         }
-        | ({"payees": shares} if batch else {}),
+        | ({"payees": shares} if batch else {})
+        | delegated,
     }
 
 
@@ -62,6 +65,8 @@ def as_json(value: Any) -> Any:
     match value:
         case dict():
             return {name: as_json(each) for name, each in value.items()}
+        case bool():
+            return value
         case list():
             return [as_json(each) for each in value]
     return str(value) if isinstance(value, int) else value

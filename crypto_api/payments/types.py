@@ -57,6 +57,7 @@ class PaymentKind(StrEnum):
     CALL = "call"  # of a registered contract
     BATCH = "batch"  # many payees in one transaction, through our batch contract
     ALLOWANCE = "allowance"  # of an ERC-20 to our batch contract, which can only use it in a call of the wallet's own: it moves nothing
+    DELEGATION = "delegation"  # takes back what the wallet has delegated its code to (EIP-7702): it moves nothing
 
 
 class Way(StrEnum):
@@ -118,6 +119,25 @@ class Call(BaseModel):
     to: str  # EIP-55: the payee for the coin, the token's contract for an ERC-20
     value_raw: str  # wei
     data: str  # 0x…
+
+
+class Delegation(BaseModel):
+    """Of an account that runs our code as its own (EIP-7702). Part of what is approved."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    delegate: str  # EIP-55: whose code the account runs; the zero address takes the delegation back
+    authorizes: bool  # whether the transaction carries the authorization; False: the account has delegated before
+
+
+class Authorization(BaseModel):
+    """What an account signs to delegate (EIP-7702), as an attempt carries it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    chain_id: int  # never 0, which would hold on every chain
+    address: str  # EIP-55: of the code; the zero address takes the delegation back
+    nonce: int  # the transaction's and one more: the sender's nonce has grown by then
 
 
 class Fees(BaseModel):
@@ -220,6 +240,15 @@ class SeenTransaction:
     block_number: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A call that is looked at before it is sent. `token`: the ERC-20 that it moves. `delegation`: under which it will run."""
+
+    call: Call
+    token: str | None = None
+    delegation: Delegation | None = None
+
+
 class PaymentChain(Protocol):
     """One network, as far as payments need it. ChainUnavailable is never a verdict on a payment."""
 
@@ -235,8 +264,11 @@ class PaymentChain(Protocol):
     async def known(self, hashes: Sequence[str]) -> set[str]:
         """Those that a node has, mined or waiting."""
 
-    async def quotes(self, address: str, calls: Sequence[tuple[Call, str | None]]) -> Quotes:
-        """Each call, with the token that it moves, as if it were sent by `address` at the head, by itself."""
+    async def quotes(self, address: str, calls: Sequence[Probe]) -> Quotes:
+        """Each as if it were sent by `address` at the head, by itself."""
+
+    async def codes(self, addresses: Sequence[str]) -> list[bytes]:
+        """At the head, of each; empty where there is none."""
 
     async def market(self) -> FeeMarket: ...
 

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from crypto_api.kit.faultpoint import faultpoint
-from crypto_api.payments import rules
+from crypto_api.payments import delegation, rules
 from crypto_api.payments.documents import Payment, SenderLane
 from crypto_api.payments.errors import SignerUnavailable
 from crypto_api.payments.events import Happened
 from crypto_api.payments.ports import Changes, Committed, NoSlot, Overtaken, Planned, Signed, Wanted
-from crypto_api.payments.types import Hold, PaymentState, Quotes, SeenTransaction, Simulated, Standing, Way
+from crypto_api.payments.types import Hold, PaymentState, Probe, Quotes, SeenTransaction, Simulated, Standing, Way
 from crypto_api.payments.visit import Visit
 
 _BUSY = "An earlier payment of the same wallet is about to be signed."
@@ -92,7 +92,7 @@ async def _take_slots(visit: Visit, payments: Sequence[Payment], standings: dict
         return
     first = payments[0]
     _pass("payment.before_fees", payments)
-    quotes = await visit.chain.quotes(first.from_address, [(payment.call, payment.token_contract) for payment in payments])
+    quotes = await visit.chain.quotes(first.from_address, [Probe(payment.call, payment.token_contract, payment.delegation) for payment in payments])
     _pass("payment.after_fees", payments)
     committed = await visit.book.committed(first, {payment.id for payment in payments})
     wanted: list[Wanted] = []
@@ -102,7 +102,7 @@ async def _take_slots(visit: Visit, payments: Sequence[Payment], standings: dict
     if not wanted:
         return
     _pass("payment.before_slot", wanted)
-    taken = await visit.book.take_slots(wanted, quotes.nonce)
+    taken = await visit.book.take_slots(wanted, quotes.nonce, alone=bool(quotes.code))
     _pass("payment.after_slot", wanted)
     if isinstance(taken, NoSlot):
         for each in wanted:
@@ -117,11 +117,14 @@ def _wanted(visit: Visit, payment: Payment, call: Simulated, quotes: Quotes, sta
     if call.reverts is not None:
         visit.wait(payment, [Hold.WOULD_REVERT], f"It would fail: {call.reverts}.", timedelta(seconds=30))
         return None
+    if payment.authorizes and quotes.market.legacy:
+        visit.wait(payment, [Hold.WOULD_REVERT], "This network takes no transaction of type 4 (EIP-7702).", timedelta(seconds=60))
+        return None
     fees = rules.first_fees(call.gas, quotes.market, standing.fee_per_gas_max)
     if fees is None:
         visit.wait(payment, [Hold.FEES_TOO_HIGH], "The network's fee is above the most that the policy bids.", timedelta(seconds=15))
         return None
-    reserved = rules.highest_cost(payment.call, fees) + call.l1_fee
+    reserved = rules.highest_cost(payment.coin_moved, fees) + call.l1_fee
     if short := _short_of(payment, reserved, quotes, committed):
         visit.wait(payment, [Hold.NO_FUNDS], short, timedelta(seconds=15))
         return None
@@ -161,6 +164,7 @@ async def _sign_next(visit: Visit, payments: Sequence[Payment], lane: SenderLane
 
 async def _sign_and_send(visit: Visit, due: Sequence[Planned]) -> None:
     """The sender's lowest unsigned nonces, in a row, up to the first that the signer refuses: stored, then sent."""
+    due = await _with_their_code(visit, due)
     if not due:
         return
     try:
@@ -177,6 +181,22 @@ async def _sign_and_send(visit: Visit, due: Sequence[Planned]) -> None:
             _let_go(visit, payment, [Hold.NEEDS_HUMAN], answer.detail, timedelta(seconds=60))
     await visit.flush()
     await visit.send(stored)
+
+
+async def _with_their_code(visit: Visit, due: Sequence[Planned]) -> list[Planned]:
+    """Those up to the first whose contract, or whose delegation, is not there as it must be. Looked at right before each signature: a call of an
+    address without code succeeds and pays nobody."""
+    needed = delegation.looked_at(payment for payment, _ in due)
+    if not needed:
+        return list(due)
+    code = dict(zip(needed, await visit.chain.codes(needed), strict=True))
+    for place, (payment, _) in enumerate(due):
+        if (why := delegation.unfit(payment, code)) is not None:
+            _let_go(visit, payment, [Hold.WOULD_REVERT], why, timedelta(seconds=30))
+            visit.again |= {behind.id for behind, _ in due[place + 1 :]}
+            await visit.flush()
+            return list(due[:place])
+    return list(due)
 
 
 # ---- by the person's own wallet --------------------------------------------------------------------------------------------------

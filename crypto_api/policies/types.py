@@ -34,6 +34,8 @@ class PaymentPolicy(BaseModel):
     signed_above: StoredDecimal | None = None  # above it every approval is an EIP-712 signature by the approver's own Ethereum account
     fee_per_gas_max_gwei: int = Field(default=500, ge=1, le=1_000_000)  # no attempt, and no speed-up, ever bids more
 
+    delegated_batches: bool = False  # whether wallets that are let may run our batch contract as their own code (EIP-7702)
+
     @property
     def cooling_off(self) -> timedelta:
         return timedelta(hours=self.cooling_off_hours)

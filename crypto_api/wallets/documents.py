@@ -39,6 +39,7 @@ class Wallet(TenantDocument):
     opened_at_hash: str | None = None
     opening_waits: str | None = None  # why its books are not opened yet, for people: providers do not agree on what it held
     held: int = 0  # counts units of work that rest on this opening
+    pays_delegated: bool = False  # whether it may run our batch contract as its own code (EIP-7702), where the payment policy lets wallets
     openings: int = 0  # how often it was opened: the opening block may be orphaned, and watching may pause
     updated_at: datetime
     version: int = 1  # grows with each change by a person; the ETag

@@ -136,6 +136,21 @@ async def prove_owned(uow: UnitOfWork, clock: Clock, org_id: str, wallet_id: str
     return await uow.run(work)
 
 
+async def let_pay_delegated(
+    session: Session, org_id: str, wallet_id: str, versions: Collection[int] | None, now: datetime, *, allowed: bool
+) -> Wallet:
+    """Whether it may run our batch contract as its own code (EIP-7702). NotFound, PreconditionFailed. What it is already changes nothing."""
+    before = await store.get(org_id, wallet_id, session)
+    if before is not None and before.pays_delegated is allowed and (versions is None or before.version in versions):
+        return before
+    before, wallet = await _changed(session, org_id, wallet_id, versions, {"pays_delegated": allowed, "updated_at": now})
+    await events.append(session, org_id, WalletUpdated(**_told(wallet)), now)
+    may = "may run our batch contract as its own code" if allowed else "may not run our batch contract as its own code any more"
+    action = "wallet.delegation_allowed" if allowed else "wallet.delegation_forbidden"
+    await _record(session, action, f"The wallet {wallet.name} {may}.", now, before, wallet)
+    return wallet
+
+
 async def _changed(session: Session, org_id: str, wallet_id: str, versions: Collection[int] | None, changes: dict[str, Any]) -> tuple[Wallet, Wallet]:
     """As it was, and as it is."""
     before = await store.get(org_id, wallet_id, session)
@@ -168,6 +183,7 @@ def _audited(wallet: Wallet) -> dict[str, Any]:
         "wallet_type": wallet.wallet_type,
         "monitoring_enabled": wallet.monitoring_enabled,
         "owner_verified_at": wallet.owner_verified_at,
+        "pays_delegated": wallet.pays_delegated,
     }
 
 

@@ -1,5 +1,6 @@
 """A payment that may be signed, as the documents that the signer reads; and the same with one thing wrong."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,10 +15,11 @@ from crypto_api.address_book.types import PayeeState
 from crypto_api.flows.signing_decision import Person, SigningCase
 from crypto_api.organizations.documents import Organization
 from crypto_api.organizations.types import PERMISSIONS, Role
+from crypto_api.payments.delegation import authorization_of
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
 from crypto_api.payments.rules import transfer_call
 from crypto_api.payments.typed_data import digest, typed_data
-from crypto_api.payments.types import Approval, Attempt, Decision, Fees, Origin, PaymentKind, PaymentState, Way
+from crypto_api.payments.types import Approval, Attempt, Authorization, Decision, Fees, Origin, PaymentKind, PaymentState, Way
 from crypto_api.policies.types import PaymentPolicy
 from crypto_api.wallets.documents import Wallet, WalletType
 
@@ -94,11 +96,12 @@ def attempt(of: Payment, **changes: Any) -> PaymentAttempt:
         "call": of.call,
         "fees": FEES,
     }
+    values["authorization"] = authorization_of(of, changes.get("purpose", Attempt.PAY), values["nonce"])
     return PaymentAttempt(**values | changes)
 
 
-def signed(row: PaymentAttempt, account: LocalAccount = SENDER) -> PaymentAttempt:
-    """As it is stored once it is signed."""
+def signed(row: PaymentAttempt, account: LocalAccount = SENDER, authorizations: Sequence[Authorization] | None = None) -> PaymentAttempt:
+    """As it is stored once it is signed; with its own authorization, or with these."""
     price = {"gasPrice": row.fees.max_fee_per_gas}
     if not row.fees.legacy:
         price = {"type": 2, "maxFeePerGas": row.fees.max_fee_per_gas, "maxPriorityFeePerGas": row.fees.max_priority_fee_per_gas}
@@ -106,6 +109,10 @@ def signed(row: PaymentAttempt, account: LocalAccount = SENDER) -> PaymentAttemp
         "chainId": row.chain_id, "nonce": row.nonce, "to": row.call.to, "value": int(row.call.value_raw), "data": row.call.data,
         "gas": row.fees.gas, **price,
     }  # fmt: skip
+    carried = authorizations if authorizations is not None else [row.authorization] if row.authorization is not None else []
+    if carried:
+        given = [{"chainId": each.chain_id, "address": each.address, "nonce": each.nonce} for each in carried]
+        transaction |= {"type": 4, "authorizationList": [account.sign_authorization(each) for each in given]}
     made = account.sign_transaction(transaction)
     raw, hash_ = "0x" + bytes(made.raw_transaction).hex(), "0x" + bytes(made.hash).hex()
     return row.model_copy(update={"raw": raw, "hash": hash_, "signed_at": NOW})

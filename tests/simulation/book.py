@@ -111,7 +111,7 @@ class Book:
         if any(self.tables.payments[payment.id].version != payment.version for payment in payments):
             raise Overtaken
 
-    async def take_slots(self, wanted: Sequence[Wanted], chain_nonce: int) -> NoSlot | list[Planned]:
+    async def take_slots(self, wanted: Sequence[Wanted], chain_nonce: int, *, alone: bool = False) -> NoSlot | list[Planned]:
         await self._write("take_slots")
         try:
             lane = self._hold(wanted[0].payment)

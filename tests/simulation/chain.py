@@ -9,7 +9,7 @@ from eth_utils.crypto import keccak
 
 from crypto_api.kit.ethereum import ChainUnavailable
 from crypto_api.kit.sending import FeeMarket, Handed, Quotes, Simulated
-from crypto_api.payments.types import Call, Expected, Receipt, SeenTransaction
+from crypto_api.payments.types import Call, Expected, Probe, Receipt, SeenTransaction
 from tests.simulation.interleaving import Point
 
 GWEI = 10**9
@@ -208,12 +208,16 @@ class Provider:
         await self._answers("known")
         return {hash_ for hash_ in sorted(found) if self.random.random() >= self.faults / 2}
 
-    async def quotes(self, address: str, calls: Sequence[tuple[Call, str | None]]) -> Quotes:
+    async def quotes(self, address: str, calls: Sequence[Probe]) -> Quotes:
         await self._asked("quotes")
         each = Simulated(21_000, None)
         quotes = Quotes(self._head().nonces[address], FeeMarket(self.chain.base_fee, GWEI), RICH, {}, (each,) * len(calls))
         await self._answers("quotes")
         return quotes
+
+    async def codes(self, addresses: Sequence[str]) -> list[bytes]:
+        await self._asked("codes")
+        return [b""] * len(addresses)
 
     async def market(self) -> FeeMarket:
         await self._asked("market")

@@ -22,6 +22,7 @@ _FREE = "Up to this value nobody need approve."
 _MANAGER = "Up to this value the approval of a MANAGER counts."
 _COOLING = "Hours between the verification of a payee and the first payment to it."
 _DELAY = "Above it an approved payment waits for `delay_hours`."
+_DELEGATED = "Whether wallets that are let may run our batch contract as their own code (EIP-7702), to pay many at once out of their own balance."
 _SIGNED = "Above it every approval is an EIP-712 signature by the approver's own Ethereum account."
 
 
@@ -39,6 +40,8 @@ class PaymentPolicyUpdate(RequestSchema):
     delay_hours: int = Field(default=0, ge=0, le=720, examples=[12])
     signed_above: Limit | None = Field(default=None, examples=["25000"], description=_SIGNED)
     fee_per_gas_max_gwei: int = Field(default=500, ge=1, le=1_000_000, examples=[500], description="No transaction of ours ever bids more.")
+
+    delegated_batches: bool = Field(default=False, examples=[False], description=_DELEGATED)
 
     def fields(self) -> dict[str, Any]:
         """Those that were sent."""
@@ -63,6 +66,7 @@ class _PolicyRead(ReadSchema):
     delay_hours: int = Field(examples=[12])
     signed_above: SignedMoney | None = Field(examples=["25000"], description=_SIGNED)
     fee_per_gas_max_gwei: int = Field(examples=[500])
+    delegated_batches: bool = Field(examples=[False], description=_DELEGATED)
 
 
 class ProposedPolicyRead(_PolicyRead):

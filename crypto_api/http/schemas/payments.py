@@ -106,7 +106,7 @@ class ApprovalGivenRead(ReadSchema):
         return cls(user_id=row.user_id, name=name, decision=row.decision, at=row.at, reason=row.reason, signer_address=row.signer_address)
 
 
-_TYPE = "2: by EIP-1559. 0: for networks without a base fee, where both fees are the gas price."
+_TYPE = "2: by EIP-1559. 0: for networks without a base fee, where both fees are the gas price. 4: with an authorization, by EIP-7702."
 
 
 class PaymentAttemptRead(ReadSchema):
@@ -131,7 +131,7 @@ class PaymentAttemptRead(ReadSchema):
             purpose=row.purpose,
             hash=row.hash,
             gas_limit=row.fees.gas,
-            transaction_type=row.fees.transaction_type,
+            transaction_type=row.transaction_type,
             max_fee_per_gas=str(row.fees.max_fee_per_gas),
             max_priority_fee_per_gas=str(row.fees.max_priority_fee_per_gas),
             signed_at=row.signed_at,

@@ -3,9 +3,11 @@ from typing import Annotated, Literal
 import orjson
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
+from crypto_api.flows.wallet_delegation import DelegationStanding, Runs
 from crypto_api.http.paging import PageQuery
 from crypto_api.http.schemas.base import Choice, Line, QueryFlag, ReadSchema, RequestSchema, Time, Word
 from crypto_api.kit.amounts import SignedMoney
+from crypto_api.payments.batch import BATCH_DELEGATE
 from crypto_api.wallets.documents import Opening, Wallet, WalletType
 
 KEYSTORE_BYTES_MAX = 8_192
@@ -103,6 +105,42 @@ class WalletRead(ReadSchema):
             created_by=wallet.created_by,
             created_at=wallet.created_at,
             updated_at=wallet.updated_at,
+        )
+
+
+class WalletDelegation(RequestSchema):
+    allowed: bool = Field(examples=[True], description="Whether it may run our batch contract as its own code (EIP-7702).")
+
+
+class WalletDelegationRead(ReadSchema):
+    """What code the account runs now, and whether its next batch is paid that way."""
+
+    wallet_id: str = Field(examples=["wal_01k9x5r3v8"])
+    network: str = Field(examples=["ethereum"])
+    address: str = Field(examples=["0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"])
+    runs: Runs = Field(description="others: somebody else's code, by EIP-7702. contract: the account is a contract itself.")
+    delegate: str | None = Field(examples=["0x4e59b44847b379578588920cA78FbF26c0B4956C"], description="Whose code it runs.")
+    contract: str = Field(examples=["0x4e59b44847b379578588920cA78FbF26c0B4956C"], description="Our code for accounts; the same on every network.")
+    contract_stands: bool = Field(examples=[True], description="Whether exactly our code is there on this network.")
+    allowed: bool = Field(examples=[True], description="By whoever may change the payment policy, for this wallet.")
+    policy_allows: bool = Field(examples=[True], description="By the payment policy, for the organisation.")
+    pays: bool = Field(examples=[True], description="Whether its next batch is paid so. Otherwise it goes through the batch contract.")
+    revocation_id: str | None = Field(examples=["pay_01k9x5r3v8"], description="The payment that takes the delegation back, while it is on its way.")
+
+    @classmethod
+    def of(cls, row: DelegationStanding) -> "WalletDelegationRead":
+        return cls(
+            wallet_id=row.wallet.id,
+            network=row.wallet.network,
+            address=row.wallet.address,
+            runs=row.runs,
+            delegate=row.delegate,
+            contract=BATCH_DELEGATE,
+            contract_stands=row.contract_stands,
+            allowed=row.wallet.pays_delegated,
+            policy_allows=row.policy_allows,
+            pays=row.pays,
+            revocation_id=row.revocation.id if row.revocation is not None else None,
         )
 
 
