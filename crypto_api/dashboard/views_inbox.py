@@ -43,6 +43,7 @@ KIND_NAMES = {
     ItemKind.OPENING_NOT_AGREED: "Opening balance not agreed",
     ItemKind.RECEIPT_OPEN: "Client payment to decide",
     ItemKind.REFUND_UNCOVERED: "Refund of what left the chain",
+    ItemKind.REFUND_GONE: "Refund that left the chain",
 }
 REMEDY_NAMES = {
     Remedy.RECHECK: "Look again now",

@@ -18,6 +18,7 @@ from crypto_api.identity.jobs import SendDueMail
 from crypto_api.identity.types import Letter, Purpose
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import PreconditionFailed
+from crypto_api.kit.ids import new_id
 from crypto_api.kit.jobs import Jobs
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.types import Principal, Role
@@ -52,7 +53,7 @@ async def change_receiving(
         after = await service.change_settings(session, org_id, fields, versions, now)
         if not another:
             return after, []
-        await events.append(session, org_id, ReceivingKeyChanged(own_addresses=bool(after.extended_key)), now)
+        await events.append(session, org_id, ReceivingKeyChanged(own_addresses=bool(after.extended_key), change_id=new_id("rck")), now)
         return after, await _owe_letters(session, principal, after, now)
 
     after, letters = await desk.uow.run(work)

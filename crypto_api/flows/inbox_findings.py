@@ -15,9 +15,10 @@ from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import AccountCode, SourceKind
 from crypto_api.payments import store as payments
 from crypto_api.payments.documents import Payment
+from crypto_api.payments.types import ENDED
 from crypto_api.receivables import store as receivables
 from crypto_api.receivables.documents import Receipt
-from crypto_api.receivables.types import ReceiptFlag, Use
+from crypto_api.receivables.types import REFUND_ORIGIN, ReceiptFlag, Use
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Suspended
@@ -36,6 +37,7 @@ CLOSED_BECAUSE: Mapping[ItemKind, str] = {
     ItemKind.OPENING_NOT_AGREED: "Its books are opened, or it is not watched any more.",
     ItemKind.RECEIPT_OPEN: "All of it belongs to something, or it left the chain.",
     ItemKind.REFUND_UNCOVERED: "What was given back is on the chain again, or it was written off.",
+    ItemKind.REFUND_GONE: "The refund is final on the chain again.",
 }
 
 
@@ -65,6 +67,7 @@ async def findings(org_id: str, networks: Mapping[str, NetworkConfig]) -> list[F
         *[_not_opened(row) for row in await wallet_store.waiting_to_open(org_id)],
         *[_receipt_open(row) for row in await receivables.open_receipts(org_id, _RECEIPTS_MAX) if row.invoice_id is not None],
         *[_refund_uncovered(row, uses) for row in await receivables.refunded_and_gone(org_id, _RECEIPTS_MAX) if (uses := row.uncovered)],
+        *await _refunds_gone(org_id),
     ]
 
 
@@ -277,6 +280,31 @@ def _refund_uncovered(row: Receipt, uses: Sequence[Use]) -> Finding:
             "block_number": str(row.block_number),
             "difference": text(worth),
         },
+    )
+
+
+async def _refunds_gone(org_id: str) -> list[Finding]:
+    """Refunds that were settled, of which the payment does not stand on the chain for good any more."""
+    open_again = {row.origin.component: row for row in await payments.unconfirmed_of_origin(org_id, REFUND_ORIGIN)}
+    rows = await receivables.by_ids(org_id, sorted({row.origin.id for row in open_again.values()})) if open_again else []
+    return [_refund_gone(row, use, open_again[use.id]) for row in rows for use in row.uses if use.settled and use.id in open_again]
+
+
+def _refund_gone(row: Receipt, use: Use, payment: Payment) -> Finding:
+    amount = f"{text(use.quantity)} {_short(row.asset)}"
+    way = (
+        f"It has come to nothing ({payment.state}): the client has not got it. Pay it again by hand, and reverse the refund's entry in the journal."
+        if payment.state in ENDED
+        else "Its bytes are sent again by themselves, and mostly it stands in another block a moment later."
+    )
+    return Finding(
+        kind=ItemKind.REFUND_GONE,
+        key=f"refund-gone:{use.id}",
+        subject=("payment", payment.id),
+        title=f"The refund of {amount} left the chain after it was settled",
+        cause=f"A reorganisation took its block away. The books still have it as settled: 2150 is debited, 2100 waits for the transaction. {way}",
+        fingerprint=f"{payment.state}",
+        facts={"receipt_id": row.id, "network": row.network, "asset": row.asset, "difference": text(use.value)},
     )
 
 

@@ -35,12 +35,12 @@ from crypto_api.receivables import service, store
 from crypto_api.receivables.documents import Receipt
 from crypto_api.receivables.errors import NotOpen
 from crypto_api.receivables.events import ReceiptOpen, ReceiptResolved
-from crypto_api.receivables.types import ReceiptState, Use, UseKind
+from crypto_api.receivables.types import REFUND_ORIGIN, ReceiptState, Use, UseKind
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.types import Booking, Direction
 from mongodb_config.unit_of_work import Session
 
-ORIGIN = "refund"
+ORIGIN = REFUND_ORIGIN
 ROWS_AT_ONCE = 200
 _LOOK_AGAIN = timedelta(seconds=5)
 _LOST_AFTER = timedelta(minutes=10)  # a part that was set aside, and no payment was prepared for

@@ -22,6 +22,7 @@ class ItemKind(StrEnum):
     OPENING_NOT_AGREED = "opening_not_agreed"  # what a wallet held when watching began, of which they tell different things
     RECEIPT_OPEN = "receipt_open"  # a client paid, and what becomes of some of it is for a person to say
     REFUND_UNCOVERED = "refund_uncovered"  # a client was given back what left the chain afterwards
+    REFUND_GONE = "refund_gone"  # what gave a client their money back, and was settled, left the chain itself
 
 
 class ItemState(StrEnum):
@@ -55,6 +56,7 @@ REMEDIES: Mapping[ItemKind, tuple[Remedy, ...]] = {
     ItemKind.OPENING_NOT_AGREED: (Remedy.RECHECK,),
     ItemKind.RECEIPT_OPEN: (Remedy.RECHECK,),
     ItemKind.REFUND_UNCOVERED: (Remedy.RECHECK, Remedy.BOOK_DIFFERENCE),
+    ItemKind.REFUND_GONE: (Remedy.RECHECK,),
 }
 
 

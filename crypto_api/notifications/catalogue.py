@@ -97,6 +97,14 @@ NOTICES: Mapping[str, Notice] = {
     "invoice.paid": Notice(
         Topic.RECEIVABLES, Priority.LOW, Permission.INVOICES_WRITE, "{number} is paid", "/invoices/{invoice_id}/", "paid:{invoice_id}"
     ),
+    "receiving_key.changed": Notice(
+        Topic.RECEIVABLES,
+        Priority.URGENT,
+        Permission.INVOICES_WRITE,
+        "Where clients pay in crypto was changed: invoices get their addresses from another key, or from none",
+        "/invoices/receiving/",
+        "receiving_key:{change_id}",
+    ),
     "invoice_delivery.failed": Notice(
         Topic.RECEIVABLES,
         Priority.HIGH,

@@ -70,6 +70,11 @@ async def stopped(org_id: str) -> list[Payment]:
     return await Payment.find({"org_id": org_id, "holds": Hold.NEEDS_HUMAN, "ended_at": None}).sort("+_id").to_list()
 
 
+async def unconfirmed_of_origin(org_id: str, kind: str) -> list[Payment]:
+    """What was prepared for that and does not stand on the chain for good: not yet, not any more, or never."""
+    return await Payment.find({"org_id": org_id, "origin.kind": kind, "state": {"$ne": PaymentState.CONFIRMED}}).sort("+_id").to_list()
+
+
 async def open_revocation(org_id: str, wallet_id: str) -> Payment | None:
     """What takes back the delegation of a wallet and has not ended."""
     return await Payment.find_one({"org_id": org_id, "wallet_id": wallet_id, "kind": PaymentKind.DELEGATION, "ended_at": None})

@@ -12,6 +12,7 @@ class ReceivingKeyChanged(DomainEvent):
     kind: ClassVar[str] = "receiving_key.changed"
 
     own_addresses: bool
+    change_id: str = ""  # of this change: each is told of, however soon the next one comes; empty in events from before
 
 
 class _RequestEvent(DomainEvent):

@@ -42,6 +42,9 @@ class ReceiptFlag(StrEnum):
     REORGANISED = "reorganised"  # it stood in another block before
 
 
+REFUND_ORIGIN = "refund"  # of the payment that gives money back: the receipt is its id, the part of it its component
+
+
 class UseKind(StrEnum):
     INVOICE = "invoice"
     CREDIT = "credit"  # kept for the client, to be applied later

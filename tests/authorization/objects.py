@@ -202,6 +202,11 @@ async def posted_entry(house: House, org_id: str, owner: Person) -> str:
 _MONTHS = count()
 
 
+async def network(house: House, org_id: str, owner: Person) -> str:
+    """The installation's, the same for everybody."""
+    return "testnet"
+
+
 async def closed_period(house: House, org_id: str, owner: Person) -> str:
     """Behind every other that is closed, so that it can be reopened."""
     year, month = divmod(next(_MONTHS), 12)
@@ -901,7 +906,7 @@ KINDS: dict[str, Factory] = {
     factory.__name__: factory
     for factory in (
         *(organization, wallet, transaction, account, draft_entry, others_draft, posted_entry, closed_period, task, user, audit_record, inbox_item),
-        *(waiting_task, failed_task, dead_letter, platform_dead_letter),
+        *(network, waiting_task, failed_task, dead_letter, platform_dead_letter),
         *(own_employee, employee, pending_employee, passkey, ethereum_account, session),
         *(role, invitation, my_invitation, company, payee, contract, contract_id),
         *(saved_view, brought_transaction, classification_rule, price_alert, notification, webhook, webhook_delivery, statement, rolled, tax_report),

@@ -27,6 +27,7 @@ from crypto_api.flows.refund_receipt import settle_refunds
 from crypto_api.flows.send_due_mail import send_due_mail
 from crypto_api.http.auth import tokens_of
 from crypto_api.identity.documents import DueMail
+from crypto_api.kit.amounts import text
 from crypto_api.kit.mail import Attachment
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.organizations.types import Principal, Role
@@ -309,6 +310,25 @@ async def test_a_refund_of_what_left_the_chain_stands_in_the_inbox_until_it_is_c
     await matched(house)
     before = await balances(ada)
     assert before.get("2150", 0) == 0
+    # the refund itself leaves the chain after it was settled, as the machine opens it again
+    paid_back = await Payment.find_one({"org_id": ada.org_id, "origin.kind": "refund"})
+    assert paid_back is not None
+    assert answer.json()["payment_id"] == paid_back.id
+    refund = paid_back.id
+
+    async def alerts() -> list[tuple[str, str, bool]]:
+        await sweep_inbox(runtime.uow, runtime.clock, ada.org_id, runtime.networks)
+        found = (await ada.http.get("/api/inbox/", params={"kind": "refund_gone", "state": "open"})).json()["items"]
+        return [(row["subject_id"], row["title"], "come to nothing" in row["cause"]) for row in found]
+
+    assert await alerts() == []
+    title = f"The refund of {text(paid_back.amount)} {paid_back.asset} left the chain after it was settled"
+    for state, stands in (("BROADCAST", [(refund, title, False)]), ("CANCELLED", [(refund, title, True)]), ("CONFIRMED", [])):
+        await Payment.find({"_id": refund}).update({"$set": {"state": state}})
+        assert await alerts() == stands
+    assert await Event.find({"org_id": ada.org_id, "kind": "inbox.opened", "data.item_kind": "refund_gone"}).count() == 1, (
+        "of which people have a notice"
+    )
     # the block of the second payment leaves the chain, as the follower undoes it
     (gone,) = await transactions.by_ids(ada.org_id, [open_["transaction_id"]])
     await runtime.uow.run(lambda session: reverse_bookings(session, gone, runtime.clock.now()))

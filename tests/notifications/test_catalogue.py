@@ -10,7 +10,7 @@ from crypto_api.notifications.types import Priority, Topic
 from crypto_project.schemas import domain_events
 
 EVENTS = domain_events()
-FOR_GOOD = {"failed", "confirmed"}
+FOR_GOOD = {"failed", "confirmed", "receiving_key"}
 """Causes that nothing ends: they are told once and stand."""
 
 
