@@ -5,8 +5,9 @@ nothing. What is next is read from the database; being woken only makes it soone
 """
 
 import asyncio
+import time
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from crypto_api.adapters.payment_chain import PaymentNode
 from crypto_api.flows.advance_payments import AT_ONCE_MAX, advance_sender, senders_due
@@ -26,7 +27,8 @@ from mongodb_config.process_name import process_name
 from workers.actor import Actor
 from workers.lane import EXPECTED, Lane
 
-SWEEP_S, SWEEP_S_MIN = 2.0, 0.4
+SWEEP_S, SWEEP_S_MIN, SWEEP_S_MAX = 2.0, 0.4, 5.0
+LOOKS_SHARE = 4  # of its time the sweep spends at most that part on looking who is due: thousands of one sender take long to look through
 SENDERS_AT_ONCE = 8
 PASSES_MAX, OF_A_JOB = 1_000, 20
 _logger = log.get(__name__)
@@ -57,10 +59,12 @@ class Sweeper:
     async def run(self) -> None:
         try:
             while True:
+                now, began = self._runtime.clock.now(), time.monotonic()
                 for network in self._runtime.networks:
                     for address in await senders_due(network, self._runtime.clock):
                         self._begin(network, address)
-                await asyncio.sleep(await self._pause_s())
+                took_s = time.monotonic() - began
+                await asyncio.sleep(max(await self._pause_s(now), min(took_s * LOOKS_SHARE, SWEEP_S_MAX)))
         finally:
             await cancel_and_wait(*self._busy.values())
 
@@ -80,11 +84,12 @@ class Sweeper:
         except Exception:
             _logger.exception("payments_failed", network=network, sender=address)
 
-    async def _pause_s(self) -> float:
-        """Until the next one is due, within bounds: what another process makes due meanwhile is seen at the next look."""
+    async def _pause_s(self, looked_at: datetime) -> float:
+        """Until the next one is due that was not when it was looked, within bounds: what another process makes due meanwhile is seen at the next
+        look."""
         now, pauses = self._runtime.clock.now(), [SWEEP_S]
         for network in self._runtime.networks:
-            if (due_at := await store.next_due_of_network(network)) is not None:
+            if (due_at := await store.next_due_of_network(network, looked_at, now + timedelta(seconds=SWEEP_S))) is not None:
                 pauses.append((due_at - now) / timedelta(seconds=1))  # noqa: PERF401  it awaits
         return max(SWEEP_S_MIN, min(pauses))
 

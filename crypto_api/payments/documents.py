@@ -111,6 +111,11 @@ class Payment(TenantDocument):
             IndexModel([("org_id", ASCENDING), ("hash", ASCENDING)], name="org_hash"),
             IndexModel([("network", ASCENDING), ("from_address", ASCENDING), ("state", ASCENDING)], name="sender_state"),
             IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}, name="due"),
+            IndexModel(
+                [("network", ASCENDING), ("from_address", ASCENDING), ("due_at", ASCENDING)],
+                partialFilterExpression={"due_at": {"$type": "date"}},
+                name="sender_due",
+            ),
         ]
 
 

@@ -1,4 +1,7 @@
-"""Every query of the slice. What is named `…_of_network` spans organisations: the sweeper's, and a sender's, since an address on a chain is one."""
+"""Every query of the slice. What is named `…_of_network` spans organisations: the sweeper's, and a sender's, since an address on a chain is one.
+
+A `$type` in a query repeats the condition of a partial index: without it a MongoDB does not see that the index serves.
+"""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -35,7 +38,7 @@ async def by_origin(org_id: str, origin: Origin, session: Session | None = None)
 
 
 async def attempt_with_hash(org_id: str, chain_id: int, hash_: str) -> PaymentAttempt | None:
-    return await PaymentAttempt.find_one({"chain_id": chain_id, "hash": hash_, "org_id": org_id})
+    return await PaymentAttempt.find_one({"chain_id": chain_id, "hash": {"$type": "string", "$eq": hash_}, "org_id": org_id})
 
 
 async def by_hash(org_id: str, chain_id: int, hash_: str) -> Payment | None:
@@ -169,25 +172,27 @@ async def change_all(session: Session, rows: Sequence[tuple[Payment, Row]]) -> N
 
 async def senders_due_of_network(network: str, now: datetime) -> list[str]:
     """Addresses that have a payment to look at."""
-    stages: list[Row] = [{"$match": {"network": network, "due_at": {"$lte": now}}}, {"$group": {"_id": "$from_address"}}]
+    stages: list[Row] = [{"$match": {"network": network, "due_at": {"$type": "date", "$lte": now}}}, {"$group": {"_id": "$from_address"}}]
     return sorted([row["_id"] async for row in await Payment.get_pymongo_collection().aggregate(stages)])
 
 
 async def due_of_network(network: str, address: str, now: datetime, limit: int) -> list[Row]:
     """(`_id`, `org_id`, `state`, `nonce`, `approved_at`, `created_at`) of what a sender has to be looked at for, most overdue first."""
     shown = dict.fromkeys(("_id", "org_id", "state", "nonce", "approved_at", "created_at"), 1)
-    query = {"network": network, "from_address": address, "due_at": {"$lte": now}}
+    query = {"network": network, "from_address": address, "due_at": {"$type": "date", "$lte": now}}
     return [row async for row in Payment.get_pymongo_collection().find(query, shown).sort("due_at", 1).limit(limit)]
 
 
-async def next_due_of_network(network: str) -> datetime | None:
-    found = Payment.get_pymongo_collection().find({"network": network, "due_at": {"$type": "date"}}, {"due_at": 1}).sort("due_at", 1).limit(1)
+async def next_due_of_network(network: str, after: datetime, until: datetime) -> datetime | None:
+    """When the next one is due between the two: what was due before is not asked for, and may be thousands."""
+    query = {"network": network, "due_at": {"$type": "date", "$gt": after, "$lte": until}}
+    found = Payment.get_pymongo_collection().find(query, {"due_at": 1}).sort("due_at", 1).limit(1)
     return next((row["due_at"] for row in await found.to_list()), None)
 
 
 async def make_due_of_network(session: Session, network: str, address: str, now: datetime) -> None:
     """Every payment of a sender that has not ended is looked at now."""
-    query = {"network": network, "from_address": address, "due_at": {"$gt": now}}
+    query = {"network": network, "from_address": address, "due_at": {"$type": "date", "$gt": now}}
     await Payment.get_pymongo_collection().update_many(query, {"$set": {"due_at": now}}, session=session)
 
 

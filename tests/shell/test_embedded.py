@@ -9,13 +9,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
 import pytest
+from bson import Regex
 from pymongo import AsyncMongoClient
 from pymongo.errors import DuplicateKeyError
+from secantus import query
+from secantus.query import matches
+from secantus.storage import Storage
 from secantus.transactions import TransactionRegistry
 
 from crypto_project.embedded import mongodb as mongodb_module
@@ -190,6 +196,82 @@ def test_secantusdb_finds_by_id_before_it_looks_for_an_index() -> None:
     assert keys("db", "rows", {"_id": "a", "org_id": "b"}, collation="de") is None
     assert keys("db", "rows", {"_id": "nowhere", "org_id": "b"}) is None
     assert asked == [{"_id": "a", "org_id": "b"}, {"_id": "nowhere"}, {"_id": "nowhere", "org_id": "b"}], "where `_id` finds no key, as ever"
+
+
+def test_secantusdb_finds_by_the_best_index_what_it_finds_by_looking_at_every_row() -> None:
+    class Rows(Storage):  # type: ignore[misc]
+        pass
+
+    secantusdb.find_by_id_first(Rows)
+    secantusdb.take_the_best_index(Rows)
+    rows, random, days = Rows(":memory:"), Random(7), [datetime(2026, 11, day, tzinfo=UTC) for day in range(1, 8)]
+    indexes: list[tuple[dict[str, int], dict[str, Any]]] = [
+        ({"org": 1, "state": 1, "due": 1}, {}),
+        ({"org": 1, "due": -1}, {}),
+        ({"due": 1}, {"partialFilterExpression": {"due": {"$type": "date"}}}),
+        ({"net": 1, "from": 1, "due": 1}, {"partialFilterExpression": {"due": {"$type": "date"}}}),
+        ({"net": 1, "number": 1}, {"partialFilterExpression": {"state": "open"}}),
+        ({"tags": 1, "number": 1}, {}),
+    ]
+    try:
+        for place, (key, options) in enumerate(indexes):
+            rows.create_index("db", "rows", f"index_{place}", key, options=options)
+        stored = [
+            {
+                "_id": f"r{number:03}",
+                "org": random.choice("ab"),
+                "net": random.choice(["n", "nn", "n\x00"]),
+                "from": random.choice(["x", "y", None]),
+                "state": random.choice(["open", "done", None]),
+                "due": random.choice([*days, None]),
+                "number": random.choice([1, 2.5, -3, 10**12, None]),
+                "tags": random.choice([["p"], ["p", "q"], [], "q", None]),
+            }
+            for number in range(200)
+        ]
+        rows.insert("db", "rows", stored)
+        clauses: dict[str, list[Any]] = {
+            "org": ["a", {"$in": ["a", "b"]}, {"$in": []}],
+            "net": ["n", "nn", {"$gte": "n", "$lte": "n"}, {"$gt": "n"}],
+            "from": ["x", None, {"$in": ["x", None]}, {"$ne": "x"}],
+            "state": ["open", {"$in": ["open", "done"]}, {"$ne": "open"}, None],
+            "due": [days[2], None, {"$lte": days[3]}, {"$type": "date", "$gt": days[1], "$lte": days[4]}, {"$type": "date"}, {"$gte": days[5]}],
+            "number": [1, {"$lte": 2.5}, {"$gt": 1, "$lt": 10**12}, {"$in": [1, 10**12]}],
+            "tags": ["p", {"$in": ["q"]}, {"$gt": "o", "$lt": "q"}, ["p"]],
+            "_id": ["r001", {"$in": ["r001", "r150", "r999"]}, {"$gt": "r100"}],
+        }
+        narrowed = 0
+        for _ in range(600):
+            named = random.sample(list(clauses), random.randint(2, 4))
+            parts = {name: random.choice(clauses[name]) for name in named}
+            asked = random.choice([parts, {"$and": [{named[0]: parts[named[0]]}, {name: parts[name] for name in named[1:]}]}])
+            expected = [row["_id"] for row in stored if matches(row, asked)]
+            assert sorted(row["_id"] for row in rows.find_matching("db", "rows", asked)) == expected, asked
+            narrowed += rows._try_index_id_keys("db", "rows", asked) is not None
+        assert narrowed > 400, "most of them by an index"
+        due = {"net": "n", "from": "x", "due": {"$type": "date", "$lte": days[3]}}
+        assert len(rows._try_index_id_keys("db", "rows", due)) == len([row for row in stored if matches(row, due)]), "none that is thrown away"
+    finally:
+        rows.close()
+
+
+def test_secantusdb_looks_a_text_up_in_a_list_of_texts() -> None:
+    class Module:
+        asked: list[str] = []
+
+        @staticmethod
+        def _op_matches(values: list[Any], op: str, arg: Any, collation: Any = None, **more: Any) -> bool:
+            Module.asked.append(op)
+            return bool(query._op_matches(values, op, arg, collation, **more))
+
+    secantusdb.look_up_in_lists(Module)
+    listed, mixed = [f"p{number}" for number in range(500)], ["a", 1, None, Regex("^b")]
+    assert [Module._op_matches([value], "$in", listed) for value in ("p0", "p499", "p500", "")] == [True, True, False, False]
+    assert Module.asked == []
+    assert [Module._op_matches([value], "$in", mixed) for value in ("a", "bc", "c", 1, None)] == [True, True, False, True, True]
+    assert Module._op_matches([["p1", "x"]], "$in", listed)
+    assert not Module._op_matches(["p1"], "$nin", listed)
+    assert Module.asked == ["$in"] * 6 + ["$nin"]
 
 
 def test_secantusdb_reads_the_options_of_indexes_once_a_write() -> None:
