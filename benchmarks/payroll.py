@@ -4,15 +4,18 @@
 
 On servers, a node, a signer and a worker of its own. `--alone`: everybody at an account that never was, so each is paid by a transaction of their
 own (the worst case); else at accounts that there are, so that hundreds share one. Ratios, since the machine is seldom free: how long the signatures
-alone take with the key at hand stands beside it, of the same run.
+alone take with the key at hand stands beside it, of the same run. And what each process computed: on a machine that others use as well, a clock says
+mostly how busy those were.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -29,11 +32,12 @@ from crypto_api.payroll.documents import Payout, PayrollStep, Payslip
 from crypto_api.payroll.types import Earning, EarningKind, PayMethod, PayoutState, PayslipStatus, RateLock, Share
 from mongodb_config.base_document import encoded
 from mongodb_config.parts import in_parts
-from tests.chaos.house import open_house
+from tests.chaos.house import House, open_house
 from tests.chaos.payrolls import Plan, Run
 
 WAIT_S_MAX = 3_600.0
 BLOCK_S = 1.0
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Ordered(Run):
@@ -60,14 +64,15 @@ async def paid(people: int, alone: bool) -> dict[str, Any]:
             run.all_new = alone
             await run._move_in()
             await run._order()
-            planned_s = time.monotonic() - run.ordered_at
+            planned_s, before = time.monotonic() - run.ordered_at, _computed(house)
             transactions = await PayrollStep.find({"org_id": run.org}).count()
             while await PaymentAttempt.find({"org_id": run.org, "raw": {"$ne": None}}).count() < transactions:
                 house.look()
                 await house.actor.mine()
                 await asyncio.sleep(BLOCK_S)
-            signed_s = time.monotonic() - run.ordered_at
-    raw_s = _raw(transactions)
+            signed_s, after = time.monotonic() - run.ordered_at, _computed(house)
+    raw_s, raw_cpu_s = _raw(transactions)
+    computed = {name: after[name] - before[name] for name in after}
     return {
         "people": people,
         "transactions": transactions,
@@ -76,16 +81,35 @@ async def paid(people: int, alone: bool) -> dict[str, Any]:
         "signatures_a_second": round(transactions / signed_s, 1),
         "raw_signatures_a_second": round(transactions / raw_s, 1),
         "times_the_raw": round(signed_s / raw_s, 2),
+        "computed_for_one_ms": {name: round(1_000 * spent / transactions, 2) for name, spent in computed.items()},
+        "computed_times_the_raw": round(sum(computed.values()) / raw_cpu_s, 1),
     }
 
 
-def _raw(count: int) -> float:
-    """Signing alone, with the key at hand."""
-    key, began = Account.create(), time.monotonic()
+def _computed(house: House) -> dict[str, float]:
+    """CPU seconds of each process since it began, with those of its children that ended."""
+    named = {process.pid: name for name, process in house.processes.items()}
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it ended meanwhile
+            line = path.read_bytes()
+            if str(house.folder).encode() in line and (b"secantusdb" in line or b"mongod" in line):
+                named[int(path.parent.name)] = "database"
+            elif b"signer.vault" in line and _parent(path.parent) == house.processes["signer"].pid:
+                named[int(path.parent.name)] = "vault"
+    return {name: sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[11:15])) / _TICKS for pid, name in named.items()}
+
+
+def _parent(process: Path) -> int:
+    return int((process / "stat").read_text().rpartition(") ")[2].split()[1])
+
+
+def _raw(count: int) -> tuple[float, float]:
+    """Signing alone, with the key at hand: seconds of the clock, and computed."""
+    key, began, computed = Account.create(), time.monotonic(), time.process_time()
     call = {"to": key.address, "value": 1, "gas": 21_000, "maxFeePerGas": 10**9, "maxPriorityFeePerGas": 1, "chainId": 1}
     for nonce in range(count):
         Account.sign_transaction({**call, "nonce": nonce}, key.key)
-    return time.monotonic() - began
+    return time.monotonic() - began, time.process_time() - computed
 
 
 def slips(count: int) -> dict[str, Any]:

@@ -80,7 +80,8 @@ def _of_payment(payment: Payment) -> _Seen:
     otherwise = PayoutState.FAILED if payment.state in ENDED else PayoutState.SENT
     state = PayoutState.PAID if payment.state is PaymentState.CONFIRMED else otherwise
     settled = payment.state in ENDED and payment.due_at is None
-    return _Seen(state, payment.id, payment.hash if payment.block_number is not None else None, payment.reason, settled)
+    why = payment.reason if payment.holds or state is PayoutState.FAILED else ""  # how far it is on its way changes often, and stands on the payment
+    return _Seen(state, payment.id, payment.hash if payment.block_number is not None else None, why, settled)
 
 
 def _parts(rows: Sequence[Result], payees: Callable[[Result], int], most: int) -> Iterator[Sequence[Result]]:

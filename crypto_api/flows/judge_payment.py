@@ -68,10 +68,11 @@ async def standings_of(payments: Sequence[Payment], now: datetime) -> list[Stand
     """In that order. What is the same for all of an organisation is read once."""
     found: dict[str, Standing] = {}
     for org_id in dict.fromkeys(payment.org_id for payment in payments):
+        roles: dict[str, str | None] = {}
         of_org = [payment for payment in payments if payment.org_id == org_id]
         desk = await _desk_of(org_id, {address for payment in of_org for address in payment.paid_addresses}, now)
         for payment in of_org:
-            given = await counted(payment) if payment.approvals else []
+            given = await counted(payment, roles=roles) if payment.approvals else []
             found[payment.id] = _standing(_judged(Subject.of(payment), desk, now), given)
     return [found[payment.id] for payment in payments]
 
@@ -168,13 +169,16 @@ def _judged(subject: Subject, desk: _Desk, now: datetime) -> Judgement:
     return Judgement(verdict, not_before, policy.fee_per_gas_max_gwei * _GWEI, desk.version)
 
 
-async def counted(payment: Payment, session: Session | None = None) -> list[tuple[str, str, bool]]:
-    """(user, role, whether signed) of the approvals that stand: over exactly this payload, by somebody else, who still may approve."""
-    found = []
+async def counted(payment: Payment, session: Session | None = None, *, roles: dict[str, str | None] | None = None) -> list[tuple[str, str, bool]]:
+    """(user, role, whether signed) of the approvals that stand: over exactly this payload, by somebody else, who still may approve. `roles` keeps,
+    within one look at many payments, what each approver may."""
+    found, roles = [], {} if roles is None else roles
     for approval in payment.approvals:
         if approval.decision is not Decision.APPROVED or approval.payload_hash != payment.payload_hash or approval.user_id == payment.prepared_by:
             continue
-        if (role := await _role_of_approver(payment.org_id, approval, session)) is not None:
+        if approval.user_id not in roles:
+            roles[approval.user_id] = await _role_of_approver(payment.org_id, approval, session)
+        if (role := roles[approval.user_id]) is not None:
             found.append((approval.user_id, role, approval.signature is not None))
     return found
 

@@ -215,13 +215,19 @@ async def insert_payslips(session: Session, rows: Sequence[Payslip]) -> None:
 
 
 async def move_payslips(session: Session, rows: Sequence[tuple[Payslip, Row]]) -> bool:
-    """Sets the changes of each where it still is what was read; False when one is not."""
+    """Sets the changes of each where it still is what was read; False when one is not. Those that are changed alike are changed at once."""
+    alike: dict[str, tuple[list[str], Row, Row]] = {}
+    for row, changes in rows:
+        where = {"org_id": row.org_id, "version": row.version}
+        alike.setdefault(repr((where, sorted(changes.items()))), ([], where, changes))[0].append(row.id)
     writes = [
-        UpdateOne({"_id": row.id, "org_id": row.org_id, "version": row.version}, {"$set": changes, "$inc": {"version": 1}}) for row, changes in rows
+        UpdateMany({"_id": {"$in": part}, **where}, {"$set": changes, "$inc": {"version": 1}})
+        for ids, where, changes in alike.values()
+        for part in in_parts(ids)
     ]
     matched = 0
-    for part in in_parts(writes):
-        matched += (await Payslip.get_pymongo_collection().bulk_write(part, session=session)).matched_count
+    for some in in_parts(writes):
+        matched += (await Payslip.get_pymongo_collection().bulk_write(some, session=session)).matched_count
     return matched == len(rows)
 
 
@@ -246,8 +252,9 @@ async def payouts_of_payslips(org_id: str, payslip_ids: Collection[str], session
 async def payouts_of_steps(org_id: str, step_ids: Collection[str], session: Session | None = None) -> dict[str, list[Payout]]:
     """By step, in the order of their ids."""
     found: dict[str, list[Payout]] = {step_id: [] for step_id in step_ids}
-    for row in await Payout.find({"org_id": org_id, "step_id": {"$in": list(step_ids)}}, session=session).sort("+_id").to_list():
-        found[row.step_id].append(row)
+    for part in in_parts(step_ids):
+        for row in await Payout.find({"org_id": org_id, "step_id": {"$in": part}}, session=session).sort("+_id").to_list():
+            found[row.step_id].append(row)
     return found
 
 
@@ -270,10 +277,10 @@ async def replan_payouts(session: Session, rows: Sequence[Payout]) -> bool:
         query = {"_id": row.id, "org_id": row.org_id, "state": PayoutState.FAILED, "attempt": row.attempt - 1}
         fields = encoded(row)
         writes.append(UpdateOne(query, {"$set": {name: value for name, value in fields.items() if name not in ("_id", "org_id")}}))
-    if not writes:
-        return True
-    done = await Payout.get_pymongo_collection().bulk_write(writes, session=session)
-    return bool(done.matched_count == len(rows))
+    matched = 0
+    for part in in_parts(writes):
+        matched += (await Payout.get_pymongo_collection().bulk_write(part, session=session)).matched_count
+    return matched == len(rows)
 
 
 async def insert_steps(session: Session, rows: Sequence[PayrollStep]) -> None:

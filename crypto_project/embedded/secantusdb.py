@@ -7,7 +7,7 @@ once a second, and does then what it always does.
 And it looks through the catalogue of indexes, several times, before it finds a row by `_id` and something beside it, which is how this product asks
 for most. Here `_id` goes first, as it does there once no index has been found; the rest of the filter is checked on the row in either case.
 
-And what it writes or deletes in one go it does row by row, and reads the options of all indexes of the collection for each: here once. No such write
+And what it writes, changes or deletes in one go it does row by row, and reads the catalogue of the collection's indexes several times for each: here once. No such write
 changes an option that it asks for, and the indexes themselves it reads once as it is.
 """
 
@@ -66,13 +66,22 @@ def find_by_id_first(storage: type[Any]) -> None:
 
 def read_options_once(storage: type[Any]) -> None:
     """AttributeError where the server is another version."""
-    read_options, read_indexes, here = storage._index_options_map, storage._all_indexes, threading.local()
+    read_options, read_indexes, read_rows, here = storage._index_options_map, storage._all_indexes, storage._iter_indexes, threading.local()
 
     @functools.wraps(read_indexes)
     def indexes(self: Any, db: str, coll: str) -> Any:
         if (kept := getattr(here, "kept", None)) is not None:
             kept.clear()  # each attempt of a write begins with this, in its own lock and transaction
         return read_indexes(self, db, coll)
+
+    @functools.wraps(read_rows)
+    def rows(self: Any, db: str, coll: str) -> Any:
+        kept = getattr(here, "kept", None)
+        if kept is None:
+            return read_rows(self, db, coll)
+        if (db, coll, "rows") not in kept:
+            kept[db, coll, "rows"] = list(read_rows(self, db, coll))
+        return kept[db, coll, "rows"]
 
     @functools.wraps(read_options)
     def options(self: Any, db: str, coll: str) -> Any:
@@ -94,8 +103,9 @@ def read_options_once(storage: type[Any]) -> None:
 
         return kept
 
-    storage._all_indexes, storage._index_options_map = indexes, options
-    storage._insert_chunk, storage._delete_chunk = keeping(storage._insert_chunk), keeping(storage._delete_chunk)
+    storage._all_indexes, storage._index_options_map, storage._iter_indexes = indexes, options, rows
+    for name in ("_insert_chunk", "_delete_chunk", "_update_chunk", "_update_matching_single_txn"):
+        setattr(storage, name, keeping(getattr(storage, name)))
 
 
 # ---- the index of which a filter pins most ---------------------------------------------------------------------------------------

@@ -277,9 +277,15 @@ def test_secantusdb_looks_a_text_up_in_a_list_of_texts() -> None:
 def test_secantusdb_reads_the_options_of_indexes_once_a_write() -> None:
     read: list[str] = []
 
+    catalogue: list[str] = []
+
     class Rows:
+        def _iter_indexes(self, db: str, coll: str) -> Iterator[str]:
+            catalogue.append(coll)
+            yield f"{db}.{coll}"
+
         def _all_indexes(self, db: str, coll: str) -> list[str]:
-            return [f"{db}.{coll}"]
+            return list(self._iter_indexes(db, coll))
 
         def _index_options_map(self, db: str, coll: str) -> dict[str, int]:
             read.append(coll)
@@ -298,6 +304,12 @@ def test_secantusdb_reads_the_options_of_indexes_once_a_write() -> None:
             self._index_options_map("db", "rows")
             raise KeyError
 
+        def _update_chunk(self) -> list[str]:
+            assert self._all_indexes("db", "rows") == ["db.rows"]
+            return [*self._iter_indexes("db", "rows"), *self._iter_indexes("db", "others"), *self._iter_indexes("db", "rows")]
+
+        _update_matching_single_txn = _update_chunk
+
     secantusdb.read_options_once(Rows)
     rows = Rows()
     assert [each["read"] for each in rows._insert_chunk(2)] == [1, 1, 2, 1, 3, 3, 4, 3], "anew where a write is tried again"
@@ -307,6 +319,10 @@ def test_secantusdb_reads_the_options_of_indexes_once_a_write() -> None:
         rows._delete_chunk()
     assert read == ["rows", "rows", "others"]
     assert rows._index_options_map("db", "rows") == {"read": 4}, "nothing is kept of a write that failed"
+    for change in (rows._update_chunk, rows._update_matching_single_txn):
+        catalogue.clear()
+        assert change() == ["db.rows", "db.others", "db.rows"]
+        assert catalogue == ["rows", "others"]
 
 
 async def test_a_row_found_by_id_must_be_all_that_was_asked_for(addresses: Addresses) -> None:
