@@ -9,8 +9,8 @@ Key = TypeVar("Key")
 TOGETHER_MAX = 500
 
 
-def in_parts(keys: Collection[Key]) -> Iterator[list[Key]]:
+def in_parts(keys: Collection[Key], most: int = TOGETHER_MAX) -> Iterator[list[Key]]:
     """None where there are none."""
     listed = list(keys)
-    for start in range(0, len(listed), TOGETHER_MAX):
-        yield listed[start : start + TOGETHER_MAX]
+    for start in range(0, len(listed), most):
+        yield listed[start : start + most]

@@ -7,6 +7,7 @@ A batch of a token waits for its allowance to be mined. What cannot be prepared 
 what would fail is given up, so that its shares can be ordered anew, each alone.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,7 +37,8 @@ from mongodb_config.unit_of_work import Session
 ORIGIN = "payslip"  # of the payments: what their category and their account follow from
 AT_ONCE = 500  # steps of one look
 PAYEES_AT_ONCE = 1_000  # that are prepared, or noted, in one pass
-NOTED_TOGETHER = 100  # steps of one unit of work
+NOTED_TOGETHER = 200  # steps of one unit of work
+WITHIN_S = 15.0  # of one request
 _SOON, _LATER, _WAITS = timedelta(seconds=1), timedelta(seconds=10), timedelta(seconds=30)
 _OF_ITS_AGE = 20  # a step that goes on is looked at after that part of its age: what takes long is looked at less often
 _MINED = (PaymentState.MINED, PaymentState.CONFIRMED)
@@ -329,18 +331,23 @@ async def _move_payslips(session: Session, org_id: str, period_id: str, moved: I
 class PaymentsApproved:
     approved: int
     refused: tuple[FieldError, ...]  # by payment
+    left: int = 0  # that were not reached within the time: asked again, it goes on with them
 
 
-async def approve_run(desk: PaymentDesk, principal: Principal, org_id: str, period_id: str) -> PaymentsApproved:
+async def approve_run(desk: PaymentDesk, principal: Principal, org_id: str, period_id: str, *, within_s: float = WITHIN_S) -> PaymentsApproved:
     """Approves each payment of the period that waits for it, as it stands, each for itself: what this person may not approve is refused as it would
-    be one by one. NotFound."""
+    be one by one. For about `within_s`: of thousands the rest may need to be asked for again. NotFound."""
+    end = time.monotonic() + within_s
     if await store.period(org_id, period_id) is None:
         raise NotFound
     ids = [row.payment_id for row in await store.steps_of_period(org_id, period_id) if row.payment_id is not None and not row.settled]
-    approved, refused = 0, []
-    for payment in sorted(await payments.by_ids(org_id, ids), key=lambda row: row.id):
-        if payment.state is not PaymentState.PENDING_APPROVAL:
-            continue
+    rows = [payment for payment in await payments.by_ids(org_id, ids) if payment.state is PaymentState.PENDING_APPROVAL]
+    rows.sort(key=lambda row: (any(given.user_id == principal.user_id for given in row.approvals), row.id))  # what they approved before, last
+    approved = 0
+    refused: list[FieldError] = []
+    for number, payment in enumerate(rows):
+        if number and time.monotonic() > end:
+            return PaymentsApproved(approved, tuple(refused), len(rows) - number)
         try:
             await approve_payment(desk, principal, org_id, payment.id, Word(payload_hash=payment.payload_hash))
             approved += 1

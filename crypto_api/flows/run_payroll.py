@@ -5,10 +5,12 @@
 What is owed is booked with the approval: salaries against what is owed to the employee and what was kept back. What pays it settles that.
 """
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 from crypto_api.employees import store as employees
 from crypto_api.employees.documents import Employee
@@ -25,8 +27,12 @@ from crypto_api.organizations.types import Principal
 from crypto_api.payroll import service, store
 from crypto_api.payroll.documents import PayProfile, PayrollPeriod, Payslip
 from crypto_api.payroll.errors import NoPayProfile, OwnPayslip
-from crypto_api.payroll.types import Adjustments, PayslipStatus
+from crypto_api.payroll.types import Adjustments, PayrollStatus, PayslipStatus
+from mongodb_config.parts import in_parts
 from mongodb_config.unit_of_work import Session, UnitOfWork
+
+WITHIN_S = 15.0  # of one request
+TOGETHER = 200  # payslips of one unit of work
 
 
 @dataclass(frozen=True)
@@ -44,39 +50,81 @@ class Processed:
     prepared: int
     changed: int
     left_out: tuple[LeftOut, ...]
+    left: int = 0  # people who were not reached within the time: asked again, it goes on with them
 
 
 # ---- drafts ----------------------------------------------------------------------------------------------------------------------
 
 
-async def process_period(uow: UnitOfWork, clock: Clock, org_id: str, period_id: str, versions: service.Versions, by: str) -> Processed:
+async def process_period(
+    uow: UnitOfWork, clock: Clock, org_id: str, period_id: str, versions: service.Versions, by: str, *, within_s: float = WITHIN_S
+) -> Processed:
     """Everybody who works here and is paid in its currency has a draft; drafts that there are, are reckoned anew. What was approved stays. Asked
-    again it changes nothing that has not changed. NotFound, PreconditionFailed."""
+    again it changes nothing that has not changed. A few hundred people in each unit of work, those without a draft first, for about `within_s`: a
+    payroll of thousands may need to be asked for again. NotFound, PreconditionFailed."""
+    end = time.monotonic() + within_s
+    period = await uow.run(lambda session: service.standing_period(session, org_id, period_id, versions))
+    there, tables = await store.people_of_period(org_id, period_id), _Tables(period)
+    people = sorted(await _paid_in(org_id, period), key=lambda row: row[0].id in there)
+    parts, found = list(in_parts(people, TOGETHER)), Processed(period, 0, 0, ())
+    for number, part in enumerate(parts):
+        if number and time.monotonic() > end:
+            return replace(found, left=sum(map(len, parts[number:])))
+        first = number == 0
+        drawn = await uow.run(partial(_process_part, org_id, period_id, part, tables, by, clock, first, versions if first else None))
+        found = Processed(drawn.period, found.prepared + drawn.prepared, found.changed + drawn.changed, (*found.left_out, *drawn.left_out))
+    return found
 
-    async def work(session: Session) -> Processed:
-        now = clock.now()
-        period = await service.standing_period(session, org_id, period_id, versions)
-        there = {row.employee_id: row for row in await store.payslips_of_period(org_id, period_id, session)}
-        fresh, changed, left_out = [], 0, []
-        for employee, profile in await _paid_in(org_id, period):
-            before = there.get(employee.id)
-            if before is not None and before.status is not PayslipStatus.DRAFT:
-                continue
-            own = service.own_of(before) if before is not None else Adjustments()
-            made = await _composed(period, employee, profile, own, by, session, clock)
-            if isinstance(made, LeftOut):
-                left_out.append(made)
-            elif before is None:
-                fresh.append(made)
-            elif not _same(before, made):
-                await service.redraft(session, before, made, now)
-                changed += 1
-        if fresh:
-            await service.put_drafts(session, period, fresh, now)
-        after = await service.settle_period(session, org_id, period_id, now) if fresh or changed else period
-        return Processed(after, len(fresh), changed, tuple(left_out))
 
-    return await uow.run(work)
+async def _process_part(
+    org_id: str,
+    period_id: str,
+    part: Sequence[tuple[Employee, PayProfile]],
+    tables: "_Tables",
+    by: str,
+    clock: Clock,
+    first: bool,
+    versions: service.Versions,
+    session: Session,
+) -> Processed:
+    now = clock.now()
+    period = await service.standing_period(session, org_id, period_id, versions)
+    there = await store.payslips_of_people(session, org_id, period_id, [employee.id for employee, _ in part])
+    fresh, changed, left_out = [], 0, []
+    for employee, profile in part:
+        before = there.get(employee.id)
+        if before is not None and before.status is not PayslipStatus.DRAFT:
+            continue
+        own = service.own_of(before) if before is not None else Adjustments()
+        made = await _composed(period, employee, profile, tables, own, by, session, clock)
+        if isinstance(made, LeftOut):
+            left_out.append(made)
+        elif before is None:
+            fresh.append(made)
+        elif not _same(before, made):
+            await service.redraft(session, before, made, now)
+            changed += 1
+    if fresh:
+        await service.put_drafts(session, period, fresh, now)
+    if fresh or changed:  # once there is a draft, the status stays while more are made
+        settle = service.settle_period if first or period.status is not PayrollStatus.PREPARED else service.touch_period
+        period = await settle(session, org_id, period_id, now)
+    return Processed(period, len(fresh), changed, tuple(left_out))
+
+
+class _Tables:
+    """Tax tables of one payroll, each read once."""
+
+    def __init__(self, period: PayrollPeriod) -> None:
+        self._period = period
+        self._known: dict[str | None, service.TableInForce] = {}
+
+    async def of(self, code: str | None, session: Session) -> service.TableInForce:
+        """InvalidInput."""
+        if code not in self._known:
+            row = self._period
+            self._known[code] = await service.table_in_force(row.org_id, code, row.currency, row.pay_date, session)
+        return self._known[code]
 
 
 async def write_payslip(uow: UnitOfWork, clock: Clock, org_id: str, period_id: str, employee_id: str, own: Adjustments, by: str) -> Payslip:
@@ -128,10 +176,10 @@ async def _paid_in(org_id: str, period: PayrollPeriod) -> list[tuple[Employee, P
 
 
 async def _composed(
-    period: PayrollPeriod, employee: Employee, profile: PayProfile, own: Adjustments, by: str, session: Session, clock: Clock
+    period: PayrollPeriod, employee: Employee, profile: PayProfile, tables: _Tables, own: Adjustments, by: str, session: Session, clock: Clock
 ) -> Payslip | LeftOut:
     try:
-        table = await service.table_in_force(period.org_id, profile.tax_table, period.currency, period.pay_date, session)
+        table = await tables.of(profile.tax_table, session)
         return service.compose(period, profile, table, name_of(employee), own, by, clock.now())
     except InvalidInput as error:
         return LeftOut(employee.id, name_of(employee), f"The tax table {error.errors[0].message}.")
@@ -210,6 +258,7 @@ class ApprovedPeriod:
     period: PayrollPeriod
     approved: int
     refused: tuple[FieldError, ...]  # by payslip
+    left: int = 0  # drafts that were not reached within the time: asked again, it goes on with them
 
 
 async def approve_payslip(counter: Counter, principal: Principal, payslip_id: str, versions: service.Versions = None) -> Payslip:
@@ -221,38 +270,61 @@ async def approve_payslip(counter: Counter, principal: Principal, payslip_id: st
 
     async def work(session: Session) -> Payslip:
         before = await service.standing(session, counter.org_id, payslip_id, versions)
-        await _check_approver(session, principal, before)
-        after = await _approve(session, counter, before, fixed)
+        await (await _Approver.of(session, principal)).check(session, before)
+        (after,) = await _approve(session, counter, [before], fixed)
         await service.settle_period(session, counter.org_id, before.period_id, counter.clock.now())
         return after
 
     return await counter.uow.run(work)
 
 
-async def approve_period(counter: Counter, principal: Principal, period_id: str, versions: service.Versions = None) -> ApprovedPeriod:
-    """Every draft that this person may approve, all in one unit of work; of the others, why not. NotFound, PreconditionFailed, NoRate."""
+async def approve_period(
+    counter: Counter, principal: Principal, period_id: str, versions: service.Versions = None, *, within_s: float = WITHIN_S
+) -> ApprovedPeriod:
+    """Every draft that this person may approve, a few hundred in each unit of work; of the others, why not. For about `within_s`: of thousands the
+    rest may need to be asked for again. NotFound, PreconditionFailed, NoRate."""
+    end = time.monotonic() + within_s
     seen = await store.period(counter.org_id, period_id)
     if seen is None:
         raise NotFound
     fixed = await _fixed(counter, seen.currency)
+    parts = list(in_parts(await store.drafts_of_period(counter.org_id, period_id), TOGETHER)) or [[]]
+    found = ApprovedPeriod(seen, 0, ())
+    for number, part in enumerate(parts):
+        if number and time.monotonic() > end:
+            return replace(found, left=sum(map(len, parts[number:])))
+        last, asked = number == len(parts) - 1, versions if number == 0 else None
+        done = await counter.uow.run(partial(_approve_part, counter, principal, period_id, part, fixed, last, asked))
+        found = ApprovedPeriod(done.period, found.approved + done.approved, (*found.refused, *done.refused))
+    return found
 
-    async def work(session: Session) -> ApprovedPeriod:
-        await service.standing_period(session, counter.org_id, period_id, versions)
-        approved, refused = 0, []
-        for row in await store.payslips_of_period(counter.org_id, period_id, session):
-            if row.status is not PayslipStatus.DRAFT:
-                continue
-            try:
-                await _check_approver(session, principal, row)
-            except CoreError as error:
-                refused.append(FieldError(row.id, error.detail, error.code))
-                continue
-            await _approve(session, counter, row, fixed)
-            approved += 1
-        after = await service.settle_period(session, counter.org_id, period_id, counter.clock.now())
-        return ApprovedPeriod(after, approved, tuple(refused))
 
-    return await counter.uow.run(work)
+async def _approve_part(
+    counter: Counter,
+    principal: Principal,
+    period_id: str,
+    payslip_ids: Sequence[str],
+    fixed: "_Fixed",
+    last: bool,
+    versions: service.Versions,
+    session: Session,
+) -> ApprovedPeriod:
+    await service.standing_period(session, counter.org_id, period_id, versions)
+    rows, approver = await store.payslips(counter.org_id, payslip_ids, session), await _Approver.of(session, principal)
+    mine, refused = [], []
+    for row in (rows[payslip_id] for payslip_id in payslip_ids if payslip_id in rows):
+        if row.status is not PayslipStatus.DRAFT:
+            continue
+        try:
+            await approver.check(session, row)
+        except CoreError as error:
+            refused.append(FieldError(row.id, error.detail, error.code))
+        else:
+            mine.append(row)
+    await _approve(session, counter, mine, fixed)
+    settle = service.settle_period if last else service.touch_period  # while drafts are left, the status stays
+    after = await settle(session, counter.org_id, period_id, counter.clock.now())
+    return ApprovedPeriod(after, len(mine), tuple(refused))
 
 
 @dataclass(frozen=True)
@@ -275,34 +347,49 @@ async def _fixed(counter: Counter, currency: str) -> _Fixed:
     return _Fixed(employer, organization.functional_currency, rate.value, rate.source, today)
 
 
-async def _check_approver(session: Session, principal: Principal, row: Payslip) -> None:
+@dataclass(frozen=True)
+class _Approver:
     """Nobody approves their own payslip, or what they prepared; a MANAGER those of their own team alone."""
-    if row.prepared_by == principal.user_id:
-        raise OwnPayslip
-    own = await employees.of_user(row.org_id, principal.user_id, session)
-    if own is not None and own.id == row.employee_id:
-        raise OwnPayslip
-    if (await scope_of(principal, session)).team is not None:
-        await governed_employee(session, principal, row.employee_id)
+
+    principal: Principal
+    own_id: str | None
+    whole: bool  # of everybody, not of a team
+
+    @classmethod
+    async def of(cls, session: Session, principal: Principal) -> "_Approver":
+        assert principal.org_id is not None, "permissions come with an organisation"
+        own = await employees.of_user(principal.org_id, principal.user_id, session)
+        return cls(principal, own.id if own is not None else None, (await scope_of(principal, session)).team is None)
+
+    async def check(self, session: Session, row: Payslip) -> None:
+        """OwnPayslip, NotYourTeam."""
+        if row.prepared_by == self.principal.user_id or row.employee_id == self.own_id:
+            raise OwnPayslip
+        if not self.whole:
+            await governed_employee(session, self.principal, row.employee_id)
 
 
-async def _approve(session: Session, counter: Counter, row: Payslip, fixed: _Fixed) -> Payslip:
-    """Each part of the entry is a part of the gross pay at one rate; the net pay is what is left, so that it balances."""
-    now = counter.clock.now()
-    gross = to_functional(multiply(row.gross, fixed.rate))
-    kept = to_functional(multiply(row.gross - row.net, fixed.rate))
-    entry_id = None
-    if gross > 0:
-        draft = EntryDraft(
-            date=min(row.end_date, fixed.today),
-            description=f"Payslip of {row.employee_name}, {row.start_date} to {row.end_date}",
-            source=Source(kind=SourceKind.PAYSLIP, id=row.id, purpose="approval"),
-            lines=_lines(gross, gross - kept, kept),
-            reference=row.id,
-        )
-        entry_id = (await ledger.post(session, counter.org_id, draft, now, by=counter.user_id)).id
-    approved = service.Approved(fixed.employer, counter.user_id, fixed.functional, fixed.rate, fixed.rate_source, gross - kept, entry_id)
-    return await service.approve(session, row, approved, now)
+async def _approve(session: Session, counter: Counter, rows: Sequence[Payslip], fixed: _Fixed) -> list[Payslip]:
+    """Each part of an entry is a part of the gross pay at one rate; the net pay is what is left, so that it balances."""
+    now, drafts, nets = counter.clock.now(), {}, {}
+    for row in rows:
+        gross = to_functional(multiply(row.gross, fixed.rate))
+        kept = to_functional(multiply(row.gross - row.net, fixed.rate))
+        nets[row.id] = gross - kept
+        if gross > 0:
+            drafts[row.id] = EntryDraft(
+                date=min(row.end_date, fixed.today),
+                description=f"Payslip of {row.employee_name}, {row.start_date} to {row.end_date}",
+                source=Source(kind=SourceKind.PAYSLIP, id=row.id, purpose="approval"),
+                lines=_lines(gross, gross - kept, kept),
+                reference=row.id,
+            )
+    posted = await ledger.post_all(session, counter.org_id, list(drafts.values()), now, by=counter.user_id) if drafts else []
+    entries = {payslip_id: entry.id for payslip_id, entry in zip(drafts, posted, strict=True)}
+    told = (fixed.employer, counter.user_id, fixed.functional, fixed.rate, fixed.rate_source)
+    return (
+        await service.approve_all(session, [(row, service.Approved(*told, nets[row.id], entries.get(row.id))) for row in rows], now) if rows else []
+    )
 
 
 def _lines(gross: Decimal, net: Decimal, kept: Decimal) -> list[Line]:

@@ -110,7 +110,7 @@ class Payment(TenantDocument):
             IndexModel([("org_id", ASCENDING), ("state", ASCENDING), ("created_at", DESCENDING)], name="org_state"),
             IndexModel([("org_id", ASCENDING), ("hash", ASCENDING)], name="org_hash"),
             IndexModel([("network", ASCENDING), ("from_address", ASCENDING), ("state", ASCENDING)], name="sender_state"),
-            IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}, name="due"),
+            IndexModel([("network", ASCENDING), ("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}, name="network_due"),
             IndexModel(
                 [("network", ASCENDING), ("from_address", ASCENDING), ("due_at", ASCENDING)],
                 partialFilterExpression={"due_at": {"$type": "date"}},

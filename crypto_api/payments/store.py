@@ -19,6 +19,7 @@ from crypto_api.payments.types import Hold, Origin, PaymentKind, PaymentState
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.client import Database
+from mongodb_config.parts import in_parts
 from mongodb_config.unit_of_work import Session
 
 Row = dict[str, Any]
@@ -48,7 +49,10 @@ async def by_hash(org_id: str, chain_id: int, hash_: str) -> Payment | None:
 
 
 async def by_ids(org_id: str, payment_ids: Collection[str], session: Session | None = None) -> list[Payment]:
-    return await Payment.find({"_id": {"$in": list(payment_ids)}, "org_id": org_id}, session=session).to_list()
+    found: list[Payment] = []
+    for part in in_parts(payment_ids):
+        found += await Payment.find({"_id": {"$in": part}, "org_id": org_id}, session=session).to_list()
+    return found
 
 
 async def hashes_in_blocks(org_id: str, payment_ids: Collection[str]) -> list[str]:

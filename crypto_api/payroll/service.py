@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from crypto_api.audit import service as audit
+from crypto_api.audit.documents import AuditRecord
 from crypto_api.events import service as events
 from crypto_api.events.types import DomainEvent
 from crypto_api.kit.amounts import text
@@ -211,6 +212,15 @@ async def settle_period(session: Session, org_id: str, period_id: str, now: date
     return after
 
 
+async def touch_period(session: Session, org_id: str, period_id: str, now: datetime) -> PayrollPeriod:
+    """In place of `settle_period` where the status is known to stay: for one of many units of work, which need not read all payslips each."""
+    before = await standing_period(session, org_id, period_id)
+    after: PayrollPeriod | None = await store.change(session, before, before.model_copy(update={"updated_at": now}))
+    if after is None:
+        raise PreconditionFailed
+    return after
+
+
 def _require_open(row: PayrollPeriod) -> None:
     if row.status not in (PayrollStatus.DRAFT, PayrollStatus.PREPARED):
         raise NotADraft("This payroll")
@@ -311,13 +321,40 @@ class Approved:
     entry_id: str | None
 
 
+async def approve_all(session: Session, rows: Sequence[tuple[Payslip, Approved]], now: datetime) -> list[Payslip]:
+    """They were read in this unit of work. NotADraft; PreconditionFailed when one is another by now."""
+    approved = []
+    for before, fixed in rows:
+        check_draft(before)
+        approved.append((before, before.model_copy(update=_approved(before, fixed, now) | {"version": before.version + 1})))
+    names = (*_APPROVED, "updated_at")
+    if not await store.move_payslips(
+        session, [(before, as_stored({name: getattr(after, name) for name in names}, before)) for before, after in approved]
+    ):
+        raise PreconditionFailed
+    told = [(row.org_id, PayslipApproved(payslip_id=row.id, period_id=row.period_id, status=row.status)) for _, row in approved]
+    await events.append_all(session, told, now)
+    records = [_recorded(before, after, "payslip.approved", f"Approved the payslip of {after.employee_name}", now) for before, after in approved]
+    await audit.record_all(session, records)
+    return [after for _, after in approved]
+
+
 async def approve(session: Session, before: Payslip, fixed: Approved, now: datetime) -> Payslip:
-    """`before` was read in this unit of work. NotADraft."""
-    check_draft(before)
+    """One of them."""
+    return (await approve_all(session, [(before, fixed)], now))[0]
+
+
+_APPROVED = (
+    *("status", "employer", "approved_by", "approved_at", "functional_currency", "rate", "rate_source", "booked_net"),
+    *("entry_id", "verify_token", "shares"),
+)
+
+
+def _approved(before: Payslip, fixed: Approved, now: datetime) -> dict[str, Any]:
     weights = [share.amount for share in before.shares]
     settles = rules.split_amount(fixed.booked_net, weights, 8) if weights else []
     shares = [share.model_copy(update={"settles": part}) for share, part in zip(before.shares, settles, strict=True)]
-    changes = {
+    return {
         "status": rules.status_of(len(shares), 0, ()),
         "employer": fixed.employer,
         "approved_by": fixed.by,
@@ -331,11 +368,6 @@ async def approve(session: Session, before: Payslip, fixed: Approved, now: datet
         "shares": shares,
         "updated_at": now,
     }
-    after: Payslip | None = await store.change(session, before, before.model_copy(update=changes))
-    if after is None:
-        raise PreconditionFailed
-    await record_payslip(session, before, after, "payslip.approved", f"Approved the payslip of {after.employee_name}", now, PayslipApproved)
-    return after
 
 
 async def delete_draft(session: Session, org_id: str, payslip_id: str, versions: Versions, now: datetime) -> None:
@@ -387,8 +419,12 @@ async def record_payslip(
     session: Session, before: Payslip | None, after: Payslip, action: str, summary: str, now: datetime, kind: Callable[..., DomainEvent]
 ) -> None:
     await events.append(session, after.org_id, kind(payslip_id=after.id, period_id=after.period_id, status=after.status), now)
+    await audit.record_all(session, [_recorded(before, after, action, summary, now)])
+
+
+def _recorded(before: Payslip | None, after: Payslip, action: str, summary: str, now: datetime) -> AuditRecord:
     was, became = _told(before, _PAYSLIP), _told(after, _PAYSLIP)
-    await audit.record(session, after.org_id, action, summary, now, subject=("payslip", after.id), before=was, after=became)
+    return audit.entry(after.org_id, action, summary, now, subject=("payslip", after.id), before=was, after=became)
 
 
 async def _record_period(

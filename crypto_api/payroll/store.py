@@ -180,6 +180,25 @@ async def payslips_of_period(org_id: str, period_id: str, session: Session | Non
     return await Payslip.find({"org_id": org_id, "period_id": period_id}, session=session).sort("+employee_name_folded", "+_id").to_list()
 
 
+async def payslips_of_people(session: Session, org_id: str, period_id: str, employee_ids: Sequence[str]) -> dict[str, Payslip]:
+    """By employee: of a few hundred of them, in one payroll."""
+    where = {"org_id": org_id, "period_id": period_id, "employee_id": {"$in": list(employee_ids)}}
+    return {row.employee_id: row for row in await Payslip.find(where, session=session).to_list()}
+
+
+async def people_of_period(org_id: str, period_id: str) -> set[str]:
+    """Employees who have a payslip in it."""
+    rows = Payslip.get_pymongo_collection().find({"org_id": org_id, "period_id": period_id}, {"employee_id": 1})
+    return {row["employee_id"] async for row in rows}
+
+
+async def drafts_of_period(org_id: str, period_id: str) -> list[str]:
+    """Their ids, by name."""
+    where = {"org_id": org_id, "period_id": period_id, "status": PayslipStatus.DRAFT}
+    rows = Payslip.get_pymongo_collection().find(where, {"employee_name_folded": 1}).sort([("employee_name_folded", 1), ("_id", 1)])
+    return [row["_id"] async for row in rows]
+
+
 async def statuses_of_period(session: Session, org_id: str, period_id: str) -> list[PayslipStatus]:
     rows = Payslip.get_pymongo_collection().find({"org_id": org_id, "period_id": period_id}, {"status": 1}, session=session)
     return [PayslipStatus(row["status"]) async for row in rows]

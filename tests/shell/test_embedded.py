@@ -204,6 +204,7 @@ def test_secantusdb_finds_by_the_best_index_what_it_finds_by_looking_at_every_ro
 
     secantusdb.find_by_id_first(Rows)
     secantusdb.take_the_best_index(Rows)
+    secantusdb.read_as_many_as_asked(Rows, matches)
     rows, random, days = Rows(":memory:"), Random(7), [datetime(2026, 11, day, tzinfo=UTC) for day in range(1, 8)]
     indexes: list[tuple[dict[str, int], dict[str, Any]]] = [
         ({"org": 1, "state": 1, "due": 1}, {}),
@@ -247,6 +248,9 @@ def test_secantusdb_finds_by_the_best_index_what_it_finds_by_looking_at_every_ro
             asked = random.choice([parts, {"$and": [{named[0]: parts[named[0]]}, {name: parts[name] for name in named[1:]}]}])
             expected = [row["_id"] for row in stored if matches(row, asked)]
             assert sorted(row["_id"] for row in rows.find_matching("db", "rows", asked)) == expected, asked
+            some = [row["_id"] for row in rows.find_matching("db", "rows", asked, skip=1, limit=2)]
+            assert len(some) == max(0, min(2, len(expected) - 1)), asked
+            assert set(some) <= set(expected), asked
             narrowed += rows._try_index_id_keys("db", "rows", asked) is not None
         assert narrowed > 400, "most of them by an index"
         due = {"net": "n", "from": "x", "due": {"$type": "date", "$lte": days[3]}}

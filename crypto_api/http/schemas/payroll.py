@@ -95,11 +95,13 @@ class ProcessedRead(ReadSchema):
     prepared: int = Field(examples=[12], description="Payslips that are new.")
     changed: int = Field(examples=[1], description="Drafts that came to something else than before.")
     left_out: list[LeftOutRead]
+    left: int = Field(examples=[0], description="People who were not reached within the time of one request, of thousands: ask again until it is 0.")
 
     @classmethod
     def of(cls, found: Processed) -> "ProcessedRead":
         left_out = [LeftOutRead.of(row) for row in found.left_out]
-        return cls(period=PayrollPeriodRead.of(found.period), prepared=found.prepared, changed=found.changed, left_out=left_out)
+        period = PayrollPeriodRead.of(found.period)
+        return cls(period=period, prepared=found.prepared, changed=found.changed, left_out=left_out, left=found.left)
 
 
 class ComparedRead(ReadSchema):
@@ -167,19 +169,22 @@ class ApprovedPeriodRead(ReadSchema):
     period: PayrollPeriodRead
     approved: int = Field(examples=[12])
     refused: list[RefusedRead]
+    left: int = Field(examples=[0], description="Those that were not reached within the time of one request, of thousands: ask again until it is 0.")
 
     @classmethod
     def of(cls, found: ApprovedPeriod) -> "ApprovedPeriodRead":
-        return cls(period=PayrollPeriodRead.of(found.period), approved=found.approved, refused=[RefusedRead.of(row) for row in found.refused])
+        refused = [RefusedRead.of(row) for row in found.refused]
+        return cls(period=PayrollPeriodRead.of(found.period), approved=found.approved, refused=refused, left=found.left)
 
 
 class PaymentsApprovedRead(ReadSchema):
     approved: int = Field(examples=[3])
     refused: list[RefusedRead]
+    left: int = Field(examples=[0], description="Those that were not reached within the time of one request, of thousands: ask again until it is 0.")
 
     @classmethod
     def of(cls, found: PaymentsApproved) -> "PaymentsApprovedRead":
-        return cls(approved=found.approved, refused=[RefusedRead.of(row) for row in found.refused])
+        return cls(approved=found.approved, refused=[RefusedRead.of(row) for row in found.refused], left=found.left)
 
 
 class PayrollOrder(RequestSchema):
