@@ -149,16 +149,17 @@ def _stages(period: PayrollPeriod) -> list[tuple[str, str]]:
 async def process(visit: Visit, period_id: str) -> HttpResponse:
     async def work() -> str | None:
         found = await process_period(visit.runtime.uow, visit.runtime.clock, visit.org_id, period_id, None, visit.principal.user_id)
-        return "; ".join(f"{row.name}: {row.reason}" for row in found.left_out[:_TOLD_MAX]) or None
+        why = "; ".join(f"{row.name}: {row.reason}" for row in found.left_out[:_TOLD_MAX])
+        return " ".join([*_still(found.left), *([f"Some have no payslip. {why}"] if why else [])]) or None
 
-    return await _done(visit, period_id, work, "processed", "Some have no payslip. ")
+    return await _done(visit, period_id, work, "processed", "")
 
 
 @page(Permission.PAYROLL_APPROVE)
 async def approve(visit: Visit, period_id: str) -> HttpResponse:
     async def work() -> str | None:
         found = await approve_period(counter_of(visit), visit.principal, period_id)
-        return " ".join(dict.fromkeys(row.message for row in found.refused)) or None
+        return " ".join([*_still(found.left), *dict.fromkeys(row.message for row in found.refused)]) or None
 
     return await _done(visit, period_id, work, "approved", "")
 
@@ -179,7 +180,7 @@ async def pay(visit: Visit, period_id: str) -> HttpResponse:
 async def approve_payments(visit: Visit, period_id: str) -> HttpResponse:
     async def work() -> str | None:
         found = await approve_run(desk_of(visit), visit.principal, visit.org_id, period_id)
-        return " ".join(dict.fromkeys(row.message for row in found.refused)) or None
+        return " ".join([*_still(found.left), *dict.fromkeys(row.message for row in found.refused)]) or None
 
     return await _done(visit, period_id, work, "payments", "")
 
@@ -200,6 +201,10 @@ async def _done(visit: Visit, period_id: str, work: Callable[[], Awaitable[str |
     if told is not None:
         return await _shown(visit, period_id, warning=before + told)
     return redirect(f"/payroll/{period_id}/?done={what}")
+
+
+def _still(left: int) -> list[str]:
+    return [f"{left:,} are left, of so many: press again to go on with them."] if left else []
 
 
 def counter_of(visit: Visit) -> Counter:

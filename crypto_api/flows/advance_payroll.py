@@ -334,10 +334,10 @@ class PaymentsApproved:
     left: int = 0  # that were not reached within the time: asked again, it goes on with them
 
 
-async def approve_run(desk: PaymentDesk, principal: Principal, org_id: str, period_id: str, *, within_s: float = WITHIN_S) -> PaymentsApproved:
+async def approve_run(desk: PaymentDesk, principal: Principal, org_id: str, period_id: str) -> PaymentsApproved:
     """Approves each payment of the period that waits for it, as it stands, each for itself: what this person may not approve is refused as it would
-    be one by one. For about `within_s`: of thousands the rest may need to be asked for again. NotFound."""
-    end = time.monotonic() + within_s
+    be one by one. For about `WITHIN_S`: of thousands the rest may need to be asked for again. NotFound."""
+    end = time.monotonic() + WITHIN_S
     if await store.period(org_id, period_id) is None:
         raise NotFound
     ids = [row.payment_id for row in await store.steps_of_period(org_id, period_id) if row.payment_id is not None and not row.settled]

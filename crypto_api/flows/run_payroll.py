@@ -56,13 +56,11 @@ class Processed:
 # ---- drafts ----------------------------------------------------------------------------------------------------------------------
 
 
-async def process_period(
-    uow: UnitOfWork, clock: Clock, org_id: str, period_id: str, versions: service.Versions, by: str, *, within_s: float = WITHIN_S
-) -> Processed:
+async def process_period(uow: UnitOfWork, clock: Clock, org_id: str, period_id: str, versions: service.Versions, by: str) -> Processed:
     """Everybody who works here and is paid in its currency has a draft; drafts that there are, are reckoned anew. What was approved stays. Asked
-    again it changes nothing that has not changed. A few hundred people in each unit of work, those without a draft first, for about `within_s`: a
+    again it changes nothing that has not changed. A few hundred people in each unit of work, those without a draft first, for about `WITHIN_S`: a
     payroll of thousands may need to be asked for again. NotFound, PreconditionFailed."""
-    end = time.monotonic() + within_s
+    end = time.monotonic() + WITHIN_S
     period = await uow.run(lambda session: service.standing_period(session, org_id, period_id, versions))
     there, tables = await store.people_of_period(org_id, period_id), _Tables(period)
     people = sorted(await _paid_in(org_id, period), key=lambda row: row[0].id in there)
@@ -278,12 +276,10 @@ async def approve_payslip(counter: Counter, principal: Principal, payslip_id: st
     return await counter.uow.run(work)
 
 
-async def approve_period(
-    counter: Counter, principal: Principal, period_id: str, versions: service.Versions = None, *, within_s: float = WITHIN_S
-) -> ApprovedPeriod:
-    """Every draft that this person may approve, a few hundred in each unit of work; of the others, why not. For about `within_s`: of thousands the
+async def approve_period(counter: Counter, principal: Principal, period_id: str, versions: service.Versions = None) -> ApprovedPeriod:
+    """Every draft that this person may approve, a few hundred in each unit of work; of the others, why not. For about `WITHIN_S`: of thousands the
     rest may need to be asked for again. NotFound, PreconditionFailed, NoRate."""
-    end = time.monotonic() + within_s
+    end = time.monotonic() + WITHIN_S
     seen = await store.period(counter.org_id, period_id)
     if seen is None:
         raise NotFound

@@ -20,6 +20,7 @@ from crypto_api.desks import payment_desk_of
 from crypto_api.employees.documents import Employee
 from crypto_api.employees.types import EmployeeStatus
 from crypto_api.flows import advance_payroll as advancing
+from crypto_api.flows import run_payroll
 from crypto_api.flows.advance_payroll import advance_payroll
 from crypto_api.flows.prepare_many import prepare_many
 from crypto_api.flows.prepare_wanted import PaymentDesk
@@ -223,6 +224,33 @@ async def test_who_cannot_be_paid_is_held_and_one_who_makes_a_batch_fail_holds_u
     payouts = {row.payslip_id: row for row in await Payout.find({"period_id": period_id}).to_list()}
     assert [await house.ether(one.address) for one in paid] == [int(payouts[rows[one.employee_id].id].raw_amount) + 1 for one in paid]
     assert await Payment.find({"org_id": house.org_id}).count() == 3
+
+
+async def test_a_request_that_does_not_reach_everybody_says_so_and_the_next_goes_on(
+    house: PayingHouse, ada: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_payroll, "TOGETHER", 2)
+    monkeypatch.setattr(run_payroll, "WITHIN_S", 0)
+    for place in range(5):
+        await employed(house.org_id, stranger(), house.runtime.clock.now(), name=f"A{place}", basic=f"{1000 + place}")
+    period_id: str = (await post(ada, "/api/payroll/periods/", MONTH, 201))["id"]
+    asked = [await post(ada, f"/api/payroll/periods/{period_id}/process/") for _ in range(4)]
+    assert [(row["prepared"], row["changed"], row["left"]) for row in asked] == [(2, 0, 3), (2, 0, 3), (1, 0, 3), (0, 0, 3)], "without a draft: first"
+    assert {row["period"]["status"] for row in asked} == {"PREPARED"}
+    rows = await Payslip.find({"period_id": period_id}).to_list()
+    assert sorted(row.net for row in rows) == [Decimal(1000 + place) for place in range(5)]
+    begun = await post(bob, f"/api/payroll/periods/{period_id}/approve/")
+    assert (begun["approved"], begun["left"], begun["period"]["status"]) == (2, 3, "PREPARED")
+    assert await Payslip.find({"period_id": period_id, "status": "DRAFT"}).count() == 3
+    assert await balance(house, "5200") == Decimal(1000 + 1001), "what is approved is booked, and nothing else"
+    monkeypatch.setattr(run_payroll, "WITHIN_S", 60)
+    rest = await post(bob, f"/api/payroll/periods/{period_id}/approve/")
+    assert (rest["approved"], rest["left"], rest["refused"], rest["period"]["status"]) == (3, 0, [], "APPROVED")
+    assert await balance(house, "5200") == Decimal(5010)
+    slips = await Payslip.find({"period_id": period_id}).to_list()
+    assert len({row.entry_id for row in slips} - {None}) == len({row.verify_token for row in slips}) == 5
+    assert (await post(bob, f"/api/payroll/periods/{period_id}/approve/"))["approved"] == 0
+    assert await balance(house, "5200") == Decimal(5010), "nobody twice"
 
 
 async def test_payments_wait_for_others_and_a_reorganisation_takes_payslips_back(house: PayingHouse, ada: Person, bob: Person) -> None:
