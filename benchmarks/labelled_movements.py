@@ -33,6 +33,7 @@ class Town:
         self.clients, self.employees, self.suppliers, self.exchanges = ([self.address() for _ in range(12)] for _ in range(4))
         self.hosts, self.validators, self.pools, self.bridges = ([self.address() for _ in range(10)] for _ in range(4))
         self.invoice_addresses = [self.address() for _ in range(20)]
+        self.mixed, self.by_asset, self.by_method, self.venues = ([self.address() for _ in range(200)] for _ in range(4))
         kinds = (CounterpartyKind.CLIENT, CounterpartyKind.EMPLOYEE, CounterpartyKind.SUPPLIER, CounterpartyKind.EXCHANGE)
         groups = zip(kinds, (self.clients, self.employees, self.suppliers, self.exchanges), strict=True)
         self.known = {one: (f"{kind.value} {at}", kind) for kind, group in groups for at, one in enumerate(group)}
@@ -103,6 +104,38 @@ def _own_by_stranger(town: Town) -> dict[str, Any]:
     return {"legs": (town.leg("out", middle, Decimal(5)), town.leg("in", middle, Decimal(5), key="log:2"))}
 
 
+# Those of whom the past does not tell all: how often it misleads is made up, and said beside the table.
+
+_MIXED, _OTHERWISE = 0.1, 0.25  # shares of what means something else than the same party, or call, did before
+
+
+def _mixed(town: Town) -> dict[str, Any]:
+    """Mostly paid for work; now and then the same address only keeps money. Nothing on the chain tells which."""
+    truth = Category.TRANSFER_OUT if town.random.random() < _MIXED else Category.EXPENSE
+    return {"legs": (town.leg("out", town.pick(town.mixed)),), "truth": truth}
+
+
+def _by_asset(town: Town) -> dict[str, Any]:
+    """Paid in dollars for work; in ether that is mostly so too."""
+    ether, party = town.random.random() < 0.5, town.pick(town.by_asset)
+    truth = Category.TRANSFER_OUT if ether and town.random.random() < _OTHERWISE else Category.EXPENSE
+    return {"legs": (town.leg("out", party, **({"asset": "ETH", "symbol": "ETH", "kind": "native"} if ether else {})),), "truth": truth}
+
+
+def _by_method(town: Town) -> dict[str, Any]:
+    """The same contract by several calls, of which one mostly means the same."""
+    method, party = town.random.choice(["0x1249c58b", "0xa694fc3a", "0x2e1a7d4d"]), town.pick(town.by_method)
+    truth = Category.TRANSFER_OUT if method == "0xa694fc3a" and town.random.random() < _OTHERWISE else Category.EXPENSE
+    return {"legs": (town.leg("out", party),), "method": method, "truth": truth}
+
+
+def _claimed(town: Town) -> dict[str, Any]:
+    """The same call of ever other contracts: mostly a reward, else one's own money that comes back."""
+    truth = Category.TRANSFER_IN if town.random.random() < _OTHERWISE else Category.REWARD
+    venue = town.address() if town.random.random() < 0.7 else town.pick(town.venues)
+    return {"legs": (town.leg("in", venue),), "method": "0x4e71d92d", "truth": truth}
+
+
 def _one(way: str, group: str, **changes: Any) -> Callable[[Town], dict[str, Any]]:
     return lambda town: {"legs": (town.leg(way, town.pick(getattr(town, group))),)} | changes
 
@@ -134,6 +167,10 @@ KINDS: dict[str, tuple[Category, Callable[[Town], dict[str, Any]]]] = {
     "validator (no name)": (Category.REWARD, _one("in", "validators")),
     "swap": (Category.SWAP, _swap),
     "bridge (no name)": (Category.BRIDGE, _one("out", "bridges", method="0xb1a1a882")),
+    "mixed payee (no name)": (Category.EXPENSE, _mixed),
+    "payee by asset (no name)": (Category.EXPENSE, _by_asset),
+    "payee by method (no name)": (Category.EXPENSE, _by_method),
+    "claim of many (no name)": (Category.REWARD, _claimed),
     "near: poisoned client": (Category.UNCLASSIFIED, _poisoned("in", "clients")),
     "near: poisoned supplier": (Category.UNCLASSIFIED, _poisoned("out", "suppliers")),
     "near: poisoned host": (Category.UNCLASSIFIED, _poisoned("out", "hosts")),
@@ -154,7 +191,9 @@ def labelled(cases: int = 3_900, seed: int = 7) -> Iterator[Case]:
     names = [name for name in KINDS for _ in range(cases // len(KINDS))]
     town.random.shuffle(names)
     for at, name in enumerate(names):
-        truth, make = KINDS[name]
+        usual, make = KINDS[name]
         plain: dict[str, Any] = {"succeeded": True, "method": "0xa9059cbb", "sender_is_own": True, "wrapped_native": WETH, "network": "ethereum"}
-        facts = Facts(**plain | {"known": town.known, "at": BEGINS + timedelta(minutes=30 * at)} | make(town))
+        made = make(town)
+        truth = made.pop("truth", usual)
+        facts = Facts(**plain | {"known": town.known, "at": BEGINS + timedelta(minutes=30 * at)} | made)
         yield Case(f"t{at}", name, facts, truth)
