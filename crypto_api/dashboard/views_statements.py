@@ -11,11 +11,10 @@ from django.shortcuts import redirect
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
-from crypto_api.flows.export_statement import column_words, columns_words, days_words, export_statement, notes_of
+from crypto_api.flows.export_statement import columns_words, days_words, export_statement, notes_of
 from crypto_api.flows.make_statement import NAMES
 from crypto_api.flows.order_book_report import request_statement
 from crypto_api.flows.roll_forward import changes_behind
-from crypto_api.kit.amounts import add_exactly, change_of
 from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import Conflict, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
@@ -24,6 +23,7 @@ from crypto_api.ledger import anchor_store
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity
 from crypto_api.statements import rules, store
+from crypto_api.statements.changes import Change, change_between, change_names, pairs_of
 from crypto_api.statements.documents import FinancialReport
 from crypto_api.statements.roll_forward import NAMES as ROLL_NAMES
 from crypto_api.statements.types import Asked, Column, Detail, Measure, Row, RowKind, StatementKind
@@ -57,14 +57,6 @@ class Made:
 class Cell:
     amount: Decimal | None
     is_quantity: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """From the earlier period to this one; `part` of what was then, None where nothing was."""
-
-    amount: Decimal
-    part: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +161,7 @@ async def detail_page(visit: Visit, report_id: str) -> HttpResponse:
         "made": Made(report),
         "report": report,
         "columns": columns_words(report),
-        "changes": (changes := _changed(report)),
+        "changes": (changes := change_names(report.columns)),
         "changes_count": len(changes),
         "lines": [_line(report, at) for at in range(len(report.rows))],
         "rolled": report.kind is StatementKind.CRYPTO_ROLL_FORWARD,
@@ -212,29 +204,10 @@ def _line(report: FinancialReport, at: int) -> Line:
         Cell(amount, column.measure is Measure.QUANTITY)
         for amount, column in zip(row.amounts, report.columns, strict=False)  # a heading has none
     ]
-    changes = [_change(row, *pair) for pair in _pairs(report)] if row.amounts else []
+    changes = [change_between(row, *pair) for pair in pairs_of(report.columns)] if row.amounts else []
     if report.detail is not None:
         return Line(row, f"/statements/{report.id}/rows/?row={at}" if _opens(row) else "", cells, changes)
     return Line(row, _link(row, report.columns[0]), cells, changes)
-
-
-def _pairs(report: FinancialReport) -> list[tuple[int, int]]:
-    """Columns of this period, each with that of the earlier one: of a roll-forward what is money."""
-    of_a_period = 1 if report.detail is None else len(Measure)
-    half = of_a_period if len(report.columns) == 2 * of_a_period else 0
-    return [(at, at + half) for at in range(half) if report.columns[at].measure is not Measure.QUANTITY]
-
-
-def _change(row: Row, now: int, before: int) -> Change | None:
-    left, right = row.amounts[now], row.amounts[before]
-    if left is None or right is None:
-        return None
-    return Change(add_exactly([left, right.copy_negate()]), change_of(left, right))
-
-
-def _changed(report: FinancialReport) -> list[str]:
-    """How the columns of changes are called."""
-    return [f"{column_words(report.kind, report.columns[now])}, change" if report.detail else "Change" for now, _ in _pairs(report)]
 
 
 def _wanted(said: str, report: FinancialReport) -> int:

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
+from decimal import Decimal
 from pathlib import Path
 
 from crypto_api.audit import service as audit
@@ -17,14 +18,14 @@ from crypto_api.ledger import anchor_store
 from crypto_api.ledger.documents import SealAnchor
 from crypto_api.organizations import store as organizations
 from crypto_api.statements import store
+from crypto_api.statements.changes import change_between, change_names, pairs_of, percent_of
 from crypto_api.statements.documents import FinancialReport
 from crypto_api.statements.pdf import write_pdf
-from crypto_api.statements.types import Column, Measure, StatementKind
+from crypto_api.statements.types import MEASURES, Column, Measure, Row, StatementKind
 from crypto_api.statements.workbook import write_workbook
 from mongodb_config.unit_of_work import UnitOfWork
 
 _WRITERS = {"pdf": write_pdf, "xlsx": write_workbook}
-MEASURES = {Measure.QUANTITY: "Quantity", Measure.COST: "Cost", Measure.FAIR_VALUE: "Fair value"}
 
 
 _BASIS = (
@@ -56,11 +57,21 @@ async def export_statement(uow: UnitOfWork, clock: Clock, org_id: str, report_id
 
 
 def _csv(report: FinancialReport) -> Iterator[str]:
-    """A line for each row, with its group before it, so that a program needs no other line to understand it."""
-    yield csv_line(["asset", "wallet_id", "key", "account_code", "name", "kind", "currency", *columns_words(report)])
+    """A line for each row, with its group before it, so that a program needs no other line to understand it. Changes stand behind the amounts,
+    exactly, and in per cent to four decimals where there was something before."""
+    changes = [word for name in change_names(report.columns) for word in (name, f"{name} in percent")]
+    yield csv_line([*_CSV_HEAD, *columns_words(report), *changes])
     for row in report.rows:
         amounts = row.amounts or (None,) * len(report.columns)
-        yield csv_line([row.asset, row.wallet_id, row.key, row.account_code, row.name, row.kind.value, report.currency, *amounts])
+        about = (row.asset, row.wallet_id, row.key, row.account_code, row.name, row.kind.value, report.currency)
+        yield csv_line([*about, *amounts, *_csv_changes(report, row)])
+
+
+def _csv_changes(report: FinancialReport, row: Row) -> Iterator[Decimal | None]:
+    for pair in pairs_of(report.columns):
+        change = change_between(row, *pair)
+        yield change.amount if change is not None else None
+        yield percent_of(change.part, 4) if change is not None and change.part is not None else None
 
 
 def _written(report: FinancialReport, organization: str, form: str, anchor: SealAnchor | None) -> bytes:

@@ -1,32 +1,40 @@
 """A statement as a PDF page that can be printed and signed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from crypto_api.kit.amounts import plain, to_functional
 from crypto_api.kit.pdf_pages import GREY, LINE, LOSS, PdfPages, money, sentence
+from crypto_api.statements.changes import change_between, change_names, pairs_of, percent_of
 from crypto_api.statements.documents import FinancialReport
-from crypto_api.statements.types import Measure, Row, RowKind
+from crypto_api.statements.types import MEASURES, Measure, Row, RowKind
 
-_COLUMN_MM = 34
+_COLUMN_MM, _CHANGE_MM, _PERCENT_MM = 34, 28, 18
+_MANY, _MANY_MM = 4, 28  # columns beyond which the page lies on its side, and a change has its percent below it
 
 
 def write_pdf(path: Path, report: FinancialReport, organization: str, title: str, columns: list[str], notes: list[str]) -> None:
     """`notes` stand below the table, the first of them at the foot of every page as well."""
-    pages = PdfPages(path, title=title, organization=organization, about=notes[0] if notes else "", wide=len(columns) > 4)
+    pages = PdfPages(path, title=title, organization=organization, about=notes[0] if notes else "", wide=len(columns) > _MANY)
     measures = [column.measure for column in report.columns]
     days = f", {report.columns[0].first} to {report.columns[0].last}" if report.detail is not None else ""
-    head = [pages.words(f"Amounts in {report.currency}{days}", "muted"), *(pages.words(_unbroken(name), "head") for name in columns)]
-    widths = [pages.width_mm - _COLUMN_MM * len(columns), *[_COLUMN_MM] * len(columns)]
-    pages.table(head, [_cells(pages, row, measures) for row in report.rows], widths, _style(report.rows))
+    pairs, many = pairs_of(report.columns), len(columns) > _MANY
+    changes = [word for name in change_names(report.columns) for word in ([name] if many else [name, "%"])]
+    heads = [_head(name, measure) for name, measure in zip(columns, measures, strict=True)] + changes
+    head = [pages.words(f"Amounts in {report.currency}{days}", "muted"), *(pages.words(name, "head") for name in heads)]
+    rows = [[*_cells(pages, row, measures), *_changes(row, pairs, below=many)] for row in report.rows]
+    figures = [_MANY_MM] * len(heads) if many else [_COLUMN_MM] * len(columns) + [_CHANGE_MM, _PERCENT_MM] * len(pairs)
+    pages.table(head, rows, [pages.width_mm - sum(figures), *figures], _style(report.rows))
     pages.close([*map(sentence, notes[:1]), *notes[1:]])
 
 
-def _unbroken(days: str) -> str:
-    """A span of days takes two lines of its column, a day each."""
-    return " ".join(day.replace(" ", "\N{NO-BREAK SPACE}") for day in days.replace(" – ", "\N{NO-BREAK SPACE}–\n").split("\n"))
+def _head(name: str, measure: Measure | None) -> str:
+    """What a column counts has a line, a span of days two: a day each."""
+    if measure is not None:
+        name = name.replace(f"{MEASURES[measure]} ", f"{MEASURES[measure]}\n", 1)
+    return name.replace(" – ", " –\n").replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _cells(pages: PdfPages, row: Row, measures: Sequence[Measure | None]) -> list[Any]:
@@ -41,6 +49,24 @@ def _figure(row: Row, amount: Decimal | None, measure: Measure | None) -> str:
     if not amount and row.kind is RowKind.ACCOUNT:
         return "–"
     return _quantity(amount) if measure is Measure.QUANTITY else money(amount)
+
+
+def _changes(row: Row, pairs: Sequence[tuple[int, int]], *, below: bool) -> Iterator[str]:
+    """As the page shows them: nothing where nothing changed, no per cent of nothing. `below`: both in one cell."""
+    for pair in pairs:
+        change = change_between(row, *pair)
+        if change is None or not change.amount:
+            amount, part = "" if change is None else "–", ""
+        else:
+            amount = _signed(money(change.amount))
+            part = f"{_signed(f'{percent_of(change.part, 1):,f}')} %" if change.part is not None else "new"
+        yield from (["\n".join(filter(None, (amount, part)))] if below else [amount, part])
+
+
+def _signed(figure: str) -> str:
+    """With its sign, but for a zero."""
+    some = figure.strip("-0.,")
+    return figure if figure.startswith("-") and some else f"+{figure}" if some else figure.removeprefix("-")
 
 
 def _quantity(amount: Decimal) -> str:

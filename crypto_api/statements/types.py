@@ -25,6 +25,10 @@ class Measure(StrEnum):
     FAIR_VALUE = "fair_value"
 
 
+MEASURES = {Measure.QUANTITY: "Quantity", Measure.COST: "Cost", Measure.FAIR_VALUE: "Fair value"}
+"""How columns that count them are called."""
+
+
 class Detail(StrEnum):
     """By what a roll-forward is divided."""
 

@@ -9,6 +9,7 @@ import xlsxwriter
 from xlsxwriter.utility import xl_rowcol_to_cell
 
 from crypto_api.kit.xlsx_text import CELL_MAX, OPTIONS, as_number, set_for_print
+from crypto_api.statements.changes import change_between, change_names, pairs_of
 from crypto_api.statements.documents import FinancialReport
 from crypto_api.statements.roll_forward import ADDITIONS, CLOSING_PARTS, DISPOSALS
 from crypto_api.statements.types import Measure, Row, RowKind, StatementKind
@@ -16,6 +17,7 @@ from crypto_api.statements.types import Measure, Row, RowKind, StatementKind
 ZERO = Decimal(0)
 MONEY = "#,##0.00;[Red]-#,##0.00"
 WHOLE = "#,##0;[Red]-#,##0"  # the other one would show a point behind a whole number
+PERCENT = "+0.0%;[Red]-0.0%;0.0%"
 QUANTITY = "#,##0.##################;[Red]-#,##0.##################"
 SUMS = {
     "result": ("income", "expenses"),
@@ -44,6 +46,8 @@ class _Sheet:
             "heading": book.add_format({"bold": True}),
             "money": book.add_format({"num_format": MONEY}),
             "total": book.add_format({"bold": True, "top": 1, "num_format": MONEY}),
+            "percent": book.add_format({"num_format": PERCENT}),
+            "total percent": book.add_format({"bold": True, "top": 1, "num_format": PERCENT}),
             "quantity": book.add_format({"num_format": QUANTITY}),
             "whole": book.add_format({"num_format": WHOLE}),
             "total whole": book.add_format({"bold": True, "top": 1, "num_format": WHOLE}),
@@ -58,16 +62,17 @@ class _Sheet:
         days = f", {first.first} to {first.last}" if rolled else ""
         sheet.set_column(0, 0, 12)
         sheet.set_column(1, 1, 52)
+        columns = [*columns, *(word for name in change_names(report.columns) for word in (name, f"{name} in percent"))]
         width = max(22, *(len(name) + 4 for name in columns))
         sheet.set_column(2, 1 + len(columns), width)
         sheet.write_string(0, 0, self._title, self._formats["title"])
         sheet.write_string(1, 0, organization[:CELL_MAX])
         sheet.write_string(2, 0, f"Amounts in {report.currency}{days}", self._formats["muted"])
-        self._measures = [column.measure for column in report.columns]
+        self._measures, self._pairs = [column.measure for column in report.columns], pairs_of(report.columns)
         for at, name in enumerate(["Asset" if rolled else "Account", "", *columns]):
             sheet.write_string(_FIRST - 1, at, name, self._formats["head" if at > 1 else "head of names"])
         sheet.freeze_panes(_FIRST, 2)
-        set_for_print(sheet, _FIRST - 1, wide=False)
+        set_for_print(sheet, _FIRST - 1, wide=bool(self._pairs))
         for at, row in enumerate(report.rows):
             self._row(report.rows, at, row)
         for at, note in enumerate(notes):
@@ -99,6 +104,23 @@ class _Sheet:
                 sheet.write_formula(line, 2 + column, formula, shape, amount)
             else:
                 self._amount(line, 2 + column, amount, shape)
+        self._changes(row, line)
+
+    def _changes(self, row: Row, line: int) -> None:
+        """Formulas over the two columns; of nothing there is no percent."""
+        shown = "total " if row.kind is RowKind.TOTAL else ""
+        for place, (now, before) in enumerate(self._pairs):
+            change, column = change_between(row, now, before), 2 + len(row.amounts) + 2 * place
+            if change is None:
+                continue
+            left, right = (xl_rowcol_to_cell(line, 2 + at) for at in (now, before))
+            if all(as_number(row.amounts[at] or ZERO) for at in (now, before)):
+                part = change.part if change.part is not None else ""
+                self._sheet.write_formula(line, column, f"={left}-{right}", self._formats["total" if shown else "money"], change.amount)
+                share = f'=IF({right}=0,"",({left}-{right})/ABS({right}))'
+                self._sheet.write_formula(line, column + 1, share, self._formats[f"{shown}percent"], part)
+            else:
+                self._amount(line, column, change.amount, self._formats["total" if shown else "money"])
 
     def _rolled(self, rows: list[Row], at: int, column: int) -> str | None:
         """Of a roll-forward: a balance of the parts of its group; of all assets, the rows of the same name of each."""

@@ -140,7 +140,8 @@ async def test_beside_an_earlier_quarter(ada: Person, tmp_path: Path) -> None:
             assert amounts == [*left.get(key, blank), *right.get(key, blank)], (name, key)
     assert [row["kind"] for row in both["rows"]].count("heading") == 4 and both["rows"][0]["name"] == "All crypto assets"
     sheet = openpyxl.load_workbook(io.BytesIO((await ada.http.get(f"/api/reports/{both['id']}/excel/")).content)).active
-    assert [cell.value for cell in sheet[5]][2:] == [
+    assert [cell.value for cell in sheet[5]][8:] == [f"{word}, change{more}" for word in ("Cost", "Fair value") for more in ("", " in percent")]
+    assert [cell.value for cell in sheet[5]][2:8] == [
         f"{measure} {days}" for days in ("1 Jan 2026 – 31 Mar 2026", "1 Oct 2025 – 31 Dec 2025") for measure in ("Quantity", "Cost", "Fair value")
     ]
     pdf = (await ada.http.get(f"/api/reports/{both['id']}/pdf/")).content
@@ -148,7 +149,8 @@ async def test_beside_an_earlier_quarter(ada: Person, tmp_path: Path) -> None:
     told = await asyncio.to_thread(
         subprocess.run, [program("pdftotext"), "-layout", str(tmp_path / "file.pdf"), "-"], check=True, capture_output=True, text=True, timeout=60
     )
-    assert any(" ".join(line.split()) == "Opening 4 8,000.00 10,000.00 0 0.00 0.00" for line in told.stdout.splitlines())
+    lines = [" ".join(line.split()) for line in told.stdout.splitlines()]
+    assert "Opening 4 8,000.00 10,000.00 0 0.00 0.00 +8,000.00 +10,000.00" in lines and "new new" in lines
     refused = await ada.http.post("/api/reports/crypto-roll-forward/", json=QUARTER | {"compare_to": "2026-03-31"})
     assert refused.status_code == 422 and "compare_to" in refused.text
 

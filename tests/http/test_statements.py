@@ -1,6 +1,7 @@
 """Statements over HTTP: what they say is what was posted, they stay as they were, and their files say the same."""
 
 import asyncio
+import csv
 import io
 import subprocess
 from decimal import Decimal
@@ -14,6 +15,8 @@ from crypto_api.audit.documents import AuditRecord
 from tests.http.conftest import Join, Person
 from tests.http.test_books import posted
 from tests.programs import program
+
+CENT, PART = Decimal("0.01"), Decimal("0.000001")
 
 
 def line(code: str, debit: str = "0", credit: str = "0") -> dict[str, str]:
@@ -148,8 +151,12 @@ async def test_a_workbook_computes_the_same_totals(ada: Person, tmp_path: Path) 
     answer = await ada.http.get(f"/api/reports/{report['id']}/excel/")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="balance-sheet-2026-03-31.xlsx"'
     sheet = openpyxl.load_workbook(io.BytesIO(answer.content))["Balance sheet"]
-    formulas = [cell.value for row in sheet.iter_rows() for cell in row if cell.data_type == "f"]
-    assert len(formulas) == 8 and all(str(formula).startswith(("=SUM(", "=C", "=D")) for formula in formulas)
+    formulas = [cell for row in sheet.iter_rows() for cell in row if cell.data_type == "f"]
+    totalled = [str(cell.value) for cell in formulas if cell.column_letter in "CD"]
+    assert len(totalled) == 8 and all(formula.startswith(("=SUM(", "=C", "=D")) for formula in totalled)
+    changed = {cell.coordinate: cell.value for cell in formulas if cell.column_letter in "EF"}
+    assert changed["E7"] == "=C7-D7" and changed["F7"] == '=IF(D7=0,"",(C7-D7)/ABS(D7))' and len(changed) == 2 * len(told(report))
+    assert [cell.value for cell in sheet[5]][4:] == ["Change", "Change in percent"]
     shown = openpyxl.load_workbook(io.BytesIO(answer.content), data_only=True)["Balance sheet"]
     assert totals(shown) == told(report)
 
@@ -162,7 +169,29 @@ async def test_libreoffice_computes_the_totals_that_we_tell(ada: Person, tmp_pat
     command = [office, "--headless", f"-env:UserInstallation=file://{tmp_path}/home", "--convert-to", "xlsx:Calc MS Excel 2007 XML"]
     command += ["--outdir", str(tmp_path / "computed"), str(tmp_path / "report.xlsx")]
     await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, timeout=100)
-    assert totals(openpyxl.load_workbook(tmp_path / "computed" / "report.xlsx", data_only=True)["Balance sheet"]) == told(report)
+    computed = openpyxl.load_workbook(tmp_path / "computed" / "report.xlsx", data_only=True)["Balance sheet"]
+    assert totals(computed) == told(report)
+    rows = {row[1]: row[4:6] for row in computed.iter_rows(min_row=6, values_only=True) if row[2] is not None}
+    assert {name: Decimal(str(change)).quantize(CENT) for name, (change, _) in rows.items()} == {
+        name: now - before for name, (now, before) in told(report).items()
+    }
+    parts = {name: (now - before) / abs(before) if before else None for name, (now, before) in told(report).items()}
+    assert None in parts.values() and any(part and part < 0 for part in parts.values())
+    assert {name: Decimal(str(part)).quantize(PART) if part not in ("", None) else None for name, (_, part) in rows.items()} == {
+        name: part.quantize(PART) if part is not None else None for name, part in parts.items()
+    }
+
+
+async def test_a_csv_file_tells_the_changes_exactly_and_in_percent(ada: Person) -> None:
+    report = await made(ada, "balance-sheet", as_of="2026-03-31", compare_to="2025-12-31")
+    rows = list(csv.DictReader(io.StringIO((await ada.http.get(f"/api/reports/{report['id']}/csv/")).text)))
+    figures = {row["name"]: (row["Change"], row["Change in percent"]) for row in rows}
+    for name, (now, before) in told(report).items():
+        change, percent = figures[name]
+        assert Decimal(change) == now - before
+        assert (Decimal(percent) if percent else None) == (round((now - before) / abs(before) * 100, 4) if before else None)
+    alone = await made(ada, "balance-sheet", as_of="2026-03-31")
+    assert "Change" not in (await ada.http.get(f"/api/reports/{alone['id']}/csv/")).text, "beside nothing nothing changes"
 
 
 def totals(sheet: Any) -> dict[str, tuple[Decimal, ...]]:
@@ -188,4 +217,5 @@ async def test_pdftotext_reads_the_figures_that_we_tell(ada: Person, tmp_path: P
     command = [reader, "-layout", str(tmp_path / "report.pdf"), "-"]
     text = (await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, text=True, timeout=60)).stdout
     rows = {" ".join(row.split()) for row in text.splitlines()}
-    assert {"Byron Treasury", "Balance sheet", "Total assets 1,100.25 1,300.25", "Result of the year -280.00 300.25"} <= rows
+    assert {"Byron Treasury", "Balance sheet"} <= rows
+    assert {"Total assets 1,100.25 1,300.25 -200.00 -15.4 %", "Result of the year -280.00 300.25 -580.25 -193.3 %"} <= rows
