@@ -24,10 +24,15 @@ class QrCode(Flowable):  # type: ignore[misc]  # reportlab has no types
         self.width = self.height = side
 
     def draw(self) -> None:
-        unit = self.height / len(self._rows)
-        path = self.canv.beginPath()
-        for number, row in enumerate(self._rows, start=1):
-            for run in _DARK.finditer(row):
-                path.rect(run.start() * unit, self.height - number * unit, (run.end() - run.start()) * unit, unit)
+        """In modules as units, so that the numbers are whole and short."""
+        unit, count = self.height / len(self._rows), len(self._rows)
+        runs = [
+            f"{run.start()} {count - number} {run.end() - run.start()} 1 re"
+            for number, row in enumerate(self._rows, start=1)
+            for run in _DARK.finditer(row)
+        ]
+        self.canv.saveState()
         self.canv.setFillColor(colors.black)
-        self.canv.drawPath(path, stroke=0, fill=1)
+        self.canv.scale(unit, unit)
+        self.canv._code.append("\n".join(["n", *runs, "f"]))
+        self.canv.restoreState()
