@@ -78,12 +78,19 @@ _PAGES = (
     ("People", "Verification", "/team/verification/", "verification", Permission.EMPLOYEES_VERIFY),
     ("Organisation", "Members", "/members/", "members", Permission.MEMBERS_READ),
     ("Organisation", "Roles", "/roles/", "roles", Permission.ROLES_READ),
+    ("Consoles", "Task log", "/tasks/", "tasks", Permission.CONSOLES_READ),
+    ("Consoles", "Statistics", "/statistics/", "statistics", Permission.CONSOLES_READ),
+    ("Consoles", "Users online", "/users-online/", "users-online", Permission.CONSOLES_READ),
+    ("Consoles", "Automation", "/automation/", "automation", Permission.TASKS_READ),
+    ("Consoles", "Dead letters", "/dead-letters/", "dead-letters", Permission.TASKS_READ),
     ("Organisation", "Webhooks", "/webhooks/", "webhooks", Permission.WEBHOOKS_READ),
     ("Organisation", "Audit log", "/audit-log/", "audit-log", Permission.AUDIT_READ),
     ("Organisation", "Settings", "/organization/", "settings", Permission.ORGANIZATION_READ),
     ("Installation", "Status", "/platform/", "status", Permission.PLATFORM_READ),
     ("Installation", "Organisations", "/platform/organizations/", "organizations", Permission.PLATFORM_READ),
     ("Installation", "People", "/platform/users/", "people", Permission.PLATFORM_READ),
+    ("Installation", "Automation", "/platform/automation/", "automation", Permission.PLATFORM_READ),
+    ("Installation", "Dead letters", "/platform/dead-letters/", "dead-letters", Permission.PLATFORM_READ),
 )
 """Group, label, path, icon, and the permission without which it is not offered."""
 

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from crypto_api.dashboard import (
+    urls_automation,
     urls_books,
     urls_contracts,
     urls_notifications,
@@ -88,6 +89,7 @@ urlpatterns = [
     *urls_tax.pages,
     *urls_notifications.pages,
     *urls_webhooks.pages,
+    *urls_automation.pages,
     *urls_payments.pages,
     *urls_contracts.pages,
     *urls_receivables.pages,

@@ -14,6 +14,7 @@ from crypto_api.kit.errors import CoreError, NotFound
 from crypto_api.organizations.types import Permission
 
 SHOWN = 50
+SOCKET = "/api/ws/admin/manager-verification/"
 NOTE_MAX = 500
 FLASHES = {
     "approve": "Approved. The person may act here from now on.",
@@ -27,7 +28,8 @@ async def queue_page(visit: Visit) -> HttpResponse:
 
 
 async def _queue(visit: Visit, *, status: int = 200, **values: object) -> HttpResponse:
-    return visit.render("team/verification.html", await _rows(visit) | values, status=status)
+    shown = await _rows(visit) | {"live_url": SOCKET, "live_state": True}
+    return visit.render("team/verification.html", shown | values, status=status)
 
 
 @page(Permission.EMPLOYEES_VERIFY)

@@ -1,19 +1,20 @@
 """What a console shows before its first event: read across the books, changing nothing."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from crypto_api.chains import store as chains
 from crypto_api.events import store as events
 from crypto_api.organizations.types import Permission
-from crypto_api.reports.presence import Presence, presence
+from crypto_api.reports.presence import Presence, online, presence
 from crypto_api.tasks import store as tasks
 from crypto_api.tasks.documents import Task
 from crypto_api.transactions import store as transactions
 
 TASKS_SHOWN = 50
 PEOPLE_SHOWN = 500
+_DAY = timedelta(days=1)
 
 
 async def events_state(org_id: str, permissions: frozenset[Permission]) -> dict[str, Any]:
@@ -31,9 +32,15 @@ async def task_log_state(org_id: str) -> dict[str, Any]:
     return {"tasks": [_task(row) for row in await tasks.latest(org_id, TASKS_SHOWN)]}
 
 
-async def dashboard_stats(org_id: str, queue_depth: Callable[[], Awaitable[int | None]], consoles_online: int) -> dict[str, Any]:
+async def dashboard_stats(org_id: str, queue_depth: Callable[[], Awaitable[int | None]], consoles_online: int, now: datetime) -> dict[str, Any]:
     """How things stand. `queue_depth` is None while the queue is away; `consoles_online` counts this process."""
+    people, sessions = await online(org_id, now)
     return {
+        "users_online": people,
+        "sessions": sessions,
+        "dead_letters": await tasks.open_dead_letters(org_id),
+        "failed_tasks": await tasks.count_failed_since(org_id, now - _DAY),
+        "schedules_failing": sum(row.failures > 0 for row in (await tasks.organization_schedules(org_id)).values()),
         "transactions": await transactions.count_by_status(org_id),
         "tasks": await tasks.count_by_status(org_id),
         "events_written": await events.head(org_id),

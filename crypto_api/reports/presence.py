@@ -35,6 +35,12 @@ async def presence(org_id: str, now: datetime) -> list[Presence]:
     return sorted(rows, key=lambda row: (not row.sessions, row.user.last_name.casefold(), row.user.first_name.casefold(), row.user.id))
 
 
+async def online(org_id: str, now: datetime) -> tuple[int, int]:
+    """How many people are logged in to the organisation, and in how many sessions."""
+    live = await _live_sessions(org_id, now)
+    return len(live), sum(count for count, _ in live.values())
+
+
 async def _live_sessions(org_id: str, now: datetime) -> dict[str, tuple[int, datetime | None]]:
     """By person: how many sessions act here, and when the last of them did."""
     stages: list[dict[str, Any]] = [

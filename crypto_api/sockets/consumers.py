@@ -220,7 +220,8 @@ class DashboardStatsConsole(ConsoleConsumer):
         return View(frozenset())
 
     async def state(self, console: Console) -> dict[str, Any]:
-        return await console_state.dashboard_stats(console.org_id, self._runtime.queue.depth, self._hub.online(console.org_id))
+        online = self._hub.online(console.org_id)
+        return await console_state.dashboard_stats(console.org_id, self._runtime.queue.depth, online, self._runtime.clock.now())
 
 
 class ManagerVerificationConsole(ConsoleConsumer):

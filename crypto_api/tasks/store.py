@@ -93,6 +93,10 @@ async def due_of_kind(kind: str, limit: int) -> list[Task]:
     return found[:limit]
 
 
+async def count_failed_since(org_id: str, moment: datetime) -> int:
+    return await Task.find({"org_id": org_id, "status": TaskStatus.FAILED, "finished_at": {"$gte": moment}}).count()
+
+
 async def failed_since_by_kind(moment: datetime) -> dict[str, int]:
     """How many failed in every organisation, and nothing else of them: for the operator of the installation."""
     stages: list[dict[str, Any]] = [

@@ -295,3 +295,23 @@ async def edit_webhook(house: House, org_id: str, person: Person) -> Form:
 @form("webhook-resume")
 async def resume_webhook(house: House, org_id: str, person: Person) -> Form:
     return {"after_seq": "0"}
+
+
+@form("automation-switch")
+async def stop_schedule(house: House, org_id: str, person: Person) -> Form:
+    return {"schedule": "prices", "stop": "true"}
+
+
+@form("automation-run")
+async def run_schedule(house: House, org_id: str, person: Person) -> Form:
+    return {"schedule": "prices"}
+
+
+@form("platform-automation-switch")
+async def stop_schedule_for_all(house: House, org_id: str, person: Person) -> Form:
+    return {"schedule": "news", "stop": "true"}
+
+
+@form("platform-automation-run")
+async def run_schedule_for_all(house: House, org_id: str, person: Person) -> Form:
+    return {"schedule": "news"}

@@ -1,5 +1,6 @@
 """How figures, times and identifiers stand on a page. Amounts stay `Decimal` until they are text; nothing here ever makes a float."""
 
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
@@ -161,8 +162,9 @@ def sentence(text: object) -> str:
     return said if not said or said[-1] in ".!?…" else f"{said}."
 
 
-def duration(seconds: int) -> str:
+def duration(seconds: float) -> str:
     """A wait in words: `40 seconds`, `12 minutes`, `2 hours`; never less than there is to wait."""
+    seconds = math.ceil(seconds)
     for size, name in ((3600, "hour"), (60, "minute")):
         if seconds > 2 * size:
             return f"{-(-seconds // size)} {name}s"

@@ -5,6 +5,7 @@
   if (!document.body.dataset.liveUrl) return; // a page outside every organisation
   const THROTTLE_MS = 350;
   const POLL_MS = 15000;
+  const STATE_REFRESH_MS = 20000;
   const BACKOFF_MS = [400, 800, 1500, 3000, 6000, 12000];
   const TEXTS = {
     connecting: "Connecting",
@@ -20,6 +21,8 @@
   const url = new URL(document.body.dataset.liveUrl, location.href);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
 
+  const followsState = "liveState" in document.body.dataset;
+
   let socket = null;
   let last = Number(document.body.dataset.liveAfter); // the number that this page stands at
   let failures = 0;
@@ -27,6 +30,7 @@
   let silence = 0;
   let poll = 0;
   let retry = 0;
+  let refreshed = performance.now();
   let closing = false;
   let greeting = false;
   let asked = false; // for what is missing
@@ -88,13 +92,22 @@
     } else if (frame.type === "snapshot") {
       if (greeting) { greeting = false; return; } // every connection begins with one; the page holds that state already
       asked = false;
-      last = frame.seq; // too far behind, or the log is another one: the page reads everything afresh
-      announce("refresh", {});
+      last = frame.seq;
+      if (followsState) { told(frame); return; }
+      announce("refresh", {}); // too far behind, or the log is another one: the page reads everything afresh
     } else if (frame.type === "ping") {
       socket.send(JSON.stringify({ type: "pong", id: frame.id ?? frame.data?.id }));
     } else {
       take(frame);
     }
+  };
+
+  // A console of which each frame is the whole state: the page reads its part again, and now and then what does not hang on it, such as the bell.
+  const told = (frame) => {
+    announce("state", frame);
+    if (performance.now() - refreshed < STATE_REFRESH_MS) return;
+    refreshed = performance.now();
+    announce("refresh", {});
   };
 
   // A line on which nothing has come for three heartbeats is dead, whatever the browser thinks.
