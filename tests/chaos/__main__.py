@@ -5,11 +5,14 @@ shares nothing with the product.
                providers: following through providers that lag, lie, throttle, stall and drop
                payrolls: of many people, whose worker is killed at each of its named steps (not one of the three that run by themselves)
                receipts: money for invoices, matched by a process that is killed before and after it commits (nor is this one)
+               sockets: consoles whose API and relay are killed while events flow (nor this one)
                reorganisations: of each depth that is undone by itself, and one that is deeper
                (all three; may be given more than once)
 --runs N       of each (204: each named step six times; of reorganisations one for each depth, 64 at most)
 --seed S       the first seed (1). The same seed has the same plan
 --people P     of a payroll (200)
+--clients C    of sockets (500)
+--kills K      of sockets: how often the API and how often the relay (20)
 --lanes L      of crashes: that many sets of servers and processes beside one another (2)
 --report DIR   the figures of each, as JSON, and the logs of what went wrong
 """
@@ -22,11 +25,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crypto_api.kit import log
-from tests.chaos import crashes, payrolls, provider_faults, receipts, reorganisations
+from tests.chaos import crashes, payrolls, provider_faults, receipts, reorganisations, sockets
 from tests.chaos.report import tell
 
 PROGRAMMES = ("crashes", "providers", "reorganisations")
-OF_THEIR_OWN = ("payrolls", "receipts")
+OF_THEIR_OWN = ("payrolls", "receipts", "sockets")
 RUNS = 6 * len(crashes.STEPS)
 
 
@@ -36,6 +39,8 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--people", type=int, default=payrolls.PEOPLE)
+    parser.add_argument("--clients", type=int, default=sockets.CLIENTS)
+    parser.add_argument("--kills", type=int, default=sockets.KILLS)
     parser.add_argument("--lanes", type=int, default=2)
     parser.add_argument("--report", type=Path)
     options = parser.parse_args()
@@ -52,6 +57,10 @@ async def _programme(name: str, options: argparse.Namespace) -> int:
             planned, outcomes = payrolls.planned(seeds, options.people), payrolls.payroll_runs(seeds, options.people, options.report)
         case "receipts":
             planned, outcomes = receipts.planned(seeds), receipts.receipt_runs(seeds)
+        case "sockets":
+            log.configure(options.report or Path(tempfile.mkdtemp(prefix="chaos-log-")), process="supervisor")
+            seeds = seeds if options.runs < RUNS else seeds[:1]
+            planned, outcomes = sockets.planned(seeds, options.kills), sockets.socket_runs(seeds, options.clients, options.kills, options.report)
         case "providers":
             every = [*provider_faults.SEEN_AT_ONCE, *provider_faults.LINE] if options.runs >= RUNS else []
             planned, outcomes = Counter(dict.fromkeys((fault.name for fault in every), 1)), provider_faults.swarms(seeds)

@@ -162,9 +162,9 @@ def sentence(text: object) -> str:
     return said if not said or said[-1] in ".!?…" else f"{said}."
 
 
-def duration(seconds: float) -> str:
+def duration(wait_s: float) -> str:
     """A wait in words: `40 seconds`, `12 minutes`, `2 hours`; never less than there is to wait."""
-    seconds = math.ceil(seconds)
+    seconds = math.ceil(wait_s)
     for size, name in ((3600, "hour"), (60, "minute")):
         if seconds > 2 * size:
             return f"{-(-seconds // size)} {name}s"
