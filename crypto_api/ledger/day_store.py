@@ -13,6 +13,7 @@ from typing import Any
 
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.paging import Page, PageRequest
+from crypto_api.ledger import rules
 from crypto_api.ledger.documents import AccountSum, JournalEntry
 from crypto_api.ledger.types import EntryStatus, Span
 from mongodb_config import pages
@@ -168,7 +169,7 @@ async def _stretches(
     org_id: str, wanted: Entries, batch: int, *, descending: bool, session: Session | None = None
 ) -> AsyncIterator[list[dict[str, Any]]]:
     """Rows of the days on which there may be any."""
-    ends = await _ends(org_id, wanted, session)
+    ends = await _ends(org_id, wanted, session, descending=descending)
     if ends is not None:
         async for rows in _by_days(org_id, wanted, ends, batch, descending=descending, session=session):
             yield rows
@@ -205,30 +206,66 @@ async def _rows(
     query: dict[str, Any] = {"org_id": org_id}
     if wanted.account_code is not None:
         query["lines.account_code"] = wanted.account_code
-    low = pages.not_before(_midnight(date.fromordinal(start))) if start > date.min.toordinal() else {}
-    high = {"$lt": _midnight(date.fromordinal(stop))} if stop <= date.max.toordinal() else {}
-    query["date"] = low | high
+    query["date"] = _between(start, stop)
     rows = await JournalEntry.get_pymongo_collection().find(query, shown, session=session).to_list()
     return sorted(rows, key=lambda row: (row["date"], row["_id"]))
 
 
-async def _ends(org_id: str, wanted: Entries, session: Session | None = None) -> tuple[date, date] | None:
-    """The first and the last day on which there may be any: of the years that have a kept sum, and of what is in no sum: what has no seal yet, and
-    drafts."""
-    years: set[date] = set()
-    async for row in AccountSum.get_pymongo_collection().find(
-        {"org_id": org_id, "span": Span.YEAR.value}, {"date": 1, "account_code": 1}, session=session
-    ):
-        if wanted.account_code in (None, row["account_code"]):
-            years.add(row["date"].date())
+async def _ends(org_id: str, wanted: Entries, session: Session | None = None, *, descending: bool = False) -> tuple[date, date] | None:
+    """The first and the last day on which there may be any: of what has a kept sum, and of what is in no sum: what has no seal yet, and drafts. The
+    one at which a walk begins to the day, the other to the year."""
+    years = await _begins_of(org_id, wanted, Span.YEAR, {}, session)
     entries, shown = JournalEntry.get_pymongo_collection(), {"date": 1}
     waiting = await entries.find(_unsealed(org_id), shown, session=session, hint=_UNSEALED).to_list()
     waiting += await entries.find({"org_id": org_id, "status": "draft"}, shown, session=session, hint=_DRAFTS).to_list()
-    days = {row["date"].date() for row in waiting} | years | {date(year.year, 12, 31) for year in years}
+    beside = {row["date"].date() for row in waiting}
+    days = beside | years | {date(year.year, 12, 31) for year in years}
     if not days:
         return None
     first, last = max(min(days), wanted.first or date.min), min(max(days), wanted.last or date.max)
-    return (first, last) if first <= last else None
+    if first > last:
+        return None
+    if descending:
+        summed = await _nearest(org_id, wanted, last, session, descending=True)
+        return first, max([summed, *(day for day in beside if day <= last)])
+    summed = await _nearest(org_id, wanted, first, session, descending=False)
+    return min([summed, *(day for day in beside if day >= first)]), last
+
+
+async def _nearest(org_id: str, wanted: Entries, day: date, session: Session | None, *, descending: bool) -> date:
+    """The nearest day from `day` on, backwards or forwards, that has a kept sum; of another year than its own, `day`. From where nothing lies, a walk
+    would come there by steps that double, and the last of them would read far more entries than are asked for. Sums are read by such steps too: first
+    of months, then of the days of one."""
+    for outer, inner in ((Span.YEAR, Span.MONTH), (Span.MONTH, Span.DAY)):
+        found, size = set[date](), 1 if inner is Span.DAY else _MONTH_MAX
+        start = (rules.first_day(outer, day) if descending else rules.first_day(inner, day)).toordinal()
+        stop = (day if descending else _last_day(outer, day)).toordinal() + 1
+        while not found and start < stop:
+            low, high = (max(stop - size, start), stop) if descending else (start, min(start + size, stop))
+            found = await _begins_of(org_id, wanted, inner, _between(low, high), session)
+            start, stop = (start, low) if descending else (high, stop)
+            size *= 2
+        if not found:
+            return day
+        day = min(day, _last_day(inner, max(found))) if descending else max(day, min(found))
+    return day
+
+
+def _between(start: int, stop: int) -> dict[str, datetime]:
+    """A condition on dates, by ordinals: from `start` to the day before `stop`."""
+    low = pages.not_before(_midnight(date.fromordinal(start))) if start > date.min.toordinal() else {}
+    return low | ({"$lt": _midnight(date.fromordinal(stop))} if stop <= date.max.toordinal() else {})
+
+
+async def _begins_of(org_id: str, wanted: Entries, span: Span, days: dict[str, datetime], session: Session | None) -> set[date]:
+    """The first days of the spans that have a kept sum."""
+    query = {"org_id": org_id, "span": span.value, **({"date": days} if days else {})}
+    rows = AccountSum.get_pymongo_collection().find(query, {"date": 1, "account_code": 1}, session=session)
+    return {row["date"].date() async for row in rows if wanted.account_code in (None, row["account_code"])}
+
+
+def _last_day(span: Span, day: date) -> date:
+    return {Span.DAY: day, Span.MONTH: rules.last_of_month(day), Span.YEAR: date(day.year, 12, 31)}[span]
 
 
 def _unsealed(org_id: str) -> dict[str, Any]:

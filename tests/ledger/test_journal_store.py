@@ -54,7 +54,7 @@ async def books(runtime: Runtime) -> str:
         entries.append(await runtime.uow.run(lambda session, draft=draft: service.post(session, org_id, draft, NOW)))  # type: ignore[misc]
     await seal_entries(runtime.uow, runtime.clock)
     await runtime.uow.run(lambda session: service.reverse(session, org_id, entries[4].id, NOW, "twice"))
-    for before in (2, 1200):  # one of them before anything that counts
+    for before in (2, 1200, -5000):  # some of them beyond anything that counts
         lines = [Line(account_code="1000", debit=Decimal(1)), Line(account_code="4900", credit=Decimal(1))]
         source = Source(kind=SourceKind.MANUAL, id=new_id("src"), purpose="entry")
         draft = EntryDraft(date=(NOW - timedelta(days=before)).date(), description="Rent", source=source, lines=lines)
