@@ -75,7 +75,8 @@
     if (event.target.closest("[data-close-dialog]") || event.target === palette || event.target === help) event.target.closest("dialog").close();
   });
 
-  let led = 0; // when `g` was pressed
+  const never = -Infinity; // 0 would be the moment when the page was loaded: the first second of every page would be led
+  let led = never; // when `g` was pressed
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") { event.preventDefault(); if (palette.open) palette.close(); else open(); return; }
     if (!single.checked || event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
@@ -83,7 +84,7 @@
     if (event.key === "/" && !document.getElementById("q")) { event.preventDefault(); open(); return; }
     if (event.key === "g") { led = performance.now(); return; }
     const path = performance.now() - led < LEAD_MS && Object.hasOwn(PLACES, event.key) ? PLACES[event.key] : null;
-    led = 0;
+    led = never;
     const link = path && document.querySelector(`.rail-nav a[href="${path}"]`); // only where this person may go
     if (link) { event.preventDefault(); location.assign(link.href); }
   });
