@@ -11,11 +11,11 @@ import xlsxwriter
 
 from crypto_api.flows.anchor_seal import anchor_words
 from crypto_api.flows.book_files import TABLE, BookFile, as_known, noted, organization_of, total_style, written
-from crypto_api.kit.amounts import add_exactly
+from crypto_api.kit.amounts import add_exactly, change_of, percent_of
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.csv_text import csv_line
 from crypto_api.kit.errors import InvalidInput, NotFound
-from crypto_api.kit.pdf_pages import LINE, PdfPages, money, sentence
+from crypto_api.kit.pdf_pages import LINE, PdfPages, change_words, money, sentence
 from crypto_api.kit.xlsx_text import CELL_MAX, OPTIONS, as_number, set_for_print
 from crypto_api.ledger import anchor_store, period_store, seal_store
 from crypto_api.ledger import store as ledger
@@ -27,6 +27,7 @@ from mongodb_config.unit_of_work import UnitOfWork
 
 ZERO = Decimal(0)
 MONEY = "#,##0.00;[Red]-#,##0.00"
+PERCENT = "+0.0%;[Red]-0.0%;0.0%"
 # ---- trial balance ---------------------------------------------------------------------------------------------------------------
 
 
@@ -37,6 +38,18 @@ class TrialRow:
     code: str
     name: str
     sides: tuple[tuple[Decimal, Decimal], ...]  # debit, credit
+
+    @property
+    def change(self) -> Decimal:
+        """Of its balance since the earlier day beside: more to debit is above zero."""
+        (debit, credit), (debit_before, credit_before) = self.sides
+        return add_exactly([debit, credit.copy_negate(), debit_before.copy_negate(), credit_before])
+
+    @property
+    def part(self) -> Decimal | None:
+        """Of the balance that was; None where none was."""
+        before = add_exactly([self.sides[1][0], self.sides[1][1].copy_negate()])
+        return change_of(add_exactly([before, self.change]), before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,10 @@ class TrialBalance:
     @property
     def title(self) -> str:
         return f"Trial balance, {self.days[0]}"
+
+    @property
+    def compared(self) -> bool:
+        return len(self.days) > 1
 
     def total(self, column: int, side: int) -> Decimal:
         return add_exactly([row.sides[column][side] for row in self.rows])
@@ -83,9 +100,12 @@ def _sides(row: as_of.AccountStanding | None) -> tuple[Decimal, Decimal]:
 
 def _trial_csv(table: TrialBalance, path: Path) -> None:
     head = [f"{side} {day}" for day in table.days for side in ("debit", "credit")]
+    head += ["change", "change in percent"] if table.compared else []
     lines = [csv_line(["account_code", "account_name", "currency", *head])]
     currency = table.organization.functional_currency
-    lines += [csv_line([row.code, row.name, currency, *(side or None for pair in row.sides for side in pair)]) for row in table.rows]
+    for row in table.rows:
+        changes = [row.change, percent_of(row.part, 4) if row.part is not None else None] if table.compared else []
+        lines.append(csv_line([row.code, row.name, currency, *(side or None for pair in row.sides for side in pair), *changes]))
     path.write_bytes("".join(lines).encode())
 
 
@@ -102,7 +122,8 @@ def _trial_xlsx(table: TrialBalance, path: Path) -> None:
     )
     sheet.set_column(0, 0, 12)
     sheet.set_column(1, 1, 48)
-    sheet.set_column(2, 1 + 2 * len(table.days), 20)
+    sheet.set_column(2, 3 + 2 * len(table.days), 20)
+    part = book.add_format({"num_format": PERCENT})
     sheet.write_string(0, 0, table.title, bold)
     sheet.write_string(1, 0, table.organization.name[:CELL_MAX])
     sheet.write_string(2, 0, f"Amounts in {table.organization.functional_currency}, {table.notes[0]}", muted)
@@ -110,6 +131,8 @@ def _trial_xlsx(table: TrialBalance, path: Path) -> None:
         sheet.write_string(4, at, text, book.add_format(names))
     for at, text in enumerate(f"{side} {day}" for day in table.days for side in ("Debit", "Credit")):
         sheet.write_string(4, 2 + at, text, heads)
+    for at, text in enumerate(("Change", "Change in percent") if table.compared else ()):
+        sheet.write_string(4, 6 + at, text, heads)
     sheet.freeze_panes(5, 2)
     set_for_print(sheet, 4, wide=len(table.days) > 1)
     for line, row in enumerate(table.rows, start=5):
@@ -120,6 +143,12 @@ def _trial_xlsx(table: TrialBalance, path: Path) -> None:
                 sheet.write_number(line, 2 + at, value, amount)
             elif value:  # more digits than a program of tables keeps: as text it keeps them all
                 sheet.write_string(line, 2 + at, format(value, "f"), amount)
+        if table.compared and all(as_number(side) for pair in row.sides for side in pair):
+            now, before = f"(C{line + 1}-D{line + 1})", f"(E{line + 1}-F{line + 1})"
+            sheet.write_formula(line, 6, f"={now}-{before}", amount, row.change)
+            sheet.write_formula(line, 7, f'=IF({before}=0,"",({now}-{before})/ABS({before}))', part, "" if row.part is None else row.part)
+        elif table.compared:
+            sheet.write_string(line, 6, format(row.change, "f"), amount)
     last = 5 + len(table.rows)
     sheet.write_string(last, 1, "Total", total)
     for at in range(2 * len(table.days)):
@@ -139,11 +168,21 @@ def _trial_pdf(table: TrialBalance, path: Path) -> None:
         "Account",
         f"Amounts in {table.organization.functional_currency}",
         *(f"{side} {day}" for day in table.days for side in ("Debit", "Credit")),
+        *(["Change", "%"] if table.compared else []),
     ]
-    rows = [[row.code, pages.words(row.name, "row"), *(money(side) if side else "" for pair in row.sides for side in pair)] for row in table.rows]
-    rows.append(["", "Total", *(money(table.total(column, side)) for column in range(len(table.days)) for side in (0, 1))])
+    blanks = ["", ""] if table.compared else []
+    rows = [
+        [
+            row.code,
+            pages.words(row.name, "row"),
+            *(money(side) if side else "" for pair in row.sides for side in pair),
+            *(change_words(row.change, row.part) if table.compared else ()),
+        ]
+        for row in table.rows
+    ]
+    rows.append(["", "Total", *(money(table.total(column, side)) for column in range(len(table.days)) for side in (0, 1)), *blanks])
     count = 2 * len(table.days)
-    widths = [20, pages.width_mm - 20 - 33 * count, *[33] * count]
+    widths = [20, pages.width_mm - 20 - 33 * count - (50 if table.compared else 0), *[33] * count, *([30, 20] if table.compared else [])]
     style = [*TABLE, ("ALIGN", (2, 0), (-1, -1), "RIGHT"), *total_style(len(rows))]
     pages.table(head, rows, widths, style)
     pages.close([*map(sentence, table.notes[:1]), *table.notes[1:]])

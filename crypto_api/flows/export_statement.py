@@ -11,6 +11,7 @@ from pathlib import Path
 from crypto_api.audit import service as audit
 from crypto_api.flows.anchor_seal import anchor_words
 from crypto_api.flows.make_statement import NAMES
+from crypto_api.kit.amounts import percent_of
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.csv_text import csv_line
 from crypto_api.kit.errors import NotFound
@@ -18,7 +19,7 @@ from crypto_api.ledger import anchor_store
 from crypto_api.ledger.documents import SealAnchor
 from crypto_api.organizations import store as organizations
 from crypto_api.statements import store
-from crypto_api.statements.changes import change_between, change_names, pairs_of, percent_of
+from crypto_api.statements.changes import change_between, change_names, pairs_of
 from crypto_api.statements.documents import FinancialReport
 from crypto_api.statements.pdf import write_pdf
 from crypto_api.statements.types import MEASURES, Column, Measure, Row, StatementKind

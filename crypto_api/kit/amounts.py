@@ -60,6 +60,11 @@ def change_of(now: Decimal, before: Decimal) -> Decimal | None:
     return _WIDE.divide(_WIDE.subtract(now, before), abs(before)) if before else None
 
 
+def percent_of(part: Decimal, places: int) -> Decimal:
+    """A part (0.25) as per cent (25), rounded half-even."""
+    return multiply(part, Decimal(100)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
+
+
 def divide(left: Decimal, right: Decimal) -> Decimal:
     return _WIDE.divide(left, right)
 

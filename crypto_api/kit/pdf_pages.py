@@ -15,6 +15,7 @@ from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.platypus import CondPageBreak, Flowable, Frame, LongTable, Spacer, TableStyle
 from reportlab.platypus.doctemplate import LayoutError
 
+from crypto_api.kit.amounts import percent_of
 from crypto_api.kit.pdf_fonts import BOX_NOTE, PLAIN, PLAIN_BOLD, has_boxes, is_plain
 from crypto_api.kit.pdf_spool import SpooledCanvas
 from crypto_api.kit.pdf_text import draw, paragraph
@@ -52,6 +53,19 @@ def money(amount: Decimal) -> str:
     """To the cent, half-even; never a zero with a sign."""
     rounded = amount.quantize(_CENTS, ROUND_HALF_EVEN)
     return f"{rounded:,}" if rounded else "0.00"
+
+
+def change_words(amount: Decimal, part: Decimal | None) -> tuple[str, str]:
+    """How much something changed, in money and as per cent of what was: nothing where nothing changed, `new` where nothing was."""
+    if not amount:
+        return "–", ""
+    return _signed(money(amount)), f"{_signed(f'{percent_of(part, 1):,f}')} %" if part is not None else "new"
+
+
+def _signed(figure: str) -> str:
+    """With its sign, but for a zero."""
+    some = figure.strip("-0.,")
+    return figure if figure.startswith("-") and some else f"+{figure}" if some else figure.removeprefix("-")
 
 
 class PdfPages:

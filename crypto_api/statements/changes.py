@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
-from crypto_api.kit.amounts import add_exactly, change_of, multiply
+from crypto_api.kit.amounts import add_exactly, change_of
 from crypto_api.statements.types import MEASURES, Column, Measure, Row
-
-_HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +35,3 @@ def change_names(columns: Sequence[Column]) -> list[str]:
     """How the columns of changes are called."""
     measures = [columns[now].measure for now, _ in pairs_of(columns)]
     return [f"{MEASURES[measure]}, change" if measure is not None else "Change" for measure in measures]
-
-
-def percent_of(part: Decimal, places: int) -> Decimal:
-    """A part as per cent, rounded half-even."""
-    return multiply(part, _HUNDRED).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from crypto_api.kit.amounts import plain, to_functional
-from crypto_api.kit.pdf_pages import GREY, LINE, LOSS, PdfPages, money, sentence
-from crypto_api.statements.changes import change_between, change_names, pairs_of, percent_of
+from crypto_api.kit.pdf_pages import GREY, LINE, LOSS, PdfPages, change_words, money, sentence
+from crypto_api.statements.changes import change_between, change_names, pairs_of
 from crypto_api.statements.documents import FinancialReport
 from crypto_api.statements.types import MEASURES, Measure, Row, RowKind
 
@@ -55,18 +55,8 @@ def _changes(row: Row, pairs: Sequence[tuple[int, int]], *, below: bool) -> Iter
     """As the page shows them: nothing where nothing changed, no per cent of nothing. `below`: both in one cell."""
     for pair in pairs:
         change = change_between(row, *pair)
-        if change is None or not change.amount:
-            amount, part = "" if change is None else "–", ""
-        else:
-            amount = _signed(money(change.amount))
-            part = f"{_signed(f'{percent_of(change.part, 1):,f}')} %" if change.part is not None else "new"
+        amount, part = change_words(change.amount, change.part) if change is not None else ("", "")
         yield from (["\n".join(filter(None, (amount, part)))] if below else [amount, part])
-
-
-def _signed(figure: str) -> str:
-    """With its sign, but for a zero."""
-    some = figure.strip("-0.,")
-    return figure if figure.startswith("-") and some else f"+{figure}" if some else figure.removeprefix("-")
 
 
 def _quantity(amount: Decimal) -> str:

@@ -51,18 +51,27 @@ async def test_a_trial_balance_is_the_one_that_the_api_tells(ada: Person, tmp_pa
     sides = {row["account_code"]: D(row["debit 2026-03-31"] or 0) - D(row["credit 2026-03-31"] or 0) for row in rows}
     assert sides == {row["account_code"]: D(row["balance"]) for row in told}
     assert next(row for row in rows if row["account_code"] == "1200")["debit 2025-12-31"] == "300.25"
+    before = (await ada.http.get("/api/ledger/trial-balance/?at=2025-12-31")).json()["accounts"]
+    was = {row["account_code"]: D(row["balance"]) for row in before}
+    changed = {code: balance - was.get(code, D(0)) for code, balance in sides.items()}
+    parts = {code: round(change / abs(was[code]) * 100, 4) if was.get(code) else None for code, change in changed.items()}
+    assert {row["account_code"]: D(row["change"]) for row in rows} == changed and any(parts.values()) and None in parts.values()
+    assert {row["account_code"]: D(row["change in percent"]) if row["change in percent"] else None for row in rows} == parts
     file = openpyxl.load_workbook(io.BytesIO(await taken(ada, "trial-balance", "xlsx", **days)))
     sheet = file.active
     totals = [f"=SUM({one}6:{one}{5 + len(rows)})" for one in "CDEF"]
-    assert sheet.freeze_panes == "C6" and [cell.value for cell in sheet[6 + len(rows)]][2:] == totals
+    assert sheet.freeze_panes == "C6" and [cell.value for cell in sheet[6 + len(rows)]][2:6] == totals
     file.save(tmp_path / "report.xlsx")  # without the values that we wrote beside the formulas
     command = [program("soffice"), "--headless", f"-env:UserInstallation=file://{tmp_path}/home", "--convert-to", "xlsx:Calc MS Excel 2007 XML"]
     command += ["--outdir", str(tmp_path / "computed"), str(tmp_path / "report.xlsx")]
     await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, timeout=300)
     computed = openpyxl.load_workbook(tmp_path / "computed" / "report.xlsx", data_only=True).active
     assert [D(str(cell.value)) for cell in computed[6 + len(rows)][2:6]] == [D("1380.25"), D("1380.25"), D("1300.25"), D("1300.25")]
+    for row in computed.iter_rows(min_row=6, max_row=5 + len(rows), values_only=True):
+        assert round(D(str(row[6])), 2) == changed[row[0]], row
+        assert (round(D(str(row[7])) * 100, 4) if row[7] not in ("", None) else None) == parts[row[0]], row
     lines = await asyncio.to_thread(printed, await taken(ada, "trial-balance", "pdf", **days), tmp_path)
-    assert {"Byron Treasury 東京", "1010 Cash at bank 1,100.25 1,000.00", "Total 1,380.25 1,380.25 1,300.25 1,300.25"} <= lines
+    assert {"Byron Treasury 東京", "1010 Cash at bank 1,100.25 1,000.00 +100.25 +10.0 %", "Total 1,380.25 1,380.25 1,300.25 1,300.25"} <= lines
 
 
 async def test_a_general_ledger_has_every_line_between_its_balances(ada: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
