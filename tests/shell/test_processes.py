@@ -14,7 +14,7 @@ from crypto_project.processes import READY_FILE, Processes, ProcessSpec
 from crypto_project.ready_file import write_ready_file
 from crypto_project.vendor_assets import UnknownIcon, subset_sprite
 
-WORKER = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); print(os.environ['WHO'], flush=True); time.sleep(60)"
+WORKER = "import os, pathlib, sys, time; print(os.environ['WHO'], flush=True); pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(60)"
 
 
 def one_worker(tmp_path: Path, script: str = WORKER) -> Processes:
