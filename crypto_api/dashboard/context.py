@@ -52,6 +52,7 @@ _PAGES = (
     ("Treasury", "Audits", "/audits/", "audits", Permission.CONTRACTS_READ),
     ("Treasury", "Networks", "/networks/", "networks", Permission.BLOCKCHAIN_READ),
     ("Treasury", "Prices", "/prices/", "prices", Permission.PRICES_READ),
+    ("Treasury", "News", "/news/", "news", Permission.DASHBOARD_READ),
     ("Treasury", "Inbox", "/inbox/", "inbox", Permission.INBOX_READ),
     ("Treasury", "Understanding", "/review/", "understanding", Permission.TRANSACTIONS_READ),
     ("Payments", "Approvals", "/approvals/", "approvals", Permission.PAYMENTS_READ),

@@ -1,13 +1,15 @@
-"""Pages of prices and of the portfolio."""
+"""Pages of prices, of the portfolio, of insights and of news."""
 
 from django.urls import path
 
-from crypto_api.dashboard import views_insights, views_portfolio, views_price_alerts, views_prices
+from crypto_api.dashboard import views_insights, views_news, views_portfolio, views_price_alerts, views_prices
 
 pages = [
     path("portfolio/", views_portfolio.portfolio_page, name="portfolio"),
     path("portfolio/movements/", views_portfolio.movements_page, name="portfolio-movements"),
     path("insights/", views_insights.insights_page, name="insights"),
+    path("news/", views_news.news_page, name="news"),
+    path("fragments/news/", views_news.rows_fragment, name="news-fragment"),
     path("fragments/insights/sentences/", views_insights.sentences_fragment, name="insights-sentences"),
     path("fragments/insights/", views_insights.figures_fragment, name="insights-fragment"),
     path("fragments/portfolio/", views_portfolio.figures_fragment, name="portfolio-fragment"),

@@ -9,7 +9,7 @@ from crypto_api.kit.outside import FeedFailed
 from crypto_api.news import store
 from crypto_api.news.documents import NewsItem
 from crypto_api.news.rules import read_feed
-from crypto_api.news.types import Feeds
+from crypto_api.news.types import Feeds, Told
 from mongodb_config.unit_of_work import UnitOfWork
 
 _logger = log.get(__name__)
@@ -27,7 +27,7 @@ async def fetch_news(uow: UnitOfWork, clock: Clock, feeds: Feeds) -> int:
             continue
         rows = [
             NewsItem(
-                id=hashlib.sha256(f"{address}\n{one.link or one.title}".encode()).hexdigest()[:40],
+                id=_id(address, one),
                 created_at=now,
                 source=host,
                 title=one.title,
@@ -40,3 +40,8 @@ async def fetch_news(uow: UnitOfWork, clock: Clock, feeds: Feeds) -> int:
         unique = list({row.id: row for row in reversed(rows)}.values())
         added += await uow.run(lambda session, unique=unique: store.keep(session, unique))  # type: ignore[misc]
     return added
+
+
+def _id(address: str, told: Told) -> str:
+    """Of the article, so that two feeds that tell of it tell of it once; of the feed and the title where it leads nowhere."""
+    return hashlib.sha256((told.link or f"{address}\n{told.title}").encode()).hexdigest()[:40]

@@ -6,7 +6,7 @@ from mongodb_config.base_document import SharedDocument
 
 
 class NewsItem(SharedDocument):
-    """Shared: what a feed of the installation told, the same for every organisation. `_id` is a digest of feed and link, so that a repeat changes
+    """Shared: what a feed of the installation told, the same for every organisation. `_id` is a digest of the link, so that a repeat changes
     nothing."""
 
     source: str  # host of the feed

@@ -13,6 +13,7 @@ import pytest
 from playwright.async_api import expect
 
 from crypto_api.bootstrap import open_runtime
+from crypto_api.news.documents import NewsItem
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.types import Booking, Direction, Finality, MovementKind
@@ -126,6 +127,25 @@ async def test_the_model_words_figures_and_changes_none(sits: Sits, treasury: Tr
     assert "Machine reading" not in await ada.text(path), "only where it is asked"
 
 
+async def test_news_are_strangers_words_and_lead_out_safely(sits: Sits, treasury: Treasury) -> None:
+    ada = await sits("ada.okafor")
+    assert "No feed is configured" in await ada.text("/news/")
+    for number in range(60):
+        link = f"https://news.example/{number}?a=1&b=2" if number else ""
+        title = "<script>alert(1)</script> \u202eturned" if number == 59 else f"T{number}"
+        at = treasury.now - timedelta(minutes=60 - number)
+        row = NewsItem(id=f"n{number}", created_at=at, source="news.example", title=title, summary="S" * 500, link=link, published_at=at)
+        await row.insert()
+    raw = (await ada.get("/news/")).text
+    assert '<a href="https://news.example/59?a=1&amp;b=2" target="_blank" rel="noopener noreferrer nofollow">&lt;script&gt;alert(1)' in raw
+    assert "<script>alert(1)" not in raw and "\u202e" not in raw and "No feed is configured" not in raw
+    cursor = re.search(r"/fragments/news/\?cursor=([^\"]+)", raw)
+    assert cursor is not None and raw.count('news-row"') == 50
+    rest = (await ada.http.get(f"/fragments/news/?cursor={cursor[1]}")).text
+    assert rest.count('news-row"') == 10 and "<h3>T0</h3>" in rest and "Load more" not in rest
+    assert (await ada.get("/fragments/news/?cursor=x")).status_code == 404
+
+
 @pytest.mark.browser
 async def test_the_page_in_a_browser(window: Window, treasury: Treasury, ollama: OllamaServer) -> None:
     await window.log_in(path="/insights/")
@@ -149,6 +169,15 @@ async def test_the_page_in_a_browser(window: Window, treasury: Treasury, ollama:
     await expect(page.get_by_text("Gas cost 1.50 USD for 1 transaction")).to_be_visible()
     await expect(page.get_by_role("button", name="Ask again")).to_be_visible()
     await shoot(window, "insights-model")
+    await window.go("/news/")
+    await expect(page.get_by_text("No feed is configured")).to_be_visible()
+    await shoot(window, "news-empty")
+    told = {"source": "news.example", "summary": f"{LONG}. " * 4, "link": "https://news.example/1", "published_at": treasury.now}
+    for number, title in enumerate(("Fees of the main network fall", "x" * 200, f"{LONG} and what it did")):
+        await NewsItem(id=f"n{number}", created_at=treasury.now, title=title, **told).insert()
+    await window.go("/news/")
+    await expect(page.locator(".news-row")).to_have_count(3)
+    await shoot(window, "news")
 
 
 async def shoot(window: Window, name: str) -> None:

@@ -1,6 +1,8 @@
 """Feeds from a real server, honest and hostile: what is kept is plain text and https links, and nothing brings the others down."""
 
 import asyncio
+import contextlib
+import gzip
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -46,8 +48,20 @@ async def server() -> AsyncIterator[str]:
                 raise web.HTTPFound("/rss")
             case "large":
                 return web.Response(body=b"x" * (BYTES_MAX + 1))
+            case "again":  # another feed with an article of the first, by another title
+                return web.Response(text=RSS.split("<item>")[0] + "<item><title>B</title><link>https://news.example/1</link></item></channel></rss>")
+            case "packed":
+                return web.Response(body=gzip.compress(b" " * 50_000_000), headers={"Content-Encoding": "gzip"})
             case "slow":
                 await asyncio.sleep(30)
+            case "drips":
+                response = web.StreamResponse()
+                await response.prepare(request)
+                with contextlib.suppress(ConnectionError):  # whoever asked went away
+                    for _ in range(300):
+                        await response.write(b" ")
+                        await asyncio.sleep(0.1)
+                return response
         return web.Response(text="<html>hello</html>")
 
     app = web.Application()
@@ -63,16 +77,22 @@ async def server() -> AsyncIterator[str]:
 
 
 async def test_what_feeds_tell_is_kept_once_as_plain_text(runtime: Runtime, server: str) -> None:
-    names = ("bomb", "redirect", "rss", "outside", "large", "slow", "html", "atom")
-    async with NewsFeeds([f"{server}/{name}" for name in names], private_hosts=["127.0.0.1"], timeout_s=2) as feeds:
+    names = ("bomb", "redirect", "rss", "outside", "large", "packed", "html", "atom", "again")
+    async with NewsFeeds([f"{server}/{name}" for name in names], private_hosts=["127.0.0.1"]) as feeds:
         assert await fetch_news(runtime.uow, FixedClock(NOW), feeds) == 4
         assert await fetch_news(runtime.uow, FixedClock(NOW.replace(hour=10)), feeds) == 0, "again, nothing new"
-        for name in ("bomb", "outside"):
+        for name in ("bomb", "outside", "packed"):
             with pytest.raises(FeedFailed):
                 read_feed(await feeds.read(f"{server}/{name}"), "h")
-        for name in ("redirect", "large", "slow"):
+        for name in ("redirect", "large"):
             with pytest.raises(FeedFailed):
                 await feeds.read(f"{server}/{name}")
+    slow = [f"{server}/{name}" for name in ("slow", "drips")]
+    async with NewsFeeds(slow, private_hosts=["127.0.0.1"], timeout_s=1) as feeds:
+        assert await fetch_news(runtime.uow, FixedClock(NOW), feeds) == 0
+        for address in slow:
+            with pytest.raises(FeedFailed):
+                await feeds.read(address)
     found = [(row.title, row.summary, row.link, row.published_at) for row in await NewsItem.find_all().sort("+title").to_list()]
     assert found == [
         ("Atom says", "Text", "https://news.example/a", datetime(2026, 11, 19, 12, tzinfo=UTC)),
