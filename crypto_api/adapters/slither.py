@@ -1,16 +1,20 @@
 """Slither, in a process and an environment of its own.
 
-What it gets is what our compiler made, itself run apart (`solidity_compiler`), and the sources as files of a folder that is deleted after. It is
-bounded in memory, processor time, wall time and size of what it writes, has none of our settings in its environment, and cannot make a socket
-(`slither_child`). What it finds comes back as JSON and is checked against its schema.
+What it gets is what our compiler made, itself run apart (`solidity_compiler`), and the sources as files of a folder that is deleted after, by whoever
+runs next where this process was killed. It is bounded in memory, processor time, wall time and size of what it writes, has none of our settings in
+its environment, is killed with us, and cannot make a socket (`slither_child`). What it finds comes back as JSON and is checked against its schema.
 """
 
 import asyncio
+import fcntl
 import json
 import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,8 @@ MEMORY_BYTES_MAX = 3_000_000_000
 OUTPUT_BYTES_MAX = 50_000_000
 LIMIT_S = 120.0
 _SAID_MAX = 2_000
+_PREFIX, _LOCK = "coffer-slither-", "held"
+_YOUNG_S = 60.0
 _logger = log.get(__name__)
 
 
@@ -41,7 +47,8 @@ class Slither:
             python = await asyncio.to_thread(slither_environment.ensure, self._folder)
         except SlitherMissing as error:
             raise AnalysisFailed("analyser_missing", str(error)) from error
-        with tempfile.TemporaryDirectory(prefix="coffer-slither-") as name:
+        await asyncio.to_thread(_sweep)
+        with tempfile.TemporaryDirectory(prefix=_PREFIX) as name, _held(Path(name)):
             folder = Path(name)
             await asyncio.to_thread(_write, folder, standard_json, program)
             await self._child([str(python), "-I", str(CHILD), version, str(folder)], folder)
@@ -71,6 +78,25 @@ class Slither:
             tail = (folder / "said.txt").read_bytes()[-_SAID_MAX:].decode(errors="replace")
             _logger.warning("slither_failed", code=code, said=tail)
             raise AnalysisFailed("analyser_stopped", "The analyser ended without an answer: the source takes more time or memory than it may.")
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """While the block runs a lock says that somebody is at work there: the system takes it away with a process that dies."""
+    with (folder / _LOCK).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _sweep() -> None:
+    """Deletes what processes that were killed have left. A folder that is being made is young, and left alone."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # somebody works there, or it is not ours, or it is gone by now
+            if time.time() - folder.stat().st_mtime < _YOUNG_S:
+                continue
+            with (folder / _LOCK).open("ab") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
 
 
 def _write(folder: Path, standard_json: Mapping[str, Any], program: Program) -> None:

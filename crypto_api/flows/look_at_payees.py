@@ -25,10 +25,11 @@ _FIRST_TIME = "It is the first payment of this organisation to this address."
 
 @dataclass(frozen=True)
 class Named:
-    """Exactly one of the two."""
+    """Exactly one of `to` and `payee_id`. `asset`: what is paid, as the network lists it; None for its coin."""
 
     to: str | None = None
     payee_id: str | None = None
+    asset: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class _Sight:
     known: rules.KnownAddresses
     listed: Mapping[str, Payee]  # the entry of each address, for those that were not named by it
     own: Mapping[str, str]  # names of the own wallets, by address
+    contracts: Mapping[str, str]  # of listed tokens, by symbol
     audited: Mapping[str, str]  # what the audit of the contract at an address has to say
 
 
@@ -103,6 +105,7 @@ async def _look(node: Node, org_id: str, network: NetworkConfig, addresses: Sequ
     for row in await address_book.at_any(org_id, addresses):
         if row.network in (None, network.slug):
             listed.setdefault(row.address, row)
+    contracts = {token.symbol: token.address for token in network.listed()}
     return _Sight(
         network=network,
         tokens={token.address.lower(): token.symbol for token in network.listed()},
@@ -111,7 +114,8 @@ async def _look(node: Node, org_id: str, network: NetworkConfig, addresses: Sequ
         known=rules.KnownAddresses(await known_addresses(org_id)),
         listed=listed,
         own={row.address: row.name for row in await wallets.active(org_id)},
-        audited=await contract_audits.warnings_about(org_id, network.slug, addresses),
+        contracts=contracts,
+        audited=await contract_audits.warnings_about(org_id, network.slug, {*addresses, *contracts.values()}),
     )
 
 
@@ -122,7 +126,8 @@ def _seen(each: Named, address: str, entry: Payee | None, sight: _Sight) -> Seen
     except ValueError as error:
         return InvalidInput.of("to", str(error), "not_payable")
     entry = entry or sight.listed.get(address)
-    audited = (sight.audited[address],) if address in sight.audited else ()
+    called = dict.fromkeys((address, sight.contracts.get(each.asset or "")))  # a payment in a token is a call of the token's own contract
+    audited = [sight.audited[place] for place in called if place in sight.audited]
     warnings = (*audited, *found.warnings, *(() if address in sight.paid_before else (_FIRST_TIME,)), *_renamed(entry))
     if entry is None:
         return SeenPayee(address, None, sight.own.get(address, ""), warnings)

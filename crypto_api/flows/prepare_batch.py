@@ -93,7 +93,7 @@ async def _wanted_batch(desk: PaymentDesk, org_id: str, new: NewBatch) -> Wanted
 
 
 def named(new: NewBatch) -> list[Named]:
-    return [Named(share.to, share.payee_id) for share in new.shares]
+    return [Named(share.to, share.payee_id, new.asset) for share in new.shares]
 
 
 def wanted_batch(

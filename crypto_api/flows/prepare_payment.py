@@ -221,7 +221,7 @@ async def _wanted(desk: PaymentDesk, org_id: str, new: NewPayment) -> Wanted:
 
 
 def named(new: NewPayment) -> Named:
-    return Named(new.to, new.payee_id)
+    return Named(new.to, new.payee_id, new.asset)
 
 
 def wanted_payment(new: NewPayment, payer: Payer, seen: SeenPayee | InvalidInput) -> Wanted:

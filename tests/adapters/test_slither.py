@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +55,52 @@ async def test_a_path_out_of_its_folder_is_not_written(tmp_path: Path) -> None:
     sources: dict[str, Any] = {"sources": {"../../outside.sol": {"content": "x"}}, "settings": {}}
     with pytest.raises(AnalysisFailed, match="leads out"):
         await Slither(ENVIRONMENT).analyse("0.8.37", sources, NOTHING)
+
+
+async def test_a_worker_that_is_killed_takes_its_analyser_along_and_the_next_one_sweeps_its_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """SIGKILL in the middle: no process of it is left, and of its folders the one that is still worked in stays."""
+    waits = tmp_path / "waits.py"
+    waits.write_text("import pathlib, time, os\npathlib.Path('begun').write_text(str(os.getpid()))\ntime.sleep(600)\n")
+    code = f"""
+import asyncio, pathlib, sys, tempfile
+from crypto_api.adapters import slither
+from crypto_api.kit.static_analysis import Program
+tempfile.tempdir = {str(tmp_path)!r}
+slither.CHILD = pathlib.Path({str(waits)!r})
+slither.slither_environment.ensure = lambda folder: pathlib.Path(sys.executable)
+sources = {{"sources": {{"A.sol": {{"content": ""}}}}, "settings": {{}}}}
+asyncio.run(slither.Slither(pathlib.Path("none")).analyse("0.8.37", sources, Program({{"sources": {{}}, "contracts": {{}}}}, {{}})))
+"""
+    workers = [await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=ROOT) for _ in range(2)]
+    try:
+        begun = await _until(lambda: found if len(found := _begun(tmp_path)) == 2 else {})
+        dead, alive = workers
+        dead.kill()
+        await dead.wait()
+        (gone,) = await _until(lambda: [pid for pid in begun.values() if not Path(f"/proc/{pid}").exists()])
+        (left,) = [folder for folder, pid in begun.items() if pid == gone]
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        slither._sweep()
+        assert left.exists(), "young ones are left alone: they may be about to be held"
+        monkeypatch.setattr(slither, "_YOUNG_S", -1.0)
+        slither._sweep()
+        assert not left.exists() and [folder for folder in begun if folder.exists()] == [folder for folder in begun if folder != left]
+        assert alive.returncode is None
+    finally:
+        for worker in workers:
+            if worker.returncode is None:
+                worker.kill()
+                await worker.wait()
+
+
+def _begun(place: Path) -> dict[Path, int]:
+    return {file.parent: int(text) for file in place.glob("coffer-slither-*/begun") if (text := file.read_text())}
+
+
+async def _until(look: Callable[[], Any]) -> Any:
+    async with asyncio.timeout(60):
+        while not (seen := look()):
+            await asyncio.sleep(0.02)
+    return seen

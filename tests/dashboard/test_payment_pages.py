@@ -24,7 +24,8 @@ from crypto_api.runtime import Runtime
 from crypto_api.wallets.documents import Wallet, WalletType
 from tests.dashboard.desk import Desk, Sits, said, sits
 from tests.dashboard.test_payment_browser import confirm, payee
-from tests.factories.treasury import Treasury, address_of
+from tests.factories.audits import ready_audit
+from tests.factories.treasury import NETWORK, Treasury, address_of
 
 __all__ = ["sits"]
 ETHER = 10**18
@@ -171,7 +172,7 @@ def test_what_allows_more_is_said() -> None:
 # ---- payments --------------------------------------------------------------------------------------------------------------------
 
 
-async def test_the_composer_offers_verified_payees_and_says_what_is_wrong(sits: Sits, treasury: Treasury, wallet: Wallet) -> None:
+async def test_the_composer_offers_verified_payees_and_says_what_is_wrong(sits: Sits, treasury: Treasury, wallet: Wallet, runtime: Runtime) -> None:
     ada = await sits("ada.okafor")
     good = await payee(treasury, "Engines", address_of("Engines"))
     cools = await payee(treasury, "Babbage", address_of("Babbage"), payable_from=treasury.now + timedelta(hours=3))
@@ -192,6 +193,9 @@ async def test_the_composer_offers_verified_payees_and_says_what_is_wrong(sits: 
     await Payee.find_one({"_id": good.id, "org_id": treasury.org_id}).update({"$set": {"name": "Mallory"}})
     review = said(await ada.post("/payments/new/", wallet_id=wallet.id, payee_id=good.id, amount="1", asset="ETH"))
     assert "verified as that of Engines. It was renamed since." in review
+    await ready_audit(treasury.org_id, NETWORK, good.address, "<b>Vault</b>", treasury.now, high=1)
+    raw = (await ada.post("/payments/new/", wallet_id=wallet.id, payee_id=good.id, amount="1", asset="ETH")).text
+    assert "The audit of the contract &lt;b&gt;Vault&lt;/b&gt; of" in raw and "an open finding of high severity: read it before you pay." in raw
     assert await Payment.find({"org_id": treasury.org_id}).count() == 0, "looking at it stores nothing"
 
 

@@ -33,6 +33,7 @@ from crypto_api.policies.types import PaymentPolicy
 from crypto_api.transactions.documents import Transaction
 from crypto_api.wallets.documents import Wallet, WalletType
 from mongodb_config.migrations import COLLECTION, deploy
+from tests.factories.audits import ready_audit
 from tests.factories.paying import ETHER, FREE, ONE_APPROVAL, SLUG, PayingHouse, fresh_key, stranger
 from tests.http.conftest import Join, Person, confirmed
 from tests.http.paying import ada, house, networks, node
@@ -90,6 +91,23 @@ async def test_ether_is_paid_once_and_confirmed_at_depth(house: PayingHouse, ada
     assert await house.ether(to) == ETHER // 4
     assert await house.ether(wallet.address) == 2 * ETHER - ETHER // 4 - int(done["gas_fee_raw"])
     assert [(row.nonce, row.live) for row in await house.slots(wallet.address)] == [(0, False)]
+
+
+async def test_an_audit_with_an_open_high_finding_warns_of_payee_and_token(house: PayingHouse, ada: Person) -> None:
+    """A payment in a token is a call of the token's own contract: what its audit left open is told as that of the payee's is."""
+    wallet, _ = await house.wallet(wei=2 * ETHER, usdc=50_000_000)
+    to, now, org_id = stranger(), house.runtime.clock.now(), ada.org_id
+    await ready_audit(org_id, SLUG, to, "Vault", now, high=2)
+    await ready_audit(org_id, SLUG, house.contracts.usdc, "USD Coin", now, high=1)
+    await ready_audit("org_other", SLUG, to, "Theirs", now, high=9)
+    vault = f"The audit of the contract Vault of {now:%Y-%m-%d} has 2 open findings of high severity: read it before you pay."
+    coin = f"The audit of the contract USD Coin of {now:%Y-%m-%d} has an open finding of high severity: read it before you pay."
+    first = "It is the first payment of this organisation to this address."
+    assert (await send(ada, wallet.id, to, "0.1"))["warnings"] == [vault, first]
+    assert (await send(ada, wallet.id, to, "1", asset="USDC"))["warnings"] == [vault, coin, first]
+    assert (await send(ada, wallet.id, stranger(), "1", asset="USDC"))["warnings"] == [coin, first]
+    await ready_audit(org_id, SLUG, house.contracts.usdc, "USD Coin", now, high=0)
+    assert (await send(ada, wallet.id, stranger(), "1", asset="USDC"))["warnings"] == [first], "the last audit counts"
 
 
 async def test_a_token_is_paid_to_the_last_unit(house: PayingHouse, ada: Person) -> None:
