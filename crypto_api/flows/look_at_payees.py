@@ -126,7 +126,7 @@ def _seen(each: Named, address: str, entry: Payee | None, sight: _Sight) -> Seen
     except ValueError as error:
         return InvalidInput.of("to", str(error), "not_payable")
     entry = entry or sight.listed.get(address)
-    called = dict.fromkeys((address, sight.contracts.get(each.asset or "")))  # a payment in a token is a call of the token's own contract
+    called = dict.fromkeys((address, sight.contracts.get(each.asset or "", "")))  # a payment in a token is a call of the token's own contract
     audited = [sight.audited[place] for place in called if place in sight.audited]
     warnings = (*audited, *found.warnings, *(() if address in sight.paid_before else (_FIRST_TIME,)), *_renamed(entry))
     if entry is None:
