@@ -1,6 +1,7 @@
 """Payrolls: the list, and one of them on its way from the first draft to the last payment."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -12,7 +13,7 @@ from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import CURRENCY_CHOICES, Form, only_post
 from crypto_api.dashboard.payment_desk import desk_of
 from crypto_api.dashboard.step_up import confirmed
-from crypto_api.flows.advance_payroll import approve_run, payments_of_period
+from crypto_api.flows.advance_payroll import approve_run, first_payments
 from crypto_api.flows.issue_invoice import Counter
 from crypto_api.flows.pay_payroll import order_payroll
 from crypto_api.flows.price_at import Prices
@@ -21,7 +22,7 @@ from crypto_api.identity.types import Purpose
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations.types import Permission
-from crypto_api.payments.types import PaymentState
+from crypto_api.payments import store as payments
 from crypto_api.payroll import service, store
 from crypto_api.payroll.documents import PayrollPeriod
 from crypto_api.payroll.types import NewPeriod, PayrollStatus, PayslipStatus
@@ -44,7 +45,7 @@ FLASHES = {
     "payments": "The payments that waited are approved.",
 }
 _PAYING = (WalletType.PRIVATE_KEY, WalletType.METAMASK, WalletType.HARDWARE)
-_TOLD_MAX = 5
+_TOLD_MAX, _SHOWN = 5, 100
 
 
 @page(Permission.PAYROLL_READ)
@@ -119,7 +120,11 @@ async def _facts(visit: Visit, period_id: str) -> dict[str, object]:
         found = await preview_period(visit.org_id, period_id)
     except NotFound as error:
         raise Http404 from error
-    steps, payments = await store.steps_of_period(visit.org_id, period_id), await payments_of_period(visit.org_id, period_id)
+    steps, step_count = await first_payments(visit.org_id, period_id, _SHOWN)
+    waiting = visit.may(Permission.PAYMENTS_APPROVE) and await payments.any_waits_for_approval(
+        visit.org_id, await store.payments_to_follow(visit.org_id, period_id)
+    )
+    first = _first(visit.request.GET.get("from", ""), len(found.rows))
     slips = [row.payslip for row in found.rows if row.payslip is not None]
     open_ = any(row.status in (PayslipStatus.APPROVED, PayslipStatus.PAYING, PayslipStatus.FAILED) for row in slips)
     return {
@@ -128,14 +133,39 @@ async def _facts(visit: Visit, period_id: str) -> dict[str, object]:
         "found": found,
         "totals": {name: found.total(name) for name in ("gross", "tax", "net")},
         "last_net": sum((row.last.net for row in found.rows if row.last is not None), Decimal(0)),
-        "steps": [(step, payments.get(step.id)) for step in steps],
+        "rows": found.rows[first : first + _SHOWN],
+        "places": _Places(first, min(first + _SHOWN, len(found.rows)), len(found.rows)),
+        "steps": steps,
+        "more_steps": step_count - len(steps),
         "wallets": [row for row in await wallets.active(visit.org_id) if row.wallet_type in _PAYING],
         "may_process": visit.may(Permission.PAYROLL_WRITE) and found.period.status in (PayrollStatus.DRAFT, PayrollStatus.PREPARED),
         "may_approve": visit.may(Permission.PAYROLL_APPROVE) and any(row.status is PayslipStatus.DRAFT for row in slips),
         "may_pay": visit.may(Permission.PAYMENTS_PREPARE) and open_,
-        "may_approve_payments": visit.may(Permission.PAYMENTS_APPROVE)
-        and any(row.state is PaymentState.PENDING_APPROVAL for row in payments.values()),
+        "may_approve_payments": waiting,
     }
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Which of the people are shown."""
+
+    first: int
+    behind: int
+    count: int
+
+    @property
+    def earlier(self) -> int | None:
+        return max(0, self.first - _SHOWN) if self.first else None
+
+    @property
+    def later(self) -> int | None:
+        return self.behind if self.behind < self.count else None
+
+
+def _first(given: str, count: int) -> int:
+    """From the address: at the beginning of a page that there is."""
+    place = int(given) if given.isascii() and given.isdecimal() and len(given) < 7 else 0
+    return min(place, max(0, count - 1)) // _SHOWN * _SHOWN
 
 
 def _stages(period: PayrollPeriod) -> list[tuple[str, str]]:

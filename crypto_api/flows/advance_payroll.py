@@ -356,8 +356,8 @@ async def approve_run(desk: PaymentDesk, principal: Principal, org_id: str, peri
     return PaymentsApproved(approved, tuple(refused))
 
 
-async def payments_of_period(org_id: str, period_id: str) -> Mapping[str, Payment]:
-    """By step: those that were prepared."""
-    steps = await store.steps_of_period(org_id, period_id)
+async def first_payments(org_id: str, period_id: str, limit: int) -> tuple[list[tuple[PayrollStep, Payment | None]], int]:
+    """Of the first steps of a period: each with its payment, where that was prepared; and how many steps there are."""
+    steps, count = await store.first_steps_of_period(org_id, period_id, limit)
     found = {row.id: row for row in await payments.by_ids(org_id, [row.payment_id for row in steps if row.payment_id is not None])}
-    return {row.id: found[row.payment_id] for row in steps if row.payment_id in found}
+    return [(row, found.get(row.payment_id or "")) for row in steps], count

@@ -27,7 +27,7 @@ from crypto_api.organizations.types import Principal
 from crypto_api.payroll import service, store
 from crypto_api.payroll.documents import PayProfile, PayrollPeriod, Payslip
 from crypto_api.payroll.errors import NoPayProfile, OwnPayslip
-from crypto_api.payroll.types import Adjustments, PayrollStatus, PayslipStatus
+from crypto_api.payroll.types import Adjustments, PayrollStatus, PayslipLine, PayslipStatus
 from mongodb_config.parts import in_parts
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
@@ -204,8 +204,8 @@ class Compared:
 
     employee_id: str
     name: str
-    payslip: Payslip | None
-    last: Payslip | None
+    payslip: PayslipLine | None
+    last: PayslipLine | None
 
     @property
     def net_difference(self) -> Decimal:
@@ -233,8 +233,8 @@ async def preview_period(org_id: str, period_id: str) -> Preview:
     if period is None:
         raise NotFound
     last = await store.before(org_id, period)
-    now_by = {row.employee_id: row for row in await store.payslips_of_period(org_id, period_id)}
-    last_by = {row.employee_id: row for row in await store.payslips_of_period(org_id, last.id)} if last is not None else {}
+    now_by = {row.employee_id: row for row in await store.lines_of_period(org_id, period_id)}
+    last_by = {row.employee_id: row for row in await store.lines_of_period(org_id, last.id)} if last is not None else {}
     ids = list(dict.fromkeys((*now_by, *last_by)))
     rows = [Compared(one, (now_by.get(one) or last_by[one]).employee_name, now_by.get(one), last_by.get(one)) for one in ids]
     return Preview(period, last, tuple(rows), tuple(await _without_profile(org_id)))

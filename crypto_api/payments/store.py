@@ -55,6 +55,14 @@ async def by_ids(org_id: str, payment_ids: Collection[str], session: Session | N
     return found
 
 
+async def any_waits_for_approval(org_id: str, payment_ids: Collection[str]) -> bool:
+    """Whether one of them does."""
+    for part in in_parts(payment_ids):
+        if await Payment.find({"_id": {"$in": part}, "org_id": org_id, "state": PaymentState.PENDING_APPROVAL}).count():
+            return True
+    return False
+
+
 async def hashes_in_blocks(org_id: str, payment_ids: Collection[str]) -> list[str]:
     """Of those that stand in a block: the transaction that does."""
     query = {"_id": {"$in": list(payment_ids)}, "org_id": org_id, "block_number": {"$ne": None}}

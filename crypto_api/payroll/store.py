@@ -11,7 +11,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.payroll.documents import Payout, PayProfile, PayrollPeriod, PayrollStep, Payslip, StatementKey, TaxTable
 from crypto_api.payroll.errors import PayslipExists, PeriodExists
-from crypto_api.payroll.types import PayoutState, PayrollStatus, PayslipStatus, StepKind
+from crypto_api.payroll.types import PayoutState, PayrollStatus, PayslipLine, PayslipStatus, StepKind
 from mongodb_config import pages
 from mongodb_config.base_document import TenantDocument, encoded
 from mongodb_config.parts import in_parts
@@ -180,6 +180,24 @@ async def payslips_of_period(org_id: str, period_id: str, session: Session | Non
     return await Payslip.find({"org_id": org_id, "period_id": period_id}, session=session).sort("+employee_name_folded", "+_id").to_list()
 
 
+async def lines_of_period(org_id: str, period_id: str) -> list[PayslipLine]:
+    """By name."""
+    told = ("employee_id", "employee_name", "status", "gross", "tax", "net")
+    where = {"org_id": org_id, "period_id": period_id}
+    found = Payslip.get_pymongo_collection().find(where, dict.fromkeys((*told, "employee_name_folded"), 1), batch_size=2_000)
+    rows = sorted([row async for row in found], key=lambda row: (row["employee_name_folded"], row["_id"]))
+    return [
+        PayslipLine(
+            id=row["_id"],
+            employee_id=row["employee_id"],
+            employee_name=row["employee_name"],
+            status=PayslipStatus(row["status"]),
+            **{name: row[name].to_decimal() for name in ("gross", "tax", "net")},
+        )
+        for row in rows
+    ]
+
+
 async def payslips_of_people(session: Session, org_id: str, period_id: str, employee_ids: Sequence[str]) -> dict[str, Payslip]:
     """By employee: of a few hundred of them, in one payroll."""
     where = {"org_id": org_id, "period_id": period_id, "employee_id": {"$in": list(employee_ids)}}
@@ -310,6 +328,18 @@ async def insert_steps(session: Session, rows: Sequence[PayrollStep]) -> None:
 async def steps(org_id: str, step_ids: Collection[str], session: Session | None = None) -> dict[str, PayrollStep]:
     rows = await PayrollStep.find({"_id": {"$in": list(step_ids)}, "org_id": org_id}, session=session).to_list()
     return {row.id: row for row in rows}
+
+
+async def first_steps_of_period(org_id: str, period_id: str, limit: int) -> tuple[list[PayrollStep], int]:
+    """In the order in which they are prepared, and how many there are."""
+    where = {"org_id": org_id, "period_id": period_id}
+    return await PayrollStep.find(where, limit=limit).sort("+_id").to_list(), await PayrollStep.find(where).count()
+
+
+async def payments_to_follow(org_id: str, period_id: str) -> list[str]:
+    """Ids of the payments of its steps that are not settled."""
+    where = {"org_id": org_id, "period_id": period_id, "settled": False, "payment_id": {"$ne": None}}
+    return [row["payment_id"] async for row in PayrollStep.get_pymongo_collection().find(where, {"payment_id": 1}, batch_size=2_000)]
 
 
 async def steps_of_period(org_id: str, period_id: str, session: Session | None = None) -> list[PayrollStep]:

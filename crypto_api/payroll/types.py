@@ -133,6 +133,19 @@ class Share(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class PayslipLine:
+    """A payslip as one of thousands is shown: without its parts."""
+
+    id: str
+    employee_id: str
+    employee_name: str
+    status: PayslipStatus
+    gross: Decimal
+    tax: Decimal
+    net: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Reckoned:
     """What a payslip comes to."""
 

@@ -109,15 +109,14 @@ def worker(settings: Settings) -> None:
     """Moves payments on, and prepares those that are asked for in the folder of intents, as the API does."""
     from workers import payments, payroll
     from workers.lane import Lane
+    from workers.schedules import Board
 
-    intents = Path(settings["intents"])
-    asyncio.run(
-        _lanes(
-            settings,
-            "worker",
-            lambda runtime: [*payments.lanes(runtime), *payroll.lanes(runtime), Lane("intents", lambda: _prepare_all(runtime, intents))],
-        )
-    )
+    def lanes(runtime: Any) -> list[Any]:
+        board, intents = Board(runtime), Path(settings["intents"])
+        by_schedule = [board.lane(), *payroll.lanes(runtime, board)]
+        return [*payments.lanes(runtime), *by_schedule, Lane("intents", lambda: _prepare_all(runtime, intents))]
+
+    asyncio.run(_lanes(settings, "worker", lanes))
 
 
 def signer(settings: Settings) -> None:

@@ -8,6 +8,7 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 from playwright.async_api import expect
 
+from crypto_api.dashboard import views_payroll
 from crypto_api.organizations.types import Role
 from crypto_api.payroll.documents import PayProfile, PayrollPeriod, Payslip
 from crypto_api.payroll.types import PayMethod, ShareRule
@@ -35,7 +36,7 @@ async def people(treasury: Treasury, *user_ids: str) -> list[str]:
     return [row.employee_id for row in rows]
 
 
-async def test_a_payroll_goes_through_its_pages(sits: Sits, treasury: Treasury, runtime: Runtime) -> None:
+async def test_a_payroll_goes_through_its_pages(sits: Sits, treasury: Treasury, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     await treasury.member("Paul", "Pays", Role.APPROVER)
     employee = await treasury.member("Edsger", "Works", Role.USER)
     _, edsger_id = await people(treasury, employee.id)
@@ -51,6 +52,15 @@ async def test_a_payroll_goes_through_its_pages(sits: Sits, treasury: Treasury, 
     assert await ada.does(path + "process/") == path + "?done=processed"
     shown = await ada.text(path)
     assert LONG[:50] in shown and "10,360.40" in shown, "6200.50 less 840.10 of tax, and 5000"
+    with monkeypatch.context() as few:
+        few.setattr(views_payroll, "_SHOWN", 1)
+        page = await ada.text(path)
+        assert "Edsger Hopper" in page and LONG[:50] not in page and "1 to 1 of 2" in page and "10,360.40" in page, "the sums are of everybody"
+        assert f"{path}?from=1" in page and f"/fragments{path}?from=0" in page and ">Earlier<" not in page
+        for shown_from in ("1", "999"):
+            page = await ada.text(f"{path}?from={shown_from}")
+            assert LONG[:50] in page and "Edsger Hopper" not in page and "2 to 2 of 2" in page and ">Later<" not in page
+        assert "1 to 1 of 2" in await ada.text(f"{path}?from=-1")
     assert "Nobody approves what they prepared" in (await ada.post(path + "approve/")).text
     assert (await edsger.get(path)).status_code == 403 and (await paul.post(path + "process/")).status_code == 403
     assert await paul.does(path + "approve/") == path + "?done=approved"
