@@ -166,6 +166,7 @@ REFUSED: dict[str, tuple[Callable[[], SigningCase], str]] = {
     "pays one less": (lambda: delegated_case(batch(call=paying(SHARES[:1]))), _FITS_NOT),
     "pays another": (lambda: delegated_case(batch(call=paying([SHARES[0], Share(OTHER, 5 * 10**17)]))), _FITS_NOT),
     "pays a unit more": (lambda: delegated_case(batch(call=paying([SHARES[0], Share(THIRD, 5 * 10**17 + 1)]))), _FITS_NOT),
+    "pays one of them nothing": (lambda: delegated_case(_with_a_share_of_nothing()), _FITS_NOT),
     "token for the coin": (lambda: delegated_case(batch(call=paying(token=TOKEN))), _FITS_NOT),
     "coin for a token": (lambda: delegated_case(batch(TOKEN, call=paying())), _FITS_NOT),
     "another sum": (lambda: delegated_case(batch(raw_amount=str(10**18))), _FITS_NOT),
@@ -208,6 +209,13 @@ REFUSED: dict[str, tuple[Callable[[], SigningCase], str]] = {
         "not this payment, signed by this wallet",
     ),
 }
+
+
+def _with_a_share_of_nothing() -> Any:
+    """Its sum and its call fit."""
+    shares = [Share(PAYEE, 2 * 10**18), Share(THIRD, 0)]
+    rows = [BatchPayee(address=row.payee, raw_amount=str(row.raw_amount), reference=row.payee) for row in shares]
+    return batch(payees=rows, call=paying(shares))
 
 
 def _call_of(to: str, data: str = "0xdeadbeef", **changes: Any) -> Any:

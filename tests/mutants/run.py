@@ -22,7 +22,7 @@ STAGES = (
     ("tests/adapters", "tests/dashboard", "tests/flows", "tests/ledger", "tests/reports", "tests/tasks", "tests/workers"),
     (
         "tests/address_book", "tests/chains", "tests/classification", "tests/contracts", "tests/payments", "tests/policies", "tests/signer",
-        "tests/transactions", "tests/flows/test_signing_decision.py", "tests/adapters/test_key_sealing.py",
+        "tests/transactions", "tests/flows/test_signing_decision.py", "tests/flows/test_signing_delegations.py", "tests/adapters/test_key_sealing.py",
     ),
 )  # fmt: skip
 """What lives through one is tried against the next, in this order:"""
