@@ -24,8 +24,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.typing import Origin
 
 from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config
@@ -73,13 +74,18 @@ SEATS = (
 
 @dataclass
 class Client:
-    """As one should be written: it comes back, ever later while it is turned away, says where it stopped, and keeps what it gets."""
+    """As one should be written: it comes back, ever later while it is turned away, says where it stopped, and keeps what comes in its turn. What
+    does not name the last that it has as the one before it shows a gap: it asks for what is behind that last one once more. That happens where its
+    first word comes later than the server waits for it (a second), and the server has begun to tell what is live."""
 
     member: Member
     seat: Seat
     port: int
     links: list[tuple[int, int]] = field(default_factory=list)
     connections: int = 0
+    out_of_turn: int = 0
+    again: int = 0
+    _asked: bool = False  # for what a gap leaves out
 
     @property
     def last(self) -> int:
@@ -87,7 +93,7 @@ class Client:
 
     async def run(self, random: Random) -> None:
         pause_s = PAUSE_S_MIN
-        headers, origin = {"Cookie": f"{DASHBOARD_COOKIE}={self.member.cookie}"}, f"http://127.0.0.1:{self.port}"
+        headers, origin = {"Cookie": f"{DASHBOARD_COOKIE}={self.member.cookie}"}, Origin(f"http://127.0.0.1:{self.port}")
         while True:
             before = len(self.links)
             with contextlib.suppress(ConnectionClosed, InvalidHandshake, OSError, EOFError, TimeoutError):
@@ -99,17 +105,27 @@ class Client:
                     close_timeout=1,
                     open_timeout=60,
                     origin=origin,
-                    additional_headers=headers,  # type: ignore[arg-type]
+                    additional_headers=headers,
                 ) as line:
                     await line.send(json.dumps({"type": "resume", "after": self.last}))
-                    self.connections += 1
+                    self.connections, self._asked = self.connections + 1, False
                     async for text in line:
-                        self._take(json.loads(text))
+                        await self._take(line, json.loads(text))
             pause_s = PAUSE_S_MIN if len(self.links) > before else min(pause_s * 2, PAUSE_S_MAX)
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))
 
-    def _take(self, frame: dict[str, Any]) -> None:
-        if "prev" in frame:
+    async def _take(self, line: ClientConnection, frame: dict[str, Any]) -> None:
+        if "prev" not in frame:
+            return
+        if frame["seq"] <= self.last:
+            self.again += 1
+        elif frame["prev"] != self.last:
+            self.out_of_turn += 1
+            if not self._asked:
+                self._asked = True
+                await line.send(json.dumps({"type": "resume", "after": self.last}))
+        else:
+            self._asked = False
             self.links.append((frame["prev"], frame["seq"]))
 
 
@@ -201,6 +217,7 @@ async def run(runtime: Runtime, folder: Path, plan: Plan) -> Outcome:
     frames = sum(len(client.links) for client in stage.clients)
     connections = sum(client.connections for client in stage.clients)
     outcome.counted += Counter({"events": len(await _log(runtime, stage.org_id)), "frames": frames, "connections": connections})
+    outcome.counted["clients that saw a gap and asked again"] += sum(client.out_of_turn > 0 for client in stage.clients)
     return outcome
 
 
@@ -239,6 +256,8 @@ def judged(clients: Sequence[Client], wanted: dict[Seat, list[tuple[int, int]]])
             at = max(_first_difference(client.links, want) - 1, 0)
             told = f"{client.links[at : at + 3]} in the place of {want[at : at + 3]}"
             found.append(f"client {number} of {client.seat.path}: {len(client.links)} of {len(want)} frames; {told}")
+        elif client.again and not client.out_of_turn:
+            found.append(f"client {number} of {client.seat.path}: {client.again} frames came twice, though it never asked twice")
     return found[:5] + ([f"and {len(found) - 5} more clients"] if len(found) > 5 else [])
 
 
