@@ -3,15 +3,21 @@
 import asyncio
 import io
 import json
+import os
+import pickle
+import sys
+import tempfile
 import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from eth_utils.address import to_checksum_address
 
+from crypto_api.adapters import slither
 from crypto_api.adapters.ollama import OllamaModel
 from crypto_api.audit.documents import AuditRecord
 from crypto_api.contract_audits import service, store
@@ -28,6 +34,7 @@ from crypto_api.flows.look_at_payees import Named, look_at_payees
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
+from crypto_project.npm import ROOT
 from tests.factories.contracts import Deployer, contract_node
 from tests.factories.ollama import ollama_server
 from tests.http.conftest import Join, Person
@@ -242,6 +249,59 @@ async def test_cancelled_failed_tried_again_and_taken_up_when_a_worker_died(ada:
     with pytest.raises(flow.LeaseLost):
         await desk.uow.run(lambda session: flow._finish(session, desk, dead, flow.Result()))
     assert (await ada.http.post(f"{answer.headers['Location']}retry/")).json()["code"] == "nothing_to_retry"
+
+
+KILLED = """
+import asyncio, pathlib, pickle, sys
+from crypto_api.adapters import slither
+from crypto_api.bootstrap import open_runtime
+from crypto_api.desks import audit_desk_of
+from crypto_api.flows.audit_contract import run_next
+
+slither.CHILD = pathlib.Path(sys.argv[2])
+
+async def main():
+    async with open_runtime(pickle.loads(pathlib.Path(sys.argv[1]).read_bytes())) as runtime:
+        await run_next(audit_desk_of(runtime))
+
+asyncio.run(main())
+"""
+WAITS = "import os, pathlib, time; pathlib.Path('begun').write_text(str(os.getpid())); time.sleep(600)"
+
+
+async def test_a_worker_that_is_killed_over_an_audit_loses_nothing_and_leaves_nothing(
+    ada: Person, desk: AuditDesk, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """SIGKILL while its analyser is at work: another worker begins anew once the lease has run out, and it ends once."""
+    where = (await upload(ada, "Bank.sol", BANK)).headers["Location"]
+    config, waits, folder = tmp_path / "config", tmp_path / "waits.py", tmp_path / "tmp"
+    folder.mkdir()
+    config.write_bytes(pickle.dumps(runtime.config))
+    waits.write_text(WAITS)
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, str(config), str(waits), cwd=ROOT, env=environment)
+    try:
+        async with asyncio.timeout(120):
+            while not (begun := [text for file in folder.glob("*/begun") if (text := file.read_text())]):
+                assert worker.returncode is None, "it ended before it was killed"
+                await asyncio.sleep(0.05)
+    finally:
+        if worker.returncode is None:
+            worker.kill()
+        await worker.wait()
+    async with asyncio.timeout(60):
+        while Path(f"/proc/{begun[0]}").exists():
+            await asyncio.sleep(0.05)
+    assert (await ada.http.get(where)).json()["status"] == "running" and not await run_next(desk), "its lease has not run out"
+    monkeypatch.setattr(type(desk.clock), "now", lambda self, now=desk.clock.now(): now + 2 * LEASE)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(slither, "_YOUNG_S", -1.0)
+    assert await run_next(desk) and not await run_next(desk)
+    ready = (await ada.http.get(where)).json()
+    assert ready["status"] == "ready" and [row["check"] for row in ready["findings"] if row["severity"] == "high"] == ["reentrancy-eth"]
+    assert list(folder.glob("coffer-slither-*")) == []
+    kinds = [row.kind for row in await Event.find({"org_id": ada.org_id}).to_list() if row.kind.startswith("contract_audit.")]
+    assert sorted(kinds) == ["contract_audit.ended", "contract_audit.ordered"]
 
 
 async def test_a_contract_by_its_address_with_and_without_its_source(ada: Person, desk: AuditDesk, deployed: Deployer, runtime: Runtime) -> None:
