@@ -5,9 +5,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import markcoroutinefunction
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
+from django.utils import translation
 
 from crypto_api.http import problems
 from crypto_api.kit import log, origin
@@ -21,6 +23,7 @@ GetResponse = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 HEADER = "X-Request-Id"
 API = "/api/"
+LANGUAGE_COOKIE = "coffer_language"
 
 
 class _Middleware:
@@ -65,6 +68,23 @@ class RequestContext(_Middleware):
                     ours[name] = value
             return ours
         return response
+
+
+class Language(_Middleware):
+    """The language that the person chose on this screen, which the page keeps in a cookie; English otherwise. What a browser asks for is not followed
+    while pages are not translated whole: nobody gets a page in two languages without having asked for it. The API speaks English."""
+
+    async def __call__(self, request: HttpRequest) -> HttpResponse:
+        chosen = request.COOKIES.get(LANGUAGE_COOKIE, "")
+        if request.path.startswith(API) or chosen not in dict(settings.LANGUAGES):
+            chosen = settings.LANGUAGE_CODE
+        with translation.override(chosen):
+            return await self.get_response(request)
+
+
+def languages(request: HttpRequest) -> dict[str, object]:
+    """For every page: what can be chosen."""
+    return {"languages": settings.LANGUAGES}
 
 
 class SecurityHeaders(_Middleware):

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "crypto_project.middleware.SecurityHeaders",
     "crypto_project.middleware.RequestContext",
+    "crypto_project.middleware.Language",
     "corsheaders.middleware.CorsMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "crypto_project.middleware.AsyncCsrf",
@@ -66,7 +67,13 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
-        "OPTIONS": {"context_processors": ["django.template.context_processors.csrf", "django.template.context_processors.request"]},
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.csrf",
+                "django.template.context_processors.request",
+                "crypto_project.middleware.languages",
+            ]
+        },
     }
 ]
 
@@ -90,7 +97,9 @@ CORS_EXPOSE_HEADERS = ["ETag", "Idempotency-Replayed", "Location", "Retry-After"
 CORS_PREFLIGHT_MAX_AGE = 600
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("es", "Español")]
 USE_I18N = True
+FORMAT_MODULE_PATH = ["crypto_project.formats"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 

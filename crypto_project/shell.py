@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from crypto_api.config import Config
 from crypto_api.kit import log
 from crypto_api.migrations import prepare_database
+from crypto_project.catalogues import ensure_catalogues
 from crypto_project.embedded.chain_node import ChainNodeOptions
 from crypto_project.embedded.ports import first_free_from, free_port
 from crypto_project.embedded.servers import Addresses, Configured, EmbeddedServers
@@ -94,6 +95,7 @@ class Shell:
         options = self.options
         ensure_npm_parts()
         ensure_vendor_assets()
+        ensure_catalogues()
         self.servers = EmbeddedServers(
             self.data_dir,
             self.log_dir,

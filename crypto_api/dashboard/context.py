@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from crypto_api.dashboard.role_words import ROLE_NAMES
 from crypto_api.identity.documents import User
@@ -93,7 +94,7 @@ _PAGES = (
     ("Installation", "Automation", "/platform/automation/", "automation", Permission.PLATFORM_READ),
     ("Installation", "Dead letters", "/platform/dead-letters/", "dead-letters", Permission.PLATFORM_READ),
 )
-"""Group, label, path, icon, and the permission without which it is not offered."""
+"""Group, label, path, icon, and the permission without which it is not offered. Groups and labels stand in the catalogues of languages."""
 
 
 def of_reader(path: str, principal: Principal, user: User, own_role: str) -> dict[str, object]:
@@ -116,14 +117,16 @@ def navigation(path: str, principal: Principal) -> list[NavGroup]:
     offered = _offered(principal)
     here = max((row[2] for row in offered if row[2] == path or (row[2] != "/" and path.startswith(row[2]))), key=len, default="")
     return [
-        NavGroup(group, [NavItem(label, link, icon, link == here) for owner, label, link, icon, _ in offered if owner == group])
+        NavGroup(
+            gettext(group), [NavItem(gettext(label), link, icon, link == here) for owner, label, link, icon, *_rest in offered if owner == group]
+        )
         for group in dict.fromkeys(row[0] for row in offered)
     ]
 
 
 def pages_of(principal: Principal) -> list[tuple[str, str, str]]:
     """Group, label and path of each page that is offered to this person."""
-    return [row[:3] for row in _offered(principal)]
+    return [(gettext(group), gettext(label), path) for group, label, path, *_rest in _offered(principal)]
 
 
 def _offered(principal: Principal) -> list[tuple[str, str, str, str, Permission]]:

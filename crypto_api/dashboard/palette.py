@@ -3,25 +3,28 @@
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
 from crypto_api.dashboard.context import pages_of
 from crypto_api.flows.search import Found, FoundKind
 from crypto_api.organizations.types import Permission, Principal
 
 PAGES_SHOWN = 8
 ACTIONS = (
-    ("New payment", "/payments/new/", Permission.PAYMENTS_PREPARE),
-    ("New invoice", "/invoices/new/", Permission.INVOICES_WRITE),
-    ("New entry", "/journal/new/", Permission.LEDGER_WRITE),
-    ("Add a wallet", "/wallets/add/", Permission.WALLETS_WRITE),
-    ("Add a payee", "/address-book/add/", Permission.ADDRESS_BOOK_WRITE),
-    ("Add a client", "/clients/add/", Permission.CLIENTS_WRITE),
-    ("Add somebody to the team", "/team/add/", Permission.EMPLOYEES_WRITE),
-    ("Invite a member", "/members/invite/", Permission.MEMBERS_WRITE),
-    ("Open a payroll", "/payroll/add/", Permission.PAYROLL_WRITE),
-    ("Import transactions", "/transactions/import/", Permission.TRANSACTIONS_WRITE),
-    ("Enter a transaction", "/transactions/new/", Permission.TRANSACTIONS_WRITE),
+    (_("New payment"), "/payments/new/", Permission.PAYMENTS_PREPARE),
+    (_("New invoice"), "/invoices/new/", Permission.INVOICES_WRITE),
+    (_("New entry"), "/journal/new/", Permission.LEDGER_WRITE),
+    (_("Add a wallet"), "/wallets/add/", Permission.WALLETS_WRITE),
+    (_("Add a payee"), "/address-book/add/", Permission.ADDRESS_BOOK_WRITE),
+    (_("Add a client"), "/clients/add/", Permission.CLIENTS_WRITE),
+    (_("Add somebody to the team"), "/team/add/", Permission.EMPLOYEES_WRITE),
+    (_("Invite a member"), "/members/invite/", Permission.MEMBERS_WRITE),
+    (_("Open a payroll"), "/payroll/add/", Permission.PAYROLL_WRITE),
+    (_("Import transactions"), "/transactions/import/", Permission.TRANSACTIONS_WRITE),
+    (_("Enter a transaction"), "/transactions/new/", Permission.TRANSACTIONS_WRITE),
 )
-OWN = (("Profile", "/profile/"), ("Security", "/security/"), ("Your organisations", "/organizations/"))
+OWN = ((_("Profile"), "/profile/"), (_("Security"), "/security/"), (_("Your organisations"), "/organizations/"))
 PATHS = {
     FoundKind.TRANSACTION: "/transactions/{}/",
     FoundKind.WALLET: "/wallets/{}/",
@@ -33,14 +36,14 @@ PATHS = {
     FoundKind.ENTRY: "/journal/{}/",
 }
 KINDS = {
-    FoundKind.TRANSACTION: "Transactions",
-    FoundKind.WALLET: "Wallets",
-    FoundKind.PAYEE: "Address book",
-    FoundKind.CONTRACT: "Contracts",
-    FoundKind.CLIENT: "Clients",
-    FoundKind.EMPLOYEE: "Team",
-    FoundKind.INVOICE: "Invoices",
-    FoundKind.ENTRY: "Journal",
+    FoundKind.TRANSACTION: _("Transactions"),
+    FoundKind.WALLET: _("Wallets"),
+    FoundKind.PAYEE: _("Address book"),
+    FoundKind.CONTRACT: _("Contracts"),
+    FoundKind.CLIENT: _("Clients"),
+    FoundKind.EMPLOYEE: _("Team"),
+    FoundKind.INVOICE: _("Invoices"),
+    FoundKind.ENTRY: _("Journal"),
 }
 
 
@@ -57,7 +60,7 @@ class Hit:
 
 def found_hits(found: list[Found]) -> list[Hit]:
     return [
-        Hit(KINDS[row.kind], row.name, row.detail, PATHS[row.kind].format(quote(row.id, safe="")), key=row.kind is FoundKind.TRANSACTION)
+        Hit(gettext(KINDS[row.kind]), row.name, row.detail, PATHS[row.kind].format(quote(row.id, safe="")), key=row.kind is FoundKind.TRANSACTION)
         for row in found
     ]
 
@@ -65,9 +68,9 @@ def found_hits(found: list[Found]) -> list[Hit]:
 def page_hits(principal: Principal, text: str) -> list[Hit]:
     """Pages and actions of which every word that was typed begins a word; without any, the pages that there are."""
     words = text.casefold().split()
-    named = [Hit("Pages", label, group, path) for group, label, path in pages_of(principal)]
-    named += [Hit("Actions", label, "", path) for label, path, permission in ACTIONS if principal.may(permission)]
-    named += [Hit("You", label, "", path) for label, path in OWN]
+    named = [Hit(gettext("Pages"), label, group, path) for group, label, path in pages_of(principal)]
+    named += [Hit(gettext("Actions"), gettext(label), "", path) for label, path, permission in ACTIONS if principal.may(permission)]
+    named += [Hit(gettext("You"), gettext(label), "", path) for label, path in OWN]
     return [hit for hit in named if _matches(hit.name, words)][: PAGES_SHOWN if words else None]
 
 
@@ -80,4 +83,4 @@ def more_hits(principal: Principal, text: str) -> list[Hit]:
     """The whole list of transactions, narrowed to what was typed: also by what is not the beginning."""
     if not text or not principal.may(Permission.TRANSACTIONS_READ):
         return []
-    return [Hit("Transactions", f"Search all transactions for “{text}”", "", f"/transactions/?{urlencode({'q': text})}")]
+    return [Hit(gettext("Transactions"), gettext("Search all transactions for “%s”") % text, "", f"/transactions/?{urlencode({'q': text})}")]

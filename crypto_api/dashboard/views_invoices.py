@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_noop
 
 from crypto_api.clients import store as clients
 from crypto_api.dashboard.access import Visit, page
@@ -47,11 +48,11 @@ _WHERE: dict[str, dict[str, Any]] = {
     "credit": {"kind": InvoiceKind.CREDIT_NOTE},
 }
 AGES = {
-    AgeBucket.NOT_DUE: "Not yet due",
-    AgeBucket.DAYS_1_30: "1 to 30 days late",
-    AgeBucket.DAYS_31_60: "31 to 60 days",
-    AgeBucket.DAYS_61_90: "61 to 90 days",
-    AgeBucket.OVER_90: "Over 90 days",
+    AgeBucket.NOT_DUE: gettext_noop("Not yet due"),
+    AgeBucket.DAYS_1_30: gettext_noop("1 to 30 days late"),
+    AgeBucket.DAYS_31_60: gettext_noop("31 to 60 days"),
+    AgeBucket.DAYS_61_90: gettext_noop("61 to 90 days"),
+    AgeBucket.OVER_90: gettext_noop("Over 90 days"),
 }
 WORDS = {InvoiceKind.INVOICE: "Invoice", InvoiceKind.CREDIT_NOTE: "Credit note", InvoiceKind.QUOTE: "Quote"}
 METHODS = {

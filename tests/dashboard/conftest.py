@@ -19,6 +19,7 @@ from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.runtime import Runtime
 from crypto_api.sockets.hub import EventHub
 from crypto_project.asgi import inner
+from crypto_project.catalogues import ensure_catalogues
 from crypto_project.embedded.ports import free_port
 from crypto_project.lifespan import Lifespan
 from crypto_project.vendor_assets import ensure_vendor_assets
@@ -75,6 +76,7 @@ class Site:
 @pytest.fixture
 async def site(runtime: Runtime, treasury: Treasury) -> AsyncIterator[Site]:
     ensure_vendor_assets()
+    ensure_catalogues()
     opened = Site(runtime)
     await opened.start()
     try:

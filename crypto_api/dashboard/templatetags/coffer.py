@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.templatetags.static import static
+from django.utils.dateformat import format as date_format
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -121,21 +122,21 @@ def inert_lines(value: str) -> str:
 
 def when(moment: datetime | None, zone: ZoneInfo) -> SafeString | str:
     """`21 Nov 14:03:07` in the reader's zone, the full UTC time behind it."""
-    return _time(moment, zone, "%-d %b %H:%M:%S")
+    return _time(moment, zone, "j M H:i:s")
 
 
 def when_long(moment: datetime | None, zone: ZoneInfo) -> SafeString | str:
-    return _time(moment, zone, "%-d %B %Y, %H:%M:%S %Z")
+    return _time(moment, zone, "j F Y, H:i:s T")
 
 
 def when_day(moment: datetime | None, zone: ZoneInfo) -> SafeString | str:
     """`21 November 2026`."""
-    return _time(moment, zone, "%-d %B %Y")
+    return _time(moment, zone, "j F Y")
 
 
 def when_minute(moment: datetime | None, zone: ZoneInfo) -> SafeString | str:
     """`21 Nov 2026, 14:03`."""
-    return _time(moment, zone, "%-d %b %Y, %H:%M")
+    return _time(moment, zone, "j M Y, H:i")
 
 
 def _time(moment: datetime | None, zone: ZoneInfo, form: str) -> SafeString | str:
@@ -146,7 +147,7 @@ def _time(moment: datetime | None, zone: ZoneInfo, form: str) -> SafeString | st
         '<time datetime="{}" title="{}">{}</time>',
         in_utc.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         f"{in_utc:%Y-%m-%d %H:%M:%S} UTC",
-        f"{moment.astimezone(zone):{form}}",
+        date_format(moment.astimezone(zone), form),
     )
 
 

@@ -5,6 +5,7 @@ import sys
 
 from django.core.management.base import BaseCommand
 
+from crypto_project.catalogues import ensure_catalogues
 from crypto_project.npm import NpmFailed, ensure_npm_parts
 from crypto_project.vendor_assets import UnknownIcon, ensure_vendor_assets
 
@@ -20,6 +21,7 @@ class Command(BaseCommand):
         try:
             ensure_npm_parts()
             ensure_vendor_assets()
+            ensure_catalogues()
         except (NpmFailed, UnknownIcon) as problem:
             sys.exit(f"manage.py test: {problem}")
         # A process of its own: this one has read its settings, and the tests bring theirs.

@@ -60,6 +60,13 @@
     const open = document.getElementById("rail").classList.toggle("is-open");
     target.setAttribute("aria-expanded", String(open));
   });
+  // So does the language, and the page comes again in it.
+  document.addEventListener("click", (event) => {
+    const choice = event.target.closest("[data-language]");
+    if (!choice) return;
+    document.cookie = `coffer_language=${encodeURIComponent(choice.dataset.language)}; path=/; max-age=31536000; samesite=lax`;
+    location.reload();
+  });
   // The period that was picked is what the next page opens with.
   document.addEventListener("click", (event) => {
     const picked = event.target.closest("[data-period], button[data-range]");

@@ -1,0 +1,1 @@
+"""How numbers stand in each language, where that differs from Django's own."""

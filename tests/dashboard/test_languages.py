@@ -1,0 +1,134 @@
+"""Three languages: what is marked is translated, what is not marked is counted, and nothing that is written one way is read another."""
+
+import gettext
+import io
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from crypto_api.runtime import Runtime
+from crypto_project.catalogues import LOCALES, messages, to_mo
+from crypto_project.settings import LANGUAGES
+from tests.dashboard.conftest import Window
+from tests.dashboard.desk import Sits, sits
+from tests.dashboard.test_overview import owing, shot
+from tests.dashboard.test_portfolio_pages import fill
+from tests.factories.treasury import PASSWORD, Treasury
+
+__all__ = ["sits"]
+
+DASHBOARD = Path(__file__).resolve().parents[2] / "crypto_api" / "dashboard"
+TEMPLATES = DASHBOARD / "templates"
+UNMARKED_MAX = 3_800
+"""Literal texts of all templates that nobody marked yet. It only ever goes down: whoever translates a page lowers it."""
+TRANSLATED = (
+    "base.html",
+    "search/dialogs.html",
+    "search/results.html",
+    "overview/attention.html",
+    "overview/owing.html",
+    "overview/runway.html",
+    "person/log_in.html",
+)
+"""Templates of which every text is marked."""
+_BLOCK = re.compile(r"{%\s*blocktranslate\b.*?{%\s*endblocktranslate\s*%}", re.DOTALL)
+_SAID = re.compile(r'(?:aria-label|title|placeholder)="([^"]*)"|>([^<]+)')
+_WORD = re.compile(r"[A-Za-z]{3,}")
+_SAME = {"Coffer", "Ctrl", "Enter", "Esc", "CSV"}
+_TRANSLATE = re.compile(r'{%\s*translate "([^"]+)"|_\("([^"]+)"\)')
+
+
+def unmarked(text: str) -> list[str]:
+    """Literal words that a reader would see, without what stands in tags and variables."""
+    text = re.sub(r"{%\s*translate\b.*?%}", "", _BLOCK.sub("", text))
+    text = re.sub(r"{%\s*comment.*?endcomment\s*%}", "", text, flags=re.DOTALL)
+    text = re.sub(r"{%.*?%}|{{.*?}}", "\x01", text, flags=re.DOTALL)
+    found = []
+    for match in _SAID.finditer(text):
+        found += [part.strip() for part in (match[1] or match[2] or "").split("\x01") if set(_WORD.findall(part)) - _SAME]
+    return found
+
+
+def test_every_marked_text_is_in_every_catalogue_and_keeps_its_places() -> None:
+    marked = {one or two for path in TEMPLATES.rglob("*.html") for one, two in _TRANSLATE.findall(path.read_text())}
+    for name in ("context.py", "palette.py", "views_invoices.py"):
+        marked |= set(re.findall(r'\b(?:_|gettext|gettext_noop)\("([^"]+)"\)', (DASHBOARD / name).read_text()))
+    assert len(marked) > 150
+    catalogues = {code: list(messages((LOCALES / code / "LC_MESSAGES" / "django.po").read_text())) for code, _ in LANGUAGES if code != "en"}
+    assert catalogues.keys() == {"de", "es"}
+    for code, rows in catalogues.items():
+        known = {one for one, _, _ in rows}
+        assert len(known) == len(rows), f"{code}: something stands twice"
+        assert marked - known == set(), code
+        for one, plural, told in rows:
+            assert all(told) and len(told) == (2 if plural else 1), (code, one)
+            places = sorted(re.findall(r"%\(\w+\)s|%s", plural or one))
+            assert one == "" or all(sorted(re.findall(r"%\(\w+\)s|%s", each)) == places for each in told), (code, one)
+
+
+def test_a_catalogue_is_read_as_it_was_written() -> None:
+    text = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n"Plural-Forms: nplurals=2; plural=(n != 1);\\n"\n\n'
+    text += 'msgid "late"\nmsgstr "spät"\n\n'
+    text += 'msgid "%(n)s day"\nmsgid_plural "%(n)s days"\nmsgstr[0] "%(n)s Tag"\nmsgstr[1] "%(n)s "\n"Tage"\n\nmsgid "open"\nmsgstr ""\n'
+    found = gettext.GNUTranslations(io.BytesIO(to_mo(text)))
+    assert (found.gettext("late"), found.gettext("open"), found.gettext("other")) == ("spät", "open", "other")
+    assert [found.ngettext("%(n)s day", "%(n)s days", n) for n in (1, 2)] == ["%(n)s Tag", "%(n)s Tage"]
+
+
+def test_what_nobody_marked_yet_is_counted() -> None:
+    per_template = {str(path.relative_to(TEMPLATES / "dashboard")): unmarked(path.read_text()) for path in sorted(TEMPLATES.rglob("*.html"))}
+    for name in TRANSLATED:
+        assert per_template[name] == [], name
+    total = sum(map(len, per_template.values()))
+    assert total <= UNMARKED_MAX, f"{total} texts are not marked: mark what you add, or a page's worth of others"
+    assert unmarked('<p title="Not this">{% translate "Done" %} {{ amount }} left over</p>') == ["Not this", "left over"], (
+        "the count finds what it is for"
+    )
+
+
+async def test_pages_speak_the_chosen_language_and_write_numbers_as_they_are_read(runtime: Runtime, treasury: Treasury, sits: Sits) -> None:
+    await fill(runtime, treasury)
+    await owing(treasury)
+    stranger = await sits()
+    assert "<h1>Log in</h1>" in (await stranger.http.get("/login/", headers={"Accept-Language": "de"})).text, "nobody asked for half a page"
+    stranger.http.cookies.set("coffer_language", "es")
+    page = (await stranger.http.get("/login/")).text
+    assert '<html lang="es">' in page and "Iniciar sesión" in page and "Contraseña" in page
+    stranger.http.cookies.set("coffer_language", "../../etc")
+    assert '<html lang="en">' in (await stranger.http.get("/login/")).text
+    ada = await sits("ada.okafor")
+    ada.http.cookies.set("coffer_language", "de")
+    page = await ada.text("/")
+    for said in (
+        "Überblick",
+        "Gesamtwert",
+        "Forderungen",
+        "1 bis 30 Tage überfällig",
+        "2 Personen",
+        "in 3 Tagen",
+        "Reichweite der Mittel",
+        "Abmelden",
+    ):
+        assert said in page, said
+    assert "$2,570.25" in page, "an amount is written as the forms read it: 1.234 must not be a thousand on one page and one on the next"
+    assert "Adressbuch" in await ada.text("/fragments/search/", q="adress")
+    assert (await ada.get("/api/invoices/aging/")).headers.get("Content-Language") is None
+
+
+@pytest.mark.parametrize("window", [{"width": 1360}, {"width": 390, "theme": "dark"}], indirect=True, ids=["wide", "phone"])
+async def test_the_language_is_chosen_in_the_menu(runtime: Runtime, treasury: Treasury, window: Window) -> None:
+    await fill(runtime, treasury)
+    await owing(treasury)
+    await window.go("/login/")
+    await window.page.click("[data-language=de]")
+    await expect(window.page.locator("h1")).to_have_text("Anmelden")
+    await shot(window, "login-de")
+    assert await window.grave_findings() == []
+    await window.page.fill("#name", "ada.okafor")
+    await window.page.fill("#password", PASSWORD)
+    await window.page.click("form button[type=submit]")
+    await expect(window.page.locator("h1")).to_have_text("Überblick")
+    assert await window.sideways_scroll() <= 0
+    await shot(window, "de")
