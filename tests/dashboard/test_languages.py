@@ -3,11 +3,14 @@
 import gettext
 import io
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
+from crypto_api.dashboard.context import pages_of
+from crypto_api.organizations.types import Permission, Principal, Role
 from crypto_api.runtime import Runtime
 from crypto_project.catalogues import LOCALES, messages, to_mo
 from crypto_project.settings import LANGUAGES
@@ -53,7 +56,9 @@ def unmarked(text: str) -> list[str]:
 
 def test_every_marked_text_is_in_every_catalogue_and_keeps_its_places() -> None:
     marked = {one or two for path in TEMPLATES.rglob("*.html") for one, two in _TRANSLATE.findall(path.read_text())}
-    for name in ("context.py", "palette.py", "views_invoices.py"):
+    everything = Principal("usr_x", "org_x", Role.ADMIN, frozenset(Permission), "ses_x", datetime.now(UTC))
+    marked |= {word for group, label, _ in pages_of(everything) for word in (group, label)}
+    for name in ("palette.py", "views_invoices.py"):
         marked |= set(re.findall(r'\b(?:_|gettext|gettext_noop)\("([^"]+)"\)', (DASHBOARD / name).read_text()))
     assert len(marked) > 150
     catalogues = {code: list(messages((LOCALES / code / "LC_MESSAGES" / "django.po").read_text())) for code, _ in LANGUAGES if code != "en"}
