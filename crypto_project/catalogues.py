@@ -1,4 +1,4 @@
-"""The catalogues of languages as Django reads them: `.mo` made out of `.po` (GNU gettext manual, "The Format of GNU MO Files"), where they are missing
+"""The catalogues of languages as Django reads them: `.mo` out of `.po` (GNU gettext manual, "The Format of GNU MO Files"), where they are missing
 or older. In Python, since an installation need not have the programs of gettext."""
 
 import re
