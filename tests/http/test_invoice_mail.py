@@ -33,6 +33,7 @@ from tests.http.test_clients import client_of
 from tests.http.test_invoices import PATH, at, draft, post, sent
 from tests.http.test_paid_in_crypto import XPUB
 from workers import invoices as worker
+from workers.schedules import Board
 
 
 class PostOffice:
@@ -279,7 +280,9 @@ async def test_the_lanes_send_what_a_lost_job_left_and_write_what_recurs(join: J
     (first,) = await InvoiceDelivery.find({"org_id": ada.org_id}).to_list()
     await actor.run(runtime, SendInvoiceMail(org_id=ada.org_id, delivery_id="dlv_gone"))
     clock.forward(seconds=31)
-    lanes = [asyncio.create_task(lane.run()) for lane in worker.lanes(runtime) if lane.name in ("recurring_invoices", "invoice_mails")]
+    board = Board(runtime)
+    wanted = [lane for lane in worker.lanes(runtime, board) if lane.name in ("recurring_invoices", "invoice_mails")]
+    lanes = [asyncio.create_task(lane.run()) for lane in (board.lane(), *wanted)]
     async with asyncio.timeout(60):
         while await InvoiceDelivery.find({"org_id": ada.org_id, "_id": first.id, "status": "sent"}).count() == 0:
             await asyncio.sleep(0.02)
