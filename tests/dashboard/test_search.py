@@ -111,6 +111,7 @@ async def test_it_is_driven_by_keys(runtime: Runtime, treasury: Treasury, window
     await people(treasury)
     await window.log_in()
     page = window.page
+    await window.is_live()
     await page.keyboard.press("Control+k")
     await expect(page.locator("#palette [role=option]").first).to_have_attribute("aria-selected", "true")
     await page.keyboard.type("bäck")
@@ -121,6 +122,7 @@ async def test_it_is_driven_by_keys(runtime: Runtime, treasury: Treasury, window
     await expect(page.locator("#palette [aria-selected=true]")).to_contain_text("Bäckerei")
     await page.keyboard.press("Enter")
     await expect(page.locator("h1")).to_contain_text("Bäckerei")
+    await window.is_live()  # the scripts of the new page are there
     await page.keyboard.press("?")
     await expect(page.locator("#help-sheet")).to_be_visible()
     await shot(window, "keys")
@@ -128,6 +130,7 @@ async def test_it_is_driven_by_keys(runtime: Runtime, treasury: Treasury, window
     await page.keyboard.press("g")
     await page.keyboard.press("w")
     await expect(page.locator("h1")).to_have_text("Wallets")
+    await window.is_live()
     await page.keyboard.press("/")
     await page.keyboard.type("nothing like it")
     await expect(page.locator("#palette-results")).to_contain_text("Search all transactions")
