@@ -85,7 +85,9 @@ class PaymentNode:
             tips = [tip for (reward,) in history.get("reward") or [] if (tip := _number(reward)) > 0]
         except (TypeError, ValueError, AttributeError) as error:
             raise InconsistentAnswer("the node's fee history is malformed") from error
-        return FeeMarket(base[-1], int(median(tips)) if tips else await self._suggested_tip())
+        # EIP-7702 came with Prague, whose blocks name their requests (EIP-7685). Where that cannot be seen it is not tried: a node refuses the bytes
+        # of what it does not know, and those of its cancellation as well.
+        return FeeMarket(base[-1], int(median(tips)) if tips else await self._suggested_tip(), set_code=header.get("requestsHash") is not None)
 
     async def _suggested_tip(self) -> int:
         """Where the last blocks say nothing, being empty."""

@@ -179,7 +179,7 @@ async def delegation_of(desk: PaymentDesk, org_id: str, payer: Payer) -> Delegat
         raise BatchContractMissing(f"Our code for accounts is not on {network.name} yet: it has to be deployed at {BATCH_DELEGATE} first.")
     if (why := unfit_account(account, authorizes=True)) is not None:
         raise DelegatedElsewhere(why)
-    if (await node.market()).legacy:
+    if not (await node.market()).set_code:
         raise Conflict(f"{network.name} takes no transactions of type 4 (EIP-7702).", code="no_set_code_transactions")
     return Delegation(delegate=BATCH_DELEGATE, authorizes=account != delegated_code(BATCH_DELEGATE))
 

@@ -26,11 +26,12 @@ _PANICS = {
 @dataclass(frozen=True, slots=True)
 class FeeMarket:
     """In wei: the base fee of the next block (EIP-1559), and what others lately gave on top of it (the median). `legacy`: a network without a base
-    fee; `tip` is then the whole gas price that a node suggests."""
+    fee; `tip` is then the whole gas price that a node suggests. `set_code`: whether it takes transactions of type 4 (EIP-7702)."""
 
     base_fee: int
     tip: int
     legacy: bool = False
+    set_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ def _wanted(visit: Visit, payment: Payment, call: Simulated, quotes: Quotes, sta
     if call.reverts is not None:
         visit.wait(payment, [Hold.WOULD_REVERT], f"It would fail: {call.reverts}.", timedelta(seconds=30))
         return None
-    if payment.authorizes and quotes.market.legacy:
+    if payment.authorizes and not quotes.market.set_code:
         visit.wait(payment, [Hold.WOULD_REVERT], "This network takes no transaction of type 4 (EIP-7702).", timedelta(seconds=60))
         return None
     fees = rules.first_fees(call.gas, quotes.market, standing.fee_per_gas_max)

@@ -8,9 +8,12 @@ from eth_account import Account
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from hexbytes import HexBytes
 
+from crypto_api.adapters.payment_chain import PaymentNode
 from crypto_api.audit.documents import AuditRecord
 from crypto_api.flows.prepare_batch import BatchContractMissing, DelegatedElsewhere
+from crypto_api.kit.errors import Conflict
 from crypto_api.kit.ethereum import ZERO_ADDRESS
+from crypto_api.kit.sending import FeeMarket
 from crypto_api.payments.batch import BATCH_CONTRACT, BATCH_DELEGATE, delegated_code, deployment
 from crypto_api.payments.batch_code import PACKED_BATCH_CREATION, PACKED_BATCH_DELEGATE_CREATION
 from crypto_api.payments.documents import PaymentAttempt
@@ -220,3 +223,25 @@ async def test_nobody_is_paid_by_an_account_without_our_code_and_nothing_is_beli
         await batch(house, ada, elsewhere.id, owed(2, 5), run="run-4")
     shown = (await ada.http.get(f"/api/wallets/{elsewhere.id}/delegation/")).json()
     assert (shown["runs"], shown["delegate"], shown["pays"]) == ("others", house.contracts.usdc, False)
+
+
+async def test_nothing_is_signed_for_a_network_that_cannot_be_seen_to_take_it(
+    house: PayingHouse, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node from before Prague would refuse the batch, and its cancellation, which is of type 4 as well."""
+    wallet = await delegating(house, wei=5 * ETHER)
+    made, read = await batch(house, ada, wallet.id, owed(2, 5)), PaymentNode._market
+
+    async def without_requests(self: PaymentNode, header: dict[str, Any], history: Any) -> FeeMarket:
+        return await read(self, {name: value for name, value in header.items() if name != "requestsHash"}, history)
+
+    with monkeypatch.context() as before_prague:
+        before_prague.setattr(PaymentNode, "_market", without_requests)
+        await house.sweep(made.id)
+        held = await house.payment(made.id)
+        assert (held.state, held.nonce, held.holds) == (PaymentState.APPROVED, None, [Hold.WOULD_REVERT])
+        assert held.reason == "This network takes no transaction of type 4 (EIP-7702)."
+        with pytest.raises(Conflict) as refused:
+            await batch(house, ada, wallet.id, owed(2, 5), run="run-2")
+        assert refused.value.code == "no_set_code_transactions"
+    assert (await until_confirmed(house, made)).state is PaymentState.CONFIRMED

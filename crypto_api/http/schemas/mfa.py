@@ -1,11 +1,11 @@
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from crypto_api.http.schemas.base import Choice, ReadSchema, RequestSchema, Secret, Time
+from crypto_api.http.schemas.base import Choice, ReadSchema, RequestSchema, Secret, Time, inert
 from crypto_api.identity.types import Purpose
 
-Otp = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+Otp = Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(inert)]
 """A code of an authenticator app or a recovery code, with or without spaces and dashes."""
 
 
