@@ -28,6 +28,7 @@
   let asking = null;
   let pause = 0;
   let shown = null; // the text whose results stand there
+  let moved = false; // by arrow keys since the text was changed: what was chosen stays chosen where it is found again
   const ask = async () => {
     asking?.abort();
     asking = new AbortController();
@@ -36,9 +37,11 @@
       const answer = await fetch(`${palette.dataset.resultsUrl}?${new URLSearchParams({ q: text })}`, { headers: { "HX-Request": "true" }, signal: asking.signal });
       if (answer.status === 401) { location.reload(); return; } // the session has ended
       if (!answer.ok) throw new Error(`answered ${answer.status}`);
-      results.innerHTML = await answer.text();
+      const found = await answer.text();
+      const kept = moved ? chosen()?.href : null;
+      results.innerHTML = found;
       shown = text;
-      choose(hits()[0]);
+      choose(hits().find((hit) => hit.href === kept) ?? hits()[0]);
     } catch (error) {
       if (error.name === "AbortError") return;
       const note = document.createElement("p");
@@ -55,9 +58,9 @@
     field.select();
     ask();
   };
-  field.addEventListener("input", () => { clearTimeout(pause); pause = setTimeout(ask, PAUSE_MS); });
+  field.addEventListener("input", () => { moved = false; clearTimeout(pause); pause = setTimeout(ask, PAUSE_MS); });
   field.addEventListener("keydown", async (event) => {
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") { event.preventDefault(); move(event.key === "ArrowDown" ? 1 : -1); }
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") { event.preventDefault(); moved = true; move(event.key === "ArrowDown" ? 1 : -1); }
     if (event.key !== "Enter" || event.isComposing || opens) return;
     event.preventDefault();
     if (shown !== field.value) { opens = true; clearTimeout(pause); await ask(); opens = false; }
