@@ -14,6 +14,7 @@ from crypto_api.reports.overview import AssetPosition
 SLICES = 5
 """Shown by themselves; what is smaller stands together. More than six colours nobody tells apart."""
 NO_END_SHOWN = Decimal(1)
+_FINE = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class MonthBar:
 
 def slices(positions: Sequence[AssetPosition]) -> list[Slice]:
     """The greatest first, then the rest as one."""
-    parts = [(row.asset, row.share) for row in positions if row.share]
+    parts = [(row.asset, row.share.quantize(_FINE)) for row in positions if row.share]  # a quotient has as many digits as fit: no sum of it is exact
     shown, rest = parts[:SLICES], parts[SLICES:]
     if rest:
         shown.append(("", add_exactly([share for _, share in rest])))

@@ -26,8 +26,8 @@ def mongodb(data_dir: Path, log_dir: Path, *, test_commands: bool) -> tuple[Chil
 
 
 def _secantusdb(storage: Path, log_dir: Path, port: int, test_commands: bool) -> tuple[Child, str]:
-    # retryable writes slow this server down tenfold
-    uri = f"mongodb://127.0.0.1:{port}/?{DURABLE}&retryWrites=false"
+    # Retryable writes slow this server down tenfold. It closes a connection that was idle for 300 s: a write that is on its way just then would fail.
+    uri = f"mongodb://127.0.0.1:{port}/?{DURABLE}&retryWrites=false&maxIdleTimeMS=240000"
     command: list[str | Path] = [
         *(sys.executable, "-P", SECANTUSDB, "--host", "127.0.0.1", "--port", str(port), "--storage-path", storage),
         "--sync-on-commit",  # without it acknowledged transactions were lost on SIGKILL

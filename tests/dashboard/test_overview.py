@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
+from crypto_api.dashboard.overview_charts import slices
 from crypto_api.flows.age_receivables import age_receivables
 from crypto_api.flows.read_overview import attention, owed_now, pay_due, runway_of
 from crypto_api.invoices.documents import Invoice, InvoicePayment
 from crypto_api.invoices.types import AgeBucket, InvoiceKind, InvoiceStatus, PaymentMethod, Rounding, Totals
+from crypto_api.kit.amounts import divide
 from crypto_api.kit.ids import new_id
 from crypto_api.ledger.types import AccountCode, Line
 from crypto_api.organizations.types import Permission
 from crypto_api.payroll.documents import PayrollPeriod, Payslip
 from crypto_api.payroll.types import PayrollStatus
 from crypto_api.prices.types import Pricing
-from crypto_api.reports.overview import valuation
+from crypto_api.reports.overview import AssetPosition, valuation
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.types import Booking, Direction, Finality
 from tests.dashboard.conftest import Window
@@ -220,3 +222,17 @@ async def shot(window: Window, name: str) -> None:
         assert window.page.viewport_size is not None
         width = window.page.viewport_size["width"]
         await window.page.screenshot(path=Path(SHOTS) / f"overview-{name}-{width}.png", full_page=True)
+
+
+def test_the_ring_takes_shares_that_never_end() -> None:
+    sevenths = [divide(Decimal(part), Decimal(21)) for part in (6, 5, 4, 3, 2, 1)]
+    held = [AssetPosition(f"A{number}", Decimal(1), Decimal(1), None, Decimal(1), share, 1) for number, share in enumerate(sevenths)]
+    found = slices([*held, AssetPosition("unpriced", Decimal(1), Decimal(1), None, None, None, 1)])
+    assert [(row.asset, row.length, row.offset) for row in found] == [
+        ("A0", "28.571", "-0.000"),
+        ("A1", "23.810", "-28.571"),
+        ("A2", "19.048", "-52.381"),
+        ("A3", "14.286", "-71.428"),
+        ("A4", "9.524", "-85.714"),
+        ("", "4.762", "-95.238"),
+    ]

@@ -127,6 +127,7 @@ async def test_it_is_driven_by_keys(runtime: Runtime, treasury: Treasury, window
     await expect(page.locator("#help-sheet")).to_be_visible()
     await shot(window, "keys")
     await page.keyboard.press("Escape")
+    await expect(page.locator("#help-sheet")).to_be_hidden()  # a key before that is still the sheet's
     await page.keyboard.press("g")
     await page.keyboard.press("w")
     await expect(page.locator("h1")).to_have_text("Wallets")

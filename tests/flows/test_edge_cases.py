@@ -21,6 +21,7 @@ from crypto_api.http.schemas.transactions import TransactionRead
 from crypto_api.inbox.documents import InboxItem
 from crypto_api.inbox.types import ItemKind, ItemState, Remedy
 from crypto_api.kit.amounts import UINT256_MAX
+from crypto_api.kit.sending import NodeCall
 from crypto_api.ledger import store as ledger_store
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import AccountCode, AsOf, EntryStatus
@@ -77,7 +78,9 @@ async def test_01_of_a_token_that_takes_a_fee_what_arrived_is_credited(house: Ho
     await house.mine()
     data = str(house.contract("FEE").encode_abi("transfer", [till.address, 1_000_000_000]))
     token, node = house.addresses["FEE"], PaymentNode(house.chain, None)
-    assert await node.arrives(stranger.address, token, token, data, [till.address, safe.address]) == [970_000_000, 0], "known before it is sent"
+    assert await node.arrives(stranger.address, NodeCall(token, 0, data), token, [till.address, safe.address]) == [970_000_000, 0], (
+        "known before it is sent"
+    )
     first = await house.call(stranger, "FEE", "transfer", till.address, 1_000_000_000)
     await house.mine()
     assert await books.holding(till, "FEE") == 1000, "its log says so, and nothing is known against it yet"

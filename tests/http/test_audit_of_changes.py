@@ -38,7 +38,7 @@ async def test_wallets(join: Join) -> None:
         ("wallet.watched", {"monitoring_enabled": False}, {"monitoring_enabled": True}),
     ]
     facts = {"name": "Operations", "address": created["address"], "network": "testnet", "wallet_type": "watch", "monitoring_enabled": True}
-    facts |= {"owner_verified_at": None}  # nobody has shown that it is ours
+    facts |= {"owner_verified_at": None, "pays_delegated": False}  # nobody has shown that it is ours
     assert (rows[0].action, rows[0].before, rows[0].after) == ("wallet.created", None, facts)
     assert (rows[4].action, rows[4].before, rows[4].after) == ("wallet.deleted", facts | {"name": "Cold"}, None)
     first = rows[0]

@@ -81,6 +81,7 @@ async def test_an_entry_is_drafted_edited_posted_and_reversed(ada: Person) -> No
             "balances": 2,
             "seals": 0,
             "waiting": 2,
+            "anchors": 0,
             "sums": 0,
             "wallets": 0,
             "quantities": 0,
@@ -171,7 +172,14 @@ async def test_two_times_running_balances_and_seals_over_http(ada: Person, runti
     answer = (await ada.http.get("/api/ledger/general-ledger/?account_code=2100&date_from=2026-10-02")).json()
     assert (answer["opening_balance"], answer["closing_balance"], [row["balance"] for row in answer["items"]]) == ("-1200.5", "-2401", ["-2401"])
     assert (await ada.http.get("/api/ledger/trial-balance/?known_at=yesterday")).status_code == 422
-    assert (await ada.http.get("/api/ledger/seals/")).json() == {"seq": 0, "hash": "0" * 64, "sealed_at": None, "waiting": 2}
+    assert (await ada.http.get("/api/ledger/seals/")).json() == {
+        "seq": 0,
+        "hash": "0" * 64,
+        "sealed_at": None,
+        "waiting": 2,
+        "calldata": None,
+        "anchor": None,
+    }
     await seal_entries(runtime.uow, runtime.clock)
     head = (await ada.http.get("/api/ledger/seals/")).json()
     assert (head["seq"], head["waiting"]) == (2, 0) and head == (await ada.http.get("/api/ledger/trial-balance/")).json()["seal"]

@@ -38,7 +38,8 @@ ALSO: dict[str, tuple[str, str, str, Any]] = {
     "leave_organization": ("organization", "POST", "/api/organizations/{id}/leave/", None),
     "update_organization": ("organization", "PUT", "/api/organizations/{id}/", {"name": "Taken over"}),
 }
-OF_THE_INSTALLATION = {"suspend_organization", "suspend_user"}  # an operator may name each of them
+# An operator may name each organisation and user, and the dead letters of the installation itself.
+OF_THE_INSTALLATION = {"suspend_organization", "suspend_user", "replay_platform_dead_letter", "discard_platform_dead_letter"}
 
 
 def test_every_operation_on_an_object_is_tried_below() -> None:
