@@ -2,8 +2,8 @@
 
     REAL_CHAIN_DATA=<folder with transactions.jsonl.gz> python -m benchmarks.decoding [--rounds 5]
 
-Each transaction is seen as its sender sees it. `recognised`: at least one action is told beside plain transfers; `verified`: by a contract that is
-known as the protocol's own. Prints Markdown.
+Each transaction is seen as its sender sees it; what a Safe carries out as the Safe does, a batch of CoW as the owner of its first order.
+`recognised`: at least one action is told beside plain transfers; `verified`: by a contract that is known as the protocol's own. Prints Markdown.
 """
 
 import argparse
@@ -36,31 +36,46 @@ WRAPPED = {
 }
 
 
-def glance_of(row: dict[str, Any]) -> Glance:
-    """As its sender sees it. Where nobody traced, what came of the coin by calls is not known."""
+_EXECUTES = "0x6a761202"  # execTransaction of a Safe
+_TRADE = "0xa07a543ab8a018198e99ca0184c93fe9050a79400a0a723441f84de1d972cc17"  # of CoW's settlement
+
+
+def parties_of(row: dict[str, Any]) -> frozenset[str]:
+    """Whose transaction it is: its sender's, with the Safe that carries something out, or the owner of the first order that a solver settles."""
+    transaction = row["transaction"]
+    found = {transaction["from"].lower()}
+    if transaction["input"][:10] == _EXECUTES:
+        found.add(transaction["to"].lower())
+    orders = [log for log in row["receipt"]["logs"] if log["topics"][:1] == [_TRADE]]
+    return frozenset(found | {address_of_topic(log["topics"][1]) for log in orders[:1]})
+
+
+def glance_of(row: dict[str, Any], party: str | None = None) -> Glance:
+    """As `party` sees it, else those whose it is. Where nobody traced, what came of the coin by calls is not known."""
     transaction, receipt = row["transaction"], row["receipt"]
-    sender, value = transaction["from"].lower(), int(transaction["value"], 16)
+    sender, recipient, value = transaction["from"].lower(), (transaction["to"] or "").lower(), int(transaction["value"], 16)
+    own = frozenset({party}) if party else parties_of(row)
     logs = [
         WireLog(log["address"].lower(), tuple(log["topics"]), log["data"], transaction["hash"], int(log["logIndex"], 16)) for log in receipt["logs"]
     ]
     net: defaultdict[Coin, int] = defaultdict(int)
-    net[None] -= value
+    net[None] += value * ((recipient in own) - (sender in own))
     for log in logs:
         if len(log.topics) == 3 and log.topics[0] == TRANSFER_TOPIC and len(log.data) == 66:
             giver, taker = map(address_of_topic, log.topics[1:])
-            net[log.address] += int(log.data, 16) * ((taker == sender) - (giver == sender))
+            net[log.address] += int(log.data, 16) * ((taker in own) - (giver in own))
     for call in row["internal"] or ():
         if call["isError"] == "0":
-            net[None] += int(call["value"]) * (((call["to"] or "").lower() == sender) - (call["from"].lower() == sender))
+            net[None] += int(call["value"]) * (((call["to"] or "").lower() in own) - (call["from"].lower() in own))
     return Glance(
         chain_id=row["chain_id"],
         sender=sender,
-        recipient=(transaction["to"] or "").lower() or None,
+        recipient=recipient or None,
         value=value,
         input=transaction["input"],
         logs=logs,
         wrapped=WRAPPED.get(row["chain_id"]),
-        own=frozenset({sender}),
+        own=own,
         net={coin: raw for coin, raw in net.items() if raw},
     )
 

@@ -4,6 +4,7 @@ A router that is known, and one coin out and another in, is a swap whatever pool
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from crypto_api.kit.ethereum import WireLog, checksummed
 from crypto_api.protocols.glance import Coin, Glance
@@ -116,24 +117,27 @@ def _end(glance: Glance, row: WireLog) -> int:
 # ---- for somebody ----------------------------------------------------------------------------------------------------------------
 
 
-def orders(glance: Glance) -> Iterator[Action]:
-    """Of those that a transaction is about: a batch settles the orders of many."""
-    about = glance.own | {glance.sender}
-    for row in glance.by_topic.get(_COW.topic, ()):
-        told = _COW.read(row)
-        if told is None or row.address != COW_SETTLEMENT or glance.chain_id not in _COW_NETWORKS or told[0] not in about:
-            continue
-        owner, sold, bought, raw_sold, raw_bought = told[:5]
-        yield Action(
-            kind=ActionKind.SWAP,
-            protocol="CoW",
-            verified=True,
-            contract=checksummed(row.address),
-            account=checksummed(owner),
-            gives=(Portion(contract=checksummed(sold), raw_amount=str(raw_sold)),),
-            takes=(Portion(contract=None if bought == _COW_COIN else checksummed(bought), raw_amount=str(raw_bought)),),
-            evidence=(row.log_index,),
-        )
+def orders(glance: Glance) -> list[Action] | None:
+    """Of those that a transaction is about: a batch settles the orders of many. None where nothing is settled; where none of it is ours, the pools
+    that the solver used are not our doing either. An order in the coin stands in the name of the contract that took it (EthFlow): whose it was is
+    not told."""
+    rows = [row for row in glance.by_topic.get(_COW.topic, ()) if row.address == COW_SETTLEMENT and glance.chain_id in _COW_NETWORKS]
+    told = [(row, values) for row in rows if (values := _COW.read(row)) is not None]
+    return [_order(row, values) for row, values in told if values[0] in glance.about] if told else None
+
+
+def _order(row: WireLog, values: tuple[Any, ...]) -> Action:
+    owner, sold, bought, raw_sold, raw_bought = values[:5]
+    return Action(
+        kind=ActionKind.SWAP,
+        protocol="CoW",
+        verified=True,
+        contract=checksummed(row.address),
+        account=checksummed(owner),
+        gives=(Portion(contract=checksummed(sold), raw_amount=str(raw_sold)),),
+        takes=(Portion(contract=None if bought == _COW_COIN else checksummed(bought), raw_amount=str(raw_bought)),),
+        evidence=(row.log_index,),
+    )
 
 
 def by_router(glance: Glance, hops_: Sequence[Hop]) -> Action | None:

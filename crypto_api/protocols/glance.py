@@ -36,6 +36,11 @@ class Glance:
     net: Mapping[Coin, int] = field(default_factory=dict)
 
     @cached_property
+    def about(self) -> frozenset[str]:
+        """Those whose doing is told: what somebody else's contract does on its way is part of something else, and not what we did."""
+        return self.own | {self.sender}
+
+    @cached_property
     def by_topic(self) -> Mapping[str, list[WireLog]]:
         found: dict[str, list[WireLog]] = {}
         for row in self.logs:

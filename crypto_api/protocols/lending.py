@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from crypto_api.kit.ethereum import WireLog, checksummed
+from crypto_api.kit.ethereum import TRANSFER_TOPIC, ZERO_ADDRESS, WireLog, address_of_topic, checksummed
 from crypto_api.protocols.glance import Glance
 from crypto_api.protocols.signatures import Event
 from crypto_api.protocols.types import Action, ActionKind, Portion
@@ -70,8 +70,18 @@ def actions(glance: Glance) -> Iterator[Action]:
     for topic in TOPICS & glance.by_topic.keys():
         for row in glance.by_topic[topic]:
             found = _aave(glance, row) if topic in _AAVE else _comet(glance, row)
-            if found is not None:
+            if found is not None and _is_ours(glance, found):
                 yield found
+
+
+def _is_ours(glance: Glance, action: Action) -> bool:
+    """A vault that supplies what it was given supplies for itself. A gateway for the coin withdraws for whoever gave it as much of the claim."""
+    account, recipient = (action.account or "").lower(), (action.recipient or "").lower()
+    if account in glance.about or recipient in glance.about:
+        return True
+    raw = {int(part.raw_amount or 0) for part in action.takes}
+    given = (row for row in glance.by_party.get(account, ()) if row.recipient == account and row.sender in glance.about and row.contract != account)
+    return action.kind is ActionKind.WITHDRAW and any(row.raw in raw for row in given)
 
 
 def _aave(glance: Glance, row: WireLog) -> Action | None:
@@ -87,9 +97,35 @@ def _comet(glance: Glance, row: WireLog) -> Action | None:
     event, kind = _COMET[row.topics[0]]
     if (told := event.read(row)) is None:
         return None
-    raw = told[-1]
-    asset = told[2] if len(told) == 4 else _moved(glance, row.address, raw, into=kind is ActionKind.SUPPLY)
-    return _action(glance, row, kind, "Compound v3", asset, raw, told[1] if kind is ActionKind.SUPPLY else told[0], told[1], "")
+    raw, into = told[-1], kind is ActionKind.SUPPLY
+    account, to = told[1] if into else told[0], told[1]
+    if len(told) == 4:
+        return _action(glance, row, kind, "Compound v3", told[2], raw, account, to, "")
+    kind, note = _by_claim(kind, raw, _claim(glance, row, account, into=into))
+    return _action(glance, row, kind, "Compound v3", _moved(glance, row.address, raw, into=into), raw, account, to, note)
+
+
+def _claim(glance: Glance, row: WireLog, account: str, *, into: bool) -> int:
+    """How much of the claim on the market came to be, or was given up, by it: the market's very next log, which it leaves out where there is none."""
+    after = next((one for one in glance.by_topic.get(TRANSFER_TOPIC, ()) if one.log_index == row.log_index + 1), None)
+    if after is None or after.address != row.address or len(after.topics) != 3 or len(after.data) != 66:
+        return 0
+    parties = tuple(map(address_of_topic, after.topics[1:]))
+    return int(after.data, 16) if parties == ((ZERO_ADDRESS, account) if into else (account, ZERO_ADDRESS)) else 0
+
+
+_ROUNDING = 10
+"""In base units: a claim is counted in shares of the market."""
+
+
+def _by_claim(kind: ActionKind, raw: int, claim: int) -> tuple[ActionKind, str]:
+    """Compound v3 says `Supply` also where a debt is paid back by it, `Withdraw` also where it is borrowed (Comet, supplyBase and withdrawBase)."""
+    into = kind is ActionKind.SUPPLY
+    if not claim:
+        return ActionKind.REPAY if into else ActionKind.BORROW, ""
+    if abs(raw - claim) <= _ROUNDING:
+        return kind, ""
+    return kind, f"{claim} base units of it; the rest {'paid back a debt' if into else 'was borrowed'}."
 
 
 def _moved(glance: Glance, pool: str, raw: int, *, into: bool) -> str:

@@ -1,4 +1,4 @@
-"""Payments to many (Disperse), what a Safe carried out, allowances, and rewards that were claimed."""
+"""Payments to many (Disperse), allowances, and rewards that were claimed."""
 
 from collections.abc import Iterator, Mapping
 
@@ -37,82 +37,38 @@ def disperse(glance: Glance) -> Iterator[Action]:
     )
 
 
-# ---- Safe ------------------------------------------------------------------------------------------------------------------------
-
-_EXECUTE = Function(
-    "execTransaction(address to, uint256 value, bytes data, uint8 operation, uint256 safeTxGas, uint256 baseGas, uint256 gasPrice, address gasToken, "
-    "address refundReceiver, bytes signatures)"
-)
-_SUCCESS = Event("ExecutionSuccess(bytes32 txHash, uint256 payment)")
-_SUCCESS_INDEXED = Event("ExecutionSuccess(bytes32 indexed txHash, uint256 payment)")
-_FAILURE = Event("ExecutionFailure(bytes32 txHash, uint256 payment)")
-_FAILURE_INDEXED = Event("ExecutionFailure(bytes32 indexed txHash, uint256 payment)")
-_BY_MODULE = Event("ExecutionFromModuleSuccess(address indexed module)")
-SAFE_TOPICS = frozenset({_SUCCESS.topic, _FAILURE.topic, _BY_MODULE.topic})
-
-
-def safe(glance: Glance) -> Iterator[Action]:
-    """A Safe is a proxy that anybody may put anywhere: whether it is one is not told by its address."""
-    for topic in SAFE_TOPICS & glance.by_topic.keys():
-        for row in glance.by_topic[topic]:
-            by_module = _BY_MODULE.read(row)
-            if by_module is None and all(event.read(row) is None for event in (_SUCCESS, _SUCCESS_INDEXED, _FAILURE, _FAILURE_INDEXED)):
-                continue
-            failed = topic == _FAILURE.topic
-            yield Action(
-                kind=ActionKind.SAFE_EXECUTION,
-                protocol="shaped like Safe",
-                verified=False,
-                contract=checksummed(row.address),
-                account=checksummed(row.address),
-                evidence=(row.log_index,),
-                note=f"By the module {checksummed(by_module[0])}." if by_module else _called(glance, row.address, failed=failed),
-            )
-
-
-def _called(glance: Glance, safe_: str, *, failed: bool) -> str:
-    told = _EXECUTE.read(glance.input) if glance.recipient == safe_ else None
-    outcome = "Inside, it failed. " if failed else ""
-    if told is None:
-        return outcome.strip()
-    to, data, operation = told[0], told[2], told[3]
-    what = f"method {data[:10]} of {to}" if len(data) >= 10 else f"a plain transfer to {to}"
-    return f"{outcome}It {'ran the code of' if operation == '1' else 'called'} {what}."
-
-
 # ---- allowances ------------------------------------------------------------------------------------------------------------------
 
 _APPROVAL = Event("Approval(address indexed owner, address indexed spender, uint256 value)")
 _FOR_ALL = Event("ApprovalForAll(address indexed owner, address indexed operator, bool approved)")
 APPROVAL_TOPICS = frozenset({_APPROVAL.topic, _FOR_ALL.topic})
-_APPROVING = frozenset(
-    Function(signature).selector
-    for signature in ("approve(address,uint256)", "increaseAllowance(address,uint256)", "setApprovalForAll(address,bool)")
-)
+_APPROVE = Function("approve(address spender, uint256 value)")
+_APPROVE_ALL = Function("setApprovalForAll(address operator, bool approved)")
+APPROVING = {function.selector: function for function in (_APPROVE, Function("increaseAllowance(address spender, uint256 added)"), _APPROVE_ALL)}
 
 
 def approvals(glance: Glance) -> Iterator[Action]:
-    """Those that the call is about: a transfer out of an allowance tells of what is left of it as well."""
-    if glance.input[:10] not in _APPROVING:
+    """The one that the call is about: a transfer out of an allowance tells of what is left of it as well."""
+    function = APPROVING.get(glance.input[:10])
+    if function is None or (asked := function.read(glance.input)) is None:
         return
-    for topic in APPROVAL_TOPICS & glance.by_topic.keys():
-        for row in glance.by_topic[topic]:
-            told = _APPROVAL.read(row) or _FOR_ALL.read(row)
-            if told is None or row.address != glance.recipient:
-                continue
-            owner, spender, value = told
-            raw = None if isinstance(value, bool) else str(value)
-            yield Action(
-                kind=ActionKind.APPROVAL,
-                protocol="ERC-20" if raw is not None else "ERC-721, ERC-1155",
-                verified=False,
-                contract=checksummed(row.address),
-                account=checksummed(owner),
-                recipient=checksummed(spender),
-                gives=(Portion(contract=checksummed(row.address), raw_amount=raw),),
-                evidence=(row.log_index,),
-                note="Taken back." if not value else "All of the collection." if raw is None else "",
-            )
+    rows = [row for topic in APPROVAL_TOPICS & glance.by_topic.keys() for row in glance.by_topic[topic] if row.address == glance.recipient]
+    told = [(row, values) for row in rows if (values := _APPROVAL.read(row) or _FOR_ALL.read(row)) is not None]
+    mine = [(row, values) for row, values in told if values[:2] == (glance.sender, asked[0].lower())]
+    exact = [(row, values) for row, values in mine if str(values[2]) == str(asked[1])]
+    for row, (owner, spender, value) in (exact or mine)[:1]:
+        raw = None if isinstance(value, bool) else str(value)
+        yield Action(
+            kind=ActionKind.APPROVAL,
+            protocol="ERC-20" if raw is not None else "ERC-721, ERC-1155",
+            verified=False,
+            contract=checksummed(row.address),
+            account=checksummed(owner),
+            recipient=checksummed(spender),
+            gives=(Portion(contract=checksummed(row.address), raw_amount=raw),),
+            evidence=(row.log_index,),
+            note="Taken back." if not value else "All of the collection." if raw is None else "",
+        )
 
 
 # ---- rewards ---------------------------------------------------------------------------------------------------------------------
@@ -134,8 +90,8 @@ def claims(glance: Glance) -> Iterator[Action]:
         for row in glance.by_topic[topic]:
             told = _AAVE_CLAIM.read(row) or _MERKL_CLAIM.read(row)
             name = DISTRIBUTORS.get((glance.chain_id, row.address))
-            if told is None or name is None:
-                continue
+            if told is None or name is None or told[0] not in glance.about:
+                continue  # who claims for many tells of each
             yield Action(
                 kind=ActionKind.CLAIM,
                 protocol=name,

@@ -14,11 +14,10 @@ TOPICS = frozenset({DEPOSIT.topic, WITHDRAWAL.topic})
 
 def actions(glance: Glance) -> Iterator[Action]:
     """Of the network's own wrapper alone, and for those that a transaction is about: what a router changes on its way is part of something else."""
-    about = glance.own | {glance.sender}
     for row in (*glance.by_topic.get(DEPOSIT.topic, ()), *glance.by_topic.get(WITHDRAWAL.topic, ())):
         deposit = row.topics[0] == DEPOSIT.topic
         told = (DEPOSIT if deposit else WITHDRAWAL).read(row)
-        if told is None or row.address != glance.wrapped or told[0] not in about:
+        if told is None or row.address != glance.wrapped or told[0] not in glance.about:
             continue
         owner, raw = told
         coin, form = Portion(contract=None, raw_amount=str(raw)), Portion(contract=checksummed(row.address), raw_amount=str(raw))
