@@ -10,12 +10,15 @@ from crypto_api.adapters.key_parcel import make_parcel
 from crypto_api.identity import service as identity
 from crypto_api.identity.types import NewUser
 from crypto_api.organizations.types import Role
+from crypto_api.protocols.safes import Call
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.types import Agreement, Booking, Direction, Finality, MovementKind
 from crypto_api.wallets import store as wallets
 from crypto_api.wallets.documents import Wallet
 from tests.dashboard.conftest import log_in, token
 from tests.factories.treasury import PASSWORD, Treasury, address_of, new_treasury
+from tests.http.test_transaction_actions import ABI, CALL, OTHER, POOL, SWAP, USDC, register
+from tests.protocols.test_doings import bundled
 
 PAGES = ["/", "/transactions/", "/wallets/", "/wallets/add/", "/journal/", "/trial-balance/"]
 FRAGMENTS = [
@@ -216,6 +219,23 @@ async def test_collectibles_and_internal_transfers_are_shown_as_what_they_are(vi
     for said in ("#4711", "A collectible: recorded, not booked", "Moved by a contract&#x27;s call", "100 were announced", "and 12 more"):
         assert said in detail, said
     assert "#4711" in (await visitor.get("/transactions/")).text
+
+
+async def test_a_call_shows_its_arguments_where_the_abi_is_known(visitor: httpx.AsyncClient, treasury: Treasury) -> None:
+    wallet = await treasury.wallet("Operations")
+    moved = treasury.movement(wallet, Direction.OUT, "1", "ETH", other="x")
+    places = ((OTHER, CALL), (POOL, bundled(Call(OTHER.lower(), 0, CALL, False), Call(USDC.lower(), 0, "0x095ea7b3", False))))
+    rows = [treasury.transaction([moved], treasury.now, to_address=to, method=call[:10], input=call, network="testnet") for to, call in places]
+    direct, by_safe = [await treasury.record(row) for row in rows]
+    await log_in(visitor)
+    before = (await visitor.get(f"/transactions/{direct.id}/")).text
+    assert SWAP.selector in before and "not known: register the contract with its ABI" in before and "amountIn" not in before
+    await register(treasury, ABI)
+    for row in (direct, by_safe):
+        page = (await visitor.get(f"/transactions/{row.id}/")).text
+        for said in ("swapExact(uint256,address[],string)", " of Router", "amountIn", "900000000", USDC, "up down &lt;b&gt;"):
+            assert said in page, said
+    assert page.count("Call inside") == 2 and "0x095ea7b3" in page
 
 
 async def test_what_a_payment_made_leads_to_it(visitor: httpx.AsyncClient, treasury: Treasury) -> None:

@@ -8,17 +8,23 @@ from eth_abi.abi import encode
 
 from crypto_api.contracts.documents import Contract, ContractText
 from crypto_api.contracts.types import AbiOrigin
+from crypto_api.protocols.safes import Call
 from crypto_api.protocols.signatures import Function
 from crypto_api.protocols.types import Action, ActionKind, Portion
 from crypto_api.transactions.types import Direction, MovementKind
+from tests.factories.treasury import Treasury
 from tests.http.conftest import Join, Person
 from tests.http.world import FIRST, OTHER, OWN, stored_movement, stored_transaction
+from tests.protocols.test_doings import bundled
 
 USDC, POOL = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "0x88e6A0c2dDD26FEEb64F039a2c41296FcB3f5640"
 SWAP = Function("swapExact(uint256 amountIn, address[] path, string memo)")
 PARTS = [{"name": "amountIn", "type": "uint256"}, {"name": "path", "type": "address[]"}, {"name": "memo", "type": "string"}]
 ABI = [{"type": "function", "name": "swapExact", "stateMutability": "nonpayable", "inputs": PARTS, "outputs": []}]
 CALL = SWAP.selector + encode(["uint256", "address[]", "string"], [900 * 10**6, [USDC, OTHER], "up\u202edown\n<b>"]).hex()
+
+
+NONE_WITHIN: dict[str, Any] = {"within": [], "within_left_out": 0}
 
 
 async def swapped(person: Person, **changes: Any) -> str:
@@ -41,7 +47,7 @@ async def swapped(person: Person, **changes: Any) -> str:
     return row.id
 
 
-async def register(person: Person, abi: list[dict[str, Any]]) -> None:
+async def register(person: Person | Treasury, abi: list[dict[str, Any]]) -> None:
     place = {"network": "testnet", "chain_id": 31337, "address": OTHER, "code_hash": "0x", "code_size": 1}
     read = {"read_block_number": 1, "read_block_hash": "0x", "read_at": FIRST, "updated_at": FIRST, "created_by": "usr_1"}
     named = {"name": "Router", "name_folded": "router", "abi_origin": AbiOrigin.GIVEN}
@@ -53,7 +59,7 @@ async def test_what_it_did_and_what_it_called(join: Join) -> None:
     ada = await join("ada", founds="Byron Treasury")
     row_id = await swapped(ada)
     before = (await ada.http.get(f"/api/transactions/{row_id}/")).json()
-    assert before["call"] == {"selector": SWAP.selector, "function": None, "contract_name": "", "arguments": []}, "not known is said to be unknown"
+    assert before["call"] == {"selector": SWAP.selector, "function": None, "contract_name": "", "arguments": []} | NONE_WITHIN, "not known is said"
     assert before["actions"] == [
         {
             "kind": "swap",
@@ -94,3 +100,19 @@ async def test_bytes_that_are_not_what_an_abi_says_tell_nothing(join: Join) -> N
     assert (await ada.http.get(f"/api/transactions/{plain}/")).json()["call"] is None
     theirs = await swapped(eve, number=4)
     assert (await eve.http.get(f"/api/transactions/{theirs}/")).json()["call"]["function"] is None, "another organisation's ABI"
+
+
+async def test_what_a_safe_was_told_to_execute_is_explained_by_the_abi_of_its_contract(join: Join) -> None:
+    ada = await join("ada", founds="Byron Treasury")
+    await register(ada, ABI)
+    bundle = bundled(
+        Call(USDC.lower(), 0, "0x095ea7b3", False), Call(OTHER.lower(), 0, CALL, False), *9 * (Call(OTHER.lower(), 0, SWAP.selector, False),)
+    )
+    row_id = await swapped(ada, to_address=POOL, method=bundle[:10], input=bundle)
+    called = (await ada.http.get(f"/api/transactions/{row_id}/")).json()["call"]
+    assert (called["selector"], called["function"], called["arguments"], called["within_left_out"]) == ("0x6a761202", None, [], 1)
+    unknown, known, *cut = called["within"]
+    assert unknown == {"contract": USDC, "selector": "0x095ea7b3", "function": None, "contract_name": "", "arguments": []}
+    assert (known["contract"], known["function"], known["contract_name"]) == (OTHER, "swapExact(uint256,address[],string)", "Router")
+    assert [one["value"] for one in known["arguments"]] == ["900000000", f'["{USDC}","{OTHER}"]', "up down <b>"]
+    assert [one["function"] for one in cut] == 8 * [None], "bytes that are not what the ABI says"

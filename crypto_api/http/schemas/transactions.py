@@ -251,16 +251,36 @@ class ArgumentRead(ReadSchema):
     value: str = Field(description="At most 300 characters. A stranger's text.")
 
 
-class CallRead(ReadSchema):
+class InnerCallRead(ReadSchema):
+    contract: str = Field(examples=["0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"])
     selector: str = Field(examples=["0xa9059cbb"])
     function: str | None = Field(examples=["transfer(address,uint256)"], description="None where no registered ABI has it.")
     contract_name: str
     arguments: list[ArgumentRead]
 
+
+class CallRead(ReadSchema):
+    selector: str = Field(examples=["0xa9059cbb"])
+    function: str | None = Field(examples=["transfer(address,uint256)"], description="None where no registered ABI has it.")
+    contract_name: str
+    arguments: list[ArgumentRead]
+    within: list[InnerCallRead] = Field(
+        description="What a Safe was told to execute by it, a MultiSend unpacked: at most 10. Whether it did, `actions` tell."
+    )
+    within_left_out: int = Field(examples=[0])
+
     @classmethod
     def of(cls, call: ExplainedCall) -> "CallRead":
-        arguments = [ArgumentRead(name=one.name, type=one.type, value=one.value) for one in call.arguments]
-        return cls(selector=call.selector, function=call.function, contract_name=call.contract_name, arguments=arguments)
+        return cls(
+            **_called(call),
+            within=[InnerCallRead(contract=inner.contract, **_called(inner)) for inner in call.within],
+            within_left_out=call.within_left_out,
+        )
+
+
+def _called(call: ExplainedCall) -> dict[str, Any]:
+    arguments = [ArgumentRead(name=one.name, type=one.type, value=one.value) for one in call.arguments]
+    return {"selector": call.selector, "function": call.function, "contract_name": call.contract_name, "arguments": arguments}
 
 
 class TransactionRead(ReadSchema):
