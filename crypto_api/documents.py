@@ -29,7 +29,7 @@ from crypto_api.ledger.documents import (
 )
 from crypto_api.long_reports.documents import LongReport, LongReportPart
 from crypto_api.lots.documents import LotCheckpoint, LotPage, LotPolicy, LotPool, LotState
-from crypto_api.news.documents import NewsItem
+from crypto_api.news.documents import NewsFeed, NewsItem
 from crypto_api.notifications.documents import Notification, NotificationChoices, NotificationCursor
 from crypto_api.organizations.documents import Company, CustomRole, Invitation, Membership, Organization
 from crypto_api.payments.documents import NonceSlot, Payment, PaymentAttempt, SenderLane
@@ -83,6 +83,7 @@ DOCUMENTS: list[type[BaseDocument]] = [
     WebhookDelivery,
     ManualPrice,
     OraclePrice,
+    NewsFeed,
     NewsItem,
     ProviderPrice,
     PriceGap,

@@ -1,6 +1,8 @@
 """The feeds that the operator configured: over TLS and in the open internet, no redirects, bounded in time and size."""
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from crypto_api.adapters.outside_http import OutsideFailed, OutsideHttp
@@ -40,5 +42,13 @@ class NewsFeeds:
         except OutsideFailed as error:
             raise FeedFailed(str(error)) from error
         if answer.status != 200:
-            raise FeedFailed(f"{host} answers {answer.status}")
+            raise FeedFailed(f"{host} answers {_said(answer.status)}")
         return answer.body
+
+
+def _said(status: int) -> str:
+    """`404, Not Found`."""
+    with suppress(ValueError):
+        told = f"{status}, {HTTPStatus(status).phrase}"
+        return f"{told}; it is asked nowhere else" if 300 <= status < 400 else told
+    return str(status)

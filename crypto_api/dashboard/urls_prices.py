@@ -9,6 +9,7 @@ pages = [
     path("portfolio/movements/", views_portfolio.movements_page, name="portfolio-movements"),
     path("insights/", views_insights.insights_page, name="insights"),
     path("news/", views_news.news_page, name="news"),
+    path("fragments/news/feeds/", views_news.feeds_fragment, name="news-feeds"),
     path("fragments/news/", views_news.rows_fragment, name="news-fragment"),
     path("fragments/insights/sentences/", views_insights.sentences_fragment, name="insights-sentences"),
     path("fragments/insights/", views_insights.figures_fragment, name="insights-fragment"),

@@ -1,5 +1,6 @@
 """Reading RSS 2.0 and Atom (RFC 4287). Pure. A feed is a stranger's: no entities, no markup, no marks that hide or turn the writing, bounded."""
 
+import hashlib
 import html
 import re
 from collections.abc import Iterator
@@ -19,15 +20,28 @@ ITEMS_MAX = 50
 TITLE_MAX, SUMMARY_MAX, LINK_MAX = 200, 500, 500
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _UNSEEN = re.compile(r"<(script|style|iframe|object|template)\b.*?(</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
+_CLASS = re.compile(r" \([A-Z]\w*\)$")
 _TAG = re.compile(r"<[^>]*>?")
+
+
+def feed_id(address: str) -> str:
+    """Names a feed without its address, whose path or query may hold a secret."""
+    return hashlib.sha256(address.encode()).hexdigest()[:40]
+
+
+def in_plain_words(error: FeedFailed) -> str:
+    """Without the name of a class of ours, which the log has."""
+    return _CLASS.sub("", str(error))
 
 
 def read_feed(body: bytes, host: str) -> list[Told]:
     """The first items that have a title. FeedFailed."""
     try:
         root = fromstring(body, forbid_dtd=True)
-    except (DefusedXmlException, SyntaxError, ValueError, RecursionError, LookupError) as error:
-        raise FeedFailed(f"{host} told no feed that can be read ({type(error).__name__})") from error
+    except DefusedXmlException as error:
+        raise FeedFailed(f"{host} told a feed with declarations (DTD, entities), which are refused") from error
+    except (SyntaxError, ValueError, RecursionError, LookupError) as error:
+        raise FeedFailed(f"{host} told no well-formed feed ({type(error).__name__})") from error
     items = [*root.iter("item"), *root.iter(f"{_ATOM}entry")]
     found = [told for item in items[:ITEMS_MAX] if (told := _told(item)) is not None]
     if not items and root.tag not in ("rss", f"{_ATOM}feed"):

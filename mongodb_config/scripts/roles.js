@@ -66,6 +66,7 @@ const readAndWritten = [
   'lot_states',
   'manual_prices',
   'memberships',
+  'news_feeds',
   'news_items',
   'nonce_slots',
   'notification_choices',

@@ -14,8 +14,8 @@
 // (by network, by `pending`) asks all shards.
 //
 // Left whole on the primary shard, because they belong to no organisation and are small: organizations, users, sessions,
-// one_time_tokens, chain_cursors, chain_blocks, chain_providers, token_contracts, oracle_prices, news_items, leases, schema_state. A block that is
-// stored with the transactions of several organisations is one transaction over several shards: slower, as safe.
+// one_time_tokens, chain_cursors, chain_blocks, chain_providers, token_contracts, oracle_prices, news_feeds, news_items, leases,
+// schema_state. A block that is stored with the transactions of several organisations is one transaction over several shards: slower, as safe.
 //
 // nonce_slots and sender_lanes are left whole too: a nonce belongs to an address on its chain, whoever holds a key to it, so that it
 // must be unique over all organisations. A payment that takes its nonce is one transaction over two shards.

@@ -13,7 +13,8 @@ import pytest
 from playwright.async_api import expect
 
 from crypto_api.bootstrap import open_runtime
-from crypto_api.news.documents import NewsItem
+from crypto_api.news.documents import NewsFeed, NewsItem
+from crypto_api.news.rules import feed_id
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.types import Booking, Direction, Finality, MovementKind
@@ -146,8 +147,40 @@ async def test_news_are_strangers_words_and_lead_out_safely(sits: Sits, treasury
     assert (await ada.get("/fragments/news/?cursor=x")).status_code == 404
 
 
+ADDRESSES = ("https://news.example/s3cret/a", "https://news.example/s3cret/b", "https://other.example/", f"https://{'long-name.' * 9}example/x")
+
+
+async def read_feeds(treasury: Treasury, runtime: Runtime) -> None:
+    """One that is read, one that fails, one that failed once, one that nobody has asked yet."""
+    runtime.news.addresses = ADDRESSES
+    at, why = treasury.now, "news.example answers 403, Forbidden <b>"
+    told: dict[str, Any] = {"created_at": at, "host": "h"}
+    for row in (
+        NewsFeed(id=feed_id(ADDRESSES[0]), read_at=at, told=1, **told),
+        NewsFeed(id=feed_id(ADDRESSES[1]), read_at=at - timedelta(days=2), told=12, failed_at=at, reason=why, failures=3, **told),
+        NewsFeed(id=feed_id(ADDRESSES[2]), read_at=at, told=50, failed_at=at - timedelta(days=1), reason="other.example is not reachable", **told),
+    ):
+        await row.insert()
+
+
+async def test_a_feed_that_fails_is_told_where_its_news_are_missed(sits: Sits, treasury: Treasury, runtime: Runtime) -> None:
+    ada = await sits("ada.okafor")
+    await read_feeds(treasury, runtime)
+    days = [f"{at.day} {at:%b %Y}" for at in (treasury.now - timedelta(days=ago) for ago in range(3))]
+    for path in ("/news/", "/fragments/news/feeds/"):
+        raw = (await ada.get(path)).text
+        rows = [" ".join(re.sub("<[^>]*>", " ", row).split()) for row in re.findall(r'<li class="list-row" id="feed-.*?</li>', raw, re.DOTALL)]
+        assert [row.rpartition(" ")[2] for row in rows] == ["Fails", "read", "read", "Waits"], rows
+        assert rows[0].startswith(f"news.example, feed 2 last read {days[2]}") and "12 items" in rows[0], rows
+        assert f"failed 3 times in a row, last {days[0]}" in rows[0] and ": news.example answers 403, Forbidden &lt;b&gt;" in rows[0]
+        assert rows[1].startswith("news.example, feed 1 last read") and "1 item Is read" in rows[1] and "failed" not in rows[1]
+        assert f"last failed {days[1]}" in rows[2] and "other.example is not reachable" in rows[2] and "not asked yet" in rows[3]
+        assert ('<a href="#feeds-title">1 fails</a>' in raw) == (path == "/news/"), "and above the news, where it is seen first"
+        assert "s3cret" not in raw, "an address may hold a secret"
+
+
 @pytest.mark.browser
-async def test_the_page_in_a_browser(window: Window, treasury: Treasury, ollama: OllamaServer) -> None:
+async def test_the_page_in_a_browser(window: Window, treasury: Treasury, ollama: OllamaServer, runtime: Runtime) -> None:
     await window.log_in(path="/insights/")
     page = window.page
     await expect(page.get_by_text("Nothing has moved in the last year")).to_be_visible()
@@ -175,6 +208,7 @@ async def test_the_page_in_a_browser(window: Window, treasury: Treasury, ollama:
     told = {"source": "news.example", "summary": f"{LONG}. " * 4, "link": "https://news.example/1", "published_at": treasury.now}
     for number, title in enumerate(("Fees of the main network fall", "x" * 200, f"{LONG} and what it did")):
         await NewsItem(id=f"n{number}", created_at=treasury.now, title=title, **told).insert()
+    await read_feeds(treasury, runtime)
     await window.go("/news/")
     await expect(page.locator(".news-row")).to_have_count(3)
     await shoot(window, "news")

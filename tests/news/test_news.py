@@ -14,8 +14,8 @@ from crypto_api.flows.fetch_news import fetch_news
 from crypto_api.kit.clock import FixedClock
 from crypto_api.kit.outside import FeedFailed
 from crypto_api.news import store
-from crypto_api.news.documents import NewsItem
-from crypto_api.news.rules import plain, read_feed
+from crypto_api.news.documents import NewsFeed, NewsItem
+from crypto_api.news.rules import feed_id, plain, read_feed
 from crypto_api.runtime import Runtime
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -46,6 +46,10 @@ async def server() -> AsyncIterator[str]:
                 return web.Response(text=OUTSIDE)
             case "redirect":
                 raise web.HTTPFound("/rss")
+            case "text":
+                return web.Response(text="down for today")
+            case "missing":
+                raise web.HTTPNotFound
             case "large":
                 return web.Response(body=b"x" * (BYTES_MAX + 1))
             case "again":  # another feed with an article of the first, by another title
@@ -100,6 +104,41 @@ async def test_what_feeds_tell_is_kept_once_as_plain_text(runtime: Runtime, serv
         ("Of tomorrow", "", "", NOW),
         ("Turned back", "x", "", NOW),
     ]
+
+
+async def test_how_each_feed_went_is_told_in_plain_words(runtime: Runtime, server: str) -> None:
+    said = {
+        "rss?key=s3cret": "",
+        "bomb": "127.0.0.1 told a feed with declarations (DTD, entities), which are refused",
+        "html": "127.0.0.1 told something else than RSS or Atom",
+        "text": "127.0.0.1 told no well-formed feed",
+        "redirect": "127.0.0.1 answers 302, Found; it is asked nowhere else",
+        "missing": "127.0.0.1 answers 404, Not Found",
+        "large": "127.0.0.1 answers more than 2000000 bytes",
+        "packed": "127.0.0.1 answers packed, which was not asked for",
+    }
+    names = {feed_id(f"{server}/{name}"): name for name in said}
+    async with NewsFeeds([f"{server}/{name}" for name in said], private_hosts=["127.0.0.1"]) as feeds:
+        await fetch_news(runtime.uow, FixedClock(NOW), feeds)
+        await fetch_news(runtime.uow, FixedClock(NOW.replace(hour=10)), feeds)
+    found = {names[row.id]: row for row in await NewsFeed.find_all().to_list()}
+    assert {name: row.reason for name, row in found.items()} == said
+    good = found.pop("rss?key=s3cret")
+    assert (good.read_at, good.told, good.failed_at, good.failures) == (NOW.replace(hour=10), 3, None, 0), "an item without a title is none"
+    assert {(row.read_at, row.told, row.failed_at, row.failures) for row in found.values()} == {(None, 0, NOW.replace(hour=10), 2)}
+    async with NewsFeeds([f"{server}/missing"], private_hosts=["127.0.0.1"]) as feeds:
+        feeds.read = lambda _: _given(RSS)  # type: ignore[method-assign, assignment]
+        await fetch_news(runtime.uow, FixedClock(NOW.replace(hour=11)), feeds)
+    (left,) = await NewsFeed.find_all().to_list()
+    assert (left.read_at, left.failures, left.reason) == (NOW.replace(hour=11), 0, said["missing"]), "what is configured no longer is forgotten"
+    async with NewsFeeds(["http://127.0.0.1:9/s3cret"], private_hosts=["127.0.0.1"]) as feeds:
+        await fetch_news(runtime.uow, FixedClock(NOW), feeds)
+    (closed,) = await NewsFeed.find_all().to_list()
+    assert closed.reason == "127.0.0.1 is not reachable" and "s3cret" not in str(closed.model_dump()), "no class of ours, no address"
+
+
+async def _given(text: str) -> bytes:
+    return text.encode()
 
 
 async def test_our_own_networks_are_not_asked(server: str) -> None:
