@@ -17,6 +17,7 @@ class BadCatalogue(ValueError):
 
 
 def ensure_catalogues() -> None:
+    """OSError where something is to be made in a folder that cannot be written."""
     for source in sorted(LOCALES.glob("*/LC_MESSAGES/django.po")):
         compiled, content = source.with_suffix(".mo"), to_mo(source.read_text())
         if not compiled.exists() or compiled.read_bytes() != content:

@@ -17,6 +17,7 @@ from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.signing import SignerUnavailable
 from crypto_api.runtime import Runtime
 from crypto_api.sockets.hub import EventHub
+from crypto_project.catalogues import ensure_catalogues
 from crypto_project.refusal import App, Message, Receive, Scope, Send
 from mongodb_config.migrations import DeployFailed
 from mongodb_config.probe import UnfitServer
@@ -34,6 +35,7 @@ async def api_state() -> AsyncIterator[State]:
     """What a request finds in `scope["state"]`: the runtime, and the hub that feeds the consoles."""
     config = load_config()
     log.configure(config.log_dir, process="api")
+    _make_catalogues()
     async with AsyncExitStack() as stack:
         runtime = await _opened(stack, config)
         hub = await stack.enter_async_context(EventHub(runtime.frames, runtime.clock))
@@ -44,6 +46,14 @@ async def api_state() -> AsyncIterator[State]:
         yield {"runtime": runtime, "hub": hub}
         if late := await in_flight.drain(DRAIN_S):
             logger.warning("requests were cut off on shutdown", count=late)
+
+
+def _make_catalogues() -> None:
+    """Before the first page is asked for. Where the code may not be written, as in an image, `prepare_pages` has made them beforehand."""
+    try:
+        ensure_catalogues()
+    except OSError as error:
+        logger.warning("pages stay English: run manage.py prepare_pages where the code may be written", error=str(error)[:200])
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ import io
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from playwright.async_api import expect
@@ -12,6 +13,7 @@ from playwright.async_api import expect
 from crypto_api.dashboard.context import pages_of
 from crypto_api.organizations.types import Permission, Principal, Role
 from crypto_api.runtime import Runtime
+from crypto_project import catalogues, lifespan
 from crypto_project.catalogues import LOCALES, messages, to_mo
 from crypto_project.settings import LANGUAGES
 from tests.dashboard.conftest import Window
@@ -80,6 +82,36 @@ def test_a_catalogue_is_read_as_it_was_written() -> None:
     found = gettext.GNUTranslations(io.BytesIO(to_mo(text)))
     assert (found.gettext("late"), found.gettext("open"), found.gettext("other")) == ("spät", "open", "other")
     assert [found.ngettext("%(n)s day", "%(n)s days", n) for n in (1, 2)] == ["%(n)s Tag", "%(n)s Tage"]
+
+
+async def test_an_api_that_starts_without_catalogues_makes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for source in LOCALES.glob("*/LC_MESSAGES/django.po"):
+        there = tmp_path / source.relative_to(LOCALES)
+        there.parent.mkdir(parents=True)
+        there.write_text(source.read_text())
+    compiled = tmp_path / "de" / "LC_MESSAGES" / "django.mo"
+
+    async def opened(*_: object) -> None:
+        raise _Enough(compiled.exists() and compiled.read_bytes()[:4])  # what is made stands before anything else is begun
+
+    monkeypatch.setattr(catalogues, "LOCALES", tmp_path)
+    monkeypatch.setattr(lifespan, "load_config", lambda: SimpleNamespace(log_dir=None))
+    monkeypatch.setattr(lifespan.log, "configure", lambda *_, **__: None)
+    monkeypatch.setattr(lifespan, "_opened", opened)
+    with pytest.raises(_Enough) as met:
+        async with lifespan.api_state():
+            pass
+    assert met.value.args == (b"\xde\x12\x04\x95",), "GNU MO, least significant byte first"
+    compiled.unlink()
+    compiled.with_suffix(".mo.part").mkdir()  # nothing can be written there
+    with pytest.raises(_Enough) as met:
+        async with lifespan.api_state():
+            pass
+    assert met.value.args == (False,), "it starts all the same, in English"
+
+
+class _Enough(Exception):
+    """The start is followed no further."""
 
 
 def test_what_nobody_marked_yet_is_counted() -> None:
