@@ -142,3 +142,99 @@ def test_every_month_stands_there() -> None:
     found = rules.months(rows, WINDOW, ZoneInfo("Europe/Zurich"))
     assert (len(found), found[0].month, found[-1].month) == (13, date(2025, 11, 1), date(2026, 11, 1))
     assert (found[-1].spent, found[-1].gas, found[-1].transactions, found[-2].received, found[0].spent) == (D(10), D(4), 1, D(20), D(7))
+
+
+SINCE = WINDOW.since
+
+
+def test_a_movement_of_the_first_moment_counts_and_of_the_one_before_does_not() -> None:
+    edge, late = moved("900", at=SINCE, transaction_id="edge"), moved("900", at=SINCE - timedelta(microseconds=1), transaction_id="late")
+    usual = [moved(str(100 + number), 40 + number) for number in range(9)]
+    assert [one.moved.transaction_id for one in rules.unusual([*usual, edge, late], WINDOW)] == ["edge"]
+    assert [(row.value, row.previous) for row in rules.spending([edge, late], WINDOW)] == [(D(900), D(900))]
+    assert rules.parties([edge, late], WINDOW)[0].paid == D(900)
+    assert rules.runway([edge, late], WINDOW, {}).spent_a_month == D(900)
+    fees = [moved("1", at=SINCE, fee=True), moved("2", at=SINCE - timedelta(microseconds=1), fee=True), moved("9", at=SINCE)]
+    assert rules.gas(fees, WINDOW).value == D(1)
+    before = SINCE - timedelta(days=30)
+    assert [(row.value, row.previous) for row in rules.spending([moved("5", at=before)], WINDOW)] == [(D(0), D(5))]
+
+
+def test_only_what_came_in_as_income_is_set_against_what_is_spent() -> None:
+    rows = [
+        moved("900"),
+        moved("300", outgoing=False, category="income"),
+        moved("7", outgoing=False, category="swap"),
+        moved("7", outgoing=False, category="income", fee=True),
+        moved("7", category="income"),
+        moved("7", outgoing=False, category="expense"),
+    ]
+    found = rules.runway(
+        rows, WINDOW, {"A": (D(100), None), "B": (None, D(1)), "C": (None, D(9)), "D": (D(400), D("1.02")), "E": (D(60), D("1.0201"))}
+    )
+    assert (found.spent_a_month, found.received_a_month) == (D(907), D(300)), "a fee is spent, whichever way it is written"
+    assert (found.steady, found.unpriced, found.shocks[2].value) == (D(400), ["B", "C"], D(430)), (
+        "2 % off one is steady, more is not; no rate, no part"
+    )
+    assert found.shocks[0].months == D("0.8"), "460 / 607, to a tenth"
+
+
+def test_what_is_worth_less_than_one_unit_falls_too() -> None:
+    found = rules.runway([moved("100")], WINDOW, {"ARB": (D(800), D("0.4")), "USDC": (D(50), D("0.98"))})
+    assert (found.steady, [shock.value for shock in found.shocks]) == (D(50), [D(850), D(650), D(450), D(250)])
+
+
+def test_an_even_balance_lasts_and_a_small_one_counts() -> None:
+    even = rules.runway([moved("5"), moved("5", outgoing=False, category="income")], WINDOW, {"D": (D(60), D(1))})
+    assert (even.net_a_month, even.shocks[0].months) == (D(0), None)
+    small = rules.runway([moved("1")], WINDOW, {"D": (D("0.3"), D(1))})
+    assert (small.net_a_month, small.shocks[0].months) == (D(1), D("0.3"))
+    assert rules.runway([moved("1")], WINDOW, {"D": (D("-3"), D(1))}).shocks[0].months == D(0), "what is owed lasts no time"
+    thirds = rules.runway([moved("10")], window_of(NOW, 7), {})
+    assert thirds.spent_a_month == D("42.85714286"), "rounded as the books round"
+
+
+def test_a_median_is_the_middle_or_between_the_two() -> None:
+    cases = {("3",): "3", ("9", "1", "5"): "5", ("1", "9", "5", "2"): "3.5", ("0", "0", "1", "2", "30", "70"): "1.5"}
+    assert {values: rules.median(list(map(D, values))) for values in cases} == {values: D(middle) for values, middle in cases.items()}
+
+
+def test_the_edge_of_what_is_far_and_who_is_compared_with_whom() -> None:
+    usual = [moved(value, 40 + at) for at, value in enumerate(("80", "90", "90", "100", "100", "110", "110", "120"))]  # median 100, deviation 10
+    assert rules.unusual([*usual, moved("151.8", 2)], WINDOW)[0].score == D("3.5"), "0.6745 x 51.8 / 10 = 3.4939, to a tenth"
+    assert rules.unusual([*usual, moved("151", 2)], WINDOW) == [], "3.4"
+    assert rules.unusual([*usual, moved("152.8", 2)], WINDOW)[0].score == D("3.6")
+    (one,) = rules.unusual([*usual, moved(None, 70), moved("900", 2)], WINDOW)
+    assert (one.compared_with, "“Grace”" in one.reason) == (8, True), "eight others are enough"
+    others = [moved(row.value and str(row.value), 50 + at, party="Acme") for at, row in enumerate(usual)]
+    (one,) = rules.unusual([*usual[:7], *others, moved("900", 2)], WINDOW)
+    assert (one.compared_with, "called expense" in one.reason) == (15, True), "with seven of her own the category is asked"
+    nobody = [moved("500", 60 + at, party="") for at in range(9)]
+    (one,) = rules.unusual([*nobody, *usual, moved("9000", 2, party="")], WINDOW)
+    assert one.compared_with == 17, "those without a name are no party"
+    noise = [moved("9000", 2, fee=True, category="expense"), moved("9000", 2, category="swap"), moved(None, 2), moved("0", 2)]
+    assert rules.unusual([*usual, *noise], WINDOW) == []
+    came = [moved(str(100 + at), 40 + at, outgoing=False, category="income") for at in range(9)]
+    (one,) = rules.unusual([*came, moved("900", 2, outgoing=False, category="income")], WINDOW)
+    assert one.reason.startswith("Received 900: ")
+
+
+def test_most_telling_first_and_no_more_than_ten() -> None:
+    usual = [moved(str(100 + at), 40 + at) for at in range(41)]  # median 120, of those far above too few to move it
+    rent = [moved("10", 40 + at, party="Rent") for at in range(9)]
+    odd = [moved(str(1000 + at), 2, transaction_id=f"o{at:02}") for at in range(11)]
+    found = rules.unusual([*usual, *rent, moved("5000", 2, party="Rent", transaction_id="rent"), *odd], WINDOW)
+    assert [one.moved.transaction_id for one in found] == [f"o{at:02}" for at in range(10, 0, -1)]
+    found = rules.unusual(
+        [*usual, *rent, moved("31", 2, party="Rent", transaction_id="r1"), moved("50", 3, party="Rent", transaction_id="r2"), odd[0]], WINDOW
+    )
+    assert [(one.moved.transaction_id, one.score is None) for one in found] == [("o00", False), ("r2", True), ("r1", True)], "without a score last"
+    near = [moved("200", 2, transaction_id="by score"), moved("250", 2, party="Wide", transaction_id="by value")]
+    wide = [moved(value, 40 + at, party="Wide") for at, value in enumerate(("60", "80", "80", "100", "100", "120", "120", "140", "100"))]
+    assert [one.moved.transaction_id for one in rules.unusual([*usual[:9], *wide, *near], WINDOW)] == ["by score", "by value"]
+    many = [moved(str(at), party=f"p{at:02}") for at in range(1, 13)]
+    assert [row.party for row in rules.parties(many, WINDOW)] == [f"p{at:02}" for at in range(12, 2, -1)]
+    assert rules.parties([moved("5", party=""), moved("5", fee=True)], WINDOW) == []
+    fees = [moved("1", fee=True, network="a"), moved("3", fee=True, network="b"), moved(None, fee=True)]
+    assert [row.network for row in rules.gas(fees, WINDOW).rows] == ["b", "a", "local"]
+    assert rules.gas(fees[2:], WINDOW).dearest is None
