@@ -7,11 +7,12 @@ from typing import Any
 from reportlab.lib import colors
 
 from crypto_api.contract_audits.documents import ContractAudit, ContractFinding
-from crypto_api.contract_audits.types import FORMULA, SCORE_MAX, Confidence, FoundBy, Severity
+from crypto_api.contract_audits.types import FORMULA, SCORE_MAX, Change, Confidence, FoundBy, Severity
 from crypto_api.kit.amounts import text
 from crypto_api.kit.pdf_pages import GREY, LINE, LOSS, SHADE, PdfPages
 
 _SURE = {Confidence.HIGH: "sure", Confidence.MEDIUM: "likely", Confidence.LOW: "possible"}
+_STATES = {Change.FIRST: "open", Change.NEW: "new", Change.STILL_THERE: "still there"}
 _AMBER = colors.HexColor("#8A5A00")
 _TONES = {Severity.HIGH: LOSS, Severity.MEDIUM: _AMBER}
 _BASE: list[tuple[Any, ...]] = [
@@ -33,6 +34,7 @@ class AuditPdf:
     def write(self, findings: Sequence[ContractFinding]) -> None:
         self._facts()
         self._score()
+        self._since()
         self._overview(findings)
         for row in findings:
             self._finding(row)
@@ -72,6 +74,15 @@ class AuditPdf:
         pages.table(["Open findings", "Weight x factor", "Points"], rows, (90, 40, 40), [*_BASE, *_HEAD, *right])
         pages.add(pages.words(f"{FORMULA}. It is no standard: it says what to look at first.", "muted"))
 
+    def _since(self) -> None:
+        """Against the audit of the same subject before, where there was one."""
+        audit, pages = self._audit, self._pages
+        if audit.compared_with is None:
+            return
+        pages.heading(f"Since the audit before: {audit.new_count} new, {len(audit.gone)} gone")
+        for title in audit.gone:
+            pages.add(pages.words(f"Gone: {title}"))
+
     def _overview(self, findings: Sequence[ContractFinding]) -> None:
         pages = self._pages
         pages.heading(f"{len(findings)} findings, {self._audit.suppressed_count} of them suppressed")
@@ -81,7 +92,7 @@ class AuditPdf:
         rows = []
         styles: list[tuple[Any, ...]] = []
         for row in findings:
-            state = "suppressed" if row.suppressed else row.change.value.replace("_", " ")
+            state = "suppressed" if row.suppressed else _STATES[row.change]
             rows.append([str(row.number), row.severity.value, pages.cell(row.title, 90, style="row"), _SURE[row.confidence], state])
             if tone := _TONES.get(row.severity):
                 styles.append(("TEXTCOLOR", (1, len(rows)), (1, len(rows)), tone))

@@ -100,8 +100,7 @@ async def test_an_audit_from_order_to_pdf(sits: Sits, treasury: Treasury, runtim
     assert "Since the audit before" in compared and "Reentrancy eth in withdraw" in compared and "new" in compared
     answer = await desk.http.get(f"/audits/{first}/pdf/")
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="audit-bank-sol-')
-    (tmp_path / "audit.pdf").write_bytes(answer.content)
-    told = subprocess.run([program("pdftotext"), "-layout", str(tmp_path / "audit.pdf"), "-"], check=True, capture_output=True, text=True, timeout=60)
+    told = in_print(answer.content, tmp_path)
     for words in (
         "Risk score: 7 of 100",
         "Audit of Bank.sol",
@@ -109,7 +108,16 @@ async def test_an_audit_from_order_to_pdf(sits: Sits, treasury: Treasury, runtim
         "Machine reading by granite4:micro",
         "mint(address,uint256)",
     ):
-        assert words in " ".join(told.stdout.split()), words
+        assert words in told, words
+    assert "Since the audit before" not in told, "there was none"
+    later = in_print((await desk.http.get(f"/audits/{second}/pdf/")).content, tmp_path)
+    assert "Since the audit before: 1 new, 1 gone Gone: Reentrancy eth in withdraw" in later
+
+
+def in_print(pdf: bytes, folder: Path) -> str:
+    (folder / "audit.pdf").write_bytes(pdf)
+    told = subprocess.run([program("pdftotext"), "-layout", str(folder / "audit.pdf"), "-"], check=True, capture_output=True, text=True, timeout=60)
+    return " ".join(told.stdout.split())
 
 
 @pytest.mark.browser
