@@ -1,9 +1,7 @@
 """The review queue and the rules as people use them: by keyboard and by forms, one or many, and what a rule would change before it is saved."""
 
-import os
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +20,6 @@ from tests.factories.treasury import Treasury, address_of
 
 __all__ = ["sits"]
 
-SHOTS = os.environ.get("COFFER_SHOTS")  # a folder for pictures of the pages
 RULES, PREVIEW = "/classification-rules/", "/fragments/classification-rules/preview/"
 LONG = "Analytical Engines and Difference Machines of Greater London (Holdings) Limited and Company"
 
@@ -184,7 +181,7 @@ async def test_a_rule_is_written_tried_ordered_and_deleted(sits: Sits, treasury:
 async def test_the_queue_by_keyboard(window: Window, treasury: Treasury, runtime: Runtime) -> None:
     rows, by_model = await fill(treasury), await decided(treasury)  # one that the model decided stays out of the queue
     await window.log_in(path=f"/transactions/{rows[0].id}/")
-    await shoot(window, "suggested")
+    assert await window.unfit("suggested") == []
     await window.go("/review/")
     page = window.page
     await expect(page.locator("[data-review-row]")).to_have_count(3)
@@ -195,7 +192,7 @@ async def test_the_queue_by_keyboard(window: Window, treasury: Treasury, runtime
     await page.keyboard.press("j")
     await page.keyboard.press("x")
     await expect(page.locator("[data-review-count]")).to_have_text("2 chosen, 2 with a suggestion")
-    await shoot(window, "review")
+    assert await window.unfit("review") == []
     await page.keyboard.press("a")
     await expect(page.locator("[data-review-row]")).to_have_count(1)
     await expect(page.get_by_text("2 understood and booked.")).to_be_visible()
@@ -206,33 +203,19 @@ async def test_the_queue_by_keyboard(window: Window, treasury: Treasury, runtime
     await page.locator("#category").select_option("income")
     await page.get_by_role("button", name="Say so").click()
     await expect(page.get_by_text("Everything is understood")).to_be_visible()
-    await shoot(window, "review-empty")
+    assert await window.unfit("review-empty") == []
 
     await window.go("/classification-rules/new/")
     await page.locator("#name").fill("Hosting of the product and of everything that is near it, for as long as it lasts")
     await page.locator("#addresses").fill(address_of("other3"))
     await page.locator("#category").select_option("income")
     await expect(page.locator("#rule-preview")).to_contain_text("0 of 1 would change; it decides 0.", timeout=30_000)
-    await shoot(window, "rule")
+    assert await window.unfit("rule") == []
     await page.get_by_role("button", name="Save the rule").click()
     await expect(page.get_by_text("The rule was added.")).to_be_visible()
-    await shoot(window, "rules")
+    assert await window.unfit("rules") == []
     for name, path in (("list", ""), ("by-model", f"{by_model.id}/")):
         await window.go(f"/transactions/{path}")
-        await shoot(window, name)
+        assert await window.unfit(name) == []
     await window.go("/organization/")
-    await shoot(window, "settings")
-
-
-async def shoot(window: Window, name: str) -> None:
-    """Wide, dark and on a phone, where a folder is named; on a phone nothing goes sideways."""
-    page = window.page
-    for kind, width, theme in (("wide", 1280, "light"), ("dark", 1280, "dark"), ("phone", 390, "light")):
-        await page.set_viewport_size({"width": width, "height": 900})
-        await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        if SHOTS:
-            await page.screenshot(path=Path(SHOTS) / f"{name}-{kind}.png", full_page=True)
-        if kind == "phone":
-            assert await window.sideways_scroll() <= 0, name
-            assert await window.grave_findings() == [], name
-    await page.set_viewport_size({"width": 1280, "height": 900})
+    assert await window.unfit("settings") == []
