@@ -1,5 +1,8 @@
-"""The catalogues of languages as Django reads them: `.mo` out of `.po` (GNU gettext manual, "The Format of GNU MO Files"), where they are missing
-or older. In Python, since an installation need not have the programs of gettext."""
+"""The catalogues of languages as Django reads them: one `django.mo` out of all `.po` of a language (GNU gettext manual, "The Format of GNU MO
+Files"), where it is missing or older. In Python, since an installation need not have the programs of gettext.
+
+A language has one `.po` for each part of the dashboard, so that whoever works on one reads a file of that part; `django.po` is the frame and what
+more than one part says, and has the header."""
 
 import re
 import struct
@@ -13,17 +16,28 @@ _FIELD = re.compile(r'(msgid_plural|msgid|msgstr)(?:\[(\d)\])?\s+(".*")')
 
 
 class BadCatalogue(ValueError):
-    """A line of a catalogue that is none."""
+    """A line of a catalogue that is none, or one text that two parts tell in two ways."""
 
 
 def ensure_catalogues() -> None:
     """OSError where something is to be made in a folder that cannot be written."""
     for source in sorted(LOCALES.glob("*/LC_MESSAGES/django.po")):
-        compiled, content = source.with_suffix(".mo"), to_mo(source.read_text())
+        compiled, content = source.with_suffix(".mo"), to_mo(read_parts(source.parent))
         if not compiled.exists() or compiled.read_bytes() != content:
             part = compiled.with_suffix(".mo.part")
             part.write_bytes(content)
             part.replace(compiled)  # another process may read it right now
+
+
+def read_parts(folder: Path) -> str:
+    """All parts of one language as one catalogue, `django.po` first. BadCatalogue where two parts tell one text in two ways."""
+    sources = sorted(folder.glob("*.po"), key=lambda source: (source.stem != "django", source.stem))
+    text = "\n\n".join(source.read_text().strip() for source in sources)
+    told_by: dict[str, list[str]] = {}
+    for one, _, told in messages(text):
+        if told_by.setdefault(one, told) != told:
+            raise BadCatalogue(f"{one!r} is told as {told_by[one]} and as {told}")
+    return text
 
 
 def messages(text: str) -> Iterator[tuple[str, str | None, list[str]]]:
@@ -50,9 +64,11 @@ def messages(text: str) -> Iterator[tuple[str, str | None, list[str]]]:
 def to_mo(text: str) -> bytes:
     """What is not translated is left out, so that the original stands."""
     pairs = sorted(
-        ("\0".join(filter(None, (one, plural))).encode() if plural else one.encode(), "\0".join(told).encode())
-        for one, plural, told in messages(text)
-        if all(told)
+        {
+            ("\0".join(filter(None, (one, plural))).encode() if plural else one.encode(), "\0".join(told).encode())
+            for one, plural, told in messages(text)
+            if all(told)
+        }
     )
     keys = b"".join(key + b"\0" for key, _ in pairs)
     values = b"".join(value + b"\0" for _, value in pairs)

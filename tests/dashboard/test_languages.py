@@ -14,7 +14,7 @@ from crypto_api.dashboard.context import pages_of
 from crypto_api.organizations.types import Permission, Principal, Role
 from crypto_api.runtime import Runtime
 from crypto_project import catalogues, lifespan
-from crypto_project.catalogues import LOCALES, messages, to_mo
+from crypto_project.catalogues import LOCALES, BadCatalogue, messages, read_parts, to_mo
 from crypto_project.settings import LANGUAGES
 from tests.dashboard.conftest import Window
 from tests.dashboard.desk import Sits, sits
@@ -42,6 +42,7 @@ _BLOCK = re.compile(r"{%\s*blocktranslate\b.*?{%\s*endblocktranslate\s*%}", re.D
 _SAID = re.compile(r'(?:aria-label|title|placeholder)="([^"]*)"|>([^<]+)')
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _SAME = {"Coffer", "Ctrl", "Enter", "Esc", "CSV"}
+_MARKED = re.compile(r'\b(?:_|gettext|gettext_noop|gettext_lazy|pgettext)\("((?:[^"\\\n]|\\.)+)"\)')
 _TRANSLATE = re.compile(r'{%\s*translate "([^"]+)"|_\("([^"]+)"\)')
 
 
@@ -60,14 +61,13 @@ def test_every_marked_text_is_in_every_catalogue_and_keeps_its_places() -> None:
     marked = {one or two for path in TEMPLATES.rglob("*.html") for one, two in _TRANSLATE.findall(path.read_text())}
     everything = Principal("usr_x", "org_x", Role.ADMIN, frozenset(Permission), "ses_x", datetime.now(UTC))
     marked |= {word for group, label, _ in pages_of(everything) for word in (group, label)}
-    for name in ("palette.py", "views_invoices.py"):
-        marked |= set(re.findall(r'\b(?:_|gettext|gettext_noop)\("([^"]+)"\)', (DASHBOARD / name).read_text()))
+    for path in DASHBOARD.rglob("*.py"):
+        marked |= set(_MARKED.findall(path.read_text()))
     assert len(marked) > 150
-    catalogues = {code: list(messages((LOCALES / code / "LC_MESSAGES" / "django.po").read_text())) for code, _ in LANGUAGES if code != "en"}
+    catalogues = {code: list(messages(read_parts(LOCALES / code / "LC_MESSAGES"))) for code, _ in LANGUAGES if code != "en"}
     assert catalogues.keys() == {"de", "es"}
     for code, rows in catalogues.items():
         known = {one for one, _, _ in rows}
-        assert len(known) == len(rows), f"{code}: something stands twice"
         assert marked - known == set(), code
         for one, plural, told in rows:
             assert all(told) and len(told) == (2 if plural else 1), (code, one)
@@ -84,10 +84,20 @@ def test_a_catalogue_is_read_as_it_was_written() -> None:
     assert [found.ngettext("%(n)s day", "%(n)s days", n) for n in (1, 2)] == ["%(n)s Tag", "%(n)s Tage"]
 
 
+def test_parts_of_a_language_are_one_catalogue_and_agree(tmp_path: Path) -> None:
+    (tmp_path / "django.po").write_text('msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\nmsgid "late"\nmsgstr "spät"\n')
+    (tmp_path / "books.po").write_text('msgid "open"\nmsgstr "offen"\n\nmsgid "late"\nmsgstr "spät"\n')
+    found = gettext.GNUTranslations(io.BytesIO(to_mo(read_parts(tmp_path))))
+    assert (found.gettext("late"), found.gettext("open")) == ("spät", "offen")
+    (tmp_path / "books.po").write_text('msgid "late"\nmsgstr "verspätet"\n')
+    with pytest.raises(BadCatalogue, match="'late' is told as"):
+        read_parts(tmp_path)
+
+
 async def test_an_api_that_starts_without_catalogues_makes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for source in LOCALES.glob("*/LC_MESSAGES/django.po"):
+    for source in LOCALES.glob("*/LC_MESSAGES/*.po"):
         there = tmp_path / source.relative_to(LOCALES)
-        there.parent.mkdir(parents=True)
+        there.parent.mkdir(parents=True, exist_ok=True)
         there.write_text(source.read_text())
     compiled = tmp_path / "de" / "LC_MESSAGES" / "django.mo"
 
