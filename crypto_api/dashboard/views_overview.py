@@ -14,70 +14,60 @@ from crypto_api.dashboard.rows import transaction_rows
 from crypto_api.dashboard.templatetags.coffer import asset_name, money
 from crypto_api.dashboard.views_price_alerts import notices
 from crypto_api.flows import read_overview
-from crypto_api.kit.amounts import add_exactly
+from crypto_api.flows.read_overview import RANGES, Attention, Range
+from crypto_api.insights.types import Runway
 from crypto_api.kit.csv_text import csv_line
-from crypto_api.kit.paging import PageRequest
 from crypto_api.kit.table_files import CSV
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity, overview, value_history
-from crypto_api.reports.overview import Valuation
+from crypto_api.reports.overview import Counts, Valuation
 from crypto_api.reports.value_history import ValueHistory
-from crypto_api.transactions import store as transactions
+from crypto_api.transactions.documents import Transaction
 
-MOVEMENTS_SHOWN = 12
-RANGES = {
-    "1h": timedelta(hours=1),
-    "24h": timedelta(hours=24),
-    "7d": timedelta(days=7),
-    "30d": timedelta(days=30),
-    "90d": timedelta(days=90),
-    "1y": timedelta(days=365),
-}
-PACE = "90d"
-"""The pace of spending is that of a quarter, unless another period was picked: a month with one large bill is no pace."""
 Table = tuple[Sequence[str], list[list[str | Decimal | None]]]
 
 
 @page(Permission.DASHBOARD_READ)
 async def overview_page(visit: Visit) -> HttpResponse:
-    begin = await value_history.first_booking_at(visit.org_id)
-    held = await _valuation(visit)
-    values = await _figures(visit, held) | await _movements(visit) | await _networks(visit) | await notices(visit) | await _attention(visit)
-    values |= {"may_read_prices": visit.may(Permission.PRICES_READ), "ranges": list(RANGES)}
-    values |= {"range": carried(visit.request, RANGES, _fitting_range(begin, visit.runtime.clock.now()))}
-    values |= await _runway(visit, held) if visit.may(Permission.LEDGER_READ) else {}
+    now, begin = visit.runtime.clock.now(), await value_history.first_booking_at(visit.org_id)
+    found = await read_overview.read_overview(visit.organization, visit.principal, now, visit.pricing, _pace(visit))
+    values = _figures(found.held, found.counts) | _attention(found.attention) | await _movements(visit, found.latest)
+    values |= await _networks(visit) | await notices(visit)
+    values |= {"may_read_prices": visit.may(Permission.PRICES_READ), "ranges": [each.value for each in Range]}
+    values |= {"range": carried(visit.request, list(Range), _fitting_range(begin, now))}
+    values |= _runway(visit, found.runway) if found.runway is not None else {}
     return visit.render("overview.html", values)
 
 
 @page(Permission.DASHBOARD_READ)
 async def figures_fragment(visit: Visit) -> HttpResponse:
-    return visit.render("overview/figures.html", await _figures(visit, await _valuation(visit)))
+    return visit.render("overview/figures.html", await _held(visit))
 
 
 @page(Permission.DASHBOARD_READ)
 async def balances_fragment(visit: Visit) -> HttpResponse:
-    return visit.render("overview/balances.html", await _figures(visit, await _valuation(visit)))
+    return visit.render("overview/balances.html", await _held(visit))
 
 
 @page(Permission.DASHBOARD_READ)
 async def attention_fragment(visit: Visit) -> HttpResponse:
-    return visit.render("overview/attention.html", await _attention(visit))
+    return visit.render("overview/attention.html", _attention(await _waiting(visit)))
 
 
 @page(Permission.DASHBOARD_READ)
 async def owing_fragment(visit: Visit) -> HttpResponse:
     """Receivables by age, and who is to be paid next."""
-    return visit.render("overview/owing.html", await _attention(visit))
+    return visit.render("overview/owing.html", _attention(await _waiting(visit)))
 
 
 @page(Permission.LEDGER_READ)
 async def runway_fragment(visit: Visit) -> HttpResponse:
-    return visit.render("overview/runway.html", await _runway(visit, await _valuation(visit)))
+    return visit.render("overview/runway.html", _runway(visit, await _runway_now(visit)))
 
 
-@page(Permission.DASHBOARD_READ)
+@page(Permission.TRANSACTIONS_READ)
 async def movements_fragment(visit: Visit) -> HttpResponse:
-    return visit.render("overview/movements.html", await _movements(visit))
+    return visit.render("overview/movements.html", await _movements(visit, await read_overview.latest(visit.org_id, visit.principal)))
 
 
 @page(Permission.DASHBOARD_READ)
@@ -141,7 +131,7 @@ async def _allocation_table(visit: Visit) -> Table:
 
 
 async def _runway_table(visit: Visit) -> Table:
-    found = await read_overview.runway_of(visit.organization, await _valuation(visit), visit.runtime.clock.now(), _pace(visit))
+    found = await _runway_now(visit)
     return ["prices_fall_by", "worth", "net_spent_a_month", "months", "currency"], [
         [shock.drop, shock.value, found.net_a_month, shock.months, visit.organization.functional_currency] for shock in found.shocks
     ]
@@ -166,43 +156,44 @@ TABLES: dict[str, tuple[Permission, Callable[[Visit], Coroutine[None, None, Tabl
 
 
 async def _history(visit: Visit, wanted: str) -> ValueHistory:
-    now, currency = visit.runtime.clock.now(), visit.organization.functional_currency
-    return await value_history.value_history(visit.org_id, currency, now - RANGES.get(wanted, RANGES["24h"]), now, visit.pricing)
+    known = Range(wanted) if wanted in list(Range) else Range.DAY
+    return await read_overview.value_over(visit.organization, known, visit.runtime.clock.now(), visit.pricing)
 
 
 async def _valuation(visit: Visit) -> Valuation:
-    return await overview.valuation(visit.org_id, visit.organization.functional_currency, visit.runtime.clock.now(), visit.pricing)
+    return await read_overview.held_now(visit.organization, visit.runtime.clock.now(), visit.pricing)
 
 
-async def _figures(visit: Visit, held: Valuation) -> dict[str, object]:
-    return {
-        "valuation": held,
-        "slices": slices(held.positions),
-        "counts": await overview.counts(visit.org_id),
-        "count_max": overview.COUNT_MAX,
-        "gain": add_exactly([held.total, held.cost.copy_negate()]),
-    }
+async def _held(visit: Visit) -> dict[str, object]:
+    return _figures(await _valuation(visit), await overview.counts(visit.org_id))
 
 
-async def _attention(visit: Visit) -> dict[str, object]:
-    found = await read_overview.attention(visit.organization, visit.principal, visit.runtime.clock.now())
+def _figures(held: Valuation, counts: Counts) -> dict[str, object]:
+    return {"valuation": held, "slices": slices(held.positions), "counts": counts, "count_max": overview.COUNT_MAX, "gain": held.gain}
+
+
+async def _waiting(visit: Visit) -> Attention:
+    return await read_overview.attention(visit.organization, visit.principal, visit.runtime.clock.now())
+
+
+def _attention(found: Attention) -> dict[str, object]:
     return {"attention": found, "ages": age_bars(found.owed) if found.owed is not None else []}
 
 
-async def _runway(visit: Visit, held: Valuation) -> dict[str, object]:
-    found = await read_overview.runway_of(visit.organization, held, visit.runtime.clock.now(), _pace(visit))
+async def _runway_now(visit: Visit) -> Runway:
+    return await read_overview.runway_of(visit.organization, await _valuation(visit), visit.runtime.clock.now(), _pace(visit))
+
+
+def _runway(visit: Visit, found: Runway) -> dict[str, object]:
     return {"runway": found, "months": month_bars(found), "pace_days": _pace(visit)}
 
 
 def _pace(visit: Visit) -> int:
-    return DAYS[carried(visit.request, DAYS, PACE)]
+    return DAYS[carried(visit.request, DAYS, Range.QUARTER)]
 
 
-async def _movements(visit: Visit) -> dict[str, object]:
-    """The latest, spam left out."""
-    request = PageRequest(limit=MOVEMENTS_SHOWN, sort="timestamp")
-    found = await transactions.page(visit.org_id, {"category": {"$ne": "spam"}}, request)
-    return {"rows": transaction_rows(found.items, await activity.wallet_names(visit.org_id))}
+async def _movements(visit: Visit, latest: Sequence[Transaction] | None) -> dict[str, object]:
+    return {"rows": transaction_rows(latest, await activity.wallet_names(visit.org_id))} if latest is not None else {}
 
 
 async def _networks(visit: Visit) -> dict[str, object]:
@@ -219,4 +210,4 @@ def _lag(cursor: object) -> int | None:
 def _fitting_range(begin: datetime | None, now: datetime) -> str:
     """The shortest range that shows everything there is."""
     age = now - begin if begin else timedelta(0)
-    return next((name for name, length in RANGES.items() if age <= length), "1y")
+    return next((each.value for each, length in RANGES.items() if age <= length), Range.YEAR.value)

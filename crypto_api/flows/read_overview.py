@@ -1,4 +1,5 @@
-"""What the overview tells beside what is held: how long it lasts, what clients owe, who is to be paid next, and what waits for the person who looks.
+"""What the overview tells, to a page as to a program: what is held and its value over time, how long it lasts, what clients owe, who is to be paid
+next, what waits for the person who looks, and what moved last.
 
 Nothing here grows with history: the runway reads one period of movements, capped; receivables read the invoices that are open; payroll the few
 periods that are not paid.
@@ -7,6 +8,7 @@ periods that are not paid.
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 
 from crypto_api.inbox import store as inbox
 from crypto_api.inbox.types import ItemState
@@ -17,13 +19,21 @@ from crypto_api.invoices import store as invoices
 from crypto_api.invoices.types import AgeBucket
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.clock import day_of
+from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations.documents import Organization
 from crypto_api.organizations.types import Permission, Principal
 from crypto_api.payroll import store as payroll
 from crypto_api.payroll.documents import PayrollPeriod
-from crypto_api.reports import needs
-from crypto_api.reports.overview import Valuation
+from crypto_api.prices.types import Pricing
+from crypto_api.reports import needs, overview, value_history
+from crypto_api.reports.overview import Counts, Valuation
+from crypto_api.reports.value_history import ValueHistory
+from crypto_api.transactions import store as transactions
+from crypto_api.transactions.documents import Transaction
 
+LATEST = 12
+PACE_DAYS = 90
+"""The pace of spending is that of a quarter, unless another period was asked for: a month with one large bill is no pace."""
 PAY_AHEAD = timedelta(days=14)
 WAITING = (ItemState.OPEN, ItemState.IN_PROGRESS)
 
@@ -84,6 +94,67 @@ class Attention:
     @property
     def anything(self) -> bool:
         return bool(self.approvals or self.inbox or (self.owed and self.owed.overdue_invoices) or self.pay)
+
+
+class Range(StrEnum):
+    """How far back value over time goes."""
+
+    HOUR = "1h"
+    DAY = "24h"
+    WEEK = "7d"
+    MONTH = "30d"
+    QUARTER = "90d"
+    YEAR = "1y"
+
+
+RANGES = {
+    Range.HOUR: timedelta(hours=1),
+    Range.DAY: timedelta(hours=24),
+    Range.WEEK: timedelta(days=7),
+    Range.MONTH: timedelta(days=30),
+    Range.QUARTER: timedelta(days=90),
+    Range.YEAR: timedelta(days=365),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What is None is not this person's to see."""
+
+    held: Valuation
+    counts: Counts  # each at most `COUNT_MAX`
+    attention: Attention
+    runway: Runway | None
+    latest: list[Transaction] | None
+
+
+async def read_overview(organization: Organization, principal: Principal, now: datetime, pricing: Pricing, pace: int) -> Overview:
+    """All of it but value over time. `pace`: the days whose spending the runway goes on with."""
+    held = await held_now(organization, now, pricing)
+    return Overview(
+        held=held,
+        counts=await overview.counts(organization.id),
+        attention=await attention(organization, principal, now),
+        runway=await runway_of(organization, held, now, pace) if principal.may(Permission.LEDGER_READ) else None,
+        latest=await latest(organization.id, principal),
+    )
+
+
+async def held_now(organization: Organization, now: datetime, pricing: Pricing) -> Valuation:
+    return await overview.valuation(organization.id, organization.functional_currency, now, pricing)
+
+
+async def value_over(organization: Organization, wanted: Range, now: datetime, pricing: Pricing) -> ValueHistory:
+    """Equally far apart, from the beginning of the range, or of the books, until now."""
+    return await value_history.value_history(organization.id, organization.functional_currency, now - RANGES[wanted], now, pricing)
+
+
+async def latest(org_id: str, principal: Principal) -> list[Transaction] | None:
+    """The last `LATEST` transactions, spam left out."""
+    if not principal.may(Permission.TRANSACTIONS_READ):
+        return None
+    found = await transactions.page(org_id, {"category": {"$ne": "spam"}}, PageRequest(limit=LATEST, sort="timestamp"))
+    return list(found.items)
 
 
 async def runway_of(organization: Organization, held: Valuation, now: datetime, days: int) -> Runway:

@@ -1,5 +1,6 @@
-"""`If-Match` (RFC 9110): a change is made only on the version that the client has seen."""
+"""`If-Match` and `If-None-Match` (RFC 9110, 13.1): a change is made only on the version that the client has seen, what it has is not sent again."""
 
+import hashlib
 import re
 
 from django.http import HttpRequest
@@ -19,3 +20,14 @@ def expected_versions(request: HttpRequest) -> frozenset[int] | None:
     if not versions:
         raise PreconditionFailed("If-Match names no version of this object.")
     return versions
+
+
+def content_tag(text: str) -> str:
+    """The weak ETag of what has no version: the same while `text`, what the client would call the same, is."""
+    return f'W/"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
+def not_modified(request: HttpRequest, tag: str) -> bool:
+    """Whether `If-None-Match` names `tag`, compared weakly. What is no list of tags names none."""
+    header = request.headers.get("If-None-Match", "")
+    return tag.removeprefix("W/") in (part.strip().removeprefix("W/") for part in header.split(","))

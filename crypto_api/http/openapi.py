@@ -20,6 +20,13 @@ _IDEMPOTENCY_KEY = {
     "description": "The same key and body gives the first answer again.",
 }
 _IF_MATCH = {"in": "header", "name": "If-Match", "required": False, "schema": {"type": "string"}, "description": "The ETag that was read."}
+_IF_NONE_MATCH = {
+    "in": "header",
+    "name": "If-None-Match",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "The ETag that was read: 304 where it still holds.",
+}
 
 
 class CofferAPI(NinjaAPI):
@@ -67,6 +74,9 @@ class CofferSchema(OpenAPISchema):
             details["parameters"].append(_IDEMPOTENCY_KEY)
         if operation.methods[0] in ("PUT", "DELETE"):
             details["parameters"].append(_IF_MATCH)
+        if 304 in details["responses"]:
+            details["parameters"].append(_IF_NONE_MATCH)
+            details["responses"][304]["description"] = "Not Modified"
         for form in (content for kind, content in details.get("requestBody", {}).get("content", {}).items() if kind == FORM):
             form["schema"]["additionalProperties"] = False
         for status in self._errors(operation, permission, writes):

@@ -76,7 +76,7 @@ async def create_transaction(request: HttpRequest, body: TransactionCreate) -> H
     runtime, org_id = runtime_of(request.scope), org_of(request)
     with _fields_of(body):
         found = await record_transaction(runtime.uow, runtime.clock, runtime.networks, org_id, body.said(), body.annotation())
-    return answer((await _read([found.row]))[0], status=201 if found.new else 200, version=found.row.version)
+    return answer((await reads_of([found.row]))[0], status=201 if found.new else 200, version=found.row.version)
 
 
 @router.get("/transactions/history/", response=PageRead[TransactionRead], summary="Transactions from the latest to the first")
@@ -148,7 +148,7 @@ async def get_transaction(request: HttpRequest, transaction_id: str) -> HttpResp
     if row is None:
         raise NotFound
     call = await explain_call(row)
-    return answer((await _read([row], call))[0], version=row.version)
+    return answer((await reads_of([row], call))[0], version=row.version)
 
 
 @router.put("/transactions/{transaction_id}/", response=TransactionRead, summary="Say what a transaction is, or correct one that was brought")
@@ -161,7 +161,7 @@ async def update_transaction(request: HttpRequest, transaction_id: str, body: Tr
     versions = expected_versions(request)
     with _fields_of(body):
         row = await change(runtime.uow, runtime.clock, runtime.networks, org_id, transaction_id, body.said(), body.annotation(), versions)
-    return answer((await _read([row]))[0], version=row.version)
+    return answer((await reads_of([row]))[0], version=row.version)
 
 
 @router.delete("/transactions/{transaction_id}/", response={204: None}, summary="Take back a transaction that was brought")
@@ -186,10 +186,10 @@ def _fields_of(body: TransactionFacts) -> Iterator[None]:
 async def _page(request: HttpRequest, query: TransactionQuery, where: dict[str, Any] | None = None) -> HttpResponse:
     conditions = [condition for condition in (where or {}, _filter(query)) if condition]
     page = await store.page(org_of(request), {"$and": conditions} if conditions else {}, page_request(query, SORTS, "-timestamp"))
-    return answer(PageRead(items=await _read(page.items), next_cursor=page.next_cursor, total=page.total))
+    return answer(PageRead(items=await reads_of(page.items), next_cursor=page.next_cursor, total=page.total))
 
 
-async def _read(rows: Sequence[Transaction], call: ExplainedCall | None = None) -> list[TransactionRead]:
+async def reads_of(rows: Sequence[Transaction], call: ExplainedCall | None = None) -> list[TransactionRead]:
     """`call` of the only row, where one was asked for."""
     provisional = await ledger.provisional_costs(rows[0].org_id, [entry_id for row in rows for entry_id in row.entry_ids]) if rows else frozenset()
     return [TransactionRead.of(row, provisional, call) for row in rows]

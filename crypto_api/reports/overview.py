@@ -48,6 +48,10 @@ class Valuation:
     oldest_rate_at: datetime | None
 
     @property
+    def gain(self) -> Decimal:
+        return add_exactly([self.total, self.cost.copy_negate()])
+
+    @property
     def unpriced(self) -> list[AssetPosition]:
         return [position for position in self.positions if position.value is None]
 

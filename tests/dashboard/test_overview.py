@@ -18,7 +18,8 @@ from crypto_api.invoices.types import AgeBucket, InvoiceKind, InvoiceStatus, Pay
 from crypto_api.kit.amounts import divide
 from crypto_api.kit.ids import new_id
 from crypto_api.ledger.types import AccountCode, Line
-from crypto_api.organizations.types import Permission
+from crypto_api.organizations.documents import CustomRole, Membership
+from crypto_api.organizations.types import Permission, Role
 from crypto_api.payroll.documents import PayrollPeriod, Payslip
 from crypto_api.payroll.types import PayrollStatus
 from crypto_api.prices.types import Pricing
@@ -27,8 +28,8 @@ from crypto_api.runtime import Runtime
 from crypto_api.transactions.types import Booking, Direction, Finality
 from tests.dashboard.conftest import Window
 from tests.dashboard.desk import Desk, Sits, admin_of, sits
-from tests.dashboard.test_portfolio_pages import fill
-from tests.factories.treasury import Treasury, new_treasury
+from tests.dashboard.test_portfolio_pages import LONG, fill
+from tests.factories.treasury import PASSWORD, Treasury, new_treasury
 from tests.tenant_guard import guard
 
 __all__ = ["sits"]
@@ -181,6 +182,67 @@ async def test_the_page_and_its_files_and_what_it_costs(runtime: Runtime, treasu
         await owe(treasury, 100 + number, "10", "10", -50, InvoiceStatus.PAID)
         await spend(treasury, "1", 20 + number / 100)
     assert await commands_of(ada) == few, "the page asks the database as often with forty more of everything"
+
+
+async def test_a_program_is_told_what_the_page_says(runtime: Runtime, treasury: Treasury, sits: Sits) -> None:
+    await fill(runtime, treasury)
+    await owing(treasury)
+    await spend(treasury, "3000", 9)
+    ada = await program(await sits(), "ada.okafor")
+    answer = await ada.get("/api/dashboard/", range="7d", runway_days="10")
+    found = answer.json()
+    eth, usdc = D("52.5") * 2800, D("22000.5") * D("0.9990")
+    assert (found["currency"], found["value"]["value"]) == ("USD", format((eth + usdc).normalize(), "f"))
+    assert found["value"]["gain"] == format((eth + usdc - D(found["value"]["cost"])).normalize(), "f")
+    assert found["value"]["unpriced"] == ["DAI", LONG] and found["counts"]["wallets"] == 2
+    lead = found["allocation"][0]
+    assert [lead[name] for name in ("asset", "quantity", "rate", "value", "cost", "wallets")] == ["ETH", "52.5", "2800", "147000", "157250", 2]
+    assert [row["asset"] for row in found["allocation"] if row["value"] is None] == ["DAI", LONG]
+    points = found["history"]["points"]
+    assert (found["history"]["range"], len(points), points[-1]["value"]) == ("7d", 120, found["value"]["value"])
+    assert D(found["history"]["change"]) == D(points[-1]["value"]) - D(points[0]["value"]) != 0
+    assert (found["runway"]["spent_a_month"], found["runway"]["shocks"][0]["value"]) == ("9000", found["value"]["value"])
+    owed = found["receivables"]
+    assert [owed[name] for name in ("total", "overdue", "invoices", "overdue_invoices")] == ["2570.25", "1569.75", 3, 2]
+    assert [row["amount"] for row in owed["ages"] if row["invoices"]] == ["1000.5", "1499.75", "70"] and len(owed["ages"]) == 5
+    [pay] = found["payroll_due"]
+    assert [pay[name] for name in ("name", "status", "days", "people", "net", "currency")] == ["November", "APPROVED", 3, 2, "3700.1", "USD"]
+    assert found["needs"]["approvals"] == 0 and found["needs"]["inbox"] > 0
+    assert [row["asset"] for row in found["latest_transactions"]][:3] == [LONG, "DAI", "USDC"]
+    assert len(found["latest_transactions"]) == 6
+    same = {"range": "7d", "runway_days": "10"}
+    kept = await ada.http.get("/api/dashboard/", params=same, headers={"If-None-Match": f'"x", {answer.headers["etag"]}'})
+    assert (kept.status_code, kept.content, kept.headers["etag"]) == (304, b"", answer.headers["etag"])
+    await owe(treasury, 9, "1", "0", -4, InvoiceStatus.OVERDUE)
+    fresh = await ada.http.get("/api/dashboard/", params=same, headers={"If-None-Match": answer.headers["etag"]})
+    assert (fresh.status_code, fresh.json()["receivables"]["total"]) == (200, "2571.25") and fresh.headers["etag"] != answer.headers["etag"]
+    for wrong in ({"range": "2d"}, {"runway_days": "0"}, {"runway_days": "1_0"}):
+        assert (await ada.get("/api/dashboard/", **wrong)).status_code == 422, wrong
+
+
+async def test_what_a_role_may_not_see_is_null_and_elsewhere_there_is_nothing(runtime: Runtime, treasury: Treasury, sits: Sits) -> None:
+    await fill(runtime, treasury)
+    await owing(treasury)
+    who = await treasury.member("Cleo", "Clerk", Role.USER)
+    made = {"created_at": treasury.now, "updated_at": treasury.now}
+    clerk = CustomRole(id=new_id("rol"), org_id=treasury.org_id, name="Clerk", name_folded="clerk", permissions=[Permission.DASHBOARD_READ], **made)
+    await clerk.insert()
+    await Membership.find({"org_id": treasury.org_id, "user_id": who.id}).set({"role": clerk.id})
+    found = (await (await program(await sits(), "cleo.clerk")).get("/api/dashboard/")).json()
+    assert [found[name] for name in ("runway", "receivables", "payroll_due", "latest_transactions")] == [None] * 4
+    assert found["needs"] == {"approvals": None, "inbox": None} and found["value"]["value"] != "0" and found["allocation"]
+    await new_treasury(runtime.uow, name="Elsewhere", first="Eve", last="Stranger", now=treasury.now)
+    theirs = (await (await program(await sits(), "eve.stranger")).get("/api/dashboard/")).json()
+    assert (theirs["value"]["value"], theirs["allocation"], theirs["latest_transactions"], theirs["payroll_due"]) == ("0", [], [], [])
+    assert (theirs["receivables"]["total"], theirs["history"]["points"], theirs["history"]["change"]) == ("0", [], None)
+
+
+async def program(desk: Desk, name: str) -> Desk:
+    """The same, logged in as a program is."""
+    answer = await desk.http.post("/api/auth/login/", json={"username": name, "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    desk.http.headers["Authorization"] = f"Bearer {answer.json()['access']}"
+    return desk
 
 
 async def commands_of(desk: Desk) -> int:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from crypto_api.flows.word_insights import Worded
 from crypto_api.http.schemas.base import Date, ReadSchema, Time
 from crypto_api.insights.sentences import TopicName
-from crypto_api.insights.types import Gas, Insights, LongAhead, Loss, LotsState, MonthRow, PartyRow, Runway, Shock, SpendingRow, Unusual
+from crypto_api.insights.types import Gas, Insights, LongAhead, Loss, LotsState, MonthRow, PartyRow, Runway, SpendingRow, Unusual
 from crypto_api.kit.amounts import SignedMoney
 
 
@@ -93,6 +93,10 @@ class RunwayRead(ReadSchema):
     steady: SignedMoney = Field(description="Worth of the assets within 2 % of one unit of the functional currency: no shock moves them.")
     shocks: list[ShockRead]
     unpriced: list[str]
+
+    @classmethod
+    def of(cls, row: Runway) -> "RunwayRead":
+        return cls.model_validate({**_fields(row), "shocks": [ShockRead.model_validate(_fields(one)) for one in row.shocks]})
 
 
 class UnusualMovementRead(ReadSchema):
@@ -181,7 +185,7 @@ class InsightsRead(ReadSchema):
             spending=[_spending(row, since) for row in found.spending],
             parties=[_party(row, since) for row in found.parties],
             gas=_gas(found.gas),
-            runway=_runway(found.runway),
+            runway=RunwayRead.of(found.runway),
             unusual=[_unusual(row) for row in found.unusual],
             tax=TaxHintsRead(
                 lots=found.tax.state, losses=[_loss(row) for row in found.tax.losses], long_ahead=[_ahead(row) for row in found.tax.ahead]
@@ -214,14 +218,6 @@ def _gas(row: Gas) -> GasRead:
         dearest_transaction_id=row.dearest.transaction_id if row.dearest else None,
         dearest_value=row.dearest.value if row.dearest else None,
     )
-
-
-def _shock(row: Shock) -> ShockRead:
-    return ShockRead.model_validate(_fields(row))
-
-
-def _runway(row: Runway) -> RunwayRead:
-    return RunwayRead.model_validate({**_fields(row), "shocks": [_shock(one) for one in row.shocks]})
 
 
 def _unusual(row: Unusual) -> UnusualMovementRead:
