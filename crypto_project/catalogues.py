@@ -12,7 +12,8 @@ from pathlib import Path
 
 LOCALES = Path(__file__).resolve().parent.parent / "crypto_api" / "dashboard" / "locale"
 MAGIC, HEADER_BYTES = 0x950412DE, 28
-_FIELD = re.compile(r'(msgid_plural|msgid|msgstr)(?:\[(\d)\])?\s+(".*")')
+IN_CONTEXT = "\x04"  # between a context and its message (GNU MO): "open" is a thing to do, and a state
+_FIELD = re.compile(r'(msgctxt|msgid_plural|msgid|msgstr)(?:\[(\d)\])?\s+(".*")')
 
 
 class BadCatalogue(ValueError):
@@ -41,7 +42,7 @@ def read_parts(folder: Path) -> str:
 
 
 def messages(text: str) -> Iterator[tuple[str, str | None, list[str]]]:
-    """(message, its plural, translations) in the order of the file, the header as the empty message."""
+    """(message, its plural, translations) in the order of the file, the header as the empty message. A message with a context has that before it."""
     for block in re.split(r"\n\s*\n", text.strip()):
         fields: dict[str, str] = {}
         at = ""
@@ -58,7 +59,8 @@ def messages(text: str) -> Iterator[tuple[str, str | None, list[str]]]:
                 raise BadCatalogue(line)
         if fields:
             told = [fields[name] for name in sorted(fields) if name.startswith("msgstr")]
-            yield fields["msgid"], fields.get("msgid_plural"), told
+            context = fields["msgctxt"] + IN_CONTEXT if "msgctxt" in fields else ""
+            yield context + fields["msgid"], fields.get("msgid_plural"), told
 
 
 def to_mo(text: str) -> bytes:

@@ -5,9 +5,11 @@ from collections.abc import Collection, Iterable
 from datetime import date
 
 from django.http import Http404, HttpRequest
+from django.utils import dates
 from pydantic import validate_email
 from pydantic_core import PydanticCustomError
 
+from crypto_api.dashboard.translation import gettext
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.standards import CURRENCIES, is_month_day, time_zones
 
@@ -17,7 +19,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\
 
 CURRENCY_CHOICES = sorted(CURRENCIES)
 TIME_ZONE_CHOICES = [*sorted(zone for zone in time_zones() if "/" in zone and not zone.startswith(("Etc/", "posix/", "right/", "SystemV/"))), "UTC"]
-MONTHS = tuple((f"{month:02d}", f"{date(2001, month, 1):%B}") for month in range(1, 13))
+MONTHS = tuple((f"{month:02d}", name) for month, name in dates.MONTHS.items())
 DAYS = tuple(f"{day:02d}" for day in range(1, 32))
 
 
@@ -39,17 +41,17 @@ class Form:
         """One line of text that a person wrote."""
         text = self.given[name]
         if needed and not text:
-            self.wrong(name, "is needed")
+            self.wrong(name, gettext("is needed"))
         if "\n" in text:
-            self.wrong(name, "must stand on one line")
+            self.wrong(name, gettext("must stand on one line"))
         return self.prose(name, most=most)
 
     def prose(self, name: str, *, most: int) -> str:
         text = self.given[name]
         if len(text) > most:
-            self.wrong(name, f"has more than {most} characters")
+            self.wrong(name, gettext("has more than %(n)s characters") % {"n": most})
         if _CONTROL.search(text):
-            self.wrong(name, "must not hold control or text-direction characters")
+            self.wrong(name, gettext("must not hold control or text-direction characters"))
         return text
 
     def email(self, name: str) -> str:
@@ -58,13 +60,13 @@ class Form:
             try:
                 return validate_email(text)[1]
             except PydanticCustomError:
-                self.wrong(name, "is not an e-mail address")
+                self.wrong(name, gettext("is not an e-mail address"))
         return text
 
     def one_of(self, name: str, choices: Collection[str], *, needed: bool = True) -> str:
         text = self.given[name]
         if (needed or text) and text not in choices:
-            self.wrong(name, "is not one of those offered" if text else "must be chosen")
+            self.wrong(name, gettext("is not one of those offered") if text else gettext("must be chosen"))
         return text
 
     def day(self, name: str) -> str | None:
@@ -73,14 +75,14 @@ class Form:
         try:
             return date.fromisoformat(text).isoformat() if text else None
         except ValueError:
-            self.wrong(name, "is not a date such as 2026-11-21")
+            self.wrong(name, gettext("is not a date such as 2026-11-21"))
             return None
 
     def month_day(self, month: str, day: str, field: str) -> str:
         """`MM-DD` out of two choices; what is wrong stands at `field`."""
         text = f"{self.given[month]}-{self.given[day]}"
         if not is_month_day(text):
-            self.wrong(field, "must begin on a day that every year has")
+            self.wrong(field, gettext("must begin on a day that every year has"))
         return text
 
     def refused(self, error: InvalidInput, fields: Iterable[str]) -> str:

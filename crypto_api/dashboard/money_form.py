@@ -1,8 +1,12 @@
 """Currency, time zone and fiscal year: the same three in the forms of an organisation and of a company."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date
+
+from django.utils.dateformat import format as date_format
 
 from crypto_api.dashboard.forms import CURRENCY_CHOICES, DAYS, MONTHS, TIME_ZONE_CHOICES, Form
+from crypto_api.dashboard.translation import gettext
 from crypto_api.kit.standards import time_zones
 
 MONEY_FIELDS = ("functional_currency", "time_zone", "fiscal_month", "fiscal_day")
@@ -31,4 +35,4 @@ def money_choices(given: Mapping[str, str], currencies: Iterable[str] = CURRENCY
 def fiscal_words(fiscal_year_start: str) -> str:
     """`6 April`."""
     month, day = fiscal_year_start.split("-")
-    return f"{int(day)} {dict(MONTHS)[month]}"
+    return str(date_format(date(2000, int(month), int(day)), gettext("j F")))

@@ -3,11 +3,13 @@
 import gettext
 import io
 import re
+from ast import literal_eval
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from django.utils.translation.template import templatize
 from playwright.async_api import expect
 
 from crypto_api.dashboard.context import pages_of
@@ -42,8 +44,12 @@ _BLOCK = re.compile(r"{%\s*blocktranslate\b.*?{%\s*endblocktranslate\s*%}", re.D
 _SAID = re.compile(r'(?:aria-label|title|placeholder)="([^"]*)"|>([^<]+)')
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _SAME = {"Coffer", "Ctrl", "Enter", "Esc", "CSV"}
-_MARKED = re.compile(r'\b(?:_|gettext|gettext_noop|gettext_lazy|pgettext)\("((?:[^"\\\n]|\\.)+)"\)')
-_TRANSLATE = re.compile(r'{%\s*translate "([^"]+)"|_\("([^"]+)"\)')
+_MARKED = re.compile(r'\b(?:_|gettext|gettext_noop|gettext_lazy)\("((?:[^"\\\n]|\\.)+)"\)')
+_IN_CONTEXT = re.compile(r'\b(?:pgettext|pgettext_lazy)\(\s*"([^"]+)",\s*"([^"]+)"')
+_CALL = re.compile(
+    r"""(?<!\w)(_|gettext|pgettext|ngettext|npgettext)\(u?((?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")(?:\s*,\s*u?(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"))*)"""
+)
+_COUNTED = re.compile(r'\bngettext\(\s*"([^"]+)",\s*"([^"]+)"')
 
 
 def unmarked(text: str) -> list[str]:
@@ -57,12 +63,22 @@ def unmarked(text: str) -> list[str]:
     return found
 
 
+def marked_in(template: str) -> set[str]:
+    """Messages of a template as the catalogues name them, whatever they are marked with."""
+    found = set()
+    for call, given in _CALL.findall(templatize(template)):
+        texts = literal_eval(f"({given},)")
+        found.add(f"{texts[0]}\x04{texts[1]}" if call.startswith(("pg", "npg")) else texts[0])
+    return found
+
+
 def test_every_marked_text_is_in_every_catalogue_and_keeps_its_places() -> None:
-    marked = {one or two for path in TEMPLATES.rglob("*.html") for one, two in _TRANSLATE.findall(path.read_text())}
+    marked = {message for path in TEMPLATES.rglob("*.html") for message in marked_in(path.read_text())}
     everything = Principal("usr_x", "org_x", Role.ADMIN, frozenset(Permission), "ses_x", datetime.now(UTC))
     marked |= {word for group, label, _ in pages_of(everything) for word in (group, label)}
     for path in DASHBOARD.rglob("*.py"):
-        marked |= set(_MARKED.findall(path.read_text()))
+        marked |= set(_MARKED.findall(path.read_text())) | {"\x04".join(found) for found in _IN_CONTEXT.findall(path.read_text())}
+        marked |= {one for one, _ in _COUNTED.findall(path.read_text())}
     assert len(marked) > 150
     catalogues = {code: list(messages(read_parts(LOCALES / code / "LC_MESSAGES"))) for code, _ in LANGUAGES if code != "en"}
     assert catalogues.keys() == {"de", "es"}
@@ -78,9 +94,11 @@ def test_every_marked_text_is_in_every_catalogue_and_keeps_its_places() -> None:
 def test_a_catalogue_is_read_as_it_was_written() -> None:
     text = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n"Plural-Forms: nplurals=2; plural=(n != 1);\\n"\n\n'
     text += 'msgid "late"\nmsgstr "spät"\n\n'
+    text += 'msgctxt "state"\nmsgid "open"\nmsgstr "offen"\n\n'
     text += 'msgid "%(n)s day"\nmsgid_plural "%(n)s days"\nmsgstr[0] "%(n)s Tag"\nmsgstr[1] "%(n)s "\n"Tage"\n\nmsgid "open"\nmsgstr ""\n'
     found = gettext.GNUTranslations(io.BytesIO(to_mo(text)))
     assert (found.gettext("late"), found.gettext("open"), found.gettext("other")) == ("spät", "open", "other")
+    assert found.pgettext("state", "open") == "offen"
     assert [found.ngettext("%(n)s day", "%(n)s days", n) for n in (1, 2)] == ["%(n)s Tag", "%(n)s Tage"]
 
 

@@ -2,17 +2,20 @@
 
 import math
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from zoneinfo import ZoneInfo
 
 from django import template
+from django.template import defaultfilters
 from django.templatetags.static import static
 from django.utils.dateformat import format as date_format
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_noop
 
+from crypto_api.dashboard.translation import gettext, ngettext
 from crypto_api.kit import amounts
 from crypto_api.ledger.types import Line
 
@@ -23,6 +26,18 @@ NO_VALUE = "\N{EM DASH}"
 SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 QUANTITY_PLACES = 6
 NAME_LENGTH_MAX = 28
+DATE_FORMS = (
+    gettext_noop("j M"),
+    gettext_noop("j F"),
+    gettext_noop("j M Y"),
+    gettext_noop("j F Y"),
+    gettext_noop("M Y"),
+    gettext_noop("F Y"),
+    gettext_noop("j M H:i:s"),
+    gettext_noop("j F Y, H:i:s T"),
+    gettext_noop("j M Y, H:i"),
+)
+"""How a day stands in English. The catalogues say how it does elsewhere: `j. F Y`, `j \\d\\e F \\d\\e Y`."""
 _WIDE = Context(prec=120)
 
 
@@ -51,7 +66,7 @@ def figure(value: Decimal | None) -> str:
 def quantity(value: Decimal | None) -> str:
     """At most six decimals, without trailing zeros; `exact` has them all."""
     if value is None:
-        return "unknown amount"
+        return gettext("unknown amount")
     if value == 0:
         return "0"
     smallest = Decimal(1).scaleb(-QUANTITY_PLACES)
@@ -147,8 +162,13 @@ def _time(moment: datetime | None, zone: ZoneInfo, form: str) -> SafeString | st
         '<time datetime="{}" title="{}">{}</time>',
         in_utc.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         f"{in_utc:%Y-%m-%d %H:%M:%S} UTC",
-        date_format(moment.astimezone(zone), form),
+        date_format(moment.astimezone(zone), gettext(form)),
     )
+
+
+def localized_date(day: date | datetime | str | None, form: str) -> str:
+    """Django's filter `date`, whose place it takes: the form is written in English, and the order is that of the reader's language."""
+    return str(defaultfilters.date(day, gettext(form)))
 
 
 def words(value: object) -> str:
@@ -166,18 +186,30 @@ def sentence(text: object) -> str:
 def duration(wait_s: float) -> str:
     """A wait in words: `40 seconds`, `12 minutes`, `2 hours`; never less than there is to wait."""
     seconds = math.ceil(wait_s)
-    for size, name in ((3600, "hour"), (60, "minute")):
-        if seconds > 2 * size:
-            return f"{-(-seconds // size)} {name}s"
-    return f"{seconds} second{'' if seconds == 1 else 's'}"
+    if seconds > 2 * 3600:
+        return _hours(-(-seconds // 3600))
+    return _minutes(-(-seconds // 60)) if seconds > 2 * 60 else _seconds(seconds)
 
 
 def age(seconds: int) -> str:
     """How long ago, roughly and never longer than it is: `40 seconds`, `12 minutes`, `3 days`."""
-    for size, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            return f"{seconds // size} {name}{'' if seconds // size == 1 else 's'}"
-    return f"{seconds} second{'' if seconds == 1 else 's'}"
+    if seconds >= 86_400:
+        return ngettext("%(n)s day", "%(n)s days", seconds // 86_400) % {"n": seconds // 86_400}
+    if seconds >= 3600:
+        return _hours(seconds // 3600)
+    return _minutes(seconds // 60) if seconds >= 60 else _seconds(seconds)
+
+
+def _hours(n: int) -> str:
+    return ngettext("%(n)s hour", "%(n)s hours", n) % {"n": n}
+
+
+def _minutes(n: int) -> str:
+    return ngettext("%(n)s minute", "%(n)s minutes", n) % {"n": n}
+
+
+def _seconds(n: int) -> str:
+    return ngettext("%(n)s second", "%(n)s seconds", n) % {"n": n}
 
 
 def entry_of(mapping: dict[str, object] | None, key: str) -> object:
@@ -223,4 +255,5 @@ for _filter in (
     codes_of,
 ):
     register.filter(_filter.__name__, _filter)
+register.filter("date", localized_date)
 register.simple_tag(icon, name="icon")

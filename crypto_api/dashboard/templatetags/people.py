@@ -8,7 +8,8 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from crypto_api.dashboard.templatetags.coffer import NO_VALUE
+from crypto_api.dashboard.templatetags.coffer import NO_VALUE, localized_date
+from crypto_api.dashboard.translation import gettext
 
 register = template.Library()
 
@@ -22,7 +23,7 @@ def day(moment: datetime | None, zone: ZoneInfo) -> SafeString | str:
         '<time datetime="{}" title="{}">{}</time>',
         moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
         f"{moment:%Y-%m-%d %H:%M:%S} UTC",
-        f"{moment.astimezone(zone):%-d %b %Y}",
+        localized_date(moment.astimezone(zone).date(), "j M Y"),
     )
 
 
@@ -33,9 +34,9 @@ def recorded(value: object) -> str:
         case None:
             return NO_VALUE
         case bool():
-            return "yes" if value else "no"
+            return gettext("yes") if value else gettext("no")
         case "" | [] | {}:
-            return "empty"
+            return gettext("empty")
         case Mapping():
             return "\n".join(f"{name}: {recorded(inner)}" for name, inner in value.items())
         case Sequence() if not isinstance(value, str):
