@@ -1,5 +1,6 @@
 """How figures, times and identifiers stand on a page. Amounts stay `Decimal` until they are text; nothing here ever makes a float."""
 
+import json
 import math
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
@@ -15,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_noop
 
+from crypto_api.dashboard.script_words import words_of
 from crypto_api.dashboard.translation import gettext, ngettext
 from crypto_api.kit import amounts
 from crypto_api.ledger.types import Line
@@ -172,9 +174,9 @@ def localized_date(day: date | datetime | str | None, form: str) -> str:
 
 
 def words(value: object) -> str:
-    """An identifier as words: `own_transfer` is `Own transfer`."""
+    """An identifier as words in the reader's language: `own_transfer` is `Own transfer`. The catalogues have each that a page shows."""
     text = str(value).replace("_", " ").strip()
-    return text[:1].upper() + text[1:].lower()
+    return gettext(text[:1].upper() + text[1:].lower()) if text else ""
 
 
 def sentence(text: object) -> str:
@@ -192,12 +194,23 @@ def duration(wait_s: float) -> str:
 
 
 def age(seconds: int) -> str:
-    """How long ago, roughly and never longer than it is: `40 seconds`, `12 minutes`, `3 days`."""
+    """How old, roughly and never older than it is: `40 seconds`, `12 minutes`, `3 days`."""
     if seconds >= 86_400:
         return ngettext("%(n)s day", "%(n)s days", seconds // 86_400) % {"n": seconds // 86_400}
     if seconds >= 3600:
         return _hours(seconds // 3600)
     return _minutes(seconds // 60) if seconds >= 60 else _seconds(seconds)
+
+
+def ago(seconds: int) -> str:
+    """When, as `age` says it: `3 days ago`. Its own words, since languages decline what has passed."""
+    if seconds >= 86_400:
+        return ngettext("%(n)s day ago", "%(n)s days ago", seconds // 86_400) % {"n": seconds // 86_400}
+    if seconds >= 3600:
+        return ngettext("%(n)s hour ago", "%(n)s hours ago", seconds // 3600) % {"n": seconds // 3600}
+    if seconds >= 60:
+        return ngettext("%(n)s minute ago", "%(n)s minutes ago", seconds // 60) % {"n": seconds // 60}
+    return ngettext("%(n)s second ago", "%(n)s seconds ago", seconds) % {"n": seconds}
 
 
 def _hours(n: int) -> str:
@@ -229,6 +242,12 @@ def icon(name: str, css: str = "") -> SafeString:
     )
 
 
+def script(name: str) -> SafeString:
+    """The element of a script of this dashboard that says something, with what it says in the reader's language (script_words.py)."""
+    said = json.dumps(words_of(name), ensure_ascii=False, separators=(",", ":"))
+    return format_html('<script src="{}" data-words="{}" defer></script>', static(f"dashboard/{name}.js"), said)
+
+
 for _filter in (
     amount,
     money,
@@ -251,9 +270,11 @@ for _filter in (
     sentence,
     duration,
     age,
+    ago,
     entry_of,
     codes_of,
 ):
     register.filter(_filter.__name__, _filter)
 register.filter("date", localized_date)
 register.simple_tag(icon, name="icon")
+register.simple_tag(script, name="script")

@@ -1,6 +1,7 @@
 // A journal entry by keyboard: the difference runs along, Enter goes on, `=` balances, an account is found by its code or a part of its name. Amounts are whole numbers of 10^-8, never floats.
 (() => {
   "use strict";
+  const say = wordsOf(document.currentScript);
   const form = document.querySelector("[data-entry-form]");
   if (!form) return;
   const body = form.querySelector("[data-lines]");
@@ -37,9 +38,9 @@
     const known = debit !== null && credit !== null;
     const balanced = known && debit === credit;
     says.dataset.state = balanced ? (debit === 0n ? "none" : "balanced") : "open";
-    if (!known) says.textContent = "An amount cannot be read";
-    else if (balanced) says.textContent = debit === 0n ? "" : "Balanced";
-    else says.textContent = debit > credit ? `${written(debit - credit, true)} more debit` : `${written(credit - debit, true)} more credit`;
+    if (!known) says.textContent = say("unread");
+    else if (balanced) says.textContent = debit === 0n ? "" : say("balanced");
+    else says.textContent = debit > credit ? say("more_debit", { amount: written(debit - credit, true) }) : say("more_credit", { amount: written(credit - debit, true) });
   };
 
   const addLine = () => {

@@ -2,6 +2,7 @@
 // The server decides everything; this only carries what it asks to the browser or wallet, and what they answer back.
 (() => {
   "use strict";
+  const say = wordsOf(document.currentScript);
   const find = (name) => document.querySelector(`[data-${name}]`);
   const ways = find("key-ways");
   if (ways) ways.hidden = false;
@@ -25,8 +26,8 @@
         headers: { "Content-Type": "application/json", "X-CSRFToken": document.querySelector("[name=csrfmiddlewaretoken]").value },
         body: JSON.stringify(body),
       });
-    } catch { throw new Refused("The server did not answer. Check the connection and try again."); }
-    const told = await answer.json().catch(() => ({ problem: "This page was open for too long. Load it again and repeat what you did." }));
+    } catch { throw new Refused(say("unanswered")); }
+    const told = await answer.json().catch(() => ({ problem: say("stale") }));
     if (told.location) { location.assign(told.location); return new Promise(() => {}); }
     if (told.problem) throw new Refused(told.problem);
     return told;
@@ -40,7 +41,7 @@
     problem("");
     button.setAttribute("aria-disabled", "true");
     try { await work(); } catch (error) {
-      problem(error instanceof Refused ? error.message : "That did not work. Try it again.");
+      problem(error instanceof Refused ? error.message : say("failed"));
       if (!(error instanceof Refused)) console.warn(error);
     } finally {
       state("");
@@ -55,12 +56,12 @@
   const described = (rows) => (rows ?? []).map((row) => ({ ...row, id: bytes(row.id) }));
 
   const webauthn = async (ask) => {
-    if (!window.PublicKeyCredential) throw new Refused("This browser has no passkeys, or not on a page without https.");
+    if (!window.PublicKeyCredential) throw new Refused(say("no_passkeys"));
     try { return await ask(); } catch (error) {
-      if (error.name === "NotAllowedError" || error.name === "AbortError") throw new Refused("Nothing was confirmed: it was cancelled, or took too long.");
-      if (error.name === "InvalidStateError") throw new Refused("This device has a passkey for your account already.");
-      if (error.name === "SecurityError") throw new Refused(`Passkeys belong to the name under which Coffer runs, and do not work at ${location.host}.`);
-      if (error.name === "NotSupportedError" || error.name === "ConstraintError") throw new Refused("This device cannot keep or use such a passkey.");
+      if (error.name === "NotAllowedError" || error.name === "AbortError") throw new Refused(say("not_confirmed"));
+      if (error.name === "InvalidStateError") throw new Refused(say("has_passkey"));
+      if (error.name === "SecurityError") throw new Refused(say("other_name", { host: location.host }));
+      if (error.name === "NotSupportedError" || error.name === "ConstraintError") throw new Refused(say("device_unable"));
       throw error;
     }
   };
@@ -72,7 +73,7 @@
     clientExtensionResults: credential.getClientExtensionResults(),
   });
   const use = (options) => webauthn(async () => {
-    state("Your browser asks for the passkey.");
+    state(say("asks_passkey"));
     const publicKey = { ...options, challenge: bytes(options.challenge), allowCredentials: described(options.allowCredentials) };
     const credential = await navigator.credentials.get({ publicKey });
     const { authenticatorData, clientDataJSON, signature, userHandle } = credential.response;
@@ -80,7 +81,7 @@
     return { ...common(credential), response: { ...response, userHandle: userHandle ? text(userHandle) : undefined } };
   });
   const make = (options) => webauthn(async () => {
-    state("Your browser asks where to keep the passkey.");
+    state(say("asks_where"));
     const user = { ...options.user, id: bytes(options.user.id) };
     const publicKey = { ...options, user, challenge: bytes(options.challenge), excludeCredentials: described(options.excludeCredentials) };
     const credential = await navigator.credentials.create({ publicKey });
@@ -93,7 +94,7 @@
   find("passkey-log-in")?.addEventListener("click", (event) => run(event.currentTarget, async () => {
     possible(event.target.closest("button"));
     const credential = await use(await post("/login/passkey/options/", {}));
-    state("Logging in.");
+    state(say("logging_in"));
     await post("/login/passkey/", { credential, next: ways.dataset.next });
   }));
   find("passkey-confirm")?.addEventListener("click", (event) => run(event.currentTarget, async () => {
@@ -107,7 +108,7 @@
     const form = event.currentTarget;
     run(form.querySelector("[type=submit]"), async () => {
       const name = form.elements.name.value.trim();
-      if (!name) { form.elements.name.focus(); throw new Refused("Give the passkey a name first."); }
+      if (!name) { form.elements.name.focus(); throw new Refused(say("name_first")); }
       const credential = await make(await post("/security/passkeys/options/", { name }));
       await post("/security/passkeys/", { credential, name });
     });
@@ -124,7 +125,7 @@
     if (found.length === 1) return found[0].provider;
     if (found.length === 0) {
       if (window.ethereum) return window.ethereum;
-      throw new Refused("No Ethereum wallet was found in this browser. Install one, such as MetaMask, or unlock it, and load the page again.");
+      throw new Refused(say("no_wallet"));
     }
     return new Promise((resolve) => {
       const list = find("wallet-list");
@@ -143,28 +144,28 @@
   };
   const asked = async (provider, method, params) => {
     try { return await provider.request({ method, params }); } catch (error) {
-      if (error?.code === 4001) throw new Refused("You refused in your wallet, so nothing happened.");
-      if (error?.code === -32002) throw new Refused("Your wallet is asking already. Open it and answer there.");
-      if (error?.code === 4100 || error?.code === 4900 || error?.code === 4901) throw new Refused("Your wallet is locked or not connected. Unlock it and try again.");
-      throw new Refused("Your wallet could not do that. Open it, see what it says, and try again.");
+      if (error?.code === 4001) throw new Refused(say("refused"));
+      if (error?.code === -32002) throw new Refused(say("asking_already"));
+      if (error?.code === 4100 || error?.code === 4900 || error?.code === 4901) throw new Refused(say("locked"));
+      throw new Refused(say("unable"));
     }
   };
   const hex = (message) => "0x" + [...new TextEncoder().encode(message)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   const signed = async (challenge_path) => {
     const provider = await chosen();
-    state("Your wallet asks which account.");
+    state(say("which_account"));
     const [address] = await asked(provider, "eth_requestAccounts");
-    if (!address) throw new Refused("Your wallet gave no account.");
+    if (!address) throw new Refused(say("no_account"));
     const chain_id = Number(await asked(provider, "eth_chainId"));
     const challenge = await post(challenge_path, { address, chain_id });
-    state("Your wallet shows a text to sign.");
+    state(say("text_to_sign"));
     const signature = await asked(provider, "personal_sign", [hex(challenge.message), address]);
     return { message: challenge.message, signature, chain_id };
   };
 
   find("ethereum-log-in")?.addEventListener("click", (event) => run(event.currentTarget, async () => {
     const shown = await signed("/login/ethereum/challenge/");
-    state("Logging in.");
+    state(say("logging_in"));
     await post("/login/ethereum/", { ...shown, next: ways.dataset.next });
   }));
   find("ethereum-link")?.addEventListener("submit", (event) => {

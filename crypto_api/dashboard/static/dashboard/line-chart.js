@@ -3,14 +3,14 @@
 // and the topics on which it is read again.
 "use strict";
 
-globalThis.lineChart = ({ box, rows, lines, tooltip, cells, url, topics, everyMs }) => {
+globalThis.lineChart = ((say) => ({ box, rows, lines, tooltip, cells, url, topics, everyMs }) => {
   const chart = echarts.init(box, null, { renderer: "canvas" });
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim() || "gray";
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let points = [];
-  let said = "Reading…"; // while there is nothing to draw
+  let said = say("reading"); // while there is nothing to draw
 
-  const without = (point) => (point.unpriced.length ? `\nwithout ${point.unpriced.slice(0, 4).join(", ")}` : "");
+  const without = (point) => (point.unpriced.length ? `\n${say("without", { assets: point.unpriced.slice(0, 4).join(", ") })}` : "");
 
   const draw = () => {
     const muted = style("--c-muted");
@@ -47,7 +47,7 @@ globalThis.lineChart = ({ box, rows, lines, tooltip, cells, url, topics, everyMs
         type: "value",
         scale: true,
         splitNumber: 3,
-        axisLabel: { color: muted, fontSize: 11, formatter: (value) => new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 2 }).format(value) },
+        axisLabel: { color: muted, fontSize: 11, formatter: (value) => new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 }).format(value) },
         splitLine: { lineStyle: { color: style("--c-line-soft") } },
       },
       series: lines(points, style).map((line) => ({ type: "line", showSymbol: points.length === 1, ...line })),
@@ -77,12 +77,12 @@ globalThis.lineChart = ({ box, rows, lines, tooltip, cells, url, topics, everyMs
       const answer = await fetch(url(), { headers: { Accept: "application/json", "HX-Request": "true" } });
       if (!answer.ok) throw new Error(`answered ${answer.status}`);
       points = (await answer.json()).points;
-      said = "No bookings in this period";
+      said = say("none");
       draw();
       fillTable();
     } catch { // what is drawn stays, and the live indicator says why
       if (points.length) return;
-      said = "It could not be read. It is tried again by itself.";
+      said = say("failed");
       draw();
     } finally {
       reading = false;
@@ -99,7 +99,7 @@ globalThis.lineChart = ({ box, rows, lines, tooltip, cells, url, topics, everyMs
   draw();
   load();
   return load;
-};
+})(wordsOf(document.currentScript));
 
 // The line that stands for what is worth something, filled down to the axis.
 globalThis.filledLine = (style) => ({

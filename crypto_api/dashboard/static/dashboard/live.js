@@ -2,18 +2,12 @@
 // the subject alone (`coffer:transaction`, `coffer:journal-entry`). A burst becomes one event at once and one when it has calmed down.
 (() => {
   "use strict";
+  const say = wordsOf(document.currentScript);
   if (!document.body.dataset.liveUrl) return; // a page outside every organisation
   const THROTTLE_MS = 350;
   const POLL_MS = 15000;
   const STATE_REFRESH_MS = 20000;
   const BACKOFF_MS = [400, 800, 1500, 3000, 6000, 12000];
-  const TEXTS = {
-    connecting: "Connecting",
-    live: "Live",
-    reconnecting: "Reconnecting…",
-    offline: "Offline, updating every 15 s",
-    refused: "Not live for your role",
-  };
   const CLOSE_UNKNOWN = 4401;
   const CLOSE_REFUSED = 4403;
 
@@ -39,7 +33,7 @@
 
   const show = (state) => {
     indicator.dataset.state = state === "refused" ? "offline" : state;
-    indicator.querySelector("[data-live-text]").textContent = TEXTS[state];
+    indicator.querySelector("[data-live-text]").textContent = say(state);
   };
 
   const emit = (topic, detail) => document.body.dispatchEvent(new CustomEvent(`coffer:${topic}`, { detail }));

@@ -1,6 +1,7 @@
 // What a page does without the server: theme, menu, copy buttons, forms, marks on what has just changed.
 (() => {
   "use strict";
+  const say = wordsOf(document.currentScript);
   const root = document.documentElement;
   root.classList.add("has-script");
 
@@ -97,9 +98,9 @@
     const ends = performance.now() + Number(node.dataset.left ?? node.dataset.wait) * 1000;
     const show = () => {
       const left = Math.ceil((ends - performance.now()) / 1000);
-      if (left > 0) { node.textContent = node.dataset.left ? clock(left) : `Try again in ${clock(left)}.`; return; }
+      if (left > 0) { node.textContent = node.dataset.left ? clock(left) : say("wait", { time: clock(left) }); return; }
       clearInterval(ticking);
-      if (node.dataset.left) location.assign(location.pathname + location.search); else node.textContent = "You can try again now.";
+      if (node.dataset.left) location.assign(location.pathname + location.search); else node.textContent = say("waited");
     };
     const ticking = setInterval(show, 1000);
     show();
@@ -135,7 +136,7 @@
 
   // Codes of currencies and countries with their names, where the browser knows them.
   for (const field of document.querySelectorAll("select[data-names]")) {
-    const names = new Intl.DisplayNames("en", { type: field.dataset.names, fallback: "none" });
+    const names = new Intl.DisplayNames(root.lang, { type: field.dataset.names, fallback: "none" });
     for (const option of field.options) {
       const name = option.value && names.of(option.value);
       if (name) option.textContent = `${option.value} · ${name}`;
@@ -145,7 +146,7 @@
   const toast = document.querySelector("[data-toast]");
   const failed = (event) => {
     if (!toast || !event.target.matches("button")) return;
-    toast.textContent = "That could not be loaded. Try it again.";
+    toast.textContent = say("not_loaded");
     toast.hidden = false;
     setTimeout(() => { toast.hidden = true; }, 6000);
   };

@@ -1,6 +1,7 @@
 // The palette and the keys that work everywhere. What is found comes from the server as it may be seen; here it is only chosen from.
 (() => {
   "use strict";
+  const say = wordsOf(document.currentScript);
   const palette = document.getElementById("palette");
   const help = document.getElementById("help-sheet");
   if (!palette) return;
@@ -46,7 +47,7 @@
       if (error.name === "AbortError") return;
       const note = document.createElement("p");
       note.className = "palette-none";
-      note.textContent = "That could not be searched. Try it again.";
+      note.textContent = say("not_searched");
       results.replaceChildren(note);
     }
   };

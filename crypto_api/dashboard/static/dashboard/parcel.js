@@ -2,6 +2,7 @@
 // ECDH-ES on P-256 with A256GCM (RFC 7518). The fields that a person types into have no name, so the browser itself never sends them.
 (() => {
   "use strict";
+  const say = wordsOf(document.currentScript);
   const form = document.querySelector("[data-seal-kid]");
   if (!form) return;
   const encoder = new TextEncoder();
@@ -35,8 +36,8 @@
     event.preventDefault();
     problem("");
     const fields = [...form.querySelectorAll("[data-secret]")].filter((field) => field.value && !field.closest("[hidden]"));
-    if (fields.length && !form.dataset.sealKid) return problem("The signer cannot be reached at the moment, so no key can be added. Try again in a minute.");
-    if (fields.length && !window.crypto?.subtle) return problem("Keys are sealed by the browser, which does that only on a page with https or on localhost.");
+    if (fields.length && !form.dataset.sealKid) return problem(say("no_signer"));
+    if (fields.length && !window.crypto?.subtle) return problem(say("insecure"));
     try {
       for (const field of fields) {
         const typed = field.dataset.trim === undefined ? field.value : field.value.trim();
@@ -44,7 +45,7 @@
       }
     } catch (error) {
       console.warn(error.name);
-      return problem("The key could not be sealed. Nothing was sent.");
+      return problem(say("not_sealed"));
     }
     for (const field of form.querySelectorAll("[data-secret]")) field.value = "";
     form.submit();

@@ -1,15 +1,16 @@
 // Value and cost at the end of each day.
 (() => {
   "use strict";
+  const say = wordsOf(document.currentScript);
   const box = document.getElementById("portfolio-chart");
   if (!box) return;
   lineChart({
     box,
     rows: document.getElementById("portfolio-table"),
     lines: (points, style) => [
-      { ...filledLine(style), name: "Value", data: points.map((point) => Number(point.value)) },
+      { ...filledLine(style), name: say("value"), data: points.map((point) => Number(point.value)) },
       {
-        name: "Cost",
+        name: say("cost"),
         step: "end",
         data: points.map((point) => Number(point.cost)),
         symbolSize: 5,
@@ -18,7 +19,7 @@
         emphasis: { lineStyle: { width: 1.5 } },
       },
     ],
-    tooltip: (point, without) => `${point.valueText}\ncost ${point.costText}${point.flowsText ? `\nflows ${point.flowsText}` : ""}${without}\n${point.time}`,
+    tooltip: (point, without) => `${point.valueText}\n${say("cost_of", { amount: point.costText })}${point.flowsText ? `\n${say("flows", { amount: point.flowsText })}` : ""}${without}\n${point.time}`,
     cells: (point) => [[point.time, ""], [point.valueText, "num"], [point.costText, "num"], [point.flowsText, "num"], [point.unpriced.join(", "), ""]],
     url: () => box.dataset.seriesUrl,
     topics: ["journal-entry", "refresh"],

@@ -1,6 +1,7 @@
 // The review queue by keyboard. Everything is a form that works without this: here are only the keys, and how many are chosen.
 (() => {
   "use strict";
+  const say = wordsOf(document.currentScript);
   const form = document.querySelector("[data-review]");
   if (!form) return;
   const rows = () => [...form.querySelectorAll("[data-review-row]")];
@@ -11,7 +12,7 @@
     const chosen = boxes().filter((box) => box.checked);
     const suggested = chosen.filter((box) => "suggested" in box.dataset).length;
     const says = form.querySelector("[data-review-count]");
-    if (says) says.textContent = chosen.length ? `${chosen.length} chosen, ${suggested} with a suggestion` : "Nothing chosen";
+    if (says) says.textContent = chosen.length ? say("chosen", { n: chosen.length, suggested }) : say("none");
   };
   form.addEventListener("change", (event) => {
     if (event.target.matches("[data-review-all]")) for (const box of boxes()) box.checked = event.target.checked;

@@ -2,6 +2,7 @@
 // What is sent or signed comes from the server each time; the hash or signature goes back there, and the server and the chain decide.
 (() => {
   "use strict";
+  const say = wordsOf(document.currentScript);
   class Refused extends Error {} // its message is for the person
 
   const find = (name) => document.querySelector(`[data-${name}]`);
@@ -34,8 +35,8 @@
         headers: { "Content-Type": "application/json", "X-CSRFToken": document.querySelector("[name=csrfmiddlewaretoken]").value },
         body: JSON.stringify(body),
       });
-    } catch { throw new Refused("The server did not answer. Check the connection and try again."); }
-    const told = await answer.json().catch(() => ({ problem: "This page was open for too long. Load it again." }));
+    } catch { throw new Refused(say("unanswered")); }
+    const told = await answer.json().catch(() => ({ problem: say("stale") }));
     if (told.problem) throw new Refused(told.problem);
     return told;
   };
@@ -43,41 +44,41 @@
   // Every wallet that is there is asked for its accounts until one has the address; without an address, the first one.
   const asked = async (provider, method, params) => {
     try { return await provider.request({ method, params }); } catch (error) {
-      if (error?.code === 4001) throw new Refused("You refused in your wallet, so nothing happened.");
-      if (error?.code === -32002) throw new Refused("Your wallet is asking already. Open it and answer there.");
-      if (error?.code === 4100 || error?.code === 4900 || error?.code === 4901) throw new Refused("Your wallet is locked or not connected. Unlock it and try again.");
-      throw new Refused("Your wallet could not do that. Open it, see what it says, and try again.");
+      if (error?.code === 4001) throw new Refused(say("refused"));
+      if (error?.code === -32002) throw new Refused(say("asking_already"));
+      if (error?.code === 4100 || error?.code === 4900 || error?.code === 4901) throw new Refused(say("locked"));
+      throw new Refused(say("unable"));
     }
   };
   const opened = async (address) => {
     dispatchEvent(new Event("eip6963:requestProvider"));
     const found = wallets.size ? [...wallets.values()] : window.ethereum ? [window.ethereum] : [];
-    if (!found.length) throw new Refused("No Ethereum wallet was found in this browser. Install or unlock one, and load the page again.");
-    state("Your wallet asks which account.");
+    if (!found.length) throw new Refused(say("no_wallet"));
+    state(say("which_account"));
     for (const provider of found) {
       const accounts = await asked(provider, "eth_requestAccounts");
       const account = address ? accounts.find((one) => one.toLowerCase() === address.toLowerCase()) : accounts[0];
       if (account) return { provider, account };
     }
-    throw new Refused(address ? `Your wallet does not show the account ${address}. Choose it there and try again.` : "Your wallet gave no account.");
+    throw new Refused(address ? say("other_account", { address }) : say("no_account"));
   };
   const onChain = async (provider, chainId) => {
     if (Number(await asked(provider, "eth_chainId")) === Number(chainId)) return;
-    state("Your wallet asks to change the network.");
+    state(say("asks_network"));
     await asked(provider, "wallet_switchEthereumChain", [{ chainId }]);
-    if (Number(await asked(provider, "eth_chainId")) !== Number(chainId)) throw new Refused("Your wallet is on another network.");
+    if (Number(await asked(provider, "eth_chainId")) !== Number(chainId)) throw new Refused(say("other_network"));
   };
 
   const send = async (button) => {
     const { transaction } = await ask(button.dataset.walletSend);
     const { provider, account } = await opened(transaction.from);
     await onChain(provider, transaction.chainId);
-    state("Your wallet shows the payment. Compare the address there.");
+    state(say("shows_payment"));
     const hash = await asked(provider, "eth_sendTransaction", [{ ...transaction, from: account }]);
-    state(`Sent as ${hash}.`);
+    state(say("sent", { hash }));
     let told;
     try { told = await ask(button.dataset.walletSent, { hash }); } catch (error) {
-      throw new Refused(`It was sent as ${hash}, but the server could not be told: ${error.message} Tell it below, under “I sent it already”. Do not send it again.`);
+      throw new Refused(say("not_told", { hash, problem: error.message, label: say("sent_already") }));
     }
     location.assign(told.location);
   };
@@ -86,10 +87,10 @@
     const { typed_data: typed } = await ask(button.dataset.walletSign);
     const { provider, account } = await opened("");
     await onChain(provider, `0x${Number(typed.domain.chainId).toString(16)}`);
-    state("Your wallet shows what you approve.");
+    state(say("shows_approval"));
     const signature = await asked(provider, "eth_signTypedData_v4", [account, JSON.stringify(typed)]);
     const form = find("wallet-sign")?.closest("form"); // as it is now
-    if (!form) throw new Refused("The payment has changed meanwhile. Look at it again.");
+    if (!form) throw new Refused(say("changed"));
     form.elements.signature.value = signature;
     form.submit();
   };
@@ -98,7 +99,7 @@
   const prove = async (button) => {
     const { form } = button;
     const { provider, account } = await opened(button.dataset.walletProve);
-    state("Your wallet shows the text. Compare it, and sign.");
+    state(say("shows_text"));
     form.elements.signature.value = await asked(provider, "personal_sign", [hex(find("wallet-text").textContent), account]);
     form.requestSubmit();
   };
@@ -113,7 +114,7 @@
     problem("");
     try { await (button.dataset.walletSend ? send(button) : button.dataset.walletProve ? prove(button) : sign(button)); } catch (error) {
       state("");
-      problem(error instanceof Refused ? error.message : "Something went wrong on this page. Load it again.");
+      problem(error instanceof Refused ? error.message : say("failed"));
       if (!(error instanceof Refused)) throw error;
     } finally { busy = false; }
   });
