@@ -76,6 +76,7 @@ class Config(BaseSettings):
     solc_dir: Path = Path(".data/solc")
     slither_dir: Path = Path(".data/slither")
     log_dir: Path = Path("logs")
+    metrics_listen: str = Field(default="", pattern=r"^(.{1,255}:[0-9]{1,5})?$")  # host and port for Prometheus; empty: nobody is told
 
     @field_validator("secret_key")
     @classmethod

@@ -4,17 +4,21 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from pymongo.errors import PyMongoError
 
+from crypto_api.adapters.metrics_listener import MetricsListener
 from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config, load_config
 from crypto_api.flows.note_seen import WRITE_S, write_seen
 from crypto_api.http import in_flight
 from crypto_api.kit import collector, log
 from crypto_api.kit.cancel import cancel_and_wait
+from crypto_api.kit.measuring import loop_watched
 from crypto_api.kit.signing import SignerUnavailable
+from crypto_api.reports.measures import measure
 from crypto_api.runtime import Runtime
 from crypto_api.sockets.hub import EventHub
 from crypto_project.catalogues import ensure_catalogues
@@ -39,6 +43,9 @@ async def api_state() -> AsyncIterator[State]:
     async with AsyncExitStack() as stack:
         runtime = await _opened(stack, config)
         hub = await stack.enter_async_context(EventHub(runtime.frames, runtime.clock))
+        await stack.enter_async_context(loop_watched())
+        if config.metrics_listen:
+            await stack.enter_async_context(MetricsListener(config.metrics_listen, partial(measure, runtime)))
         await stack.enter_async_context(_writing_seen(runtime))
         await stack.enter_async_context(knowing_the_signer(runtime))
         collector.settle()

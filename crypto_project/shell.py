@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -153,7 +153,9 @@ class Shell:
 
     def _specs(self) -> list[ProcessSpec]:
         workers = [worker_process(name, actor) for name, actor in self.options.workers.items()]
-        return ([api_process(self.options.host, self.port)] if self.options.api else []) + workers
+        specs = ([api_process(self.options.host, self.port)] if self.options.api else []) + workers
+        host, _, port = self.env.get("METRICS_LISTEN", "").rpartition(":")
+        return [replace(spec, env={"METRICS_LISTEN": f"{host}:{int(port) + place}"}) for place, spec in enumerate(specs)] if host else specs
 
     def _start_life(self, world: "DemoWorld") -> None:
         from crypto_project.demo import activity, payroll

@@ -18,6 +18,7 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from mongodb_config.client import MongoClient
+from mongodb_config.measuring import CONFLICTS, GIVEN_UP
 from mongodb_config.presence import Presence
 
 Session = AsyncClientSession
@@ -74,6 +75,7 @@ class UnitOfWork:
             except PyMongoError as error:
                 if time.monotonic() > deadline or not error.has_error_label("TransientTransactionError"):
                     raise
+            CONFLICTS.inc()
             await _pause(attempt)
         async with self._turn:
             deadline = time.monotonic() + RETRY_S_MAX  # from here on the pauses are not spent waiting for the others
@@ -84,8 +86,10 @@ class UnitOfWork:
                     if not error.has_error_label("TransientTransactionError"):
                         raise
                     if attempt == ATTEMPTS_MAX - 1 or time.monotonic() > deadline:
+                        GIVEN_UP.inc()
                         _logger.warning("unit of work given up after %d attempts: %s", attempt + 1, getattr(work, "__qualname__", work))
                         raise
+                CONFLICTS.inc()
                 await _pause(attempt - FREELY)
         raise AssertionError("unreachable")
 

@@ -9,10 +9,12 @@ import contextlib
 import signal
 from contextlib import AsyncExitStack
 
+from crypto_api.adapters.metrics_listener import MetricsListener
 from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config, load_config
 from crypto_api.kit import log
 from crypto_api.kit.cancel import cancel_and_wait
+from crypto_api.kit.measuring import loop_watched
 from crypto_api.runtime import Runtime
 from workers.lane import EXPECTED, PAUSE_S_MAX, PAUSE_S_MIN, Lane, supervise
 
@@ -46,6 +48,9 @@ async def run(names: list[str]) -> None:
 async def _work(config: Config, names: list[str]) -> None:
     async with AsyncExitStack() as stack:
         runtime = await _opened(stack, config)
+        await stack.enter_async_context(loop_watched())
+        if config.metrics_listen:
+            await stack.enter_async_context(MetricsListener(config.metrics_listen))
         lanes = [lane for name in names for lane in _lanes(name, runtime)]
         _logger.info("workers_started", lanes=[lane.name for lane in lanes])
         async with asyncio.TaskGroup() as group:

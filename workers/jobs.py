@@ -1,5 +1,6 @@
 """The queue's edge: every actor, the lane that runs what is put on the queue, and the sweeps that find what a lost nudge left."""
 
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from crypto_api.adapters.queue import JOB_TIMEOUT_S, Handler
 from crypto_api.flows.end_abandoned_tasks import end_abandoned_tasks
 from crypto_api.kit import log
 from crypto_api.kit.jobs import ATTEMPTS_MAX, Job
+from crypto_api.kit.measuring import JOB_S
 from crypto_api.runtime import Runtime
 from crypto_api.tasks import service as tasks
 from crypto_api.tasks.documents import Task
@@ -82,14 +84,17 @@ def _handler(runtime: Runtime, actor: Actor) -> Handler:
         job, ref = actor.job.model_validate(payload), JobRef(id=job_id, name=actor.job.name, payload=payload)
         with log.bound(job=ref.name, job_id=job_id, job_try=job_try):
             _logger.info("job_started")
+            started = time.perf_counter()
             try:
                 if actor.makes_task(job):
                     await _run_alone(runtime, actor, job, ref, job_try)
                 else:
                     await _run_as_task(runtime, actor, job, ref, job_try)
             except Exception:
+                JOB_S.labels(ref.name, "failed").observe(time.perf_counter() - started)
                 _logger.exception("job_failed")
                 raise
+            JOB_S.labels(ref.name, "done").observe(time.perf_counter() - started)
             _logger.info("job_done")
 
     return handle

@@ -9,6 +9,7 @@ from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
 from crypto_api.kit import log
+from crypto_api.kit.measuring import LANES_STOPPED
 
 PAUSE_S_MIN, PAUSE_S_MAX = 0.25, 4.0
 HEALTHY_AFTER_S = 30.0
@@ -40,10 +41,13 @@ async def supervise(lane: Lane) -> None:
             except asyncio.CancelledError:
                 if _cancelled():
                     raise
+                LANES_STOPPED.labels(lane.name, "CancelledError").inc()
                 _logger.exception("lane_failed", retry_in_s=pause_s)  # something inside was cancelled, not we
             except EXPECTED as error:
+                LANES_STOPPED.labels(lane.name, type(error).__name__).inc()
                 _logger.warning("lane_interrupted", error=str(error), kind=type(error).__name__, retry_in_s=pause_s)
-            except Exception:
+            except Exception as error:
+                LANES_STOPPED.labels(lane.name, type(error).__name__).inc()
                 _logger.exception("lane_failed", retry_in_s=pause_s)
             if time.monotonic() - started > HEALTHY_AFTER_S:
                 pause_s = PAUSE_S_MIN

@@ -6,7 +6,7 @@ from typing import Any
 from pymongo import ReturnDocument
 
 from crypto_api.inbox.documents import InboxItem
-from crypto_api.inbox.types import ATTEMPTS_KEPT, Attempt, ItemKind, ItemState
+from crypto_api.inbox.types import ATTEMPTS_KEPT, OPEN_STATES, Attempt, ItemKind, ItemState
 from crypto_api.kit.paging import Page, PageRequest
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
@@ -29,6 +29,15 @@ async def counts(org_id: str, where: dict[str, Any] | None = None) -> dict[ItemS
     stages: list[dict[str, Any]] = [{"$match": {"$and": [{"org_id": org_id}, where or {}]}}, {"$group": {"_id": "$state", "count": {"$sum": 1}}}]
     found = {ItemState(row["_id"]): int(row["count"]) async for row in await InboxItem.get_pymongo_collection().aggregate(stages)}
     return {state: found.get(state, 0) for state in ItemState}
+
+
+async def count_open_by_kind() -> dict[ItemKind, int]:
+    """How many stand in the inboxes of all, and nothing else of them: for the figures of the installation."""
+    stages: list[dict[str, Any]] = [
+        {"$match": {"live": True, "state": {"$in": sorted(OPEN_STATES)}}},
+        {"$group": {"_id": "$kind", "count": {"$sum": 1}}},
+    ]
+    return {ItemKind(row["_id"]): int(row["count"]) async for row in await InboxItem.get_pymongo_collection().aggregate(stages)}
 
 
 async def live(org_id: str, kinds: Collection[ItemKind]) -> dict[str, InboxItem]:

@@ -182,6 +182,17 @@ async def change_all(session: Session, rows: Sequence[tuple[Payment, Row]]) -> N
     assert done.matched_count == len(rows), "their versions stand in this unit of work"
 
 
+async def count_under_way_of_network(network: str, now: datetime) -> dict[PaymentState, tuple[int, int]]:
+    """(how many have not ended, how many of those are due to be looked at) by state: for the figures of the installation."""
+    due = {"$sum": {"$cond": [{"$lte": ["$due_at", now]}, 1, 0]}}
+    stages: list[Row] = [
+        {"$match": {"network": network, "due_at": {"$type": "date"}}},
+        {"$group": {"_id": "$state", "count": {"$sum": 1}, "due": due}},
+    ]
+    rows = await Payment.get_pymongo_collection().aggregate(stages)
+    return {PaymentState(row["_id"]): (int(row["count"]), int(row["due"])) async for row in rows}
+
+
 async def senders_due_of_network(network: str, now: datetime) -> list[str]:
     """Addresses that have a payment to look at."""
     stages: list[Row] = [{"$match": {"network": network, "due_at": {"$type": "date", "$lte": now}}}, {"$group": {"_id": "$from_address"}}]

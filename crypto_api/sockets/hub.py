@@ -18,6 +18,7 @@ from crypto_api.flows.recheck_principals import Lost, recheck_principals
 from crypto_api.kit import log
 from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.clock import Clock
+from crypto_api.kit.measuring import CONSOLES
 from crypto_api.organizations.types import Principal
 from crypto_api.sockets import frames
 from crypto_api.sockets.channel import Channel
@@ -75,6 +76,7 @@ class EventHub:
             channel.users -= 1
             raise
         self._channel_of[console] = channel
+        CONSOLES.inc()
         if self._channels.get(channel.org_id) is not channel:  # dropped meanwhile
             console.close(AWAY, "come back and resume")
         return console
@@ -84,6 +86,7 @@ class EventHub:
         if channel is not None:
             channel.consoles.discard(console)
             channel.users -= 1
+            CONSOLES.dec()
 
     async def missed(self, console: Console) -> list[str]:
         return await self._channel_of[console].missed(console)

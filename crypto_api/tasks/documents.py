@@ -62,6 +62,7 @@ class DeadLetter(TenantDocument):
         indexes = [
             IndexModel([("org_id", ASCENDING), ("_id", DESCENDING)], name="org_latest"),
             IndexModel([("org_id", ASCENDING), ("job.id", ASCENDING)], unique=True, name="job"),
+            IndexModel([("open", ASCENDING)], partialFilterExpression={"open": True}, name="open"),  # how many wait, over all organisations
         ]
 
 

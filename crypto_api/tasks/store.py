@@ -142,6 +142,11 @@ async def open_dead_letters(org_id: str) -> int:
     return await DeadLetter.find({"org_id": org_id, "open": True}).count()
 
 
+async def count_open_dead_letters() -> int:
+    """Of the installation and of every organisation, and nothing else of them: for the figures of the installation."""
+    return await DeadLetter.find({"open": True}).count()
+
+
 async def dead_letter_of(session: Session, org_id: str, job_id: str) -> DeadLetter | None:
     return await DeadLetter.find_one({"org_id": org_id, "job.id": job_id}, session=session)
 

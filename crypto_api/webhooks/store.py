@@ -65,6 +65,12 @@ async def active(now: datetime) -> list[Webhook]:
     return [row for row in rows if row.retry_at is None or row.retry_at <= now]
 
 
+async def count_failing_and_suspended() -> tuple[int, int]:
+    """How many receivers of every organisation fail at the moment, and how many were given up: for the figures of the installation."""
+    failing = await Webhook.find({"status": WebhookStatus.ACTIVE.value, "failing_since": {"$type": "date"}}).count()
+    return failing, await Webhook.find({"status": WebhookStatus.SUSPENDED.value}).count()
+
+
 async def note(session: Session, before: Webhook, changes: dict[str, Any]) -> bool:
     """What an attempt led to: compare-and-set on how far it had come, and on what people set."""
     done = await Webhook.get_pymongo_collection().update_one(
