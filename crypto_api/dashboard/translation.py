@@ -8,7 +8,7 @@ def gettext(message: str) -> str:
 
 
 def pgettext(context: str, message: str) -> str:
-    """For a word that means several things: `pgettext("state", "Open")` is no command to open."""
+    """For a word that means several things: an open state is no command to open."""
     return str(translation.pgettext(context, message))
 
 

@@ -28,22 +28,39 @@ __all__ = ["sits"]
 
 DASHBOARD = Path(__file__).resolve().parents[2] / "crypto_api" / "dashboard"
 TEMPLATES = DASHBOARD / "templates"
-UNMARKED_MAX = 3_800
+UNMARKED_MAX = 2_720
 """Literal texts of all templates that nobody marked yet. It only ever goes down: whoever translates a page lowers it."""
 TRANSLATED = (
+    "403.html",
+    "automation/",
     "base.html",
-    "search/dialogs.html",
-    "search/results.html",
-    "overview/attention.html",
-    "overview/owing.html",
-    "overview/runway.html",
-    "person/log_in.html",
+    "consoles/",
+    "error.html",
+    "home.html",
+    "members/",
+    "networks/",
+    "notifications/",
+    "organization/",
+    "organizations/",
+    "overview/",
+    "parts/",
+    "person/",
+    "platform/",
+    "policy/",
+    "roles/",
+    "search/",
+    "suspended.html",
+    "team/",
+    "webhooks/list.html",
+    "webhooks/rows.html",
+    "webhooks/state.html",
+    "webhooks/webhook.html",
 )
-"""Templates of which every text is marked."""
+"""Templates, and folders of them, of which every text is marked."""
 _BLOCK = re.compile(r"{%\s*blocktranslate\b.*?{%\s*endblocktranslate\s*%}", re.DOTALL)
 _SAID = re.compile(r'(?:aria-label|title|placeholder)="([^"]*)"|>([^<]+)')
 _WORD = re.compile(r"[A-Za-z]{3,}")
-_SAME = {"Coffer", "Ctrl", "Enter", "Esc", "CSV"}
+_SAME = {"Coffer", "Ctrl", "Enter", "Esc", "CSV", "HTTP", "WebSocket"}
 _MARKED = re.compile(r'\b(?:_|gettext|gettext_noop|gettext_lazy)\("((?:[^"\\\n]|\\.)+)"\)')
 _IN_CONTEXT = re.compile(r'\b(?:pgettext|pgettext_lazy)\(\s*"([^"]+)",\s*"([^"]+)"')
 _CALL = re.compile(
@@ -144,8 +161,7 @@ class _Enough(Exception):
 
 def test_what_nobody_marked_yet_is_counted() -> None:
     per_template = {str(path.relative_to(TEMPLATES / "dashboard")): unmarked(path.read_text()) for path in sorted(TEMPLATES.rglob("*.html"))}
-    for name in TRANSLATED:
-        assert per_template[name] == [], name
+    assert [name for name, left in per_template.items() if left and name.startswith(TRANSLATED)] == []
     total = sum(map(len, per_template.values()))
     assert total <= UNMARKED_MAX, f"{total} texts are not marked: mark what you add, or a page's worth of others"
     assert unmarked('<p title="Not this">{% translate "Done" %} {{ amount }} left over</p>') == ["Not this", "left over"], (
