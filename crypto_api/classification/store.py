@@ -10,6 +10,7 @@ from crypto_api.classification.documents import ClassificationRule, Classificati
 from crypto_api.classification.types import CounterpartyKind, Outcome, Traits
 from mongodb_config.base_document import encoded
 from mongodb_config.client import Database
+from mongodb_config.parts import in_parts
 from mongodb_config.unit_of_work import Session
 
 _PRECEDENTS_MAX = 50  # of one kind: the latest
@@ -19,6 +20,14 @@ async def known(org_id: str) -> dict[str, tuple[str, CounterpartyKind]]:
     """Address (EIP-55) → (name, kind) of every counterparty."""
     rows = await Counterparty.find({"org_id": org_id}).to_list()
     return {row.address: (row.name, row.kind) for row in rows}
+
+
+async def named(org_id: str, addresses: Collection[str]) -> list[tuple[str, str]]:
+    """(address, name) of the counterparties among these addresses (EIP-55)."""
+    found: list[tuple[str, str]] = []
+    for part in in_parts(sorted(addresses)):
+        found += [(row.address, row.name) for row in await Counterparty.find({"org_id": org_id, "address": {"$in": part}}).to_list()]
+    return found
 
 
 async def by_address(org_id: str, address: str, session: Session) -> Counterparty | None:

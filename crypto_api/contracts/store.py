@@ -13,6 +13,7 @@ from crypto_api.contracts.errors import ContractExists
 from crypto_api.contracts.types import VerificationState
 from crypto_api.kit.paging import Page, PageRequest
 from mongodb_config import pages
+from mongodb_config.parts import in_parts
 from mongodb_config.unit_of_work import Session
 
 UNFINISHED = (VerificationState.PENDING, VerificationState.RUNNING)
@@ -24,6 +25,14 @@ async def by_address(org_id: str, address: str, network: str | None = None) -> l
     if network is not None:
         where["network"] = network
     return await Contract.find(where).sort("+network").to_list()
+
+
+async def at_any(org_id: str, addresses: Collection[str]) -> list[Contract]:
+    """Those at any of these addresses (EIP-55), on each network."""
+    found: list[Contract] = []
+    for part in in_parts(sorted(addresses)):
+        found += await Contract.find({"org_id": org_id, "address": {"$in": part}}).to_list()
+    return found
 
 
 async def get(org_id: str, contract_id: str, session: Session | None = None) -> Contract | None:

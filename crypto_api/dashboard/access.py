@@ -13,9 +13,11 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from crypto_api.dashboard import context
+from crypto_api.dashboard.addresses import Addresses
 from crypto_api.dashboard.context import Enterable
 from crypto_api.events import store as events
 from crypto_api.flows.authenticate import dashboard_session, identify
+from crypto_api.flows.known_addresses import names_of
 from crypto_api.identity.documents import User
 from crypto_api.identity.types import DASHBOARD_COOKIE
 from crypto_api.kit import origin
@@ -49,6 +51,7 @@ class Visitor:
         return self.principal.may(permission)
 
     def render(self, template: str, values: Mapping[str, object] | None = None, *, status: int = 200) -> HttpResponse:
+        shown = Addresses(self.runtime.networks)
         around = {
             **context.of_reader(self.request.path, self.principal, self.user, self.own_role),
             "organization": self.organization,
@@ -56,11 +59,13 @@ class Visitor:
             "invitations_open": self.invitations,
             "zone": self.zone,
             "event_head": None if self.principal.denied else self.event_head,
+            "addresses": shown,
         }
         if self.organization is not None:
             around["currency"] = self.organization.functional_currency
         response = render(self.request, f"dashboard/{template}", {**around, **(values or {})}, status=status)
         response.headers.setdefault("Cache-Control", "no-store")
+        response.addresses = shown  # their names are read once the page is made
         return response
 
 
@@ -93,7 +98,7 @@ def page(permission: Permission) -> Callable[[View], View]:
             refusal = _refusal(visitor, permission)
             if refusal is not None:
                 return refusal
-            return _private(await view(visitor, *args, **kwargs))
+            return await _finished(visitor, await view(visitor, *args, **kwargs))
 
         guarded.permission = permission  # type: ignore[attr-defined]  # every page names its permission: a test reads it
         return guarded
@@ -112,7 +117,7 @@ def platform_page(permission: Permission) -> Callable[[View], View]:
                 return to_log_in(request)
             if not visitor.may(permission):
                 return visitor.render("403.html", {"permission": permission.value}, status=403)
-            return _private(await view(visitor, *args, **kwargs))
+            return await _finished(visitor, await view(visitor, *args, **kwargs))
 
         guarded.permission = permission  # type: ignore[attr-defined]
         return guarded
@@ -127,7 +132,7 @@ def personal(view: View) -> View:
     @wraps(view)
     async def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         visitor = await visitor_of(request)
-        return to_log_in(request) if visitor is None else _private(await view(visitor, *args, **kwargs))
+        return to_log_in(request) if visitor is None else await _finished(visitor, await view(visitor, *args, **kwargs))
 
     guarded.permission = None  # type: ignore[attr-defined]
     return guarded
@@ -147,7 +152,11 @@ def _refusal(visitor: Visitor, permission: Permission) -> HttpResponse | None:
     return None
 
 
-def _private(response: HttpResponse) -> HttpResponse:
+async def _finished(visitor: Visitor, response: HttpResponse) -> HttpResponse:
+    """With the names of the addresses that stand on it; private in any case."""
+    shown: Addresses | None = getattr(response, "addresses", None)
+    if shown is not None and shown.places:
+        shown.write_into(response, await names_of(visitor.principal, visitor.runtime.networks, shown.wanted()))
     response.headers.setdefault("Cache-Control", "no-store")
     return response
 

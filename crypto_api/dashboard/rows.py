@@ -88,6 +88,11 @@ class TransactionRow:
         return self.transaction.id
 
     @property
+    def party_said(self) -> str:
+        """What stands there whatever its address is called: both ends of a transfer of one's own."""
+        return self.party if self.legs and self.legs[0].movement.direction is Direction.INTERNAL else ""
+
+    @property
     def is_booked(self) -> bool:
         return self.transaction.booking is Booking.DONE
 

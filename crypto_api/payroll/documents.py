@@ -41,7 +41,10 @@ class PayProfile(TenantDocument):
 
     class Settings:
         name = "pay_profiles"
-        indexes = [IndexModel([("org_id", ASCENDING), ("currency", ASCENDING)], name="org_currency")]
+        indexes = [
+            IndexModel([("org_id", ASCENDING), ("currency", ASCENDING)], name="org_currency"),
+            IndexModel([("org_id", ASCENDING), ("wallet_address", ASCENDING)], name="org_wallet"),
+        ]
 
 
 class TaxTable(TenantDocument):

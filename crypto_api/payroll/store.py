@@ -62,6 +62,15 @@ async def profiles_in(org_id: str, currency: str) -> dict[str, PayProfile]:
     return {row.id: row for row in await PayProfile.find({"org_id": org_id, "currency": currency}).to_list()}
 
 
+async def owners_of_wallets(org_id: str, addresses: Collection[str]) -> dict[str, str]:
+    """Address (EIP-55) → employee who proved that it is theirs."""
+    found: dict[str, str] = {}
+    for part in in_parts(sorted(addresses)):
+        rows = PayProfile.get_pymongo_collection().find({"org_id": org_id, "wallet_address": {"$in": part}}, {"wallet_address": 1})
+        found |= {row["wallet_address"]: row["_id"] async for row in rows}
+    return found
+
+
 async def count_profiles(org_id: str) -> int:
     return await PayProfile.find({"org_id": org_id}).count()
 

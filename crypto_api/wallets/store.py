@@ -13,6 +13,7 @@ from crypto_api.wallets.documents import Opening, Wallet
 from crypto_api.wallets.errors import WalletExists
 from crypto_api.wallets.types import Watched
 from mongodb_config import pages
+from mongodb_config.parts import in_parts
 from mongodb_config.unit_of_work import Session
 
 # ---- the follower ----------------------------------------------------------------------------------------------------------------
@@ -119,6 +120,14 @@ async def by_ids(org_id: str, wallet_ids: Sequence[str]) -> list[Wallet]:
 
 async def active(org_id: str, session: Session | None = None) -> list[Wallet]:
     return await Wallet.find({"org_id": org_id, "active": True}, session=session).sort("+_id").to_list()
+
+
+async def at_any(org_id: str, addresses: Collection[str]) -> list[Wallet]:
+    """The active wallets at any of these addresses (EIP-55), on each network."""
+    found: list[Wallet] = []
+    for part in in_parts(sorted(addresses)):
+        found += await Wallet.find({"org_id": org_id, "address": {"$in": part}, "active": True}).to_list()
+    return found
 
 
 async def of_people(org_id: str) -> list[Wallet]:

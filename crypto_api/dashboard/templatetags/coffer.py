@@ -16,8 +16,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_noop
 
+from crypto_api.dashboard import addresses
 from crypto_api.dashboard.script_words import words_of
 from crypto_api.dashboard.translation import gettext, ngettext
+from crypto_api.flows.known_addresses import KnownNames
 from crypto_api.kit import amounts
 from crypto_api.ledger.types import Line
 
@@ -248,6 +250,22 @@ def script(name: str) -> SafeString:
     return format_html('<script src="{}" data-words="{}" defer></script>', static(f"dashboard/{name}.js"), said)
 
 
+def party(
+    context: template.Context, value: str, network: str = "", *, name: str = "", said: str = "", named: bool = True, bare: bool = False
+) -> SafeString:
+    """`{% party row.address row.network %}`: picture, name and shortened digits of an address, with buttons to copy it and to look it up.
+
+    `name` stands where the organisation has none of its own for it, `said` in any case; `named=False` where the name stands beside it anyway; `bare`
+    is for the inside of a link. What is no address stands as it is."""
+    if not (address := addresses.checked(value)):
+        return format_html("{}", capped(said or name or value, 60))
+    place = addresses.Place(address, network or "", name or "", said or "", named, bare)
+    page: addresses.Addresses | None = context.get("addresses")
+    if page is None:
+        return addresses.shown_as(place, KnownNames(), {}, set())
+    return page.put(place)
+
+
 for _filter in (
     amount,
     money,
@@ -278,3 +296,4 @@ for _filter in (
 register.filter("date", localized_date)
 register.simple_tag(icon, name="icon")
 register.simple_tag(script, name="script")
+register.simple_tag(party, name="party", takes_context=True)

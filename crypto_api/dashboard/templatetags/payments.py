@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from django import template
 
+from crypto_api.dashboard.addresses import checked
+from crypto_api.dashboard.identicons import identicon
 from crypto_api.kit import amounts
 from crypto_api.payroll.documents import Payout
 
@@ -23,7 +25,12 @@ def address(value: str, against: str = "", *, big: bool = False, copy: bool = Fa
     """An address as people compare it: `0x`, then groups of four. With another one, the groups that differ from it are marked."""
     mine, other = _groups(value), _groups(against)
     groups = [Group(text, bool(other) and (number >= len(other) or text.lower() != other[number].lower())) for number, text in enumerate(mine)]
-    return {"value": value, "groups": groups, "big": big, "copy": copy, "link": link}
+    return {"value": value, "groups": groups, "picture": _picture(value), "big": big, "copy": copy, "link": link}
+
+
+def _picture(value: str) -> str:
+    known = checked((value or "").strip())  # what somebody is still typing has none
+    return identicon(known) if known else ""
 
 
 def _groups(value: str) -> list[str]:
