@@ -145,6 +145,7 @@ def build_api() -> NinjaAPI:
         version="1",
         description="Treasury and books of organisations that hold and pay with crypto assets.",
         urls_namespace="api",
+        servers=[{"url": "/", "description": "The installation that serves this document"}],
         auth=AccessToken(),
         parser=StrictParser(),
     )

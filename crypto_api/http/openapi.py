@@ -11,12 +11,13 @@ from ninja.operation import Operation
 from crypto_api.http.body import FORM
 from crypto_api.http.permissions import OPEN, SAFE, SIGNED_IN
 from crypto_api.http.problems import CONTENT_TYPE, Problem
+from crypto_api.http.tags import TAGS
 
 _IDEMPOTENCY_KEY = {
     "in": "header",
     "name": "Idempotency-Key",
     "required": False,
-    "schema": {"type": "string", "maxLength": 200},
+    "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
     "description": "The same key and body gives the first answer again.",
 }
 _IF_MATCH = {"in": "header", "name": "If-Match", "required": False, "schema": {"type": "string"}, "description": "The ETag that was read."}
@@ -59,6 +60,24 @@ class CofferSchema(OpenAPISchema):
     def __init__(self, api: NinjaAPI, path_prefix: str) -> None:
         super().__init__(api, path_prefix)
         self["components"]["schemas"]["Problem"] = self._problem()
+        self["tags"] = [{"name": name, "description": about} for name, about in TAGS.items()]
+        self._leave_out_what_nothing_names()
+
+    def _leave_out_what_nothing_names(self) -> None:
+        """Ninja describes each set of query fields as a schema too, beside the parameters that it becomes."""
+        schemas, wanted = self["components"]["schemas"], set[str]()
+        left: list[Any] = [self["paths"]]
+        while left:
+            node = left.pop()
+            if isinstance(node, dict):
+                name = str(node.get("$ref", "")).rpartition("/")[2]
+                if name and name not in wanted:
+                    wanted.add(name)
+                    left.append(schemas[name])
+                left += node.values()
+            elif isinstance(node, list):
+                left += node
+        self["components"]["schemas"] = {name: schema for name, schema in schemas.items() if name in wanted}
 
     def _problem(self) -> dict[str, Any]:
         schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -69,6 +88,9 @@ class CofferSchema(OpenAPISchema):
         details: dict[str, Any] = super().operation_details(operation)
         permission = str(getattr(operation.view_func, "permission"))  # noqa: B009  # set by the decorator
         details["x-permission"] = permission
+        details.setdefault("security", [])  # an operation that is open says so
+        for parameter in details["parameters"]:
+            parameter.pop("examples", None)  # a list is what a schema has, and there it stands; a parameter would have named ones
         writes = operation.methods[0] not in SAFE
         if getattr(operation.view_func, "idempotent", False):
             details["parameters"].append(_IDEMPOTENCY_KEY)
@@ -87,7 +109,7 @@ class CofferSchema(OpenAPISchema):
         has_body = any(model.__ninja_param_source__ in ("body", "file") for model in operation.models)
         has_values = bool(operation.models)
         found = {503: True, 401: permission != OPEN, 403: permission not in (OPEN, SIGNED_IN), 404: "{" in operation.path}
-        found |= {400: has_body, 413: has_body, 415: has_body, 422: has_values, 409: writes, 412: operation.methods[0] in ("PUT", "DELETE")}
+        found |= {400: True, 413: has_body, 415: has_body, 422: has_values, 409: writes, 412: operation.methods[0] in ("PUT", "DELETE")}
         return sorted(status for status, applies in found.items() if applies)
 
 

@@ -12,7 +12,8 @@ from packaging.utils import canonicalize_name
 
 from tests.architecture.reading import ROOT
 
-PYTHON_LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-bootstrap.lock", "requirements-slither.lock")
+PYTHON_LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-bootstrap.lock", "requirements-slither.lock", "requirements-clients.lock")
+NPM_LOCKS = ("package-lock.json", "client_tools/package-lock.json")
 
 
 def faults_of_python_lock(text: str) -> list[str]:
@@ -63,7 +64,7 @@ def test_python_locks_name_all_that_is_needed() -> None:
 
 
 def test_npm_lock() -> None:
-    assert faults_of_npm_lock(json.loads((ROOT / "package-lock.json").read_text())) == []
+    assert {name: faults_of_npm_lock(json.loads((ROOT / name).read_text())) for name in NPM_LOCKS} == {name: [] for name in NPM_LOCKS}
 
 
 def test_the_checks_find_bad_locks() -> None:

@@ -143,7 +143,7 @@ class StandardInput(RequestSchema):
 
     language: Literal["Solidity"]
     sources: dict[str, SourceFile] = Field(min_length=1, max_length=1_000)
-    settings: StandardSettings = StandardSettings()
+    settings: StandardSettings = Field(default_factory=StandardSettings)
 
     def plain(self) -> dict[str, Any]:
         """For the compiler."""

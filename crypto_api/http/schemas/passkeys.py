@@ -19,7 +19,7 @@ PublicKey = Annotated[str, StringConstraints(min_length=1, max_length=8_192, pat
 Transport = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=r"^[a-z-]+$")]
 Attachment = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=r"^[a-z-]+$")]
 
-_CLIENT_DATA = Field(description="What the browser signed for, in base64url.", examples=["eyJ0eXBlIjoid2ViYXV0aG4uZ2V0Iiw…"])
+_CLIENT_DATA = Field(description="What the browser signed for, in base64url.", examples=["eyJ0eXBlIjoid2ViYXV0aG4uZ2V0Iiw"])
 
 
 class CredentialProperties(RequestSchema):
@@ -34,7 +34,7 @@ class ExtensionResults(RequestSchema):
 
 class AttestationResponse(RequestSchema):
     clientDataJSON: ClientData = _CLIENT_DATA  # noqa: N815
-    attestationObject: Attestation = Field(examples=["o2NmbXRkbm9uZWdhdHRTdG10oGhhdXRoRGF0YVi…"])  # noqa: N815
+    attestationObject: Attestation = Field(examples=["o2NmbXRkbm9uZWdhdHRTdG10oGhhdXRoRGF0YVi"])  # noqa: N815
     authenticatorData: AuthenticatorData | None = None  # noqa: N815
     transports: Annotated[list[Transport], Field(max_length=16)] | None = Field(default=None, examples=[["internal", "hybrid"]])
     publicKey: PublicKey | None = None  # noqa: N815
@@ -44,7 +44,7 @@ class AttestationResponse(RequestSchema):
 class AssertionResponse(RequestSchema):
     clientDataJSON: ClientData = _CLIENT_DATA  # noqa: N815
     authenticatorData: AuthenticatorData = Field(examples=["SZYN5YgOjGh0NBcPZHZgW4_krrmihjLHmVzzuoMdl2MFAAAAAQ"])  # noqa: N815
-    signature: Signature = Field(examples=["MEUCIQ…"])
+    signature: Signature = Field(examples=["MEUCIQ"])
     userHandle: UserHandle | None = Field(default=None, examples=["dXNyXzAxazl4NXIzdjg"])  # noqa: N815
 
 
