@@ -14,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from crypto_api.dashboard import context
 from crypto_api.dashboard.addresses import Addresses
+from crypto_api.dashboard.columns import ColumnsOf
 from crypto_api.dashboard.context import Enterable
 from crypto_api.events import store as events
 from crypto_api.flows.authenticate import dashboard_session, identify
@@ -60,6 +61,7 @@ class Visitor:
             "zone": self.zone,
             "event_head": None if self.principal.denied else self.event_head,
             "addresses": shown,
+            "columns": ColumnsOf(self.user.hidden_columns),
         }
         if self.organization is not None:
             around["currency"] = self.organization.functional_currency

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from crypto_api.dashboard import views_account, views_factors, views_key_log_in, views_profile, views_security, views_session
+from crypto_api.dashboard import views_account, views_columns, views_factors, views_key_log_in, views_profile, views_security, views_session
 
 pages = [
     path("login/", views_session.log_in_page, name="log-in"),
@@ -24,6 +24,7 @@ pages = [
     path("confirm/revoke/", views_security.revoke_confirmation, name="approvals-revoke"),
     path("profile/", views_profile.profile_page, name="profile"),
     path("profile/email/", views_profile.change_email, name="profile-email"),
+    path("lists/<str:name>/columns/", views_columns.choose_columns, name="list-columns"),
     path("security/", views_security.security_page, name="security"),
     path("security/password/", views_profile.change_password_page, name="change-password"),
     path("security/totp/", views_factors.totp_page, name="totp"),

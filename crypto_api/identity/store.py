@@ -1,6 +1,6 @@
 """Every query of the slice. People and their sessions are shared by the organisations, so nothing here takes one."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -96,6 +96,11 @@ async def set_password(session: UnitSession, user_id: str, changed_at: datetime 
     if done.modified_count == 1 and verified:
         await users_now.update_one({"_id": user_id, "email_verified_at": None}, {"$set": {"email_verified_at": now}}, session=session)
     return done.modified_count == 1
+
+
+async def set_hidden_columns(session: UnitSession, user_id: str, name: str, hidden: Sequence[int]) -> None:
+    """`name` is one of a fixed set of the dashboard's lists. The version stays: nothing that the person edits has changed."""
+    await User.get_pymongo_collection().update_one({"_id": user_id}, {"$set": {f"hidden_columns.{name}": list(hidden)}}, session=session)
 
 
 async def mark_verification_sent(session: UnitSession, user_id: str, now: datetime) -> None:

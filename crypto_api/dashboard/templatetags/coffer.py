@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_noop
 
 from crypto_api.dashboard import addresses
+from crypto_api.dashboard.columns import ColumnsOf, ListColumns
 from crypto_api.dashboard.script_words import words_of
 from crypto_api.dashboard.translation import gettext, ngettext
 from crypto_api.flows.known_addresses import KnownNames
@@ -232,6 +233,10 @@ def entry_of(mapping: dict[str, object] | None, key: str) -> object:
     return mapping.get(key, "") if mapping else ""
 
 
+def of_list(columns: ColumnsOf, name: str) -> ListColumns:
+    return columns[name]
+
+
 def codes_of(lines: Iterable[Line]) -> list[str]:
     """Each account once, in the order of the lines."""
     return list(dict.fromkeys(line.account_code for line in lines))
@@ -291,6 +296,7 @@ for _filter in (
     ago,
     entry_of,
     codes_of,
+    of_list,
 ):
     register.filter(_filter.__name__, _filter)
 register.filter("date", localized_date)
