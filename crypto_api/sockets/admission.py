@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from crypto_api.config import Config
 from crypto_api.flows.authenticate import authenticate_dashboard, authenticate_ticket
@@ -65,11 +65,6 @@ def origin_allowed(origin: str, host: str, config: Config) -> bool:
         if (asked.scheme, asked.netloc.lower()) == (parts.scheme, parts.netloc.lower()):
             return True
     return asked.netloc.lower() == host.lower() and (asked.hostname or "") in config.allowed_hosts
-
-
-def ticket_of(query_string: bytes) -> str | None:
-    found = parse_qs(query_string.decode("latin-1"), max_num_fields=10).get("ticket", [])
-    return found[0] if len(found) == 1 else None
 
 
 def _cookie(header: str) -> str | None:

@@ -112,7 +112,7 @@ class Console:
 
     def begin_resume(self, after: int) -> None:
         """Go on behind `after`. A client that came back, but asked only after live frames had left, gets what lies before those and no
-        frame twice; one that names a number of this very socket gets again what followed it."""
+        frame twice, each naming the one before it in the log; one that names a number of this very socket gets again what followed it."""
         self.hold()
         if after < self.start < self.sent:
             self.gap = (after, self.start)
@@ -135,8 +135,8 @@ class Console:
             await self._pause()
 
     async def first_word(self) -> None:
-        """Returns when the client has said something, or is to be closed."""
-        while not self.spoke and self.closing is None:
+        """Returns when the client has said something, in the address or since, or is to be closed."""
+        while not self.spoke and self.asked is None and self.closing is None:
             await self._pause()
 
     async def _pause(self) -> None:

@@ -19,7 +19,16 @@ from crypto_api.sockets import frames
 from crypto_api.sockets.admission import Refused, admit
 from crypto_api.sockets.console import BAD_FRAME, TRY_LATER, Closing, Console, View
 from crypto_api.sockets.hub import EventHub
-from crypto_api.sockets.timing import ADMISSION_S_MAX, CLOSE_S_MAX, FRAMES_AT_ONCE, FRAMES_PER_S, HEARTBEAT_S, REPLAY_MAX, RESUME_GRACE_S
+from crypto_api.sockets.timing import (
+    ADMISSION_S_MAX,
+    CLOSE_S_MAX,
+    FRAMES_AT_ONCE,
+    FRAMES_PER_S,
+    HEARTBEAT_S,
+    READ_TURNS,
+    REPLAY_MAX,
+    RESUME_GRACE_S,
+)
 from crypto_api.tasks.events import KIND_PREFIX
 
 _logger = log.get(__name__)
@@ -80,21 +89,28 @@ class ConsoleConsumer(AsyncConsumer):
         try:
             async with asyncio.timeout(ADMISSION_S_MAX):
                 principal = await admit(self.scope, self._runtime, self.permission)
+                resume = frames.resume_in_address(self.scope["after"])
                 key = (type(self).__name__, self.shown_alike(principal))
                 console = await self._hub.join(principal, self.view(principal), state_key=key, follow=self.state if self.follows_state else None)
         except Refused as refused:
             await self._refuse(refused.code, refused.reason)
+        except frames.BadFrame as error:
+            await self._refuse(BAD_FRAME, "bad frame", self._explained(error))
         except (PyMongoError, TimeoutError) as error:
             _logger.warning("socket_waits_for_database", error=str(error))
             await self._refuse(TRY_LATER, "try again in a moment")
         else:
             self._console = console
+            if resume is not None:
+                console.resume(resume.after)
             await self.base_send({"type": "websocket.accept"})
             self._writer = asyncio.create_task(self._write(console))
 
-    async def _refuse(self, code: int, reason: str) -> None:
+    async def _refuse(self, code: int, reason: str, explained: str | None = None) -> None:
         # Accepted first: a handshake that is refused carries no close code, so the client could not tell why.
         await self.base_send({"type": "websocket.accept"})
+        if explained is not None:
+            await self._send(explained)
         await self.base_send({"type": "websocket.close", "code": code, "reason": reason})
 
     def _receive(self, text: str | None) -> None:
@@ -107,7 +123,7 @@ class ConsoleConsumer(AsyncConsumer):
                 raise frames.BadFrame("frames are text")
             frame = frames.decode(text)
         except frames.BadFrame as error:
-            console.offer(frames.encode("error", self._runtime.clock.now(), {"code": "bad_frame", "message": str(error)}))
+            console.offer(self._explained(error))
             console.close(BAD_FRAME, "bad frame")
             return
         console.heard(time.monotonic())
@@ -115,6 +131,9 @@ class ConsoleConsumer(AsyncConsumer):
             console.resume(frame.after)
         elif isinstance(frame, frames.Ping):
             console.offer(frames.pong(frame))
+
+    def _explained(self, error: frames.BadFrame) -> str:
+        return frames.encode("error", self._runtime.clock.now(), {"code": "bad_frame", "message": str(error)})
 
     def _count_frame(self) -> None:
         now = time.monotonic()
@@ -129,9 +148,7 @@ class ConsoleConsumer(AsyncConsumer):
         try:
             await self._send(frames.encode("hello", self._runtime.clock.now(), {"seq": console.sent, "heartbeat": HEARTBEAT_S}))
             await self._send(await self._snapshot(console, console.sent))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RESUME_GRACE_S):
-                    await console.first_word()
+            await self._hear_first_word(console)
             closing = await self._serve(console)
         except PyMongoError as error:
             _logger.warning("socket_waits_for_database", error=str(error))
@@ -142,6 +159,16 @@ class ConsoleConsumer(AsyncConsumer):
             _logger.exception("socket_failed", path=self.scope["path"])
             closing = Closing(1011, "internal error")
         await self._close(console, closing)
+
+    async def _hear_first_word(self, console: Console) -> None:
+        """Gives the client the time to say where it stopped, so that this comes before anything live. What arrived in that time counts, however
+        late a busy process gets to read it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RESUME_GRACE_S):
+                await console.first_word()
+                return
+        for _ in range(READ_TURNS):
+            await asyncio.sleep(0)
 
     async def _serve(self, console: Console) -> Closing:
         """Sends what is due until the console is to be closed."""

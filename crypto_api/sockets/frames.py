@@ -1,18 +1,20 @@
 """The frames of a console: what a client may send, checked strictly, and what the server says, encoded."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 
 LENGTH_MAX = 1_024  # characters of a client's frame; the longest legal one is far shorter
-_Id = Annotated[int, msgspec.Meta(ge=0, le=2**53)] | Annotated[str, msgspec.Meta(max_length=64)]
+NUMBER_MAX = 2**53  # what every JSON reader keeps exactly
+_Id = Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)] | Annotated[str, msgspec.Meta(max_length=64)]
 
 
 class Resume(msgspec.Struct, tag_field="type", tag="resume", forbid_unknown_fields=True, frozen=True):
     """Replay what follows this number."""
 
-    after: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+    after: Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)]
 
 
 class Ping(msgspec.Struct, tag_field="type", tag="ping", forbid_unknown_fields=True, frozen=True):
@@ -39,6 +41,16 @@ def decode(text: str) -> Resume | Ping | Pong:
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
         raise BadFrame(str(error)[:200]) from error
     return frame
+
+
+def resume_in_address(values: Sequence[str]) -> Resume | None:
+    """The frame that `?after=12` stands for, said with the handshake; None where the address has no `after`."""
+    if not values:
+        return None
+    text = values[0]
+    if len(values) > 1 or not (text.isascii() and text.isdecimal()) or len(text) > 16 or int(text) > NUMBER_MAX:
+        raise BadFrame("after: one number from 0 on")
+    return Resume(int(text))
 
 
 def encode(kind: str, at: datetime, data: dict[str, Any], **numbers: int) -> str:

@@ -10,7 +10,10 @@ RETRY_S = 0.5  # pause after a read that failed
 
 ADMISSION_S_MAX = 4.0  # a database that does not answer by then: try again later
 RESUME_GRACE_S = 1.0
-"""How long live frames are held back for a client that may be about to say where it stopped. Whatever it says ends the wait."""
+"""How long live frames are held back for a client that may be about to say where it stopped. Whatever it says ends the wait; one that says it
+in the address is never waited for."""
+READ_TURNS = 10
+"""Turns of the event loop until what had arrived at the socket is read: transport, protocol, uvicorn's queue, Channels' task, the consumer."""
 
 REPLAY_MAX = 10_000  # a client that is further behind gets a fresh snapshot instead
 CLOSE_S_MAX = 60.0  # how long a client that reads nothing may keep its socket after we closed it

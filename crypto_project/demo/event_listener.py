@@ -76,14 +76,18 @@ class EventListener:
             await asyncio.sleep(RECONNECT_S)
 
     async def _one_connection(self) -> None:
-        address = f"{self._base_url.replace('http', 'ws', 1)}/api/ws/events/?ticket={await self._ticket()}"
+        address = f"{self._base_url.replace('http', 'ws', 1)}/api/ws/events/?ticket={await self._ticket()}{self._where_it_stopped()}"
         async with connect(address, origin=self._base_url, max_size=2**22, proxy=None) as socket:  # type: ignore[arg-type]
             self.heard.connections += 1
             async for text in socket:
                 message = json.loads(text)
                 self._take(message, time.time())
-                if message["type"] == "hello":  # also the first time: live frames then begin at once
+                if message["type"] == "hello" and self.heard.connections == 1:  # whatever is said, live frames then begin at once
                     await socket.send(json.dumps({"type": "resume", "after": self.heard.last}))
+
+    def _where_it_stopped(self) -> str:
+        """What was missed then comes before anything live; at the first connection there is nothing to go on behind."""
+        return "" if self.heard.start is None else f"&after={self.heard.last}"
 
     async def _ticket(self) -> str:
         async with httpx.AsyncClient(base_url=self._base_url, trust_env=False, timeout=10) as client:

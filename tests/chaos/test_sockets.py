@@ -18,6 +18,5 @@ def test_a_gap_a_repeat_and_a_swap_are_found() -> None:
     wanted = {seat: linked([1, 2, 3])}
     lists = {"whole": [1, 2, 3], "gap": [1, 3], "repeat": [1, 2, 2, 3], "swapped": [2, 1, 3], "short": [1, 2]}
     clients = [Client(nobody, seat, 0, linked(numbers)) for numbers in lists.values()]
-    clients.append(Client(nobody, seat, 0, linked([1, 2, 3]), again=1))
     found = judged(clients, wanted)
-    assert [line.split(" of ")[0] for line in found] == [f"client {number}" for number in (1, 2, 3, 4, 5)]
+    assert [line.split(" of ")[0] for line in found] == [f"client {number}" for number in (1, 2, 3, 4)]

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -191,7 +192,9 @@ class Console:
 
 
 @contextlib.asynccontextmanager
-async def console(address: str, ticket: str | None, path: str = "/api/ws/events/", **options: Any) -> AsyncIterator[Console]:
-    query = f"?ticket={ticket}" if ticket is not None else ""
+async def console(
+    address: str, ticket: str | None, path: str = "/api/ws/events/", *, after: int | str | None = None, **options: Any
+) -> AsyncIterator[Console]:
+    query = f"?{urlencode({name: value for name, value in (('ticket', ticket), ('after', after)) if value is not None})}"
     async with connect(f"{address}{path}{query}", proxy=None, ping_interval=None, close_timeout=1, **options) as socket:
         yield Console(socket)

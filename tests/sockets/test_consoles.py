@@ -1,16 +1,20 @@
 """What a console is told, in which order, and who is let in."""
 
 import asyncio
+import itertools
+import time
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 
 from crypto_api.organizations.documents import Membership
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
+from crypto_api.sockets import consumers as consumers_module
 from crypto_api.sockets import hub as hub_module
 from crypto_api.sockets.hub import EventHub
-from tests.sockets.conftest import Member, Whispered, append, console, new_member, new_organization, numbered, say, serving
+from tests.sockets.conftest import Console, Member, Whispered, append, console, new_member, new_organization, numbered, say, serving
 
 pytestmark = pytest.mark.usefixtures("relay")
 
@@ -66,7 +70,61 @@ async def test_a_late_resume_fills_the_gap_and_repeats_nothing(runtime: Runtime,
         await client.until_seq(7)
         await client.send(type="resume", after=3)  # where it stopped before this socket
         await say(runtime, admin.org_id, 8)
-        assert links(await client.until_seq(8)) == [(5, 6), (6, 7), (3, 4), (4, 5), (7, 8)]
+        assert links(await client.until_seq(8)) == [(5, 6), (6, 7), (3, 4), (4, 5), (7, 8)]  # each once, and what came before it is named
+
+
+async def test_where_it_stopped_in_the_address_comes_before_anything_live(
+    runtime: Runtime, api: str, admin: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However late the client's first frame would reach a busy server: the server waits for none."""
+    monkeypatch.setattr(consumers_module, "RESUME_GRACE_S", 0.0)
+    await say(runtime, admin.org_id, *range(1, 6))
+    await numbered(admin.org_id, 5)
+    async with console(api, await admin.ticket(), after=2) as client:
+        await say(runtime, admin.org_id, 6)
+        await client.until_seq(6)
+        assert [frame["type"] for frame in client.frames[:2]] == ["hello", "snapshot"]
+        await client.send(type="resume", after=6)  # said once more, as a client may: nothing comes twice
+        await say(runtime, admin.org_id, 7)
+        assert links(await client.until_seq(7)) == [(2, 3), (3, 4), (4, 5), (5, 6), (6, 7)]
+    async with console(api, await admin.ticket(), after=99) as client:  # never given: everything afresh
+        for _ in range(2):
+            assert (await client.next("snapshot"))["seq"] == 7
+        await say(runtime, admin.org_id, 8)
+        assert links(await client.until_seq(8)) == [(7, 8)]
+    async with console(api, await admin.ticket(), "/api/ws/admin/dashboard-stats/", after=0) as client:
+        for _ in range(2):
+            assert (await client.next("snapshot"))["seq"] == 8
+
+
+async def test_a_number_in_the_address_that_is_none_is_explained_to_members_alone(api: str, admin: Member) -> None:
+    for text in ("", "-1", "+1", "1.5", "1e3", "0x1", "\u0661", "9007199254740993", "1" * 200, "1&after=2"):
+        async with connect(f"{api}/api/ws/events/?ticket={await admin.ticket()}&after={text}", proxy=None) as line:
+            client = Console(line)
+            assert await client.closed() == 4400, text
+            assert [(frame["type"], frame["data"]["code"]) for frame in client.frames] == [("error", "bad_frame")], text
+    async with console(api, "wrong", after="x") as client:
+        assert await client.closed() == 4401
+        assert client.frames == []
+
+
+async def test_a_resume_that_had_arrived_counts_however_late_the_server_reads_it(
+    runtime: Runtime, api: str, admin: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grace_s = 0.6
+    monkeypatch.setattr(consumers_module, "RESUME_GRACE_S", grace_s)
+    async with console(api, await admin.ticket(), after=0) as witness, asyncio.timeout(120):
+        for head in itertools.count(5):
+            ticket, started = await admin.ticket(), time.monotonic()
+            async with console(api, ticket) as client:
+                await say(runtime, admin.org_id, *range(head if head > 5 else 1, head + 1))
+                await witness.until_seq(head)
+                await client.send(type="resume", after=2)
+                if time.monotonic() - started > grace_s / 2:
+                    continue  # the machine is busy: this word may be late
+                time.sleep(grace_s)  # the server's loop stands still, and then finds the word and the end of the wait together
+                assert links(await client.until_seq(head)) == [(number - 1, number) for number in range(3, head + 1)]
+                return
 
 
 async def test_an_unusable_resume_gets_a_fresh_snapshot(runtime: Runtime, api: str, admin: Member, monkeypatch: pytest.MonkeyPatch) -> None:

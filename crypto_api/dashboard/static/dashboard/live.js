@@ -27,7 +27,7 @@
   let refreshed = performance.now();
   let closing = false;
   let greeting = false;
-  let asked = false; // for what is missing
+  let asked = false; // again, for what is missing
   const waiting = new Map(); // topic → whether another event came while it was held back
   const missed = new Set(); // topics that came while nobody was looking
 
@@ -76,8 +76,6 @@
     if (frame.type === "hello") {
       heartbeat = frame.data.heartbeat ?? heartbeat;
       greeting = true;
-      asked = true;
-      socket.send(JSON.stringify({ type: "resume", after: last })); // what happened since the page was made comes first
       if (failures > 0) announce("refresh", {});
       failures = 0;
       clearInterval(poll);
@@ -113,6 +111,8 @@
   const connect = () => {
     clearTimeout(retry);
     if (closing || socket) return;
+    url.searchParams.set("after", last); // what happened since the page was made, or since the line broke, comes before anything live
+    asked = false;
     socket = new WebSocket(url);
     listen();
     socket.addEventListener("message", (event) => receive(event.data));
