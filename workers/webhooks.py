@@ -16,8 +16,9 @@ from workers.leading import while_leading
 
 LEASE = "webhooks"
 LOOK_S = 0.5
-AT_ONCE = 64
-"""Receivers that are asked at the same time, over all organisations."""
+AT_ONCE, RETRIED_AT_ONCE = 64, 32
+"""Receivers that are asked at the same time, over all organisations: those that took what they were sent last, and, in places of their own, those
+that did not, so that however many hang nobody else waits for a place."""
 _logger = log.get(__name__)
 
 
@@ -29,7 +30,7 @@ class Senders:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._busy: dict[str, asyncio.Task[None]] = {}
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._places, self._places_of_failing = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(RETRIED_AT_ONCE)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -51,7 +52,7 @@ class Senders:
 
     async def _serve(self, row: Webhook) -> None:
         try:
-            async with self._places:
+            async with self._places_of_failing if row.tries else self._places:
                 await deliver_stretch(self._desk, row)  # what is left makes room for others first
         except Exception:  # of this one alone: it is taken up again with the next look
             _logger.exception("webhook_failed", org_id=row.org_id, webhook_id=row.id)

@@ -6,6 +6,7 @@ passed over. A receiver that fails holds back its own webhook only.
 """
 
 import random
+import time
 from datetime import datetime
 
 from crypto_api.events import store as events
@@ -25,16 +26,22 @@ from mongodb_config.unit_of_work import Session
 STRETCH = 100
 """Events read at a time."""
 
+STRETCH_S = 5.0
+"""How long one receiver is sent something before others get its place. A delivery that has begun is brought to its end."""
+
 
 async def deliver_stretch(desk: Desk, row: Webhook) -> bool:
-    """Sends what the webhook wants of the next events, one after another, until one is not taken. Whether there may be more to do at once."""
-    found = await events.after(row.org_id, row.done_seq, STRETCH)
+    """Sends what the webhook wants of the next events, one after another, until one is not taken or others are to have their turn. Whether there may
+    be more to do at once."""
+    found, ends_at = await events.after(row.org_id, row.done_seq, STRETCH), time.monotonic() + STRETCH_S
     for event in found:
         if _is_for(row, event):
             after = await _deliver(desk, row, event)
             if after is None:
                 return False
             row = after
+            if time.monotonic() > ends_at:
+                return True
     if found and row.done_seq < (last := _seq(found[-1])):  # the rest is not wanted
         return await desk.uow.run(lambda session: service.note_passed(session, row, last)) and len(found) == STRETCH
     return len(found) == STRETCH

@@ -27,7 +27,8 @@ class Received:
 
 @dataclass
 class WebhookReceiver:
-    """`status` is what it answers; `answers` are taken one after another before that. `hangs` until it is set to False."""
+    """`status` is what it answers; `answers` are taken one after another before that. `hangs` until it is set to False; answers after `late_s`. One
+    that was stopped comes back at the same address and remembers what it had."""
 
     url: str = ""
     status: int = 204
@@ -35,8 +36,11 @@ class WebhookReceiver:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     hangs: bool = False
+    late_s: float = 0.0
     received: list[Received] = field(default_factory=list)
     on_receipt: Callable[[], None] = lambda: None
+    _port: int = 0
+    _runner: web.AppRunner | None = None
 
     @property
     def kinds(self) -> list[str]:
@@ -46,11 +50,28 @@ class WebhookReceiver:
     def seqs(self) -> list[int]:
         return [one.told["seq"] for one in self.received]
 
+    async def start(self) -> None:
+        app = web.Application()
+        app.router.add_post("/hook", self._receive)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        self._port = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self._port}/hook"
+
+    async def stop(self) -> None:
+        """From then on nothing listens there."""
+        self.hangs = False
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
     async def _receive(self, request: web.Request) -> web.Response:
         self.received.append(Received(dict(request.headers), await request.read()))
         self.on_receipt()
         while self.hangs:
             await asyncio.sleep(0.02)
+        await asyncio.sleep(self.late_s)
         status = self.answers.pop(0) if self.answers else self.status
         return web.Response(status=status, headers=self.headers, body=self.body)
 
@@ -58,14 +79,8 @@ class WebhookReceiver:
 @asynccontextmanager
 async def webhook_receiver() -> AsyncIterator[WebhookReceiver]:
     receiver = WebhookReceiver()
-    app = web.Application()
-    app.router.add_post("/hook", receiver._receive)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    await receiver.start()
     try:
         yield receiver
     finally:
-        receiver.hangs = False
-        await runner.cleanup()
+        await receiver.stop()

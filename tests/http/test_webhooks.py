@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from crypto_api.audit.documents import AuditRecord
 from crypto_api.bootstrap import open_runtime
 from crypto_api.desks import webhook_desk_of
 from crypto_api.events import store as events
+from crypto_api.flows import deliver_webhooks
 from crypto_api.flows.deliver_webhooks import send_test
 from crypto_api.flows.keep_webhooks import Desk
 from crypto_api.flows.relay_events import relay_pass
 from crypto_api.identity.documents import Session
+from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.ids import new_id
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
@@ -27,6 +29,7 @@ from tests.factories.clock import MovableClock
 from tests.factories.killed import killed_at
 from tests.factories.webhook_receiver import WebhookReceiver, webhook_receiver
 from tests.http.conftest import Join, Person
+from workers import webhooks as lane
 from workers.webhooks import Senders
 
 HOOKS = "/api/webhooks/"
@@ -255,6 +258,92 @@ async def test_a_receiver_that_hangs_delays_nobody_else(ada: Person, runtime: Ru
         finally:
             senders.cancel()
             await asyncio.wait([senders])
+
+
+async def test_late_answers_an_hour_of_death_and_a_restart_lose_nothing(
+    ada: Person,
+    runtime: Runtime,
+    desk: Desk,
+    clock: MovableClock,
+    receiver: WebhookReceiver,
+    make_config: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What waits is in the database: any sender goes on from there, and nobody else waits with it."""
+    monkeypatch.setenv("WEBHOOK_PRIVATE_HOSTS", "127.0.0.1")
+    hook = await added(ada, receiver.url, kinds=["company.*"])
+    secret = Verifier((await ada.http.get(f"{HOOKS}{hook['id']}/secret/")).json()["secret"])
+    seqs = await happen(runtime, ada, 2)
+    with monkeypatch.context() as hasty:
+        hasty.setattr(webhook_receivers, "TIMEOUT_S", 0.3)
+        receiver.late_s = 60.0  # it takes the event, and says so when nobody listens any more
+        await deliver(desk)
+    assert receiver.seqs == seqs[:1]
+    receiver.late_s = 0.0
+    clock.forward(seconds=6)
+    await deliver(desk)
+    assert receiver.seqs == [seqs[0], *seqs]
+
+    async with webhook_receiver() as other:
+        await added(ada, other.url, kinds=["company.*"])
+        await receiver.stop()
+        missed: list[int] = []
+        for minutes in range(0, 60, 10):
+            missed += await happen(runtime, ada, 1)
+            await deliver(desk)
+            assert other.seqs == missed
+            clock.forward(minutes=10)
+            if minutes == 30:
+                imports, call = SENDER
+                await killed_at(make_config(), tmp_path, "webhook.answered", imports, call.replace("{}", repr({"_id": hook["id"]})))
+        row = await shown(ada, hook["id"])
+        assert (row["status"], row["done_seq"], row["problem"]) == ("active", missed[0] - 1, "127.0.0.1 is not reachable (ClientConnectorError)")
+        assert 4 <= row["tries"] <= 6
+        await receiver.start()
+        clock.forward(minutes=40)  # longer than the pause that it had come to
+        await deliver(desk)
+        assert receiver.seqs == [seqs[0], *seqs, *missed]
+        assert other.seqs == missed
+    for one in receiver.received:
+        at = datetime.fromtimestamp(int(one.headers["webhook-timestamp"]), UTC)
+        assert secret.sign(one.headers["webhook-id"], at, one.body.decode()) == one.headers["webhook-signature"]
+    first, last = (int(receiver.received[place].headers["webhook-timestamp"]) for place in (0, -1))
+    assert last - first > 60 * 60  # signed with the time of the attempt: no receiver has to believe an old one
+    log = await log_of(ada, hook["id"], status="delivered")
+    assert [line["seq"] for line in log[::-1]] == seqs + missed
+
+
+async def test_neither_those_that_hang_nor_those_with_much_to_come_hold_the_places_of_others(
+    ada: Person, runtime: Runtime, desk: Desk, clock: MovableClock, receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "AT_ONCE", 1)
+    monkeypatch.setattr(lane, "RETRIED_AT_ONCE", 1)
+    monkeypatch.setattr(webhook_receivers, "TIMEOUT_S", 0.2)
+    async with webhook_receiver() as dead:
+        for number in range(3):
+            await added(ada, f"{dead.url}?{number}", kinds=["company.*"])
+        await happen(runtime, ada, 1)
+        dead.hangs = True
+        await deliver(desk)
+        assert len(dead.received) == 3
+        clock.forward(seconds=10)
+
+        monkeypatch.setattr(webhook_receivers, "TIMEOUT_S", 600.0)  # three that hang, for as long as this takes
+        monkeypatch.setattr(deliver_webhooks, "STRETCH_S", 0.0)
+        urls = [f"{receiver.url}?{number}" for number in range(2)]
+        for url in urls:
+            await added(ada, url, kinds=["company.*"])
+        seqs = await happen(runtime, ada, 3)
+        senders = asyncio.create_task(Senders(desk).run())
+        try:
+            async with asyncio.timeout(60):
+                while len(receiver.received) < 6:
+                    await asyncio.sleep(0.02)
+            assert len(dead.received) == 4
+        finally:
+            await cancel_and_wait(senders)
+        assert [one.told["seq"] for one in receiver.received] == [seq for seq in seqs for _ in urls]  # by turns
 
 
 async def test_a_sender_killed_after_the_answer_sends_once_more_and_passes_over_nothing(
