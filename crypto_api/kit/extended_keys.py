@@ -9,7 +9,8 @@ import hmac
 from dataclasses import dataclass
 from functools import lru_cache
 
-from Crypto.Hash import RIPEMD160
+# BIP-32 asks for RIPEMD-160. The name is that of a package which nobody keeps any more; pycryptodome has it and is kept.
+from Crypto.Hash import RIPEMD160  # nosec B413
 from eth_keys.backends.native.jacobian import fast_add, fast_multiply
 from eth_keys.constants import SECPK1_G, SECPK1_N, SECPK1_P
 from eth_utils.address import to_checksum_address

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from tests.architecture.reading import ROOT
 
-PYTHON_LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-bootstrap.lock", "requirements-slither.lock", "requirements-clients.lock")
+PYTHON_LOCKS = tuple(f"requirements{name}.lock" for name in ("", "-dev", "-bootstrap", "-slither", "-clients", "-security"))
 NPM_LOCKS = ("package-lock.json", "client_tools/package-lock.json")
 
 
