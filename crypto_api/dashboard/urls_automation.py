@@ -25,6 +25,7 @@ pages = [
     path("statistics/", views_consoles.statistics_page, name="statistics"),
     path("users-online/", views_consoles.users_page, name="users-online"),
     path("users-online/<str:user_id>/end-sessions/", views_consoles.end_sessions, name="user-end-sessions"),
+    path("users-online/<str:user_id>/lift-lock-out/", views_consoles.lift, name="user-lift-lock-out"),
     path("fragments/automation/", views_automation.automation_fragment, name="automation-fragment"),
     path("fragments/dead-letters/", views_automation.dead_letters_fragment, name="dead-letters-fragment"),
     path("fragments/platform/automation/", views_automation.platform_automation_fragment, name="platform-automation-fragment"),

@@ -13,7 +13,9 @@ from crypto_api.dashboard.forms import only_post
 from crypto_api.desks import task_desk_of
 from crypto_api.flows import console_state, operate_tasks
 from crypto_api.flows.end_member_sessions import end_member_sessions
+from crypto_api.flows.lift_lock_out import lift_lock_out
 from crypto_api.flows.operate_tasks import TaskDesk
+from crypto_api.identity.errors import TooManyLifts
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations.types import Permission
@@ -27,6 +29,7 @@ TASK_SOCKET, STATS_SOCKET, USERS_SOCKET = (f"/api/ws/admin/{name}/" for name in 
 FLASHES = {
     "cancelled": "Cancelled. What runs is cut off within seconds; what is still due is found by the next run.",
     "retried": "A worker takes it up within seconds.",
+    "lifted": "They may try again at once.",
     "ended": "Every session of theirs in this organisation is ended.",
 }
 
@@ -146,8 +149,12 @@ async def _statistics(visit: Visit) -> dict[str, object]:
 
 @page(Permission.CONSOLES_READ)
 async def users_page(visit: Visit) -> HttpResponse:
-    flash = FLASHES.get(visit.request.GET.get("done", ""), "")
-    return visit.render("consoles/users.html", await _users(visit) | {"live_url": USERS_SOCKET, "live_state": True, "flash": flash})
+    return await _users_page(visit)
+
+
+async def _users_page(visit: Visit, *, warning: str = "", status: int = 200) -> HttpResponse:
+    said = {"flash": "" if warning else FLASHES.get(visit.request.GET.get("done", ""), ""), "warning": warning}
+    return visit.render("consoles/users.html", await _users(visit) | {"live_url": USERS_SOCKET, "live_state": True} | said, status=status)
 
 
 @page(Permission.CONSOLES_READ)
@@ -178,3 +185,16 @@ async def end_sessions(visit: Visit, user_id: str) -> HttpResponse:
     except NotFound as error:
         raise Http404 from error
     return redirect("/users-online/?done=ended")
+
+
+@page(Permission.MEMBERS_WRITE)
+async def lift(visit: Visit, user_id: str) -> HttpResponse:
+    """Of somebody's lock-out."""
+    only_post(visit.request)
+    try:
+        await lift_lock_out(visit.runtime.uow, visit.runtime.clock, visit.principal, visit.org_id, user_id)
+    except NotFound as error:
+        raise Http404 from error
+    except TooManyLifts as error:
+        return await _users_page(visit, warning=error.detail, status=error.status)
+    return redirect("/users-online/?done=lifted")

@@ -5,7 +5,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from crypto_api.flows import invitations, members
+from crypto_api.flows import console_state, invitations, members
+from crypto_api.flows.end_member_sessions import end_member_sessions
+from crypto_api.flows.lift_lock_out import lift_lock_out
 from crypto_api.http.answers import answer, no_content
 from crypto_api.http.auth import principal_of
 from crypto_api.http.etag import expected_versions
@@ -15,7 +17,7 @@ from crypto_api.http.paging import page_request
 from crypto_api.http.permissions import requires
 from crypto_api.http.schemas.base import PageRead
 from crypto_api.http.schemas.invitations import InvitationRead
-from crypto_api.http.schemas.members import MemberInvite, MemberNamed, MemberQuery, MemberRead, MemberUpdate
+from crypto_api.http.schemas.members import MemberInvite, MemberNamed, MemberQuery, MemberRead, MemberUpdate, PresenceRead
 from crypto_api.identity import store as identities
 from crypto_api.kit.errors import NotFound
 from crypto_api.organizations import store
@@ -91,6 +93,33 @@ async def update_member(request: HttpRequest, organization_id: str, user_id: str
 async def remove_member(request: HttpRequest, organization_id: str, user_id: str) -> HttpResponse:
     """Their sessions here end at once. What they did stays in the books and in the audit log. The last ADMIN stays (409 `last_admin`)."""
     return await _remove(request, organization_id, user_id)
+
+
+@router.get("/organizations/{organization_id}/presence/", response=PresenceRead, summary="Who is logged in, and who is locked out")
+@requires(Permission.CONSOLES_READ)
+async def get_presence(request: HttpRequest, organization_id: str) -> HttpResponse:
+    """As the console of users shows it: the first 500 people for whoever may read the members, else the numbers alone."""
+    org_id = await acting_in(request, organization_id)
+    state = await console_state.user_management_state(org_id, principal_of(request).permissions, runtime_of(request.scope).clock.now())
+    return answer(PresenceRead.model_validate(state))
+
+
+@router.delete("/organizations/{organization_id}/members/{user_id}/sessions/", response={204: None}, summary="Log a member out of the organisation")
+@requires(Permission.MEMBERS_WRITE)
+async def end_sessions_of_member(request: HttpRequest, organization_id: str, user_id: str) -> HttpResponse:
+    """Every session of theirs that acts in it, but the one that asks: their sockets close at once, and their next request asks who they are."""
+    runtime, org_id = runtime_of(request.scope), await acting_in(request, organization_id)
+    await end_member_sessions(runtime.uow, runtime.clock, principal_of(request), org_id, user_id)
+    return no_content()
+
+
+@router.delete("/organizations/{organization_id}/members/{user_id}/lock-out/", response={204: None}, summary="Lift the lock-out of a member")
+@requires(Permission.MEMBERS_WRITE)
+async def lift_lock_out_of_member(request: HttpRequest, organization_id: str, user_id: str) -> HttpResponse:
+    """The wrong tries that keep strange devices waiting are forgotten. Three times a day for one person, then 429 `too_many_lifts`."""
+    runtime, org_id = runtime_of(request.scope), await acting_in(request, organization_id)
+    await lift_lock_out(runtime.uow, runtime.clock, principal_of(request), org_id, user_id)
+    return no_content()
 
 
 async def _remove(request: HttpRequest, organization_id: str, user_id: str) -> HttpResponse:

@@ -35,6 +35,11 @@ async def put_attempts(session: UnitSession, row: Attempts, seen: Attempts | Non
     return done.matched_count == 1
 
 
+async def any_shut(session: UnitSession, buckets: Collection[str], now: datetime) -> bool:
+    where = {"_id": {"$in": list(buckets)}, "blocked_until": {"$gt": now}}
+    return await Attempts.find_one(where, session=session) is not None
+
+
 async def forget_attempts(session: UnitSession, buckets: Collection[str]) -> None:
     await Attempts.get_pymongo_collection().delete_many({"_id": {"$in": list(buckets)}}, session=session)
 

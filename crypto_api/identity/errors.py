@@ -41,6 +41,15 @@ class TooManyAttempts(TooManyRequests):
         super().__init__("Too many failed tries. Wait a moment before the next.", retry_after_s=retry_after_s)
 
 
+class TooManyLifts(TooManyRequests):
+    code = "too_many_lifts"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(
+            "Their lock-out was lifted often enough for one day. It ends by itself, after a quarter of an hour at most.", retry_after_s=retry_after_s
+        )
+
+
 class EmailTaken(Conflict):
     code = "email_taken"
 

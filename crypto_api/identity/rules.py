@@ -68,6 +68,11 @@ def session_bucket(session_id: str) -> str:
     return _bucket("session", session_id)
 
 
+def lift_bucket(user_id: str) -> str:
+    """Where it is counted how often somebody's lock-out was lifted."""
+    return _bucket("lift", user_id)
+
+
 def mail_bucket(address: str) -> str:
     return _bucket("mail", fold(address))
 

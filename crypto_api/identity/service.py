@@ -243,6 +243,11 @@ async def _change_email(session: UnitSession, user: User, wanted: str, now: date
     return user.id
 
 
+def strange_doors(user: User) -> list[str]:
+    """The buckets in which failed tries from devices that are not known are counted for this person."""
+    return [log_in_bucket("email", user.email, None), log_in_bucket("username", user.username, None), otp_bucket(user.id, None)]
+
+
 async def set_password(session: UnitSession, user: User, password_hash: str, now: datetime, *, by_mail: bool, kept_session: str | None) -> str:
     """Ends every session but `kept_session`, every link that could set another one, and every device's standing. `by_mail`: the address is proved by
     it. The id of the letter that tells the person. InvalidToken when the password changed in between."""
@@ -253,9 +258,7 @@ async def set_password(session: UnitSession, user: User, password_hash: str, now
     for purpose in (OneTimePurpose.RESET_PASSWORD, OneTimePurpose.SET_PASSWORD):
         await store.delete_one_time_of(session, user.id, purpose)
     await accounts.forget_devices(session, user.id)
-    await accounts.forget_attempts(
-        session, [log_in_bucket("email", user.email, None), log_in_bucket("username", user.username, None), otp_bucket(user.id, None)]
-    )
+    await accounts.forget_attempts(session, strange_doors(user))
     summary = f"{user.username} {'set a new password by mail' if by_mail else 'changed their password'}; {ended} session(s) ended."
     await audit.record(session, None, f"password.{'reset' if by_mail else 'changed'}", summary, now, subject=("user", user.id), actor_id=user.id)
     return await owe_mail(session, Letter.NOTICE, user.email, user.id, now, data={"what": Notice(reason)})

@@ -7,7 +7,7 @@ from typing import Any
 
 from crypto_api.identity import store as identities
 from crypto_api.identity.documents import Attempts, Session, User
-from crypto_api.identity.rules import log_in_bucket
+from crypto_api.identity.service import strange_doors
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Membership
 
@@ -51,7 +51,7 @@ async def _live_sessions(org_id: str, now: datetime) -> dict[str, tuple[int, dat
 
 
 async def _locked(users: Collection[User], now: datetime) -> dict[str, datetime]:
-    doors = {log_in_bucket(kind, name, None): user.id for user in users for kind, name in (("email", user.email), ("username", user.username))}
+    doors = {door: user.id for user in users for door in strange_doors(user)}
     found: dict[str, datetime] = {}
     for row in await Attempts.find({"_id": {"$in": list(doors)}, "blocked_until": {"$gt": now}}).to_list():
         if row.blocked_until is not None:

@@ -8,7 +8,8 @@ import pytest
 from playwright.async_api import expect
 
 from crypto_api.flows.relay_events import relay_pass
-from crypto_api.identity.documents import Session
+from crypto_api.identity.documents import Attempts, Session
+from crypto_api.identity.rules import lift_bucket, log_in_bucket
 from crypto_api.kit.ids import new_id
 from crypto_api.organizations.types import Role
 from crypto_api.reports.presence import presence
@@ -78,6 +79,18 @@ async def test_what_is_done_on_the_consoles_is_done(runtime: Runtime, treasury: 
     grace = await sits("grace.hopper")
     assert "Grace" in await grace.text("/users-online/") and "End sessions" not in await grace.text("/users-online/")
     await grace.refused(403, f"/users-online/{grace_id}/end-sessions/")
+    assert "Lift the lock-out" not in await ada.text("/users-online/")
+    now, bucket = runtime.clock.now(), log_in_bucket("username", "grace.hopper", None)
+    until = now + timedelta(minutes=5)
+    await Attempts(id=bucket, created_at=now, failures=9, blocked_until=until, expires_at=until).insert()
+    assert "Lift the lock-out" in await ada.text("/users-online/") and "Lift the lock-out" not in await grace.text("/users-online/")
+    await grace.refused(403, f"/users-online/{grace_id}/lift-lock-out/")
+    assert await ada.does(f"/users-online/{grace_id}/lift-lock-out/") == "/users-online/?done=lifted"
+    assert await Attempts.find({"_id": bucket}).count() == 0 and "Lift the lock-out" not in await ada.text("/users-online/")
+    await Attempts(id=bucket, created_at=now, failures=9, blocked_until=until, expires_at=until).insert()
+    await Attempts.find({"_id": lift_bucket(grace_id)}).update({"$set": {"failures": 3}})
+    assert "often enough for one day" in await ada.refused(429, f"/users-online/{grace_id}/lift-lock-out/")
+    assert (await ada.post("/users-online/usr_absent/lift-lock-out/")).status_code == 404
     assert await ada.does(f"/users-online/{grace_id}/end-sessions/") == "/users-online/?done=ended"
     assert await Session.find({"user_id": grace_id, "org_id": treasury.org_id, "ended_at": None}).count() == 0
     assert (await grace.get("/users-online/")).status_code == 302
@@ -120,9 +133,14 @@ async def test_the_consoles_follow_and_fit(runtime: Runtime, treasury: Treasury,
     await window.go("/users-online/")
     await window.is_live()
     await expect(page.locator("#users-members")).to_have_text(str(await members(runtime, org_id)))
-    await treasury.member("Grace", "Hopper", Role.MANAGER)
+    grace, now = await treasury.member("Grace", "Hopper", Role.MANAGER), runtime.clock.now()
     await expect(page.locator("#users")).to_contain_text("Grace", timeout=60_000)
+    until = now + timedelta(hours=1)
+    await Attempts(id=log_in_bucket("username", grace.username, None), created_at=now, failures=9, blocked_until=until, expires_at=until).insert()
+    await expect(page.locator("#users-locked")).to_have_text("1", timeout=60_000)
     await shoot("users")
+    await page.get_by_role("button", name="Lift the lock-out").click()
+    await expect(page.locator("#users-locked")).to_have_text("0", timeout=60_000)
     await store.set_installation_schedule(None, "receipts", runtime.clock.now(), {"run_at": runtime.clock.now(), "next_at": runtime.clock.now()})
     stopped = {"stopped_at": runtime.clock.now(), "failures": 3, "failed_at": runtime.clock.now(), "error": LONG}
     await store.set_organization_schedule(None, org_id, "prices", runtime.clock.now(), stopped)

@@ -16,8 +16,10 @@ from crypto_api.identity import passwords
 from crypto_api.identity.documents import Attempts, Session, Totp, User
 from crypto_api.identity.rules import delay_after
 from crypto_api.kit.errors import TooManyRequests
+from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from tests.http.conftest import PASSWORD, Join, registration, serve
+from tests.http.organization_calls import records
 from tests.http.test_accounts import NEW, reset_token
 
 
@@ -211,3 +213,53 @@ async def test_old_failures_are_forgotten(stranger: httpx.AsyncClient, join: Joi
     await Attempts.find_all().update({"$set": {"expires_at": runtime.clock.now() - timedelta(seconds=1)}})
     await fail(stranger, 4)
     assert (await log_in(stranger)).status_code == 200
+
+
+async def test_an_administrator_sees_and_lifts_a_lock_out_and_logs_somebody_out(stranger: httpx.AsyncClient, join: Join, runtime: Runtime) -> None:
+    bea = await join("bea", founds="Byron Treasury")
+    ada, eve = await join("ada", org_id=bea.org_id, role=Role.ACCOUNTANT), await join("eve", founds="Elsewhere")
+    house, ada_id = f"/api/organizations/{bea.org_id}", ada.user["id"]
+    member = f"{house}/members/{ada_id}"
+
+    async def shown() -> dict[str, Any]:
+        answer = await bea.http.get(f"{house}/presence/")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    before = await shown()
+    assert [before[name] for name in ("members", "online", "sessions", "locked_out")] == [2, 2, 2, 0]
+    assert (await bea.http.delete(f"{member}/lock-out/")).status_code == 204 and await records(bea.org_id, "member.lock_out_lifted") == []
+    await fail(stranger, 5)
+    await fail(stranger, 5, email="ada@example.com")
+    assert (await log_in(stranger)).status_code == 429
+    locked = await shown()
+    assert locked["locked_out"] == 1 and [row["username"] for row in locked["people"] if row["locked_until"]] == ["ada"]
+    for other, code in ((ada, 403), (eve, 404)):
+        assert (await other.http.delete(f"{member}/lock-out/")).status_code == code
+        assert (await other.http.delete(f"{member}/sessions/")).status_code == code
+        assert (await other.http.get(f"{house}/presence/")).status_code == code
+    foreign = f"/api/organizations/{eve.org_id}/members/{ada_id}/lock-out/"
+    assert (await eve.http.delete(foreign)).status_code == 404 and (await shown())["locked_out"] == 1
+    assert (await bea.http.delete(f"{member}/lock-out/")).status_code == 204
+    assert (await shown())["locked_out"] == 0 and (await log_in(stranger)).status_code == 200
+    for _ in range(2):
+        await fail(stranger_of(stranger), 5)
+        assert (await bea.http.delete(f"{member}/lock-out/")).status_code == 204
+    await fail(stranger_of(stranger), 5)
+    refused = await bea.http.delete(f"{member}/lock-out/")
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_lifts") and 86_000 < int(refused.headers["Retry-After"]) <= 86_400
+    assert (await log_in(stranger_of(stranger))).status_code == 429, "three times a day, and no fourth"
+    (first, *others) = await records(bea.org_id, "member.lock_out_lifted")
+    assert (first.actor_id, first.subject_id, first.summary, len(others)) == (bea.user["id"], ada_id, "Lifted the lock-out of ada", 2)
+    assert (await ada.http.get("/api/auth/profile/")).status_code == 200
+    assert (await bea.http.delete(f"{member}/sessions/")).status_code == 204
+    assert (await ada.http.get("/api/auth/profile/")).status_code == 401
+    assert (await bea.http.get("/api/auth/profile/")).status_code == 200 and (await eve.http.get("/api/auth/profile/")).status_code == 200
+    assert (await bea.http.delete(f"{house}/members/usr_absent/sessions/")).status_code == 404
+
+
+def stranger_of(stranger: httpx.AsyncClient) -> httpx.AsyncClient:
+    """The same address, as a device on which nobody has logged in."""
+    stranger.cookies.clear()
+    return stranger

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from crypto_api.flows.end_member_sessions import end_member_sessions
 from crypto_api.identity.documents import Attempts
 from crypto_api.identity.rules import log_in_bucket
 from crypto_api.identity.store import user as read_user
 from crypto_api.organizations.documents import CustomRole, Membership
-from crypto_api.organizations.types import Permission, Role
+from crypto_api.organizations.types import PERMISSIONS, Permission, Principal, Role
 from crypto_api.runtime import Runtime
 from crypto_api.sockets import hub as hub_module
 from tests.sockets.conftest import Member, console, new_member, new_organization
@@ -51,6 +52,27 @@ async def test_who_is_logged_in_and_who_is_locked_out(
         locked = await client.next(lambda frame: frame["type"] == "snapshot" and frame["data"]["locked_out"] == 1)
         assert people(locked)[uma.user_id]["locked_until"] is not None
         assert people(locked)[admin.user_id]["locked_until"] is None
+
+
+async def test_whoever_is_logged_out_by_an_administrator_hears_nothing_more(runtime: Runtime, api: str, org_id: str, admin: Member) -> None:
+    """Of this organisation: their sockets elsewhere stay, and so does that of whoever did it."""
+    uma, other = await new_member(runtime, org_id, Role.MANAGER), await new_organization(runtime, "Other")
+    elsewhere = await new_member(runtime, other, Role.ADMIN)
+    async with (
+        console(api, await uma.ticket(), PATH) as hers,
+        console(api, await uma.ticket(), "/api/ws/events/") as also,
+        console(api, await admin.ticket(), PATH) as his,
+        console(api, await elsewhere.ticket(), PATH) as theirs,
+    ):
+        for each in (hers, also, his, theirs):
+            await each.next("snapshot")
+        asks = Principal(admin.user_id, org_id, Role.ADMIN, PERMISSIONS[Role.ADMIN], admin.session_id, runtime.clock.now() + timedelta(days=1))
+        assert await end_member_sessions(runtime.uow, runtime.clock, asks, org_id, uma.user_id) == 1
+        assert [await hers.closed(), await also.closed()] == [4401, 4401]
+        left = await his.next(lambda frame: frame["type"] == "snapshot" and frame["data"]["online"] == 1)
+        assert people(left)[uma.user_id]["sessions"] == 0
+        await theirs.send(type="ping", id=1)
+        await theirs.next("pong")
 
 
 async def test_names_are_for_those_who_may_read_the_members(runtime: Runtime, api: str, org_id: str) -> None:

@@ -55,3 +55,23 @@ class MemberRead(ReadSchema):
             suspended_at=row.suspended_at,
             joined_at=row.created_at,
         )
+
+
+class PersonPresentRead(ReadSchema):
+    user_id: str = Field(examples=["usr_01k9x5r3v8"])
+    username: str
+    first_name: str
+    last_name: str
+    role: str
+    suspended: bool
+    sessions: int = Field(description="That act in this organisation.")
+    last_seen_at: Time | None
+    locked_until: Time | None = Field(description="When the next log-in from a strange device is admitted; known devices do not wait.")
+
+
+class PresenceRead(ReadSchema):
+    members: int = Field(examples=[12])
+    online: int
+    sessions: int
+    locked_out: int
+    people: list[PersonPresentRead] = Field(description="Those who are logged in first. Empty without `members.read`.")
