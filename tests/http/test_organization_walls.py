@@ -27,6 +27,9 @@ SWAPPED: dict[str, tuple[str, str, str, Any]] = {
     "delete_role": ("role", "DELETE", "/api/roles/{id}/", None),
     "get_company": ("company", "GET", "/api/companies/{id}/", None),
     "update_company": ("company", "PUT", "/api/companies/{id}/", {"legal_name": "Taken over"}),
+    "get_presence": ("organization", "GET", "/api/organizations/{id}/presence/", None),
+    "end_sessions_of_member": ("member", "DELETE", "/api/organizations/{org}/members/{id}/sessions/", None),
+    "lift_lock_out_of_member": ("member", "DELETE", "/api/organizations/{org}/members/{id}/lock-out/", None),
     "delete_company": ("company", "DELETE", "/api/companies/{id}/", None),
 }
 # The same operations, with the other id that they name swapped.
@@ -35,6 +38,8 @@ ALSO: dict[str, tuple[str, str, str, Any]] = {
     "get_member, organisation": ("organization", "GET", "/api/organizations/{id}/members/{me}/", None),
     "update_member, organisation": ("organization", "PUT", "/api/organizations/{id}/members/{me}/", {"role": "USER"}),
     "remove_member, organisation": ("organization", "DELETE", "/api/organizations/{id}/members/{me}/", None),
+    "end_sessions_of_member, organisation": ("organization", "DELETE", "/api/organizations/{id}/members/{me}/sessions/", None),
+    "lift_lock_out_of_member, organisation": ("organization", "DELETE", "/api/organizations/{id}/members/{me}/lock-out/", None),
     "leave_organization": ("organization", "POST", "/api/organizations/{id}/leave/", None),
     "update_organization": ("organization", "PUT", "/api/organizations/{id}/", {"name": "Taken over"}),
 }
