@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from crypto_api.contracts.abi import Abi, Entry
+from crypto_api.dashboard.translation import gettext
 from crypto_api.kit.abi_values import AbiType, Parameter
 from crypto_api.kit.errors import InvalidInput
 
@@ -55,7 +56,7 @@ def _form(entry: Entry) -> FunctionForm:
 
 
 def _field(key: str, index: int, part: Parameter) -> Field:
-    label = part.name or f"Argument {index + 1}"
+    label = part.name or gettext("Argument %(n)s") % {"n": index + 1}
     if part.type.dimensions or part.type.base == "tuple":
         return Field(f"a-{key}-{index}", label, "json", part.type.canonical, example_of(part.type))
     kind = "choice" if part.type.base == "bool" else "line"
@@ -63,7 +64,7 @@ def _field(key: str, index: int, part: Parameter) -> Field:
 
 
 def _hint(kind: AbiType) -> str:
-    return _HINTS.get(kind.base, "0x…" if kind.base.startswith("bytes") else "whole number")
+    return _HINTS.get(kind.base, "0x…" if kind.base.startswith("bytes") else gettext("whole number"))
 
 
 def example_of(kind: AbiType) -> str:
@@ -82,13 +83,13 @@ def arguments_of(entry: Entry, given: Mapping[str, str]) -> list[Any]:
 
 def _argument(part: Parameter, text: str, place: str) -> Any:
     if len(text) > TEXT_MAX:
-        raise InvalidInput.of(place, f"has more than {TEXT_MAX:,} characters", "too_long")
+        raise InvalidInput.of(place, gettext("has more than %(n)s characters") % {"n": f"{TEXT_MAX:,}"}, "too_long")
     kind = part.type
     if kind.dimensions or kind.base == "tuple":
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError as error:
-            raise InvalidInput.of(place, f"must look like {example_of(kind)[:200]}", "invalid_argument") from error
+            raise InvalidInput.of(place, gettext("must look like %(example)s") % {"example": example_of(kind)[:200]}, "invalid_argument") from error
     if kind.base == "bool":
         return text == "true"
     return text if kind.base == "string" else text.strip()

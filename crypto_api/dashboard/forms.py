@@ -90,10 +90,15 @@ class Form:
         known, rest = set(fields), []
         for row in error.errors:
             if row.field in known:
-                self.wrong(row.field, row.message)
+                self.wrong(row.field, gettext(row.message))
             else:
-                rest.append(f"{row.field.replace('_', ' ')} {row.message}".capitalize())
+                rest.append(f"{gettext(row.field.replace('_', ' ').capitalize())} {gettext(row.message)}")
         return " ".join(rest)
+
+
+def fields_in_words(error: InvalidInput) -> str:
+    """What a service refused, where the page has no fields to put it at."""
+    return " ".join(gettext("The %(field)s %(problem)s.") % {"field": row.field, "problem": gettext(row.message)} for row in error.errors)
 
 
 def version_of(request: HttpRequest) -> list[int] | None:

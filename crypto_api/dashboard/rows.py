@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext_noop
+
+from crypto_api.dashboard.translation import gettext
 from crypto_api.kit.amounts import text, to_units
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger.documents import JournalEntry
@@ -14,26 +18,26 @@ from crypto_api.transactions.types import BROUGHT, FEES, Basis, Booking, Directi
 
 LEGS_SHOWN = 2
 _HOW = {
-    MovementKind.GAS: "Network fee",
-    MovementKind.LEVY: "Fee of the token",
-    MovementKind.INTERNAL: "Moved by a contract's call",
+    MovementKind.GAS: gettext_noop("Network fee"),
+    MovementKind.LEVY: gettext_noop("Fee of the token"),
+    MovementKind.INTERNAL: gettext_noop("Moved by a contract's call"),
 }
 KIND_NAMES = {
-    MovementKind.NATIVE: "Coin of the network",
-    MovementKind.ERC20: "Token",
-    MovementKind.ERC721: "Collectible (ERC-721)",
-    MovementKind.ERC1155: "Collectible (ERC-1155)",
-    MovementKind.INTERNAL: "By a contract's call",
-    MovementKind.LEVY: "Fee of a token",
-    MovementKind.GAS: "Network fee",
+    MovementKind.NATIVE: gettext_noop("Coin of the network"),
+    MovementKind.ERC20: gettext_noop("Token"),
+    MovementKind.ERC721: gettext_noop("Collectible (ERC-721)"),
+    MovementKind.ERC1155: gettext_noop("Collectible (ERC-1155)"),
+    MovementKind.INTERNAL: gettext_noop("By a contract's call"),
+    MovementKind.LEVY: gettext_noop("Fee of a token"),
+    MovementKind.GAS: gettext_noop("Network fee"),
 }
 SOURCES = {
-    "fact": "Certain: follows from the chain and from what is known",
-    "rule": "Decided by a rule",
-    "memory": "As a person decided before",
-    "model": "By the language model",
-    "person": "Decided by a person",
-    "none": "Nobody and nothing has decided yet",
+    "fact": gettext_noop("Certain: follows from the chain and from what is known"),
+    "rule": gettext_noop("Decided by a rule"),
+    "memory": gettext_noop("As a person decided before"),
+    "model": gettext_noop("By the language model"),
+    "person": gettext_noop("Decided by a person"),
+    "none": gettext_noop("Nobody and nothing has decided yet"),
 }
 
 
@@ -54,12 +58,13 @@ class MovementRow:
         """What is said beneath the amount, where it is no plain transfer."""
         movement = self.movement
         if movement.raw_event_amount is not None and movement.decimals is not None:
-            return f"{text(to_units(int(movement.raw_event_amount), movement.decimals))} were announced; this is what arrived"
+            amount = text(to_units(int(movement.raw_event_amount), movement.decimals))
+            return gettext("%(amount)s were announced; this is what arrived") % {"amount": amount}
         if movement.collectible:
-            return "A collectible: recorded, not booked"
+            return gettext("A collectible: recorded, not booked")
         if self.by_nobody_known:
-            return "The balance changed, and nothing tells who moved it"
-        return _HOW.get(movement.kind, "")
+            return gettext("The balance changed, and nothing tells who moved it")
+        return gettext(_HOW.get(movement.kind, ""))
 
     @property
     def by_nobody_known(self) -> bool:
@@ -111,8 +116,13 @@ def movement_row(movement: Movement, wallets: Mapping[str, str]) -> MovementRow:
 def evidence_words(key: str, movement: Movement | None) -> str:
     """`log:7` as people say it, with what moved by it."""
     place, _, rest = key.partition(":")
-    named = {"value": "the coin sent", "gas": "the fee", "balance": "the balance before and after", "trace": f"the inner call {rest}"}
-    where = named.get(place, f"log {rest.partition(':')[0]}" if place == "log" and rest else key)
+    named = {
+        "value": gettext("the coin sent"),
+        "gas": gettext("the fee"),
+        "balance": gettext("the balance before and after"),
+        "trace": gettext("the inner call %(place)s") % {"place": rest},
+    }
+    where = named.get(place, gettext("log %(index)s") % {"index": rest.partition(":")[0]} if place == "log" and rest else key)
     if movement is None or movement.amount is None:
         return where
     return f"{where} · {text(movement.amount)} {movement.symbol}"
@@ -134,7 +144,7 @@ def transaction_row(transaction: Transaction, wallets: Mapping[str, str]) -> Tra
         party_address=address,
         value=_value(shown),
         status=transaction.status,
-        source_says=SOURCES.get(transaction.category_source, ""),
+        source_says=gettext(SOURCES.get(transaction.category_source, "")),
     )
 
 
@@ -158,7 +168,7 @@ def _party(transaction: Transaction, legs: Sequence[MovementRow]) -> tuple[str, 
     if lead.movement.kind is MovementKind.GAS:
         return transaction.counterparty, transaction.to_address or ""
     if lead.by_nobody_known:
-        return transaction.counterparty or "Not known", ""
+        return transaction.counterparty or gettext("Not known"), ""
     return transaction.counterparty, lead.other_address
 
 
@@ -205,20 +215,32 @@ class Step:
     tone: str
 
 
+def _grouped(number: int) -> str:
+    return str(number_format(number, force_grouping=True))
+
+
 def history(transaction: Transaction, entries: Sequence[JournalEntry]) -> list[Step]:
     """What is known to have happened, oldest first."""
     if transaction.origin in BROUGHT:
-        steps = [Step(transaction.timestamp, "It happened", "", "chain"), Step(transaction.stored_at, "Brought by a person", "", "seen")]
+        steps = [
+            Step(transaction.timestamp, gettext("It happened"), "", "chain"),
+            Step(transaction.stored_at, gettext("Brought by a person"), "", "seen"),
+        ]
     else:
-        steps = [Step(transaction.timestamp, f"In block {transaction.block_number:,}", transaction.block_hash, "chain")]
-        steps.append(Step(transaction.stored_at, "Seen and stored", "", "seen"))
+        steps = [
+            Step(
+                transaction.timestamp, gettext("In block %(block)s") % {"block": _grouped(transaction.block_number)}, transaction.block_hash, "chain"
+            )
+        ]
+        steps.append(Step(transaction.stored_at, gettext("Seen and stored"), "", "seen"))
     steps.extend(
-        Step(past.orphaned_at, f"Block {past.block_number:,} left the chain", past.block_hash, "orphaned") for past in transaction.past_inclusions
+        Step(past.orphaned_at, gettext("Block %(block)s left the chain") % {"block": _grouped(past.block_number)}, past.block_hash, "orphaned")
+        for past in transaction.past_inclusions
     )
     for entry in entries:
         if entry.posted_at is not None:
-            text = f"Entry reversed: {entry.description}" if entry.reverses else f"Booked: {entry.description}"
-            steps.append(Step(entry.posted_at, text, "", "orphaned" if entry.reverses else "booked"))
+            said = gettext("Entry reversed: %(entry)s") if entry.reverses else gettext("Booked: %(entry)s")
+            steps.append(Step(entry.posted_at, said % {"entry": entry.description}, "", "orphaned" if entry.reverses else "booked"))
     return sorted(steps, key=lambda step: step.at)
 
 

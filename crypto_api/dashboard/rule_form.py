@@ -19,6 +19,7 @@ from crypto_api.classification.types import (
     TaxTreatment,
 )
 from crypto_api.dashboard.forms import Form
+from crypto_api.dashboard.translation import gettext
 from crypto_api.kit.amounts import parse, text
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.ethereum import parse_address
@@ -54,8 +55,8 @@ class RuleForm(Form):
         rows = [(row.field.removeprefix("conditions.").removeprefix("outcome.").partition(".")[0], row.message) for row in error.errors]
         for field, message in rows:
             if field in FIELDS or field in CHOICES:
-                self.wrong(field, message)
-        return " ".join(f"A rule {message}." if field == "conditions" else "" for field, message in rows).strip()
+                self.wrong(field, gettext(message))
+        return " ".join(f"{gettext('A rule')} {gettext(message)}." if field == "conditions" else "" for field, message in rows).strip()
 
     def _conditions(self) -> Conditions | None:
         values: dict[str, Any] = {
@@ -70,9 +71,11 @@ class RuleForm(Form):
             "weekdays": self._choices("weekdays", _weekday),
         }
         for name in ("amount_min", "amount_max"):
-            values[name] = self._read(name, parse, "must be an amount such as 250.5")
+            values[name] = self._read(name, parse, gettext("must be an amount such as 250.5"))
         for name, least, most in (("hour_from", 0, 23), ("hour_to", 1, 24)):
-            values[name] = self._read(name, _between(least, most), f"must be an hour from {least} to {most}")
+            values[name] = self._read(
+                name, _between(least, most), gettext("must be an hour from %(least)s to %(most)s") % {"least": least, "most": most}
+            )
         for name in ("date_from", "date_to"):
             values[name] = self.day(name)
         return None if self.errors else Conditions.model_validate(values)
@@ -86,19 +89,19 @@ class RuleForm(Form):
     def _many(self, name: str, divider: str, read: Callable[[str], str]) -> tuple[str, ...]:
         parts = [part.strip() for part in self.prose(name, most=_TEXT_MAX).split(divider) if part.strip()]
         if len(parts) > LISTED_MAX or any(len(part) > 200 for part in parts):
-            self.wrong(name, f"must be at most {LISTED_MAX} values of at most 200 characters")
+            self.wrong(name, gettext("must be at most %(n)s values of at most 200 characters") % {"n": LISTED_MAX})
             return ()
         try:
             return tuple(dict.fromkeys(read(part) for part in parts))
         except ValueError as error:
-            self.wrong(name, str(error))
+            self.wrong(name, gettext(str(error)))
             return ()
 
     def _choices(self, name: str, read: Callable[[str], Any]) -> tuple[Any, ...]:
         try:
             return tuple(dict.fromkeys(read(value) for value in self.chosen[name]))
         except ValueError:
-            self.wrong(name, "is not one of those offered")
+            self.wrong(name, gettext("is not one of those offered"))
             return ()
 
     def _read(self, name: str, read: Callable[[str], Any], message: str) -> Any:
@@ -111,7 +114,7 @@ class RuleForm(Form):
 
 def _method(value: str) -> str:
     if not _METHOD.fullmatch(value.lower()):
-        raise ValueError(f"holds {value[:20]}, which is no selector: 0x and eight hexadecimal digits")
+        raise ValueError(gettext("holds %(value)s, which is no selector: 0x and eight hexadecimal digits") % {"value": value[:20]})
     return value.lower()
 
 

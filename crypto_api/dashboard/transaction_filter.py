@@ -12,6 +12,7 @@ from bson.decimal128 import Decimal128
 from django.http import HttpRequest
 
 from crypto_api.classification.types import Category
+from crypto_api.dashboard.translation import gettext
 from crypto_api.kit.amounts import parse
 from crypto_api.transactions.types import Direction, Finality, MovementKind, Status
 from mongodb_config import pages
@@ -75,13 +76,13 @@ class TransactionFilter:
         unread = {name for name in ("date_from", "date_to") if self._day(name) is None} | {
             name for name in ("amount_min", "amount_max") if self._amount(name) is None
         }
-        wrong = {"date": "must be a date such as 2026-11-21", "amou": "must be an amount such as 1250.50"}
+        wrong = {"date": gettext("must be a date such as 2026-11-21"), "amou": gettext("must be an amount such as 1250.50")}
         found = {name: wrong[name[:4]] for name in FIELDS if name in unread and name in self.given}
         first, last, least, most = self._day("date_from"), self._day("date_to"), self._amount("amount_min"), self._amount("amount_max")
         if first is not None and last is not None and last < first:
-            found["date_to"] = "must not be before the first day"
+            found["date_to"] = gettext("must not be before the first day")
         if least is not None and most is not None and most < least:
-            found["amount_max"] = "must not be less than the least"
+            found["amount_max"] = gettext("must not be less than the least")
         return found
 
     def query_string(self) -> str:

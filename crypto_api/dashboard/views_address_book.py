@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_noop
 
 from crypto_api.address_book import store
 from crypto_api.address_book.documents import Payee
@@ -16,6 +17,7 @@ from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.list_filter import ListFilter
 from crypto_api.dashboard.rows import links_of
 from crypto_api.dashboard.step_up import confirmed
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.keep_address_book import Desk, add_payee, change_payee, reject_payee, remove_payee, resembled, verify_payee, waits_for
 from crypto_api.identity.types import Purpose
 from crypto_api.kit.errors import Conflict, CoreError, InvalidInput, NotFound
@@ -31,14 +33,19 @@ ADDRESS_MAX = 60
 QUEUE_MAX = 200
 FIELDS = ("name", "address", "network", "note")
 FLASHES = {
-    "added": "Written down. Somebody else compares the address now; until then nobody is paid there.",
-    "saved": "Saved.",
-    "anew": "Saved. The address has changed, so somebody else verifies it anew.",
-    "verified": "Verified.",
-    "rejected": "Rejected. Nobody is paid there.",
-    "removed": "Removed. What was paid there still names it.",
+    "added": gettext_noop("Written down. Somebody else compares the address now; until then nobody is paid there."),
+    "saved": gettext_noop("Saved."),
+    "anew": gettext_noop("Saved. The address has changed, so somebody else verifies it anew."),
+    "verified": gettext_noop("Verified."),
+    "rejected": gettext_noop("Rejected. Nobody is paid there."),
+    "removed": gettext_noop("Removed. What was paid there still names it."),
 }
-VIEWS = {"": "Everybody", "verify": "To verify", "rejected": "Rejected", "removed": "Removed"}
+VIEWS = {
+    "": gettext_noop("Everybody"),
+    "verify": gettext_noop("To verify"),
+    "rejected": gettext_noop("Rejected"),
+    "removed": gettext_noop("Removed"),
+}
 _STATES = {
     "": [PayeeState.VERIFIED, PayeeState.UNVERIFIED],
     "verify": [PayeeState.UNVERIFIED],
@@ -80,10 +87,10 @@ class Filter(ListFilter):
 async def list_page(visit: Visit) -> HttpResponse:
     wanted = Filter.of(visit.request)
     values = {
-        "views": VIEWS.items(),
+        "views": [(view, gettext(name)) for view, name in VIEWS.items()],
         "unverified": await store.count(visit.org_id, {"state": PayeeState.UNVERIFIED}),
         "networks": list(visit.runtime.networks.values()),
-        "flash": FLASHES.get(visit.request.GET.get("done", ""), ""),
+        "flash": gettext(FLASHES.get(visit.request.GET.get("done", ""), "")),
     }
     return visit.render("address_book/list.html", await _rows(visit, wanted) | values)
 
@@ -120,7 +127,7 @@ def _row(visit: Visit, payee: Payee, now: datetime) -> PayeeRow:
 
 def _network_name(visit: Visit, slug: str | None) -> str:
     if slug is None:
-        return "every network"
+        return gettext("every network")
     network = visit.runtime.networks.get(slug)
     return network.name if network else slug
 
@@ -145,7 +152,7 @@ async def add_page(visit: Visit) -> HttpResponse:
     except InvalidInput as error:
         return _add_form(visit, form, problem=_refused(form, error), alike=await _alike(visit, form, error))
     except Conflict as error:
-        return _add_form(visit, form, problem=error.detail)
+        return _add_form(visit, form, problem=gettext(error.detail))
     return redirect("/address-book/?done=added")
 
 
@@ -187,7 +194,7 @@ def _add_form(visit: Visit, form: Form, *, problem: str = "", alike: Known | Non
 async def payee_page(visit: Visit, payee_id: str) -> HttpResponse:
     payee = await _payee(visit, payee_id)
     if visit.request.method != "POST":
-        return await _detail(visit, payee, flash=FLASHES.get(visit.request.GET.get("done", ""), ""))
+        return await _detail(visit, payee, flash=gettext(FLASHES.get(visit.request.GET.get("done", ""), "")))
     if not visit.may(Permission.ADDRESS_BOOK_WRITE):
         return visit.render("403.html", {"permission": Permission.ADDRESS_BOOK_WRITE.value}, status=403)
     form = _read(visit)
@@ -201,7 +208,7 @@ async def payee_page(visit: Visit, payee_id: str) -> HttpResponse:
     except InvalidInput as error:
         return await _detail(visit, payee, form=form, problem=_refused(form, error), alike=await _alike(visit, form, error, payee_id), status=422)
     except CoreError as error:
-        return await _detail(visit, await _payee(visit, payee_id), problem=error.detail, status=error.status)
+        return await _detail(visit, await _payee(visit, payee_id), problem=gettext(error.detail), status=error.status)
     anew = after.address_changed_at != payee.address_changed_at
     return redirect(f"/address-book/{payee_id}/?done={'anew' if anew else 'saved'}")
 
@@ -227,8 +234,8 @@ async def _facts(visit: Visit, payee: Payee) -> dict[str, object]:
     return {
         "payee": payee,
         "row": _row(visit, payee, visit.runtime.clock.now()),
-        "writer": named.get(payee.address_changed_by, "somebody whose account is gone"),
-        "verifier": named.get(payee.verified_by or "", "somebody whose account is gone"),
+        "writer": named.get(payee.address_changed_by, gettext("somebody whose account is gone")),
+        "verifier": named.get(payee.verified_by or "", gettext("somebody whose account is gone")),
         "may_decide": visit.may(Permission.ADDRESS_BOOK_VERIFY),
         "own": payee.address_changed_by == visit.principal.user_id,
     }
@@ -242,7 +249,7 @@ async def remove(visit: Visit, payee_id: str) -> HttpResponse:
     except NotFound as error:
         raise Http404 from error
     except CoreError as error:
-        return await _detail(visit, await _payee(visit, payee_id), problem=error.detail, status=error.status)
+        return await _detail(visit, await _payee(visit, payee_id), problem=gettext(error.detail), status=error.status)
     return redirect("/address-book/?done=removed")
 
 
@@ -260,7 +267,7 @@ async def verify_page(visit: Visit, payee_id: str) -> HttpResponse:
     if form["decision"] not in ("verify", "reject"):
         raise Http404
     if form["decision"] == "verify" and form["compared"] != "on":
-        return await _verify_form(visit, payee, errors={"compared": "is what verifying means"}, status=422)
+        return await _verify_form(visit, payee, errors={"compared": gettext("is what verifying means")}, status=422)
     desk, versions = _desk(visit), version_of(visit.request)
     try:
         if form["decision"] == "verify":
@@ -268,7 +275,7 @@ async def verify_page(visit: Visit, payee_id: str) -> HttpResponse:
         else:
             await reject_payee(desk, visit.principal, visit.org_id, payee_id, versions)
     except CoreError as error:
-        return await _verify_form(visit, await _payee(visit, payee_id), problem=error.detail, status=error.status)
+        return await _verify_form(visit, await _payee(visit, payee_id), problem=gettext(error.detail), status=error.status)
     return redirect(f"/address-book/{payee_id}/?done={'verified' if form['decision'] == 'verify' else 'rejected'}")
 
 

@@ -4,11 +4,13 @@ import json
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_noop
 
 from crypto_api.dashboard.access import Visit, page
-from crypto_api.dashboard.forms import only_post
+from crypto_api.dashboard.forms import fields_in_words, only_post
 from crypto_api.dashboard.payment_desk import desk_of, has_confirmed, paying_wallets
 from crypto_api.dashboard.step_up import confirmed
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.batch_contract import BatchCode, BatchContract, deploying, look_at_batch_contract, prepare_deployment
 from crypto_api.identity.types import Purpose
 from crypto_api.kit.errors import CoreError, InvalidInput
@@ -21,12 +23,12 @@ from crypto_api.payments.types import Origin
 
 _WORDS = {
     BatchCode.ANY_WALLET: (
-        "For any wallet",
-        "Whoever pays calls it: the coin is sent along, a token is pulled once out of an exact allowance. Payrolls use it.",
+        gettext_noop("For any wallet"),
+        gettext_noop("Whoever pays calls it: the coin is sent along, a token is pulled once out of an exact allowance. Payrolls use it."),
     ),
     BatchCode.OWN_CODE: (
-        "For wallets that run it as their own code",
-        "By EIP-7702, for wallets that the payment policy and their own page let delegate.",
+        gettext_noop("For wallets that run it as their own code"),
+        gettext_noop("By EIP-7702, for wallets that the payment policy and their own page let delegate."),
     ),
 }
 
@@ -45,14 +47,14 @@ async def deploy(visit: Visit, slug: str) -> HttpResponse:
     if (code := post.get("code", "")) not in list(BatchCode):
         raise Http404
     if post.get("wallet", "") not in {row.id for row in await paying_wallets(visit, slug)}:
-        return await _page(visit, network, "Choose the wallet that pays the gas.", 422)
+        return await _page(visit, network, gettext("Choose the wallet that pays the gas."), 422)
     origin = Origin(kind="contract", id=new_id("man"))
     try:
         payment = await prepare_deployment(desk_of(visit), visit.principal, visit.org_id, post["wallet"], BatchCode(code), origin)
     except InvalidInput as error:
-        return await _page(visit, network, " ".join(f"The {row.field} {row.message}." for row in error.errors), error.status)
+        return await _page(visit, network, fields_in_words(error), error.status)
     except CoreError as error:
-        return await _page(visit, network, error.detail, error.status)
+        return await _page(visit, network, gettext(error.detail), error.status)
     return redirect(f"/payments/{payment.id}/")
 
 
@@ -76,7 +78,7 @@ async def _row(visit: Visit, network: NetworkConfig, which: BatchCode) -> dict[s
         found = await look_at_batch_contract(desk_of(visit).nodes[network.slug], which)
     except ChainUnavailable:
         found = None
-    title, text = _WORDS[which]
+    title, text = map(gettext, _WORDS[which])
     made = deploying(network.chain_id, which)
     return {
         "which": which,

@@ -6,11 +6,13 @@ from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_noop
 
 from crypto_api.chains import service as chains
 from crypto_api.classification.types import Category
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.translation import gettext
 from crypto_api.dashboard.views_transactions import detail_of
 from crypto_api.flows.annotate_transaction import Annotation
 from crypto_api.flows.brought_rows import fits, own_category
@@ -30,11 +32,11 @@ _SAID = (
 )
 _WORDS = ("category", "counterparty", "explanation", "note")
 _TYPES = {
-    RowType.BUY: "Bought for money",
-    RowType.SELL: "Sold for money",
-    RowType.TRANSFER: "Transferred",
-    RowType.INCOME: "Received as income",
-    RowType.EXPENSE: "Spent",
+    RowType.BUY: gettext_noop("Bought for money"),
+    RowType.SELL: gettext_noop("Sold for money"),
+    RowType.TRANSFER: gettext_noop("Transferred"),
+    RowType.INCOME: gettext_noop("Received as income"),
+    RowType.EXPENSE: gettext_noop("Spent"),
 }
 _KINDS = (RowType.INCOME, RowType.EXPENSE)
 _OWN = {RowType.INCOME: Category.INCOME, RowType.EXPENSE: Category.EXPENSE}
@@ -116,7 +118,7 @@ def _said(visit: Visit, form: Form) -> dict[str, str]:
         try:
             said["timestamp"] = datetime.fromisoformat(said["timestamp"]).replace(tzinfo=visit.zone).astimezone(UTC).isoformat()
         except (ValueError, OverflowError) as error:
-            raise InvalidInput.of("timestamp", "is not a time") from error
+            raise InvalidInput.of("timestamp", gettext("is not a time")) from error
     if said["type"] != RowType.TRANSFER:
         said["to_wallet"] = ""
     return said
@@ -131,7 +133,7 @@ def _annotation(form: Form, before: Mapping[str, str]) -> Annotation:
     if kind and kind not in _KINDS:
         category = None
     if category is not None and category not in (*Category, ""):
-        raise InvalidInput.of("category", "is not one of those offered")
+        raise InvalidInput.of("category", gettext("is not one of those offered"))
     chosen = Category(category) if category else own if category == "" else None
     annotation = Annotation(category=chosen, **{name: form.prose(name, most=2_000) for name in words})  # type: ignore[arg-type]
     if form.errors:
@@ -158,7 +160,7 @@ async def _form(
     brings = row is None or row.brought is not None
     currency = visit.organization.functional_currency
     values: dict[str, object] = {
-        "title": "Enter a transaction" if row is None else "Correct a transaction" if brings else "Say what it is",
+        "title": gettext("Enter a transaction") if row is None else gettext("Correct a transaction") if brings else gettext("Say what it is"),
         "transaction": row,
         "version": row.version if row is not None else "",
         "brings": brings,
@@ -166,9 +168,9 @@ async def _form(
         "errors": errors or {},
         "problem": problem,
         "categories": _categories(brings),
-        "types": [(kind.value, name) for kind, name in _TYPES.items()],
-        "price_label": f"Price for one, {currency}",
-        "value_label": f"Or for all of it, {currency}",
+        "types": [(kind.value, gettext(name)) for kind, name in _TYPES.items()],
+        "price_label": gettext("Price for one, %(currency)s") % {"currency": currency},
+        "value_label": gettext("Or for all of it, %(currency)s") % {"currency": currency},
     }
     if brings:
         values |= {

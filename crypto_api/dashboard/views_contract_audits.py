@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_noop as _
 
 from crypto_api.contract_audits import rules, service, store
 from crypto_api.contract_audits.documents import ContractAudit, ContractFinding
@@ -17,6 +18,7 @@ from crypto_api.contracts import store as contracts
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.audit_statistics import audit_statistics
 from crypto_api.flows.order_audit import audit_registered, audit_upload
 from crypto_api.flows.print_audit import print_audit
@@ -33,19 +35,19 @@ REASON_MAX = 200
 CONTRACTS_OFFERED = 100
 SHOWN_MAX = 300  # findings on a page; the PDF and the API have all
 FLASHES = {
-    "ordered": "The audit was ordered. How far it is appears here by itself.",
-    "cancelled": "The audit was cancelled.",
-    "suppressed": "The finding is suppressed. It does not count any more, here and in later audits, while what it is about stays the same.",
-    "reopened": "The finding is open again.",
+    "ordered": _("The audit was ordered. How far it is appears here by itself."),
+    "cancelled": _("The audit was cancelled."),
+    "suppressed": _("The finding is suppressed. It does not count any more, here and in later audits, while what it is about stays the same."),
+    "reopened": _("The finding is open again."),
 }
 STATES = {
-    AuditStatus.QUEUED: ("pending", "waits"),
-    AuditStatus.RUNNING: ("pending", "runs"),
-    AuditStatus.READY: ("good", "ready"),
-    AuditStatus.FAILED: ("bad", "failed"),
-    AuditStatus.CANCELLED: ("quiet", "cancelled"),
+    AuditStatus.QUEUED: ("pending", _("waits")),
+    AuditStatus.RUNNING: ("pending", _("runs")),
+    AuditStatus.READY: ("good", _("ready")),
+    AuditStatus.FAILED: ("bad", _("failed")),
+    AuditStatus.CANCELLED: ("quiet", _("cancelled")),
 }
-CONFIDENCES = {Confidence.HIGH: "sure", Confidence.MEDIUM: "likely", Confidence.LOW: "possible"}
+CONFIDENCES = {Confidence.HIGH: _("sure"), Confidence.MEDIUM: _("likely"), Confidence.LOW: _("possible")}
 CHANGES = {Change.NEW: "new", Change.STILL_THERE: "", Change.FIRST: ""}
 
 
@@ -63,7 +65,7 @@ class Row:
     def state(self) -> str:
         if self.audit.status is AuditStatus.RUNNING and self.task is not None:
             return f"{self.task.progress} %"
-        return STATES[self.audit.status][1]
+        return gettext(STATES[self.audit.status][1])
 
     @property
     def counts(self) -> list[tuple[str, int]]:
@@ -95,7 +97,7 @@ class Shown:
 
     @property
     def confidence(self) -> str:
-        return CONFIDENCES[self.finding.confidence]
+        return gettext(CONFIDENCES[self.finding.confidence])
 
     @property
     def change(self) -> str:
@@ -103,7 +105,7 @@ class Shown:
 
     @property
     def found_by(self) -> str:
-        return "Slither" if self.finding.origin is FoundBy.SLITHER else "its code"
+        return "Slither" if self.finding.origin is FoundBy.SLITHER else gettext("its code")
 
     @property
     def places(self) -> list[tuple[Place, list[tuple[int, str, bool]]]]:
@@ -178,12 +180,12 @@ async def order_page(visit: Visit) -> HttpResponse:
                 raise Http404
             audit, _ = await audit_registered(runtime.uow, runtime.clock, contract, visit.principal.user_id)
         else:
-            form.wrong("file", "must be chosen, or a contract")
+            form.wrong("file", gettext("must be chosen, or a contract"))
             return await _order_form(visit, form, status=422)
     except InvalidInput as error:
         return await _order_form(visit, form, problem=form.refused(error, ("file", "contract_id")), status=422)
     except CoreError as error:
-        return await _order_form(visit, form, problem=error.detail, status=error.status)
+        return await _order_form(visit, form, problem=gettext(error.detail), status=error.status)
     return redirect(f"/audits/{audit.id}/?done=ordered")
 
 
@@ -195,7 +197,7 @@ async def _order_form(visit: Visit, form: Form, *, problem: str = "", status: in
         "problem": problem,
         "contracts": offered.items,
         "versions": visit.runtime.compiler.versions(),
-        "nothing_done": "Please look at the marked field. Nothing was stored.",
+        "nothing_done": gettext("Please look at the marked field. Nothing was stored."),
     }
     return visit.render("audits/order.html", values, status=status)
 
@@ -237,9 +239,9 @@ async def _detail(visit: Visit, audit_id: str) -> dict[str, object]:
 
 def _filters(found: list[ContractFinding]) -> list[tuple[str, str, int]]:
     """(value, words, how many) of each that there is."""
-    counts = [(severity.value, severity.value.capitalize(), sum(row.severity is severity for row in found)) for severity in Severity]
-    kept = [("suppressed", "Suppressed", sum(row.suppressed for row in found))]
-    return [(value, words, count) for value, words, count in [("", "All", len(found)), *counts, *kept] if count]
+    counts = [(severity.value, gettext(severity.value.capitalize()), sum(row.severity is severity for row in found)) for severity in Severity]
+    kept = [("suppressed", gettext("Suppressed"), sum(row.suppressed for row in found))]
+    return [(value, words, count) for value, words, count in [("", gettext("All"), len(found)), *counts, *kept] if count]
 
 
 @page(Permission.CONTRACTS_READ)
@@ -249,7 +251,7 @@ async def pdf(visit: Visit, audit_id: str) -> HttpResponse:
     except NotFound as error:
         raise Http404 from error
     except CoreError as error:
-        return visit.render("audits/detail.html", await _detail(visit, audit_id) | {"warning": error.detail}, status=error.status)
+        return visit.render("audits/detail.html", await _detail(visit, audit_id) | {"warning": gettext(error.detail)}, status=error.status)
     response = HttpResponse(made.content, content_type="application/pdf")
     response["Content-Disposition"] = f'attachment; filename="{made.name}"'
     return response
@@ -272,7 +274,7 @@ async def retry(visit: Visit, audit_id: str) -> HttpResponse:
     except NotFound as error:
         raise Http404 from error
     except CoreError as error:
-        return visit.render("audits/detail.html", await _detail(visit, audit_id) | {"warning": error.detail}, status=error.status)
+        return visit.render("audits/detail.html", await _detail(visit, audit_id) | {"warning": gettext(error.detail)}, status=error.status)
     return redirect(f"/audits/{audit.id}/?done=ordered")
 
 
@@ -282,7 +284,7 @@ async def suppress(visit: Visit, audit_id: str, finding_id: str) -> HttpResponse
     only_post(visit.request)
     reason = form.line("reason", most=REASON_MAX)
     if form.errors:
-        warning = f"The reason {form.errors['reason']}. The finding is open as before."
+        warning = gettext("The reason %(problem)s. The finding is open as before.") % {"problem": form.errors["reason"]}
         return visit.render("audits/detail.html", await _detail(visit, audit_id) | {"warning": warning}, status=422)
     runtime = visit.runtime
     args = (runtime.uow, visit.org_id, visit.principal.user_id, audit_id, finding_id, reason, runtime.clock.now())
@@ -302,7 +304,7 @@ async def _done(visit: Visit, audit_id: str, work: Callable[[], Awaitable[object
     except NotFound as error:
         raise Http404 from error
     except CoreError as error:
-        return visit.render("audits/detail.html", await _detail(visit, audit_id) | {"warning": error.detail}, status=error.status)
+        return visit.render("audits/detail.html", await _detail(visit, audit_id) | {"warning": gettext(error.detail)}, status=error.status)
     return redirect(f"/audits/{audit_id}/?{urlencode({'done': word})}")
 
 
@@ -319,4 +321,4 @@ async def _audit(visit: Visit, audit_id: str) -> ContractAudit:
 
 
 def _flash(visit: Visit) -> str:
-    return FLASHES.get(visit.request.GET.get("done", ""), "")
+    return gettext(FLASHES.get(visit.request.GET.get("done", ""), ""))

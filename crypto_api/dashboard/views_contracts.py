@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_noop
 
 from crypto_api.contracts import service as contracts
 from crypto_api.contracts import store
@@ -21,6 +22,7 @@ from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.payment_desk import desk_of
 from crypto_api.dashboard.rows import links_of
 from crypto_api.dashboard.step_up import confirmation
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.call_contract import call_contract, function_of
 from crypto_api.flows.register_contract import chain_of, refresh_contract, register_contract
 from crypto_api.flows.verify_contract import ask_verification
@@ -40,36 +42,36 @@ from mongodb_config.pages import contains
 NAME_MAX = 80
 TEXT_MAX = 100
 KIND_NAMES = {
-    ProxyKind.EIP1167: "Minimal proxy",
-    ProxyKind.EIP1167_WITH_ARGUMENTS: "Minimal proxy with arguments",
-    ProxyKind.EIP1967: "Proxy",
-    ProxyKind.EIP1967_BEACON: "Beacon proxy",
-    ProxyKind.EIP1822: "Proxy (EIP-1822)",
-    ProxyKind.ZEPPELINOS: "Proxy (early OpenZeppelin)",
-    ProxyKind.EIP7702: "Account with code",
+    ProxyKind.EIP1167: gettext_noop("Minimal proxy"),
+    ProxyKind.EIP1167_WITH_ARGUMENTS: gettext_noop("Minimal proxy with arguments"),
+    ProxyKind.EIP1967: gettext_noop("Proxy"),
+    ProxyKind.EIP1967_BEACON: gettext_noop("Beacon proxy"),
+    ProxyKind.EIP1822: gettext_noop("Proxy (EIP-1822)"),
+    ProxyKind.ZEPPELINOS: gettext_noop("Proxy (early OpenZeppelin)"),
+    ProxyKind.EIP7702: gettext_noop("Account with code"),
 }
 STANDARDS = {
-    ProxyKind.EIP1167: "EIP-1167, for good",
-    ProxyKind.EIP1167_WITH_ARGUMENTS: "EIP-1167, for good",
-    ProxyKind.EIP1967: "EIP-1967, can be changed",
-    ProxyKind.EIP1967_BEACON: "EIP-1967",
-    ProxyKind.EIP1822: "EIP-1822, can be changed",
-    ProxyKind.ZEPPELINOS: "Slot of ZeppelinOS, can be changed",
-    ProxyKind.EIP7702: "EIP-7702, can be changed",
+    ProxyKind.EIP1167: gettext_noop("EIP-1167, for good"),
+    ProxyKind.EIP1167_WITH_ARGUMENTS: gettext_noop("EIP-1167, for good"),
+    ProxyKind.EIP1967: gettext_noop("EIP-1967, can be changed"),
+    ProxyKind.EIP1967_BEACON: gettext_noop("EIP-1967"),
+    ProxyKind.EIP1822: gettext_noop("EIP-1822, can be changed"),
+    ProxyKind.ZEPPELINOS: gettext_noop("Slot of ZeppelinOS, can be changed"),
+    ProxyKind.EIP7702: gettext_noop("EIP-7702, can be changed"),
 }
 PROBLEMS = {
-    "no_code": "There is no contract where this proxy points: calling it does nothing useful.",
-    "cycle": "This proxy points back at itself: calling it never comes to an end.",
-    "too_deep": "There are too many proxies in front of one another to follow them.",
-    "beacon_silent": "The beacon of this proxy does not say where the code is.",
+    "no_code": gettext_noop("There is no contract where this proxy points: calling it does nothing useful."),
+    "cycle": gettext_noop("This proxy points back at itself: calling it never comes to an end."),
+    "too_deep": gettext_noop("There are too many proxies in front of one another to follow them."),
+    "beacon_silent": gettext_noop("The beacon of this proxy does not say where the code is."),
 }
 FLASHES = {
-    "registered": "The contract was registered.",
-    "saved": "Saved.",
-    "read": "Read from the chain again.",
-    "asked": "The source is being compiled. What comes of it appears here by itself.",
+    "registered": gettext_noop("The contract was registered."),
+    "saved": gettext_noop("Saved."),
+    "read": gettext_noop("Read from the chain again."),
+    "asked": gettext_noop("The source is being compiled. What comes of it appears here by itself."),
 }
-CHANGED = "Somebody else has changed this meanwhile. What stands there now was loaded; look at it and save again."
+CHANGED = gettext_noop("Somebody else has changed this meanwhile. What stands there now was loaded; look at it and save again.")
 EVM_VERSIONS = ("", "osaka", "prague", "cancun", "shanghai", "paris", "london", "berlin", "istanbul", "petersburg", "constantinople", "byzantium")
 SINGLE_FILE = "Contract.sol"
 VERIFY_FIELDS = (
@@ -86,15 +88,15 @@ class Row:
 
     @property
     def kind(self) -> str:
-        return KIND_NAMES[self.contract.hops[0].kind] if self.contract.hops else "Contract"
+        return gettext(KIND_NAMES[self.contract.hops[0].kind] if self.contract.hops else "Contract")
 
     @property
     def hops(self) -> list[tuple[str, Hop]]:
-        return [(STANDARDS[hop.kind], hop) for hop in self.contract.hops]
+        return [(gettext(STANDARDS[hop.kind]), hop) for hop in self.contract.hops]
 
     @property
     def problem(self) -> str:
-        return PROBLEMS.get(self.contract.problem or "", "")
+        return gettext(PROBLEMS.get(self.contract.problem or "", ""))
 
     @property
     def verified_says(self) -> str:
@@ -164,7 +166,7 @@ async def register_page(visit: Visit) -> HttpResponse:
     except InvalidInput as error:
         return _register_form(visit, form, problem=form.refused(_at_abi(error), ("address", "network", "name", "abi")), status=422)
     except CoreError as error:
-        return _register_form(visit, form, problem=error.detail, status=error.status)
+        return _register_form(visit, form, problem=gettext(error.detail), status=error.status)
     return _to(contract.id, "registered")
 
 
@@ -197,7 +199,7 @@ async def edit_page(visit: Visit, contract_id: str) -> HttpResponse:
     except InvalidInput as error:
         return _edit_form(visit, contract, form, problem=form.refused(_at_abi(error), ("name", "abi")), status=422)
     except PreconditionFailed:
-        return _edit_form(visit, await _contract(visit, contract_id), form, problem=CHANGED, status=409)
+        return _edit_form(visit, await _contract(visit, contract_id), form, problem=gettext(CHANGED), status=409)
     return _to(contract.id, "saved")
 
 
@@ -260,9 +262,9 @@ def _outcome(latest: ContractVerification | None) -> list[tuple[str, list[tuple[
     """What a verification that matched has found out, in groups."""
     told = latest.outcome or {} if latest is not None and latest.state is VerificationState.MATCHED else {}
     groups = [
-        ("Constructor arguments", [(f"{index + 1}", shown(value)) for index, value in enumerate(told.get("constructor_values") or [])]),
-        ("Immutables", [(f"Variable {key}", value) for key, value in (told.get("immutables") or {}).items()]),
-        ("Libraries", list((told.get("libraries") or {}).items())),
+        (gettext("Constructor arguments"), [(f"{index + 1}", shown(value)) for index, value in enumerate(told.get("constructor_values") or [])]),
+        (gettext("Immutables"), [(gettext("Variable %(key)s") % {"key": key}, value) for key, value in (told.get("immutables") or {}).items()]),
+        (gettext("Libraries"), list((told.get("libraries") or {}).items())),
     ]
     return [(name, rows) for name, rows in groups if rows]
 
@@ -270,7 +272,7 @@ def _outcome(latest: ContractVerification | None) -> list[tuple[str, list[tuple[
 def _files(verified: ContractVerification | None, given: str) -> list[tuple[str, str]]:
     if verified is not None:
         return [(path, visible(file["content"])) for path, file in json.loads(verified.standard_json)["sources"].items()]
-    return [("As it was given", visible(given))] if given else []
+    return [(gettext("As it was given"), visible(given))] if given else []
 
 
 def visible(text: str) -> str:
@@ -340,8 +342,8 @@ def _value(visit: Visit) -> Decimal | None:
 
 def _problem(error: CoreError) -> str:
     if not isinstance(error, InvalidInput):
-        return error.detail
-    return " ".join(f"{_place(row.field)} {row.message}." for row in error.errors)
+        return gettext(error.detail)
+    return " ".join(f"{_place(row.field)} {gettext(row.message)}." for row in error.errors)
 
 
 def _place(field: str) -> str:
@@ -349,8 +351,8 @@ def _place(field: str) -> str:
     first, *rest = field.split(".")
     if first == "arguments" and rest:
         inner = f" ({'.'.join(rest[1:])})" if len(rest) > 1 else ""
-        return f"Argument {int(rest[0]) + 1}{inner}"
-    return field.replace("_", " ").capitalize()
+        return gettext("Argument %(n)s") % {"n": int(rest[0]) + 1} + inner
+    return gettext(field.replace("_", " ").capitalize())
 
 
 # ---- verification ----------------------------------------------------------------------------------------------------------------
@@ -384,7 +386,7 @@ async def verify_page(visit: Visit, contract_id: str) -> HttpResponse:
     except InvalidInput as error:
         return _verify_form(visit, contract, form, versions, problem=form.refused(error, VERIFY_FIELDS), status=422)
     except CoreError as error:
-        return _verify_form(visit, contract, form, versions, problem=error.detail, status=error.status)
+        return _verify_form(visit, contract, form, versions, problem=gettext(error.detail), status=error.status)
     return _to(contract.id, "asked")
 
 
@@ -394,9 +396,9 @@ def _wanted(form: Form, versions: Sequence[str], source: str) -> VerificationReq
     form.one_of("evm_version", EVM_VERSIONS, needed=False)
     name, runs = form.line("contract_name", most=300), form["runs"]
     if not form["source"]:
-        form.wrong("source", "is needed")
+        form.wrong("source", gettext("is needed"))
     if not (runs.isascii() and runs.isdecimal() and len(runs) <= 9):
-        form.wrong("runs", "must be a whole number")
+        form.wrong("runs", gettext("must be a whole number"))
         runs = "0"
     for field, size in (("constructor_arguments", None), ("creation_transaction", 32)):
         _check_hex(form, field, size)
@@ -425,10 +427,15 @@ def _check_hex(form: Form, field: str, size: int | None) -> None:
     try:
         data = bytes.fromhex(text.removeprefix("0x"))
     except ValueError:
-        form.wrong(field, "must be hexadecimal: 0x and two digits a byte")
+        form.wrong(field, gettext("must be hexadecimal: 0x and two digits a byte"))
         return
     if text and (not text.startswith("0x") or (size is not None and len(data) != size)):
-        form.wrong(field, f"must be 0x and {size * 2 if size else 'an even number of'} hexadecimal digits")
+        wrong = (
+            gettext("must be 0x and %(n)s hexadecimal digits") % {"n": size * 2}
+            if size
+            else gettext("must be 0x and an even number of hexadecimal digits")
+        )
+        form.wrong(field, wrong)
 
 
 def _verify_form(visit: Visit, contract: Contract, form: Form, versions: list[str], *, problem: str = "", status: int = 200) -> HttpResponse:
@@ -454,7 +461,7 @@ async def _contract(visit: Visit, contract_id: str) -> Contract:
 
 
 def _flash(visit: Visit) -> str:
-    return FLASHES.get(visit.request.GET.get("done", ""), "")
+    return gettext(FLASHES.get(visit.request.GET.get("done", ""), ""))
 
 
 def _to(contract_id: str, done: str) -> HttpResponse:

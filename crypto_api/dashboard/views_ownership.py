@@ -3,6 +3,8 @@
 from django.http import Http404, HttpResponse
 
 from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.forms import fields_in_words
+from crypto_api.dashboard.translation import gettext
 from crypto_api.dashboard.views_wallets import to_wallet, wallet_of
 from crypto_api.flows.ethereum_challenge import Signed
 from crypto_api.flows.wallet_ownership import begin_ownership, prove_ownership
@@ -25,7 +27,7 @@ async def ownership_page(visit: Visit, wallet_id: str) -> HttpResponse:
     message = given.get("message", "").replace("\r\n", "\n")[: MESSAGE_MAX + 1]  # a form carries its lines so
     signature = "".join(given.get("signature", "").split())[: _SIGNATURE_MAX + 1]
     if not signature:
-        return await _shown(visit, wallet, "Paste the signature, or let the wallet of this browser sign.", 422)
+        return await _shown(visit, wallet, gettext("Paste the signature, or let the wallet of this browser sign."), 422)
     runtime = visit.runtime
     chains = {network.chain_id: runtime.rpc[slug] for slug, network in runtime.networks.items()}
     try:
@@ -33,9 +35,10 @@ async def ownership_page(visit: Visit, wallet_id: str) -> HttpResponse:
     except NotFound as error:
         raise Http404 from error
     except InvalidInput as error:
-        return await _shown(visit, wallet, " ".join(f"The {row.field} {row.message}." for row in error.errors), error.status)
+        return await _shown(visit, wallet, fields_in_words(error), error.status)
     except ChainUnavailable:
-        return await _shown(visit, wallet, "Only a contract at this address could tell, and no node of its network answers. Try it again later.", 503)
+        problem = gettext("Only a contract at this address could tell, and no node of its network answers. Try it again later.")
+        return await _shown(visit, wallet, problem, 503)
     return to_wallet(wallet_id, "proven")
 
 
@@ -48,7 +51,7 @@ async def _shown(visit: Visit, wallet: Wallet, problem: str = "", status: int = 
             site = site_of(runtime.config.frontend_url)
             challenge = await begin_ownership(runtime.uow, runtime.clock, site, visit.principal, visit.org_id, wallet.id, chain_ids)
         except CoreError:
-            values["problem"] = "The network of this wallet is not configured any more, so no text can be made for it."
+            values["problem"] = gettext("The network of this wallet is not configured any more, so no text can be made for it.")
         else:
             values |= {"text": challenge.message, "left_s": int((challenge.expires_at - runtime.clock.now()).total_seconds())}
     return visit.render("wallets/ownership.html", values, status=status)

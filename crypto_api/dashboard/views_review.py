@@ -12,6 +12,7 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.dashboard.rows import SOURCES, TransactionRow, transaction_row
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.annotate_transaction import Annotation
 from crypto_api.flows.book_transaction import contra_of
 from crypto_api.flows.review import AT_ONCE_MAX, Said, Wanted, in_words, say_of_all, take_suggestions
@@ -70,7 +71,7 @@ async def say(visit: Visit) -> HttpResponse:
     category = form.one_of("category", [one.value for one in CATEGORIES])
     words = {name: form.line(name, needed=False) or None for name in ("subcategory", "counterparty", "purpose")}
     if form.errors:
-        problem = " ".join(f"{name.capitalize()} {said}." for name, said in form.errors.items())
+        problem = " ".join(f"{gettext(name.capitalize())} {said}." for name, said in form.errors.items())
         return await _page(visit, problem=problem, given=form.given, status=422)
     annotation = Annotation(category=Category(category), **words)  # type: ignore[arg-type]
     done = await say_of_all(visit.runtime.uow, visit.runtime.clock, visit.org_id, _wanted(visit.request), annotation)
@@ -139,16 +140,16 @@ def _row(row: Transaction, names: Mapping[str, str], accounts: Mapping[str, str]
     suggestion = Suggestion.model_validate(row.suggestion) if row.suggestion else None
     percent = round(suggestion.confidence * 100) if suggestion else 0
     effects = _effects(row, suggestion.category, accounts) if suggestion else []
-    return ReviewRow(transaction_row(row, names), suggestion, percent, SOURCES.get(suggestion.source, "") if suggestion else "", effects)
+    return ReviewRow(transaction_row(row, names), suggestion, percent, gettext(SOURCES.get(suggestion.source, "")) if suggestion else "", effects)
 
 
 def _effects(row: Transaction, category: Category, accounts: Mapping[str, str]) -> list[str]:
     """Of each way that something went: into which account it comes out of suspense."""
     ways = {movement.direction for movement in row.movements if movement.kind not in FEES and not movement.spam and movement.amount}
     told = []
-    for way, words in ((Direction.IN, "What came in"), (Direction.OUT, "What went out")):
+    for way, words in ((Direction.IN, gettext("What came in: %(becomes)s")), (Direction.OUT, gettext("What went out: %(becomes)s"))):
         if way in ways:
             code = AccountCode.CUSTODY if category in (Category.TRANSFER_IN, Category.TRANSFER_OUT, Category.BRIDGE) else contra_of(category, way)
-            becomes = f"from suspense to {code} {accounts.get(code, '')}".strip()
-            told.append(f"{words}: {'stays in suspense' if code == AccountCode.SUSPENSE else becomes}")
+            becomes = gettext("from suspense to %(account)s") % {"account": f"{code} {accounts.get(code, '')}".strip()}
+            told.append(words % {"becomes": gettext("stays in suspense") if code == AccountCode.SUSPENSE else becomes})
     return told

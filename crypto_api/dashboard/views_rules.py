@@ -5,6 +5,8 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils import dates
+from django.utils.translation import gettext_noop
 
 from crypto_api.classification import service, store
 from crypto_api.classification.documents import ClassificationRule
@@ -12,6 +14,7 @@ from crypto_api.classification.types import RULE_CATEGORIES, Conditions, Counter
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import only_post, version_of
 from crypto_api.dashboard.rule_form import RuleForm, given_of
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows import keep_rules
 from crypto_api.flows.apply_rules import Preview, Span, Trial, ask_to_apply, preview_rules
 from crypto_api.kit.amounts import text
@@ -22,26 +25,37 @@ from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity
 
 SHOWN = 20
-CHANGED = "The rule was changed meanwhile. What stands there now was loaded; look at it and change it again."
+CHANGED = gettext_noop("The rule was changed meanwhile. What stands there now was loaded; look at it and change it again.")
 FLASHES = {
-    "added": "The rule was added. It counts for what is booked from now on.",
-    "changed": "The rule was changed.",
-    "deleted": "The rule was deleted. What it decided stays.",
-    "moved": "The order was changed.",
-    "applied": "The rules are being applied to what is booked; the task log follows it.",
+    "added": gettext_noop("The rule was added. It counts for what is booked from now on."),
+    "changed": gettext_noop("The rule was changed."),
+    "deleted": gettext_noop("The rule was deleted. What it decided stays."),
+    "moved": gettext_noop("The order was changed."),
+    "applied": gettext_noop("The rules are being applied to what is booked; the task log follows it."),
 }
 WAY_NAMES = {
-    MovementWay.IN: "comes in",
-    MovementWay.OUT: "goes out",
-    MovementWay.BOTH: "goes out and comes in",
-    MovementWay.INTERNAL: "stays between own wallets",
+    MovementWay.IN: gettext_noop("comes in"),
+    MovementWay.OUT: gettext_noop("goes out"),
+    MovementWay.BOTH: gettext_noop("goes out and comes in"),
+    MovementWay.INTERNAL: gettext_noop("stays between own wallets"),
 }
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+SOMEBODY = {
+    CounterpartyKind.CLIENT: gettext_noop("a client"),
+    CounterpartyKind.EMPLOYEE: gettext_noop("an employee"),
+    CounterpartyKind.SUPPLIER: gettext_noop("a supplier"),
+    CounterpartyKind.EXCHANGE: gettext_noop("an exchange"),
+    CounterpartyKind.OTHER: gettext_noop("another kind"),
+}
+
+
+def weekday(number: int) -> str:
+    """By its number from Monday (ISO 8601), in short."""
+    return str(dates.WEEKDAYS_ABBR[number - 1])
 
 
 @page(Permission.TRANSACTIONS_READ)
 async def rules_page(visit: Visit) -> HttpResponse:
-    return await _list(visit, flash=FLASHES.get(visit.request.GET.get("done", ""), ""))
+    return await _list(visit, flash=gettext(FLASHES.get(visit.request.GET.get("done", ""), "")))
 
 
 @page(Permission.TRANSACTIONS_READ)
@@ -85,7 +99,7 @@ async def edit_page(visit: Visit, rule_id: str) -> HttpResponse:
         return await _again(visit, row, form, problem=form.take(error))
     except PreconditionFailed as error:
         there = await store.rule(visit.org_id, rule_id) or row
-        return await _editor(visit, there, *given_of(there), problem=CHANGED, status=error.status)
+        return await _editor(visit, there, *given_of(there), problem=gettext(CHANGED), status=error.status)
     return redirect("/classification-rules/?done=changed")
 
 
@@ -110,7 +124,7 @@ async def switch(visit: Visit, rule_id: str) -> HttpResponse:
     try:
         await _change(visit, rule_id, {"enabled": visit.request.POST.get("enabled") == "true"})
     except PreconditionFailed as error:
-        return await _list(visit, problem=CHANGED, status=error.status)
+        return await _list(visit, problem=gettext(CHANGED), status=error.status)
     return redirect("/classification-rules/?done=changed")
 
 
@@ -123,7 +137,7 @@ async def delete(visit: Visit, rule_id: str) -> HttpResponse:
     except NotFound as error:
         raise Http404 from error
     except PreconditionFailed as error:
-        return await _list(visit, problem=CHANGED, status=error.status)
+        return await _list(visit, problem=gettext(CHANGED), status=error.status)
     return redirect("/classification-rules/?done=deleted")
 
 
@@ -142,7 +156,7 @@ async def preview_fragment(visit: Visit) -> HttpResponse:
     """Of the rule as it is being typed. Nothing is written."""
     only_post(visit.request)
     form = RuleForm(visit.request)
-    form.given["name"] = form["name"] or "Without a name"
+    form.given["name"] = form["name"] or gettext("Without a name")
     new, rule_id = form.rule(), visit.request.POST.get("rule_id") or None
     if new is None:
         return visit.render("understanding/preview.html", {"waits": True})
@@ -157,7 +171,7 @@ async def preview_fragment(visit: Visit) -> HttpResponse:
 
 
 def _first(form: RuleForm) -> str:
-    return next((f"{name.replace('_', ' ').capitalize()} {said}." for name, said in form.errors.items()), "")
+    return next((f"{gettext(name.replace('_', ' ').capitalize())} {said}." for name, said in form.errors.items()), "")
 
 
 async def _told(visit: Visit, found: Preview) -> dict[str, object]:
@@ -193,26 +207,32 @@ async def _rules(visit: Visit) -> dict[str, object]:
 
 def conditions_in_words(found: Conditions, wallets: Mapping[str, str]) -> list[str]:
     """Each as a short phrase."""
-    phrases = {
-        "": [WAY_NAMES[way] for way in found.ways],
-        "with": [*found.counterparty_names, *(f"a {kind.value}" for kind in found.counterparty_kinds)],
-        "address": list(found.addresses),
-        "wallet": [wallets.get(wallet_id, "a wallet that is gone") for wallet_id in found.wallet_ids],
-        "of": list(found.assets),
-        "by": [method if method != "0x" else "a plain transfer" for method in found.methods],
-        "on": [*found.networks, *(WEEKDAYS[day - 1] for day in found.weekdays)],
-    }
-    told = [f"{word} {_some(values)}".strip() for word, values in phrases.items() if values]
-    ranges = (("from", found.amount_min), ("up to", found.amount_max))
-    told += [f"{word} {text(bound)}" for word, bound in ranges if bound is not None]
-    told += [f"{word} {day.isoformat()}" for word, day in (("since", found.date_from), ("until", found.date_to)) if day is not None]
+    gone, plain = gettext("a wallet that is gone"), gettext("a plain transfer")
+    phrases = (
+        ("%(what)s", [gettext(WAY_NAMES[way]) for way in found.ways]),
+        (gettext("with %(what)s"), [*found.counterparty_names, *(gettext(SOMEBODY[kind]) for kind in found.counterparty_kinds)]),
+        (gettext("address %(what)s"), list(found.addresses)),
+        (gettext("wallet %(what)s"), [wallets.get(wallet_id, gone) for wallet_id in found.wallet_ids]),
+        (gettext("of %(what)s"), list(found.assets)),
+        (gettext("by %(what)s"), [method if method != "0x" else plain for method in found.methods]),
+        (gettext("on %(what)s"), [*found.networks, *(weekday(day) for day in found.weekdays)]),
+        (gettext("from %(what)s"), [text(found.amount_min)] if found.amount_min is not None else []),
+        (gettext("up to %(what)s"), [text(found.amount_max)] if found.amount_max is not None else []),
+        (gettext("since %(day)s"), [found.date_from.isoformat()] if found.date_from is not None else []),
+        (gettext("until %(day)s"), [found.date_to.isoformat()] if found.date_to is not None else []),
+    )
+    told = [phrase % dict.fromkeys(("what", "day"), _some(values)) for phrase, values in phrases if values]
     if found.hour_from is not None or found.hour_to is not None:
-        told.append(f"{found.hour_from or 0}:00 to {24 if found.hour_to is None else found.hour_to}:00")
+        last = 24 if found.hour_to is None else found.hour_to
+        told.append(gettext("%(first)s:00 to %(last)s:00") % {"first": found.hour_from or 0, "last": last})
     return told
 
 
 def _some(values: list[str]) -> str:
-    return " or ".join(values[:2]) + (f" or {len(values) - 2} more" if len(values) > 2 else "")
+    if len(values) == 1:
+        return values[0]
+    said = {"first": values[0], "second": values[1], "n": len(values) - 2}
+    return (gettext("%(first)s or %(second)s or %(n)s more") if len(values) > 2 else gettext("%(first)s or %(second)s")) % said
 
 
 async def _again(visit: Visit, row: ClassificationRule | None, form: RuleForm, *, problem: str = "", status: int = 422) -> HttpResponse:
@@ -232,13 +252,13 @@ async def _editor(
 ) -> HttpResponse:
     wallets = await activity.wallet_names(visit.org_id)
     accounts = [one for one in await ledger.accounts(visit.org_id) if one.active and one.account_type in (AccountType.INCOME, AccountType.EXPENSE)]
-    kinds = [(kind.value, kind.value) for kind in CounterpartyKind]
+    kinds = [(kind.value, gettext(kind.value)) for kind in CounterpartyKind]
     boxes = (
-        ("ways", "Which way", [(way.value, WAY_NAMES[way]) for way in MovementWay]),
-        ("counterparty_kinds", "Counterparty is a", kinds),
-        ("wallet_ids", "Own wallet", sorted(wallets.items(), key=lambda one: one[1].casefold())),
-        ("networks", "Network", [(slug, network.name) for slug, network in visit.runtime.networks.items()]),
-        ("weekdays", "Weekday", [(str(number), name) for number, name in enumerate(WEEKDAYS, 1)]),
+        ("ways", gettext("Which way"), [(way.value, gettext(WAY_NAMES[way])) for way in MovementWay]),
+        ("counterparty_kinds", gettext("Counterparty is a"), kinds),
+        ("wallet_ids", gettext("Own wallet"), sorted(wallets.items(), key=lambda one: one[1].casefold())),
+        ("networks", gettext("Network"), [(slug, network.name) for slug, network in visit.runtime.networks.items()]),
+        ("weekdays", gettext("Weekday"), [(str(number), weekday(number)) for number in range(1, 8)]),
     )
     faults = errors or {}
     values = {

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_noop
 
 from crypto_api.classification import store as classification
 from crypto_api.classification.types import Category, Provenance, Suggestion
@@ -23,6 +24,7 @@ from crypto_api.dashboard.rows import (
     transaction_rows,
 )
 from crypto_api.dashboard.transaction_filter import TransactionFilter
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.explain_call import explain_call
 from crypto_api.flows.export_transactions import COLUMNS, TooManyRows, export_transactions
 from crypto_api.kit.amounts import to_units
@@ -46,12 +48,16 @@ from crypto_api.transactions.types import Direction, MovementKind, Origin, Statu
 EVIDENCE_SHOWN = 12
 NEWS_WINDOW = timedelta(hours=1)  # what lies further back on the chain is history that was read, no news
 FLASHES = {
-    "imported": "The transactions were imported.",
-    "saved": "The view was saved.",
-    "deleted": "The view was deleted.",
-    "taken-back": "The transaction was taken back; its entry is reversed.",
+    "imported": gettext_noop("The transactions were imported."),
+    "saved": gettext_noop("The view was saved."),
+    "deleted": gettext_noop("The view was deleted."),
+    "taken-back": gettext_noop("The transaction was taken back; its entry is reversed."),
 }
-DETAIL_FLASHES = {"entered": "The transaction was entered and booked.", "known": "It stands there already.", "changed": "Saved."}
+DETAIL_FLASHES = {
+    "entered": gettext_noop("The transaction was entered and booked."),
+    "known": gettext_noop("It stands there already."),
+    "changed": gettext_noop("Saved."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +127,8 @@ async def choices_of(visit: Visit, wanted: TransactionFilter) -> dict[str, objec
     return {
         "filter": wanted,
         "asset_choices": await activity.assets_seen(visit.org_id),
-        "direction_choices": [(Direction.IN, "In"), (Direction.OUT, "Out"), (Direction.INTERNAL, "Between own wallets")],
-        "kind_choices": [(kind, KIND_NAMES[kind]) for kind in MovementKind],
+        "direction_choices": [(Direction.IN, gettext("In")), (Direction.OUT, gettext("Out")), (Direction.INTERNAL, gettext("Between own wallets"))],
+        "kind_choices": [(kind, gettext(KIND_NAMES[kind])) for kind in MovementKind],
         "made_at": int(visit.runtime.clock.now().timestamp() * 1000),
     }
 
@@ -168,14 +174,14 @@ async def save_view(visit: Visit) -> HttpResponse:
     wanted, form = TransactionFilter.of(visit.request, visit.zone), Form(visit.request, "name")
     name = form.line("name", most=NAME_MAX)
     if not wanted.saved():
-        form.wrong("name", "needs filters: narrow the list down first")
+        form.wrong("name", gettext("needs filters: narrow the list down first"))
     if not form.errors:
         try:
             await keep(visit.runtime.uow, visit.runtime.clock, visit.org_id, visit.principal.user_id, name, wanted.saved())
             return _to_list(wanted, "saved")
         except Conflict as error:
             return await _list(visit, {"view_name": name, "view_problem": error.detail}, status=error.status)
-    return await _list(visit, {"view_name": name, "view_problem": f"The name {form.errors['name']}."}, status=422)
+    return await _list(visit, {"view_name": name, "view_problem": f"{gettext('The name')} {form.errors['name']}."}, status=422)
 
 
 @page(Permission.TRANSACTIONS_READ)
@@ -195,7 +201,7 @@ def _to_list(wanted: TransactionFilter, done: str) -> HttpResponse:
 
 @page(Permission.TRANSACTIONS_READ)
 async def detail_page(visit: Visit, transaction_id: str) -> HttpResponse:
-    flash = DETAIL_FLASHES.get(visit.request.GET.get("done", ""), "")
+    flash = gettext(DETAIL_FLASHES.get(visit.request.GET.get("done", ""), ""))
     return visit.render("transactions/detail.html", await detail_of(visit, transaction_id) | {"flash": flash})
 
 
@@ -241,7 +247,7 @@ async def detail_of(visit: Visit, transaction_id: str) -> dict[str, object]:
     links = links_of(visit.runtime.networks, found.network)
     return {
         "transaction": found,
-        "title": "Imported transaction" if found.origin is Origin.IMPORT else "Transaction entered by hand",
+        "title": gettext("Imported transaction") if found.origin is Origin.IMPORT else gettext("Transaction entered by hand"),
         "nobody": ZERO_ADDRESS,
         "may_write": visit.may(Permission.TRANSACTIONS_WRITE),
         "row": transaction_row(found, names),
@@ -256,7 +262,7 @@ async def detail_of(visit: Visit, transaction_id: str) -> dict[str, object]:
         "network": network,
         "gas_fee": to_units(int(found.gas_fee_raw), 18) if found.gas_fee_raw else None,
         "may_see_payments": visit.may(Permission.PAYMENTS_READ),
-        "source_says": SOURCES.get(found.category_source, ""),
+        "source_says": gettext(SOURCES.get(found.category_source, "")),
         "account_name": accounts.get(found.account, ""),
         **await _traced(found),
         "confidence_percent": round(found.confidence * 100),

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.http import Http404, HttpResponse, JsonResponse
+from django.utils.translation import gettext_noop as _
 
 from crypto_api.backfills import store as backfills
 from crypto_api.checkpoints import store as checkpoints
@@ -11,6 +12,7 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import only_post
 from crypto_api.dashboard.templatetags.coffer import asset_name, exact, quantity
 from crypto_api.dashboard.transaction_filter import TransactionFilter
+from crypto_api.dashboard.translation import gettext
 from crypto_api.dashboard.views_transactions import choices_of, rows_of
 from crypto_api.dashboard.views_wallets import FLASHES, to_wallet, wallet_of
 from crypto_api.dashboard.wallet_rows import WalletRow, wallet_rows
@@ -27,10 +29,10 @@ from crypto_api.wallets.documents import Wallet
 
 RANGES = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30), "1y": timedelta(days=365)}
 _FLASHES = {
-    "backfill": "Its history is being read.",
-    "delegation-allowed": "It may run our batch contract as its own code. Its next batch is paid so, where the payment policy lets wallets.",
-    "delegation-forbidden": "It may not delegate any more. What it runs already stays until it is taken back.",
-    "delegation-revoked": "The delegation is being taken back. Follow it among the payments.",
+    "backfill": _("Its history is being read."),
+    "delegation-allowed": _("It may run our batch contract as its own code. Its next batch is paid so, where the payment policy lets wallets."),
+    "delegation-forbidden": _("It may not delegate any more. What it runs already stays until it is taken back."),
+    "delegation-revoked": _("The delegation is being taken back. Follow it among the payments."),
 }
 CHARTED_MAX = 8  # assets that the chart offers
 BLOCK_DIGITS_MAX = 12
@@ -40,12 +42,12 @@ BLOCK_DIGITS_MAX = 12
 async def detail_page(visit: Visit, wallet_id: str) -> HttpResponse:
     wallet = await wallet_of(visit, wallet_id)
     flashes = FLASHES | _FLASHES
-    return await _page(visit, wallet, {"flash": flashes.get(visit.request.GET.get("done", ""), "")})
+    return await _page(visit, wallet, {"flash": gettext(flashes.get(visit.request.GET.get("done", ""), ""))})
 
 
 async def refused_page(visit: Visit, wallet: Wallet, error: CoreError) -> HttpResponse:
     """Of something asked for on the page, with why it was not done."""
-    said = " ".join(f"It {row.message}." for row in error.errors) if isinstance(error, InvalidInput) else error.detail
+    said = " ".join(f"{gettext('It')} {gettext(row.message)}." for row in error.errors) if isinstance(error, InvalidInput) else gettext(error.detail)
     return await _page(visit, wallet, {"warning": said}, status=error.status)
 
 
@@ -121,7 +123,7 @@ async def backfill(visit: Visit, wallet_id: str) -> HttpResponse:
     wallet, runtime = await wallet_of(visit, wallet_id), visit.runtime
     given = visit.request.POST.get("from_block", "").strip().replace(",", "")
     if given and not (given.isascii() and given.isdecimal() and len(given) <= BLOCK_DIGITS_MAX):
-        wrong = "It must be the number of a block, or nothing for the first."
+        wrong = gettext("It must be the number of a block, or nothing for the first.")
         return await _page(visit, wallet, {"block_problem": wrong, "from_block": given[:40]}, status=422)
     from_block = int(given) if given else None
     try:

@@ -4,8 +4,10 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from django.http import HttpResponse
+from django.utils.translation import gettext_noop
 
 from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.translation import gettext
 from crypto_api.dashboard.views_wallets import TYPE_NAMES, name_problem, to_list
 from crypto_api.kit.errors import Conflict, InvalidInput
 from crypto_api.kit.signing import IntakeKey, SignerUnavailable
@@ -17,10 +19,10 @@ from crypto_api.wallets.types import NewWallet
 
 OFFERED = (WalletType.WATCH, WalletType.PRIVATE_KEY, WalletType.METAMASK, WalletType.HARDWARE)
 ABOUT = {
-    WalletType.WATCH: "Sees what the address holds and moves; can never send.",
-    WalletType.PRIVATE_KEY: "The key is sealed in this browser for the signer alone, and never shown again.",
-    WalletType.METAMASK: "A wallet in the browser, such as MetaMask: it signs there, by hand.",
-    WalletType.HARDWARE: "A device such as Ledger or Trezor, through the browser.",
+    WalletType.WATCH: gettext_noop("Sees what the address holds and moves; can never send."),
+    WalletType.PRIVATE_KEY: gettext_noop("The key is sealed in this browser for the signer alone, and never shown again."),
+    WalletType.METAMASK: gettext_noop("A wallet in the browser, such as MetaMask: it signs there, by hand."),
+    WalletType.HARDWARE: gettext_noop("A device such as Ledger or Trezor, through the browser."),
 }
 _FIELDS = ("name", "wallet_type", "network", "address", "keystore", "monitoring_enabled")
 _SECRETS = ("private_key", "keystore_password")
@@ -41,9 +43,9 @@ async def add_page(visit: Visit) -> HttpResponse:
             visit.runtime.uow, visit.runtime.clock, visit.runtime.signer, visit.runtime.networks.keys(), visit.org_id, visit.principal.user_id, new
         )
     except InvalidInput as error:
-        return await _form(visit, given, {row.field: row.message for row in error.errors})
+        return await _form(visit, given, {row.field: gettext(row.message) for row in error.errors})
     except (Conflict, SignerUnavailable) as error:
-        return await _form(visit, given, problem=error.detail, status=error.status)
+        return await _form(visit, given, problem=gettext(error.detail), status=error.status)
     return to_list("added")
 
 
@@ -67,15 +69,15 @@ def _problems(given: dict[str, str], new: NewWallet, networks: Collection[str]) 
     """Everything that is wrong, at once: what a form leaves out, then what the slice itself says."""
     errors = name_problem(given["name"])
     if given["wallet_type"] not in OFFERED:
-        return errors | {"wallet_type": "is not one of those offered"}
+        return errors | {"wallet_type": gettext("is not one of those offered")}
     if new.wallet_type != WalletType.PRIVATE_KEY and new.address is None:
-        errors["address"] = "is needed"
+        errors["address"] = gettext("is needed")
     if new.wallet_type == WalletType.PRIVATE_KEY and new.private_key is None and new.keystore is None:
-        errors["private_key"] = "is needed"
+        errors["private_key"] = gettext("is needed")
     try:
         checked(new, networks)
     except InvalidInput as error:
-        return {row.field: row.message for row in error.errors} | errors
+        return {row.field: gettext(row.message) for row in error.errors} | errors
     except SignerUnavailable:
         return errors
     return errors
@@ -87,7 +89,7 @@ async def _form(visit: Visit, given: dict[str, str], errors: dict[str, str] | No
         "given": given,
         "errors": errors or {},
         "problem": problem,
-        "types": [(kind.value, TYPE_NAMES[kind], ABOUT[kind]) for kind in OFFERED],
+        "types": [(kind.value, gettext(TYPE_NAMES[kind]), gettext(ABOUT[kind])) for kind in OFFERED],
         "networks": list(visit.runtime.networks.values()),
         "intake": await _intake_key(visit),
     }

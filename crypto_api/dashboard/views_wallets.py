@@ -6,9 +6,11 @@ from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_noop
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import only_post
+from crypto_api.dashboard.translation import gettext
 from crypto_api.dashboard.wallet_rows import TYPE_NAMES, wallet_rows
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.errors import NotFound
@@ -22,18 +24,18 @@ __all__ = ["NAME_MAX", "TYPE_NAMES", "name_problem", "to_list"]
 
 NAME_MAX = 80
 FLASHES = {
-    "added": "The wallet was added.",
-    "saved": "Saved.",
-    "removed": "The wallet was removed. Its history stays in the books.",
-    "proven": "It is shown to be ours.",
-    "watching": "Watching changed.",
+    "added": gettext_noop("The wallet was added."),
+    "saved": gettext_noop("Saved."),
+    "removed": gettext_noop("The wallet was removed. Its history stays in the books."),
+    "proven": gettext_noop("It is shown to be ours."),
+    "watching": gettext_noop("Watching changed."),
 }
 
 
 @page(Permission.WALLETS_READ)
 async def list_page(visit: Visit) -> HttpResponse:
     values = await _list(visit, ask=False)
-    return visit.render("wallets/list.html", values | {"flash": FLASHES.get(visit.request.GET.get("done", ""), "")})
+    return visit.render("wallets/list.html", values | {"flash": gettext(FLASHES.get(visit.request.GET.get("done", ""), ""))})
 
 
 @page(Permission.WALLETS_READ)
@@ -56,8 +58,8 @@ async def _list(visit: Visit, *, ask: bool) -> dict[str, object]:
 
 def name_problem(name: str) -> dict[str, str]:
     if not name:
-        return {"name": "is needed"}
-    return {"name": f"has more than {NAME_MAX} characters"} if len(name) > NAME_MAX else {}
+        return {"name": gettext("is needed")}
+    return {"name": gettext("has more than %(n)s characters") % {"n": NAME_MAX}} if len(name) > NAME_MAX else {}
 
 
 @page(Permission.WALLETS_WRITE)

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.utils.translation import gettext_noop
+
 from crypto_api.checkpoints import store as checkpoints
 from crypto_api.checkpoints.documents import Checkpoint
 from crypto_api.dashboard import live_balances
 from crypto_api.dashboard.access import Visit
 from crypto_api.dashboard.live_balances import Reading
 from crypto_api.dashboard.rows import links_of
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.inbox_findings import difference_key
 from crypto_api.inbox import store as inbox
 from crypto_api.inbox.types import ItemKind
@@ -25,10 +28,10 @@ from crypto_api.wallets.documents import Opening, Wallet, WalletType
 LIVE_FOR = timedelta(seconds=45)
 """Until then what was read counts as now; the pages ask every ten seconds."""
 TYPE_NAMES = {
-    WalletType.WATCH: "Watch only",
-    WalletType.PRIVATE_KEY: "Stored key",
-    WalletType.METAMASK: "Browser wallet",
-    WalletType.HARDWARE: "Hardware wallet",
+    WalletType.WATCH: gettext_noop("Watch only"),
+    WalletType.PRIVATE_KEY: gettext_noop("Stored key"),
+    WalletType.METAMASK: gettext_noop("Browser wallet"),
+    WalletType.HARDWARE: gettext_noop("Hardware wallet"),
 }
 
 
@@ -145,7 +148,7 @@ def _row(visit: Visit, wallet: Wallet, beside: _Beside, now: datetime) -> Wallet
     network = visit.runtime.networks.get(wallet.network)
     return WalletRow(
         wallet=wallet,
-        type_name=TYPE_NAMES[wallet.wallet_type],
+        type_name=gettext(TYPE_NAMES[wallet.wallet_type]),
         network_name=network.name if network else wallet.network,
         link=links_of(visit.runtime.networks, wallet.network).address(wallet.address),
         assets=assets,
