@@ -11,7 +11,7 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.overview_charts import age_bars, month_bars, slices
 from crypto_api.dashboard.period import DAYS, carried
 from crypto_api.dashboard.rows import transaction_rows
-from crypto_api.dashboard.templatetags.coffer import asset_name, money
+from crypto_api.dashboard.templatetags.coffer import asset_name, localized_date, money
 from crypto_api.dashboard.views_price_alerts import notices
 from crypto_api.flows import read_overview
 from crypto_api.flows.read_overview import RANGES, Attention, Range
@@ -81,12 +81,12 @@ async def value_series(visit: Visit) -> HttpResponse:
     currency = visit.organization.functional_currency
     wanted = visit.request.GET.get("range", "")
     history = await _history(visit, wanted)
-    form = "%H:%M:%S" if wanted == "1h" else "%H:%M" if wanted == "24h" else "%-d %b"
+    form = "H:i:s" if wanted == "1h" else "H:i" if wanted == "24h" else "j M"
     points = [
         {
             "at": int(point.at.timestamp() * 1000),
-            "time": f"{point.at.astimezone(visit.zone):%-d %b %Y, %H:%M:%S}",
-            "tick": f"{point.at.astimezone(visit.zone):{form}}",
+            "time": localized_date(point.at.astimezone(visit.zone), "j M Y, H:i:s"),
+            "tick": localized_date(point.at.astimezone(visit.zone), form),
             "value": format(point.value.quantize(Decimal("0.01")), "f"),
             "text": money(point.value, currency),
             "unpriced": [asset_name(asset) for asset in point.unpriced],

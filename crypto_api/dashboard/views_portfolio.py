@@ -8,7 +8,7 @@ from django.http import Http404, HttpResponse, JsonResponse
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.period import carried
-from crypto_api.dashboard.templatetags.coffer import asset_name, money
+from crypto_api.dashboard.templatetags.coffer import asset_name, localized_date, money
 from crypto_api.flows.read_portfolio import Division, Period, Span, divided, period_of
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.errors import InvalidInput
@@ -101,8 +101,8 @@ async def _figures(visit: Visit) -> dict[str, object]:
 def _point(visit: Visit, point: HistoryPoint) -> dict[str, object]:
     currency = visit.organization.functional_currency
     return {
-        "time": f"{point.at.astimezone(visit.zone):%-d %b %Y, %H:%M}",
-        "tick": f"{point.at.astimezone(visit.zone):%-d %b}",
+        "time": localized_date(point.at.astimezone(visit.zone), "j M Y, H:i"),
+        "tick": localized_date(point.at.astimezone(visit.zone), "j M"),
         "value": format(point.value.quantize(Decimal("0.01")), "f"),
         "cost": format(point.cost.quantize(Decimal("0.01")), "f"),
         "valueText": money(point.value, currency),

@@ -10,7 +10,7 @@ from crypto_api.backfills import store as backfills
 from crypto_api.checkpoints import store as checkpoints
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import only_post
-from crypto_api.dashboard.templatetags.coffer import asset_name, exact, quantity
+from crypto_api.dashboard.templatetags.coffer import asset_name, exact, localized_date, quantity
 from crypto_api.dashboard.transaction_filter import TransactionFilter
 from crypto_api.dashboard.translation import gettext
 from crypto_api.dashboard.views_transactions import choices_of, rows_of
@@ -99,7 +99,7 @@ async def holding_series(visit: Visit, wallet_id: str) -> HttpResponse:
     wallet, now = await wallet_of(visit, wallet_id), visit.runtime.clock.now()
     asset, wanted = visit.request.GET.get("asset", "")[:200], visit.request.GET.get("range", "")
     history = await holding_history(visit.org_id, wallet.id, asset, now - RANGES.get(wanted, RANGES["24h"]), now)
-    form = "%H:%M" if wanted == "24h" else "%-d %b"
+    form = "H:i" if wanted == "24h" else "j M"
     points = [_point(visit, point, asset, form) for point in history.points]
     return JsonResponse({"points": points, "cut": history.cut})
 
@@ -108,8 +108,8 @@ def _point(visit: Visit, point: HoldingPoint, asset: str, form: str) -> dict[str
     local = point.at.astimezone(visit.zone)
     return {
         "at": int(point.at.timestamp() * 1000),
-        "time": f"{local:%-d %b %Y, %H:%M:%S}",
-        "tick": f"{local:{form}}",
+        "time": localized_date(local, "j M Y, H:i:s"),
+        "tick": localized_date(local, form),
         "value": text(point.quantity),
         "text": f"{quantity(point.quantity)} {asset_name(asset)}",
         "exact": f"{exact(point.quantity)} {asset_name(asset)}",

@@ -41,6 +41,7 @@ DATE_FORMS = (
     gettext_noop("j M H:i:s"),
     gettext_noop("j F Y, H:i:s T"),
     gettext_noop("j M Y, H:i"),
+    gettext_noop("j M Y, H:i:s"),
 )
 """How a day stands in English. The catalogues say how it does elsewhere: `j. F Y`, `j \\d\\e F \\d\\e Y`."""
 _WIDE = Context(prec=120)
