@@ -10,6 +10,7 @@ from crypto_api.ledger.documents import AccountBalance
 from crypto_api.ledger.types import DEFAULT_CHART, AccountCode
 from crypto_api.lots import store as lots
 from crypto_api.payments import store as payments
+from crypto_api.saved_views import store as saved_views
 from mongodb_config.client import Database, connect
 from mongodb_config.migrations import Checkpoint, DeployReport, Migration, deploy
 from mongodb_config.probe import probe
@@ -103,6 +104,11 @@ async def _earlier_words(database: Database, checkpoint: Checkpoint) -> None:
         await checkpoint.reached(last)
 
 
+async def _views_of_lists(database: Database, checkpoint: Checkpoint) -> None:
+    """Saved views from before there were any but of the transactions."""
+    await saved_views.name_their_list(database)
+
+
 MIGRATIONS: list[Migration] = [
     Migration(1, "cash at bank", _cash_at_bank),
     Migration(2, "entries wait for their seals", _entries_wait_for_seals),
@@ -115,6 +121,7 @@ MIGRATIONS: list[Migration] = [
     Migration(9, "client payments not yet applied", _client_payments),
     Migration(10, "account of exchanges", _account_of_exchanges),
     Migration(11, "what people said before it was remembered", _earlier_words),
+    Migration(12, "saved views name their list", _views_of_lists),
 ]
 """In order, numbered from 1. A released one is never changed or removed: databases remember how far they are."""
 

@@ -59,6 +59,7 @@ CROSSING = {
     "contracts:unfinished_before": "the sweep of verifications whose job was lost",
     "tasks:due_of_kind": "the lane that works off what was asked for, whoever asked",
     "tasks:queued": "workers look for what waits, whoever asked for it",
+    "saved_views:name_their_list": "the deploy step says of the views of all which list they are of",
     "tasks:stopped_schedules": "workers pass over whoever stopped a schedule",
     "tasks:running_since_before": "the sweep of tasks that hang",
     "events:head": "asks by the organisation's own id",

@@ -16,6 +16,7 @@ from crypto_api.dashboard import context
 from crypto_api.dashboard.addresses import Addresses
 from crypto_api.dashboard.columns import ColumnsOf
 from crypto_api.dashboard.context import Enterable
+from crypto_api.dashboard.list_views import ListViews
 from crypto_api.events import store as events
 from crypto_api.flows.authenticate import dashboard_session, identify
 from crypto_api.flows.known_addresses import names_of
@@ -28,6 +29,7 @@ from crypto_api.organizations.types import Denied, Permission, Principal, Role
 from crypto_api.prices.types import Pricing
 from crypto_api.reports import people
 from crypto_api.runtime import Runtime, runtime_of
+from crypto_api.saved_views import store as saved_views
 
 TIME_ZONE_COOKIE = "coffer_tz"  # told by the browser, so that times stand in the reader's own zone
 _TIME_ZONES = available_timezones()
@@ -52,7 +54,7 @@ class Visitor:
         return self.principal.may(permission)
 
     def render(self, template: str, values: Mapping[str, object] | None = None, *, status: int = 200) -> HttpResponse:
-        shown = Addresses(self.runtime.networks)
+        shown, list_views = Addresses(self.runtime.networks), ListViews(self.request)
         around = {
             **context.of_reader(self.request.path, self.principal, self.user, self.own_role),
             "organization": self.organization,
@@ -61,13 +63,14 @@ class Visitor:
             "zone": self.zone,
             "event_head": None if self.principal.denied else self.event_head,
             "addresses": shown,
+            "list_views": list_views,
             "columns": ColumnsOf(self.user.hidden_columns),
         }
         if self.organization is not None:
             around["currency"] = self.organization.functional_currency
         response = render(self.request, f"dashboard/{template}", {**around, **(values or {})}, status=status)
         response.headers.setdefault("Cache-Control", "no-store")
-        response.addresses = shown  # their names are read once the page is made
+        response.addresses, response.list_views = shown, list_views  # their names, and the reader's views, are read once the page is made
         return response
 
 
@@ -159,6 +162,9 @@ async def _finished(visitor: Visitor, response: HttpResponse) -> HttpResponse:
     shown: Addresses | None = getattr(response, "addresses", None)
     if shown is not None and shown.places:
         shown.write_into(response, await names_of(visitor.principal, visitor.runtime.networks, shown.wanted()))
+    views: ListViews | None = getattr(response, "list_views", None)
+    if views is not None and views.name and visitor.principal.org_id is not None:
+        views.write_into(response, await saved_views.of_person(visitor.principal.org_id, visitor.principal.user_id, views.name))
     response.headers.setdefault("Cache-Control", "no-store")
     return response
 

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from crypto_api.dashboard import views_account, views_columns, views_factors, views_key_log_in, views_profile, views_security, views_session
+from crypto_api.dashboard import (
+    views_account,
+    views_columns,
+    views_factors,
+    views_key_log_in,
+    views_lists,
+    views_profile,
+    views_security,
+    views_session,
+)
 
 pages = [
     path("login/", views_session.log_in_page, name="log-in"),
@@ -25,6 +34,8 @@ pages = [
     path("profile/", views_profile.profile_page, name="profile"),
     path("profile/email/", views_profile.change_email, name="profile-email"),
     path("lists/<str:name>/columns/", views_columns.choose_columns, name="list-columns"),
+    path("lists/<str:name>/views/", views_lists.save_view, name="list-views"),
+    path("lists/<str:name>/views/<str:view_id>/delete/", views_lists.delete_view, name="list-view-delete"),
     path("security/", views_security.security_page, name="security"),
     path("security/password/", views_profile.change_password_page, name="change-password"),
     path("security/totp/", views_factors.totp_page, name="totp"),

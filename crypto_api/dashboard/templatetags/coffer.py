@@ -18,6 +18,7 @@ from django.utils.translation import gettext_noop
 
 from crypto_api.dashboard import addresses
 from crypto_api.dashboard.columns import ColumnsOf, ListColumns
+from crypto_api.dashboard.list_views import ListViews
 from crypto_api.dashboard.script_words import words_of
 from crypto_api.dashboard.translation import gettext, ngettext
 from crypto_api.flows.known_addresses import KnownNames
@@ -256,6 +257,12 @@ def script(name: str) -> SafeString:
     return format_html('<script src="{}" data-words="{}" defer></script>', static(f"dashboard/{name}.js"), said)
 
 
+def saved_views(context: template.Context, name: str) -> SafeString:
+    """`{% saved_views "payments" %}`: the reader's views of this list, which the page's `filter` narrows (list_views.py)."""
+    views: ListViews = context["list_views"]
+    return views.put(name, context["filter"])
+
+
 def party(
     context: template.Context, value: str, network: str = "", *, name: str = "", said: str = "", named: bool = True, bare: bool = False
 ) -> SafeString:
@@ -304,3 +311,4 @@ register.filter("date", localized_date)
 register.simple_tag(icon, name="icon")
 register.simple_tag(script, name="script")
 register.simple_tag(party, name="party", takes_context=True)
+register.simple_tag(saved_views, name="saved_views", takes_context=True)
