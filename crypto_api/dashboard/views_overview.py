@@ -12,6 +12,7 @@ from crypto_api.dashboard.overview_charts import age_bars, month_bars, slices
 from crypto_api.dashboard.period import DAYS, carried
 from crypto_api.dashboard.rows import transaction_rows
 from crypto_api.dashboard.templatetags.coffer import asset_name, localized_date, money
+from crypto_api.dashboard.views_first_steps import guide
 from crypto_api.dashboard.views_price_alerts import notices
 from crypto_api.flows import read_overview
 from crypto_api.flows.read_overview import RANGES, Attention, Range
@@ -35,6 +36,7 @@ async def overview_page(visit: Visit) -> HttpResponse:
     values |= await _networks(visit) | await notices(visit)
     values |= {"may_read_prices": visit.may(Permission.PRICES_READ), "ranges": [each.value for each in Range]}
     values |= {"range": carried(visit.request, list(Range), _fitting_range(begin, now))}
+    values |= await guide(visit)
     values |= _runway(visit, found.runway) if found.runway is not None else {}
     return visit.render("overview.html", values)
 

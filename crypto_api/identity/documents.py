@@ -40,6 +40,7 @@ class User(SharedDocument):
     entered: int = 0  # grows when a session comes into an organisation that wants one at a time: two such at once conflict
     totp: Totp | None = None
     recovery_hashes: list[str] = []  # SHA-256 of the recovery codes not used yet
+    guides_dismissed: list[str] = []  # organisations whose first steps the person does not want to see any more
     hidden_columns: dict[str, list[int]] = {}  # list of the dashboard → places of the columns that the person does not want to see
     version: int = 1
 

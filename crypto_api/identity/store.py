@@ -103,6 +103,10 @@ async def set_hidden_columns(session: UnitSession, user_id: str, name: str, hidd
     await User.get_pymongo_collection().update_one({"_id": user_id}, {"$set": {f"hidden_columns.{name}": list(hidden)}}, session=session)
 
 
+async def dismiss_guide(session: UnitSession, user_id: str, org_id: str) -> None:
+    await User.get_pymongo_collection().update_one({"_id": user_id}, {"$addToSet": {"guides_dismissed": org_id}}, session=session)
+
+
 async def mark_verification_sent(session: UnitSession, user_id: str, now: datetime) -> None:
     await User.get_pymongo_collection().update_one({"_id": user_id}, {"$set": {"verification_sent_at": now}}, session=session)
 

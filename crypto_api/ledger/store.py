@@ -163,6 +163,12 @@ async def uncosted(org_id: str) -> list[tuple[str, date]]:
     return [(row["_id"], min(_first_day(row), days.get(row.get("reverses"), date.max))) for row in rows]
 
 
+async def any_of_transactions(org_id: str) -> bool:
+    """Whether any entry came of a transaction."""
+    where = {"org_id": org_id, "source_kind": SourceKind.TRANSACTION}
+    return await JournalEntry.get_pymongo_collection().find_one(where, {"_id": 1}) is not None
+
+
 async def any_uncosted(org_id: str, session: Session | None = None) -> bool:
     row = JournalEntry.get_pymongo_collection().find({"org_id": org_id, "uncosted": True}, {"_id": 1}, session=session, hint=_UNCOSTED).limit(1)
     return bool(await row.to_list())

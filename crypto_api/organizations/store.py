@@ -219,6 +219,10 @@ async def count_of_open_invitations(org_id: str, session: Session) -> int:
     return await Invitation.find({"org_id": org_id, "state": InvitationState.OPEN}, session=session).count()
 
 
+async def any_open_invitation(org_id: str) -> bool:
+    return await Invitation.get_pymongo_collection().find_one({"org_id": org_id, "state": InvitationState.OPEN}, {"_id": 1}) is not None
+
+
 async def insert_invitation(session: Session, row: Invitation) -> None:
     try:
         await row.insert(session=session)

@@ -102,6 +102,11 @@ async def count(org_id: str, where: dict[str, Any] | None = None) -> int:
     return await Transaction.find({"org_id": org_id, **(where or {})}).count()
 
 
+async def any_booked_as(org_id: str, categories: Collection[str]) -> bool:
+    where = {"org_id": org_id, "category": {"$in": sorted(categories)}, "booking": Booking.DONE}
+    return await Transaction.get_pymongo_collection().find_one(where, {"_id": 1}) is not None
+
+
 async def count_by_status(org_id: str) -> dict[Status, int]:
     """How many show each status, those without any left out."""
     group = {"$group": {"_id": {"finality": "$finality", "succeeded": "$succeeded"}, "count": {"$sum": 1}}}

@@ -130,6 +130,12 @@ async def at_any(org_id: str, addresses: Collection[str]) -> list[Wallet]:
     return found
 
 
+async def any_of_people(org_id: str, *, opened: bool) -> bool:
+    """Whether somebody added one; with `opened` one whose books are open."""
+    where = {"org_id": org_id, "active": True, "slot": {"$type": "int"}} | ({"opening": Opening.DONE} if opened else {})
+    return await Wallet.get_pymongo_collection().find_one(where, {"_id": 1}) is not None
+
+
 async def of_people(org_id: str) -> list[Wallet]:
     """Those that somebody added, by the slots that bound their number; not the addresses at which single invoices are paid."""
     return await Wallet.find({"org_id": org_id, "active": True, "slot": {"$type": "int"}}).to_list()

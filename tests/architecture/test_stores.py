@@ -101,6 +101,7 @@ WRITES_ALONE = {
     "idempotency.take_over": "claims what a dead process left",
     "ledger.add_to_chart": "the deploy step: one account under its natural key, only where there is none",
     "classification.remember_earlier": "the deploy step: one word under its transaction's id, only where there is none",
+    "saved_views.name_their_list": "the deploy step: views from before there were those of other lists",
     "lots.forget_states": "the migration of how far books were compared, which was told wrongly",
     "ledger.mark_unsealed": "the migration of entries that were posted before there were seals",
     "payments.note_unsigned": "the deploy step: a sender is one on its chain, whoever's its payments are; a lane that moved meanwhile is read again",
