@@ -10,7 +10,8 @@ from ast import literal_eval
 from collections.abc import Iterator
 from pathlib import Path
 
-LOCALES = Path(__file__).resolve().parent.parent / "crypto_api" / "dashboard" / "locale"
+from crypto_api.kit.languages import LOCALES
+
 MAGIC, HEADER_BYTES = 0x950412DE, 28
 IN_CONTEXT = "\x04"  # between a context and its message (GNU MO): "open" is a thing to do, and a state
 _FIELD = re.compile(r'(msgctxt|msgid_plural|msgid|msgstr)(?:\[(\d)\])?\s+(".*")')

@@ -12,6 +12,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.utils import translation
 
 from crypto_api.http import problems
+from crypto_api.kit import languages as spoken
 from crypto_api.kit import log, origin
 from crypto_api.kit.ids import new_id
 from crypto_api.kit.measuring import REQUEST_S
@@ -24,7 +25,6 @@ GetResponse = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 HEADER = "X-Request-Id"
 API = "/api/"
-LANGUAGE_COOKIE = "coffer_language"
 
 
 class _Middleware:
@@ -77,11 +77,12 @@ def _route(request: HttpRequest) -> str:
 
 
 class Language(_Middleware):
-    """The language that the person chose on this screen, which the page keeps in a cookie; English otherwise. What a browser asks for is not followed
-    while pages are not translated whole: nobody gets a page in two languages without having asked for it. The API speaks English."""
+    """The language that was chosen in this browser, which keeps it in a cookie; English otherwise. Of somebody logged in the one that they chose
+    takes its place (`visitor_of()`). What a browser asks for is not followed while pages are not translated whole: nobody gets a page in two
+    languages without having asked for it. The API speaks English."""
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
-        chosen = request.COOKIES.get(LANGUAGE_COOKIE, "")
+        chosen = request.COOKIES.get(spoken.COOKIE, "")
         if request.path.startswith(API) or chosen not in dict(settings.LANGUAGES):
             chosen = settings.LANGUAGE_CODE
         with translation.override(chosen):

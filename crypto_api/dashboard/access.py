@@ -8,8 +8,10 @@ from functools import wraps
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from crypto_api.dashboard import context
@@ -17,12 +19,14 @@ from crypto_api.dashboard.addresses import Addresses
 from crypto_api.dashboard.columns import ColumnsOf
 from crypto_api.dashboard.context import Enterable
 from crypto_api.dashboard.list_views import ListViews
+from crypto_api.dashboard.translation import in_language
 from crypto_api.events import store as events
 from crypto_api.flows.authenticate import dashboard_session, identify
 from crypto_api.flows.known_addresses import names_of
 from crypto_api.identity.documents import User
 from crypto_api.identity.types import DASHBOARD_COOKIE
-from crypto_api.kit import origin
+from crypto_api.kit import languages, origin
+from crypto_api.kit.languages import Language
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Organization
 from crypto_api.organizations.types import Denied, Permission, Principal, Role
@@ -32,6 +36,7 @@ from crypto_api.runtime import Runtime, runtime_of
 from crypto_api.saved_views import store as saved_views
 
 TIME_ZONE_COOKIE = "coffer_tz"  # told by the browser, so that times stand in the reader's own zone
+LANGUAGE_KEPT_S = 31_536_000
 _TIME_ZONES = available_timezones()
 
 
@@ -68,10 +73,10 @@ class Visitor:
         }
         if self.organization is not None:
             around["currency"] = self.organization.functional_currency
-        response = render(self.request, f"dashboard/{template}", {**around, **(values or {})}, status=status)
+        response = render(self.request, f"dashboard/{template}", {**around, **in_language(values or {})}, status=status)
         response.headers.setdefault("Cache-Control", "no-store")
         response.addresses, response.list_views = shown, list_views  # their names, and the reader's views, are read once the page is made
-        return response
+        return keep_language(self.request, response, self.user.language)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +186,8 @@ async def visitor_of(request: HttpRequest) -> Visitor | None:
     if known is None:
         return None
     principal, user, organization = known.principal, known.user, known.organization
+    if user.language is not None:
+        translation.activate(user.language)  # until the end of the request, where the middleware takes it back
     origin.identified(principal.user_id, principal.session_id, user.username)
     enterable, invitations = await asyncio.gather(_enterable(principal), _invitations(user, now)) if not is_fragment(request) else ([], 0)
     zone = zone_of(request, organization)
@@ -215,6 +222,13 @@ async def _invitations(user: User, now: datetime) -> int:
 def zone_of(request: HttpRequest, organization: Organization | None) -> ZoneInfo:
     told = request.COOKIES.get(TIME_ZONE_COOKIE, "").replace("%2F", "/")
     return ZoneInfo(told if told in _TIME_ZONES else organization.time_zone if organization else "UTC")
+
+
+def keep_language(request: HttpRequest, response: HttpResponse, language: Language | None) -> HttpResponse:
+    """Also for what this browser shows without knowing who reads: the log-in, and pages of errors."""
+    if language is not None and request.COOKIES.get(languages.COOKIE) != language:
+        response.set_cookie(languages.COOKIE, language.value, max_age=LANGUAGE_KEPT_S, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE)
+    return response
 
 
 def is_fragment(request: HttpRequest) -> bool:

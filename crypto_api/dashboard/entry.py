@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.shortcuts import render
 
+from crypto_api.dashboard.translation import in_language
 from crypto_api.flows.sign_in import Door, OpenedSession
 from crypto_api.identity.rules import device_cookie
 from crypto_api.identity.types import CHALLENGE_LIFETIME, DASHBOARD_COOKIE, DASHBOARD_LIFETIME, DEVICE_COOKIE, Device
@@ -60,7 +61,7 @@ def secret(request: HttpRequest, name: str) -> str:
 
 def plain(request: HttpRequest, template: str, values: dict[str, Any], status: int = 200) -> HttpResponse:
     """A page of somebody who is not logged in. `wait_s` among the values is told to programs as well."""
-    response = render(request, f"dashboard/person/{template}", values, status=status)
+    response = render(request, f"dashboard/person/{template}", in_language(values), status=status)
     response.headers["Cache-Control"] = "no-store"
     if values.get("wait_s") is not None:
         response.headers["Retry-After"] = str(values["wait_s"])

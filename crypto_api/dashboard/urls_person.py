@@ -36,6 +36,7 @@ pages = [
     path("lists/<str:name>/columns/", views_columns.choose_columns, name="list-columns"),
     path("lists/<str:name>/views/", views_lists.save_view, name="list-views"),
     path("lists/<str:name>/views/<str:view_id>/delete/", views_lists.delete_view, name="list-view-delete"),
+    path("profile/language/", views_profile.choose_language, name="profile-language"),
     path("security/", views_security.security_page, name="security"),
     path("security/password/", views_profile.change_password_page, name="change-password"),
     path("security/totp/", views_factors.totp_page, name="totp"),

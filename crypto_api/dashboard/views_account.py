@@ -17,7 +17,9 @@ from crypto_api.identity import service as identity
 from crypto_api.identity.errors import UsernameTaken
 from crypto_api.identity.rules import device_cookie, fold, is_username
 from crypto_api.identity.types import NewUser
+from crypto_api.kit import languages
 from crypto_api.kit.errors import InvalidInput, TooManyRequests
+from crypto_api.kit.languages import Language
 from crypto_api.kit.log import security
 from crypto_api.runtime import runtime_of
 
@@ -44,7 +46,8 @@ async def register_page(request: HttpRequest) -> HttpResponse:
 async def _register(request: HttpRequest, invitation: str) -> HttpResponse:
     form, password = Form(request, *LENGTHS, "email", "organization_name"), secret(request, "password")
     first_name, last_name, username = (form.line(name, most=most) for name, most in LENGTHS.items())
-    person = NewUser(username, form.email("email"), first_name, last_name)
+    chosen = request.COOKIES.get(languages.COOKIE, "")
+    person = NewUser(username, form.email("email"), first_name, last_name, Language(chosen) if chosen in set(Language) else None)
     if not is_username(fold(username)):
         form.wrong("username", NOT_A_USERNAME)
     founded = form.line("organization_name", most=ORGANIZATION_MAX, needed=False) if not invitation else ""

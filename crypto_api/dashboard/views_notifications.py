@@ -5,6 +5,7 @@ from django.shortcuts import redirect
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post
+from crypto_api.dashboard.translation import gettext, language
 from crypto_api.kit.errors import InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.notifications import rules, service, store
@@ -82,7 +83,7 @@ async def _rows(visit: Visit) -> dict[str, object]:
     except InvalidInput as error:
         raise Http404 from error
     found = await store.page(visit.org_id, visit.principal.user_id, {}, request)
-    rows = [(row, ABOUT[row.topic][0]) for row in found.items]
+    rows = [(row, gettext(ABOUT[row.topic][0]), service.title_of(row, language())) for row in found.items]
     return {"rows": rows, "next_cursor": found.next_cursor, "first_page": request.cursor is None}
 
 

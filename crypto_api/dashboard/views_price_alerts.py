@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.translation import language
 from crypto_api.dashboard.views_prices import around, number
 from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound, PreconditionFailed
@@ -47,7 +48,7 @@ async def notices(visit: Visit) -> dict[str, object]:
     if not visit.may(Permission.PRICES_READ):
         return {"fired_alerts": []}
     fired = sorted((row for row in await store.of_org(visit.org_id) if row.unseen), key=lambda row: row.fired_at or row.created_at, reverse=True)
-    return {"fired_alerts": [(row, alerts.said(row)) for row in fired], "may_acknowledge": visit.may(Permission.PRICES_WRITE)}
+    return {"fired_alerts": [(row, alerts.said(row, language())) for row in fired], "may_acknowledge": visit.may(Permission.PRICES_WRITE)}
 
 
 @page(Permission.PRICES_WRITE)
@@ -164,7 +165,7 @@ def _given(row: PriceAlert) -> dict[str, str]:
 
 
 def _edit(visit: Visit, row: PriceAlert, given: dict[str, str], errors: dict[str, str], *, problem: str = "", status: int = 200) -> HttpResponse:
-    values = {"row": row, "said": alerts.said(row), "given": given, "errors": errors, "problem": problem, "conditions": _conditions()}
+    values = {"row": row, "said": alerts.said(row, language()), "given": given, "errors": errors, "problem": problem, "conditions": _conditions()}
     return visit.render("prices/alert.html", values, status=status)
 
 
@@ -185,5 +186,5 @@ async def _alerts_page(visit: Visit, form: Form, *, problem: str = "", status: i
 async def _alerts(visit: Visit) -> dict[str, object]:
     rows = await store.of_org(visit.org_id)
     names = await people.names_of({row.created_by for row in rows})
-    told = [(row, alerts.said(row), names.get(row.created_by, "somebody whose account is gone")) for row in rows]
+    told = [(row, alerts.said(row, language()), names.get(row.created_by, "somebody whose account is gone")) for row in rows]
     return {"rows": told, "may_write": visit.may(Permission.PRICES_WRITE)}

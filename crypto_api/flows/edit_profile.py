@@ -15,10 +15,11 @@ from crypto_api.identity.jobs import SendDueMail
 from crypto_api.identity.rules import fold
 from crypto_api.identity.types import Letter, Limited, Notice, Purpose
 from crypto_api.kit.errors import PreconditionFailed
+from crypto_api.kit.languages import Language
 from crypto_api.organizations.types import Principal
 from mongodb_config.unit_of_work import Session
 
-_SHOWN = ("first_name", "last_name", "username", "email", "pending_email")
+_SHOWN = ("first_name", "last_name", "username", "email", "pending_email", "language")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class ProfileChanges:
     last_name: str | None = None
     username: str | None = None
     email: str | None = None
+    language: Language | None = None
 
 
 async def edit_profile(door: Door, principal: Principal, changes: ProfileChanges, versions: Collection[int] | None, source: str | None) -> User:

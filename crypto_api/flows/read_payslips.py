@@ -13,6 +13,7 @@ from crypto_api.identity import store as identities
 from crypto_api.identity.types import Letter
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import NotFound
+from crypto_api.kit.languages import noted, said
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.types import Permission, Principal
 from crypto_api.payroll import pdf, service, store
@@ -21,6 +22,8 @@ from crypto_api.payroll.errors import NotYourPayslip, WrongPayslipState
 from crypto_api.payroll.events import PayslipMailed
 from crypto_api.payroll.types import PayslipStatus
 from mongodb_config.unit_of_work import Session, UnitOfWork
+
+_PERIOD = noted("{start} to {end}")
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,8 @@ async def mail_payslip(uow: UnitOfWork, clock: Clock, org_id: str, payslip_id: s
         before = await service.standing(session, org_id, payslip_id)
         summary = f"Told {before.employee_name} by mail of the payslip"
         after = await service.change(session, before, {"mailed_at": now}, "payslip.mailed", summary, now, PayslipMailed)
-        told = {"payslip": after.id, "period": f"{after.start_date} to {after.end_date}", "organization": organization.name, "org_id": org_id}
+        period = said(_PERIOD, user.language).format(start=after.start_date, end=after.end_date)
+        told = {"payslip": after.id, "period": period, "organization": organization.name, "org_id": org_id}
         await identity.owe_mail(session, Letter.PAYSLIP, user.email, user.id, now, data=told)
         return after
 

@@ -14,6 +14,7 @@ from crypto_api.identity import store as identities
 from crypto_api.identity.documents import DueMail, OneTimePurpose, User
 from crypto_api.identity.types import RESET_LIFETIME, SET_PASSWORD_LIFETIME, VERIFICATION_LIFETIME, Letter, SecretBoxPort
 from crypto_api.kit.clock import Clock
+from crypto_api.kit.languages import noted, said
 from crypto_api.kit.mail import Attachment
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.types import PayslipMail
@@ -23,7 +24,7 @@ from mongodb_config.unit_of_work import UnitOfWork
 Written = tuple[str, str]
 """Subject and text."""
 
-_RESET = """Hello {first_name},
+_RESET = noted("""Hello {first_name},
 
 somebody, hopefully you, asked for a new password for your Coffer account ({username}). To choose one, open
 
@@ -34,8 +35,8 @@ within an hour. It works once, and only the newest of such links works. A progra
     {token}
 
 If it was not you, there is nothing to do: your password stays as it is.
-"""
-_SET = """Hello {first_name},
+""")
+_SET = noted("""Hello {first_name},
 
 {made_by} made an account at Coffer for you. Your user name there is {username}; your e-mail address will do as well. To choose the password
 and join, open
@@ -45,8 +46,8 @@ and join, open
 within seven days. A program can send the token to POST /api/auth/reset-password/ instead:
 
     {token}
-"""
-_CHANGE = """Hello {first_name},
+""")
+_CHANGE = noted("""Hello {first_name},
 
 to make this the e-mail address of your Coffer account ({username}), open
 
@@ -57,37 +58,52 @@ within two days. Until then the old address stays. A program can send the token 
     {token}
 
 If it was not you, there is nothing to do.
-"""
-_PRICE_ALERT = """Hello {first_name},
+""")
+_PRICE_ALERT = noted("""Hello {first_name},
 
 {said}: it was {rate} at {at} ({origin}).
 {note}
 You made this alert in {organization}. It tells once for each crossing. What it saw last, and where it is changed, paused or deleted:
 
     {link}
-"""
-_PAYSLIP = """Hello {first_name},
+""")
+_PAYSLIP = noted("""Hello {first_name},
 
 your payslip of {organization} for {period} is there. It can be read and downloaded, by you alone, at
 
     {link}
-"""
-_RECEIVING_KEY = """Hello {first_name},
+""")
+_RECEIVING_KEY = noted("""Hello {first_name},
 
 {by} changed where clients of {organization} pay to. {now}
 
 If nobody of you meant that, put the right key back and end the sessions of {by} before the next invoice goes out. It stands at
 
     {link}
-"""
-_KNOWN = """Hello {first_name},
+""")
+_OTHER_KEY = noted("""Invoices get their addresses from another key, whose first one is
+
+    {first}
+
+Compare it with what your own wallet shows.""")
+_NO_KEY = noted("No invoice gets an address of its own any more.")
+_KNOWN = noted("""Hello {first_name},
 
 somebody, perhaps you, gave this e-mail address for a Coffer account. You have one already; its user name is {username}. To log in, open
 
     {link}
 
 If you have forgotten the password, ask for a new one there. If it was not you, there is nothing to do: nothing has changed.
-"""
+""")
+
+_RESET_SUBJECT = noted("A new password for Coffer")
+_SET_SUBJECT = noted("Choose your password for Coffer")
+_CHANGE_SUBJECT = noted("Verify your new e-mail address for Coffer")
+_KNOWN_SUBJECT = noted("You have a Coffer account already")
+_PRICE_ALERT_SUBJECT = noted("Price alert: {said}")
+_PAYSLIP_SUBJECT = noted("Your payslip of {organization}")
+_RECEIVING_KEY_SUBJECT = noted("Where clients of {organization} pay to was changed")
+_SOMEBODY = noted("Somebody")
 
 
 class LetterPort(MailPort, Protocol):
@@ -130,14 +146,14 @@ async def _attached(scribe: Scribe, due: DueMail) -> list[Attachment]:
 
 
 async def _reset(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
-    return await _for_password(uow, clock, site, user, OneTimePurpose.RESET_PASSWORD, "A new password for Coffer", _RESET)
+    return await _for_password(uow, clock, site, user, OneTimePurpose.RESET_PASSWORD, _RESET_SUBJECT, _RESET)
 
 
 async def _set(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
     if user.password_hash is not None:
         return None
-    told = {"made_by": due.data.get("organization") or "Somebody", "username": due.data.get("username") or user.username}
-    return await _for_password(uow, clock, site, user, OneTimePurpose.SET_PASSWORD, "Choose your password for Coffer", _SET, told)
+    told = {"made_by": due.data.get("organization") or said(_SOMEBODY, user.language), "username": due.data.get("username") or user.username}
+    return await _for_password(uow, clock, site, user, OneTimePurpose.SET_PASSWORD, _SET_SUBJECT, _SET, told)
 
 
 async def _for_password(
@@ -149,7 +165,8 @@ async def _for_password(
     lifetime = RESET_LIFETIME if purpose is OneTimePurpose.RESET_PASSWORD else SET_PASSWORD_LIFETIME
     token = await uow.run(lambda session: identity.issue_one_time(session, user.id, purpose, lifetime, now))
     link = f"{site}/reset-password/?token={token}"
-    return subject, text.format(**{"first_name": user.first_name, "username": user.username, "link": link, "token": token} | dict(told or {}))
+    words = {"first_name": user.first_name, "username": user.username, "link": link, "token": token} | dict(told or {})
+    return _written(user, subject, text, words)
 
 
 async def _change_email(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
@@ -163,38 +180,41 @@ async def _change_email(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, 
         lambda session: identity.issue_one_time(session, user.id, OneTimePurpose.VERIFY_EMAIL, VERIFICATION_LIFETIME, now, data=data)
     )
     link = f"{site}/verify-email/?token={token}"
-    return "Verify your new e-mail address for Coffer", _CHANGE.format(first_name=user.first_name, username=user.username, link=link, token=token)
+    return _written(user, _CHANGE_SUBJECT, _CHANGE, {"first_name": user.first_name, "username": user.username, "link": link, "token": token})
 
 
 async def _known(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
     """Who never opened the link of an account with this address may not be the one who made it: the owner of the address chooses the password."""
     if user.email_verified_at is None:
         return await _reset(uow, clock, site, due, user)
-    text = _KNOWN.format(first_name=user.first_name, username=user.username, link=f"{site}/login/")
-    return "You have a Coffer account already", text
+    return _written(user, _KNOWN_SUBJECT, _KNOWN, {"first_name": user.first_name, "username": user.username, "link": f"{site}/login/"})
 
 
 async def _notice(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
-    return notice_text(user.first_name, due.data["what"], due.created_at, site)
+    return notice_text(user, due.data["what"], due.created_at, site)
 
 
 async def _price_alert(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
     note = f"\n    {due.data['note']}\n" if due.data["note"] else ""
     told = due.data | {"note": note, "first_name": user.first_name, "link": f"{site}/prices/alerts/"}
-    return f"Price alert: {due.data['said']}", _PRICE_ALERT.format(**told)
+    return _written(user, _PRICE_ALERT_SUBJECT, _PRICE_ALERT, told)
 
 
 async def _payslip(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
     told = due.data | {"first_name": user.first_name, "link": f"{site}/my-pay/{due.data['payslip']}/"}
-    return f"Your payslip of {due.data['organization']}", _PAYSLIP.format(**told)
+    return _written(user, _PAYSLIP_SUBJECT, _PAYSLIP, told)
 
 
 async def _receiving_key(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
     first = due.data["first"]
-    now = f"Invoices get their addresses from another key, whose first one is\n\n    {first}\n\nCompare it with what your own wallet shows."
-    now = now if first else "No invoice gets an address of its own any more."
+    now = said(_OTHER_KEY, user.language).format(first=first) if first else said(_NO_KEY, user.language)
     told = due.data | {"first_name": user.first_name, "now": now, "link": f"{site}/invoices/receiving/"}
-    return f"Where clients of {due.data['organization']} pay to was changed", _RECEIVING_KEY.format(**told)
+    return _written(user, _RECEIVING_KEY_SUBJECT, _RECEIVING_KEY, told)
+
+
+def _written(user: User, subject: str, text: str, words: Mapping[str, str]) -> Written:
+    """Filled in, in the language of who reads it."""
+    return said(subject, user.language).format(**words), said(text, user.language).format(**words)
 
 
 _WRITERS: dict[Letter, Callable[[UnitOfWork, Clock, str, DueMail, User], Awaitable[Written | None]]] = {

@@ -61,7 +61,7 @@ async def _owe_letter(session: Session, organization: Organization, alert: Price
     for user in await identities.users([alert.created_by], session):
         if user.email_verified_at is not None:
             told = {
-                "said": alerts.said(alert),
+                "said": alerts.said(alert, user.language),
                 "rate": f"{text(quote.rate)} {alert.quote}",
                 "at": quote.at.strftime("%Y-%m-%d %H:%M UTC"),
                 "origin": quote.origin,

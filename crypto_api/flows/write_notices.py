@@ -8,7 +8,8 @@ from crypto_api.identity import store as identities
 from crypto_api.identity.documents import User
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import Unavailable
-from crypto_api.notifications import rules, store
+from crypto_api.kit.languages import noted, said
+from crypto_api.notifications import rules, service, store
 from crypto_api.notifications.documents import Notification
 from crypto_api.notifications.types import MailState
 from crypto_api.organizations import store as organizations
@@ -16,14 +17,16 @@ from crypto_api.organizations.documents import Organization
 from mongodb_config.unit_of_work import UnitOfWork
 
 _LISTED = 50
-_LETTER = """Hello {first_name},
+_LETTER = noted("""Hello {first_name},
 
 {told}
 
 How and when you are told is chosen at
 
     {site}/notifications/preferences/
-"""
+""")
+_IN = noted("In {organization}:")
+_MORE = noted("- and {n} more: {link}")
 
 
 class MailPort(Protocol):
@@ -77,8 +80,13 @@ async def _reader(org_id: str, user_id: str) -> tuple[User, Organization] | None
 
 def _written(site: str, user: User, organization: Organization, rows: list[Notification]) -> tuple[str, str]:
     """Subject and text."""
-    told = [f"- {row.title}" + (f"\n  {row.text}" if row.text else "") + (f"\n  {site}{row.path}" if row.path else "") for row in rows[:_LISTED]]
+    titles = [service.title_of(row, user.language) for row in rows]
+    told = [
+        f"- {title}" + (f"\n  {row.text}" if row.text else "") + (f"\n  {site}{row.path}" if row.path else "")
+        for row, title in zip(rows[:_LISTED], titles, strict=False)
+    ]
     if len(rows) > _LISTED:
-        told.append(f"- and {len(rows) - _LISTED} more: {site}/notifications/")
-    text = _LETTER.format(first_name=user.first_name, told=f"In {organization.name}:\n\n" + "\n".join(told), site=site)
-    return rules.subject_of((row.title for row in rows), organization.name), text
+        told.append(said(_MORE, user.language).format(n=len(rows) - _LISTED, link=f"{site}/notifications/"))
+    head = said(_IN, user.language).format(organization=organization.name)
+    text = said(_LETTER, user.language).format(first_name=user.first_name, told=f"{head}\n\n" + "\n".join(told), site=site)
+    return rules.subject_of(titles, organization.name, user.language), text

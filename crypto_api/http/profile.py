@@ -43,7 +43,7 @@ async def get_profile(request: HttpRequest) -> HttpResponse:
     return await _profile(request, user, principal)
 
 
-@router.put("/auth/profile/", response=ProfileRead, summary="Change my names or my e-mail address")
+@router.put("/auth/profile/", response=ProfileRead, summary="Change my names, my language or my e-mail address")
 @signed_in
 async def update_profile(request: HttpRequest, body: EditProfile) -> HttpResponse:
     """Another e-mail address counts once the link in the mail to it is opened; the old one is told. It needs a step-up for `security`
@@ -94,6 +94,7 @@ async def _profile(request: HttpRequest, user: User, principal: Principal) -> Ht
     read = ProfileRead(
         **user_read(user, principal.org_id, principal.role).model_dump(),
         pending_email=user.pending_email,
+        language=user.language,
         has_password=user.password_hash is not None,
         platform_admin=user.platform_admin,
         second_factor=SecondFactorRead(

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 from pymongo import ASCENDING, IndexModel
 
 from crypto_api.identity.types import Factor, Letter, Purpose
+from crypto_api.kit.languages import Language
 from mongodb_config.base_document import SharedDocument
 
 
@@ -29,6 +30,7 @@ class User(SharedDocument):
     shadow_of_email: str | None = None  # folded: then it is a shadow
     first_name: str
     last_name: str
+    language: Language | None = None  # of pages and letters; None: chose none, so the browser that they use does, and letters are in English
     password_hash: str | None  # None: invited, and has not chosen one yet
     password_changed_at: datetime | None = None
     email_verified_at: datetime | None = None

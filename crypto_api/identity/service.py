@@ -43,6 +43,7 @@ async def prepare(person: NewUser, password: str, bcrypt_cost: int, now: datetim
         email=email,
         first_name=person.first_name,
         last_name=person.last_name,
+        language=person.language,
         password_hash=await passwords.hash_password(password, bcrypt_cost),
         email_verified_at=now if verified else None,
     )

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from crypto_api.kit.languages import Language
+
 ACCESS_LIFETIME = timedelta(minutes=15)
 REFRESH_LIFETIME = timedelta(days=14)
 DASHBOARD_LIFETIME = timedelta(days=14)
@@ -114,6 +116,7 @@ class NewUser:
     email: str
     first_name: str
     last_name: str
+    language: Language | None = None
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,23 @@
 """Which events people are told of: to whom, how urgently, in which words, and until when. An event that is not here tells nobody."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from crypto_api.kit.languages import Language, noted, said
 from crypto_api.notifications.types import Priority, Topic
 from crypto_api.organizations.types import Permission
 
 TITLE_MAX = 400
 _WORD_MAX = 180
+_PLACE = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
 class Notice:
-    """`title`, `path` and `cause` are filled in from the event's data."""
+    """`title`, `path` and `cause` name fields of the event's data. Of one that is told, the title still does: who reads it says in which language."""
 
     topic: Topic
     priority: Priority
@@ -23,6 +26,10 @@ class Notice:
     path: str
     cause: str
     only_if: tuple[str, str] | None = None  # a field of the data and the value that it must have
+    words: Mapping[str, str] = field(default_factory=dict)  # of the data, made harmless
+
+    def title_in(self, language: Language | None) -> str:
+        return titled(self.title, self.words, language)
 
 
 _PAYMENT = "/payments/{payment_id}/"
@@ -32,7 +39,7 @@ NOTICES: Mapping[str, Notice] = {
         Topic.APPROVALS,
         Priority.HIGH,
         Permission.PAYMENTS_APPROVE,
-        "{amount} {asset} to {payee_name} wait for approval",
+        noted("{amount} {asset} to {payee_name} wait for approval"),
         _PAYMENT,
         "approval:{payment_id}",
         ("state", "PENDING_APPROVAL"),
@@ -41,7 +48,7 @@ NOTICES: Mapping[str, Notice] = {
         Topic.PAYMENTS,
         Priority.HIGH,
         Permission.PAYMENTS_PREPARE,
-        "The payment of {amount} {asset} to {payee_name} failed on the chain",
+        noted("The payment of {amount} {asset} to {payee_name} failed on the chain"),
         _PAYMENT,
         "failed:{payment_id}",
     ),
@@ -49,7 +56,7 @@ NOTICES: Mapping[str, Notice] = {
         Topic.PAYMENTS,
         Priority.HIGH,
         Permission.PAYMENTS_PREPARE,
-        "The block with the payment of {amount} {asset} to {payee_name} is gone",
+        noted("The block with the payment of {amount} {asset} to {payee_name} is gone"),
         _PAYMENT,
         "reorganised:{payment_id}",
     ),
@@ -57,7 +64,7 @@ NOTICES: Mapping[str, Notice] = {
         Topic.PAYMENTS,
         Priority.LOW,
         Permission.PAYMENTS_PREPARE,
-        "{amount} {asset} to {payee_name} are paid",
+        noted("{amount} {asset} to {payee_name} are paid"),
         _PAYMENT,
         "confirmed:{payment_id}",
     ),
@@ -65,7 +72,7 @@ NOTICES: Mapping[str, Notice] = {
         Topic.APPROVALS,
         Priority.NORMAL,
         Permission.ADDRESS_BOOK_VERIFY,
-        "An address in the address book waits to be verified",
+        noted("An address in the address book waits to be verified"),
         "/address-book/{payee_id}/",
         "payee:{payee_id}",
     ),
@@ -73,7 +80,7 @@ NOTICES: Mapping[str, Notice] = {
         Topic.APPROVALS,
         Priority.HIGH,
         Permission.POLICIES_WRITE,
-        "Another payment policy waits to be confirmed",
+        noted("Another payment policy waits to be confirmed"),
         "/payment-policy/",
         "policy",
     ),
@@ -81,27 +88,27 @@ NOTICES: Mapping[str, Notice] = {
         Topic.APPROVALS,
         Priority.NORMAL,
         Permission.LEDGER_WRITE,
-        "Another method of lots waits to be confirmed",
+        noted("Another method of lots waits to be confirmed"),
         "/lot-policy/",
         "lot_policy",
     ),
-    "inbox.opened": Notice(Topic.INBOX, Priority.NORMAL, Permission.INBOX_WRITE, "{title}", "/inbox/{item_id}/", "inbox:{item_id}"),
+    "inbox.opened": Notice(Topic.INBOX, Priority.NORMAL, Permission.INBOX_WRITE, noted("{title}"), "/inbox/{item_id}/", "inbox:{item_id}"),
     "invoice.overdue": Notice(
         Topic.RECEIVABLES,
         Priority.NORMAL,
         Permission.INVOICES_WRITE,
-        "{number} is overdue",
+        noted("{number} is overdue"),
         "/invoices/{invoice_id}/",
         "overdue:{invoice_id}",
     ),
     "invoice.paid": Notice(
-        Topic.RECEIVABLES, Priority.LOW, Permission.INVOICES_WRITE, "{number} is paid", "/invoices/{invoice_id}/", "paid:{invoice_id}"
+        Topic.RECEIVABLES, Priority.LOW, Permission.INVOICES_WRITE, noted("{number} is paid"), "/invoices/{invoice_id}/", "paid:{invoice_id}"
     ),
     "receiving_key.changed": Notice(
         Topic.RECEIVABLES,
         Priority.URGENT,
         Permission.INVOICES_WRITE,
-        "Where clients pay in crypto was changed: invoices get their addresses from another key, or from none",
+        noted("Where clients pay in crypto was changed: invoices get their addresses from another key, or from none"),
         "/invoices/receiving/",
         "receiving_key:{change_id}",
     ),
@@ -109,7 +116,7 @@ NOTICES: Mapping[str, Notice] = {
         Topic.RECEIVABLES,
         Priority.HIGH,
         Permission.INVOICES_WRITE,
-        "A letter with an invoice could not be delivered",
+        noted("A letter with an invoice could not be delivered"),
         "/invoices/{invoice_id}/",
         "letter:{delivery_id}",
     ),
@@ -117,7 +124,7 @@ NOTICES: Mapping[str, Notice] = {
         Topic.RECEIVABLES,
         Priority.HIGH,
         Permission.INVOICES_WRITE,
-        "A recurring invoice could not be written",
+        noted("A recurring invoice could not be written"),
         "/invoices/recurring/{recurring_id}/",
         "stuck:{recurring_id}",
     ),
@@ -125,7 +132,7 @@ NOTICES: Mapping[str, Notice] = {
         Topic.RECEIVABLES,
         Priority.NORMAL,
         Permission.INVOICES_WRITE,
-        "Money came that belongs to no invoice yet",
+        noted("Money came that belongs to no invoice yet"),
         "/receipts/{receipt_id}/",
         "receipt:{receipt_id}",
     ),
@@ -133,18 +140,18 @@ NOTICES: Mapping[str, Notice] = {
         Topic.PEOPLE,
         Priority.NORMAL,
         Permission.EMPLOYEES_VERIFY,
-        "Somebody waits to be verified",
+        noted("Somebody waits to be verified"),
         "/team/verification/",
         "employee:{employee_id}",
     ),
     "ledger_period.reopened": Notice(
-        Topic.BOOKS, Priority.HIGH, Permission.LEDGER_CLOSE, "A closed month was opened again", "/closing/", "reopened:{period}"
+        Topic.BOOKS, Priority.HIGH, Permission.LEDGER_CLOSE, noted("A closed month was opened again"), "/closing/", "reopened:{period}"
     ),
     "price_alert.fired": Notice(
         Topic.PRICES,
         Priority.NORMAL,
         Permission.PRICES_READ,
-        "{asset} stands at {rate} {quote}",
+        noted("{asset} stands at {rate} {quote}"),
         "/prices/alerts/",
         "price_alert:{alert_id}",
     ),
@@ -152,7 +159,7 @@ NOTICES: Mapping[str, Notice] = {
         Topic.SYSTEM,
         Priority.NORMAL,
         Permission.WALLETS_WRITE,
-        "The books of a wallet wait to be opened",
+        noted("The books of a wallet wait to be opened"),
         "/wallets/{wallet_id}/",
         "opening:{wallet_id}",
     ),
@@ -160,7 +167,7 @@ NOTICES: Mapping[str, Notice] = {
         Topic.PAYMENTS,
         Priority.URGENT,
         Permission.PAYMENTS_APPROVE,
-        "Payments of a wallet were stopped",
+        noted("Payments of a wallet were stopped"),
         "/payments/",
         "frozen:{wallet_id}",
     ),
@@ -168,7 +175,7 @@ NOTICES: Mapping[str, Notice] = {
         Topic.SYSTEM,
         Priority.HIGH,
         Permission.WEBHOOKS_WRITE,
-        "The webhook to {host} is suspended: {problem}",
+        noted("The webhook to {host} is suspended: {problem}"),
         "/webhooks/{webhook_id}/",
         "webhook:{webhook_id}",
     ),
@@ -200,7 +207,7 @@ ENDS: Mapping[str, tuple[str, ...]] = {
 
 
 def notice_of(kind: str, data: Mapping[str, Any]) -> Notice | None:
-    """What is told of this event, filled in."""
+    """What is told of this event."""
     found = NOTICES.get(kind)
     if found is None or (found.only_if is not None and data.get(found.only_if[0]) != found.only_if[1]):
         return None
@@ -209,10 +216,16 @@ def notice_of(kind: str, data: Mapping[str, Any]) -> Notice | None:
         found.topic,
         found.priority,
         found.to,
-        found.title.format_map(words)[:TITLE_MAX],
+        found.title,
         found.path.format_map(words),
         found.cause.format_map(words),
+        words={name: words[name] for name in _PLACE.findall(found.title)},
     )
+
+
+def titled(title: str, words: Mapping[str, str], language: Language | None) -> str:
+    """The title filled in, as this language says it."""
+    return said(title, language).format_map(words)[:TITLE_MAX]
 
 
 def ended_by(kind: str, data: Mapping[str, Any]) -> list[str]:

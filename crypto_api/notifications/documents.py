@@ -12,7 +12,9 @@ class Notification(TenantDocument):
     user_id: str
     topic: Topic
     priority: Priority
-    title: str
+    title: str  # in English
+    template: str = ""  # the title as the catalogues have it, with names of `words` in braces; empty: a person wrote it
+    words: dict[str, str] = {}
     text: str = ""
     path: str = ""  # of the page where something can be done about it
     cause: str  # what it is about: gone, the notice is as well

@@ -1,10 +1,11 @@
 """Pure decisions of the slice: whether and when a letter goes out."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from crypto_api.kit.languages import Language, noted, said
 from crypto_api.notifications.types import Choices, MailChoice, Priority, QuietHours, Topic, TopicChoice
 
 KEPT = timedelta(days=180)
@@ -22,6 +23,7 @@ _BY_PRIORITY = {
     Priority.HIGH: MailChoice.AT_ONCE,
     Priority.URGENT: MailChoice.AT_ONCE,
 }
+_SEVERAL = noted("{n} notices of {organization}")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 
 
@@ -70,6 +72,5 @@ def _at(day: date, clock: str, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time.fromisoformat(clock), zone).astimezone(UTC)
 
 
-def subject_of(titles: Iterable[str], organization: str) -> str:
-    told = list(titles)
-    return told[0] if len(told) == 1 else f"{len(told)} notices of {organization}"
+def subject_of(titles: Sequence[str], organization: str, language: Language | None) -> str:
+    return titles[0] if len(titles) == 1 else said(_SEVERAL, language).format(n=len(titles), organization=organization)

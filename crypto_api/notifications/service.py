@@ -8,8 +8,9 @@ from crypto_api.audit import service as audit
 from crypto_api.events import service as events
 from crypto_api.kit.errors import InvalidInput, NotFound, PreconditionFailed
 from crypto_api.kit.ids import new_id, next_id
+from crypto_api.kit.languages import Language
 from crypto_api.notifications import rules, store
-from crypto_api.notifications.catalogue import Notice
+from crypto_api.notifications.catalogue import Notice, titled
 from crypto_api.notifications.documents import Notification, NotificationChoices
 from crypto_api.notifications.events import NotificationsChanged
 from crypto_api.notifications.types import Choices, MailState, Priority, Topic
@@ -52,6 +53,11 @@ async def choose(
     if after is None:
         raise PreconditionFailed
     return after
+
+
+def title_of(row: Notification, language: Language | None) -> str:
+    """What a person wrote is read as it was written."""
+    return titled(row.template, row.words, language) if row.template else row.title
 
 
 def _check(wanted: Choices) -> None:
@@ -109,7 +115,9 @@ async def tell(
             user_id=user_id,
             topic=notice.topic,
             priority=notice.priority,
-            title=notice.title,
+            title=notice.title_in(None),
+            template=notice.title,
+            words=dict(notice.words),
             path=notice.path,
             cause=notice.cause,
             seq=seq,

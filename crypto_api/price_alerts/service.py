@@ -10,9 +10,11 @@ from bson.decimal128 import Decimal128
 
 from crypto_api.audit import service as audit
 from crypto_api.events import service as events
+from crypto_api.kit import languages
 from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import InvalidInput, NotFound, PreconditionFailed
 from crypto_api.kit.ids import new_id
+from crypto_api.kit.languages import Language, noted
 from crypto_api.price_alerts import rules, store
 from crypto_api.price_alerts.documents import PriceAlert
 from crypto_api.price_alerts.errors import TooManyAlerts
@@ -33,6 +35,11 @@ class NewAlert:
     mail: bool = False
 
 
+_SAID = {
+    Condition.ABOVE: noted("{asset} is above {threshold} {quote}"),
+    Condition.BELOW: noted("{asset} is below {threshold} {quote}"),
+    Condition.MOVES: noted("{asset} moves by {threshold} % in {quote}"),
+}
 _NOTHING_SEEN: Mapping[str, None] = dict.fromkeys(("armed", "reference", "seen_rate", "seen_at", "unpriced_since"))
 
 
@@ -164,11 +171,10 @@ async def see(session: Session, org_id: str, alert_id: str, quote: Quote | None,
     return alert if judged.fired else None
 
 
-def said(alert: PriceAlert) -> str:
+def said(alert: PriceAlert, language: Language | None = None) -> str:
     """In words, without a full stop."""
-    if alert.condition is Condition.MOVES:
-        return f"{alert.asset} moves by {text(alert.threshold)} % in {alert.quote}"
-    return f"{alert.asset} is {alert.condition.value} {text(alert.threshold)} {alert.quote}"
+    words = {"asset": alert.asset, "threshold": text(alert.threshold), "quote": alert.quote}
+    return languages.said(_SAID[alert.condition], language).format(**words)
 
 
 def _told(alert: PriceAlert) -> dict[str, str]:

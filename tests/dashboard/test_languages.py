@@ -16,6 +16,8 @@ from crypto_api.classification.types import Category, CounterpartyKind, Decision
 from crypto_api.contract_audits.types import Severity
 from crypto_api.dashboard.context import pages_of
 from crypto_api.dashboard.templatetags.coffer import words
+from crypto_api.identity.documents import User
+from crypto_api.kit.languages import NOTED, Language
 from crypto_api.organizations.types import Permission, Principal, Role
 from crypto_api.protocols.types import ActionKind
 from crypto_api.runtime import Runtime
@@ -118,15 +120,19 @@ def test_every_marked_text_is_in_every_catalogue_and_keeps_its_places() -> None:
     for path in DASHBOARD.rglob("*.py"):
         marked |= set(_MARKED.findall(path.read_text())) | {"\x04".join(found) for found in _IN_CONTEXT.findall(path.read_text())}
         marked |= {one for one, _ in _COUNTED.findall(path.read_text())}
+    assert len(NOTED) > 60
+    marked |= NOTED  # by letters and notices: all of the product is imported
     assert len(marked) > 150
     catalogues = {code: list(messages(read_parts(LOCALES / code / "LC_MESSAGES"))) for code, _ in LANGUAGES if code != "en"}
-    assert catalogues.keys() == {"de", "es"}
+    assert catalogues.keys() | {"en"} == set(Language)
     for code, rows in catalogues.items():
         known = {one for one, _, _ in rows}
         assert marked - known == set(), code
         for one, plural, told in rows:
             assert all(told) and len(told) == (2 if plural else 1), (code, one)
             places = sorted(re.findall(r"%\(\w+\)s|%s", plural or one))
+            named = set(re.findall(r"\{\w+\}", one))
+            assert one not in NOTED or all(set(re.findall(r"\{\w+\}", each)) == named for each in told), (code, one)
             assert one == "" or all(sorted(re.findall(r"%\(\w+\)s|%s", each)) == places for each in told), (code, one)
 
 
@@ -229,6 +235,35 @@ async def test_pages_speak_the_chosen_language_and_write_numbers_as_they_are_rea
         page = await ada.text(path)
         assert [said for said in told if said not in page] == [], path
     assert (await ada.get("/api/invoices/aging/")).headers.get("Content-Language") is None
+
+
+async def test_a_person_keeps_their_language_wherever_they_are(runtime: Runtime, treasury: Treasury, sits: Sits) -> None:
+    ada = await sits("ada.okafor")
+    assert "Profil</h1>" not in await ada.text("/profile/")
+    assert (await ada.post("/profile/language/", language="fr")).status_code == 404
+    assert await ada.does("/profile/language/", language="de", next="/security/") == "/security/"
+    assert await ada.does("/profile/language/", language="es", next="https://evil.example/") == "/", "and no further than this site"
+    assert await ada.does("/profile/language/", language="de") == "/"
+    found = await User.find_one({"username": "ada.okafor"})
+    assert found is not None
+    assert (found.language, ada.http.cookies["coffer_language"]) == ("de", "de")
+    elsewhere = await sits("ada.okafor")
+    for path, told in {
+        "/profile/": ("Über Sie", "Abmelden", '<option value="de" lang="de" selected>'),
+        "/members/": ("Personen mit Zugang", "Zweiter Faktor", "Administrator"),
+        "/team/": ("Wer wen führt", "Alle Anwesenden"),
+        "/roles/": ("Eigene", "Eingebaut"),
+        "/organization/": ("Funktionale Währung", "Geschäftsjahr"),
+        "/notifications/preferences/": ("Wie ich benachrichtigt werde", "Der Brief des Tages geht ab um"),
+    }.items():
+        page = await elsewhere.text(path)
+        assert [word for word in told if word not in page] == [], path
+        assert '<html lang="de">' in page, "and the browser was told nothing"
+    assert elsewhere.http.cookies["coffer_language"] == "de", "for the log-in of this browser from now on"
+    fields = {"first_name": "Ada", "last_name": "Okafor", "username": "ada.okafor", "version": str(found.version)}
+    assert "Die Sprache" in await elsewhere.refused(422, "/profile/", **fields, language="tlh")
+    assert await elsewhere.does("/profile/", **fields, language="es") == "/profile/?done=saved"
+    assert "Cerrar sesión" in await ada.text("/profile/"), "of the account, not of the browser"
 
 
 @pytest.mark.parametrize("window", [{"width": 1360}, {"width": 390, "theme": "dark"}], indirect=True, ids=["wide", "phone"])

@@ -23,6 +23,7 @@ from crypto_api.organizations.documents import Membership
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_api.webhooks.events import WebhookSuspended
+from crypto_project.catalogues import ensure_catalogues
 from tests.factories.clock import MovableClock
 from tests.factories.killed import killed_at
 from tests.http.conftest import Join, Person
@@ -177,11 +178,18 @@ async def test_letters_leave_as_chosen_and_not_about_what_is_read_or_gone(ada: P
     ]
     assert f"{runtime.config.frontend_url}/inbox/inb_2/" in next(text for to, _, text in letters(folder) if to == "bob@example.com")
 
+    ensure_catalogues()
+    changed = await ada.http.put("/api/auth/profile/", json={"language": "es"})
+    assert (changed.status_code, changed.json()["language"]) == (200, "es"), changed.text
+    assert (await ada.http.put("/api/auth/profile/", json={"language": "fr"})).status_code == 422
+    assert (await bob.http.get("/api/auth/profile/")).json()["language"] is None
+
     tomorrow = MovableClock()
     tomorrow.forward(days=1, minutes=1)
     await write_all(replace(runtime, clock=tomorrow))
-    assert [(to, subject) for to, subject, _ in letters(folder)[2:]] == [("ada@example.com", "2 notices of Byron Treasury")]
-    assert "USDC differs" in letters(folder)[2][2]
+    assert [(to, subject) for to, subject, _ in letters(folder)[2:]] == [("ada@example.com", "2 avisos de Byron Treasury")]
+    assert "USDC differs" in letters(folder)[2][2] and "Cómo y cuándo se le avisa" in letters(folder)[2][2]
+    assert "The webhook to x.example is suspended: gone" in {row["title"] for row in await listed(ada)}, "programs read English"
     await write_all(replace(runtime, clock=tomorrow))
     assert len(letters(folder)) == 3
 

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import time
 from datetime import timedelta
+from email import message_from_bytes, policy
 
 import pytest
 import structlog
 from pydantic import ValidationError
 
 from crypto_api.flows.register_account import register_account
+from crypto_api.flows.send_due_mail import send_due_mail
 from crypto_api.flows.sign_in import Credentials, refresh_session, sign_in, sign_out
 from crypto_api.http.auth import door_of, tokens_of
 from crypto_api.identity import passwords
@@ -18,7 +20,10 @@ from crypto_api.identity.documents import DueMail, User
 from crypto_api.identity.errors import InvalidCredentials, InvalidToken
 from crypto_api.identity.jobs import SendDueMail, SendVerificationMail
 from crypto_api.identity.types import Device, Letter, NewUser, Notice
+from crypto_api.kit.languages import Language
 from crypto_api.runtime import Runtime
+from crypto_project.catalogues import ensure_catalogues
+from mongodb_config.unit_of_work import Session
 from tests.conftest import ConfigMaker
 from workers import identity as worker
 from workers.jobs import ACTORS
@@ -34,6 +39,37 @@ async def registered(runtime: Runtime, *, verified: bool = False) -> User:
 
 def letters(runtime: Runtime) -> int:
     return len(list((runtime.config.log_dir / "mail").glob("*.eml")))
+
+
+async def test_a_letter_is_in_the_language_of_who_reads_it(runtime: Runtime) -> None:
+    ensure_catalogues()
+    user = await registered(runtime)
+    await User.find_all().update({"$set": {"language": Language.SPANISH}})
+    told: list[tuple[Letter, dict[str, str]]] = [
+        (Letter.VERIFY_EMAIL, {}),
+        (Letter.NOTICE, {"what": Notice.PASSKEY_ADDED}),
+        (Letter.RESET_PASSWORD, {}),
+    ]
+    told.append((Letter.RECEIVING_KEY, {"organization": "Byron", "by": "eve", "first": "0xab"}))
+    told.append((Letter.PAYSLIP, {"organization": "Byron", "period": "x", "payslip": "psl_1", "org_id": "org_1"}))
+    for kind, data in told:
+
+        async def owe(session: Session, kind: Letter = kind, data: dict[str, str] = data) -> str:
+            return await identity.owe_mail(session, kind, user.email, user.id, runtime.clock.now(), data=data)
+
+        mail_id = await runtime.uow.run(owe)
+        await send_due_mail(runtime.uow, runtime.clock, runtime.mail, "https://coffer.example", mail_id, runtime.box)
+    read = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in sorted((runtime.config.log_dir / "mail").glob("*.eml"))]
+    assert {str(row["Subject"]) for row in read} == {
+        "Verifique su dirección de correo para Coffer",
+        "Un cambio en su cuenta de Coffer",
+        "Una contraseña nueva para Coffer",
+        "Cambió adónde pagan los clientes de Byron",
+        "Su recibo de nómina de Byron",
+    }
+    texts = [row.get_content() for row in read]  # type: ignore[attr-defined]
+    assert all(text.startswith("Hola, Ada:\n") and "{" not in text for text in texts)
+    assert any("se añadió una llave de acceso a su cuenta" in text for text in texts)
 
 
 async def test_the_job_sends_until_there_is_nothing_to_verify(runtime: Runtime) -> None:

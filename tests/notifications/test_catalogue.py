@@ -39,7 +39,7 @@ def test_a_draft_that_needs_no_approval_asks_nobody() -> None:
     data = {"payment_id": "pay_1", "amount": "0.5", "asset": "ETH", "payee_name": "Grace", "state": "PENDING_APPROVAL"}
     notice = notice_of("payment.submitted", data)
     assert notice is not None
-    assert (notice.title, notice.path, notice.cause) == ("0.5 ETH to Grace wait for approval", "/payments/pay_1/", "approval:pay_1")
+    assert (notice.title_in(None), notice.path, notice.cause) == ("0.5 ETH to Grace wait for approval", "/payments/pay_1/", "approval:pay_1")
     assert (notice.topic, notice.priority) == (Topic.APPROVALS, Priority.HIGH)
     assert notice_of("payment.submitted", data | {"state": "APPROVED"}) is None
     assert notice_of("transaction.recorded", data) is None
@@ -51,6 +51,6 @@ def test_strangers_text_stays_on_its_line_and_names_no_other_field() -> None:
     hostile = "Pay\u202e\u0000 {cause}\r\nSubject: free\u200b money" + "!" * 1_000
     notice = notice_of("inbox.opened", {"item_id": "inb_1", "title": hostile})
     assert notice is not None
-    assert re.fullmatch(r"Pay \{cause\} Subject: free money!+…", notice.title)
-    assert len(notice.title) == 180
+    assert re.fullmatch(r"Pay \{cause\} Subject: free money!+…", notice.title_in(None))
+    assert len(notice.title_in(None)) == 180
     assert harmless("\n\n") == ""

@@ -59,5 +59,5 @@ def test_letters_are_given_up_after_some_days() -> None:
 
 
 def test_a_subject_names_the_one_or_counts_them() -> None:
-    assert rules.subject_of(["INV-7 is overdue"], "Byron") == "INV-7 is overdue"
-    assert rules.subject_of(["a", "b"], "Byron") == "2 notices of Byron"
+    assert rules.subject_of(["INV-7 is overdue"], "Byron", None) == "INV-7 is overdue"
+    assert rules.subject_of(["a", "b"], "Byron", None) == "2 notices of Byron"

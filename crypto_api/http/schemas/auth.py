@@ -2,10 +2,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, EmailStr, Field, StringConstraints, model_validator
 
-from crypto_api.http.schemas.base import Line, ReadSchema, RequestSchema, Secret, Time, Word
+from crypto_api.http.schemas.base import Choice, Line, ReadSchema, RequestSchema, Secret, Time, Word
 from crypto_api.http.schemas.mfa import Otp
 from crypto_api.identity.rules import is_username
 from crypto_api.identity.types import Factor
+from crypto_api.kit.languages import Language
 from crypto_api.organizations.types import Denied, Permission
 
 Email = Annotated[EmailStr, StringConstraints(max_length=254)]
@@ -47,6 +48,7 @@ class EditProfile(RequestSchema):
     last_name: Line | None = Field(default=None, examples=["Byron"])
     username: Annotated[str, StringConstraints(max_length=100), AfterValidator(_username)] | None = None
     email: Email | None = Field(default=None, description="Counts once the link in the mail to it is opened. Needs a step-up for `security`.")
+    language: Choice[Language] | None = Field(default=None, description="Of the pages and of the letters to them.", examples=["de"])
 
 
 class VerifyEmail(RequestSchema):
@@ -93,6 +95,9 @@ class SecondFactorRead(ReadSchema):
 
 class ProfileRead(UserRead):
     pending_email: str | None = Field(description="The address that this one becomes when the link in the mail to it is opened.")
+    language: Language | None = Field(
+        description="Of the pages and of the letters to them. Null: none was chosen; letters are in English.", examples=["de"]
+    )
     has_password: bool
     platform_admin: bool
     second_factor: SecondFactorRead
