@@ -1,4 +1,4 @@
-"""`python -P secantusdb.py OPTION…`: what `python -m secantus OPTION…` is, and gives the same answers, with less work in six places.
+"""`python -P secantusdb.py OPTION…`: what `python -m secantus OPTION…` is, and gives the same answers, with less work in seven places.
 
 It aborts what was left idle for a minute, and looks for it in each statement of a transaction, and in each command of a session: through everything
 that any session has ever begun, since it forgets no transaction. After some thousand sessions most of its work is this search. Here it looks at most
@@ -14,11 +14,16 @@ And it takes an index for several fields only where the index covers all that is
 so most of what it reads it throws away. Here the index goes first of which the filter pins most fields, from its first on, as a MongoDB chooses; a
 partial one where the filter repeats its condition. What is found is compared with the whole filter as before.
 
+And where the first so many are asked for, in an order or in none, it reads all that there are. Here an index that has them in that order is walked
+along, forwards or backwards, until there are enough, as a MongoDB does; where another index narrows the search more, a little of the way at
+most. Whatever is found goes through the server's own comparing, sorting and cutting.
+
 And each row that a list of values may name (`$in`) it compares with one after another of them. Here a text is looked up in a list of texts. And it
 reads all that it finds where one row is asked for: here, where the order does not matter, as many as are asked for.
 """
 
 import functools
+import itertools
 import sys
 import threading
 import time
@@ -27,11 +32,13 @@ from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from secantus import query
+import wiredtiger as wt
+from secantus import deadline, query
 from secantus.cli import main
 from secantus.sessions import SessionRegistry
 from secantus.sortkey import COMPOUND_SEP, encode_value_directed
-from secantus.storage import Storage
+from secantus.storage import _IDX_ENTRIES_TABLE, Storage, _unpack_entry
+from secantus.storage import _escape_kb as escape_kb
 from secantus.transactions import TransactionRegistry
 
 LOOKS_EACH_S = 1.0
@@ -265,10 +272,121 @@ def read_as_many_as_asked(storage: type[Any], matches: Callable[..., bool]) -> N
     storage.find_matching, storage._docs_by_recordids = find_some, fetch_some
 
 
+# ---- the first so many in an order -----------------------------------------------------------------------------------------------
+
+_WALKED_AT_MOST = 1024  # rows, where another index pins more of the filter
+_Order = tuple[str, list[bytes], int, str, bool]
+"""An index; the values it is pinned to, with an empty one where it goes on behind them; direction and name of the field there; whether backwards."""
+
+
+def _in_order(storage: Any, db: str, coll: str, asked: Mapping[str, Any], sort: Mapping[str, Any]) -> _Order | None:
+    """An index that has the rows in this order behind the fields that the filter pins to one value each; of those the one that pins most."""
+    options, best, chosen = storage._index_options_map(db, coll), (0, False), None
+    for name, key, sparse, _ in storage._all_indexes(db, coll):
+        told = options.get(name, {})
+        if sparse or told.get("multikey") or told.get("collation") or any(direction not in (1, -1) for direction in key.values()):
+            continue
+        condition = told.get("partialFilterExpression") or {}
+        if not all(field in asked and _says(asked[field], value) for field, value in condition.items()):
+            continue
+        fields, pinned = list(key), list[bytes]()
+        while len(pinned) < len(fields) and len(values := _values(asked.get(fields[len(pinned)], {})) or []) == 1:
+            pinned.append(bytes(encode_value_directed(values[0], key[fields[len(pinned)]])))
+        wanted = [(field, direction) for field, direction in sort.items() if field not in fields[: len(pinned)]]
+        behind = [(field, key[field]) for field in fields[len(pinned) : len(pinned) + len(wanted)]]
+        turned = {direction * found for (_, direction), (_, found) in zip(wanted, behind, strict=False)} or {1}
+        fits = [field for field, _ in wanted] == [field for field, _ in behind] and turned in ({1}, {-1})
+        if fits and pinned and (rank := (len(pinned), bool(condition))) > best:
+            field, direction = behind[0] if behind else ("", 1)
+            best, chosen = rank, (name, pinned if len(pinned) == len(fields) else [*pinned, b""], direction, field, turned == {-1})
+    return chosen
+
+
+def _after(key: bytes) -> bytes:
+    """The first key that does not begin with this one and is behind it."""
+    cut = key.rstrip(b"\xff")
+    return cut[:-1] + bytes([cut[-1] + 1])
+
+
+def _along(storage: Any, db: str, coll: str, order: _Order, asked: Mapping[str, Any]) -> Iterator[int]:
+    """Ids of rows, in the order of the index or against it. Whoever asks holds the lock, and moves no cursor of the indexes meanwhile."""
+    name, pinned, direction, field, backwards = order
+    clause = asked[field] if _is_bounded(asked.get(field)) else {}  # of two conditions on one field one is enough: all are compared on the row
+    before = COMPOUND_SEP.join(pinned)
+
+    def ends(bounds: tuple[str, str]) -> list[bytes]:
+        return [escape_kb(before + encode_value_directed(clause[bound], direction)) for bound in bounds if bound in clause]
+
+    low, high = (_LOWER, _UPPER) if direction == 1 else (_UPPER, _LOWER)
+    first = max([escape_kb(before), *ends(low)])
+    last = _after(escape_kb(before)) if not pinned[-1] else escape_kb(before) + b"\x00"  # a whole key: what goes on is another one
+    behind = min([last, *map(_after, ends(high))])
+    cursor = storage._cursor(_IDX_ENTRIES_TABLE)
+    cursor.set_key(db, coll, name, behind if backwards else first)
+    near = cursor.search_near()
+    if near == wt.WT_NOTFOUND:
+        return
+    step = cursor.prev if backwards else cursor.next
+    if (near >= 0 if backwards else near < 0) and step() != 0:
+        return
+    while True:
+        in_db, in_coll, in_name, packed = cursor.get_key()
+        key, row_id = _unpack_entry(bytes(packed))
+        if (in_db, in_coll, in_name) != (db, coll, name) or not first <= key < behind:
+            return
+        if row_id is not None:
+            yield row_id
+        if step() != 0:
+            return
+
+
+def walk_in_order(storage: type[Any], matches: Callable[..., bool]) -> None:
+    """AttributeError where the server is another version."""
+    find, look_up, here = storage.find_matching, storage._try_index_lookup, threading.local()
+    for needed in ("_index_options_map", "_all_indexes", "_docs_by_recordids", "_cursor", "_refresh_read_snapshot"):
+        getattr(storage, needed)
+
+    def first_of(self: Any, db: str, coll: str, filter_: dict[str, Any], sort: Mapping[str, Any], most: int) -> list[dict[str, Any]] | None:
+        asked = _asked(filter_)
+        if "_id" in asked and _names_rows(asked["_id"]) or (order := _in_order(self, db, coll, asked, sort)) is None:
+            return None
+        best, found, seen = _choose(self, db, coll, asked), list[dict[str, Any]](), 0
+        narrower = best is not None and len(best[2]) > sum(map(bool, order[1]))
+        rows = _along(self, db, coll, order, asked)
+        while len(found) < most and (some := list(itertools.islice(rows, _FETCHED_TOGETHER))):
+            deadline.check()
+            found += [row for row in self._docs_by_recordids(db, coll, some) if matches(row, filter_)]
+            seen += len(some)
+            if narrower and seen >= _WALKED_AT_MOST and len(found) < most:
+                return None
+        return found[:most]
+
+    @functools.wraps(find)
+    def find_in_order(self: Any, db: str, coll: str, filter: dict[str, Any] | None = None, **more: Any) -> Any:  # noqa: A002
+        sort, limit = more.get("sort") or {}, more.get("limit", 0)
+        plain = not any(more.get(name) for name in ("hint", "let", "collation", "min_bound", "max_bound"))
+        if filter and limit > 0 and plain and all(direction in (1, -1) for direction in sort.values()):
+            self._refresh_read_snapshot()
+            with self._lock:
+                here.found = first_of(self, db, coll, filter, sort, more.get("skip", 0) + limit)
+        try:
+            return find(self, db, coll, filter, **more)
+        finally:
+            here.found = None
+
+    @functools.wraps(look_up)
+    def found_already(self: Any, *arguments: Any, **named: Any) -> Any:
+        found = getattr(here, "found", None)
+        return look_up(self, *arguments, **named) if found is None else found
+
+    storage.find_matching, storage._try_index_lookup = find_in_order, found_already
+
+
 if __name__ == "__main__":
     find_by_id_first(Storage)
     take_the_best_index(Storage)
     read_as_many_as_asked(Storage, query.matches)
+    walk_in_order(Storage, query.matches)
     look_up_in_lists(query)
     read_options_once(Storage)
     for each in (TransactionRegistry, SessionRegistry):

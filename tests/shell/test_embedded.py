@@ -15,11 +15,13 @@ from random import Random
 from typing import Any
 
 import httpx
+import bson
 import pytest
 from bson import Regex
 from pymongo import AsyncMongoClient
 from pymongo.errors import DuplicateKeyError
 from secantus import query
+from secantus.ordering import sort_docs
 from secantus.query import matches
 from secantus.storage import Storage
 from secantus.transactions import TransactionRegistry
@@ -198,13 +200,16 @@ def test_secantusdb_finds_by_id_before_it_looks_for_an_index() -> None:
     assert asked == [{"_id": "a", "org_id": "b"}, {"_id": "nowhere"}, {"_id": "nowhere", "org_id": "b"}], "where `_id` finds no key, as ever"
 
 
-def test_secantusdb_finds_by_the_best_index_what_it_finds_by_looking_at_every_row() -> None:
+def test_secantusdb_finds_by_the_best_index_what_it_finds_by_looking_at_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
     class Rows(Storage):  # type: ignore[misc]
         pass
 
     secantusdb.find_by_id_first(Rows)
     secantusdb.take_the_best_index(Rows)
     secantusdb.read_as_many_as_asked(Rows, matches)
+    secantusdb.walk_in_order(Rows, matches)
+    walks, along = [], secantusdb._along
+    monkeypatch.setattr(secantusdb, "_along", lambda *some: walks.append(some[3]) or along(*some))
     rows, random, days = Rows(":memory:"), Random(7), [datetime(2026, 11, day, tzinfo=UTC) for day in range(1, 8)]
     indexes: list[tuple[dict[str, int], dict[str, Any]]] = [
         ({"org": 1, "state": 1, "due": 1}, {}),
@@ -213,7 +218,13 @@ def test_secantusdb_finds_by_the_best_index_what_it_finds_by_looking_at_every_ro
         ({"net": 1, "from": 1, "due": 1}, {"partialFilterExpression": {"due": {"$type": "date"}}}),
         ({"net": 1, "number": 1}, {"partialFilterExpression": {"state": "open"}}),
         ({"tags": 1, "number": 1}, {}),
+        ({"org": 1, "due": -1, "_id": -1}, {}),
+        ({"org": 1, "number": 1, "_id": 1}, {}),
+        ({"org": 1, "net": 1, "due": 1, "_id": 1}, {"partialFilterExpression": {"state": "open"}}),
     ]
+    orders: list[dict[str, int]] = [
+        {"due": way, "_id": way} for way in (1, -1)
+    ] + [{"number": 1, "_id": 1}, {"number": -1, "_id": -1}, {"due": -1, "_id": 1}, {"org": 1, "due": 1, "_id": 1}, {"due": 1}]
     try:
         for place, (key, options) in enumerate(indexes):
             rows.create_index("db", "rows", f"index_{place}", key, options=options)
@@ -251,8 +262,16 @@ def test_secantusdb_finds_by_the_best_index_what_it_finds_by_looking_at_every_ro
             some = [row["_id"] for row in rows.find_matching("db", "rows", asked, skip=1, limit=2)]
             assert len(some) == max(0, min(2, len(expected) - 1)), asked
             assert set(some) <= set(expected), asked
+            order, most, past = random.choice(orders), random.choice([1, 3, 40, 500]), random.choice([0, 0, 2])
+            whole = sort_docs([row for row in stored if matches(row, asked)], order)[past : past + most]
+            first = rows.find_matching("db", "rows", asked, sort=order, skip=past, limit=most)
+            if "_id" in order:
+                assert [row["_id"] for row in first] == [row["_id"] for row in whole], (asked, order)
+            else:
+                assert [bson.encode({"due": row["due"]}) for row in first] == [bson.encode({"due": row["due"]}) for row in whole], (asked, order)
             narrowed += rows._try_index_id_keys("db", "rows", asked) is not None
         assert narrowed > 400, "most of them by an index"
+        assert len(walks) > 100 and {order[4] for order in walks} == {True, False}, "many along one, both ways"
         due = {"net": "n", "from": "x", "due": {"$type": "date", "$lte": days[3]}}
         assert len(rows._try_index_id_keys("db", "rows", due)) == len([row for row in stored if matches(row, due)]), "none that is thrown away"
     finally:

@@ -1,0 +1,40 @@
+"""Pages of the dashboard in a browser, as roles see them. By itself a sample, which is cheap; `python -m tests.looks` goes to every page as every role."""
+
+import os
+from pathlib import Path
+
+from playwright.async_api import Browser
+
+from crypto_api.organizations.types import Role
+from tests.authorization.cells import ROLES
+from tests.authorization.house import House
+from tests.looks.looking import ANONYMOUS, Looker, contact_sheet, pages
+from tests.looks.seeding import Seeded
+
+WHOLE = os.environ.get("COFFER_LOOKS_ROLES", "")
+WANTED = [name for name in os.environ.get("COFFER_LOOKS_PAGES", "").split(",") if name]
+SHOTS = os.environ.get("COFFER_SHOTS")
+RICH = ("wallets",)
+POOR = ("wallets",)
+
+
+async def test_pages_are_fit_to_be_seen(house: House, seeded: Seeded, chromium: Browser) -> None:
+    out = Path(SHOTS) if SHOTS else None
+    looker = Looker(house, chromium, out, thorough=bool(os.environ.get("COFFER_LOOKS_THOROUGH")), language=os.environ.get("COFFER_LOOKS_LANGUAGE", ""))
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    if WHOLE:
+        wanted = [row for row in pages() if not WANTED or row.name in WANTED]
+        for role in (ANONYMOUS, *ROLES) if WHOLE == "all" else WHOLE.upper().split(","):
+            for org_id, place in ((seeded.rich, "rich"), (seeded.poor, "poor")):
+                await looker.walk(org_id, role, wanted, place)
+                print(role, place, looker.report.told().splitlines()[0], flush=True)
+                if out is not None:
+                    looker.report.write(out)
+        if out is not None:
+            (out / "index.html").write_text("\n".join(contact_sheet(out)))
+    else:
+        await looker.walk(seeded.rich, Role.ADMIN, [row for row in pages() if row.name in RICH], "rich")
+        await looker.walk(seeded.poor, Role.AUDITOR, [row for row in pages() if row.name in POOR], "poor")
+    assert not seeded.left_out, seeded.left_out
+    assert not looker.report.faults, looker.report.told()
