@@ -11,6 +11,7 @@ and the exponent between the smallest and the largest size: 0 costs the same how
 import argparse
 import asyncio
 import json
+import logging
 import math
 import statistics
 import sys
@@ -27,6 +28,7 @@ from typing import Any
 
 import httpx
 import orjson
+import structlog
 from bson.decimal128 import Decimal128
 from secantus.storage import Storage
 
@@ -347,6 +349,7 @@ async def main() -> None:
     given = parser.parse_args()
     ensure_vendor_assets()
     ensure_catalogues()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     sizes, found = list(map(int, given.movements.split(","))), {}
     with tempfile.TemporaryDirectory(prefix="coffer-bench-") as place:
         bench = Bench(given.folder or Path(place))

@@ -245,14 +245,19 @@ def look_up_in_lists(module: Any) -> None:
     module._op_matches = op_matches
 
 
+def _is_plain(more: Mapping[str, Any]) -> bool:
+    """Whether a search is no more than a filter, an order and a number of rows. `let` holds the time of each command, whether it is asked for or not."""
+    return not any(more.get(name) for name in ("hint", "collation", "min_bound", "max_bound"))
+
+
 def read_as_many_as_asked(storage: type[Any], matches: Callable[..., bool]) -> None:
     """AttributeError where the server is another version."""
     find, fetch, here = storage.find_matching, storage._docs_by_recordids, threading.local()
 
     @functools.wraps(find)
     def find_some(self: Any, db: str, coll: str, filter: dict[str, Any] | None = None, **more: Any) -> Any:  # noqa: A002
-        plain = not any(more.get(name) for name in ("sort", "hint", "let", "collation", "min_bound", "max_bound"))
-        here.wanted = (filter, more.get("skip", 0) + more["limit"]) if filter and plain and more.get("limit", 0) > 0 else None
+        plain = _is_plain(more) and not more.get("sort")
+        here.wanted = (filter, more.get("let"), more.get("skip", 0) + more["limit"]) if filter and plain and more.get("limit", 0) > 0 else None
         try:
             return find(self, db, coll, filter, **more)
         finally:
@@ -262,9 +267,9 @@ def read_as_many_as_asked(storage: type[Any], matches: Callable[..., bool]) -> N
     def fetch_some(self: Any, db: str, coll: str, recordids: Any) -> list[dict[str, Any]]:
         if getattr(here, "wanted", None) is None:
             return fetch(self, db, coll, recordids)  # type: ignore[no-any-return]
-        (asked, most), rows, found = here.wanted, list(dict.fromkeys(recordids)), []
+        (asked, let, most), rows, found = here.wanted, list(dict.fromkeys(recordids)), []
         for start in range(0, len(rows), _FETCHED_TOGETHER):
-            found += [row for row in fetch(self, db, coll, rows[start : start + _FETCHED_TOGETHER]) if matches(row, asked)]
+            found += [row for row in fetch(self, db, coll, rows[start : start + _FETCHED_TOGETHER]) if matches(row, asked, vars=let)]
             if len(found) >= most:
                 break
         return found
@@ -346,7 +351,7 @@ def walk_in_order(storage: type[Any], matches: Callable[..., bool]) -> None:
     for needed in ("_index_options_map", "_all_indexes", "_docs_by_recordids", "_cursor", "_refresh_read_snapshot"):
         getattr(storage, needed)
 
-    def first_of(self: Any, db: str, coll: str, filter_: dict[str, Any], sort: Mapping[str, Any], most: int) -> list[dict[str, Any]] | None:
+    def first_of(self: Any, db: str, coll: str, filter_: dict[str, Any], let: Any, sort: Mapping[str, Any], most: int) -> list[dict[str, Any]] | None:
         asked = _asked(filter_)
         if "_id" in asked and _names_rows(asked["_id"]) or (order := _in_order(self, db, coll, asked, sort)) is None:
             return None
@@ -355,7 +360,7 @@ def walk_in_order(storage: type[Any], matches: Callable[..., bool]) -> None:
         rows = _along(self, db, coll, order, asked)
         while len(found) < most and (some := list(itertools.islice(rows, _FETCHED_TOGETHER))):
             deadline.check()
-            found += [row for row in self._docs_by_recordids(db, coll, some) if matches(row, filter_)]
+            found += [row for row in self._docs_by_recordids(db, coll, some) if matches(row, filter_, vars=let)]
             seen += len(some)
             if narrower and seen >= _WALKED_AT_MOST and len(found) < most:
                 return None
@@ -364,11 +369,10 @@ def walk_in_order(storage: type[Any], matches: Callable[..., bool]) -> None:
     @functools.wraps(find)
     def find_in_order(self: Any, db: str, coll: str, filter: dict[str, Any] | None = None, **more: Any) -> Any:  # noqa: A002
         sort, limit = more.get("sort") or {}, more.get("limit", 0)
-        plain = not any(more.get(name) for name in ("hint", "let", "collation", "min_bound", "max_bound"))
-        if filter and limit > 0 and plain and all(direction in (1, -1) for direction in sort.values()):
+        if filter and limit > 0 and _is_plain(more) and all(direction in (1, -1) for direction in sort.values()):
             self._refresh_read_snapshot()
             with self._lock:
-                here.found = first_of(self, db, coll, filter, sort, more.get("skip", 0) + limit)
+                here.found = first_of(self, db, coll, filter, more.get("let"), sort, more.get("skip", 0) + limit)
         try:
             return find(self, db, coll, filter, **more)
         finally:
