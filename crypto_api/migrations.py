@@ -109,6 +109,12 @@ async def _views_of_lists(database: Database, checkpoint: Checkpoint) -> None:
     await saved_views.name_their_list(database)
 
 
+async def _held_days(database: Database, checkpoint: Checkpoint) -> None:
+    """Sums of what is held by day and asset, of books that were sealed before these were kept."""
+    while (last := await seals.add_held_days(database, checkpoint.at)) is not None:
+        await checkpoint.reached(last)
+
+
 MIGRATIONS: list[Migration] = [
     Migration(1, "cash at bank", _cash_at_bank),
     Migration(2, "entries wait for their seals", _entries_wait_for_seals),
@@ -122,6 +128,7 @@ MIGRATIONS: list[Migration] = [
     Migration(10, "account of exchanges", _account_of_exchanges),
     Migration(11, "what people said before it was remembered", _earlier_words),
     Migration(12, "saved views name their list", _views_of_lists),
+    Migration(13, "sums of each asset by day", _held_days),
 ]
 """In order, numbered from 1. A released one is never changed or removed: databases remember how far they are."""
 

@@ -43,6 +43,7 @@ CROSSING = {
     "organizations:open_invitations_for": "which organisations have invited this address",
     "organizations:invitations_without_mail": "the sweep of mails that have not left",
     "ledger:organizations_with_a_chart": "the deploy step adds an account to the chart of each",
+    "ledger:add_held_days": "the deploy step adds the sums of each",
     "tasks:failed_since_by_kind": "how many failed, for the operator of the installation",
     "organizations:memberships_of": "which organisations a person may enter",
     "organizations:memberships_of_people": "open consoles of many organisations; how many organisations an account has",

@@ -25,13 +25,15 @@ from crypto_api.reports.overview import Counts, Valuation
 from crypto_api.reports.value_history import ValueHistory
 from crypto_api.transactions.documents import Transaction
 
+RUNWAY_ROWS_MAX = 250
+"""Read for the page itself. Of whoever moves more than that in the time whose pace is told, the page asks again, and reads all of it then."""
 Table = tuple[Sequence[str], list[list[str | Decimal | None]]]
 
 
 @page(Permission.DASHBOARD_READ)
 async def overview_page(visit: Visit) -> HttpResponse:
     now, begin = visit.runtime.clock.now(), await value_history.first_booking_at(visit.org_id)
-    found = await read_overview.read_overview(visit.organization, visit.principal, now, visit.pricing, _pace(visit))
+    found = await read_overview.read_overview(visit.organization, visit.principal, now, visit.pricing, _pace(visit), RUNWAY_ROWS_MAX)
     values = _figures(found.held, found.counts) | _attention(found.attention) | await _movements(visit, found.latest)
     values |= await _networks(visit) | await notices(visit)
     values |= {"may_read_prices": visit.may(Permission.PRICES_READ), "ranges": [each.value for each in Range]}
@@ -159,7 +161,7 @@ TABLES: dict[str, tuple[Permission, Callable[[Visit], Coroutine[None, None, Tabl
 
 async def _history(visit: Visit, wanted: str) -> ValueHistory:
     known = Range(wanted) if wanted in list(Range) else Range.DAY
-    return await read_overview.value_over(visit.organization, known, visit.runtime.clock.now(), visit.pricing)
+    return await read_overview.value_over(visit.runtime.uow, visit.organization, known, visit.runtime.clock.now(), visit.pricing)
 
 
 async def _valuation(visit: Visit) -> Valuation:
@@ -187,7 +189,7 @@ async def _runway_now(visit: Visit) -> Runway:
 
 
 def _runway(visit: Visit, found: Runway) -> dict[str, object]:
-    return {"runway": found, "months": month_bars(found), "pace_days": _pace(visit)}
+    return {"runway": found, "months": month_bars(found), "pace_days": found.days, "runway_later": found.days < _pace(visit)}
 
 
 def _pace(visit: Visit) -> int:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from crypto_api.inbox import store as inbox
 from crypto_api.inbox.types import ItemState
 from crypto_api.insights.service import runway_at
+from crypto_api.insights.store import ROWS_MAX
 from crypto_api.insights.types import Runway
 from crypto_api.invoices import rules
 from crypto_api.invoices import store as invoices
@@ -30,6 +31,7 @@ from crypto_api.reports.overview import Counts, Valuation
 from crypto_api.reports.value_history import ValueHistory
 from crypto_api.transactions import store as transactions
 from crypto_api.transactions.documents import Transaction
+from mongodb_config.unit_of_work import UnitOfWork
 
 LATEST = 12
 PACE_DAYS = 90
@@ -128,14 +130,16 @@ class Overview:
     latest: list[Transaction] | None
 
 
-async def read_overview(organization: Organization, principal: Principal, now: datetime, pricing: Pricing, pace: int) -> Overview:
+async def read_overview(
+    organization: Organization, principal: Principal, now: datetime, pricing: Pricing, pace: int, runway_rows_max: int = ROWS_MAX
+) -> Overview:
     """All of it but value over time. `pace`: the days whose spending the runway goes on with."""
     held = await held_now(organization, now, pricing)
     return Overview(
         held=held,
         counts=await overview.counts(organization.id),
         attention=await attention(organization, principal, now),
-        runway=await runway_of(organization, held, now, pace) if principal.may(Permission.LEDGER_READ) else None,
+        runway=await runway_of(organization, held, now, pace, runway_rows_max) if principal.may(Permission.LEDGER_READ) else None,
         latest=await latest(organization.id, principal),
     )
 
@@ -144,8 +148,11 @@ async def held_now(organization: Organization, now: datetime, pricing: Pricing) 
     return await overview.valuation(organization.id, organization.functional_currency, now, pricing)
 
 
-async def value_over(organization: Organization, wanted: Range, now: datetime, pricing: Pricing) -> ValueHistory:
-    """Equally far apart, from the beginning of the range, or of the books, until now."""
+async def value_over(uow: UnitOfWork, organization: Organization, wanted: Range, now: datetime, pricing: Pricing) -> ValueHistory:
+    """Equally far apart, from the beginning of the range, or of the books, until now; of a month and longer at the ends of days."""
+    if RANGES[wanted] > RANGES[Range.WEEK]:
+        currency, zone = organization.functional_currency, organization.time_zone
+        return await value_history.value_by_day(uow, organization.id, currency, RANGES[wanted].days, now, zone, pricing)
     return await value_history.value_history(organization.id, organization.functional_currency, now - RANGES[wanted], now, pricing)
 
 
@@ -157,9 +164,9 @@ async def latest(org_id: str, principal: Principal) -> list[Transaction] | None:
     return list(found.items)
 
 
-async def runway_of(organization: Organization, held: Valuation, now: datetime, days: int) -> Runway:
-    """At the pace of the last `days`."""
-    return await runway_at(organization.id, held, now, days)
+async def runway_of(organization: Organization, held: Valuation, now: datetime, days: int, rows_max: int = ROWS_MAX) -> Runway:
+    """At the pace of the last `days`, or of those that the `rows_max` latest transactions are of."""
+    return await runway_at(organization.id, held, now, days, rows_max)
 
 
 async def owed_now(organization: Organization, now: datetime) -> OwedNow:

@@ -38,7 +38,7 @@ async def get_overview(request: HttpRequest, query: Query[OverviewQuery]) -> Htt
     organization, now = await organization_of(org_of(request)), runtime.clock.now()
     pricing = Pricing.of(runtime.networks.values(), runtime.prices.settings)
     found = await read_overview.read_overview(organization, principal, now, pricing, query.runway_days)
-    history = await read_overview.value_over(organization, query.range, now, pricing)
+    history = await read_overview.value_over(runtime.uow, organization, query.range, now, pricing)
     waits = found.attention
     read = OverviewRead(
         currency=organization.functional_currency,

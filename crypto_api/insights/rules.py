@@ -91,7 +91,8 @@ def runway(rows: Sequence[Moved], window: Window, held: Mapping[str, tuple[Decim
         value = to_functional(add_exactly([steady, multiply(moving, _less(ONE, drop))]))
         months = divide(max(value, ZERO), net).quantize(Decimal("0.1")) if net > 0 else None
         shocks.append(Shock(drop, value, months))
-    return Runway(spent, received, net, to_functional(steady), shocks, sorted(asset for asset, (value, _) in held.items() if value is None))
+    unpriced = sorted(asset for asset, (value, _) in held.items() if value is None)
+    return Runway(spent, received, net, to_functional(steady), shocks, unpriced, window.days)
 
 
 def _less(left: Decimal, right: Decimal) -> Decimal:

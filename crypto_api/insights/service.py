@@ -1,6 +1,7 @@
 """What an organisation may want to know of its own movements. Reads, changes nothing."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -48,10 +49,13 @@ async def insights(organization: Organization, now: datetime, pricing: Pricing, 
     )
 
 
-async def runway_at(org_id: str, held: Valuation, now: datetime, days: int) -> Runway:
-    """How long what is held lasts at the pace of the last `days`: as `insights` says, without the comparison with a year and the lots."""
+async def runway_at(org_id: str, held: Valuation, now: datetime, days: int, rows_max: int = store.ROWS_MAX) -> Runway:
+    """How long what is held lasts at the pace of the last `days`: as `insights` says, without the comparison with a year and the lots. Where more
+    moved in them than `rows_max` transactions, it is the pace of the days that these are of: what is left out would count as never spent."""
     window = window_of(now, days)
-    rows, _ = await store.moved_since(org_id, window.since, window.until)
+    rows, cut = await store.moved_since(org_id, window.since, window.until, rows_max)
+    if cut and rows:
+        window = replace(window, since=rows[-1].at)
     return rules.runway(rows, window, _values(held))
 
 

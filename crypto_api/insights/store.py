@@ -16,13 +16,13 @@ ROWS_MAX = 10_000
 _SHOWN = ("timestamp", "network", "category", "counterparty", "finality", "movements")
 
 
-async def moved_since(org_id: str, since: datetime, until: datetime) -> tuple[list[Moved], bool]:
-    """Latest first, and whether there were more."""
+async def moved_since(org_id: str, since: datetime, until: datetime, rows_max: int = ROWS_MAX) -> tuple[list[Moved], bool]:
+    """Of the `rows_max` latest transactions, latest first, and whether there were more."""
     query = {"org_id": org_id, "timestamp": {"$gte": since, "$lt": until}}
     found = Transaction.get_pymongo_collection().find(query, dict.fromkeys(_SHOWN, 1))
-    rows = await found.sort([("timestamp", DESCENDING), ("_id", DESCENDING)]).limit(ROWS_MAX + 1).to_list()
-    standing = [row for row in rows[:ROWS_MAX] if row["finality"] != Finality.ORPHANED]
-    return [one for row in standing for one in _moved(row)], len(rows) > ROWS_MAX
+    rows = await found.sort([("timestamp", DESCENDING), ("_id", DESCENDING)]).limit(rows_max + 1).to_list()
+    standing = [row for row in rows[:rows_max] if row["finality"] != Finality.ORPHANED]
+    return [one for row in standing for one in _moved(row)], len(rows) > rows_max
 
 
 def _moved(row: Mapping[str, Any]) -> Iterator[Moved]:

@@ -86,6 +86,7 @@ class Runway:
     steady: Decimal  # worth of what keeps to the functional currency
     shocks: list[Shock]
     unpriced: list[str]
+    days: int  # whose pace it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,7 +186,8 @@ class SealAnchor(TenantDocument):
 
 class AccountSum(TenantDocument):
     """What sealed entries moved, summed over a span of days for which they are and a span of days on which they were known. A day lies in one cell of
-    each size, so that a balance as of any two days is a few cells. Kept by the sealing, outside the writers' way; `verify_ledger` rebuilds it."""
+    each size, so that a balance as of any two days is a few cells; and for each day by how much what all accounts hold of an asset
+    changed, from which value over time is drawn. Kept by the sealing, outside the writers' way; `verify_ledger` rebuilds it."""
 
     span: Span
     account_code: str

@@ -242,7 +242,7 @@ class _Desk:
 
 def first_day(span: Span, day: date) -> date:
     """Of the span in which the day lies."""
-    if span is Span.DAY:
+    if span in (Span.DAY, Span.HELD_DAY):
         return day
     return day.replace(day=1) if span is Span.MONTH else day.replace(month=1, day=1)
 

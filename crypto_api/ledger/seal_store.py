@@ -2,15 +2,17 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from bson.decimal128 import Decimal128
 from pymongo import UpdateOne
 
+from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.seals import NO_HEAD, Head
 from crypto_api.ledger import rules
 from crypto_api.ledger.documents import AccountSum, EntrySeal, JournalEntry
-from crypto_api.ledger.types import AsOf, EntryStatus, Line, Span, SumKey, Sums
+from crypto_api.ledger.types import HOLDING_ACCOUNTS, AsOf, EntryStatus, Line, Span, SumKey, Sums
 from mongodb_config import pages, seal_chain
 from mongodb_config.client import Database
 from mongodb_config.unit_of_work import Session
@@ -113,6 +115,9 @@ async def mark_unsealed(database: Database) -> None:
 # ---- sums ------------------------------------------------------------------------------------------------------------------------
 
 Cell = tuple[Span, date, date, SumKey]
+_AMOUNTS = ("debit", "credit", "quantity")
+_HELD = "*"  # for an account: all that hold assets together
+_SUMMED_AT_ONCE = 1000
 
 
 def cells_of(entries: Sequence[JournalEntry]) -> dict[Cell, Sums]:
@@ -123,9 +128,11 @@ def cells_of(entries: Sequence[JournalEntry]) -> dict[Cell, Sums]:
         known = entry.posted_at.astimezone(UTC).date()
         for line in entry.lines:
             key = (line.account_code, line.wallet_id, line.asset)
-            for span in Span:
+            for span in (Span.DAY, Span.MONTH, Span.YEAR):
                 parts.setdefault((span, rules.first_day(span, entry.date), rules.first_day(span, known), key), []).append(line)
-    return {cell: rules.sums_of(lines)[cell[3]] for cell, lines in parts.items()}
+            if line.account_code in HOLDING_ACCOUNTS and line.asset is not None:
+                parts.setdefault((Span.HELD_DAY, entry.date, entry.date, (_HELD, None, line.asset)), []).append(line)
+    return {cell: rules.added(rules.sums_of(lines).values()) for cell, lines in parts.items()}
 
 
 def _sum_id(org_id: str, cell: Cell) -> str:
@@ -146,7 +153,7 @@ def _increments(org_id: str, entries: Sequence[JournalEntry], now: datetime) -> 
             "known": _stored(known),
             "created_at": now,
         }
-        amounts = {name: Decimal128(getattr(sums, name)) for name in ("debit", "credit", "quantity")}
+        amounts = {name: Decimal128(getattr(sums, name)) for name in _AMOUNTS}
         changes.append(UpdateOne({"_id": row_id, "org_id": org_id}, {"$inc": amounts, "$setOnInsert": facts}, upsert=True))
     return changes
 
@@ -155,12 +162,14 @@ async def every_sum(org_id: str, first: date, last: date) -> AsyncIterator[list[
     """All cells, some at a time; those for days from `first` to `last` month by month, and whatever else there is at once."""
     for span in (Span.YEAR, Span.MONTH):
         yield await _sums_of(org_id, span, {})
-    yield await _sums_of(org_id, Span.DAY, {"$lt": _stored(first)})
-    while first <= last:
-        end = min(rules.last_of_month(first), last) + timedelta(days=1)
-        yield await _sums_of(org_id, Span.DAY, pages.not_before(_stored(first)) | {"$lt": _stored(end)})
-        first = end
-    yield await _sums_of(org_id, Span.DAY, pages.not_before(_stored(first)))
+    for span in (Span.DAY, Span.HELD_DAY):
+        start = first
+        yield await _sums_of(org_id, span, {"$lt": _stored(start)})
+        while start <= last:
+            end = min(rules.last_of_month(start), last) + timedelta(days=1)
+            yield await _sums_of(org_id, span, pages.not_before(_stored(start)) | {"$lt": _stored(end)})
+            start = end
+        yield await _sums_of(org_id, span, pages.not_before(_stored(start)))
 
 
 async def _sums_of(org_id: str, span: Span, days: dict[str, datetime]) -> list[AccountSum]:
@@ -229,6 +238,45 @@ async def _beside_cells(session: Session, org_id: str, as_of: AsOf) -> list[Jour
 
 def _stored(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+async def held_changes(session: Session, org_id: str, since: date) -> dict[date, dict[str, Decimal]]:
+    """By how much what is held of each asset changed on each day from `since` on: a row for each day and asset, however much moved on it, and what
+    has no seal yet. `session` is that of a unit of work."""
+    found: dict[date, dict[str, list[Decimal]]] = {}
+    query = {"org_id": org_id, "span": Span.HELD_DAY.value, "date": pages.not_before(_stored(since))}
+    async for row in AccountSum.get_pymongo_collection().find(query, {"date": 1, "asset": 1, "quantity": 1}, session=session):
+        found.setdefault(row["date"].date(), {}).setdefault(row["asset"], []).append(row["quantity"].to_decimal())
+    for entry in await _beside_cells(session, org_id, AsOf()):
+        for line in entry.lines:
+            if entry.date >= since and line.account_code in HOLDING_ACCOUNTS and line.asset is not None and line.quantity is not None:
+                found.setdefault(entry.date, {}).setdefault(line.asset, []).append(line.quantity)
+    return {day: {asset: add_exactly(parts) for asset, parts in assets.items()} for day, assets in found.items()}
+
+
+async def add_held_days(database: Database, after: str | None) -> str | None:
+    """The sums of one more organisation's days of an asset, for books that were sealed before these were kept; its id, or None when all have them.
+    Safe to repeat: they are made anew from the sums of accounts."""
+    sums = database[AccountSum.Settings.name]
+    first = await sums.find_one({} if after is None else {"org_id": {"$gt": after}}, {"org_id": 1}, sort=[("org_id", 1)])
+    if first is None:
+        return None
+    org_id, parts, created = first["org_id"], dict[tuple[datetime, str], list[Sums]](), datetime.now(UTC)
+    query = {"org_id": org_id, "account_code": {"$in": sorted(HOLDING_ACCOUNTS)}, "span": Span.DAY.value, "asset": {"$ne": None}}
+    async for row in sums.find(query):
+        part = Sums(*(row[name].to_decimal() for name in _AMOUNTS))
+        parts.setdefault((row["date"], row["asset"]), []).append(part)
+    changes = [_held_day(org_id, day.date(), asset, rules.added(some), created) for (day, asset), some in sorted(parts.items())]
+    for start in range(0, len(changes), _SUMMED_AT_ONCE):
+        await sums.bulk_write(changes[start : start + _SUMMED_AT_ONCE])
+    return str(org_id)
+
+
+def _held_day(org_id: str, day: date, asset: str, whole: Sums, now: datetime) -> UpdateOne:
+    facts = {"span": Span.HELD_DAY.value, "account_code": _HELD, "wallet_id": None, "asset": asset, "date": _stored(day), "known": _stored(day)}
+    amounts = {name: Decimal128(getattr(whole, name)) for name in _AMOUNTS}
+    key = {"_id": _sum_id(org_id, (Span.HELD_DAY, day, day, (_HELD, None, asset))), "org_id": org_id}
+    return UpdateOne(key, {"$set": amounts, "$setOnInsert": {**facts, "created_at": now}}, upsert=True)
 
 
 def cell_of(row: AccountSum) -> tuple[Cell, Sums]:

@@ -34,6 +34,7 @@ class Span(StrEnum):
     DAY = "day"
     MONTH = "month"
     YEAR = "year"
+    HELD_DAY = "held_day"  # a day of one asset, on all accounts that hold it: in whatever wallets, and whenever it was known
 
 
 class PeriodStatus(StrEnum):
@@ -140,6 +141,10 @@ class AccountCode(StrEnum):
     SUPPLIERS = "5300"
     EXCHANGE_LOSSES = "5400"
     LOSSES = "5900"
+
+
+HOLDING_ACCOUNTS = frozenset({AccountCode.CRYPTO, AccountCode.CUSTODY})
+"""What is held: in own wallets, and for us by others."""
 
 
 @dataclass(frozen=True, slots=True)

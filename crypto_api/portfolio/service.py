@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from crypto_api.kit.amounts import add_exactly, divide, multiply, to_functional
 from crypto_api.kit.clock import to_milliseconds
 from crypto_api.ledger.documents import JournalEntry
-from crypto_api.ledger.types import AccountCode
+from crypto_api.ledger.types import HOLDING_ACCOUNTS, AccountCode
 from crypto_api.portfolio import rules, store
 from crypto_api.portfolio.store import Booked
 from crypto_api.portfolio.types import (
@@ -26,7 +26,7 @@ from crypto_api.portfolio.types import (
 )
 from crypto_api.prices import service as prices
 from crypto_api.prices.types import Pricing, Quote
-from crypto_api.reports.overview import HOLDING_ACCOUNTS, Holding, holdings
+from crypto_api.reports.overview import Holding, holdings
 
 ZERO = Decimal(0)
 DAY_AGE_MAX_S = 86_400

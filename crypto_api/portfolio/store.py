@@ -12,8 +12,7 @@ from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.store import day_as_stored
-from crypto_api.ledger.types import EntryStatus, SourceKind
-from crypto_api.reports.overview import HOLDING_ACCOUNTS
+from crypto_api.ledger.types import HOLDING_ACCOUNTS, EntryStatus, SourceKind
 from crypto_api.transactions.documents import Transaction
 from mongodb_config import pages
 

@@ -6,16 +6,16 @@ from datetime import datetime
 from decimal import Decimal
 
 from crypto_api.kit.amounts import add_exactly, divide, multiply
+from crypto_api.ledger import seal_store
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import JournalEntry
-from crypto_api.ledger.types import AccountCode, EntryStatus
+from crypto_api.ledger.types import HOLDING_ACCOUNTS, EntryStatus
 from crypto_api.prices import service as prices
 from crypto_api.prices.types import Pricing, Quote
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Finality
 from crypto_api.wallets.documents import Wallet
-
-HOLDING_ACCOUNTS = frozenset({AccountCode.CRYPTO, AccountCode.CUSTODY})  # in own wallets, and held for us by others
+from mongodb_config.unit_of_work import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,11 @@ class Counts:
     unpriced_entries: int
 
 
-async def holdings(org_id: str) -> list[Holding]:
+async def holdings(org_id: str, session: Session | None = None) -> list[Holding]:
     """Every wallet and asset with a balance in the books, zero ones left out."""
     found = [
         Holding(row.wallet_id, row.asset, row.quantity, add_exactly([row.debit, row.credit.copy_negate()]))
-        for row in await ledger.balances(org_id)
+        for row in await ledger.balances(org_id, session)
         if row.account_code in HOLDING_ACCOUNTS and row.asset is not None
     ]
     return [row for row in found if row.quantity != 0 or (row.wallet_id is None and row.cost != 0)]
@@ -108,7 +108,7 @@ async def valuation(org_id: str, quote: str, now: datetime, pricing: Pricing) ->
     )
 
 
-COUNT_MAX = 1_000
+COUNT_MAX = 500
 """Counted no further: a page that looks every half minute does not go through a million rows to say how many there are."""
 
 
@@ -118,7 +118,7 @@ async def _up_to(document: type[Transaction | Wallet | JournalEntry], where: dic
 
 
 async def counts(org_id: str) -> Counts:
-    """Each at most `COUNT_MAX`."""
+    """Each at most `COUNT_MAX`, but for entries: each has a seal with a number, or waits for one."""
     of_org: dict[str, object] = {"org_id": org_id}
     understood: dict[str, object] = {"org_id": org_id, "finality": {"$ne": Finality.ORPHANED}}
     return Counts(
@@ -127,6 +127,6 @@ async def counts(org_id: str) -> Counts:
         pending=await _up_to(Transaction, {**of_org, "finality": Finality.PENDING}),
         unclassified=await _up_to(Transaction, {**understood, "category": "unclassified"}),
         spam=await _up_to(Transaction, {**understood, "category": "spam"}),
-        entries=await _up_to(JournalEntry, {**of_org, "status": {"$ne": EntryStatus.DRAFT}}),
+        entries=(await seal_store.head(org_id)).seq + await seal_store.waiting(org_id),
         unpriced_entries=await _up_to(JournalEntry, {**of_org, "unpriced": True, "status": EntryStatus.POSTED}),
     )

@@ -1,4 +1,7 @@
-"""Value over time, from bookings: quantities walked back from today's balances through the entries, valued at the rate known at each moment.
+"""Value over time, from the books: quantities walked back from today's balances, valued at the rate known at each moment.
+
+For some days through the entries, each at its moment; for longer at the ends of days through what each day changed, which the books keep as a sum of
+each asset: so that a year costs the same however much moved in it.
 
 Nothing is guessed: before its first rate an asset has no value and the point names it as unpriced; before the first booking there is no point.
 """
@@ -6,14 +9,19 @@ Nothing is guessed: before its first rate an asset has no value and the point na
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from crypto_api.kit.amounts import add_exactly, multiply
+from crypto_api.kit.clock import to_milliseconds
+from crypto_api.ledger import day_store, seal_store
+from crypto_api.ledger.types import HOLDING_ACCOUNTS
 from crypto_api.prices import service as prices
 from crypto_api.prices.types import Pricing, Quote
 from crypto_api.reports.bookings import ENTRIES_MAX, Booking, bookings_since, oldest_booking
-from crypto_api.reports.overview import HOLDING_ACCOUNTS, holdings
+from crypto_api.reports.overview import holdings
+from mongodb_config.unit_of_work import Session, UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,35 @@ async def first_booking_at(org_id: str) -> datetime | None:
     """When the books begin: the time of the oldest entry."""
     oldest = await oldest_booking(org_id)
     return oldest.at if oldest is not None else None
+
+
+DAYS_SHOWN_MAX = 125
+"""Points of a line by days; of a longer time every second day is shown, or every third, and so on."""
+
+
+async def value_by_day(uow: UnitOfWork, org_id: str, quote: str, days: int, now: datetime, time_zone: str, pricing: Pricing) -> ValueHistory:
+    """At midnight of the organisation's zone, and now: what the books held at the end of the day before, whenever that was known."""
+    zone = ZoneInfo(time_zone)
+    today = now.astimezone(zone).date()
+
+    async def read(session: Session) -> tuple[date | None, dict[str, Decimal], dict[date, dict[str, Decimal]]]:
+        first = await day_store.first_day(org_id, session)
+        since = today - timedelta(days=days)
+        return first, await _held_now(org_id, session), await seal_store.held_changes(session, org_id, since)
+
+    first, held, changed = await uow.run(read)
+    if first is None:
+        return ValueHistory([], now, False)
+    shown = [today - timedelta(days=back) for back in range(0, min(days, max((today - first).days, 0)) + 1, -(-(days + 1) // DAYS_SHOWN_MAX))]
+    times = [to_milliseconds(datetime.combine(day, time(), zone)) for day in reversed(shown)] + [now]
+    rates = await prices.kept_series(org_id, set(held) | {asset for assets in changed.values() for asset in assets}, quote, times, pricing)
+    found, left = [_valued(now, held, rates[-1])], sorted(changed, reverse=True)
+    for day, at, known in zip(shown, reversed(times[:-1]), reversed(rates[:-1]), strict=True):
+        while left and left[0] >= day:
+            for asset, quantity in changed[left.pop(0)].items():
+                held[asset] = add_exactly([held.get(asset, Decimal(0)), quantity.copy_negate()])
+        found.append(_valued(at, held, known))
+    return ValueHistory(found[::-1], times[0], False)
 
 
 async def value_history(org_id: str, quote: str, since: datetime, now: datetime, pricing: Pricing, *, points: int = 120) -> ValueHistory:
@@ -82,8 +119,8 @@ def _changes(bookings: Sequence[Booking]) -> list[_Change]:
     return [_Change(each.at, row.asset, row.quantity) for each in bookings for row in each.moved if row.account_code in HOLDING_ACCOUNTS]
 
 
-async def _held_now(org_id: str) -> dict[str, Decimal]:
+async def _held_now(org_id: str, session: Session | None = None) -> dict[str, Decimal]:
     held: dict[str, Decimal] = defaultdict(Decimal)
-    for holding in await holdings(org_id):
+    for holding in await holdings(org_id, session):
         held[holding.asset] = add_exactly([held[holding.asset], holding.quantity])
     return held

@@ -31,8 +31,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from bson import ObjectId
 import wiredtiger as wt
+from bson import ObjectId
 from secantus import deadline, query
 from secantus.cli import main
 from secantus.sessions import SessionRegistry
@@ -246,7 +246,7 @@ def look_up_in_lists(module: Any) -> None:
 
 
 def _is_plain(more: Mapping[str, Any]) -> bool:
-    """Whether a search is no more than a filter, an order and a number of rows. `let` holds the time of each command, whether it is asked for or not."""
+    """Whether a search is no more than a filter, an order and a number of rows. `let` always holds the time of the command."""
     return not any(more.get(name) for name in ("hint", "collation", "min_bound", "max_bound"))
 
 
@@ -353,7 +353,7 @@ def walk_in_order(storage: type[Any], matches: Callable[..., bool]) -> None:
 
     def first_of(self: Any, db: str, coll: str, filter_: dict[str, Any], let: Any, sort: Mapping[str, Any], most: int) -> list[dict[str, Any]] | None:
         asked = _asked(filter_)
-        if "_id" in asked and _names_rows(asked["_id"]) or (order := _in_order(self, db, coll, asked, sort)) is None:
+        if ("_id" in asked and _names_rows(asked["_id"])) or (order := _in_order(self, db, coll, asked, sort)) is None:
             return None
         best, found, seen = _choose(self, db, coll, asked), list[dict[str, Any]](), 0
         narrower = best is not None and len(best[2]) > sum(map(bool, order[1]))

@@ -7,11 +7,12 @@ from decimal import Decimal
 import pytest
 
 from crypto_api.flows.seal_entries import seal_entries
+from crypto_api.flows.verify_ledger import verify_ledger
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.ids import new_id
 from crypto_api.kit.paging import PageRequest
-from crypto_api.ledger import rules, service, store
-from crypto_api.ledger.documents import JournalEntry
+from crypto_api.ledger import rules, seal_store, service, store
+from crypto_api.ledger.documents import AccountSum, JournalEntry
 from crypto_api.ledger.types import AsOf, EntryDraft, Line, Source, SourceKind, SumKey, Sums
 from crypto_api.reports import as_of
 from crypto_api.runtime import Runtime
@@ -91,6 +92,29 @@ async def test_any_two_times_give_what_adding_up_every_line_gives(runtime: Runti
         assert await as_of.sums(org, runtime.uow, when) == expected, when
         some = {key: value for key, value in expected.items() if key[0] == "1100" and key[1] == "w1"}
         assert await as_of.sums(org, runtime.uow, when, account_codes=["1100"], wallet_id="w1") == some, when
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+async def test_what_each_day_changed_of_an_asset_is_what_adding_up_every_line_gives(runtime: Runtime, org: str, seed: int) -> None:
+    """Backdated, taken back on another day, sealed or not; also where the sums were made from those of accounts, for books from before."""
+    rng = random.Random(seed)
+    entries = await history(runtime, org, rng, 30)
+    sums = AccountSum.get_pymongo_collection()
+    days = [date(2020, 1, 1), date(2030, 1, 1), *(entry.date for entry in rng.sample(entries, 5))]
+    for _ in range(2):
+        for since in days:
+            expected: dict[date, Decimal] = {}
+            for entry in entries:
+                parts = [line.quantity or D(0) for line in entry.lines if line.account_code == "1100" and entry.date >= since]
+                expected[entry.date] = add_exactly([expected.get(entry.date, D(0)), *parts])
+            found = await runtime.uow.run(lambda session, since=since: seal_store.held_changes(session, org, since))  # type: ignore[misc]
+            assert {day: told["ETH"] for day, told in found.items() if told["ETH"]} == {day: moved for day, moved in expected.items() if moved}
+        verified = await verify_ledger(runtime.uow, org, {}, {})
+        assert verified.first_failure is None
+        assert (await sums.delete_many({"org_id": org, "span": "held_day"})).deleted_count > 10
+        assert (await verify_ledger(runtime.uow, org, {}, {})).first_failure is not None
+        assert await seal_store.add_held_days(runtime.database, None) == org
+        assert await seal_store.add_held_days(runtime.database, org) is None
 
 
 async def test_the_general_ledger_runs_through_pages_either_way(runtime: Runtime, org: str) -> None:

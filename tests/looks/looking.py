@@ -24,7 +24,7 @@ from tests.looks.seeding import LONG, lengthen
 
 WIDTHS, HEIGHT = (1360, 768, 390), 844
 Theme = Literal["light", "dark"]
-ANONYMOUS = "anonymous"
+ANONYMOUS = "ANONYMOUS"
 THEMES: tuple[Theme, Theme] = ("light", "dark")
 LOOKS = [(width, theme) for theme in THEMES for width in WIDTHS]
 JUDGED = frozenset({(1360, "light"), (1360, "dark"), (390, "light")})
@@ -53,7 +53,9 @@ class Report:
 
     def told(self) -> str:
         lines = [f"{fault.role} {fault.page} {fault.look} {fault.what} ({fault.path})" for fault in self.faults]
-        return "\n".join([f"{len(self.pages)} pages, {self.visits} visits, {self.looks} looks, {self.alike} alike, {len(self.faults)} faults", *lines])
+        return "\n".join(
+            [f"{len(self.pages)} pages, {self.visits} visits, {self.looks} looks, {self.alike} alike, {len(self.faults)} faults", *lines]
+        )
 
     def write(self, folder: Path) -> None:
         plain = asdict(self) | {"pages": sorted(self.pages)}
@@ -160,6 +162,8 @@ class Looker:
             self._seen.add(key)
             found += [pair async for pair in self._looks(page, f"{row.name}-{place}-{role}")]
             found += [("", what) for what in watch.take()]
+        if self.out is not None:
+            self.report.write(self.out)
         self.report.faults += [Fault(f"{role} ({place})", row.name, path, look, what) for look, what in found]
 
     async def _path(self, row: Cells, org_id: str, person: Person | None) -> str:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from crypto_api.flows.seal_entries import seal_entries
 from crypto_api.kit.networks import NetworkConfig
-from crypto_api.ledger.types import AccountCode, Line
+from crypto_api.ledger import service as ledger
+from crypto_api.ledger.types import AccountCode, EntryDraft, Line, Source, SourceKind
 from crypto_api.prices import kept
 from crypto_api.prices import service as prices
 from crypto_api.prices import store as price_store
@@ -156,6 +158,36 @@ def _counted(asked: Counter[str], name: str, ask: Any) -> Any:
         return await ask(*arguments)
 
     return counted
+
+
+async def test_a_line_by_days_is_what_the_books_held_at_each_midnight(treasury: Treasury, runtime: Runtime) -> None:
+    """What was entered late counts from its day on, what was taken back never stood; sealed or not; a year has few points too."""
+    now, hour = treasury.now, timedelta(hours=1)
+    wallet = await treasury.wallet("One")
+    entered: dict[str, Any] = {"at": now - timedelta(days=400), "rate": Decimal(1), "reason": "", "user_id": "u", "now": now}
+    await runtime.uow.run(lambda session: prices.set_manual(session, treasury.org_id, asset="USDC", quote="USD", **entered))
+    moved = {300: "500", 40: "10", 12: "7", 3: "2", 0: "1"}  # days ago → USDC
+    made = {days: await treasury.opening(wallet, "USDC", quantity, quantity, now - timedelta(days=days)) for days, quantity in moved.items()}
+    await runtime.uow.run(lambda session: ledger.reverse(session, treasury.org_id, made[12].id, now, "twice"))
+    await seal_entries(runtime.uow, runtime.clock)
+    late = EntryDraft(
+        date=(now - timedelta(days=25)).date(),
+        description="found late",
+        source=Source(kind=SourceKind.OPENING, id="late", purpose="opening"),
+        lines=made[40].lines,
+    )
+    await runtime.uow.run(lambda session: ledger.post(session, treasury.org_id, late, now))
+
+    for days, points in ((30, 32), (365, 102)):
+        line = await value_history.value_by_day(runtime.uow, treasury.org_id, "USD", days, now, "UTC", PRICING)
+        assert len(line.points) == points and not line.cut
+        for point in line.points:
+            stood = [(ago, quantity) for ago, quantity in (*moved.items(), (25, "10")) if ago != 12]
+            held = sum(Decimal(quantity) for ago, quantity in stood if (now - timedelta(days=ago)).date() < point.at.date() or point.at == now)
+            assert point.value == held, (days, point.at)
+        assert line.points[-1].at == now and line.points[-1].value == 523
+    short = await value_history.value_history(treasury.org_id, "USD", now - hour, now, PRICING, points=2)
+    assert short.points[-1].value == 523
 
 
 async def test_history_of_nothing_is_empty(treasury: Treasury) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import httpx
 import bson
+import httpx
 import pytest
 from bson import Regex
 from pymongo import AsyncMongoClient
@@ -222,9 +222,13 @@ def test_secantusdb_finds_by_the_best_index_what_it_finds_by_looking_at_every_ro
         ({"org": 1, "number": 1, "_id": 1}, {}),
         ({"org": 1, "net": 1, "due": 1, "_id": 1}, {"partialFilterExpression": {"state": "open"}}),
     ]
-    orders: list[dict[str, int]] = [
-        {"due": way, "_id": way} for way in (1, -1)
-    ] + [{"number": 1, "_id": 1}, {"number": -1, "_id": -1}, {"due": -1, "_id": 1}, {"org": 1, "due": 1, "_id": 1}, {"due": 1}]
+    orders: list[dict[str, int]] = [{"due": way, "_id": way} for way in (1, -1)] + [
+        {"number": 1, "_id": 1},
+        {"number": -1, "_id": -1},
+        {"due": -1, "_id": 1},
+        {"org": 1, "due": 1, "_id": 1},
+        {"due": 1},
+    ]
     try:
         for place, (key, options) in enumerate(indexes):
             rows.create_index("db", "rows", f"index_{place}", key, options=options)

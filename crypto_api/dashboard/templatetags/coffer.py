@@ -108,8 +108,8 @@ def percent(value: Decimal | None) -> str:
 
 
 def share_value(value: Decimal) -> str:
-    """The same for a machine: `0.1234`."""
-    return format(value.quantize(Decimal("0.0001"), ROUND_HALF_EVEN, context=_WIDE), "f")
+    """The same for a machine: `0.1234`, and nothing for what is below zero, which no drawing has a length for."""
+    return format(max(value, Decimal(0)).quantize(Decimal("0.0001"), ROUND_HALF_EVEN, context=_WIDE), "f")
 
 
 def count(value: int) -> str:

@@ -93,6 +93,9 @@ class RunwayRead(ReadSchema):
     steady: SignedMoney = Field(description="Worth of the assets within 2 % of one unit of the functional currency: no shock moves them.")
     shocks: list[ShockRead]
     unpriced: list[str]
+    days: int = Field(
+        description="Whose pace it is: fewer than were asked for where more than 10,000 transactions were made in those.", examples=[90]
+    )
 
     @classmethod
     def of(cls, row: Runway) -> "RunwayRead":

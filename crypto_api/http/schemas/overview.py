@@ -42,7 +42,9 @@ class OverviewHistoryRead(ReadSchema):
     since: Time = Field(description="Not before the books begin.")
     change: SignedMoney | None = Field(examples=["1200.25"], description="Of the value, from the first point to the last. None: nothing is booked.")
     cut: bool = Field(description="More was booked than is read at once: it begins later than was asked for.")
-    points: list[OverviewPointRead] = Field(description="120, equally far apart; none where nothing is booked.")
+    points: list[OverviewPointRead] = Field(
+        description="120, equally far apart; of 30 days and more at midnights of the organisation's zone, and now. None where nothing is booked."
+    )
 
     @classmethod
     def of(cls, wanted: Range, found: ValueHistory) -> "OverviewHistoryRead":
@@ -69,7 +71,7 @@ class OverviewPositionRead(ReadSchema):
 
 
 class OverviewCountsRead(ReadSchema):
-    """All but `wallets` are counted to 10000 and no further."""
+    """All but `wallets` and `entries` are counted to 500 and no further."""
 
     wallets: int
     transactions: int = Field(examples=[1204])
