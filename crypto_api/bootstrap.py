@@ -24,6 +24,7 @@ from crypto_api.documents import DOCUMENTS
 from crypto_api.kit.clock import Clock, SystemClock
 from crypto_api.migrations import MIGRATIONS
 from crypto_api.runtime import Runtime
+from mongodb_config.backup import refuse_half_restored
 from mongodb_config.client import connect
 from mongodb_config.leases import Leases
 from mongodb_config.migrations import refuse_newer
@@ -43,6 +44,7 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
         stack.push_async_callback(mongo.close)
         await inspect(mongo)
         database = mongo[config.mongodb_database]
+        await refuse_half_restored(database)
         await refuse_newer(database, MIGRATIONS)
         await init_beanie(database=database, document_models=DOCUMENTS, skip_indexes=True)
         networks = config.load_networks()

@@ -81,6 +81,7 @@ CROSSING_SUFFIXES = ("_on_network", "_of_network", "_in_block")  # the follower'
 # Files that work on whole collections, whoever's rows are in them.
 WHOLE = {
     "mongodb_config/migrations.py": "the deploy step: collections, validators, indexes, numbered migrations",
+    "mongodb_config/backup.py": "the whole database, into a file and back",
     "mongodb_config/probe.py": "its own collections, made and dropped",
     "crypto_project/demo/database_census.py": "counts what a run left, to compare it with what it should have",
 }

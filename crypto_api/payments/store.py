@@ -316,6 +316,16 @@ async def hold_lane(session: Session, chain_id: int, address: str, fence: int, n
     return SenderLane.model_validate(row) if row else None
 
 
+async def freeze_lane(session: Session, chain_id: int, address: str, reason: str, known_nonce: int, now: datetime) -> None:
+    """Whatever its state: nothing is signed in it until a person has looked. `known_nonce` where it has none yet."""
+    fresh = {"created_at": now, "chain_id": chain_id, "address": address, "fence": 0, "unsigned_from": None}
+    key = {"_id": lane_id(chain_id, address)}
+    rows = SenderLane.get_pymongo_collection()
+    change = {"$set": {"frozen_reason": reason}, "$inc": {"handed": 1}, "$setOnInsert": fresh | {"known_nonce": None}}
+    await rows.update_one(key, change, upsert=True, session=session)
+    await rows.update_one(key | {"known_nonce": None}, {"$set": {"known_nonce": known_nonce}}, session=session)
+
+
 async def set_lane(session: Session, lane_: SenderLane, changes: Row) -> bool:
     """Compare-and-set on what was read."""
     done = await SenderLane.get_pymongo_collection().update_one(

@@ -9,7 +9,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from crypto_api.kit.paging import Page, PageRequest
-from crypto_api.wallets.documents import Opening, Wallet
+from crypto_api.wallets.documents import Opening, Wallet, WalletType
 from crypto_api.wallets.errors import WalletExists
 from crypto_api.wallets.types import Watched
 from mongodb_config import pages
@@ -39,6 +39,12 @@ async def watched_on_network(network: str, since: datetime | None, *, ids: Colle
 def _watched(row: dict[str, Any]) -> Watched:
     counts = row["active"] and row["monitoring_enabled"] and row["opening"] == Opening.DONE
     return Watched(row["_id"], row["org_id"], row["address"].lower(), row["updated_at"], counts)
+
+
+async def with_key_on_network(network: str) -> list[str]:
+    """Addresses that the signer can send from, deleted wallets among them: what they sent may still be open."""
+    rows = await Wallet.get_pymongo_collection().distinct("address", {"network": network, "wallet_type": WalletType.PRIVATE_KEY.value})
+    return sorted(rows)
 
 
 async def due_for_opening_on_network(network: str) -> list[Wallet]:

@@ -54,6 +54,7 @@ READS_ACROSS = {
     "reports.people.names_of": "people are shared; whoever asks has their ids out of rows of one organisation",
     "organizations.memberships_of": "at log-in: which organisations is this person in?",
     "organizations.memberships_of_people": "open consoles check again what their people may see",
+    "wallets.with_key_on_network": "after a restore every wallet that the signer can send from is stopped",
     "payments.count_under_way_of_network": "figures of the installation",
     "tasks.count_open_dead_letters": "the same",
     "inbox.count_open_by_kind": "the same",

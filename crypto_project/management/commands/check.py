@@ -15,6 +15,7 @@ from crypto_api.kit.ethereum import ChainUnavailable
 from crypto_api.kit.networks import Endpoint, NetworkConfig
 from crypto_api.migrations import MIGRATIONS
 from crypto_project.management.running import plain_failures
+from mongodb_config.backup import refuse_half_restored
 from mongodb_config.client import connect
 from mongodb_config.migrations import refuse_newer
 from mongodb_config.probe import inspect
@@ -63,6 +64,7 @@ async def _problem(check: Awaitable[None]) -> str | None:
 async def _database(config: Config) -> None:
     async with connect(config.mongodb_uri) as client:
         await inspect(client)
+        await refuse_half_restored(client[config.mongodb_database])
         await refuse_newer(client[config.mongodb_database], MIGRATIONS)
 
 
