@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from crypto_api.documents import DOCUMENTS
+from crypto_api.employees import store as employees
 from crypto_api.flows.learn_earlier_words import learn_earlier_words
 from crypto_api.ledger import seal_store as seals
 from crypto_api.ledger import store as ledger
@@ -17,6 +18,7 @@ from mongodb_config.probe import probe
 
 _CHARTS_AT_ONCE = 200
 _LANES_AT_ONCE = 200
+_FOLDED_AT_ONCE = 500
 
 
 async def _cash_at_bank(database: Database, checkpoint: Checkpoint) -> None:
@@ -115,6 +117,17 @@ async def _held_days(database: Database, checkpoint: Checkpoint) -> None:
         await checkpoint.reached(last)
 
 
+async def _found_by_name(database: Database, checkpoint: Checkpoint) -> None:
+    """Employees from before they were found by their first name, and payments from before they were found by what they say."""
+    for name, fold in (("employees", employees.fold_first_names), ("payments", payments.fold_descriptions)):
+        at = checkpoint.at.removeprefix(f"{name} ") if checkpoint.at is not None and checkpoint.at.startswith(f"{name} ") else None
+        if name == "employees" and checkpoint.at is not None and at is None:
+            continue  # it had come to the payments
+        while (last := await fold(database, at, _FOLDED_AT_ONCE)) is not None:
+            at = last
+            await checkpoint.reached(f"{name} {last}")
+
+
 MIGRATIONS: list[Migration] = [
     Migration(1, "cash at bank", _cash_at_bank),
     Migration(2, "entries wait for their seals", _entries_wait_for_seals),
@@ -129,6 +142,7 @@ MIGRATIONS: list[Migration] = [
     Migration(11, "what people said before it was remembered", _earlier_words),
     Migration(12, "saved views name their list", _views_of_lists),
     Migration(13, "sums of each asset by day", _held_days),
+    Migration(14, "people and payments are found by their words", _found_by_name),
 ]
 """In order, numbered from 1. A released one is never changed or removed: databases remember how far they are."""
 

@@ -10,7 +10,8 @@ class Employee(TenantDocument):
     email: str  # folded; `@` and a user name while somebody named by that has not agreed yet
     first_name: str
     last_name: str
-    name_folded: str = ""  # last and first name, to sort by
+    name_folded: str = ""  # last and first name, to sort by, and to find by the last
+    first_folded: str = ""  # to find by the first
     job_title: str = ""
     department: str = ""
     start_date: str | None = None  # YYYY-MM-DD
@@ -50,4 +51,5 @@ class Employee(TenantDocument):
             ),
             IndexModel([("org_id", ASCENDING), ("status", ASCENDING), ("_id", ASCENDING)], name="org_status"),
             IndexModel([("org_id", ASCENDING), ("name_folded", ASCENDING), ("_id", ASCENDING)], name="org_name"),
+            IndexModel([("org_id", ASCENDING), ("first_folded", ASCENDING), ("_id", ASCENDING)], name="org_first_name"),
         ]

@@ -53,6 +53,7 @@ def prepare(org_id: str, new: NewEmployee, status: EmployeeStatus, now: datetime
         first_name=new.first_name,
         last_name=new.last_name,
         name_folded=rules.folded_name(new.first_name, new.last_name),
+        first_folded=new.first_name.strip().casefold(),
         job_title=new.job_title,
         department=new.department,
         manager_id=new.manager_id,
@@ -79,6 +80,7 @@ def _from_account(employee: Employee, user: User) -> dict[str, Any]:
         "first_name": first_name,
         "last_name": last_name,
         "name_folded": rules.folded_name(first_name, last_name),
+        "first_folded": first_name.strip().casefold(),
     }
 
 
@@ -102,8 +104,12 @@ async def change(
         return before
     if changes.get("manager_id") is not None:
         await _check_manager(session, org_id, employee_id, changes["manager_id"])
-    name = rules.folded_name(changes.get("first_name", before.first_name), changes.get("last_name", before.last_name))
-    after = await _put(session, before, {**changes, "name_folded": name, "updated_at": now})
+    first_name = changes.get("first_name", before.first_name)
+    folded = {
+        "name_folded": rules.folded_name(first_name, changes.get("last_name", before.last_name)),
+        "first_folded": first_name.strip().casefold(),
+    }
+    after = await _put(session, before, {**changes, **folded, "updated_at": now})
     await _record(session, after, "employee.changed", f"Changed {_named(after)}", now, before, EmployeeChanged)
     return after
 

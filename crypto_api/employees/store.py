@@ -12,6 +12,7 @@ from crypto_api.employees.types import EmployeeStatus
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.organizations.documents import Organization
 from mongodb_config import pages
+from mongodb_config.client import Database
 from mongodb_config.parts import in_parts
 from mongodb_config.unit_of_work import Session
 
@@ -100,3 +101,16 @@ async def reports_of(org_id: str, manager_id: str, session: Session | None = Non
 async def touch_teams(session: Session, org_id: str) -> None:
     """Whoever else changes the organisation's hierarchy at the same moment conflicts with this unit of work."""
     await Organization.get_pymongo_collection().update_one({"_id": org_id}, {"$inc": {"teams_changed": 1}}, session=session)
+
+
+async def fold_first_names(database: Database, after: str | None, limit: int) -> str | None:
+    """For the deploy step, of employees from before they were found by it; the last id that was looked at, None when all were."""
+    rows = database[Employee.Settings.name]
+    where: dict[str, Any] = {} if after is None else {"_id": {"$gt": after}}
+    last = None
+    async for row in rows.find(where, {"first_name": 1, "first_folded": 1, "org_id": 1}).sort("_id", 1).limit(limit):
+        last = row["_id"]
+        if "first_folded" not in row:
+            kept = {"_id": last, "org_id": row["org_id"], "first_name": row["first_name"]}
+            await rows.update_one(kept, {"$set": {"first_folded": row["first_name"].strip().casefold()}})
+    return last

@@ -82,6 +82,7 @@ class Invoice(TenantDocument):
                 name="org_number",
             ),
             IndexModel([("org_id", ASCENDING), ("client_id", ASCENDING), ("_id", DESCENDING)], name="org_client"),
+            IndexModel([("org_id", ASCENDING), ("client_name_folded", ASCENDING), ("_id", ASCENDING)], name="org_client_name"),
             IndexModel([("org_id", ASCENDING), ("status", ASCENDING), ("due_date", ASCENDING)], name="org_status_due"),
             IndexModel([("org_id", ASCENDING), ("invoice_id", ASCENDING)], name="org_about"),
             IndexModel([("status", ASCENDING), ("due_date", ASCENDING)], name="status_due"),  # what falls due, over all organisations

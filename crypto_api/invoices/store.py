@@ -49,6 +49,12 @@ async def numbered(org_id: str, beginning: str, limit: int) -> list[Invoice]:
     return found
 
 
+async def of_clients_named(org_id: str, beginning: str, limit: int) -> list[Invoice]:
+    """Of whom the folded name begins so; of one client the latest first."""
+    where: Row = {"org_id": org_id, "client_name_folded": pages.begins_with(beginning)}
+    return await Invoice.find(where, limit=limit).sort("-client_name_folded", "-_id").to_list()
+
+
 async def count(org_id: str, where: Row) -> int:
     return await Invoice.find({"$and": [{"org_id": org_id}, where]}).count()
 

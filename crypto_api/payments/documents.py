@@ -42,6 +42,7 @@ class Payment(TenantDocument):
     call: Call
     delegation: Delegation | None = None  # of a batch that the account pays as its own code (EIP-7702), or what takes that back
     description: str = ""
+    description_folded: str = ""  # to find by
     value: StoredDecimal | None = None  # in the functional currency when it was prepared; None: unpriced, which is above every limit
     value_currency: str
     settles: StoredDecimal | None = None  # of a liability, in the functional currency: what it is booked at; None: at its price
@@ -109,6 +110,7 @@ class Payment(TenantDocument):
             IndexModel([("org_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="org_latest"),
             IndexModel([("org_id", ASCENDING), ("state", ASCENDING), ("created_at", DESCENDING)], name="org_state"),
             IndexModel([("org_id", ASCENDING), ("hash", ASCENDING)], name="org_hash"),
+            IndexModel([("org_id", ASCENDING), ("description_folded", ASCENDING), ("_id", ASCENDING)], name="org_description"),
             IndexModel([("network", ASCENDING), ("from_address", ASCENDING), ("state", ASCENDING)], name="sender_state"),
             IndexModel([("network", ASCENDING), ("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}, name="network_due"),
             IndexModel(

@@ -76,6 +76,30 @@ async def page(org_id: str, where: Row, request: PageRequest) -> Page[Payment]:
     return request.page(rows, await Payment.find(query).count() if request.count else None)
 
 
+async def described(org_id: str, beginning: str, limit: int) -> list[Payment]:
+    """Whose description begins so, folded; of one text the latest first."""
+    where: Row = {"org_id": org_id, "description_folded": pages.begins_with(beginning)}
+    return await Payment.find(where, limit=limit).sort("-description_folded", "-_id").to_list()
+
+
+async def by_hash_prefix(org_id: str, beginning: str, limit: int) -> list[Payment]:
+    """`beginning`: 0x and hex digits, in small letters. By the attempt that was mined, else the last one sent."""
+    where: Row = {"org_id": org_id, "hash": pages.begins_with(beginning)}
+    return await Payment.find(where, limit=limit).sort("+hash").to_list()
+
+
+async def fold_descriptions(database: Database, after: str | None, limit: int) -> str | None:
+    """For the deploy step, of payments from before they were found by it; the last id that was looked at, None when all were."""
+    rows, last = database[Payment.Settings.name], None
+    where: Row = {} if after is None else {"_id": {"$gt": after}}
+    async for row in rows.find(where, {"description": 1, "description_folded": 1, "org_id": 1}).sort("_id", 1).limit(limit):
+        last = row["_id"]
+        if "description_folded" not in row:  # nobody changes a description
+            folded = row.get("description", "").strip().casefold()
+            await rows.update_one({"_id": last, "org_id": row["org_id"]}, {"$set": {"description_folded": folded}})
+    return last
+
+
 async def count(org_id: str, where: Row) -> int:
     return await Payment.find({"$and": [{"org_id": org_id}, where]}).count()
 
