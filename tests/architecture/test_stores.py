@@ -107,6 +107,8 @@ WRITES_ALONE = {
     "lots.forget_states": "the migration of how far books were compared, which was told wrongly",
     "ledger.mark_unsealed": "the migration of entries that were posted before there were seals",
     "ledger.add_held_days": "the migration of books that were sealed before these sums were kept",
+    "employees.fold_first_names": "the deploy step: a name that changed meanwhile was folded by whoever changed it",
+    "payments.fold_descriptions": "the deploy step: nobody changes a description",
     "payments.note_unsigned": "the deploy step: a sender is one on its chain, whoever's its payments are; a lane that moved meanwhile is read again",
     "prices.keep_oracle": "what a feed answered at a block, under its natural key",
     "prices.keep_points": "what a provider said, under its natural key",
