@@ -9,6 +9,7 @@ from decimal import Decimal
 from django.http import HttpRequest
 
 from crypto_api.dashboard.forms import Form
+from crypto_api.dashboard.translation import gettext
 from crypto_api.kit.amounts import is_exact, parse, text, to_functional
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.ledger.documents import Account, JournalEntry
@@ -57,12 +58,12 @@ class EntryForm:
         description, reference = self.form.line("description", most=DESCRIPTION_MAX), self.form.prose("reference", most=TEXT_MAX)
         day = self.form.day("date")
         if day is None:
-            self.form.wrong("date", "is needed")
+            self.form.wrong("date", gettext("is needed"))
         lines = [_line(row, codes) for row in self.filled()]
         if len(lines) > LINES_MAX:
-            self.problem = f"An entry has at most {LINES_MAX} lines."
+            self.problem = gettext("An entry has at most %(n)s lines.") % {"n": LINES_MAX}
         if len(lines) < 2 and not self.problem:
-            self.problem = "An entry has at least two lines."
+            self.problem = gettext("An entry has at least two lines.")
         if day is None or self.form.errors or self.problem or any(row.errors for row in self.rows):
             return None
         source = Source(kind=SourceKind.MANUAL, id="", purpose="manual")
@@ -120,9 +121,9 @@ def _line(row: FormRow, codes: Mapping[str, str]) -> Line:
     typed = given["account"].split(" ", 1)[0]  # a list offers "5300 Suppliers and services"
     code = codes.get(given["account"].casefold(), typed)
     if not code:
-        row.errors["account"] = "is needed"
+        row.errors["account"] = gettext("is needed")
     if len(given["note"]) > TEXT_MAX:
-        row.errors["note"] = "is too long"
+        row.errors["note"] = gettext("is too long")
     debit, credit, quantity = _amount(row, "debit"), _amount(row, "credit"), _quantity(row)
     return Line(account_code=code, debit=debit, credit=credit, asset=given["asset"] or None, quantity=quantity, description=given["note"][:TEXT_MAX])
 
@@ -134,10 +135,10 @@ def _amount(row: FormRow, side: str) -> Decimal:
     try:
         value = parse(typed)
     except ValueError:
-        row.errors[side] = "must be an amount such as 1234.50"
+        row.errors[side] = gettext("must be an amount such as 1234.50")
         return Decimal(0)
     if not is_exact(value) or to_functional(value) != value:
-        row.errors[side] = "must have at most 8 decimals"
+        row.errors[side] = gettext("must have at most 8 decimals")
     return value
 
 
@@ -148,6 +149,6 @@ def _quantity(row: FormRow) -> Decimal | None:
     try:
         value = parse(typed.removeprefix("-"))
     except ValueError:
-        row.errors["quantity"] = "must be a quantity such as -0.25"
+        row.errors["quantity"] = gettext("must be a quantity such as -0.25")
         return None
     return value.copy_negate() if typed.startswith("-") else value

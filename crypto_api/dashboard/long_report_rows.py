@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from crypto_api.dashboard.access import Visit
+from crypto_api.dashboard.translation import gettext
 from crypto_api.kit.paging import PageRequest
 from crypto_api.long_reports import store
 from crypto_api.long_reports.documents import LongReport
@@ -55,7 +56,7 @@ async def shown(visit: Visit, tax_report_id: str | None = None) -> dict[str, obj
         Shown(
             row,
             told.get(row.task_id),
-            named.get(row.requested_by, "somebody whose account is gone"),
+            named.get(row.requested_by, gettext("somebody whose account is gone")),
             may_write or row.requested_by == visit.principal.user_id,
         )
         for row in found

@@ -3,24 +3,34 @@
 from dataclasses import dataclass
 from datetime import date
 
+from django.utils.translation import gettext_lazy as _
+
+from crypto_api.dashboard.translation import gettext, ngettext
 from crypto_api.lots.documents import LotDecision, LotPolicy, LotRule
 from crypto_api.lots.service import rule_on
 from crypto_api.lots.types import LotMethod, LotScope, Verdict
 
-METHODS = {LotMethod.FIFO: "FIFO", LotMethod.LIFO: "LIFO", LotMethod.HIFO: "HIFO", LotMethod.AVERAGE: "Average cost"}
-SCOPES = {LotScope.WALLET: "Each wallet by itself", LotScope.UNIVERSAL: "All wallets together"}
+METHODS = {LotMethod.FIFO: _("FIFO"), LotMethod.LIFO: _("LIFO"), LotMethod.HIFO: _("HIFO"), LotMethod.AVERAGE: _("Average cost")}
+SCOPES = {LotScope.WALLET: _("Each wallet by itself"), LotScope.UNIVERSAL: _("All wallets together")}
 ABOUT = {
-    LotMethod.FIFO: "First in, first out: the lot that was acquired first goes first.",
-    LotMethod.LIFO: "Last in, first out: the lot that was acquired last goes first.",
-    LotMethod.HIFO: "Highest in, first out: the lot whose unit cost most goes first.",
-    LotMethod.AVERAGE: "Every unit of a pool costs the same; which was held how long is told as by FIFO.",
+    LotMethod.FIFO: _("First in, first out: the lot that was acquired first goes first."),
+    LotMethod.LIFO: _("Last in, first out: the lot that was acquired last goes first."),
+    LotMethod.HIFO: _("Highest in, first out: the lot whose unit cost most goes first."),
+    LotMethod.AVERAGE: _("Every unit of a pool costs the same; which was held how long is told as by FIFO."),
 }
 VERDICTS = {
-    Verdict.CONFIRMED: "Confirmed",
-    Verdict.ALONE: "Held at once: nobody else could confirm it",
-    Verdict.REJECTED: "Rejected",
-    Verdict.WITHDRAWN: "Withdrawn",
+    Verdict.CONFIRMED: _("Confirmed"),
+    Verdict.ALONE: _("Held at once: nobody else could confirm it"),
+    Verdict.REJECTED: _("Rejected"),
+    Verdict.WITHDRAWN: _("Withdrawn"),
 }
+
+
+def held_for(months: int) -> str:
+    """After how long a lot is held for long."""
+    if not months:
+        return gettext("From the day after the acquisition")
+    return ngettext("Held for more than %(n)s month", "Held for more than %(n)s months", months) % {"n": months}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +39,24 @@ class RuleSaid:
 
     @property
     def method(self) -> str:
-        return METHODS[self.rule.method]
+        return str(METHODS[self.rule.method])
 
     @property
     def about(self) -> str:
-        return ABOUT[self.rule.method]
+        return str(ABOUT[self.rule.method])
 
     @property
     def scope(self) -> str:
-        return SCOPES[self.rule.scope]
+        return str(SCOPES[self.rule.scope])
+
+    @property
+    def scope_inside(self) -> str:
+        """Within a sentence. Only its first letter is made small: German writes nouns large."""
+        return self.scope[:1].lower() + self.scope[1:]
 
     @property
     def long_term(self) -> str:
-        months = self.rule.months
-        return f"Held for more than {months} month{'' if months == 1 else 's'}" if months else "From the day after the acquisition"
+        return held_for(self.rule.months)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +72,7 @@ class DecisionSaid(RuleSaid):
 
     @property
     def verdict(self) -> str:
-        return VERDICTS[self.decision.verdict]
+        return str(VERDICTS[self.decision.verdict])
 
     @property
     def alone(self) -> bool:

@@ -6,10 +6,12 @@ from decimal import Decimal
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.adapters.table_reader import read_table
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.import_chart import ChartImported, chart_rows, import_chart
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.errors import CoreError, InvalidInput
@@ -25,13 +27,13 @@ NAME_MAX = 200
 ERRORS_SHOWN = 200
 FIELDS = ("code", "name", "account_type", "parent_code", "active")
 FLASHES = {
-    "added": "The account was added.",
-    "saved": "The account was saved.",
-    "deleted": "The account was deleted: nothing was ever booked on it.",
-    "kept": "Entries rest on this account: it was deactivated, and nothing is booked on it any more.",
-    "imported": "The chart was taken in.",
+    "added": _("The account was added."),
+    "saved": _("The account was saved."),
+    "deleted": _("The account was deleted: nothing was ever booked on it."),
+    "kept": _("Entries rest on this account: it was deactivated, and nothing is booked on it any more."),
+    "imported": _("The chart was taken in."),
 }
-_CHANGED = "Somebody else has changed this account meanwhile. What stands there now was loaded; look at it and save again."
+_CHANGED = _("Somebody else has changed this account meanwhile. What stands there now was loaded; look at it and save again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ async def _lines(visit: Visit) -> dict[str, object]:
     whole: dict[str, list[Decimal]] = {}
     for code, balance in own.items():
         above: str | None = code
-        for _ in range(len(parents) + 1):
+        for _step in range(len(parents) + 1):
             if above is None:
                 break
             whole.setdefault(above, []).append(balance)
@@ -91,7 +93,7 @@ async def add_page(visit: Visit) -> HttpResponse:
     name, code = form.line("name", most=NAME_MAX), form.line("code", most=CODE_MAX)
     kind = form.one_of("account_type", list(AccountType))
     if code and not (code.isascii() and code.replace(".", "").replace("-", "").isalnum() and code[0].isalnum()):
-        form.wrong("code", "must be letters, digits, points or dashes")
+        form.wrong("code", gettext("must be letters, digits, points or dashes"))
     if form.errors:
         return await _form(visit, form, None)
     now, parent = visit.runtime.clock.now(), form["parent_code"] or None
@@ -179,7 +181,7 @@ async def import_page(visit: Visit) -> HttpResponse:
         return _import(visit)
     file, bring = visit.request.FILES.get("file"), visit.request.POST.get("do") == "bring"
     if not isinstance(file, UploadedFile):
-        return _import(visit, problem="Choose a file.", status=422)
+        return _import(visit, problem=gettext("Choose a file."), status=422)
     try:
         table = await read_table(file.name or "", file.read())
         found = await import_chart(visit.runtime.uow, visit.runtime.clock, visit.org_id, table, dry_run=not bring)

@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 
 import orjson
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.audit.documents import AuditRecord
 from crypto_api.audit.types import AuditFilter, Outcome
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.read_audit_log import AuditLine, audit_export, audit_page
 from crypto_api.flows.verify_audit_log import AuditReport, verify_audit_log
 from crypto_api.kit.csv_text import csv_line
@@ -28,22 +30,22 @@ TOPICS = ("organization", "member", "invitation", "role", "company", "employee",
 TEXT_MAX = 100
 _ACTION = re.compile(r"[a-z_.]{1,60}", re.ASCII)
 ABOUT = {
-    "session.": "Log-ins and sessions",
-    "passkey.": "Passkeys",
-    "totp.": "Authenticator apps",
-    "member.": "Members",
-    "invitation.": "Invitations",
-    "role.": "Roles",
-    "organization.": "Settings and policies",
-    "company.": "Companies",
-    "employee.": "Team",
-    "wallet.": "Wallets",
-    "transaction.": "Transactions",
-    "journal_entry.": "Journal entries",
-    "ledger_seal.": "Seals",
-    "account.": "Accounts",
-    "exchange_rate.": "Exchange rates",
-    "audit.": "This log",
+    "session.": _("Log-ins and sessions"),
+    "passkey.": _("Passkeys"),
+    "totp.": _("Authenticator apps"),
+    "member.": _("Members"),
+    "invitation.": _("Invitations"),
+    "role.": _("Roles"),
+    "organization.": _("Settings and policies"),
+    "company.": _("Companies"),
+    "employee.": _("Team"),
+    "wallet.": _("Wallets"),
+    "transaction.": _("Transactions"),
+    "journal_entry.": _("Journal entries"),
+    "ledger_seal.": _("Seals"),
+    "account.": _("Accounts"),
+    "exchange_rate.": _("Exchange rates"),
+    "audit.": _("This log"),
 }
 """How an action begins, in words."""
 _FIELDS = ("q", "actor", "action", "outcome", "since", "until", "ip", "request", "subject")
@@ -172,11 +174,11 @@ async def log_page(visit: Visit) -> HttpResponse:
     wanted = Filter.of(visit.request)
     members = [(row.user.id, row.name) for row in await people.members(visit.org_id)]
     if wanted.actor and wanted.actor not in dict(members):
-        members.append((wanted.actor, (await people.names_of({wanted.actor})).get(wanted.actor, "Somebody who is no member")))
+        members.append((wanted.actor, (await people.names_of({wanted.actor})).get(wanted.actor, gettext("Somebody who is no member"))))
     values = {
         "actor_choices": members,
         "about_choices": list(ABOUT.items()) + ([] if not wanted.action or wanted.action in ABOUT else [(wanted.action, wanted.action)]),
-        "outcome_choices": [(Outcome.DONE.value, "Done"), (Outcome.REFUSED.value, "Refused")],
+        "outcome_choices": [(Outcome.DONE.value, gettext("Done")), (Outcome.REFUSED.value, gettext("Refused"))],
         "report": await _checked(visit),
         "topics": TOPICS,
     }

@@ -4,9 +4,11 @@ from datetime import date
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows import close_period as flows
 from crypto_api.flows.close_gate import TITLES
 from crypto_api.flows.export_book_reports import export_certificate, export_checklist
@@ -18,7 +20,7 @@ from crypto_api.organizations.types import Permission
 from crypto_api.reports import people
 
 REASON_MAX = 200
-FLASHES = {"closed": "The month is closed. This is its certificate.", "reopened": "The month takes entries again."}
+FLASHES = {"closed": _("The month is closed. This is its certificate."), "reopened": _("The month takes entries again.")}
 
 
 @page(Permission.LEDGER_READ)
@@ -34,7 +36,7 @@ async def months_fragment(visit: Visit) -> HttpResponse:
 async def _months(visit: Visit) -> dict[str, object]:
     found = await flows.list_periods(visit.org_id, visit.runtime.clock)
     named = await people.names_of({row.row.closed_by for row in found if row.row})
-    rows = [(row, _day(row.period), named.get(row.row.closed_by, "somebody whose account is gone") if row.row else "") for row in found]
+    rows = [(row, _day(row.period), named.get(row.row.closed_by, gettext("somebody whose account is gone")) if row.row else "") for row in found]
     return {"months": rows}
 
 
@@ -61,7 +63,7 @@ async def _checklist(visit: Visit, period: str) -> dict[str, object]:
         "day": day,
         "row": row,
         "is_closed": is_closed,
-        "checks": [(TITLES[check.name], check) for check in checks],
+        "checks": [(gettext(TITLES[check.name]), check) for check in checks],
         "ready": not is_closed and all(check.passed for check in checks),
         "may_close": visit.may(Permission.LEDGER_CLOSE),
     }
@@ -106,7 +108,7 @@ async def certificate_page(visit: Visit, period: str) -> HttpResponse:
         "certificate": row,
         "earlier": found[1:],
         "anchor": await anchor_store.covering(visit.org_id, row.seal_seq),
-        "checks": [(TITLES[check.name], check) for check in row.checks],
+        "checks": [(gettext(TITLES[check.name]), check) for check in row.checks],
         "total_debit": add_exactly([one.debit for one in row.totals]),
         "total_credit": add_exactly([one.credit for one in row.totals]),
         "intact": flows.digest_of(row) == row.digest,

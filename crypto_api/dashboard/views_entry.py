@@ -5,11 +5,13 @@ from datetime import date
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.entry_form import EntryForm
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.rows import entry_card
+from crypto_api.dashboard.translation import gettext
 from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.ledger import drafts, service
@@ -21,14 +23,14 @@ from crypto_api.reports import activity, people
 from mongodb_config.unit_of_work import Session
 
 REASON_MAX = 200
-CHANGED = "Somebody else has changed this draft meanwhile. What stands there now was loaded; look at it and try again."
+CHANGED = _("Somebody else has changed this draft meanwhile. What stands there now was loaded; look at it and try again.")
 FLASHES = {
-    "drafted": "The draft was saved. It counts when it is posted.",
-    "saved": "The draft was saved.",
-    "approved": "Approved. It can be posted now.",
-    "posted": "Posted. It counts from now on and is never changed.",
-    "reversed": "The entry was reversed by a mirror entry.",
-    "reversal-drafted": "This draft takes the entry back as soon as somebody else has approved it and it is posted.",
+    "drafted": _("The draft was saved. It counts when it is posted."),
+    "saved": _("The draft was saved."),
+    "approved": _("Approved. It can be posted now."),
+    "posted": _("Posted. It counts from now on and is never changed."),
+    "reversed": _("The entry was reversed by a mirror entry."),
+    "reversal-drafted": _("This draft takes the entry back as soon as somebody else has approved it and it is posted."),
 }
 Verb = Callable[[Session], Awaitable[JournalEntry]]
 
@@ -58,8 +60,8 @@ async def _values(visit: Visit, entry: JournalEntry) -> dict[str, object]:
     return {
         "card": entry_card(entry, await activity.account_names(visit.org_id), await activity.wallet_names(visit.org_id)),
         "entry": entry,
-        "writers": ", ".join(named.get(str(writer), "somebody whose account is gone") for writer in writers),
-        "approver": named.get(entry.approved_by or "", "somebody whose account is gone") if entry.approved_by else "",
+        "writers": ", ".join(named.get(str(writer), gettext("somebody whose account is gone")) for writer in writers),
+        "approver": named.get(entry.approved_by or "", gettext("somebody whose account is gone")) if entry.approved_by else "",
         "waits": waits,
         "may_write": visit.may(Permission.LEDGER_WRITE),
         "may_edit": is_draft and entry.reverses is None and visit.may(Permission.LEDGER_WRITE),

@@ -5,6 +5,7 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.long_report_rows import shown
@@ -25,9 +26,9 @@ PDF = "application/pdf"
 PLAIN_TEXT = "text/plain; charset=utf-8"
 BOOKS = {"beancount": "books.beancount", "hledger": "books.journal", "csv": "books.csv", "xlsx": "books.xlsx"}
 FLASHES = {
-    "ordered": "It is being made. When it is ready, it can be taken here.",
-    "cancelled": "It is not made any more.",
-    "deleted": "The file was deleted. The books are as they were.",
+    "ordered": _("It is being made. When it is ready, it can be taken here."),
+    "cancelled": _("It is not made any more."),
+    "deleted": _("The file was deleted. The books are as they were."),
 }
 REPORTS = {"pdf": PDF, "xlsx": XLSX, "csv": CSV}
 

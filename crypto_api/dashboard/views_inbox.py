@@ -6,12 +6,14 @@ from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.classification.types import Category
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.dashboard.list_filter import ListFilter
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.remedy_item import Bench, Choice, remedy_item
 from crypto_api.inbox import service, store
 from crypto_api.inbox.documents import InboxItem
@@ -32,38 +34,38 @@ VIEWS = {
     "closed": [ItemState.RESOLVED],
 }
 KIND_NAMES = {
-    ItemKind.RECONCILIATION_DIFFERENCE: "Chain and books differ",
-    ItemKind.MISSING_PRICE: "Price is missing",
-    ItemKind.MISSING_COST: "Cost is not known",
-    ItemKind.UNCLASSIFIED: "Not classified",
-    ItemKind.AMBIGUOUS: "Ambiguous",
-    ItemKind.FOLLOWER_STOPPED: "Network stopped",
-    ItemKind.PAYMENT_NEEDS_HUMAN: "Payment needs somebody",
-    ItemKind.CREDIT_NOT_AGREED: "Providers do not agree",
-    ItemKind.OPENING_NOT_AGREED: "Opening balance not agreed",
-    ItemKind.RECEIPT_OPEN: "Client payment to decide",
-    ItemKind.REFUND_UNCOVERED: "Refund of what left the chain",
-    ItemKind.REFUND_GONE: "Refund that left the chain",
+    ItemKind.RECONCILIATION_DIFFERENCE: _("Chain and books differ"),
+    ItemKind.MISSING_PRICE: _("Price is missing"),
+    ItemKind.MISSING_COST: _("Cost is not known"),
+    ItemKind.UNCLASSIFIED: _("Not classified"),
+    ItemKind.AMBIGUOUS: _("Ambiguous"),
+    ItemKind.FOLLOWER_STOPPED: _("Network stopped"),
+    ItemKind.PAYMENT_NEEDS_HUMAN: _("Payment needs somebody"),
+    ItemKind.CREDIT_NOT_AGREED: _("Providers do not agree"),
+    ItemKind.OPENING_NOT_AGREED: _("Opening balance not agreed"),
+    ItemKind.RECEIPT_OPEN: _("Client payment to decide"),
+    ItemKind.REFUND_UNCOVERED: _("Refund of what left the chain"),
+    ItemKind.REFUND_GONE: _("Refund that left the chain"),
 }
 REMEDY_NAMES = {
-    Remedy.RECHECK: "Look again now",
-    Remedy.SEARCH_INTERNAL_TRANSFERS: "Search what moved unseen",
-    Remedy.BOOK_DIFFERENCE: "Book the difference",
-    Remedy.RETRY_PRICE: "Look the price up again",
-    Remedy.ENTER_PRICE: "Enter a price",
-    Remedy.CLASSIFY: "Say what it was",
+    Remedy.RECHECK: _("Look again now"),
+    Remedy.SEARCH_INTERNAL_TRANSFERS: _("Search what moved unseen"),
+    Remedy.BOOK_DIFFERENCE: _("Book the difference"),
+    Remedy.RETRY_PRICE: _("Look the price up again"),
+    Remedy.ENTER_PRICE: _("Enter a price"),
+    Remedy.CLASSIFY: _("Say what it was"),
 }
 ONE_CLICK = (Remedy.RECHECK, Remedy.SEARCH_INTERNAL_TRANSFERS, Remedy.RETRY_PRICE)
 FACT_NAMES = {
-    "chain": "On the chain",
-    "books": "In the books",
-    "difference": "Difference",
-    "asset": "Asset",
-    "assets": "Assets",
-    "block_number": "At block",
-    "agreed_at_block": "Agreed last at block",
-    "network": "Network",
-    "hash": "Transaction",
+    "chain": _("On the chain"),
+    "books": _("In the books"),
+    "difference": _("Difference"),
+    "asset": _("Asset"),
+    "assets": _("Assets"),
+    "block_number": _("At block"),
+    "agreed_at_block": _("Agreed last at block"),
+    "network": _("Network"),
+    "hash": _("Transaction"),
 }
 _CATEGORIES = [category for category in Category if category not in (Category.UNCLASSIFIED, Category.FAILED, Category.SPAM)]
 
@@ -179,7 +181,7 @@ def _choice(form: Form) -> Choice:
         try:
             rate = parse(form["rate"])
         except ValueError:
-            form.wrong("rate", "must be a number such as 3120.45")
+            form.wrong("rate", gettext("must be a number such as 3120.45"))
     if form.errors:
         return Choice(Remedy.RECHECK)
     chosen = Category(category) if category else None
@@ -196,7 +198,10 @@ async def _item(visit: Visit, item_id: str) -> InboxItem:
 async def _detail(visit: Visit, item_id: str, *, form: Form | None = None, problem: str = "", status: int = 200) -> HttpResponse:
     item = await _item(visit, item_id)
     offered = REMEDIES[item.kind] if item.state in OPEN_STATES and visit.may(Permission.INBOX_WRITE) else ()
-    flashes = {"tried": "It was done; what came of it stands below.", "waived": "It may stay so. If it changes, it comes back."}
+    flashes = {
+        "tried": gettext("It was done; what came of it stands below."),
+        "waived": gettext("It may stay so. If it changes, it comes back."),
+    }
     values: dict[str, object] = {
         "clicks": [(remedy.value, REMEDY_NAMES[remedy]) for remedy in offered if remedy in ONE_CLICK],
         "offers": {remedy.value: REMEDY_NAMES[remedy] for remedy in offered if remedy not in ONE_CLICK},
@@ -224,14 +229,14 @@ async def _facts(visit: Visit, item: InboxItem) -> dict[str, object]:
         "kind_name": KIND_NAMES[item.kind],
         "facts": [(FACT_NAMES[name], name, _fact(visit, name, value)) for name, value in item.facts.items() if name in FACT_NAMES and value],
         "attempts": [
-            (row.at, names.get(row.by or "", "") if row.by else "By itself", _what(row.what), row.outcome) for row in reversed(item.attempts)
+            (row.at, names.get(row.by or "", "") if row.by else gettext("By itself"), _what(row.what), row.outcome) for row in reversed(item.attempts)
         ],
         "closed_by": names.get(item.closed_by or "", ""),
     }
 
 
 def _what(what: str) -> str:
-    return REMEDY_NAMES[Remedy(what)] if what in list(Remedy) else what.capitalize()
+    return str(REMEDY_NAMES[Remedy(what)]) if what in list(Remedy) else what.capitalize()
 
 
 async def _accounts(visit: Visit) -> list[tuple[str, str]]:

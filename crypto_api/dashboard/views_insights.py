@@ -8,16 +8,19 @@ from decimal import Decimal
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.insight_words import told, why_unusual
 from crypto_api.dashboard.period import DAYS, carried
 from crypto_api.flows.word_insights import Worded, word_insights
 from crypto_api.insights import service
+from crypto_api.insights.sentences import topics_of
 from crypto_api.insights.types import Insights, MonthRow
 from crypto_api.kit.amounts import divide
 from crypto_api.organizations.types import Permission
 
-SPANS = {7: "7 days", 30: "30 days", 90: "90 days", 365: "1 year"}
+SPANS = {7: _("7 days"), 30: _("30 days"), 90: _("90 days"), 365: _("1 year")}
 PERIOD = "30d"
 
 
@@ -51,7 +54,9 @@ async def sentences_fragment(visit: Visit) -> HttpResponse:
 
 
 def _sentences(visit: Visit, found: Insights, worded: Worded) -> dict[str, object]:
-    return {"found": found, "worded": worded, "model_there": visit.runtime.llm is not None}
+    topics = {one.name: one for one in topics_of(found)}
+    sentences = [(one.by_model, one.text if one.by_model else told(topics[one.topic], found)) for one in worded.sentences]
+    return {"found": found, "worded": worded, "sentences": sentences, "model_there": visit.runtime.llm is not None}
 
 
 def _days(visit: Visit) -> int:
@@ -81,6 +86,7 @@ async def _figures(visit: Visit) -> dict[str, object]:
         "out_link": _link({"direction": "out"}, since),
         "in_link": _link({"direction": "in"}, since),
         "bars": _bars(found),
+        "unusual": why_unusual(found.unusual),
         "empty": not any(row.transactions for row in found.months),
     }
 

@@ -7,9 +7,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
+from crypto_api.dashboard.translation import gettext
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.paging import PageRequest
 from crypto_api.ledger import journal_store
@@ -21,8 +23,8 @@ from mongodb_config import pages
 
 TEXT_MAX = 100
 FIELDS = ("status", "account", "source", "date_from", "date_to", "q")
-STATUSES = {"draft": "Drafts", "posted": "Posted", "reversed": "Reversed"}
-FLASHES = {"deleted": "The draft was deleted. What it said stands in the audit log."}
+STATUSES = {"draft": _("Drafts"), "posted": _("Posted"), "reversed": _("Reversed")}
+FLASHES = {"deleted": _("The draft was deleted. What it said stands in the audit log.")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class JournalFilter:
 
     @property
     def errors(self) -> dict[str, str]:
-        return {name: "must be a date such as 2026-11-21" for name in ("date_from", "date_to") if self[name] and self._day(name) is None}
+        return {name: gettext("must be a date such as 2026-11-21") for name in ("date_from", "date_to") if self[name] and self._day(name) is None}
 
     def query_string(self) -> str:
         return urlencode(dict(self.given))

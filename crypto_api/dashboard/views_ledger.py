@@ -8,9 +8,11 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.export_seals import export_seals
 from crypto_api.kit.amounts import add_exactly, change_of
 from crypto_api.kit.errors import InvalidInput
@@ -24,7 +26,7 @@ from crypto_api.reports import activity, as_of
 
 TEXT_MAX = 120
 FIELDS = ("account", "wallet", "asset", "date_from", "date_to", "at", "known_at", "compare_to")
-_WRONG = {"known_at": "must be a time such as 2026-11-21T09:30"}
+_WRONG = {"known_at": _("must be a time such as 2026-11-21T09:30")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,9 @@ class LedgerFilter:
     def errors(self) -> dict[str, str]:
         unread = {name for name in ("date_from", "date_to", "at", "compare_to") if self[name] and self.day(name) is None}
         unread |= {"known_at"} if self["known_at"] and self.known_at() is None else set()
-        wrong = {name: _WRONG.get(name, "must be a date such as 2026-11-21") for name in unread}
+        wrong = {name: str(_WRONG.get(name, _("must be a date such as 2026-11-21"))) for name in unread}
         at, compared = self.day("at"), self.day("compare_to")
-        return wrong | ({"compare_to": "must lie before the day of the trial balance"} if at and compared and compared >= at else {})
+        return wrong | ({"compare_to": gettext("must lie before the day of the trial balance")} if at and compared and compared >= at else {})
 
     def query_string(self) -> str:
         return urlencode(dict(self.given))

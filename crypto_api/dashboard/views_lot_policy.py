@@ -6,10 +6,12 @@ from datetime import date
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.lot_words import ABOUT, METHODS, SCOPES, RuleSaid, decisions_said, rules_held
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.change_lot_policy import Preview, confirm_lot_rule, preview_lot_policy, propose_lot_rule, reject_lot_rule, withdraw_lot_rule
 from crypto_api.flows.second_person import others_who_may
 from crypto_api.kit.clock import day_of
@@ -24,13 +26,13 @@ FIELDS = ("method", "scope", "months", "start_date")
 MONTHS_MAX = 1200
 SHOWN_MAX = 50
 FLASHES = {
-    "holds": "The new method holds. The books follow it within seconds, by entries of their own.",
-    "proposed": "Proposed. It holds as soon as somebody else confirms it.",
-    "rejected": "The proposal is gone. The method stays as it was.",
-    "same": "Nothing was changed: that is the method already.",
+    "holds": _("The new method holds. The books follow it within seconds, by entries of their own."),
+    "proposed": _("Proposed. It holds as soon as somebody else confirms it."),
+    "rejected": _("The proposal is gone. The method stays as it was."),
+    "same": _("Nothing was changed: that is the method already."),
 }
-CHANGED = "The method was changed meanwhile. What stands there now was loaded; look at it and decide again."
-GONE = "somebody whose account is gone"
+CHANGED = _("The method was changed meanwhile. What stands there now was loaded; look at it and decide again.")
+GONE = _("somebody whose account is gone")
 
 
 @page(Permission.LEDGER_READ)
@@ -77,11 +79,11 @@ async def _values(visit: Visit) -> dict[str, object]:
         "row": row,
         "waiting": waiting,
         "proposed": RuleSaid(waiting.rule) if waiting else None,
-        "proposer": named.get(waiting.proposed_by, GONE) if waiting else "",
+        "proposer": str(named.get(waiting.proposed_by, GONE)) if waiting else "",
         "latest": held[0],
         "held": held,
         "decided": decided,
-        "names": {person: named.get(person, GONE) for person in ids},
+        "names": {person: str(named.get(person, GONE)) for person in ids},
         "own": waiting is not None and waiting.proposed_by == visit.principal.user_id,
         "may_write": visit.may(Permission.LEDGER_WRITE),
         "may_decide": visit.may(Permission.LEDGER_APPROVE),
@@ -129,7 +131,7 @@ def _read(visit: Visit) -> tuple[Form, LotRule | None]:
     form = Form(visit.request, *FIELDS)
     method, scope, months, day = form.one_of("method", METHODS), form.one_of("scope", SCOPES), form["months"], form.day("start_date")
     if not (months.isascii() and months.isdecimal() and len(months) < 5 and int(months) <= MONTHS_MAX):
-        form.wrong("months", f"must be a whole number up to {MONTHS_MAX:,}")
+        form.wrong("months", gettext("must be a whole number up to %(most)s") % {"most": f"{MONTHS_MAX:,}"})
     if form.errors:
         return form, None
     return form, LotRule.model_validate({"start": day, "method": LotMethod(method), "scope": LotScope(scope), "months": int(months)})

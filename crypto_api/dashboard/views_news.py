@@ -7,6 +7,7 @@ from django.http import Http404, HttpResponse
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
+from crypto_api.dashboard.translation import gettext
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.paging import PageRequest
 from crypto_api.news import store
@@ -61,6 +62,6 @@ async def _feeds(visit: Visit) -> list[Shown]:
     states = await store.feeds([feed_id(address) for address in addresses])
     shown = []
     for at, (address, host) in enumerate(zip(addresses, hosts, strict=True)):
-        name = host if hosts.count(host) == 1 else f"{host}, feed {hosts[: at + 1].count(host)}"
+        name = host if hosts.count(host) == 1 else gettext("%(host)s, feed %(number)s") % {"host": host, "number": hosts[: at + 1].count(host)}
         shown.append(Shown(feed_id(address), name, states.get(feed_id(address))))
     return sorted(shown, key=lambda one: not one.fails)

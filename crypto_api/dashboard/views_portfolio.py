@@ -4,11 +4,14 @@ from decimal import Decimal
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse, JsonResponse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.period import carried
 from crypto_api.dashboard.templatetags.coffer import asset_name, localized_date, money
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.read_portfolio import Division, Period, Span, divided, period_of
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.errors import InvalidInput
@@ -19,20 +22,20 @@ from crypto_api.portfolio.types import HistoryPoint, NoResult
 from crypto_api.reports import activity
 
 SPANS = {
-    Span.WEEK: "7 days",
-    Span.MONTH: "30 days",
-    Span.QUARTER: "90 days",
-    Span.YEAR_TO_DATE: "This year",
-    Span.YEAR: "1 year",
-    Span.ALL: "All",
+    Span.WEEK: _("7 days"),
+    Span.MONTH: _("30 days"),
+    Span.QUARTER: _("90 days"),
+    Span.YEAR_TO_DATE: _("This year"),
+    Span.YEAR: _("1 year"),
+    Span.ALL: pgettext_lazy("period", "All"),
 }
 NO_RESULT = {
-    NoResult.NOTHING_HELD: "nothing was held",
-    NoResult.TOO_SHORT: "shorter than a day",
-    NoResult.NOT_PRICED: "too few days with prices",
-    NoResult.NO_RATE: "no rate fits the flows",
-    NoResult.SEVERAL_RATES: "more than one rate fits the flows",
-    NoResult.LOST_FROM_NOTHING: "there was no capital to relate it to",
+    NoResult.NOTHING_HELD: _("nothing was held"),
+    NoResult.TOO_SHORT: _("shorter than a day"),
+    NoResult.NOT_PRICED: _("too few days with prices"),
+    NoResult.NO_RATE: _("no rate fits the flows"),
+    NoResult.SEVERAL_RATES: _("more than one rate fits the flows"),
+    NoResult.LOST_FROM_NOTHING: _("there was no capital to relate it to"),
 }
 ASSET_MAX = 160
 
@@ -84,10 +87,13 @@ async def _figures(visit: Visit) -> dict[str, object]:
     standing = await service.standing_now(visit.org_id, currency, now, visit.pricing)
     did = await service.performance(visit.org_id, currency, period.since, period.until, visit.zone, visit.pricing)
     allocations = [
-        (name, await divided(visit.org_id, currency, now, visit.pricing, visit.runtime.networks, division))
-        for name, division in (("By wallet", Division.WALLET), ("By network", Division.NETWORK))
+        (name, head, await divided(visit.org_id, currency, now, visit.pricing, visit.runtime.networks, division))
+        for name, head, division in (
+            (gettext("By wallet"), gettext("Wallet"), Division.WALLET),
+            (gettext("By network"), gettext("Network"), Division.NETWORK),
+        )
     ]
-    returns = [("Time-weighted", did.time_weighted), ("Money-weighted", did.money_weighted)] if did is not None else []
+    returns = [(gettext("Time-weighted"), did.time_weighted), (gettext("Money-weighted"), did.money_weighted)] if did is not None else []
     return {
         "standing": standing,
         "did": did,

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post, version_of
-from crypto_api.dashboard.translation import language
+from crypto_api.dashboard.translation import gettext, language
 from crypto_api.dashboard.views_prices import around, number
 from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound, PreconditionFailed
@@ -21,10 +22,10 @@ from crypto_api.price_alerts.types import Condition
 from crypto_api.prices import rules
 from crypto_api.reports import people
 
-CONDITIONS = {Condition.ABOVE: "rises to", Condition.BELOW: "falls to", Condition.MOVES: "moves by per cent"}
+CONDITIONS = {Condition.ABOVE: _("rises to"), Condition.BELOW: _("falls to"), Condition.MOVES: _("moves by per cent")}
 FIELDS = ("asset", "quote", "condition", "threshold", "hysteresis", "note", "mail")
 CHANGEABLE = ("condition", "threshold", "hysteresis", "note", "mail")
-CHANGED = "The alert was changed meanwhile. What stands there now was loaded; look at it and change it again."
+CHANGED = _("The alert was changed meanwhile. What stands there now was loaded; look at it and change it again.")
 NOTE_MAX = 200
 
 
@@ -140,7 +141,7 @@ def _alert(form: Form) -> NewAlert | None:
     asset, quote = form.line("asset"), form.line("quote")
     for name, given in (("asset", asset), ("quote", quote)):
         if given and not rules.is_asset_name(given):
-            form.wrong(name, "must be the name of an asset or currency, such as ETH or USD")
+            form.wrong(name, gettext("must be the name of an asset or currency, such as ETH or USD"))
     fields = _changes(form)
     return None if fields is None else NewAlert(asset=asset, quote=quote, **fields)
 
@@ -186,5 +187,5 @@ async def _alerts_page(visit: Visit, form: Form, *, problem: str = "", status: i
 async def _alerts(visit: Visit) -> dict[str, object]:
     rows = await store.of_org(visit.org_id)
     names = await people.names_of({row.created_by for row in rows})
-    told = [(row, alerts.said(row, language()), names.get(row.created_by, "somebody whose account is gone")) for row in rows]
+    told = [(row, alerts.said(row, language()), names.get(row.created_by, gettext("somebody whose account is gone"))) for row in rows]
     return {"rows": told, "may_write": visit.may(Permission.PRICES_WRITE)}

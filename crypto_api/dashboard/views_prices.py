@@ -5,10 +5,12 @@ from decimal import Decimal
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.enter_prices import NewPrice, enter_price
 from crypto_api.flows.true_up import ask_for_true_up
 from crypto_api.flows.unpriced import page_of_unpriced
@@ -24,15 +26,15 @@ from crypto_api.reports import people
 from crypto_api.reports.price_sources import sources_of
 
 FLASHES = {
-    "entered": "The price was entered. What stands in the books without one is looked up again by itself.",
-    "retried": "Every missing price is being looked up again. What is found leaves this list by itself.",
-    "alert": "The alert was added.",
-    "changed": "The alert was changed. The next rate says on which side of it the price stands.",
-    "paused": "The alert is paused: it looks at no rate.",
-    "resumed": "The alert goes on. What happened during the pause does not fire it.",
-    "deleted": "The alert was deleted.",
+    "entered": _("The price was entered. What stands in the books without one is looked up again by itself."),
+    "retried": _("Every missing price is being looked up again. What is found leaves this list by itself."),
+    "alert": _("The alert was added."),
+    "changed": _("The alert was changed. The next rate says on which side of it the price stands."),
+    "paused": _("The alert is paused: it looks at no rate."),
+    "resumed": _("The alert goes on. What happened during the pause does not fire it."),
+    "deleted": _("The alert was deleted."),
 }
-SOURCE_NAMES = {"manual": "Entered by hand", "oracle": "Feed on chain", "history": "What was kept"}
+SOURCE_NAMES = {"manual": _("Entered by hand"), "oracle": _("Feed on chain"), "history": _("What was kept")}
 REASON_MAX = 500
 BY_HAND_SHOWN = 10
 
@@ -91,24 +93,24 @@ def _price(visit: Visit, form: Form) -> NewPrice | None:
     asset, quote, reason = form.line("asset"), form.line("quote"), form.line("reason", most=REASON_MAX, needed=False)
     for name, text in (("asset", asset), ("quote", quote)):
         if text and not rules.is_asset_name(text):
-            form.wrong(name, "must be the name of an asset or currency, such as ETH or USD")
+            form.wrong(name, gettext("must be the name of an asset or currency, such as ETH or USD"))
     rate, at = number(form, "rate"), visit.runtime.clock.now()
     if form["at"]:
         try:
             at = to_milliseconds(datetime.fromisoformat(form["at"]).replace(tzinfo=visit.zone))
         except (ValueError, OverflowError):
-            form.wrong("at", "is not a time such as 2026-11-21T09:30")
+            form.wrong("at", gettext("is not a time such as 2026-11-21T09:30"))
     return None if form.errors or rate is None else NewPrice(asset, quote, at, rate, reason)
 
 
 def number(form: Form, name: str) -> Decimal | None:
     if not form[name]:
-        form.wrong(name, "is needed")
+        form.wrong(name, gettext("is needed"))
         return None
     try:
         return parse(form[name])
     except ValueError:
-        form.wrong(name, "must be a number such as 3120.45")
+        form.wrong(name, gettext("must be a number such as 3120.45"))
         return None
 
 

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.dashboard.payment_desk import desk_of
 from crypto_api.dashboard.rows import links_of
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.anchor_seal import AnchorPorts, anchor_seal
 from crypto_api.kit.errors import CoreError, InvalidInput
 from crypto_api.kit.paging import PageRequest
@@ -19,7 +21,7 @@ from crypto_api.organizations.types import Permission
 from crypto_api.reports import people
 
 FIELDS = ("network", "transaction_hash")
-FLASHES = {"anchored": "Found: the transaction holds a seal of these books.", "known": "This transaction was recorded before."}
+FLASHES = {"anchored": _("Found: the transaction holds a seal of these books."), "known": _("This transaction was recorded before.")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ async def _rows(visit: Visit) -> dict[str, object]:
         raise Http404 from error
     names = await people.names_of({row.recorded_by for row in found.items})
     return {
-        "rows": [_row(visit, row, names.get(row.recorded_by, "somebody whose account is gone")) for row in found.items],
+        "rows": [_row(visit, row, names.get(row.recorded_by, gettext("somebody whose account is gone"))) for row in found.items],
         "next_cursor": found.next_cursor,
         "first_page": wanted.cursor is None,
     }

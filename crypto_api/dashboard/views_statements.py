@@ -7,11 +7,14 @@ from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
-from crypto_api.flows.export_statement import columns_words, days_words, export_statement, notes_of
+from crypto_api.dashboard.statement_words import STATEMENT, changes_of, columns_of, days_of, name_of, row_name
+from crypto_api.dashboard.translation import gettext, pgettext
+from crypto_api.flows.export_statement import export_statement, notes_of
 from crypto_api.flows.make_statement import NAMES
 from crypto_api.flows.order_book_report import request_statement
 from crypto_api.flows.roll_forward import changes_behind
@@ -23,14 +26,14 @@ from crypto_api.ledger import anchor_store
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import activity
 from crypto_api.statements import rules, store
-from crypto_api.statements.changes import Change, change_between, change_names, pairs_of
+from crypto_api.statements.changes import Change, change_between, pairs_of
 from crypto_api.statements.documents import FinancialReport
 from crypto_api.statements.roll_forward import NAMES as ROLL_NAMES
 from crypto_api.statements.types import Asked, Column, Detail, Measure, Row, RowKind, StatementKind
 
 FORMS = {"pdf": "application/pdf", "xlsx": XLSX, "csv": CSV}
 FIELDS = ("kind", "as_of", "start_date", "end_date", "compare_to", "by")
-DIVISIONS = {Detail.ASSET: "Each asset", Detail.WALLET: "Each asset in each wallet"}
+DIVISIONS = {Detail.ASSET: _("Each asset"), Detail.WALLET: _("Each asset in each wallet")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +44,16 @@ class Made:
 
     @property
     def name(self) -> str:
-        return NAMES[self.report.kind]
+        return name_of(self.report.kind)
 
     @property
     def days(self) -> str:
-        return days_words(self.report.kind, self.report.columns[0])
+        return days_of(self.report.kind, self.report.columns[0])
 
     @property
     def compared(self) -> str:
         of_a_period = 1 if self.report.detail is None else len(Measure)
-        return days_words(self.report.kind, self.report.columns[of_a_period]) if len(self.report.columns) > of_a_period else ""
+        return days_of(self.report.kind, self.report.columns[of_a_period]) if len(self.report.columns) > of_a_period else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,10 @@ class Line:
     link: str
     cells: list[Cell]
     changes: list[Change | None]  # beside an earlier period: None where there is no amount
+
+    @property
+    def name(self) -> str:
+        return row_name(self.row)
 
     @property
     def indent(self) -> str:
@@ -106,7 +113,7 @@ async def make(visit: Visit) -> HttpResponse:
 
 
 async def _list(visit: Visit, form: Form, *, status: int = 200, **values: object) -> HttpResponse:
-    shown = {"given": form.given, "errors": form.errors, "kinds": NAMES.items(), "divisions": DIVISIONS.items()}
+    shown = {"given": form.given, "errors": form.errors, "kinds": [(kind, name_of(kind)) for kind in NAMES], "divisions": DIVISIONS.items()}
     return visit.render("statements/list.html", await _rows(visit) | shown | values, status=status)
 
 
@@ -142,7 +149,7 @@ def _asked(form: Form) -> Asked | None:
     detail = form.one_of("by", DIVISIONS) if rolled else Detail.ASSET
     for name in names:
         if days[name] is None and name not in form.errors:
-            form.wrong(name, "is needed")
+            form.wrong(name, gettext("is needed"))
     if form.errors:
         return None
     found = {name: date.fromisoformat(day) for name, day in days.items() if day is not None}
@@ -160,8 +167,8 @@ async def detail_page(visit: Visit, report_id: str) -> HttpResponse:
     values = {
         "made": Made(report),
         "report": report,
-        "columns": columns_words(report),
-        "changes": (changes := change_names(report.columns)),
+        "columns": columns_of(report),
+        "changes": (changes := changes_of(report)),
         "changes_count": len(changes),
         "lines": [_line(report, at) for at in range(len(report.rows))],
         "rolled": report.kind is StatementKind.CRYPTO_ROLL_FORWARD,
@@ -193,9 +200,13 @@ async def behind_page(visit: Visit, report_id: str) -> HttpResponse:
     row, column = report.rows[number], report.columns[0]
     asked = Asked(report.kind, column.first, column.last, None, report.known_at, report.detail)
     found = await changes_behind(visit.runtime.uow, visit.org_id, asked, row)
-    group = next(report.rows[at].name for at in range(number, -1, -1) if report.rows[at].kind is RowKind.HEADING)
-    values = {"made": Made(report), "report": report, "row": row, "group": group, "changes": found.changes, "more": found.more}
-    return visit.render("statements/behind.html", values | {"wallets": await activity.wallet_names(visit.org_id), "names": ROLL_NAMES})
+    group = next(row_name(report.rows[at]) for at in range(number, -1, -1) if report.rows[at].kind is RowKind.HEADING)
+    values = {"made": Made(report), "report": report, "row": row, "name": row_name(row), "group": group, "changes": found.changes, "more": found.more}
+    return visit.render(
+        "statements/behind.html",
+        values
+        | {"wallets": await activity.wallet_names(visit.org_id), "names": {reason: pgettext(STATEMENT, name) for reason, name in ROLL_NAMES.items()}},
+    )
 
 
 def _line(report: FinancialReport, at: int) -> Line:

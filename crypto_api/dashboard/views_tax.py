@@ -6,12 +6,14 @@ from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.long_report_rows import shown
-from crypto_api.dashboard.lot_words import METHODS, SCOPES
+from crypto_api.dashboard.lot_words import METHODS, SCOPES, held_for
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.export_tax_report import export_tax_report
 from crypto_api.flows.make_tax_report import delete_tax_report, period_asked, request_tax_report
 from crypto_api.kit.clock import day_of
@@ -29,15 +31,18 @@ from crypto_api.tax.tables import REASONS
 from crypto_api.tax.types import UNFINISHED, Asked, DisposalRow, IncomeRow, MissingRow, TaxPeriod, TaxReportStatus
 
 PERIODS = {
-    TaxPeriod.YEARLY: "Fiscal year",
-    TaxPeriod.MONTHLY: "Month",
-    TaxPeriod.WEEKLY: "Week",
-    TaxPeriod.DAILY: "Day",
-    TaxPeriod.CUSTOM: "From and to",
+    TaxPeriod.YEARLY: _("Fiscal year"),
+    TaxPeriod.MONTHLY: _("Month"),
+    TaxPeriod.WEEKLY: _("Week"),
+    TaxPeriod.DAILY: _("Day"),
+    TaxPeriod.CUSTOM: _("From and to"),
 }
 FORMS = {"pdf": "application/pdf", "xlsx": XLSX, "csv": CSV}
-FLASHES = {"deleted": "The report was deleted. The books are as they were.", "asked": "The report is being computed. It appears here by itself."}
-DETAIL_FLASHES = {"ordered": "The file is being made. It can be taken from here as soon as it is ready.", "asked": FLASHES["asked"]}
+FLASHES = {
+    "deleted": _("The report was deleted. The books are as they were."),
+    "asked": _("The report is being computed. It appears here by itself."),
+}
+DETAIL_FLASHES = {"ordered": _("The file is being made. It can be taken from here as soon as it is ready."), "asked": FLASHES["asked"]}
 FIELDS = ("period", "date", "start_date", "end_date", "method", "scope")
 
 
@@ -48,11 +53,15 @@ class Row:
 
     @property
     def method(self) -> str:
-        return METHODS[self.report.method]
+        return str(METHODS[self.report.method])
 
     @property
     def scope(self) -> str:
-        return SCOPES[self.report.scope]
+        return str(SCOPES[self.report.scope])
+
+    @property
+    def long_term(self) -> str:
+        return held_for(self.report.months)
 
     @property
     def percent(self) -> int:
@@ -134,7 +143,7 @@ async def _asked(visit: Visit, form: Form) -> Asked | None:
     days = [form.day(name) for name in names]
     for name, day in zip(names, days, strict=True):
         if day is None:
-            form.wrong(name, "is needed")
+            form.wrong(name, gettext("is needed"))
     if form.errors:
         return None
     found = [date.fromisoformat(day) for day in days if day is not None]
@@ -203,7 +212,7 @@ async def _values(visit: Visit, report_id: str) -> dict[str, object]:
     return {
         "row": Row(report),
         "totals": report.totals,
-        "missing": [(line, REASONS[line.reason]) for line in missing],
+        "missing": [(line, gettext(REASONS[line.reason])) for line in missing],
         "income": income,
         "missing_left": report.totals.missing - len(missing),
         "income_left": report.totals.incomes - len(income),
