@@ -226,7 +226,8 @@ async def _prices(treasury: Treasury, days: int) -> None:
                     updated_at=at,
                 )
             )
-    await OraclePrice.insert_many(rows)
+    for start in range(0, len(rows), 1_000):
+        await OraclePrice.insert_many(rows[start : start + 1_000])
 
 
 async def _kept(history: History) -> None:
@@ -242,8 +243,8 @@ async def _kept(history: History) -> None:
         row_id = f"{org}|{code}|{wallet or '-'}|{asset}|{span}|{day:%Y-%m-%d}|{day:%Y-%m-%d}"
         facts = {"account_code": code, "wallet_id": wallet, "asset": asset, "span": span, "date": day, "known": day, "created_at": now}
         cells.append({"_id": row_id, "org_id": org, **facts, **_stored(debit, credit, quantity)})
-    for start in range(0, len(cells), AT_ONCE):
-        await AccountSum.get_pymongo_collection().insert_many(cells[start : start + AT_ONCE], ordered=False)
+    for start in range(0, len(cells), 1_000):
+        await AccountSum.get_pymongo_collection().insert_many(cells[start : start + 1_000], ordered=False)
 
 
 def _stored(debit: Decimal, credit: Decimal, quantity: Decimal) -> dict[str, Decimal128]:
