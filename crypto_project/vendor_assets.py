@@ -92,7 +92,7 @@ def _copy_font() -> None:
     css = (NODE_MODULES / FONT / "index.css").read_text()
     for name in re.findall(r"url\(\./files/([^)]+)\)", css):
         (VENDOR / name).write_bytes((NODE_MODULES / FONT / "files" / name).read_bytes())
-    (VENDOR / "inter.css").write_text(css.replace("./files/", ""))
+    (VENDOR / "inter.css").write_text(css.replace("./files/", "").replace("font-display: swap", "font-display: optional"))  # text never moves for it
 
 
 def _files(folder: str, pattern: str) -> Iterable[Path]:

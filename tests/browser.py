@@ -21,9 +21,13 @@ CHROMIUM_FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-
 expect.set_options(timeout=60_000)  # a page on a loaded machine; what holds is seen at once
 
 
+def chromium_path() -> str | None:
+    return next(filter(None, map(shutil.which, CHROMIUMS)), None)
+
+
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
-    path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    path = chromium_path()
     if path is None:
         if os.environ.get("COFFER_REQUIRE_BROWSER") == "1":
             pytest.fail("COFFER_REQUIRE_BROWSER=1, but there is no chromium on PATH")

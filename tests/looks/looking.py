@@ -145,6 +145,8 @@ class Looker:
         answer = await self.house.call("GET", path, headers={"Cookie": f"{DASHBOARD_COOKIE}={person.cookie}"} if person else {})
         if (other := _no_page(answer)) is not None:
             self.report.not_pages[row.name] = other
+            if answer.status >= 500:
+                self.report.faults.append(Fault(f"{role} ({place})", row.name, path, "", f"answered {answer.status}"))
             return
         self.report.visits += 1
         self.report.pages.add(row.name)
