@@ -25,6 +25,7 @@ GetResponse = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 HEADER = "X-Request-Id"
 API = "/api/"
+PAYERS = "/pay/"  # public pages: whoever reads one has no account here
 
 
 class _Middleware:
@@ -78,13 +79,15 @@ def _route(request: HttpRequest) -> str:
 
 class Language(_Middleware):
     """The language that was chosen in this browser, which keeps it in a cookie; English otherwise. Of somebody logged in the one that they chose
-    takes its place (`visitor_of()`). What a browser asks for is not followed while pages are not translated whole: nobody gets a page in two
-    languages without having asked for it. The API speaks English."""
+    takes its place (`visitor_of()`). What a browser asks for is followed where nobody could have chosen before: a payer comes by a link, once.
+    The API speaks English."""
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         chosen = request.COOKIES.get(spoken.COOKIE, "")
-        if request.path.startswith(API) or chosen not in dict(settings.LANGUAGES):
+        if request.path.startswith(API):
             chosen = settings.LANGUAGE_CODE
+        elif chosen not in dict(settings.LANGUAGES):
+            chosen = translation.get_language_from_request(request) if request.path.startswith(PAYERS) else settings.LANGUAGE_CODE
         with translation.override(chosen):
             return await self.get_response(request)
 

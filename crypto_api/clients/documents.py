@@ -3,6 +3,7 @@ from datetime import datetime
 from pymongo import ASCENDING, IndexModel
 
 from crypto_api.clients.types import TERMS_DAYS, ClientKind, Contact, PostalAddress
+from crypto_api.kit.languages import Language
 from mongodb_config.base_document import TenantDocument
 
 
@@ -20,6 +21,7 @@ class Client(TenantDocument):
     tax_id_checked: str = ""  # the rule that it passed, such as `de.vat`
     payment_terms_days: int = TERMS_DAYS
     currency: str | None = None  # ISO 4217; None: the organisation's
+    language: Language | None = None  # of the letters to it; None: English
     note: str = ""
     user_ids: list[str] = []  # people who may see its invoices, and nothing else, by a log-in of their own
     created_by: str

@@ -20,7 +20,7 @@ from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
 
 SUBJECT = "client"
-_TOLD = ("name", "kind", "email", "phone", "contacts", "address", "tax_id", "payment_terms_days", "currency", "note", "archived_at")
+_TOLD = ("name", "kind", "email", "phone", "contacts", "address", "tax_id", "payment_terms_days", "currency", "language", "note", "archived_at")
 Versions = Collection[int] | None
 
 

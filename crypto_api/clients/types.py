@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from crypto_api.kit.languages import Language
+
 CONTACTS_MAX = 20
 TERMS_DAYS_MAX = 365
 TERMS_DAYS = 30
@@ -49,6 +51,7 @@ class NewClient:
     tax_id: str = ""
     payment_terms_days: int = TERMS_DAYS
     currency: str | None = None
+    language: Language | None = None
     note: str = ""
 
     def fields(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from crypto_api.chains.service import listed_assets
 from crypto_api.dashboard.access import Visit
 from crypto_api.dashboard.forms import Form
+from crypto_api.dashboard.translation import gettext
 from crypto_api.invoices.documents import Invoice
 from crypto_api.invoices.types import CryptoTerms
 from crypto_api.receivables import store as receivables
@@ -14,9 +15,13 @@ CRYPTO_FIELDS = ("asset", "place")
 async def ways(visit: Visit) -> dict[str, object]:
     """`assets`: (value, label); `places`: wallets that somebody watches."""
     networks, own = visit.runtime.networks, await receivables.settings(visit.org_id)
-    named = [(f"{slug}|{asset.name}", f"{asset.name} on {network.name}") for slug, network in networks.items() for asset in listed_assets(network)]
+    named = [
+        (f"{slug}|{asset.name}", gettext("%(what)s on %(network)s") % {"what": asset.name, "network": network.name})
+        for slug, network in networks.items()
+        for asset in listed_assets(network)
+    ]
     watched = [row for row in await wallets.active(visit.org_id) if row.receives is None and row.monitoring_enabled and row.network in networks]
-    places = [(row.id, f"{row.name} on {networks[row.network].name}") for row in watched]
+    places = [(row.id, gettext("%(what)s on %(network)s") % {"what": row.name, "network": networks[row.network].name}) for row in watched]
     return {"assets": named, "places": places, "own_address": own is not None and bool(own.extended_key)}
 
 
@@ -27,7 +32,7 @@ def chosen_terms(form: Form) -> CryptoTerms | None:
         return None
     also = [value for value in form.request.POST.getlist("also") if value != form["asset"]]
     if any(value.partition("|")[0] != network for value in also):
-        form.wrong("also", "must be on the network of the first")
+        form.wrong("also", gettext("must be on the network of the first"))
         return None
     return CryptoTerms(asset=asset, network=network, wallet_id=form["place"] or None, also=tuple(value.partition("|")[2] for value in also))
 
@@ -54,5 +59,7 @@ async def terms_words(visit: Visit, terms: CryptoTerms) -> str:
     """`ETH or USDC on Ethereum, at an address of its own`."""
     network = visit.runtime.networks.get(terms.network)
     wallet = await wallets.get(visit.org_id, terms.wallet_id) if terms.wallet_id is not None else None
-    place = f"at {wallet.name}" if wallet is not None else "at an address of its own"
-    return f"{' or '.join((terms.asset, *terms.also))} on {network.name if network is not None else terms.network}, {place}"
+    values = {"what": f" {gettext('or')} ".join((terms.asset, *terms.also)), "network": network.name if network is not None else terms.network}
+    if wallet is None:
+        return gettext("%(what)s on %(network)s, at an address of its own") % values
+    return gettext("%(what)s on %(network)s, at %(wallet)s") % (values | {"wallet": wallet.name})

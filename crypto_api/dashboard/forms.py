@@ -98,7 +98,9 @@ class Form:
 
 def fields_in_words(error: InvalidInput) -> str:
     """What a service refused, where the page has no fields to put it at."""
-    return " ".join(gettext("The %(field)s %(problem)s.") % {"field": row.field, "problem": gettext(row.message)} for row in error.errors)
+    return " ".join(
+        gettext("The %(field)s %(problem)s.") % {"field": row.field.replace("_", " "), "problem": gettext(row.message)} for row in error.errors
+    )
 
 
 def version_of(request: HttpRequest) -> list[int] | None:

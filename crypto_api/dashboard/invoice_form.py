@@ -12,8 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.forms import Form
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.write_invoice import Wish
 from crypto_api.invoices.documents import Invoice
 from crypto_api.invoices.types import (
@@ -36,6 +38,22 @@ COLUMNS = ("description", "quantity", "unit", "price", "discount", "taxes")
 HEAD = ("client_id", "currency", "due_date", "reference", "note", "discount_whole", "prices_include_tax")
 ROWS_MIN, SPARE_ROWS, PRICE_PLACES = 4, 1, 18
 _TAX = re.compile(r"(?:(?P<name>[^,]*?[^,\s\d])\s+)?(?P<rate>\d[\d.]*)\s*%?(?:\s+(?P<category>S|Z|E|AE|K|G|O))?")
+_NAMES = {
+    "description": _("Description"),
+    "quantity": _("Quantity"),
+    "unit": _("Unit"),
+    "price": _("Price"),
+    "discount": _("Discount"),
+    "taxes": _("Taxes"),
+    "client_id": _("Client"),
+    "currency": _("Currency"),
+    "due_date": _("Due date"),
+    "reference": _("Reference"),
+    "note": _("Note"),
+    "discount_whole": _("Discount on the whole"),
+    "prices_include_tax": _("Prices include their taxes"),
+}
+"""Columns and fields as the page names them."""
 _COLUMN_OF = {"unit_price": "price", "discount_percent": "discount"}
 
 
@@ -44,6 +62,11 @@ class FormRow:
     number: int  # from 1, as a person counts
     given: Mapping[str, str]
     errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def said(self) -> list[str]:
+        """What is wrong with it, in words."""
+        return [f"{_NAMES.get(name, name)} {words}" for name, words in self.errors.items()]
 
     @property
     def empty(self) -> bool:
@@ -87,9 +110,9 @@ class InvoiceForm:
         discount, percent = _discount(form.given, "discount_whole", form.errors)
         items = tuple(item for row in self.filled() if (item := _item(row)) is not None)
         if not self.filled():
-            self.problem = "It needs a line."
+            self.problem = gettext("It needs a line.")
         if len(self.filled()) > ITEMS_MAX:
-            self.problem = f"It has at most {ITEMS_MAX} lines."
+            self.problem = gettext("It has at most %(n)s lines.") % {"n": ITEMS_MAX}
         if self.wrong:
             return None
         return Wish(
@@ -111,13 +134,13 @@ class InvoiceForm:
         for row in error.errors:
             place, _, column = row.field.removeprefix("items.").partition(".")
             if row.field.startswith("items.") and place.isdecimal() and int(place) < len(filled):
-                filled[int(place)].errors.setdefault(_COLUMN_OF.get(column, column), row.message)
+                filled[int(place)].errors.setdefault(_COLUMN_OF.get(column, column), gettext(row.message))
             elif row.field in ("discount", "discount_percent"):
-                self.form.wrong("discount_whole", row.message)
+                self.form.wrong("discount_whole", gettext(row.message))
             elif row.field in HEAD:
-                self.form.wrong(row.field, row.message)
+                self.form.wrong(row.field, gettext(row.message))
             else:
-                rest.append(f"{row.field.replace('_', ' ')} {row.message}.".capitalize())
+                rest.append(f"{row.field.replace('_', ' ')} {gettext(row.message)}.".capitalize())
         self.problem = " ".join(rest)
 
     def filled(self) -> list[FormRow]:
@@ -138,8 +161,8 @@ class InvoiceForm:
 
     def said(self) -> list[str]:
         """What is wrong, in words, for the preview."""
-        lines = [f"Line {number}: {name} {words}" for number, row in enumerate(self.filled(), 1) for name, words in row.errors.items()]
-        return [*lines, *(f"{name.replace('_', ' ').capitalize()} {words}" for name, words in self.form.errors.items())]
+        lines = [gettext("Line %(n)s: %(said)s") % {"n": number, "said": said} for number, row in enumerate(self.filled(), 1) for said in row.said]
+        return [*lines, *(f"{_NAMES.get(name, name)} {words}" for name, words in self.form.errors.items())]
 
 
 def _as_typed(item: Item) -> dict[str, str]:
@@ -177,7 +200,7 @@ def _item(row: FormRow) -> Item | None:
     discount, percent = _discount(given, "discount", errors)
     taxes = _taxes(given["taxes"], errors)
     if not errors and quantity == 0:
-        errors["quantity"] = "must be more than zero"
+        errors["quantity"] = gettext("must be more than zero")
     if errors:
         return None
     return Item(
@@ -193,15 +216,17 @@ def _item(row: FormRow) -> Item | None:
 
 def _number(typed: str, name: str, digits: int, places: int, errors: dict[str, str]) -> Decimal:
     if not typed:
-        errors.setdefault(name, "is needed")
+        errors.setdefault(name, gettext("is needed"))
         return Decimal(0)
     try:
         value = parse(typed.replace(",", "").replace(" ", ""))
     except ValueError:
-        errors.setdefault(name, "is not a number such as 1234.50")
+        errors.setdefault(name, gettext("is not a number such as 1234.50"))
         return Decimal(0)
     if value >= Decimal(10) ** digits or -int(value.normalize().as_tuple().exponent) > places:
-        errors.setdefault(name, f"has more than {digits} digits before the point or {places} behind it")
+        errors.setdefault(
+            name, gettext("has more than %(digits)s digits before the point or %(places)s behind it") % {"digits": digits, "places": places}
+        )
     return value
 
 
@@ -214,7 +239,7 @@ def _discount(given: Mapping[str, str], name: str, errors: dict[str, str]) -> tu
         return _number(typed, name, PRICE_DIGITS, PRICE_PLACES, errors), Decimal(0)
     percent = _number(typed[:-1].strip(), name, 3, RATE_PLACES, errors)
     if percent > 100:
-        errors.setdefault(name, "is more than 100 %")
+        errors.setdefault(name, gettext("is more than 100 %"))
     return Decimal(0), percent
 
 
@@ -226,11 +251,11 @@ def _taxes(typed: str, errors: dict[str, str]) -> tuple[Tax, ...]:
         rate = _number(found["rate"], "taxes", 3, RATE_PLACES, own) if found else Decimal(0)
         category = TaxCategory(found["category"]) if found and found["category"] else TaxCategory.STANDARD
         if not found or own or rate > 100 or (rate and category is not TaxCategory.STANDARD) or len(found["name"] or "") > 40:
-            errors.setdefault("taxes", "are not such as VAT 19, or 0 AE for reverse charge")
+            errors.setdefault("taxes", gettext("are not such as VAT 19, or 0 AE for reverse charge"))
             return ()
         if not rate and category is TaxCategory.STANDARD:
             category = TaxCategory.ZERO
         taxes.append(Tax(name=found["name"] or "VAT", rate=rate, category=category))
     if len(taxes) > TAXES_MAX:
-        errors.setdefault("taxes", f"are more than {TAXES_MAX}")
+        errors.setdefault("taxes", gettext("are more than %(n)s") % {"n": TAXES_MAX})
     return tuple(taxes)

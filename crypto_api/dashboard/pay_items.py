@@ -5,11 +5,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.utils.translation import gettext_lazy as _
+
 from crypto_api.dashboard.forms import Form
+from crypto_api.dashboard.translation import gettext
 from crypto_api.kit.amounts import parse
 from crypto_api.payroll.types import AMOUNT_MAX, ITEMS_MAX, Deduction, Earning, EarningKind
 
-KINDS = {EarningKind.BONUS: "Bonus", EarningKind.ALLOWANCE: "Allowance", EarningKind.OVERTIME: "Overtime", EarningKind.BASIC: "Basic pay"}
+KINDS = {EarningKind.BONUS: _("Bonus"), EarningKind.ALLOWANCE: _("Allowance"), EarningKind.OVERTIME: _("Overtime"), EarningKind.BASIC: _("Basic pay")}
 _SPARE = 2  # empty rows at the end
 _PLACES = 3  # ISO 4217 has no more
 
@@ -39,7 +42,7 @@ def read_earnings(form: Form, kinds: Collection[EarningKind] = KINDS) -> tuple[l
     for row, amount in _read(form, "earning"):
         kind = row.kind or EarningKind.ALLOWANCE.value
         if kind not in kinds:
-            form.wrong("earning", "are of none of those kinds")
+            form.wrong("earning", gettext("are of none of those kinds"))
         elif not row.said:
             found.append(Earning(kind=EarningKind(kind), name=row.name, amount=amount, taxable=not row.flag))
         shown.append(row)
@@ -57,7 +60,7 @@ def _read(form: Form, what: str) -> list[tuple[ItemRow, Decimal]]:
     kinds, flags = post.getlist(f"{what}_kind"), set(post.getlist(f"{what}_flag"))
     given = list(zip(post.getlist(f"{what}_name"), post.getlist(f"{what}_amount"), strict=False))[: ITEMS_MAX + 1]
     if len(given) > ITEMS_MAX + _SPARE:
-        form.wrong(what, f"are more than {ITEMS_MAX}")
+        form.wrong(what, gettext("are more than %(n)s") % {"n": ITEMS_MAX})
     rows = []
     for number, (name, amount) in enumerate(given):
         form.given |= {f"{what}_name_{number}": name.strip(), f"{what}_amount_{number}": amount.strip()}
@@ -65,10 +68,14 @@ def _read(form: Form, what: str) -> list[tuple[ItemRow, Decimal]]:
             continue
         form.line(f"{what}_name_{number}")
         value = payable(form, f"{what}_amount_{number}")
-        wrong = [f"The {part} {form.errors[key]}." for part in ("name", "amount") if (key := f"{what}_{part}_{number}") in form.errors]
+        wrong = [said % {"said": form.errors[key]} for part, said in _wrong().items() if (key := f"{what}_{part}_{number}") in form.errors]
         kind = kinds[number] if number < len(kinds) else ""
         rows.append((ItemRow(kind, name.strip(), amount.strip(), str(number) in flags, " ".join(wrong)), value))
     return rows
+
+
+def _wrong() -> dict[str, str]:
+    return {"name": gettext("The name %(said)s."), "amount": gettext("The amount %(said)s.")}
 
 
 def payable(form: Form, name: str, *, otherwise: str = "", most: Decimal = AMOUNT_MAX, places: int = _PLACES) -> Decimal:
@@ -76,10 +83,10 @@ def payable(form: Form, name: str, *, otherwise: str = "", most: Decimal = AMOUN
     try:
         value = parse((form[name] or otherwise).replace(",", ""))
     except ValueError:
-        form.wrong(name, "must be a number such as 1234.50")
+        form.wrong(name, gettext("must be a number such as 1234.50"))
         return Decimal(0)
     if value > most or value != value.quantize(Decimal(1).scaleb(-places)):
-        form.wrong(name, f"is too large, or has more than {places} decimals")
+        form.wrong(name, gettext("is too large, or has more than %(n)s decimals") % {"n": places})
     return value
 
 

@@ -5,42 +5,46 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.read_payments import PaymentView
 from crypto_api.kit.amounts import to_units
 from crypto_api.payments.documents import Payment, PaymentAttempt
 from crypto_api.payments.types import ENDED, Attempt, Decision, Hold, PaymentState
 
 STATES: Mapping[PaymentState, str] = {
-    PaymentState.DRAFT: "Draft",
-    PaymentState.PENDING_APPROVAL: "Needs approval",
-    PaymentState.APPROVED: "Approved",
-    PaymentState.SIGNED: "Signed",
-    PaymentState.BROADCAST: "Sent",
-    PaymentState.MINED: "In a block",
-    PaymentState.CONFIRMED: "Paid",
-    PaymentState.REJECTED: "Rejected",
-    PaymentState.CANCELLED: "Cancelled",
-    PaymentState.FAILED: "Failed",
-    PaymentState.REPLACED: "Replaced",
+    PaymentState.DRAFT: pgettext_lazy("payment", "Draft"),
+    PaymentState.PENDING_APPROVAL: pgettext_lazy("payment", "Needs approval"),
+    PaymentState.APPROVED: pgettext_lazy("payment", "Approved"),
+    PaymentState.SIGNED: pgettext_lazy("payment", "Signed"),
+    PaymentState.BROADCAST: pgettext_lazy("payment", "Sent"),
+    PaymentState.MINED: pgettext_lazy("payment", "In a block"),
+    PaymentState.CONFIRMED: pgettext_lazy("payment", "Paid"),
+    PaymentState.REJECTED: pgettext_lazy("payment", "Rejected"),
+    PaymentState.CANCELLED: pgettext_lazy("payment", "Cancelled"),
+    PaymentState.FAILED: pgettext_lazy("payment", "Failed"),
+    PaymentState.REPLACED: pgettext_lazy("payment", "Replaced"),
 }
 
 HOLDS: Mapping[Hold, tuple[str, str]] = {
-    Hold.APPROVALS_MISSING: ("Waits for approval", "Somebody else than the one who prepared it has to agree."),
-    Hold.SIGNATURE_MISSING: ("Waits for a signature", "The payment policy asks approvers to sign with their own Ethereum account."),
-    Hold.PAYEE_UNVERIFIED: ("Address not verified", "Somebody has to verify the payee's address in the address book first."),
-    Hold.COOLING_OFF: ("Address rests", "The payee's address is new. It goes out by itself when the cooling-off is over."),
-    Hold.DELAYED: ("Delayed", "Payments of this size wait a while after their approval, so that a mistake can still be stopped."),
-    Hold.OVER_LIMIT: ("Over a limit", "It is above a limit of the payment policy. It goes on when the policy or the day allows it."),
-    Hold.SENDER_FROZEN: ("Wallet stopped", "The chain has a transaction of this wallet that Coffer did not send. Somebody has to look first."),
-    Hold.SENDER_BUSY: ("In line", "An earlier payment of the same wallet goes first."),
-    Hold.NO_FUNDS: ("Not enough funds", "The wallet holds too little for the amount and its fee. It goes out by itself when it holds more."),
-    Hold.WOULD_REVERT: ("Would fail", "A trial run at the head of the chain fails. Nothing was sent."),
-    Hold.FEES_TOO_HIGH: ("Fees too high", "The network asks more than the payment policy lets a transaction bid. It goes out when fees fall."),
-    Hold.CHAIN_UNAVAILABLE: ("Network unreachable", "No node answers at the moment. It goes on by itself."),
-    Hold.SIGNER_UNAVAILABLE: ("Signer unreachable", "The process that holds the keys does not answer. It goes on by itself when it is back."),
-    Hold.WAITS_FOR_WALLET: ("Waits for your wallet", "Send it from your own wallet on this page."),
-    Hold.RECEIPT_DISPUTED: ("In doubt", "A node and Coffer's own reading of the block do not agree."),
-    Hold.NEEDS_HUMAN: ("Needs you", "It took longer than it should. Look at it, then make it faster or cancel it."),
+    Hold.APPROVALS_MISSING: (_("Waits for approval"), _("Somebody else than the one who prepared it has to agree.")),
+    Hold.SIGNATURE_MISSING: (_("Waits for a signature"), _("The payment policy asks approvers to sign with their own Ethereum account.")),
+    Hold.PAYEE_UNVERIFIED: (_("Address not verified"), _("Somebody has to verify the payee's address in the address book first.")),
+    Hold.COOLING_OFF: (_("Address rests"), _("The payee's address is new. It goes out by itself when the cooling-off is over.")),
+    Hold.DELAYED: (_("Delayed"), _("Payments of this size wait a while after their approval, so that a mistake can still be stopped.")),
+    Hold.OVER_LIMIT: (_("Over a limit"), _("It is above a limit of the payment policy. It goes on when the policy or the day allows it.")),
+    Hold.SENDER_FROZEN: (_("Wallet stopped"), _("The chain has a transaction of this wallet that Coffer did not send. Somebody has to look first.")),
+    Hold.SENDER_BUSY: (_("In line"), _("An earlier payment of the same wallet goes first.")),
+    Hold.NO_FUNDS: (_("Not enough funds"), _("The wallet holds too little for the amount and its fee. It goes out by itself when it holds more.")),
+    Hold.WOULD_REVERT: (_("Would fail"), _("A trial run at the head of the chain fails. Nothing was sent.")),
+    Hold.FEES_TOO_HIGH: (_("Fees too high"), _("The network asks more than the payment policy lets a transaction bid. It goes out when fees fall.")),
+    Hold.CHAIN_UNAVAILABLE: (_("Network unreachable"), _("No node answers at the moment. It goes on by itself.")),
+    Hold.SIGNER_UNAVAILABLE: (_("Signer unreachable"), _("The process that holds the keys does not answer. It goes on by itself when it is back.")),
+    Hold.WAITS_FOR_WALLET: (_("Waits for your wallet"), _("Send it from your own wallet on this page.")),
+    Hold.RECEIPT_DISPUTED: (_("In doubt"), _("A node and Coffer's own reading of the block do not agree.")),
+    Hold.NEEDS_HUMAN: (_("Needs you"), _("It took longer than it should. Look at it, then make it faster or cancel it.")),
 }
 """A name for a list, a sentence for the page of the payment."""
 
@@ -51,7 +55,14 @@ _SAID_IN_FULL = frozenset(
 
 URGENT = frozenset({Hold.NEEDS_HUMAN, Hold.SENDER_FROZEN, Hold.WOULD_REVERT, Hold.OVER_LIMIT})
 
-_MILESTONES = ("Prepared", "Approved", "Signed", "Sent", "In a block", "Paid")
+_MILESTONES = (
+    pgettext_lazy("payment", "Prepared"),
+    pgettext_lazy("payment", "Approved"),
+    pgettext_lazy("payment", "Signed"),
+    pgettext_lazy("payment", "Sent"),
+    pgettext_lazy("payment", "In a block"),
+    pgettext_lazy("payment", "Paid"),
+)
 _PASSED: Mapping[PaymentState, int] = {
     PaymentState.DRAFT: 0,
     PaymentState.PENDING_APPROVAL: 1,
@@ -63,7 +74,8 @@ _PASSED: Mapping[PaymentState, int] = {
 }
 """How many of the milestones are behind it."""
 
-PURPOSES: Mapping[Attempt, str] = {Attempt.PAY: "Payment", Attempt.SPEED_UP: "Sped up", Attempt.CANCEL: "Cancellation"}
+PURPOSES: Mapping[Attempt, str] = {Attempt.PAY: _("Payment"), Attempt.SPEED_UP: _("Sped up"), Attempt.CANCEL: _("Cancellation")}
+_INLINE: Mapping[Attempt, str] = {Attempt.SPEED_UP: _("sped up"), Attempt.CANCEL: _("cancellation")}
 _GWEI = 9
 
 
@@ -82,8 +94,8 @@ def standing_word(payment: Payment) -> str:
     """One expression for a list: why it waits, else how far it is."""
     urgent = [hold for hold in payment.holds if hold in URGENT]
     if payment.state in (*ENDED, PaymentState.DRAFT) or not payment.holds or (payment.state is PaymentState.PENDING_APPROVAL and not urgent):
-        return STATES[payment.state]
-    return HOLDS[(urgent or payment.holds)[0]][0]
+        return str(STATES[payment.state])
+    return str(HOLDS[(urgent or payment.holds)[0]][0])
 
 
 def reason_beyond(payment: Payment) -> str:
@@ -116,31 +128,42 @@ class Event:
 def events_of(view: PaymentView) -> list[Event]:
     """What is known to have happened, oldest first."""
     payment = view.payment
-    found = [Event(payment.created_at, f"Prepared by {view.name(payment.prepared_by) or 'somebody'}", payment.description, "seen")]
+    found = [Event(payment.created_at, gettext("Prepared by %(name)s") % {"name": _name(view, payment.prepared_by)}, payment.description, "seen")]
     for row in payment.approvals:
-        done = "Approved" if row.decision is Decision.APPROVED else "Rejected"
-        how = ", signed with their Ethereum account" if row.signature else ""
-        found.append(
-            Event(row.at, f"{done} by {view.name(row.user_id) or 'somebody'}{how}", row.reason, "booked" if done == "Approved" else "orphaned")
-        )
+        said = _decided(approved=row.decision is Decision.APPROVED, signed=bool(row.signature)) % {"name": _name(view, row.user_id)}
+        found.append(Event(row.at, said, row.reason, "booked" if row.decision is Decision.APPROVED else "orphaned"))
     if payment.approved_at is not None and not payment.approvals:
-        found.append(Event(payment.approved_at, "Approved: nobody else has to agree", "", "booked"))
+        found.append(Event(payment.approved_at, gettext("Approved: nobody else has to agree"), "", "booked"))
     for attempt in view.attempts:
         found.extend(_of_attempt(attempt))
     if payment.ended_at is not None:
         found.append(
-            Event(payment.ended_at, STATES[payment.state], payment.reason, "booked" if payment.state is PaymentState.CONFIRMED else "orphaned")
+            Event(payment.ended_at, str(STATES[payment.state]), payment.reason, "booked" if payment.state is PaymentState.CONFIRMED else "orphaned")
         )
     return sorted(found, key=lambda row: row.at)
 
 
+def _name(view: PaymentView, user_id: str) -> str:
+    return view.name(user_id) or gettext("somebody")
+
+
+def _decided(*, approved: bool, signed: bool) -> str:
+    if signed:
+        return (
+            gettext("Approved by %(name)s, signed with their Ethereum account")
+            if approved
+            else gettext("Rejected by %(name)s, signed with their Ethereum account")
+        )
+    return gettext("Approved by %(name)s") if approved else gettext("Rejected by %(name)s")
+
+
 def _of_attempt(attempt: PaymentAttempt) -> list[Event]:
-    named = "" if attempt.purpose is Attempt.PAY else f" ({PURPOSES[attempt.purpose].lower()})"
+    named = "" if attempt.purpose is Attempt.PAY else f" ({_INLINE[attempt.purpose]})"
     found = []
     if attempt.signed_at is not None:
-        found.append(Event(attempt.signed_at, f"Signed{named}", attempt.hash or "", "seen"))
+        found.append(Event(attempt.signed_at, gettext("Signed") + named, attempt.hash or "", "seen"))
     if attempt.first_sent_at is not None:
-        found.append(Event(attempt.first_sent_at, f"Sent to the network{named}", "", "chain"))
+        found.append(Event(attempt.first_sent_at, gettext("Sent to the network") + named, "", "chain"))
     return found
 
 
@@ -155,4 +178,6 @@ class AttemptRow:
 
 def attempt_row(attempt: PaymentAttempt, link: str) -> AttemptRow:
     fees = attempt.fees
-    return AttemptRow(attempt, PURPOSES[attempt.purpose], to_units(fees.max_fee_per_gas, _GWEI), to_units(fees.max_priority_fee_per_gas, _GWEI), link)
+    return AttemptRow(
+        attempt, str(PURPOSES[attempt.purpose]), to_units(fees.max_fee_per_gas, _GWEI), to_units(fees.max_priority_fee_per_gas, _GWEI), link
+    )

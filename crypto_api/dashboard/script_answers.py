@@ -8,6 +8,8 @@ import orjson
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from crypto_api.dashboard.access import safe_next
+from crypto_api.dashboard.forms import fields_in_words
+from crypto_api.dashboard.translation import gettext
 from crypto_api.kit.errors import CoreError, InvalidInput, TooManyRequests
 
 LINE_MAX = 254
@@ -22,12 +24,12 @@ def spoken(view: JsonView) -> JsonView:
         try:
             response = await view(*args, **kwargs)
         except InvalidInput as error:
-            response = refused(" ".join(f"The {row.field.replace('_', ' ')} {row.message}." for row in error.errors), error.status)
+            response = refused(fields_in_words(error), error.status)
         except TooManyRequests as error:
-            response = refused(f"That was tried too often. Wait {error.retry_after_s} seconds.", error.status)
+            response = refused(gettext("That was tried too often. Wait %(n)s seconds.") % {"n": error.retry_after_s}, error.status)
             response.headers["Retry-After"] = str(error.retry_after_s)
         except CoreError as error:
-            response = refused(error.detail, error.status)
+            response = refused(gettext(error.detail), error.status)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 

@@ -8,7 +8,7 @@ from crypto_api.kit.languages import Language
 
 
 def gettext(message: str) -> str:
-    return str(translation.gettext(message))
+    return str(translation.gettext(message)) if message else ""  # the empty message is the head of the catalogue
 
 
 def pgettext(context: str, message: str) -> str:

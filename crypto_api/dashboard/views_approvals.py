@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 
 from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.translation import gettext
 from crypto_api.dashboard.views_payments import payment_rows
 from crypto_api.organizations.types import Permission
 from crypto_api.reports import needs, people
@@ -33,7 +34,7 @@ async def _values(visit: Visit) -> dict[str, object]:
         "approvals": await payment_rows(found.approvals),
         "wallet": await payment_rows(found.wallet),
         "stopped": await payment_rows(found.stopped),
-        "payees": [(row, named.get(row.address_changed_by, "somebody")) for row in found.payees],
-        "proposer": named.get(proposer, "somebody"),
-        "lots_proposer": named.get(lots_proposer, "somebody"),
+        "payees": [(row, named.get(row.address_changed_by, gettext("somebody"))) for row in found.payees],
+        "proposer": named.get(proposer, gettext("somebody")),
+        "lots_proposer": named.get(lots_proposer, gettext("somebody")),
     }

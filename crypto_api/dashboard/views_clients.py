@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.clients import service, store
 from crypto_api.clients.documents import Client
@@ -13,8 +15,10 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import CURRENCY_CHOICES, Form, only_post, version_of
 from crypto_api.dashboard.list_filter import ListFilter
+from crypto_api.dashboard.translation import gettext
 from crypto_api.invoices import store as invoices
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
+from crypto_api.kit.languages import Language
 from crypto_api.kit.paging import PageRequest
 from crypto_api.kit.standards import COUNTRIES
 from crypto_api.organizations.types import Permission
@@ -25,17 +29,18 @@ NOTE_MAX = 2_000
 INVOICES_SHOWN = 20
 PLACE = ("line1", "line2", "city", "postal_code", "region", "country")
 CONTACT = ("name", "email", "phone", "role")
-FIELDS = ("name", "kind", "email", "phone", "tax_id", "payment_terms_days", "currency", "note", *PLACE)
+CONTACT_NAMES = {"name": _("name"), "email": _("email"), "phone": _("phone"), "role": _("role")}
+FIELDS = ("name", "kind", "email", "phone", "tax_id", "payment_terms_days", "currency", "language", "note", *PLACE)
 SEARCHED = ("name", "email", "tax_id", "contacts.name", "contacts.email")
-VIEWS = {"": "Active", "archived": "Archived"}
+VIEWS = {"": _("Active"), "archived": _("Archived")}
 FLASHES = {
-    "added": "The client was added.",
-    "saved": "Saved. Invoices that were issued keep what stood on them.",
-    "deleted": "Deleted. Nothing had been written for it.",
-    "archived": "Archived. What was written for it stays.",
-    "restored": "It is on the list again.",
-    "invited": "The invitation is on its way. Whoever accepts it sees the invoices of this client, and nothing else.",
-    "no-invitation": "Nobody was invited: the address is missing or not right, or its owner was invited or is a member already.",
+    "added": _("The client was added."),
+    "saved": _("Saved. Invoices that were issued keep what stood on them."),
+    "deleted": _("Deleted. Nothing had been written for it."),
+    "archived": _("Archived. What was written for it stays."),
+    "restored": _("It is on the list again."),
+    "invited": _("The invitation is on its way. Whoever accepts it sees the invoices of this client, and nothing else."),
+    "no-invitation": _("Nobody was invited: the address is missing or not right, or its owner was invited or is a member already."),
 }
 
 
@@ -102,6 +107,7 @@ async def _facts(visit: Visit, client: Client) -> dict[str, object]:
     may_see, may_invoice = visit.may(Permission.INVOICES_READ), visit.may(Permission.INVOICES_WRITE) and client.archived_at is None
     return {
         "client": client,
+        "tongue": dict(settings.LANGUAGES).get(client.language or Language.ENGLISH, ""),
         "address_lines": [line for line in lines if line],
         "may_write": visit.may(Permission.CLIENTS_WRITE),
         "may_see": may_see,
@@ -184,10 +190,11 @@ def _read(request: HttpRequest) -> tuple[Form, list[dict[str, str]], dict[str, A
     form.one_of("kind", set(ClientKind))
     form.one_of("country", COUNTRIES, needed=False)
     form.one_of("currency", CURRENCY_CHOICES, needed=False)
+    form.one_of("language", set(Language), needed=False)
     email = form.email("email") if form["email"] else ""
     days = form["payment_terms_days"]
     if not (days.isascii() and days.isdecimal() and len(days) < 4 and int(days) <= TERMS_DAYS_MAX):
-        form.wrong("payment_terms_days", f"must be a number of days from 0 to {TERMS_DAYS_MAX}")
+        form.wrong("payment_terms_days", gettext("must be a number of days from 0 to %(n)s") % {"n": TERMS_DAYS_MAX})
     contacts = _typed_contacts(request)
     fields = {
         "name": form["name"],
@@ -199,6 +206,7 @@ def _read(request: HttpRequest) -> tuple[Form, list[dict[str, str]], dict[str, A
         "tax_id": form["tax_id"],
         "payment_terms_days": int(days) if "payment_terms_days" not in form.errors else TERMS_DAYS,
         "currency": form["currency"] or None,
+        "language": Language(form["language"]) if form["language"] and "language" not in form.errors else None,
         "note": form["note"],
     }
     return form, contacts, fields
@@ -223,7 +231,7 @@ def _contacts(form: Form, rows: list[dict[str, str]]) -> list[Contact]:
         if row["email"]:
             one.email("contact_email")
         for name, message in one.errors.items():
-            form.wrong("contacts", f"{number}: {name.removeprefix('contact_')} {message}")
+            form.wrong("contacts", f"{number}: {CONTACT_NAMES[name.removeprefix('contact_')]} {message}")
     return [Contact(**row) for row in rows]
 
 
@@ -252,7 +260,8 @@ def _form(
         "problem": problem,
         "countries": sorted(COUNTRIES),
         "currencies": CURRENCY_CHOICES,
-        "kinds": {ClientKind.COMPANY.value: "Company", ClientKind.PERSON.value: "Person"}.items(),
+        "tongues": settings.LANGUAGES,
+        "kinds": {ClientKind.COMPANY.value: gettext("Company"), ClientKind.PERSON.value: gettext("Person")}.items(),
     }
     return visit.render("clients/form.html", values, status=status if status != 200 else 422 if errors or problem else 200)
 

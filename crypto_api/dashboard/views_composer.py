@@ -13,6 +13,7 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form
 from crypto_api.dashboard.payment_desk import desk_of, has_confirmed, paying_wallets
 from crypto_api.dashboard.step_up import confirmation
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.prepare_payment import NewPayment, Preview, prepare_payment, preview_payment
 from crypto_api.identity.errors import SessionNotApproved
 from crypto_api.identity.types import Purpose
@@ -116,15 +117,15 @@ def _read(form: Form) -> NewPayment | None:
     """None with what is wrong in the form."""
     amount = Decimal(0)
     if not form["wallet_id"]:
-        form.wrong("wallet_id", "must be chosen")
+        form.wrong("wallet_id", gettext("must be chosen"))
     if not form["payee_id"] and not form["to"]:
-        form.wrong("payee_id", "must be chosen")
+        form.wrong("payee_id", gettext("must be chosen"))
     if form["payee_id"] and form["to"]:
-        form.wrong("to", "must stay empty where a payee is chosen")
+        form.wrong("to", gettext("must stay empty where a payee is chosen"))
     try:
         amount = parse(form["amount"].replace(",", "").replace(" ", ""))
     except ValueError:
-        form.wrong("amount", "must be an amount such as 1234.50")
+        form.wrong("amount", gettext("must be an amount such as 1234.50"))
     form.prose("description", most=DESCRIPTION_MAX)
     if form.errors:
         return None

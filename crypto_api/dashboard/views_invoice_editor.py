@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.clients import store as clients
 from crypto_api.dashboard.access import Visit, page
@@ -16,7 +17,12 @@ from crypto_api.invoices.types import InvoiceKind, InvoiceStatus
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.organizations.types import Permission
 
-WORDS = {InvoiceKind.INVOICE: "invoice", InvoiceKind.CREDIT_NOTE: "credit note", InvoiceKind.QUOTE: "quote"}
+HEADINGS = {
+    InvoiceKind.INVOICE: (_("New invoice"), _("Change the invoice")),
+    InvoiceKind.CREDIT_NOTE: (_("New credit note"), _("Change the credit note")),
+    InvoiceKind.QUOTE: (_("New quote"), _("Change the quote")),
+}
+"""Of what is new, and of a draft that is changed."""
 EDITED = ("items", "client_id", "currency", "due_date", "prices_include_tax", "discount", "discount_percent", "reference", "note")
 
 
@@ -114,10 +120,9 @@ def desk_of(visit: Visit) -> Writing:
 
 
 async def _shown(visit: Visit, form: InvoiceForm, row: Invoice | None, *, status: int = 200) -> HttpResponse:
-    word = WORDS[form.kind]
     values: dict[str, Any] = form.values() | {
         "invoice": row,
-        "word": word,
+        "heading": HEADINGS[form.kind][row is not None],
         "kind": form.kind.value,
         "clients": (await _named(visit)).items(),
         "currencies": _currencies(visit),

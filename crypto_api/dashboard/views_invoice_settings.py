@@ -10,19 +10,23 @@ from typing import Any
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.adapters.image_reader import read_picture
 from crypto_api.dashboard.access import Visit, page
-from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.forms import Form, fields_in_words, only_post, version_of
+from crypto_api.dashboard.translation import gettext
 from crypto_api.deliveries.rules import REMINDER_DAYS_MAX, REMINDERS_MAX
 from crypto_api.flows.export_invoice import write_file
 from crypto_api.flows.issue_invoice import seller_of
 from crypto_api.invoices import letters, rules, service, store
 from crypto_api.invoices.documents import Invoice, InvoiceSettings
-from crypto_api.invoices.service import PATTERNS, TEXTS, WORDS
+from crypto_api.invoices.letter_words import WORDS as LETTERS
+from crypto_api.invoices.service import PATTERNS, TEXTS
 from crypto_api.invoices.types import LAYOUTS, InvoiceKind, InvoiceStatus, Item, Layout, Party, Rounding, RoundingMode, Tax, TaxRounding, Terms
 from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
+from crypto_api.kit.languages import Language
 from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.types import Permission
@@ -33,16 +37,22 @@ PROSE = ("payment_details", "footer", "default_note", "mail_text", "reminder_tex
 LINES = ("mail_subject", "reminder_subject")
 PLAIN = ("company_id", "iban", "bic", "template", "accent", "mode", "tax", "reply_to", "reminder_days", *LINES)
 FIELDS = (*PLAIN, *PROSE, *PATTERN_FIELDS)
-MODES = {RoundingMode.HALF_UP: "Half up (2.5 becomes 3)", RoundingMode.HALF_EVEN: "Half even (2.5 becomes 2)"}
-TAXES = {TaxRounding.PER_RATE: "Once for each rate, as EN 16931 asks", TaxRounding.PER_LINE: "On every line"}
+MODES = {RoundingMode.HALF_UP: _("Half up (2.5 becomes 3)"), RoundingMode.HALF_EVEN: _("Half even (2.5 becomes 2)")}
+TAXES = {TaxRounding.PER_RATE: _("Once for each rate, as EN 16931 asks"), TaxRounding.PER_LINE: _("On every line")}
+ENGLISH = LETTERS[Language.ENGLISH]
 DEFAULTS = {
-    "mail_subject": letters.SUBJECT,
-    "mail_text": letters.INVOICE_TEXT,
-    "reminder_subject": letters.REMINDER_SUBJECT,
-    "reminder_text_before": letters.BEFORE_TEXT,
-    "reminder_text_after": letters.AFTER_TEXT,
+    "mail_subject": ENGLISH.subject,
+    "mail_text": ENGLISH.invoice_text,
+    "reminder_subject": ENGLISH.reminder_subject,
+    "reminder_text_before": ENGLISH.before_text,
+    "reminder_text_after": ENGLISH.after_text,
 }
-FLASHES = {"saved": "Saved. It counts for what is written from now on.", "logo": "The logo stands on your invoices.", "no-logo": "The logo is gone."}
+FLASHES = {
+    "saved": _("Saved. It counts for what is written from now on."),
+    "logo": _("The logo stands on your invoices."),
+    "no-logo": _("The logo is gone."),
+}
+KINDS = {InvoiceKind.INVOICE: _("Invoice"), InvoiceKind.CREDIT_NOTE: _("Credit note"), InvoiceKind.QUOTE: _("Quote")}
 _DAYS = re.compile(r"-?[0-9]{1,3}", re.ASCII)
 
 
@@ -59,7 +69,7 @@ async def settings_page(visit: Visit) -> HttpResponse:
         await runtime.uow.run(lambda session: service.change_settings(session, visit.org_id, fields, versions, runtime.clock.now()))
     except InvalidInput as error:
         for row in error.errors:
-            form.wrong(row.field.replace("number_patterns.", "pattern_"), row.message)
+            form.wrong(row.field.replace("number_patterns.", "pattern_"), gettext(row.message))
         return await _shown(visit, form=form, problem=form.refused(error, (*FIELDS, *_pattern_names())), status=422)
     except CoreError as error:
         return await _shown(visit, form=form, problem=error.detail, status=error.status)
@@ -71,12 +81,12 @@ async def put_logo(visit: Visit) -> HttpResponse:
     only_post(visit.request)
     file, runtime = visit.request.FILES.get("file"), visit.runtime
     if not isinstance(file, UploadedFile):
-        return await _shown(visit, logo_problem="Choose a file.", status=422)
+        return await _shown(visit, logo_problem=gettext("Choose a file."), status=422)
     try:
         picture = await read_picture(file.read())
         await runtime.uow.run(lambda session: service.put_logo(session, visit.org_id, picture, runtime.clock.now()))
     except InvalidInput as error:
-        return await _shown(visit, logo_problem=" ".join(f"The {row.field} {row.message}." for row in error.errors), status=422)
+        return await _shown(visit, logo_problem=fields_in_words(error), status=422)
     except CoreError as error:
         return await _shown(visit, logo_problem=error.detail, status=error.status)
     return redirect("/invoices/settings/?done=logo")
@@ -118,13 +128,13 @@ async def _read(visit: Visit, form: Form) -> dict[str, Any]:
     fields["template"] = _chosen(form, "template", Layout)
     fields["accent"] = form["accent"]
     if not re.fullmatch(r"#[0-9A-Fa-f]{6}", form["accent"]):
-        form.wrong("accent", "is not a colour such as #0B5CAD")
+        form.wrong("accent", gettext("is not a colour such as #0B5CAD"))
     fields["rounding"] = {"mode": _chosen(form, "mode", RoundingMode), "tax": _chosen(form, "tax", TaxRounding)}
     fields["number_patterns"] = {kind.value: form.line(name, most=80) for name, kind in PATTERN_FIELDS.items()}
     fields["reminder_days"] = _days(form)
     fields["company_id"] = form["company_id"] or None
     if form["company_id"] and await organizations.company(visit.org_id, form["company_id"]) is None:
-        form.wrong("company_id", "is not one of those offered")
+        form.wrong("company_id", gettext("is not one of those offered"))
     if not form.errors:
         fields["rounding"] = Rounding(**fields["rounding"])
     return fields
@@ -134,7 +144,7 @@ def _checked(form: Form, name: str, check: Callable[[str], str]) -> str:
     try:
         return check(form.line(name, most=60, needed=False))
     except ValueError as error:
-        form.wrong(name, str(error))
+        form.wrong(name, gettext(str(error)))
         return ""
 
 
@@ -147,7 +157,7 @@ def _days(form: Form) -> list[int]:
     """`-3, 1, 14`"""
     words = form["reminder_days"].replace(",", " ").replace("\u2212", "-").split()
     if any(not _DAYS.fullmatch(word) or abs(int(word)) > REMINDER_DAYS_MAX for word in words) or len(words) > REMINDERS_MAX:
-        form.wrong("reminder_days", f"are not up to {REMINDERS_MAX} numbers of days such as -3, 1, 14")
+        form.wrong("reminder_days", gettext("are not up to %(n)s numbers of days such as -3, 1, 14") % {"n": REMINDERS_MAX})
         return []
     return sorted({int(word) for word in words})
 
@@ -166,10 +176,10 @@ async def _shown(visit: Visit, *, form: Form | None = None, status: int = 200, *
         "given": form.given if form else _given(own),
         "errors": form.errors if form else {},
         "version": own.version if own else 0,
-        "layouts": [(layout.value, name, told) for layout, (name, told) in LAYOUTS.items()],
+        "layouts": [(layout.value, gettext(name), gettext(told)) for layout, (name, told) in LAYOUTS.items()],
         "modes": MODES.items(),
         "taxes": TAXES.items(),
-        "patterns": [(name, WORDS[kind].capitalize()) for name, kind in PATTERN_FIELDS.items()],
+        "patterns": [(name, KINDS[kind]) for name, kind in PATTERN_FIELDS.items()],
         "companies": companies.items,
         "defaults": DEFAULTS,
         "places": [f"{{{place}}}" for place in letters.PLACES],

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from crypto_api.clients import store as clients
 from crypto_api.dashboard.access import Visit, page
@@ -15,6 +16,7 @@ from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.crypto_terms import CRYPTO_FIELDS, chosen_terms, ways
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.list_filter import ListFilter
+from crypto_api.dashboard.translation import gettext
 from crypto_api.dashboard.views_invoice_editor import desk_of
 from crypto_api.dashboard.views_receipts import FLAGS as RECEIPT_FLAGS
 from crypto_api.deliveries import store as deliveries
@@ -37,7 +39,15 @@ from crypto_api.organizations.types import Permission
 from crypto_api.receivables import store as receivables
 from mongodb_config import pages
 
-VIEWS = {"": "All", "open": "Open", "overdue": "Overdue", "draft": "Drafts", "paid": "Paid", "quotes": "Quotes", "credit": "Credit notes"}
+VIEWS = {
+    "": pgettext_lazy("invoices", "All"),
+    "open": pgettext_lazy("invoices", "Open"),
+    "overdue": pgettext_lazy("invoices", "Overdue"),
+    "draft": pgettext_lazy("invoices", "Drafts"),
+    "paid": pgettext_lazy("invoices", "Paid"),
+    "quotes": pgettext_lazy("invoices", "Quotes"),
+    "credit": pgettext_lazy("invoices", "Credit notes"),
+}
 _WHERE: dict[str, dict[str, Any]] = {
     "": {},
     "open": {"kind": InvoiceKind.INVOICE, "status": {"$in": [InvoiceStatus.SENT, InvoiceStatus.PARTIAL, InvoiceStatus.OVERDUE]}},
@@ -54,27 +64,27 @@ AGES = {
     AgeBucket.DAYS_61_90: gettext_noop("61 to 90 days"),
     AgeBucket.OVER_90: gettext_noop("Over 90 days"),
 }
-WORDS = {InvoiceKind.INVOICE: "Invoice", InvoiceKind.CREDIT_NOTE: "Credit note", InvoiceKind.QUOTE: "Quote"}
+WORDS = {InvoiceKind.INVOICE: _("Invoice"), InvoiceKind.CREDIT_NOTE: _("Credit note"), InvoiceKind.QUOTE: _("Quote")}
 METHODS = {
-    PaymentMethod.BANK: "Bank",
-    PaymentMethod.CASH: "Cash",
-    PaymentMethod.CARD: "Card",
-    PaymentMethod.OTHER: "Other",
-    PaymentMethod.CRYPTO: "Crypto, elsewhere",
+    PaymentMethod.BANK: _("Bank"),
+    PaymentMethod.CASH: _("Cash"),
+    PaymentMethod.CARD: _("Card"),
+    PaymentMethod.OTHER: _("Other"),
+    PaymentMethod.CRYPTO: _("Crypto, elsewhere"),
 }
 MESSAGE_MAX = 2_000
 PAYMENT = ("amount", "date", "method", "reference", "rate")
 FLASHES = {
-    "drafted": "Drafted. It counts once it is issued.",
-    "edited": "The draft was changed.",
-    "issued-meanwhile": "It was issued or changed meanwhile.",
-    "sent": "Issued. It has its number and stands in the books.",
-    "mailed": "Issued. It has its number, stands in the books, and goes out by mail.",
-    "resent": "It goes out by mail once more.",
-    "paid": "The payment was booked.",
-    "asked": "It can be paid in crypto: give the link to whoever pays.",
-    "cancelled": "Cancelled. What it had booked was taken back.",
-    "credit": "The credit note is drafted. It counts once it is issued.",
+    "drafted": _("Drafted. It counts once it is issued."),
+    "edited": _("The draft was changed."),
+    "issued-meanwhile": _("It was issued or changed meanwhile."),
+    "sent": _("Issued. It has its number and stands in the books."),
+    "mailed": _("Issued. It has its number, stands in the books, and goes out by mail."),
+    "resent": _("It goes out by mail once more."),
+    "paid": _("The payment was booked."),
+    "asked": _("It can be paid in crypto: give the link to whoever pays."),
+    "cancelled": _("Cancelled. What it had booked was taken back."),
+    "credit": _("The credit note is drafted. It counts once it is issued."),
 }
 
 
@@ -126,7 +136,7 @@ async def _rows(visit: Visit, wanted: Filter) -> dict[str, object]:
 
 async def _aging(visit: Visit) -> dict[str, object]:
     found = await age_receivables(visit.runtime.uow, visit.runtime.clock, visit.org_id, None)
-    return {"aging": found, "ages": [(label, found.buckets[bucket], bucket is AgeBucket.NOT_DUE) for bucket, label in AGES.items()]}
+    return {"aging": found, "ages": [(gettext(label), found.buckets[bucket], bucket is AgeBucket.NOT_DUE) for bucket, label in AGES.items()]}
 
 
 # ---- one of them -----------------------------------------------------------------------------------------------------------------
@@ -256,7 +266,7 @@ async def ask_crypto(visit: Visit, invoice_id: str) -> HttpResponse:
     row, desk = await _invoice(visit, invoice_id), receiving_of(visit.runtime)
     terms = chosen_terms(form)
     if terms is None:
-        return await _shown(visit, row, form=form, problem="" if form.errors else "Choose the asset that it may be paid in.", status=422)
+        return await _shown(visit, row, form=form, problem="" if form.errors else gettext("Choose the asset that it may be paid in."), status=422)
     try:
         await request_payment(desk, visit.org_id, visit.principal.user_id, row.id, terms)
         await first_rate(desk, visit.org_id, row.id)
@@ -302,12 +312,12 @@ def _amount(form: Form, name: str, *, needed: bool = True) -> Decimal | None:
     text = form[name].replace(",", "")
     if not text:
         if needed:
-            form.wrong(name, "is needed")
+            form.wrong(name, gettext("is needed"))
         return None
     try:
         return parse(text)
     except ValueError:
-        form.wrong(name, "is not an amount such as 1234.50")
+        form.wrong(name, gettext("is not an amount such as 1234.50"))
         return None
 
 

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from crypto_api.dashboard.access import zone_of
 from crypto_api.dashboard.script_answers import spoken, told, told_text
+from crypto_api.dashboard.translation import gettext
 from crypto_api.desks import receiving_of
 from crypto_api.flows.payer_page import PayerView, choose, note_sent, payer_view, renew_rate, transaction_for
 from crypto_api.identity.types import Limited
@@ -29,7 +30,7 @@ def for_payers(view: View) -> View:
             await runtime.limiter.take(Limited.PAYER_PAGES, client[0] if client else None)
             response = await view(request, token)
         except TooManyRequests as error:
-            values = {"code": 429, "title": "Too many requests", "text": f"Wait {error.retry_after_s} seconds and load the page again."}
+            values = {"code": 429, "title": gettext("Too many requests"), "text": _wait(error.retry_after_s)}
             response = render(request, "dashboard/error.html", values, status=429)
             response.headers["Retry-After"] = str(error.retry_after_s)
         except NotFound as error:
@@ -78,7 +79,7 @@ async def choose_asset(request: HttpRequest, token: str) -> HttpResponse:
     except NotFound:
         raise
     except InvalidInput:
-        return await _shown(request, token, "pay/page.html", problem="Choose one of the assets that are offered.", status=422)
+        return await _shown(request, token, "pay/page.html", problem=gettext("Choose one of the assets that are offered."), status=422)
     except PreconditionFailed:
         pass  # somebody else with the same link did it just now
     except CoreError as error:
@@ -109,4 +110,8 @@ async def _shown(request: HttpRequest, token: str, template: str, *, status: int
 
 def _title(view: PayerView) -> str:
     seller = view.invoice.seller.name if view.invoice.seller else ""
-    return f"{view.invoice.number} of {seller}"
+    return gettext("%(number)s of %(seller)s") % {"number": view.invoice.number, "seller": seller}
+
+
+def _wait(seconds: int) -> str:
+    return gettext("Wait %(n)s seconds and load the page again.") % {"n": seconds}

@@ -4,10 +4,12 @@ from decimal import Decimal
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import CURRENCY_CHOICES, Form, version_of
 from crypto_api.dashboard.pay_items import deduction_rows, earning_rows, read_deductions, read_earnings
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.employee_scope import visible_employee
 from crypto_api.flows.pay_wallet import OwnPay, pay_of
 from crypto_api.flows.run_payroll import name_of
@@ -26,7 +28,7 @@ FIELDS = (
     "bank_details",
     *(f"{name}_{row}" for row in ROWS for name in ("method", "asset", "percent")),
 )
-METHODS = {PayMethod.CRYPTO: "Crypto", PayMethod.BANK: "Bank", PayMethod.CASH: "Cash"}
+METHODS = {PayMethod.CRYPTO: _("Crypto"), PayMethod.BANK: _("Bank"), PayMethod.CASH: _("Cash")}
 BANK_MAX = 2_000
 
 
@@ -37,7 +39,9 @@ async def profile_page(visit: Visit, employee_id: str) -> HttpResponse:
     found = await _found(visit, employee_id)
     form = Form(visit.request, *FIELDS)
     form.given |= _given(found, visit.organization.functional_currency)
-    return await _shown(visit, found, form, flash="Saved. It counts for what is prepared from now on." if visit.request.GET.get("done") else "")
+    return await _shown(
+        visit, found, form, flash=gettext("Saved. It counts for what is prepared from now on.") if visit.request.GET.get("done") else ""
+    )
 
 
 async def save(visit: Visit, employee_id: str) -> HttpResponse:
@@ -98,7 +102,7 @@ def _shares(visit: Visit, form: Form) -> list[ShareRule]:
         if f"method_{row}" not in form.errors:
             shares.append(ShareRule(method=PayMethod(method), percent=percent, asset=asset))
     if not form.errors and (wrong := rules.check_shares(shares)) is not None:
-        form.wrong("shares", wrong)
+        form.wrong("shares", gettext(wrong))
     return shares
 
 
@@ -106,10 +110,10 @@ def _amount(form: Form, name: str, *, otherwise: str = "") -> Decimal:
     try:
         value = parse(form[name] or otherwise)
     except ValueError:
-        form.wrong(name, "must be a number such as 1234.50")
+        form.wrong(name, gettext("must be a number such as 1234.50"))
         return Decimal(0)
     if value > AMOUNT_MAX or value != value.quantize(Decimal("0.0001")):
-        form.wrong(name, "is too large, or has more than 4 decimals")
+        form.wrong(name, gettext("is too large, or has more than %(n)s decimals") % {"n": 4})
     return value
 
 
@@ -127,7 +131,7 @@ async def _shown(visit: Visit, found: OwnPay, form: Form, *, status: int = 200, 
         "methods": METHODS.items(),
         "assets": _assets(visit),
         "currencies": CURRENCY_CHOICES,
-        "tables": [("", "None: no tax is kept back"), (rules.EXAMPLE_CODE, rules.EXAMPLE_NAME), *((code, code) for code in codes)],
+        "tables": [("", gettext("None: no tax is kept back")), (rules.EXAMPLE_CODE, gettext(rules.EXAMPLE_NAME)), *((code, code) for code in codes)],
         "may_write": visit.may(Permission.PAYROLL_WRITE),
     }
     return visit.render("payroll/profile.html", shown | values, status=status)

@@ -7,16 +7,19 @@ from typing import Any
 
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from crypto_api.dashboard import payment_words as words
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
-from crypto_api.dashboard.forms import Form, only_post
+from crypto_api.dashboard.forms import Form, fields_in_words, only_post
 from crypto_api.dashboard.list_filter import ListFilter
 from crypto_api.dashboard.payment_desk import desk_of, has_confirmed
 from crypto_api.dashboard.rows import links_of
 from crypto_api.dashboard.script_answers import go_on, spoken, told, told_text
 from crypto_api.dashboard.step_up import confirmation, confirmed
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows import decide_payment
 from crypto_api.flows.decide_payment import Word
 from crypto_api.flows.judge_payment import Subject, judge
@@ -42,7 +45,13 @@ from mongodb_config import pages
 
 REASON_MAX = 500
 SEARCHED = ("payee_name", "payee_address", "description", "hash")
-VIEWS = {"": "Open", "approval": "Need approval", "paid": "Paid", "other": "Came to nothing", "all": "All"}
+VIEWS = {
+    "": pgettext_lazy("payments", "Open"),
+    "approval": pgettext_lazy("payments", "Need approval"),
+    "paid": pgettext_lazy("payments", "Paid"),
+    "other": pgettext_lazy("payments", "Came to nothing"),
+    "all": pgettext_lazy("payments", "All"),
+}
 _OPEN = [state for state in PaymentState if state not in ENDED]
 _STATES = {
     "": _OPEN,
@@ -52,14 +61,14 @@ _STATES = {
     "all": list(PaymentState),
 }
 FLASHES = {
-    "prepared": "The payment was prepared.",
-    "submitted": "Put up for approval.",
-    "approved": "You approved it.",
-    "rejected": "Rejected. Nothing was sent.",
-    "cancelled": "It is being cancelled: whichever the network takes, the payment or its cancellation, is the truth.",
-    "sped-up": "It bids a higher fee from now on.",
-    "resumed": "The wallet sends again.",
-    "sent": "Noted. It goes on as soon as the network has it.",
+    "prepared": _("The payment was prepared."),
+    "submitted": _("Put up for approval."),
+    "approved": _("You approved it."),
+    "rejected": _("Rejected. Nothing was sent."),
+    "cancelled": _("It is being cancelled: whichever the network takes, the payment or its cancellation, is the truth."),
+    "sped-up": _("It bids a higher fee from now on."),
+    "resumed": _("The wallet sends again."),
+    "sent": _("Noted. It goes on as soon as the network has it."),
 }
 _BEFORE_SIGNATURE = (PaymentState.PENDING_APPROVAL, PaymentState.APPROVED)
 _ON_ITS_WAY = (PaymentState.SIGNED, PaymentState.BROADCAST)
@@ -260,7 +269,9 @@ async def _decided(visit: Visit, payment_id: str, deed: Deed, done: str) -> Http
     form = Form(visit.request, "payload_hash", "reason", "signature")
     form.prose("reason", most=REASON_MAX)
     if form.errors:
-        return await _page(visit, payment_id, status=422, problem=f"The reason {form.errors['reason']}. Nothing was decided.")
+        return await _page(
+            visit, payment_id, status=422, problem=gettext("The reason %(said)s. Nothing was decided.") % {"said": form.errors["reason"]}
+        )
     word = Word(form["payload_hash"] or None, form["reason"], form["signature"] or None)
     return await _done(visit, payment_id, lambda *who: deed(*who, word), done)
 
@@ -274,7 +285,7 @@ async def _done(visit: Visit, payment_id: str, deed: Deed, done: str) -> HttpRes
     except SessionNotApproved:
         raise
     except InvalidInput as error:
-        return await _page(visit, payment_id, status=error.status, problem=" ".join(f"The {row.field} {row.message}." for row in error.errors))
+        return await _page(visit, payment_id, status=error.status, problem=fields_in_words(error))
     except CoreError as error:
         return await _page(visit, payment_id, status=error.status, problem=error.detail)
     return redirect(f"/payments/{payment_id}/?done={done}")
@@ -303,7 +314,7 @@ async def sent(visit: Visit, payment_id: str) -> HttpResponse:
     by_script = visit.request.content_type == "application/json"
     hash_ = told_text(told(visit.request), "hash") if by_script else visit.request.POST.get("hash", "").strip()
     if not _is_hash(hash_):
-        problem = "The transaction hash must be 0x and 64 hexadecimal digits."
+        problem = gettext("The transaction hash must be 0x and 64 hexadecimal digits.")
         return await _page(visit, payment_id, status=422, problem=problem) if not by_script else JsonResponse({"problem": problem}, status=422)
     try:
         await decide_payment.tell_hash(desk_of(visit), visit.principal, visit.org_id, payment_id, hash_)

@@ -7,12 +7,15 @@ from decimal import Decimal
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
-from crypto_api.dashboard.forms import CURRENCY_CHOICES, Form, only_post
+from crypto_api.dashboard.forms import CURRENCY_CHOICES, Form, fields_in_words, only_post
 from crypto_api.dashboard.payment_desk import desk_of
 from crypto_api.dashboard.step_up import confirmed
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.advance_payroll import approve_run, first_payments
 from crypto_api.flows.issue_invoice import Counter
 from crypto_api.flows.pay_payroll import order_payroll
@@ -31,18 +34,18 @@ from crypto_api.wallets.documents import WalletType
 
 FIELDS = ("name", "start_date", "end_date", "pay_date", "currency")
 STAGES = (
-    ("Prepare", (PayrollStatus.DRAFT,)),
-    ("Approve", (PayrollStatus.PREPARED,)),
-    ("Pay", (PayrollStatus.APPROVED,)),
-    ("Under way", (PayrollStatus.PAYING,)),
-    ("Paid", (PayrollStatus.PAID,)),
+    (_("Prepare"), (PayrollStatus.DRAFT,)),
+    (_("Approve"), (PayrollStatus.PREPARED,)),
+    (pgettext_lazy("payroll", "Pay"), (PayrollStatus.APPROVED,)),
+    (_("Under way"), (PayrollStatus.PAYING,)),
+    (_("Paid"), (PayrollStatus.PAID,)),
 )
 FLASHES = {
-    "opened": "The payroll is open. Prepare its payslips next.",
-    "processed": "The payslips are as the pay profiles say now.",
-    "approved": "Approved and booked: what is owed stands in the books.",
-    "ordered": "Ordered. The rates are fixed, and the payments are prepared one after another.",
-    "payments": "The payments that waited are approved.",
+    "opened": _("The payroll is open. Prepare its payslips next."),
+    "processed": _("The payslips are as the pay profiles say now."),
+    "approved": _("Approved and booked: what is owed stands in the books."),
+    "ordered": _("Ordered. The rates are fixed, and the payments are prepared one after another."),
+    "payments": _("The payments that waited are approved."),
 }
 _PAYING = (WalletType.PRIVATE_KEY, WalletType.METAMASK, WalletType.HARDWARE)
 _TOLD_MAX, _SHOWN = 5, 100
@@ -79,7 +82,7 @@ async def add_page(visit: Visit) -> HttpResponse:
     days = {name: form.day(name) for name in ("start_date", "end_date", "pay_date")}
     for name, day in days.items():
         if day is None:
-            form.wrong(name, "is needed")
+            form.wrong(name, gettext("is needed"))
     if form.errors:
         return _form(visit, form, status=422)
     start, end, pay = (date.fromisoformat(days[name] or "") for name in ("start_date", "end_date", "pay_date"))
@@ -180,7 +183,7 @@ async def process(visit: Visit, period_id: str) -> HttpResponse:
     async def work() -> str | None:
         found = await process_period(visit.runtime.uow, visit.runtime.clock, visit.org_id, period_id, None, visit.principal.user_id)
         why = "; ".join(f"{row.name}: {row.reason}" for row in found.left_out[:_TOLD_MAX])
-        return " ".join([*_still(found.left), *([f"Some have no payslip. {why}"] if why else [])]) or None
+        return " ".join([*_still(found.left), *([gettext("Some have no payslip. %(why)s") % {"why": why}] if why else [])]) or None
 
     return await _done(visit, period_id, work, "processed", "")
 
@@ -202,7 +205,7 @@ async def pay(visit: Visit, period_id: str) -> HttpResponse:
         found = await order_payroll(desk_of(visit), visit.principal, visit.org_id, period_id, wallet_id)
         return " ".join(row.message for row in found.held[:_TOLD_MAX]) or None
 
-    return await _done(visit, period_id, work, "ordered", "Ordered, and some are not paid now. ")
+    return await _done(visit, period_id, work, "ordered", gettext("Ordered, and some are not paid now.") + " ")
 
 
 @page(Permission.PAYMENTS_APPROVE)
@@ -223,18 +226,17 @@ async def _done(visit: Visit, period_id: str, work: Callable[[], Awaitable[str |
     except NotFound as error:
         raise Http404 from error
     except InvalidInput as error:
-        problem = " ".join(f"The {row.field.replace('_', ' ')} {row.message}." for row in error.errors)
-        return await _shown(visit, period_id, problem=problem, status=422)
+        return await _shown(visit, period_id, problem=fields_in_words(error), status=422)
     except CoreError as error:
-        more = " ".join(row.message for row in getattr(error, "errors", None) or ())
-        return await _shown(visit, period_id, problem=f"{error.detail} {more}".strip(), status=error.status)
+        more = " ".join(gettext(row.message) for row in getattr(error, "errors", None) or ())
+        return await _shown(visit, period_id, problem=f"{gettext(error.detail)} {more}".strip(), status=error.status)
     if told is not None:
         return await _shown(visit, period_id, warning=before + told)
     return redirect(f"/payroll/{period_id}/?done={what}")
 
 
 def _still(left: int) -> list[str]:
-    return [f"{left:,} are left, of so many: press again to go on with them."] if left else []
+    return [gettext("%(n)s are left, of so many: press again to go on with them.") % {"n": f"{left:,}"}] if left else []
 
 
 def counter_of(visit: Visit) -> Counter:

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
-from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.forms import Form, fields_in_words, only_post, version_of
 from crypto_api.dashboard.pay_items import KINDS, deduction_rows, earning_rows, payable, read_deductions, read_earnings
 from crypto_api.dashboard.views_payroll import counter_of
 from crypto_api.flows.ethereum_challenge import Signed
@@ -29,10 +30,10 @@ HAND = ("account_code", "date", "reference")
 OWN = ("overtime_hours", "note")
 HOURS_MAX, NOTE_MAX = Decimal(10_000), 2_000
 FLASHES = {
-    "adjusted": "Saved, and reckoned anew.",
-    "paid": "Told and booked.",
-    "mailed": "A letter with the way to it is on its way to the employee.",
-    "proved": "It is yours. Somebody else verifies it now, and it cools off before you are paid at it.",
+    "adjusted": _("Saved, and reckoned anew."),
+    "paid": _("Told and booked."),
+    "mailed": _("A letter with the way to it is on its way to the employee."),
+    "proved": _("It is yours. Somebody else verifies it now, and it cools off before you are paid at it."),
 }
 _SIGNATURE_MAX = 2 + 2 * SIGNATURE_BYTES_MAX
 
@@ -204,7 +205,7 @@ async def own_wallet(visit: Visit) -> HttpResponse:
     except NotFound as error:
         raise Http404 from error
     except InvalidInput as error:
-        return await _own(visit, problem=" ".join(f"The {row.field} {row.message}." for row in error.errors), status=422)
+        return await _own(visit, problem=fields_in_words(error), status=422)
     except CoreError as error:
         return await _own(visit, problem=error.detail, status=error.status)
     return redirect("/my-pay/?done=proved")

@@ -5,14 +5,17 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from crypto_api.clients import store as clients
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
-from crypto_api.dashboard.forms import Form, only_post
+from crypto_api.dashboard.forms import Form, fields_in_words, only_post
 from crypto_api.dashboard.list_filter import ListFilter
 from crypto_api.dashboard.payment_desk import desk_of, paying_wallets
 from crypto_api.dashboard.step_up import confirmation
+from crypto_api.dashboard.translation import gettext
 from crypto_api.desks import matcher_of
 from crypto_api.flows import match_by_hand
 from crypto_api.flows.match_by_hand import Wanted
@@ -30,7 +33,12 @@ from crypto_api.receivables.documents import Receipt
 from crypto_api.receivables.types import ReceiptFlag, ReceiptState, UseKind
 from crypto_api.wallets.documents import Wallet
 
-VIEWS = {"": "To decide", "done": "Matched", "waiting": "On the way", "all": "All"}
+VIEWS = {
+    "": pgettext_lazy("receipts", "To decide"),
+    "done": pgettext_lazy("receipts", "Matched"),
+    "waiting": pgettext_lazy("receipts", "On the way"),
+    "all": pgettext_lazy("receipts", "All"),
+}
 _WHERE: dict[str, dict[str, Any]] = {
     "": {"state": ReceiptState.OPEN},
     "done": {"state": ReceiptState.DONE},
@@ -38,22 +46,26 @@ _WHERE: dict[str, dict[str, Any]] = {
     "all": {},
 }
 FLAGS = {
-    ReceiptFlag.OVERPAID: "More than was due",
-    ReceiptFlag.PAID_TWICE: "Paid already",
-    ReceiptFlag.WRONG_ASSET: "Another asset",
-    ReceiptFlag.AFTER_EXPIRY: "After the rate ran out",
-    ReceiptFlag.LATE: "After the due date",
-    ReceiptFlag.AFTER_CANCELLATION: "After cancellation",
-    ReceiptFlag.TOO_SMALL: "Too small",
-    ReceiptFlag.UNPRICED: "No price yet",
-    ReceiptFlag.REORGANISED: "Was in another block",
+    ReceiptFlag.OVERPAID: _("More than was due"),
+    ReceiptFlag.PAID_TWICE: _("Paid already"),
+    ReceiptFlag.WRONG_ASSET: _("Another asset"),
+    ReceiptFlag.AFTER_EXPIRY: _("After the rate ran out"),
+    ReceiptFlag.LATE: _("After the due date"),
+    ReceiptFlag.AFTER_CANCELLATION: _("After cancellation"),
+    ReceiptFlag.TOO_SMALL: _("Too small"),
+    ReceiptFlag.UNPRICED: _("No price yet"),
+    ReceiptFlag.REORGANISED: _("Was in another block"),
 }
-USES = {UseKind.INVOICE: "Paid", UseKind.CREDIT: "Kept for the client", UseKind.REFUND: "Sent back"}
+USES = {
+    UseKind.INVOICE: pgettext_lazy("receipts", "Paid"),
+    UseKind.CREDIT: pgettext_lazy("receipts", "Kept for the client"),
+    UseKind.REFUND: pgettext_lazy("receipts", "Sent back"),
+}
 FLASHES = {
-    "applied": "It is applied. The invoice and the books say so.",
-    "credited": "It is kept for the client.",
-    "refunding": "A payment that sends it back is prepared. What became of it says how far it is.",
-    "undone": "Undone. Invoice and books are as they were before.",
+    "applied": _("It is applied. The invoice and the books say so."),
+    "credited": _("It is kept for the client."),
+    "refunding": _("A payment that sends it back is prepared. What became of it says how far it is."),
+    "undone": _("Undone. Invoice and books are as they were before."),
 }
 CHOICES_MAX = 200
 
@@ -157,9 +169,9 @@ async def apply(visit: Visit, receipt_id: str) -> HttpResponse:
     try:
         amount = parse(form["amount"].replace(",", "")) if form["amount"] else None
     except ValueError:
-        return await _shown(visit, row, problem="The amount is not one such as 50.00.", status=422)
+        return await _shown(visit, row, problem=gettext("The amount is not one such as 50.00."), status=422)
     if not chosen:
-        return await _shown(visit, row, problem="Choose an invoice.", status=422)
+        return await _shown(visit, row, problem=gettext("Choose an invoice."), status=422)
     wanted = [Wanted(one, amount if len(chosen) == 1 else None) for one in chosen]
     return await _done(visit, row, "applied", match_by_hand.apply_by_hand(_matcher(visit), visit.org_id, _by(visit), [row.id, *others], wanted))
 
@@ -170,7 +182,7 @@ async def credit(visit: Visit, receipt_id: str) -> HttpResponse:
     row = await _receipt(visit, receipt_id)
     client = await clients.get(visit.org_id, visit.request.POST.get("client", "") or row.client_id or "")
     if client is None:
-        return await _shown(visit, row, problem="Nobody knows whose it is: apply it to an invoice first.", status=422)
+        return await _shown(visit, row, problem=gettext("Nobody knows whose it is: apply it to an invoice first."), status=422)
     return await _done(
         visit, row, "credited", match_by_hand.credit_by_hand(_matcher(visit), visit.org_id, _by(visit), row.id, client.id, client.name)
     )
@@ -189,7 +201,7 @@ async def refund(visit: Visit, receipt_id: str) -> HttpResponse:
     only_post(visit.request)
     row, wallet_id = await _receipt(visit, receipt_id), visit.request.POST.get("wallet", "")
     if wallet_id not in {one.id for one in await paying_wallets(visit, row.network)}:
-        return await _shown(visit, row, problem="Choose the wallet that it goes out of.", status=422)
+        return await _shown(visit, row, problem=gettext("Choose the wallet that it goes out of."), status=422)
     return await _done(visit, row, "refunding", refund_receipt(desk_of(visit), visit.principal, visit.org_id, row.id, wallet_id))
 
 
@@ -201,8 +213,7 @@ async def _done(visit: Visit, row: Receipt, flash: str, doing: Any) -> HttpRespo
     except NotFound as error:
         raise Http404 from error
     except InvalidInput as error:
-        problem = " ".join(f"The {one.field.replace('_', ' ')} {one.message}." for one in error.errors)
-        return await _shown(visit, await _receipt(visit, row.id), problem=problem, status=error.status)
+        return await _shown(visit, await _receipt(visit, row.id), problem=fields_in_words(error), status=error.status)
     except CoreError as error:
         return await _shown(visit, await _receipt(visit, row.id), problem=error.detail, status=error.status)
     return redirect(f"/receipts/{row.id}/?done={flash}")

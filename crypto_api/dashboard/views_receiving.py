@@ -4,11 +4,13 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, version_of
 from crypto_api.dashboard.payment_desk import has_confirmed
 from crypto_api.dashboard.step_up import confirmation
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.change_receiving import ReceivingDesk, change_receiving
 from crypto_api.identity.errors import SessionNotApproved
 from crypto_api.identity.types import Purpose
@@ -24,8 +26,8 @@ SHOWN_ADDRESSES = 3
 _KEY_MAX = 200
 CONFIRM = confirmation("/invoices/receiving/?confirmed=yes", Purpose.KEYS)  # comes back empty: a link must not bring somebody else's key
 SAID = {
-    "done": "Saved. It counts for what is asked for from now on.",
-    "confirmed": "Thank you. Nothing is saved yet: put the key in once more, and save within five minutes.",
+    "done": _("Saved. It counts for what is asked for from now on."),
+    "confirmed": _("Thank you. Nothing is saved yet: put the key in once more, and save within five minutes."),
 }
 
 
@@ -52,7 +54,7 @@ async def settings_page(visit: Visit) -> HttpResponse:
 def _whole(form: Form, name: str, most: int) -> int:
     typed = form[name]
     if not (typed.isascii() and typed.isdecimal() and 1 <= int(typed[:9]) <= most):
-        form.wrong(name, f"must be a whole number from 1 to {most}")
+        form.wrong(name, gettext("must be a whole number from 1 to %(n)s") % {"n": most})
         return 0
     return int(typed)
 

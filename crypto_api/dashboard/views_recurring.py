@@ -6,12 +6,14 @@ from decimal import Decimal
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.address_book import store as address_book
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.dashboard.payment_desk import desk_of
 from crypto_api.dashboard.step_up import confirmed
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.keep_recurring import add_recurring, calendar, change_recurring
 from crypto_api.identity.types import Purpose
 from crypto_api.kit.amounts import parse
@@ -40,15 +42,24 @@ FIELDS = (
     *("name", "wallet_id", "payee_id", "asset", "amount", "frequency", "start_date"),
     *("month_end", "business_day", "end_date", "interval", "count", "holidays"),
 )
-FREQUENCIES = {row: row.value.replace("semiannual", "every half year").capitalize() for row in PaymentFrequency}
-MONTH_ENDS = {MonthEnd.LAST_DAY: "On its last day", MonthEnd.SKIP: "Not in that month", MonthEnd.ALWAYS_LAST: "Always on the last day"}
-BUSINESS_DAYS = {
-    BusinessDay.UNADJUSTED: "On that day all the same",
-    BusinessDay.FOLLOWING: "On the next working day",
-    BusinessDay.PRECEDING: "On the working day before",
-    BusinessDay.MODIFIED_FOLLOWING: "On the next one in the month, else before",
+FREQUENCIES = {
+    PaymentFrequency.DAILY: _("Daily"),
+    PaymentFrequency.WEEKLY: _("Weekly"),
+    PaymentFrequency.BIWEEKLY: _("Biweekly"),
+    PaymentFrequency.SEMIMONTHLY: _("Semimonthly"),
+    PaymentFrequency.MONTHLY: _("Monthly"),
+    PaymentFrequency.QUARTERLY: _("Quarterly"),
+    PaymentFrequency.SEMIANNUAL: _("Every half year"),
+    PaymentFrequency.YEARLY: _("Yearly"),
 }
-FLASHES = {"added": "Written. It is paid on its days from now on.", "changed": "Changed.", "ended": "Ended. What it paid stays."}
+MONTH_ENDS = {MonthEnd.LAST_DAY: _("On its last day"), MonthEnd.SKIP: _("Not in that month"), MonthEnd.ALWAYS_LAST: _("Always on the last day")}
+BUSINESS_DAYS = {
+    BusinessDay.UNADJUSTED: _("On that day all the same"),
+    BusinessDay.FOLLOWING: _("On the next working day"),
+    BusinessDay.PRECEDING: _("On the working day before"),
+    BusinessDay.MODIFIED_FOLLOWING: _("On the next one in the month, else before"),
+}
+FLASHES = {"added": _("Written. It is paid on its days from now on."), "changed": _("Changed."), "ended": _("Ended. What it paid stays.")}
 _PAYING = (WalletType.PRIVATE_KEY, WalletType.METAMASK, WalletType.HARDWARE)
 
 
@@ -67,7 +78,7 @@ async def _rows(visit: Visit) -> dict[str, object]:
     found = await store.page(visit.org_id, {}, PageRequest(limit=SHOWN))
     coming = await calendar(desk, visit.org_id, day_of(desk.clock.now(), visit.organization.time_zone) + AHEAD)
     names = {row.id: row.name for row in await wallets.active(visit.org_id)}
-    funds = [(names.get(wallet, "a wallet that was removed"), asset, needed) for (wallet, asset), needed in sorted(coming.funds.items())]
+    funds = [(names.get(wallet, gettext("a wallet that was removed")), asset, needed) for (wallet, asset), needed in sorted(coming.funds.items())]
     rows = [(row, FREQUENCIES[row.frequency]) for row in found.items]
     return {"rows": rows, "coming": coming.items[:SHOWN], "funds": funds, "may_write": visit.may(Permission.PAYMENTS_PREPARE)}
 
@@ -147,13 +158,13 @@ def _read(form: Form) -> NewRecurring | None:
     form.one_of("business_day", set(BusinessDay), needed=False)
     start, last = form.day("start_date"), form.day("end_date")
     if start is None:
-        form.wrong("start_date", "is needed")
+        form.wrong("start_date", gettext("is needed"))
     interval, count, holidays = _whole(form, "interval", INTERVAL_MAX), _whole(form, "count", COUNT_MAX), _holidays(form)
     try:
         amount = parse(form["amount"])
     except ValueError:
         amount = Decimal(0)
-        form.wrong("amount", "must be a number such as 1234.50")
+        form.wrong("amount", gettext("must be a number such as 1234.50"))
     if form.errors or start is None:
         return None
     rule = Schedule(PaymentFrequency(form["frequency"]), date.fromisoformat(start), end_date=date.fromisoformat(last) if last else None)
@@ -168,7 +179,7 @@ def _whole(form: Form, name: str, most: int) -> int | None:
     if not typed:
         return None
     if not (typed.isascii() and typed.isdecimal() and 1 <= int(typed[:9]) <= most):
-        form.wrong(name, f"must be a whole number from 1 to {most}")
+        form.wrong(name, gettext("must be a whole number from 1 to %(n)s") % {"n": most})
         return None
     return int(typed)
 
@@ -180,9 +191,9 @@ def _holidays(form: Form) -> frozenset[date]:
         try:
             days.add(date.fromisoformat(word))
         except ValueError:
-            form.wrong("holidays", "must be days such as 2026-12-25, one a line")
+            form.wrong("holidays", gettext("must be days such as 2026-12-25, one a line"))
     if len(days) > HOLIDAYS_MAX:
-        form.wrong("holidays", f"are more than {HOLIDAYS_MAX}")
+        form.wrong("holidays", gettext("are more than %(n)s") % {"n": HOLIDAYS_MAX})
     return frozenset(days)
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.crypto_terms import CRYPTO_FIELDS, also_chosen, as_chosen, asked_terms, chosen_terms, terms_words, ways
 from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.translation import gettext, ngettext
 from crypto_api.dashboard.views_invoice_editor import desk_of
 from crypto_api.desks import receiving_of
 from crypto_api.flows.recur_invoices import add_recurring, change_recurring, end_recurring, wish_of
@@ -30,19 +32,19 @@ from crypto_api.recurring_invoices.types import INTERVAL_MAX, OCCURRENCES_MAX, F
 
 FIELDS = ("frequency", "interval", "start_date", "month_end", "ends", "end_date", "occurrences", "mode", *CRYPTO_FIELDS)
 FREQUENCIES = {
-    Frequency.DAILY: ("Days", "day"),
-    Frequency.WEEKLY: ("Weeks", "week"),
-    Frequency.MONTHLY: ("Months", "month"),
-    Frequency.QUARTERLY: ("Quarters", "quarter"),
-    Frequency.YEARLY: ("Years", "year"),
+    Frequency.DAILY: _("Days"),
+    Frequency.WEEKLY: _("Weeks"),
+    Frequency.MONTHLY: _("Months"),
+    Frequency.QUARTERLY: _("Quarters"),
+    Frequency.YEARLY: _("Years"),
 }
-MODES = {RecurringMode.DRAFT: "Draft it, and I issue it", RecurringMode.SEND: "Issue and mail it at once"}
+MODES = {RecurringMode.DRAFT: _("Draft it, and I issue it"), RecurringMode.SEND: _("Issue and mail it at once")}
 UPCOMING = 6
 FLASHES = {
-    "added": "It recurs from now on.",
-    "paused": "Paused. What passes meanwhile is made when it goes on.",
-    "resumed": "It goes on.",
-    "ended": "It has ended. What it made stays.",
+    "added": _("It recurs from now on."),
+    "paused": _("Paused. What passes meanwhile is made when it goes on."),
+    "resumed": _("It goes on."),
+    "ended": _("It has ended. What it made stays."),
 }
 
 
@@ -142,10 +144,10 @@ def _schedule(form: Form) -> Schedule | None:
     interval = _whole(form, "interval", INTERVAL_MAX)
     start, ends = form.day("start_date"), form.one_of("ends", ("never", "date", "count"))
     if start is None:
-        form.wrong("start_date", "is needed")
+        form.wrong("start_date", gettext("is needed"))
     end_date = form.day("end_date") if ends == "date" else None
     if ends == "date" and end_date is None:
-        form.wrong("end_date", "is needed")
+        form.wrong("end_date", gettext("is needed"))
     occurrences = _whole(form, "occurrences", OCCURRENCES_MAX) if ends == "count" else None
     if form.errors or start is None:
         return None
@@ -162,7 +164,7 @@ def _schedule(form: Form) -> Schedule | None:
 def _whole(form: Form, name: str, most: int) -> int:
     text = form[name]
     if not (text.isascii() and text.isdecimal() and len(text) < 6 and 1 <= int(text) <= most):
-        form.wrong(name, f"must be a number from 1 to {most}")
+        form.wrong(name, gettext("must be a number from 1 to %(n)s") % {"n": most})
         return 1
     return int(text)
 
@@ -175,7 +177,7 @@ async def _form(visit: Visit, row: Invoice, form: Form, *, problem: str = "", st
         "given": form.given,
         "errors": form.errors,
         "problem": problem,
-        "frequencies": [(frequency.value, words[0]) for frequency, words in FREQUENCIES.items()],
+        "frequencies": [(frequency.value, words) for frequency, words in FREQUENCIES.items()],
         "modes": [(mode.value, words) for mode, words in MODES.items()],
     }
     return visit.render("invoices/repeat.html", values, status=status if status != 200 else 422 if form.errors or problem else 200)
@@ -186,9 +188,15 @@ async def _form(visit: Visit, row: Invoice, form: Form, *, problem: str = "", st
 
 def words_of(schedule: Schedule) -> str:
     """Every month; every 2 weeks; every quarter, on its last day"""
-    word = FREQUENCIES[schedule.frequency][1]
-    every = f"every {word}" if schedule.interval == 1 else f"every {schedule.interval} {word}s"
-    return every + (", on the last day of the month" if schedule.month_end else "")
+    n = schedule.interval
+    every = {
+        Frequency.DAILY: ngettext("every day", "every %(n)s days", n),
+        Frequency.WEEKLY: ngettext("every week", "every %(n)s weeks", n),
+        Frequency.MONTHLY: ngettext("every month", "every %(n)s months", n),
+        Frequency.QUARTERLY: ngettext("every quarter", "every %(n)s quarters", n),
+        Frequency.YEARLY: ngettext("every year", "every %(n)s years", n),
+    }[schedule.frequency] % {"n": n}
+    return gettext("%(every)s, on the last day of the month") % {"every": every} if schedule.month_end else every
 
 
 async def _shown(visit: Visit, recurring_id: str, *, status: int = 200, **values: object) -> HttpResponse:

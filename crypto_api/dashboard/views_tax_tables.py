@@ -6,10 +6,12 @@ from decimal import Decimal
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import CURRENCY_CHOICES, Form
 from crypto_api.dashboard.pay_items import payable
+from crypto_api.dashboard.translation import gettext
 from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import CoreError, InvalidInput
 from crypto_api.organizations.types import Permission
@@ -20,7 +22,7 @@ from crypto_api.payroll.types import BRACKETS_MAX, PERCENT_PLACES, Bracket
 FIELDS = ("code", "name", "currency", "effective_from", "brackets")
 ROWS_LEAST, _SPARE = 5, 2
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,29}", re.ASCII)
-FLASHES = {"added": "Added. It is in force from its day on; payslips of earlier days of payment keep the version before it."}
+FLASHES = {"added": _("Added. It is in force from its day on; payslips of earlier days of payment keep the version before it.")}
 
 
 @page(Permission.PAYROLL_READ)
@@ -29,7 +31,7 @@ async def list_page(visit: Visit) -> HttpResponse:
     today = day_of(visit.runtime.clock.now(), visit.organization.time_zone)
     values = {
         "tables": [(row, _standing(row, rows, today), _span(row.brackets)) for row in rows],
-        "example": (rules.EXAMPLE_CODE, rules.EXAMPLE_NAME, _span(rules.EXAMPLE_TABLE)),
+        "example": (rules.EXAMPLE_CODE, gettext(rules.EXAMPLE_NAME), _span(rules.EXAMPLE_TABLE)),
         "may_write": visit.may(Permission.PAYROLL_WRITE),
         "flash": FLASHES.get(visit.request.GET.get("done", ""), ""),
     }
@@ -59,10 +61,10 @@ async def add_page(visit: Visit) -> HttpResponse:
     form.line("name")
     form.one_of("currency", CURRENCY_CHOICES)
     if not _CODE.fullmatch(form["code"]):
-        form.wrong("code", "must be up to 30 capital letters, digits, - and _")
+        form.wrong("code", gettext("must be up to 30 capital letters, digits, - and _"))
     day, brackets = form.day("effective_from"), _brackets(form)
     if day is None:
-        form.wrong("effective_from", "is needed")
+        form.wrong("effective_from", gettext("is needed"))
     if form.errors or day is None:
         return _form(visit, form, status=422)
     told = {"code": form["code"], "title": form["name"], "currency": form["currency"], "effective_from": date.fromisoformat(day)}
@@ -87,9 +89,9 @@ def _brackets(form: Form) -> list[Bracket]:
         share = payable(form, f"percent_{number}", most=Decimal(100), places=PERCENT_PLACES)
         found.append(Bracket(above=payable(form, f"above_{number}", otherwise="0"), percent=share))
         if any(name in form.errors for name in (f"above_{number}", f"percent_{number}")):
-            form.wrong("brackets", f"must be amounts, and at most 100 per cent: row {number + 1} is not")
+            form.wrong("brackets", gettext("must be amounts, and at most 100 per cent: row %(n)s is not") % {"n": number + 1})
     if len(found) > BRACKETS_MAX:
-        form.wrong("brackets", f"are more than {BRACKETS_MAX}")
+        form.wrong("brackets", gettext("are more than %(n)s") % {"n": BRACKETS_MAX})
     return found
 
 

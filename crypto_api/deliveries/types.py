@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from crypto_api.kit.languages import Language
+
 
 class DeliveryPurpose(StrEnum):
     INVOICE = "invoice"  # the document itself, when it is issued
@@ -43,4 +45,5 @@ class Letter(BaseModel):
     to: str
     subject: str
     text: str
+    language: Language = Language.ENGLISH  # of what is added when it leaves
     reply_to: str = ""

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from crypto_api.clients import store as clients
+from crypto_api.clients.documents import Client
 from crypto_api.deliveries import service
 from crypto_api.deliveries.documents import InvoiceDelivery
 from crypto_api.deliveries.errors import NoAddress
@@ -20,6 +21,7 @@ from crypto_api.invoices.errors import InvoiceNotIssued, WrongKind
 from crypto_api.invoices.types import InvoiceStatus
 from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.jobs import Jobs
+from crypto_api.kit.languages import Language
 from crypto_api.organizations import store as organizations
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
@@ -46,22 +48,24 @@ class Post:
 async def queue_invoice(session: Session, row: Invoice, cover: Cover, purpose: DeliveryPurpose, by: str, now: datetime) -> InvoiceDelivery:
     """`row` was issued, perhaps in this unit of work. NoAddress, DeliveryQueued."""
     own = await store.settings(row.org_id, session)
-    to = cover.to or await _address(session, row)
+    client = await clients.get(row.org_id, row.client_id, session)
+    to, language = cover.to or _address(row, client), _language(client)
     if not to:
         raise NoAddress
-    subject, text = letters.invoice_letter(row, own, await _today(row.org_id, now), cover.message)
-    queued = await service.queue(session, _about(row), purpose, _letter(to, subject, text, own), by, now)
+    subject, text = letters.invoice_letter(row, own, await _today(row.org_id, now), language, cover.message)
+    queued = await service.queue(session, _about(row), purpose, _letter(to, subject, text, language, own), by, now)
     assert queued is not None, "only reminders are queued in vain"
     return queued
 
 
 async def queue_reminder(session: Session, row: Invoice, own: InvoiceSettings, days: int, today: date, now: datetime) -> InvoiceDelivery | None:
     """None where this one was queued before, or nobody can be written to."""
-    to = await _address(session, row)
+    client = await clients.get(row.org_id, row.client_id, session)
+    to, language = _address(row, client), _language(client)
     if not to:
         return None
-    subject, text = letters.reminder_letter(row, own, days, today)
-    return await service.queue(session, _about(row), DeliveryPurpose.REMINDER, _letter(to, subject, text, own), None, now, days)
+    subject, text = letters.reminder_letter(row, own, days, today, language)
+    return await service.queue(session, _about(row), DeliveryPurpose.REMINDER, _letter(to, subject, text, language, own), None, now, days)
 
 
 async def send_invoice(
@@ -100,10 +104,13 @@ async def nudge(jobs: Jobs, row: InvoiceDelivery) -> None:
     await jobs.put(SendInvoiceMail(org_id=row.org_id, delivery_id=row.id))
 
 
-async def _address(session: Session, row: Invoice) -> str:
+def _address(row: Invoice, client: Client | None) -> str:
     """The client's address as it is now: one that was mistyped is mended there."""
-    client = await clients.get(row.org_id, row.client_id, session)
     return (client.email if client else "") or (row.buyer.email if row.buyer else "")
+
+
+def _language(client: Client | None) -> Language:
+    return (client.language if client else None) or Language.ENGLISH
 
 
 async def _today(org_id: str, now: datetime) -> date:
@@ -116,5 +123,5 @@ def _about(row: Invoice) -> About:
     return About(row.org_id, row.id, row.number or row.id)
 
 
-def _letter(to: str, subject: str, text: str, own: InvoiceSettings | None) -> Letter:
-    return Letter(to=to, subject=subject, text=text, reply_to=own.reply_to if own else "")
+def _letter(to: str, subject: str, text: str, language: Language, own: InvoiceSettings | None) -> Letter:
+    return Letter(to=to, subject=subject, text=text, language=language, reply_to=own.reply_to if own else "")

@@ -73,7 +73,7 @@ async def _attempt(room: MailRoom, row: InvoiceDelivery) -> tuple[AttemptOutcome
         answer = await room.mail.send(
             letter.to,
             letter.subject,
-            letters.with_link(letter.text, link),
+            letters.with_link(letter.text, link, letter.language),
             attachments=[Attachment(file.name, file.content, "application", "pdf")],
             message_id=row.message_id,
             reply_to=letter.reply_to,

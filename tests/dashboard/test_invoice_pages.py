@@ -121,7 +121,7 @@ async def test_an_invoice_is_written_changed_and_reckoned_on_its_page(sits: Sits
     assert shown.status_code == 200 and "1,250.00" in text and "VAT 19 % of 270.00" in text and "51.30" in text and "City 2 % of 270.00" in text
     assert "1,181.70" in text and await Invoice.find({"org_id": treasury.org_id}).count() == 1
     told = said(await ada.post("/fragments/invoices/preview/", **head, **lines | {"price": ["x", "", "1"], "taxes": ["19 AE", "", ""]}))
-    assert "Line 1: price is not a number such as 1234.50" in told and "Line 1: taxes are not such as VAT 19" in told and "Total" not in told
+    assert "Line 1: Price is not a number such as 1234.50" in told and "Line 1: Taxes are not such as VAT 19" in told and "Total" not in told
     for wrong, words in (
         ({"client_id": "cli_nothing"}, "The client is not one of those offered."),
         ({"discount_whole": "2000"}, "The discount is more than what it is taken off."),

@@ -35,7 +35,7 @@ __all__ = ["sits"]
 
 DASHBOARD = Path(__file__).resolve().parents[2] / "crypto_api" / "dashboard"
 TEMPLATES = DASHBOARD / "templates"
-UNMARKED_MAX = 856
+UNMARKED_MAX = 2
 """Literal texts of all templates that nobody marked yet. It only ever goes down: whoever translates a page lowers it."""
 TRANSLATED = (
     "403.html",
@@ -45,6 +45,7 @@ TRANSLATED = (
     "audits/",
     "automation/",
     "base.html",
+    "clients/",
     "closing/",
     "consoles/",
     "contracts/",
@@ -53,6 +54,7 @@ TRANSLATED = (
     "home.html",
     "inbox/",
     "insights/",
+    "invoices/",
     "journal/",
     "lot_policy/",
     "members/",
@@ -63,11 +65,16 @@ TRANSLATED = (
     "organizations/",
     "overview/",
     "parts/",
+    "pay/",
+    "payments/",
+    "payroll/",
     "person/",
     "platform/",
     "policy/",
     "portfolio/",
     "prices/",
+    "receipts/",
+    "recurring/",
     "roles/",
     "seals/",
     "search/",
@@ -98,7 +105,7 @@ TREASURY_IN_GERMAN = {
 _BLOCK = re.compile(r"{%\s*blocktranslate\b.*?{%\s*endblocktranslate\s*%}", re.DOTALL)
 _SAID = re.compile(r'(?:aria-label|title|placeholder)="([^"]*)"|>([^<]+)')
 _WORD = re.compile(r"[A-Za-z]{3,}")
-_SAME = {"ABI", "CSV", "Coffer", "Ctrl", "Enter", "Esc", "Excel", "HTTP", "JSON", "PDF", "Slither", "WebSocket", "beancount", "hledger"}
+_SAME = {"ABI", "CSV", "Coffer", "Ctrl", "Enter", "EIP", "Esc", "Excel", "HTTP", "JSON", "PDF", "Slither", "WebSocket", "beancount", "hledger"}
 _MARKED = re.compile(r'\b(?:_|gettext|gettext_noop|gettext_lazy)\("((?:[^"\\\n]|\\.)+)"\)')
 _IN_CONTEXT = re.compile(r'\b(?:pgettext|pgettext_lazy)\(\s*"([^"]+)",\s*"([^"]+)"')
 _CALL = re.compile(
@@ -117,6 +124,10 @@ def unmarked(text: str) -> list[str]:
     for match in _SAID.finditer(text):
         found += [part.strip() for part in (match[1] or match[2] or "").split("\x01") if set(_WORD.findall(part)) - _SAME]
     return found
+
+
+def places(text: str) -> list[str]:
+    return sorted(re.findall(r"%\(\w+\)s|%s", text))
 
 
 def marked_in(template: str) -> set[str]:
@@ -145,10 +156,10 @@ def test_every_marked_text_is_in_every_catalogue_and_keeps_its_places() -> None:
         assert marked - known == set(), code
         for one, plural, told in rows:
             assert all(told) and len(told) == (2 if plural else 1), (code, one)
-            places = sorted(re.findall(r"%\(\w+\)s|%s", plural or one))
             named = set(re.findall(r"\{\w+\}", one))
             assert one not in NOTED or all(set(re.findall(r"\{\w+\}", each)) == named for each in told), (code, one)
-            assert one == "" or all(sorted(re.findall(r"%\(\w+\)s|%s", each)) == places for each in told), (code, one)
+            allowed = [places(text) for text in ([one, plural] if plural else [one])]  # of one thing the number may be left out
+            assert one == "" or (all(places(each) in allowed for each in told) and places(told[-1]) == allowed[-1]), (code, one)
 
 
 @pytest.mark.parametrize("code", ["de", "es"])
@@ -249,6 +260,19 @@ async def test_pages_speak_the_chosen_language_and_write_numbers_as_they_are_rea
     for path, told in TREASURY_IN_GERMAN.items():
         page = await ada.text(path)
         assert [said for said in told if said not in page] == [], path
+    for path, texts in {
+        "/invoices/": ("Neue Rechnung", "Ihnen geschuldet", "Gutschriften", "Überfällig", "Nummer, Kunde oder Referenz"),
+        "/clients/add/": ("Zahlungsziel in Tagen", "Die der Organisation (USD)", "Name des Ansprechpartners 1"),
+        "/payments/": ("Nichts unterwegs", "Ohne Ergebnis"),
+        "/payroll/": ("Lohnlauf eröffnen", "Zahltag"),
+    }.items():
+        page = await ada.text(path)
+        assert all(said in page for said in texts), (path, [said for said in texts if said not in page])
+    ada.http.cookies.set("coffer_language", "es")
+    assert "Nada le espera" in await ada.text("/approvals/") and "Todo lo que los clientes pagaron" in await ada.text("/receipts/")
+    for asked, spoken in (("de-AT,de;q=0.9,en;q=0.5", "de"), ("fr", "en")):
+        payer = await sits()
+        assert f'<html lang="{spoken}">' in (await payer.http.get("/pay/nothing/", headers={"Accept-Language": asked})).text, "by no choice of theirs"
     assert (await ada.get("/api/invoices/aging/")).headers.get("Content-Language") is None
 
 

@@ -1,11 +1,17 @@
 """When a letter is tried again, and which reminder is due."""
 
 from datetime import date, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from crypto_api.deliveries.rules import TRIES_MAX, reminder_due, retry_after
 from crypto_api.invoices import letters
+from crypto_api.invoices.letter_words import WORDS
+from crypto_api.invoices.types import InvoiceKind
+from crypto_api.kit.languages import Language
 
 
 def test_pauses_grow_and_end_after_four_days() -> None:
@@ -43,3 +49,22 @@ def test_texts_name_only_what_there_is() -> None:
         with pytest.raises(ValueError, match="means nothing here"):
             letters.check(text)
     assert letters.filled("{client}{other}", {"client": "{number}", "number": "1"}) == "{number}{other}", "what a client is called is no template"
+
+
+def test_letters_are_in_the_language_of_the_client() -> None:
+    named = {"number": "INV-7", "client_name": "Kaffee GmbH", "seller": SimpleNamespace(name="Engines"), "reference": "", "currency": "EUR"}
+    row: Any = SimpleNamespace(**named, kind=InvoiceKind.INVOICE, total=Decimal("1240.00"), due=Decimal("240.00"), due_date=date(2026, 3, 1))
+    own: Any = SimpleNamespace(mail_subject="", mail_text="", reminder_subject="", reminder_text_before="", reminder_text_after="")
+    subject, text = letters.invoice_letter(row, None, date(2026, 2, 1), Language.GERMAN)
+    assert (subject, "Rechnung INV-7 über 1,240.00 EUR, fällig am 1. März 2026." in text) == ("Rechnung INV-7 von Engines", True)
+    assert "Ansehen und online bezahlen" in letters.with_link(text, "https://here.example/pay/x", Language.GERMAN)
+    assert "{" not in letters.with_link(text, "", Language.GERMAN) and "online" not in letters.with_link(text, "", Language.GERMAN)
+    subject, text = letters.reminder_letter(row, own, 3, date(2026, 3, 4), Language.SPANISH)
+    assert subject == "Recordatorio: la factura INV-7 de Engines"
+    assert "\nLa factura INV-7 por 1,240.00 EUR venció el 1 de marzo de 2026; siguen pendientes 240.00 EUR." in text
+    row.kind = InvoiceKind.QUOTE
+    assert letters.invoice_letter(row, None, date(2026, 2, 1), Language.GERMAN, "Wie besprochen, {document}.")[1] == "Wie besprochen, Angebot.\n"
+    for words in WORDS.values():
+        assert len(words.months) == 12 and words.documents.keys() == set(InvoiceKind)
+        for template in (words.subject, words.text, words.invoice_text, words.reminder_subject, words.before_text, words.after_text):
+            letters.check(template)

@@ -38,18 +38,19 @@ async def client_of(person: Person, **fields: Any) -> dict[str, Any]:
 
 async def test_a_client_is_added_read_changed_and_told_of(join: Join) -> None:
     ada = await join("ada", founds="Byron Treasury")
-    created = await add(ada)
+    created = await add(ada, language="de")
     client = created.json()
     assert (created.status_code, created.headers["etag"]) == (201, '"1"')
     assert (client["tax_id"], client["tax_id_checked"], client["kind"], client["archived_at"]) == ("DE136695976", "de.vat", "company", None)
     assert client["contacts"] == [{"name": "Jonas Weber", "email": "jonas@engines.example", "phone": "", "role": "Accounts payable"}]
     at = f"{PATH}{client['id']}/"
+    assert (client["language"], (await add(ada, language="xx")).status_code) == ("de", 422)
     read = await ada.http.get(at)
     assert (read.json(), read.headers["etag"]) == (client, '"1"')
-    changed = await ada.http.put(at, json={"name": "Engines SE", "email": None, "currency": None}, headers={"If-Match": '"1"'})
+    changed = await ada.http.put(at, json={"name": "Engines SE", "email": None, "currency": None, "language": None}, headers={"If-Match": '"1"'})
     assert (changed.status_code, changed.headers["etag"]) == (200, '"2"'), changed.text
     after = changed.json()
-    assert (after["name"], after["email"], after["currency"], after["tax_id"]) == ("Engines SE", "", None, "DE136695976")
+    assert (after["name"], after["email"], after["currency"], after["language"], after["tax_id"]) == ("Engines SE", "", None, None, "DE136695976")
     assert after["contacts"] == client["contacts"], "what is left out stays"
     assert (await ada.http.put(at, json={"name": "X"}, headers={"If-Match": '"1"'})).status_code == 412
     assert (await ada.http.put(at, json={"name": "Engines SE"})).headers["etag"] == '"2"', "nothing changed"

@@ -96,7 +96,7 @@ async def log_of(person: Person, row: dict[str, Any]) -> list[dict[str, Any]]:
 
 async def test_an_invoice_leaves_once_with_its_pdf_and_the_log_tells_it(join: Join, room: MailRoom, office: PostOffice) -> None:
     ada = await join("ada", founds="Byron Treasury")
-    client = await client_of(ada, currency=None)
+    client = await client_of(ada, currency=None, language="de")
     await ada.http.put(f"{PATH}settings/", json={"reply_to": "billing@byron.example", "mail_text": "Dear {client}: {total}, {reference}."})
     row = await sent(ada, client_id=client["id"], reference="PO 4711")
     (queued,) = await log_of(ada, row)
@@ -108,7 +108,7 @@ async def test_an_invoice_leaves_once_with_its_pdf_and_the_log_tells_it(join: Jo
     (envelope,) = office.letters
     letter = office.read()
     assert (envelope.rcpt_tos, letter["Reply-To"], letter["Message-ID"]) == ([client["email"]], "billing@byron.example", queued["message_id"])
-    assert letter["Subject"] == f"Invoice {row['invoice_number']} from Byron Treasury"
+    assert letter["Subject"] == f"Rechnung {row['invoice_number']} von Byron Treasury", "ours is in the language of the client"
     body = letter.get_body(("plain",))
     assert body is not None and body.get_content().strip() == f"Dear {row['client_name']}: 357.00 USD, PO 4711."
     (file,) = letter.iter_attachments()

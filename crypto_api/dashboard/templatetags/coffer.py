@@ -190,6 +190,12 @@ def sentence(text: object) -> str:
     return said if not said or said[-1] in ".!?…" else f"{said}."
 
 
+def translated(text: object) -> str:
+    """What another part of Coffer says in English, such as why something was refused: in the reader's language where the catalogues know it."""
+    said = str(text) if text else ""
+    return gettext(said) if said else ""
+
+
 def duration(wait_s: float) -> str:
     """A wait in words: `40 seconds`, `12 minutes`, `2 hours`; never less than there is to wait."""
     seconds = math.ceil(wait_s)
@@ -299,6 +305,7 @@ for _filter in (
     when_minute,
     words,
     sentence,
+    translated,
     duration,
     age,
     ago,

@@ -6,7 +6,9 @@ from django import template
 
 from crypto_api.dashboard.addresses import checked
 from crypto_api.dashboard.identicons import identicon
+from crypto_api.dashboard.payment_words import STATES
 from crypto_api.kit import amounts
+from crypto_api.payments.documents import Payment
 from crypto_api.payroll.documents import Payout
 
 register = template.Library()
@@ -48,3 +50,8 @@ def whole_units(payout: Payout) -> str:
 @register.filter
 def sentence_start(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+@register.filter
+def state_word(payment: Payment) -> str:
+    return str(STATES[payment.state])

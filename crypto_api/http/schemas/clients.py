@@ -9,9 +9,11 @@ from crypto_api.http.schemas.auth import Email
 from crypto_api.http.schemas.base import Choice, Line, Prose, QueryFlag, ReadSchema, RequestSchema, Time, Word, inert
 from crypto_api.http.schemas.companies import Country, TaxId
 from crypto_api.http.schemas.organizations import Currency
+from crypto_api.kit.languages import Language
 
 OptionalLine = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(inert)]
 Phone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=40, pattern=r"^[0-9+(][0-9 +()./-]*$|^$")]
+_LANGUAGE = "In which letters to it are written, where the organisation has no text of its own; null: English."
 _TERMS = "Days between issuing and due."
 _TAX_ID = "Checked by the rule of the address's country (length, shape, check digits), and written as that country writes it."
 
@@ -49,6 +51,7 @@ class ClientCreate(RequestSchema):
     tax_id: TaxId = Field(default="", examples=["DE136695976"], description=_TAX_ID)
     payment_terms_days: Terms = Field(default=TERMS_DAYS, description=_TERMS)
     currency: Currency | None = Field(default=None, examples=["EUR"], description="Of its invoices; null: the organisation's.")
+    language: Choice[Language] | None = Field(default=None, examples=["de"], description=_LANGUAGE)
     note: Prose = ""
 
     def new(self) -> NewClient:
@@ -62,12 +65,13 @@ class ClientCreate(RequestSchema):
             tax_id=self.tax_id,
             payment_terms_days=self.payment_terms_days,
             currency=self.currency,
+            language=self.language,
             note=self.note,
         )
 
 
 class ClientUpdate(RequestSchema):
-    """What is left out stays as it is; `email` and `currency` may be null. `contacts` and `address` are replaced as a whole."""
+    """What is left out stays as it is; `email`, `currency` and `language` may be null. `contacts` and `address` are replaced as a whole."""
 
     name: Line | None = Field(default=None, examples=["Analytical Engines GmbH"])
     kind: Choice[ClientKind] | None = None
@@ -78,13 +82,14 @@ class ClientUpdate(RequestSchema):
     tax_id: TaxId | None = Field(default=None, examples=["DE136695976"], description=_TAX_ID)
     payment_terms_days: Terms | None = Field(default=None, description=_TERMS)
     currency: Currency | None = Field(default=None, examples=["EUR"])
+    language: Choice[Language] | None = Field(default=None, examples=["de"], description=_LANGUAGE)
     note: Prose | None = None
     archived: bool | None = Field(default=None, description="True takes it off the list, false brings it back.")
 
     @model_validator(mode="after")
     def _present(self) -> "ClientUpdate":
-        if any(getattr(self, name) is None for name in self.model_fields_set - {"email", "currency"}):
-            raise ValueError("only email and currency can be null")
+        if any(getattr(self, name) is None for name in self.model_fields_set - {"email", "currency", "language"}):
+            raise ValueError("only email, currency and language can be null")
         return self
 
     def fields(self) -> dict[str, Any]:
@@ -134,6 +139,7 @@ class ClientRead(ReadSchema):
     tax_id_checked: str = Field(examples=["de.vat"], description="The rule that the tax id passed; empty: none is known for that country.")
     payment_terms_days: int = Field(examples=[30])
     currency: str | None = Field(examples=["EUR"])
+    language: Language | None = Field(examples=["de"])
     note: str
     created_by: str = Field(examples=["usr_01k9x5r3v8"])
     archived_at: Time | None
