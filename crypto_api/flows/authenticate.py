@@ -4,6 +4,8 @@ Rights are read afresh every time, so that an ended session or a changed role co
 """
 
 import asyncio
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,6 +50,33 @@ async def authenticate_dashboard(cookie: str, now: datetime) -> Principal | None
     return found.principal if found is not None else None
 
 
+async def authenticate_dashboards(cookies: Collection[str], now: datetime) -> dict[str, Principal]:
+    """As `authenticate_dashboard`, for many who come at the same moment: the same is read, once for all of them. Whoever is not in it is nobody."""
+    hashes = {hash_token(cookie): cookie for cookie in cookies}
+    sessions = await identities.live_sessions_by_dashboard(hashes.keys(), now)
+    people = {session.user_id for session in sessions}
+    users, memberships, houses = await asyncio.gather(
+        identities.users(list(people)),
+        organizations.memberships_of_people(people),
+        organizations.by_ids({session.org_id for session in sessions if session.org_id}),
+    )
+    own_roles = await organizations.custom_roles_among({row.role for row in memberships} - PERMISSIONS.keys())
+    user_of = {row.id: row for row in users}
+    membership_of = {(row.org_id, row.user_id): row for row in memberships}
+    house_of = {row.id: row for row in houses}
+    own_role_of = {(row.org_id, row.id): row for row in own_roles}
+    found = {}
+    for session in sessions:
+        note_seen(session, now)
+        org_id = session.org_id or ""
+        membership = membership_of.get((org_id, session.user_id))
+        own = own_role_of.get((org_id, membership.role)) if membership else None
+        with suppress(InvalidToken):
+            identified = _as_found(session, session.expires_at, user_of.get(session.user_id), membership, house_of.get(org_id), own)
+            found[hashes[session.dashboard_hash or ""]] = identified.principal
+    return found
+
+
 async def dashboard_session(cookie: str, now: datetime) -> Session | None:
     """The live session that the cookie names, which is seen by that."""
     session = await identities.live_session_by_dashboard(hash_token(cookie), now)
@@ -86,6 +115,19 @@ async def _principal(session: Session, expires_at: datetime) -> Principal:
 async def _identified(session: Session, expires_at: datetime) -> Identified:
     """InvalidToken, as above."""
     user, membership, organization = await _standing(session)
+    own = None if membership is None or membership.role in PERMISSIONS else await organizations.custom_role(membership.org_id, membership.role)
+    return _as_found(session, expires_at, user, membership, organization, own)
+
+
+def _as_found(
+    session: Session,
+    expires_at: datetime,
+    user: User | None,
+    membership: Membership | None,
+    organization: Organization | None,
+    own: CustomRole | None,
+) -> Identified:
+    """InvalidToken, as above."""
     if user is None or user.suspended_at is not None:
         raise InvalidToken
 
@@ -97,7 +139,6 @@ async def _identified(session: Session, expires_at: datetime) -> Identified:
         return Identified(principal(None, role, PERMISSIONS[role] if role else frozenset()), user)
     if membership is None:
         return Identified(principal(None, None, frozenset()), user)
-    own = None if membership.role in PERMISSIONS else await organizations.custom_role(membership.org_id, membership.role)
     denied = denied_in(session, membership, organization)
     permissions = frozenset() if denied else PERMISSIONS.get(membership.role) or permissions_in(own)
     return Identified(principal(membership.org_id, membership.role, permissions, denied), user, organization, own)

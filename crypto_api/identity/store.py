@@ -135,6 +135,11 @@ async def live_session_by_dashboard(dashboard_hash: str, now: datetime) -> Sessi
     return await Session.find_one({"dashboard_hash": dashboard_hash, "ended_at": None, "expires_at": {"$gt": now}})
 
 
+async def live_sessions_by_dashboard(dashboard_hashes: Collection[str], now: datetime) -> list[Session]:
+    shown = {"$in": list(dashboard_hashes), "$type": "string"}  # the type as the index names it, so that it is used for several as for one
+    return await Session.find({"dashboard_hash": shown, "ended_at": None, "expires_at": {"$gt": now}}).to_list()
+
+
 async def rotate_refresh(session: UnitSession, old_hash: str, new_hash: str, expires_at: datetime, now: datetime) -> Session | None:
     """Compare-and-set: of two that show the same token at the same moment one gets the successor, the other None."""
     row: dict[str, Any] | None = await Session.get_pymongo_collection().find_one_and_update(

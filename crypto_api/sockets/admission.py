@@ -6,10 +6,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from crypto_api.config import Config
-from crypto_api.flows.authenticate import authenticate_dashboard, authenticate_ticket
+from crypto_api.flows.authenticate import authenticate_ticket
 from crypto_api.identity.types import DASHBOARD_COOKIE
 from crypto_api.kit.errors import Unauthenticated
 from crypto_api.kit.log import security
+from crypto_api.kit.together import Together
 from crypto_api.organizations.types import Permission, Principal
 from crypto_api.runtime import Runtime
 from crypto_api.sockets.console import FORBIDDEN, UNAUTHENTICATED
@@ -52,7 +53,8 @@ async def _principal(scope: Mapping[str, Any], headers: Mapping[str, str], runti
     if origin is None:
         # A browser always names the page; without it, the cookie could be used from anywhere.
         raise Refused(FORBIDDEN, "wrong origin")
-    return await authenticate_dashboard(cookie, now)
+    members: Together[str, Principal] = scope["state"]["hub"].members
+    return await members.answer(cookie)
 
 
 def origin_allowed(origin: str, host: str, config: Config) -> bool:

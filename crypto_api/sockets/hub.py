@@ -14,17 +14,19 @@ from typing import Any, Protocol
 from pymongo.errors import PyMongoError
 
 from crypto_api.events import store
+from crypto_api.flows.authenticate import authenticate_dashboards
 from crypto_api.flows.recheck_principals import Lost, recheck_principals
 from crypto_api.kit import log
 from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.measuring import CONSOLES
+from crypto_api.kit.together import Together
 from crypto_api.organizations.types import Principal
 from crypto_api.sockets import frames
 from crypto_api.sockets.channel import Channel
 from crypto_api.sockets.console import AWAY, FORBIDDEN, OVERFLOW, UNAUTHENTICATED, Console, State, View
 from crypto_api.sockets.shared_states import SharedStates
-from crypto_api.sockets.timing import HEAD_S, HEARTBEAT_S, POLL_S, RECHECK_S, RETRY_S, SILENT_S_MAX, STATE_S
+from crypto_api.sockets.timing import ADMITTED_AT_ONCE, HEAD_S, HEARTBEAT_S, POLL_S, RECHECK_S, RETRY_S, SILENT_S_MAX, STATE_S
 
 SLICE = 200  # sockets that are told something before others get their turn
 _logger = log.get(__name__)
@@ -46,6 +48,8 @@ class EventHub:
         self._pumps: dict[str, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._states = SharedStates()
+        self.members = Together[str, Principal](lambda cookies: authenticate_dashboards(cookies, clock.now()), ADMITTED_AT_ONCE)
+        """Who shows a cookie of the dashboard: a thousand that come back together cost a few reads."""
         self._told: dict[tuple[str, Hashable], tuple[int, float, dict[str, Any]]] = {}
         self._beats = 0
 
@@ -57,6 +61,7 @@ class EventHub:
     async def __aexit__(self, *_: object) -> None:
         for console in self._consoles():
             console.close(AWAY, "come back and resume")
+        await self.members.close()
         await cancel_and_wait(*self._tasks, *self._pumps.values())
 
     # ---- what a socket asks for

@@ -9,6 +9,7 @@ STATE_S = 1.0  # how often at most a state that is followed is told again
 RETRY_S = 0.5  # pause after a read that failed
 
 ADMISSION_S_MAX = 4.0  # a database that does not answer by then: try again later
+ADMITTED_AT_ONCE = 200  # who are looked up together
 RESUME_GRACE_S = 1.0
 """How long live frames are held back for a client that may be about to say where it stopped. Whatever it says ends the wait; one that says it
 in the address is never waited for."""

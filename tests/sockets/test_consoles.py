@@ -6,8 +6,10 @@ import time
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 from websockets.asyncio.client import connect
 
+from crypto_api.adapters.channel_layer import TOPIC
 from crypto_api.organizations.documents import Membership
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
@@ -300,6 +302,30 @@ async def test_the_end_of_the_session_ends_the_socket(runtime: Runtime, api: str
         assert await third.closed(5) == 4403
     async with console(api, await demoted.ticket()) as client:
         await client.next("hello")  # comes back with the new role
+
+
+async def test_those_who_come_and_go_leave_nothing_behind(runtime: Runtime, org_id: str, admin: Member) -> None:
+    """Three hundred times: members who go properly or vanish, before they are greeted or after, and strangers."""
+    async with EventHub(runtime.frames, runtime.clock) as hub, serving(runtime, hub) as api, Redis.from_url(runtime.config.redis_url) as redis:
+        own = api.replace("ws", "http", 1)
+
+        async def visit(number: int) -> None:
+            cookie = {"Cookie": f"coffer_session={admin.cookie if number % 5 else 'forged'}"}
+            async with console(api, None, origin=own, additional_headers=cookie, after=0) as client:
+                if number % 3:
+                    await (client.next("hello") if number % 5 else client.closed())
+                if number % 2:
+                    client.socket.transport.abort()
+
+        await visit(1)
+        before = len(asyncio.all_tasks())
+        for start in range(0, 300, 20):
+            await asyncio.gather(*(visit(start + number) for number in range(20)))
+        async with asyncio.timeout(60):
+            while hub.online(org_id) or hub._channel_of or hub._channels or len(asyncio.all_tasks()) > before:
+                await asyncio.sleep(0.05)
+        assert await redis.pubsub_numsub(TOPIC) == [(TOPIC.encode(), 1)]  # of the process, however many consoles there were
+        assert hub.members._waiting == {}
 
 
 async def test_an_unknown_console_is_refused(api: str, admin: Member) -> None:
