@@ -52,9 +52,8 @@ class Listener:
     async def run(self) -> None:
         while True:
             with contextlib.suppress(ConnectionClosed, InvalidHandshake, OSError, EOFError):
-                async with console(self.address, await self.member.ticket()) as client:
+                async with console(self.address, await self.member.ticket(), after=self.last) as client:
                     self.connections += 1
-                    await client.send(type="resume", after=self.last)
                     async for text in client.socket:
                         frame = json.loads(text)
                         if "prev" in frame:
