@@ -33,6 +33,11 @@ WORDS: Mapping[str, Mapping[str, Text]] = {
         "waited": gettext_noop("You can try again now."),
         "not_loaded": gettext_noop("That could not be loaded. Try it again."),
     },
+    "lists": {
+        "none": gettext_noop("Choose all that are shown"),
+        "chosen": ("%(n)s chosen", "%(n)s chosen"),
+        "failed": gettext_noop("That did not work. Look at the list again before you repeat it."),
+    },
     "palette": {"not_searched": gettext_noop("That could not be searched. Try it again.")},
     "keys": {
         **_WALLETS,

@@ -118,7 +118,8 @@ async def _rows(visit: Visit) -> dict[str, object]:
     except InvalidInput as error:  # a cursor that somebody changed by hand
         raise Http404 from error
     rows = [(item, KIND_NAMES[item.kind]) for item in found.items]
-    return {"filter": wanted, "rows": rows, "next_cursor": found.next_cursor, "first_page": request.cursor is None}
+    bulk = visit.may(Permission.INBOX_WRITE) and wanted.view == ""
+    return {"filter": wanted, "rows": rows, "next_cursor": found.next_cursor, "first_page": request.cursor is None, "bulk": bulk}
 
 
 # ---- one item --------------------------------------------------------------------------------------------------------------------

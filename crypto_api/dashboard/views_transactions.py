@@ -25,6 +25,7 @@ from crypto_api.dashboard.rows import (
 )
 from crypto_api.dashboard.transaction_filter import TransactionFilter
 from crypto_api.dashboard.translation import gettext
+from crypto_api.dashboard.views_review import CATEGORIES
 from crypto_api.flows.explain_call import explain_call
 from crypto_api.flows.export_transactions import COLUMNS, TooManyRows, export_transactions
 from crypto_api.kit.amounts import to_units
@@ -146,6 +147,8 @@ async def rows_of(visit: Visit, wanted: TransactionFilter, names: dict[str, str]
         "provisional": {row.id for row in found.items if not entries.isdisjoint(row.entry_ids)},
         "next_cursor": found.next_cursor,
         "first_page": request.cursor is None,
+        "bulk": visit.may(Permission.TRANSACTIONS_WRITE) and not wanted.spam and not wanted.in_wallet,
+        "bulk_categories": CATEGORIES,
     }
 
 

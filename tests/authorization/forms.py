@@ -62,6 +62,7 @@ async def pause_alert(house: House, org_id: str, person: Person) -> Form:
     return {"paused": "true"}
 
 
+@form("bulk-transactions")
 @form("review-say")
 async def say_what_it_was(house: House, org_id: str, person: Person) -> Form:
     return {"category": "income"}
@@ -84,6 +85,7 @@ async def look_again(house: House, org_id: str, person: Person) -> Form:
     return {"remedy": "recheck"}
 
 
+@form("bulk-inbox-waive")
 @form("inbox-waive")
 async def let_it_stand(house: House, org_id: str, person: Person) -> Form:
     return {"waive_reason": "Agreed with the auditor"}
