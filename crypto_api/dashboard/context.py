@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
-from crypto_api.dashboard.role_words import ROLE_NAMES
+from crypto_api.dashboard.role_words import built_in_name
 from crypto_api.identity.documents import User
 from crypto_api.organizations.types import Permission, Principal, Role
 
@@ -104,7 +104,7 @@ def of_reader(path: str, principal: Principal, user: User, own_role: str) -> dic
         "person": person,
         "initials": "".join(word[0] for word in person.split()[:2]).upper(),
         "email": user.email,
-        "role_name": ROLE_NAMES.get(principal.role or "", own_role),
+        "role_name": built_in_name(principal.role or "") or own_role,
         "is_platform": principal.role == Role.PLATFORM_ADMIN,
         "navigation": navigation(path, principal),
         "may_be_told": principal.may(Permission.ORGANIZATION_READ),

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from crypto_api.dashboard.translation import gettext
 from crypto_api.identity.errors import InvalidPasskey
 
 PART_MAX = 32_768
@@ -57,7 +58,8 @@ def why_impossible(frontend_url: str) -> str:
         ip_address(host)
     except ValueError:
         return ""
-    return (
-        f"Passkeys belong to a name, and this installation runs at the address {host}. Whoever runs it can give it a name: "
+    told = gettext(
+        "Passkeys belong to a name, and this installation runs at the address %(host)s. Whoever runs it can give it a name: "
         "the setting FRONTEND_URL, for example http://localhost:8000."
     )
+    return told % {"host": host}

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from crypto_api.dashboard.templatetags.coffer import money
+from crypto_api.dashboard.templatetags.coffer import count, money
+from crypto_api.dashboard.translation import gettext, ngettext
 from crypto_api.policies.types import Payees, PaymentPolicy
 
 
@@ -28,41 +29,50 @@ Words = Callable[[PaymentPolicy, str], str]
 def hours(number: int) -> str:
     """`24 hours`, `3 days`."""
     if number and number % 24 == 0 and number > 24:
-        return f"{number // 24} days"
-    return f"{number} hour{'' if number == 1 else 's'}"
+        return ngettext("%(n)s day", "%(n)s days", number // 24) % {"n": number // 24}
+    return ngettext("%(n)s hour", "%(n)s hours", number) % {"n": number}
 
 
 def _payees(policy: PaymentPolicy, currency: str) -> str:
     if policy.payees is Payees.ANY:
-        return "Anybody, at any address. The address book is a help, no condition."
-    return "Only entries of the address book that another person verified."
+        return gettext("Anybody, at any address. The address book is a help, no condition.")
+    return gettext("Only entries of the address book that another person verified.")
 
 
 def _cooling_off(policy: PaymentPolicy, currency: str) -> str:
-    return f"A new or changed address is payable {hours(policy.cooling_off_hours)} after it was verified." if policy.cooling_off_hours else "None."
+    if not policy.cooling_off_hours:
+        return gettext("None.")
+    return gettext("A new or changed address is payable %(time)s after it was verified.") % {"time": hours(policy.cooling_off_hours)}
 
 
 def _approvals(policy: PaymentPolicy, currency: str) -> str:
     if policy.approvals_required == 0:
-        return "None: whoever prepares a payment pays it alone."
-    people = "one other person" if policy.approvals_required == 1 else f"{policy.approvals_required} other people"
-    if policy.approval_free_max > 0:
-        return f"By {people} above {money(policy.approval_free_max, currency)}; nobody need approve what is below."
-    return f"By {people}, whatever the amount."
+        return gettext("None: whoever prepares a payment pays it alone.")
+    n, above = policy.approvals_required, money(policy.approval_free_max, currency) if policy.approval_free_max > 0 else ""
+    if n == 1:
+        told = "By one other person above %(amount)s; nobody need approve what is below." if above else "By one other person, whatever the amount."
+    else:
+        told = (
+            "By %(n)s other people above %(amount)s; nobody need approve what is below." if above else "By %(n)s other people, whatever the amount."
+        )
+    return gettext(told) % {"n": n, "amount": above}
 
 
 def _managers(policy: PaymentPolicy, currency: str) -> str:
-    return f"Count up to {money(policy.manager_max, currency)}." if policy.manager_max > 0 else "Do not count."
+    if policy.manager_max <= 0:
+        return gettext("Do not count.")
+    return gettext("Count up to %(amount)s.") % {"amount": money(policy.manager_max, currency)}
 
 
 def _signed(policy: PaymentPolicy, currency: str) -> str:
     if policy.signed_above is None:
-        return "Not needed: a confirmed log-in is enough."
-    return f"Above {money(policy.signed_above, currency)} every approver signs with their own Ethereum account."
+        return gettext("Not needed: a confirmed log-in is enough.")
+    told = gettext("Above %(amount)s every approver signs with their own Ethereum account.")
+    return told % {"amount": money(policy.signed_above, currency)}
 
 
 def _limit(value: Decimal | None, currency: str) -> str:
-    return "No limit." if value is None else f"At most {money(value, currency)}."
+    return gettext("No limit.") if value is None else gettext("At most %(amount)s.") % {"amount": money(value, currency)}
 
 
 def _transaction(policy: PaymentPolicy, currency: str) -> str:
@@ -75,18 +85,19 @@ def _day(policy: PaymentPolicy, currency: str) -> str:
 
 def _delay(policy: PaymentPolicy, currency: str) -> str:
     if policy.delay_above is None or policy.delay_hours == 0:
-        return "None: an approved payment goes out at once."
-    return f"Above {money(policy.delay_above, currency)} an approved payment waits {hours(policy.delay_hours)} before it goes out."
+        return gettext("None: an approved payment goes out at once.")
+    told = gettext("Above %(amount)s an approved payment waits %(time)s before it goes out.")
+    return told % {"amount": money(policy.delay_above, currency), "time": hours(policy.delay_hours)}
 
 
 def _fees(policy: PaymentPolicy, currency: str) -> str:
-    return f"No transaction ever bids more than {policy.fee_per_gas_max_gwei:,} gwei."
+    return gettext("No transaction ever bids more than %(n)s gwei.") % {"n": count(policy.fee_per_gas_max_gwei)}
 
 
 def _delegated(policy: PaymentPolicy, currency: str) -> str:
     if not policy.delegated_batches:
-        return "Many are paid at once through our batch contract alone."
-    return "A wallet that is let may run our batch contract as its own code (EIP-7702)."
+        return gettext("Many are paid at once through our batch contract alone.")
+    return gettext("A wallet that is let may run our batch contract as its own code (EIP-7702).")
 
 
 LINES: tuple[tuple[str, Words], ...] = (
@@ -104,14 +115,14 @@ LINES: tuple[tuple[str, Words], ...] = (
 
 
 def said(policy: PaymentPolicy, currency: str) -> list[Said]:
-    return [Said(title, words(policy, currency)) for title, words in LINES]
+    return [Said(gettext(title), words(policy, currency)) for title, words in LINES]
 
 
 def changes(before: PaymentPolicy, after: PaymentPolicy, currency: str) -> list[Change]:
     """What reads differently, each with whether it lets payments do more."""
     looser = _looser(before, after)
     return [
-        Change(title, was, becomes, title in looser)
+        Change(gettext(title), was, becomes, title in looser)
         for title, words in LINES
         if (was := words(before, currency)) != (becomes := words(after, currency))
     ]

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from crypto_api.organizations.types import GRANTABLE, Permission, Role
+from crypto_api.dashboard.translation import gettext, pgettext
+from crypto_api.organizations.types import ABOUT, GRANTABLE, Permission, Role
 
 ROLE_NAMES: Mapping[str, str] = {
     Role.ADMIN: "Administrator",
@@ -130,11 +131,25 @@ class PermissionGroup:
 
 def permission_groups(held: Collection[str], givable: Collection[str] = GRANTABLE) -> list[PermissionGroup]:
     return [
-        PermissionGroup(label, [PermissionChoice(row.value, name, says, row in held, row in givable) for row, name, says in rows])
+        PermissionGroup(
+            gettext(label), [PermissionChoice(row.value, gettext(name), gettext(says), row in held, row in givable) for row, name, says in rows]
+        )
         for label, rows in SUBJECTS
     ]
 
 
 def role_name(role: str | None, own: Mapping[str, str]) -> str:
     """`own` maps the ids of the organisation's own roles to their names."""
-    return "" if role is None else ROLE_NAMES.get(role) or own.get(role, "A role that was deleted")
+    if role is None:
+        return ""
+    return built_in_name(role) or own.get(role) or gettext("A role that was deleted")
+
+
+def built_in_name(role: str) -> str:
+    """Nothing for one that is not built in."""
+    return pgettext("role", ROLE_NAMES[role]) if role in ROLE_NAMES else ""
+
+
+def about_role(role: str) -> str:
+    """What somebody with this built-in role is for."""
+    return gettext(ABOUT[role]) if role in ABOUT else ""

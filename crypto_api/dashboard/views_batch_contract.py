@@ -47,7 +47,7 @@ async def deploy(visit: Visit, slug: str) -> HttpResponse:
     if (code := post.get("code", "")) not in list(BatchCode):
         raise Http404
     if post.get("wallet", "") not in {row.id for row in await paying_wallets(visit, slug)}:
-        return await _page(visit, network, gettext("Choose the wallet that pays the gas."), 422)
+        return await _page(visit, network, gettext(gettext("Choose the wallet that pays the gas.")), 422)
     origin = Origin(kind="contract", id=new_id("man"))
     try:
         payment = await prepare_deployment(desk_of(visit), visit.principal, visit.org_id, post["wallet"], BatchCode(code), origin)
@@ -82,8 +82,8 @@ async def _row(visit: Visit, network: NetworkConfig, which: BatchCode) -> dict[s
     made = deploying(network.chain_id, which)
     return {
         "which": which,
-        "title": title,
-        "text": text,
+        "title": gettext(title),
+        "text": gettext(text),
         "found": found,
         "call": made,
         "as_json": json.dumps(made),

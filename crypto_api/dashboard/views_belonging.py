@@ -11,7 +11,8 @@ from django.views.decorators.http import require_http_methods
 from crypto_api.dashboard.access import TIME_ZONE_COOKIE, Visitor, personal, visitor_of, zone_of
 from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.dashboard.money_form import MONEY_FIELDS, money_choices, read_money_fields
-from crypto_api.dashboard.role_words import role_name
+from crypto_api.dashboard.role_words import about_role, role_name
+from crypto_api.dashboard.translation import in_language
 from crypto_api.flows import invitations
 from crypto_api.flows.found_organization import found_organization
 from crypto_api.flows.invitations import Offer
@@ -20,7 +21,7 @@ from crypto_api.flows.switch_organization import switch_organization
 from crypto_api.kit.errors import Conflict, CoreError, InvalidInput, NotFound, PermissionDenied
 from crypto_api.kit.standards import time_zones
 from crypto_api.organizations import store as organizations
-from crypto_api.organizations.types import ABOUT, NewOrganization, Role
+from crypto_api.organizations.types import NewOrganization, Role
 from crypto_api.reports import people
 from crypto_api.runtime import runtime_of
 
@@ -93,7 +94,7 @@ def _invitation_row(offer: Offer) -> InvitationRow:
         id=offer.invitation.id,
         organization=offer.organization.name,
         role=role_name(offer.invitation.role, {offer.invitation.role: offer.role_name}),
-        says=ABOUT.get(offer.invitation.role, ""),
+        says=about_role(offer.invitation.role),
         inviter=people.name_of(offer.inviter) if offer.inviter else "",
         email=offer.invitation.email,
         expires_at=offer.invitation.expires_at,
@@ -207,6 +208,6 @@ async def _answer(request: HttpRequest, visitor: Visitor, token: str) -> HttpRes
 
 def _letter(request: HttpRequest, visitor: Visitor | None, values: dict[str, object], *, status: int = 200) -> HttpResponse:
     around = {"logged_in": visitor is not None, "own_email": visitor.user.email if visitor else "", "zone": zone_of(request, None)}
-    response = render(request, "dashboard/members/accept.html", around | values, status=status)
+    response = render(request, "dashboard/members/accept.html", around | in_language(values), status=status)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -3,29 +3,33 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from crypto_api.dashboard.translation import gettext
+
+
+def _told(code: int, title: str, text: str) -> dict[str, object]:
+    return {"code": code, "title": gettext(title), "text": gettext(text)}
+
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return render(
-        request, "dashboard/error.html", {"code": 400, "title": "That request could not be read", "text": "Go back and try it again."}, status=400
-    )
+    return render(request, "dashboard/error.html", _told(400, "That request could not be read", "Go back and try it again."), status=400)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     text = "You may not see or do this."
-    return render(request, "dashboard/error.html", {"code": 403, "title": "Not for you", "text": text}, status=403)
+    return render(request, "dashboard/error.html", _told(403, "Not for you", text), status=403)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form that was open for too long, or one that another site tried to send."""
     text = "The page was open for too long, or cookies are blocked. Load it again and repeat what you did; nothing was changed."
-    return render(request, "dashboard/error.html", {"code": 403, "title": "This form has expired", "text": text}, status=403)
+    return render(request, "dashboard/error.html", _told(403, "This form has expired", text), status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     text = "There is nothing at this address, or it belongs to another organisation."
-    return render(request, "dashboard/error.html", {"code": 404, "title": "Nothing here", "text": text}, status=404)
+    return render(request, "dashboard/error.html", _told(404, "Nothing here", text), status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     text = "Something broke on our side and was written to the log. Your data is safe: a change is either done as a whole or not at all."
-    return render(request, "dashboard/error.html", {"code": 500, "title": "That did not work", "text": text}, status=500)
+    return render(request, "dashboard/error.html", _told(500, "That did not work", text), status=500)

@@ -13,6 +13,7 @@ from crypto_api.dashboard.entry import device_of, door_of, keep_second_step, let
 from crypto_api.dashboard.forms import only_post
 from crypto_api.dashboard.script_answers import go_on, refused, spoken, told, told_text, wanted_of
 from crypto_api.dashboard.step_up import confirmed
+from crypto_api.dashboard.translation import gettext
 from crypto_api.dashboard.views_session import second_step_path
 from crypto_api.flows.ethereum_challenge import Chains, Signed
 from crypto_api.flows.ethereum_log_in import begin_ethereum_log_in, log_in_with_ethereum
@@ -45,7 +46,7 @@ async def passkey_log_in(request: HttpRequest) -> HttpResponse:
     try:
         _, opened = await log_in_with_passkey(door_of(runtime), party, shown_credential(body), device_of(request), way="dashboard")
     except InvalidPasskey:
-        return refused("This passkey opens no account here. It may have been removed; log in another way and add it anew.", 401)
+        return refused(gettext("This passkey opens no account here. It may have been removed; log in another way and add it anew."), 401)
     return let_in(request, go_on(wanted_of(request, body)), opened)
 
 
@@ -72,8 +73,8 @@ async def ethereum_log_in(request: HttpRequest) -> HttpResponse:
     except OtpRequired as error:
         return keep_second_step(go_on(second_step_path(wanted)), await begin_second_step(door, error.user_id or "", [Factor.ETHEREUM]))
     except InvalidSignature:
-        why = _other_network(runtime, body) or "Log in another way first and link it under Security."
-        return refused(f"This Ethereum account opens no account here. {why}", 401)
+        why = _other_network(runtime, body) or gettext("Log in another way first and link it under Security.")
+        return refused(f"{gettext('This Ethereum account opens no account here.')} {why}", 401)
     return let_in(request, go_on(wanted), opened)
 
 
@@ -103,8 +104,8 @@ async def link_ethereum(visitor: Visitor) -> HttpResponse:
     try:
         await link_ethereum_account(runtime.uow, runtime.clock, chains_of(runtime), visitor.principal, _signed(body))
     except InvalidInput:
-        why = _other_network(runtime, body) or "Try it again, and sign the text as it is."
-        return refused(f"The signature was not accepted. {why}", 422)
+        why = _other_network(runtime, body) or gettext("Try it again, and sign the text as it is.")
+        return refused(f"{gettext('The signature was not accepted.')} {why}", 422)
     return go_on("/security/?done=ethereum-linked#ethereum")
 
 
@@ -131,7 +132,8 @@ def _other_network(runtime: Runtime, body: Mapping[str, Any]) -> str:
     if body.get("chain_id") in {network.chain_id for network in runtime.networks.values()}:
         return ""
     names = ", ".join(network.name for network in runtime.networks.values())
-    return f"Your wallet stands on a network that is not one of this installation: switch it to {names} and try again." if names else ""
+    told = gettext("Your wallet stands on a network that is not one of this installation: switch it to %(names)s and try again.")
+    return told % {"names": names} if names else ""
 
 
 def _signed(body: Mapping[str, Any]) -> Signed:

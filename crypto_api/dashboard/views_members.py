@@ -12,13 +12,15 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.list_filter import ListFilter
-from crypto_api.dashboard.role_words import ROLE_NAMES, role_name
+from crypto_api.dashboard.role_words import about_role, built_in_name, role_name
+from crypto_api.dashboard.templatetags.coffer import duration
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows import invitations, members
 from crypto_api.kit.errors import Conflict, CoreError, InvalidInput, NotFound, PreconditionFailed, TooManyRequests
 from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations import store
 from crypto_api.organizations.documents import Invitation, InvitationState
-from crypto_api.organizations.types import ABOUT, MEMBER_ROLES, PERMISSIONS, Permission, Role
+from crypto_api.organizations.types import MEMBER_ROLES, PERMISSIONS, Permission, Role
 from crypto_api.reports import people
 from crypto_api.reports.people import Standing
 
@@ -91,7 +93,7 @@ async def list_page(visit: Visit) -> HttpResponse:
 async def _list(visit: Visit, *, warning: str = "", status: int = 200) -> HttpResponse:
     names = await _role_names(visit.org_id)
     values = {
-        "role_choices": [(role.value, ROLE_NAMES[role]) for role in MEMBER_ROLES] + list(names.items()),
+        "role_choices": [(role.value, built_in_name(role)) for role in MEMBER_ROLES] + list(names.items()),
         "flash": "" if warning else FLASHES.get(visit.request.GET.get("done", ""), ""),
         "warning": warning,
     }
@@ -194,7 +196,9 @@ async def role_choices(visit: Visit) -> list[RoleChoice]:
     """Every role there is, each with whether this person may give it: nobody gives away more than they have."""
     own_role, may = visit.principal.role, visit.principal.permissions
     built_in = [
-        RoleChoice(role.value, ROLE_NAMES[role], ABOUT[role], False, PERMISSIONS[role] <= may and (role is not Role.ADMIN or own_role == Role.ADMIN))
+        RoleChoice(
+            role.value, built_in_name(role), about_role(role), False, PERMISSIONS[role] <= may and (role is not Role.ADMIN or own_role == Role.ADMIN)
+        )
         for role in MEMBER_ROLES
     ]
     own = [RoleChoice(row.id, row.name, row.description, True, set(row.permissions) <= may) for row in await store.custom_roles(visit.org_id)]
@@ -265,10 +269,16 @@ async def invite_page(visit: Visit) -> HttpResponse:
         rest = form.refused(error, ("email", "role"))
         return await _invite_form(visit, form.given, form.errors, problem=rest, status=422)
     except Conflict as error:
-        return await _invite_form(visit, form.given, {"email": f"was not invited: {error.detail[0].lower()}{error.detail[1:]}"}, status=error.status)
+        return await _invite_form(visit, form.given, {"email": _not_invited(error.detail)}, status=error.status)
     except CoreError as error:
         return await _invite_form(visit, form.given, problem=error.detail, status=error.status)
     return redirect("/members/?done=invited")
+
+
+def _not_invited(why: str) -> str:
+    """The refusal of a service, in the midst of a sentence."""
+    told = gettext(why)
+    return gettext("was not invited: %(why)s") % {"why": told[:1].lower() + told[1:]}
 
 
 async def _invite_form(
@@ -301,7 +311,11 @@ async def _on_invitation(visit: Visit, done: str, act: Callable[[], Awaitable[In
     except NotFound as error:
         raise Http404 from error
     except TooManyRequests as error:
-        return await _list(visit, warning=f"{error.detail} Try again in {error.retry_after_s} seconds.", status=error.status)
+        return await _list(
+            visit,
+            warning=f"{gettext(error.detail)} {gettext('Try again in %(time)s.') % {'time': duration(error.retry_after_s)}}",
+            status=error.status,
+        )
     except CoreError as error:
         return await _list(visit, warning=error.detail, status=error.status)
     return redirect(f"/members/?{urlencode({'done': done})}#invitations-title")

@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 
 from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.read_networks import read_networks
 from crypto_api.kit.networks import NetworkConfig, ProviderState
 from crypto_api.organizations.types import Permission
@@ -27,14 +28,24 @@ def trust_words(network: NetworkConfig) -> list[str]:
     """On whose word a network is followed."""
     if network.agreement > 1:
         limits = ", ".join(f"{amount:,f} {asset}" for asset, amount in network.credits_agreed_above.items())
-        large = f"Credits of more than {limits} are" if limits else "Every credit is"
-        agreed = f"{network.agreement} providers must name a block before it is confirmed. {large} booked once as many tell the same."
+        if limits:
+            agreed = gettext(
+                "%(n)s providers must name a block before it is confirmed. Credits of more than %(limits)s are booked once as many tell the same."
+            )
+        else:
+            agreed = gettext("%(n)s providers must name a block before it is confirmed. Every credit is booked once as many tell the same.")
+        agreed %= {"n": network.agreement, "limits": limits}
     elif len(network.hosts()) == 1:
-        agreed = "There is one provider: it is believed, and no credit or final block is compared with what another says. Name a second one."
+        agreed = gettext("There is one provider: it is believed, and no credit or final block is compared with what another says. Name a second one.")
     else:
-        agreed = "One provider's word is enough here, as the networks file says: no credit or final block is compared with what another says."
-    final = "as the network itself calls it final" if network.finality == "tag" else f"{network.confirmations} blocks deep"
-    return [agreed, _PROVED[network.receipts_checked], f"Transactions are confirmed {final}."]
+        agreed = gettext(
+            "One provider's word is enough here, as the networks file says: no credit or final block is compared with what another says."
+        )
+    if network.finality == "tag":
+        final = gettext("Transactions are confirmed as the network itself calls it final.")
+    else:
+        final = gettext("Transactions are confirmed %(n)s blocks deep.") % {"n": network.confirmations}
+    return [agreed, gettext(_PROVED[network.receipts_checked]), final]
 
 
 @page(Permission.BLOCKCHAIN_READ)
@@ -53,7 +64,7 @@ async def _networks(visit: Visit) -> dict[str, object]:
         "networks": [
             {
                 "row": row,
-                "providers": [(provider, STATE_WORDS[provider.health.state]) for provider in row.providers],
+                "providers": [(provider, gettext(STATE_WORDS[provider.health.state])) for provider in row.providers],
                 "total": len(row.providers),
                 "trust": trust_words(row.config),
             }

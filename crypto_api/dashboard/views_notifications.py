@@ -121,11 +121,18 @@ def _read(form: Form) -> Choices:
 
 
 def _preferences(visit: Visit, choices: Choices, errors: dict[str, str], *, status: int = 200, flash: str = "") -> HttpResponse:
-    topics = [(topic.value, *ABOUT[topic], rules.choice_of(choices, topic)) for topic in Topic]
+    topics = [(topic.value, *map(gettext, ABOUT[topic]), rules.choice_of(choices, topic)) for topic in Topic]
     given = {
         "digest_at": choices.digest_at,
         "quiet_start": choices.quiet.start if choices.quiet else "",
         "quiet_end": choices.quiet.end if choices.quiet else "",
     }
-    values = {"topics": topics, "given": given, "errors": errors, "mails": MAILS, "flash": flash, "zone_name": visit.organization.time_zone}
+    values = {
+        "topics": topics,
+        "given": given,
+        "errors": errors,
+        "mails": [(value, gettext(label)) for value, label in MAILS],
+        "flash": flash,
+        "zone_name": visit.organization.time_zone,
+    }
     return visit.render("notifications/preferences.html", values, status=status)

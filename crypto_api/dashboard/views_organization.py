@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.money_form import MONEY_FIELDS, fiscal_words, money_choices, money_values, read_money_fields
-from crypto_api.dashboard.role_words import ROLE_NAMES
+from crypto_api.dashboard.role_words import built_in_name
 from crypto_api.flows.change_organization import change_organization
 from crypto_api.kit.amounts import parse, text
 from crypto_api.kit.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
@@ -141,7 +141,7 @@ def _companies_asked(visit: Visit) -> PageRequest:
 
 async def _policy_roles(org_id: str, wanted: list[str]) -> list[PolicyRole]:
     held = await store.members_by_role(org_id)
-    names = {role.value: ROLE_NAMES[role] for role in MEMBER_ROLES} | {role.id: role.name for role in await store.custom_roles(org_id)}
+    names = {role.value: built_in_name(role) for role in MEMBER_ROLES} | {role.id: role.name for role in await store.custom_roles(org_id)}
     return [PolicyRole(role, name, held.get(role, 0), role in wanted) for role, name in names.items()]
 
 

@@ -9,6 +9,8 @@ from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.policy_words import changes, said
 from crypto_api.dashboard.step_up import confirmed
+from crypto_api.dashboard.templatetags.coffer import count
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.change_payment_policy import change_payment_policy, changed, confirm_payment_policy, reject_payment_policy
 from crypto_api.flows.second_person import others_who_may
 from crypto_api.identity.types import Purpose
@@ -55,7 +57,7 @@ async def _values(visit: Visit) -> dict[str, object]:
         "row": row,
         "lines": said(row.policy, currency),
         "changes": changes(row.policy, waiting.policy, currency) if waiting else [],
-        "proposer": named.get(waiting.proposed_by, "somebody whose account is gone") if waiting else "",
+        "proposer": named.get(waiting.proposed_by, gettext("somebody whose account is gone")) if waiting else "",
         "own": waiting is not None and waiting.proposed_by == visit.principal.user_id,
         "may_write": visit.may(Permission.POLICIES_WRITE),
     }
@@ -103,7 +105,7 @@ def _read(visit: Visit) -> tuple[Form, dict[str, Any]]:
         if typed.isascii() and typed.isdecimal() and len(typed) < 9 and int(typed) <= most:
             fields[name] = int(typed)
         else:
-            form.wrong(name, f"must be a whole number up to {most:,}")
+            form.wrong(name, gettext("must be a whole number up to %(most)s") % {"most": count(most)})
     for name in (*AMOUNTS, *LIMITS):
         fields[name] = _amount(form, name)
     return form, fields

@@ -7,14 +7,14 @@ from django.shortcuts import redirect
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post, version_of
-from crypto_api.dashboard.role_words import ROLE_NAMES, PermissionGroup, permission_groups
+from crypto_api.dashboard.role_words import PermissionGroup, about_role, built_in_name, permission_groups
 from crypto_api.kit.errors import Conflict, CoreError, NotFound, PreconditionFailed
 from crypto_api.kit.log import security
 from crypto_api.organizations import service as organizations
 from crypto_api.organizations import store
 from crypto_api.organizations.documents import CustomRole
 from crypto_api.organizations.errors import RoleExists
-from crypto_api.organizations.types import ABOUT, GRANTABLE, MEMBER_ROLES, PERMISSIONS, Permission
+from crypto_api.organizations.types import GRANTABLE, MEMBER_ROLES, PERMISSIONS, Permission
 
 NAME_MAX = 80
 DESCRIPTION_MAX = 300
@@ -40,7 +40,7 @@ class RoleRow:
 async def list_page(visit: Visit) -> HttpResponse:
     held = await store.members_by_role(visit.org_id)
     built_in = [
-        RoleRow(role.value, ROLE_NAMES[role], ABOUT[role], permission_groups(PERMISSIONS[role]), len(PERMISSIONS[role]), held.get(role, 0))
+        RoleRow(role.value, built_in_name(role), about_role(role), permission_groups(PERMISSIONS[role]), len(PERMISSIONS[role]), held.get(role, 0))
         for role in MEMBER_ROLES
     ]
     values = await _rows(visit, held)

@@ -12,6 +12,8 @@ from crypto_api.dashboard.credentials import shown_credential, why_impossible
 from crypto_api.dashboard.entry import secret
 from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.dashboard.script_answers import go_on, spoken, told, wanted_of
+from crypto_api.dashboard.templatetags.coffer import localized_date
+from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.approve_session import Confirmation, approve_by_password, revoke_approvals
 from crypto_api.flows.end_sessions import end_other_sessions, end_session
 from crypto_api.flows.passkey_log_in import approve_by_passkey, begin_passkey_approval
@@ -110,8 +112,8 @@ async def security_page(visitor: Visitor) -> HttpResponse:
 def _approval_rows(granted: list[Granted], now: datetime) -> list[ApprovalRow]:
     return [
         ApprovalRow(
-            what=PURPOSES[row.purpose],
-            how="since you logged in a moment ago" if row.by_log_in else "since you confirmed",
+            what=gettext(PURPOSES[row.purpose]),
+            how=gettext("since you logged in a moment ago") if row.by_log_in else gettext("since you confirmed"),
             until=row.until,
             left_s=int((row.until - now).total_seconds()) + 1,
         )
@@ -121,7 +123,7 @@ def _approval_rows(granted: list[Granted], now: datetime) -> list[ApprovalRow]:
 
 def _account_row(visitor: Visitor, row: EthereumAccount) -> AccountRow:
     names = {network.chain_id: network.name for network in visitor.runtime.networks.values()}
-    network = names.get(row.chain_id, f"chain {row.chain_id}")
+    network = names.get(row.chain_id, gettext("chain %(id)s") % {"id": row.chain_id})
     return AccountRow(row.id, row.address, network, row.is_contract, row.created_at, row.last_used_at)
 
 
@@ -154,9 +156,9 @@ def _session_row(visitor: Visitor, row: Session) -> SessionRow:
         agent=agent,
         ip=row.ip,
         created_at=row.created_at,
-        since=f"{row.created_at.astimezone(visitor.zone):%-d %b %H:%M}",
+        since=f"{localized_date(row.created_at.astimezone(visitor.zone), 'j M')} {row.created_at.astimezone(visitor.zone):%H:%M}",
         last_seen_at=row.last_seen_at,
-        factors=" and ".join(FACTORS[factor] for factor in row.factors) or "password",
+        factors=gettext(" and ").join(gettext(FACTORS[factor]) for factor in row.factors) or gettext("password"),
         this=row.id == visitor.principal.session_id,
         is_phone=any(mark in agent for mark in _PHONES),
         is_program=row.dashboard_hash is None,

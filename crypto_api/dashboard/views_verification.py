@@ -5,6 +5,7 @@ from django.shortcuts import redirect
 
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post
+from crypto_api.dashboard.translation import gettext
 from crypto_api.dashboard.views_team import employee_rows
 from crypto_api.employees import store
 from crypto_api.employees.types import EmployeeDecision
@@ -52,7 +53,7 @@ async def decide(visit: Visit, employee_id: str) -> HttpResponse:
         raise Http404
     note = form.line("note", most=NOTE_MAX, needed=False)
     if form.errors:
-        return await _queue(visit, warning=f"The note {form.errors['note']}. Nothing was decided.", status=422)
+        return await _queue(visit, warning=gettext("The note %(problem)s. Nothing was decided.") % {"problem": form.errors["note"]}, status=422)
     decision = EmployeeDecision(form["decision"])
     try:
         await verify_employee(visit.runtime.uow, visit.runtime.clock, visit.principal, employee_id, decision, note)

@@ -14,13 +14,33 @@ from playwright.async_api import expect
 
 from crypto_api.classification.types import Category, CounterpartyKind, DecisionSource, TaxTreatment
 from crypto_api.contract_audits.types import Severity
+from crypto_api.dashboard import (
+    views_automation,
+    views_belonging,
+    views_consoles,
+    views_members,
+    views_notifications,
+    views_organization,
+    views_platform,
+    views_policy,
+    views_profile,
+    views_roles,
+    views_security,
+    views_session,
+    views_team,
+    views_verification,
+    views_webhooks,
+)
 from crypto_api.dashboard.context import pages_of
+from crypto_api.dashboard.policy_words import LINES
+from crypto_api.dashboard.role_words import ABOUT, ROLE_NAMES, SUBJECTS
 from crypto_api.dashboard.templatetags.coffer import words
 from crypto_api.identity.documents import User
 from crypto_api.kit.languages import NOTED, Language
 from crypto_api.organizations.types import Permission, Principal, Role
 from crypto_api.protocols.types import ActionKind
 from crypto_api.runtime import Runtime
+from crypto_api.tasks.catalogue import SCHEDULES
 from crypto_api.transactions.types import RowType, Status
 from crypto_project import catalogues, lifespan
 from crypto_project.catalogues import LOCALES, BadCatalogue, messages, read_parts, to_mo
@@ -102,6 +122,24 @@ TREASURY_IN_GERMAN = {
     "/classification-rules/new/": ("kommt herein", "Mo", "Dann ist es", "Nicht abziehbar"),
     "/transactions/import/": ("Es kostet amount mal price, zuzüglich der Gebühr", "Die erste Zeile benennt sie"),
 }
+TOLD_BY = (
+    views_automation,
+    views_belonging,
+    views_consoles,
+    views_members,
+    views_notifications,
+    views_organization,
+    views_platform,
+    views_policy,
+    views_profile,
+    views_roles,
+    views_security,
+    views_session,
+    views_team,
+    views_verification,
+    views_webhooks,
+)
+"""Pages of which every word that they tell after something was done is in the catalogues."""
 _BLOCK = re.compile(r"{%\s*blocktranslate\b.*?{%\s*endblocktranslate\s*%}", re.DOTALL)
 _SAID = re.compile(r'(?:aria-label|title|placeholder)="([^"]*)"|>([^<]+)')
 _WORD = re.compile(r"[A-Za-z]{3,}")
@@ -146,6 +184,13 @@ def test_every_marked_text_is_in_every_catalogue_and_keeps_its_places() -> None:
     for path in DASHBOARD.rglob("*.py"):
         marked |= set(_MARKED.findall(path.read_text())) | {"\x04".join(found) for found in _IN_CONTEXT.findall(path.read_text())}
         marked |= {one for one, _ in _COUNTED.findall(path.read_text())}
+    marked |= (
+        {word for label, rows in SUBJECTS for word in (label, *(text for row in rows for text in row[1:]))}
+        | {f"role\x04{name}" for name in ROLE_NAMES.values()}
+        | set(ABOUT.values())
+    )
+    marked |= {title for title, _ in LINES} | {text for row in SCHEDULES.values() for text in (row.title, row.about)}
+    marked |= {text for module in TOLD_BY for text in module.FLASHES.values()}
     assert len(NOTED) > 60
     marked |= NOTED  # by letters and notices: all of the product is imported
     assert len(marked) > 150
