@@ -58,10 +58,7 @@ from crypto_api.runtime import Runtime  # noqa: E402
 from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node  # noqa: E402
 from crypto_project.embedded.ports import free_port  # noqa: E402
 from crypto_project.embedded.servers import Addresses, Configured, EmbeddedServers  # noqa: E402
-from crypto_project.npm import (
-    NODE_MODULES,
-    ensure_npm_parts,
-)
+from crypto_project.npm import NODE_MODULES, ensure_npm_parts  # noqa: E402
 from crypto_project.vendor_assets import ensure_vendor_assets  # noqa: E402
 from tests.factories import binding  # noqa: E402
 from tests.factories.databases import Databases  # noqa: E402
