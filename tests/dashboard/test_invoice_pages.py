@@ -217,7 +217,7 @@ async def test_an_invoice_is_made_to_recur_paused_and_ended(sits: Sits, treasury
         assert words in await ada.refused(422, path, **when | wrong), words
     wallet = await treasury.wallet("Income")
     ways = {"asset": f"{wallet.network}|ETH", "place": wallet.id, "also": f"{wallet.network}|USDC"}
-    assert "Choose" not in await ada.text(path) and "No crypto" in await ada.text(path)
+    assert "Choose…" not in await ada.text(path) and "No crypto" in await ada.text(path)
     assert "is no wallet of this organisation" in await ada.refused(422, path, **when, **ways | {"place": "wal_nobody"})
     made = (await ada.does(path, **when, **ways)).partition("?")[0]
     page = await ada.text(made)

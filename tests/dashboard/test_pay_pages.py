@@ -165,7 +165,7 @@ async def test_addresses_of_invoices_are_in_no_list_of_wallets(sits: Sits, count
     ada = await sits("ada.okafor")
     page = await ada.text("/wallets/")
     assert "Receiving" in page and "INV-2026-00009" not in page
-    assert "1 address at which one invoice each is paid is watched" in page
+    assert "1 address at which one invoice is paid is watched" in page
     assert "INV-2026-00009" not in await ada.text("/transactions/new/")
 
 

@@ -20,7 +20,7 @@ SAMPLE = [
     ("crypto_api/wallets/store.py", "get", "without org_id", "get_wallet"),
     ("crypto_api/identity/store.py", "live_session", "without ended_at", "get_profile"),
     ("crypto_api/flows/authenticate.py", "denied_in", "decides nothing", "list_wallets"),
-    ("crypto_api/flows/authenticate.py", "_identified", "never refuses: if user is None", "get_profile"),
+    ("crypto_api/flows/authenticate.py", "_as_found", "never refuses: if user is None", "get_profile"),
     ("crypto_api/flows/step_up.py", "require_approval", "decides nothing", "begin_totp_setup"),
 ]
 
