@@ -4,10 +4,12 @@ Files"), where it is missing or older. In Python, since an installation need not
 A language has one `.po` for each part of the dashboard, so that whoever works on one reads a file of that part; `django.po` is the frame and what
 more than one part says, and has the header."""
 
+import hashlib
 import re
 import struct
 from ast import literal_eval
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from crypto_api.kit.languages import LOCALES
@@ -22,19 +24,39 @@ class BadCatalogue(ValueError):
 
 
 def ensure_catalogues() -> None:
-    """OSError where something is to be made in a folder that cannot be written."""
+    """OSError where something is to be made in a folder that cannot be written. Costs a few reads where it was made of the same before."""
     for source in sorted(LOCALES.glob("*/LC_MESSAGES/django.po")):
-        compiled, content = source.with_suffix(".mo"), to_mo(read_parts(source.parent))
+        compiled, stamp, wanted = source.with_suffix(".mo"), source.with_suffix(".mo.made-from"), _made_from(source.parent)
+        if compiled.exists() and stamp.exists() and stamp.read_text() == wanted:
+            continue
+        content = to_mo(read_parts(source.parent))
         if not compiled.exists() or compiled.read_bytes() != content:
-            part = compiled.with_suffix(".mo.part")
-            part.write_bytes(content)
-            part.replace(compiled)  # another process may read it right now
+            _put(compiled, content)
+        with suppress(OSError):  # it only saves time
+            _put(stamp, wanted.encode())
+
+
+def _made_from(folder: Path) -> str:
+    """What its parts hold, and how they are compiled."""
+    seen = hashlib.sha256(Path(__file__).read_bytes())
+    for source in _parts(folder):
+        seen.update(source.read_bytes())
+    return seen.hexdigest()
+
+
+def _put(file: Path, content: bytes) -> None:
+    part = file.with_suffix(file.suffix + ".part")
+    part.write_bytes(content)
+    part.replace(file)  # another process may read it right now
+
+
+def _parts(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.po"), key=lambda source: (source.stem != "django", source.stem))
 
 
 def read_parts(folder: Path) -> str:
     """All parts of one language as one catalogue, `django.po` first. BadCatalogue where two parts tell one text in two ways."""
-    sources = sorted(folder.glob("*.po"), key=lambda source: (source.stem != "django", source.stem))
-    text = "\n\n".join(source.read_text().strip() for source in sources)
+    text = "\n\n".join(source.read_text().strip() for source in _parts(folder))
     told_by: dict[str, list[str]] = {}
     for one, _, told in messages(text):
         if told_by.setdefault(one, told) != told:
