@@ -30,6 +30,7 @@ KINDS = {
     AddressKind.LISTED: _("Listed token"),
     AddressKind.COUNTERPARTY: _("Known counterparty"),
 }
+_CHAIN = re.compile(r":eip155:([0-9]{1,18}):", re.ASCII)
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 
 
@@ -56,6 +57,16 @@ class Addresses:
     def put(self, place: Place) -> SafeString:
         self.places.append(place)
         return SafeString(f"<!--address:{self._nonce}:{len(self.places) - 1}-->")
+
+    def transaction_link(self, hash_: str, of: str) -> str:
+        """Where the explorer of its network shows a transaction; "" without one. `of`: the network, or the id of the transaction, which has the
+        chain in it as CAIP-2 names it (`…:eip155:1:0x…`). What does not end in its hash is no transaction of the chain: an adjustment, or a row
+        that somebody brought."""
+        chain = _CHAIN.search(of)
+        if chain is not None:
+            slug = next((slug for slug, network in self.networks.items() if network.chain_id == int(chain[1])), "")
+            return links_of(self.networks, slug).transaction(hash_) if of.endswith(f":{hash_}") else ""
+        return links_of(self.networks, of).transaction(hash_)
 
     def wanted(self) -> set[str]:
         return {place.address for place in self.places}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
+from crypto_api.dashboard import shortcuts
 from crypto_api.dashboard.role_words import built_in_name
 from crypto_api.identity.documents import User
 from crypto_api.organizations.types import Permission, Principal, Role
@@ -107,6 +108,7 @@ def of_reader(path: str, principal: Principal, user: User, own_role: str) -> dic
         "role_name": built_in_name(principal.role or "") or own_role,
         "is_platform": principal.role == Role.PLATFORM_ADMIN,
         "navigation": navigation(path, principal),
+        "shortcuts": shortcuts.sheet(),
         "may_be_told": principal.may(Permission.ORGANIZATION_READ),
         "may_write_wallets": principal.may(Permission.WALLETS_WRITE),
     }

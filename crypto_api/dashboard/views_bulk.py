@@ -14,13 +14,17 @@ from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.dashboard.payment_desk import desk_of
 from crypto_api.dashboard.step_up import confirmed
 from crypto_api.dashboard.templatetags.coffer import quantity, short
-from crypto_api.dashboard.translation import gettext
+from crypto_api.dashboard.translation import gettext, pgettext
+from crypto_api.dashboard.views_invoice_editor import desk_of as writing_of
 from crypto_api.dashboard.views_review import CATEGORIES
 from crypto_api.flows.annotate_transaction import Annotation, annotate_transaction
 from crypto_api.flows.decide_payment import Word, approve_payment
+from crypto_api.flows.queue_invoice_mail import Post, remind
+from crypto_api.flows.write_invoice import delete_invoice
 from crypto_api.identity.types import Purpose
 from crypto_api.inbox import service as inbox
 from crypto_api.inbox import store as inbox_store
+from crypto_api.invoices import store as invoices
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.organizations.types import Permission
 from crypto_api.payments import store as payments
@@ -134,6 +138,42 @@ async def waive_items(visit: Visit) -> HttpResponse:
     return _told(visit, told, "/inbox/")
 
 
+@page(Permission.INVOICES_WRITE)
+async def remind_of_invoices(visit: Visit) -> HttpResponse:
+    """Of each that is overdue a letter to its client, at most one a day."""
+    only_post(visit.request)
+    runtime = visit.runtime
+    post = Post(runtime.uow, runtime.clock, runtime.queue, visit.org_id, visit.principal.user_id)
+
+    async def write(one: Chosen) -> None:
+        await remind(post, one.id)
+
+    return await _of_invoices(visit, write)
+
+
+@page(Permission.INVOICES_WRITE)
+async def delete_drafts(visit: Visit) -> HttpResponse:
+    """Each as it was shown: what was issued or changed meanwhile stays."""
+    only_post(visit.request)
+    desk = writing_of(visit)
+
+    async def delete(one: Chosen) -> None:
+        await delete_invoice(desk, one.id, _version(one))
+
+    return await _of_invoices(visit, delete)
+
+
+async def _of_invoices(visit: Visit, work: Callable[[Chosen], Awaitable[None]]) -> HttpResponse:
+    chosen = _chosen(visit)
+    rows = await invoices.by_ids(visit.org_id, {one.id for one in chosen})
+    told = []
+    for one in chosen:
+        row = rows.get(one.id)
+        name = f"{row.number or pgettext('invoice', 'Draft')} · {row.client_name}" if row is not None else ""
+        told.append(await _one(one, name, f"/invoices/{one.id}/", work))
+    return _told(visit, told, "/invoices/")
+
+
 # ---- one, and all ----------------------------------------------------------------------------------------------------------------
 
 
@@ -161,8 +201,12 @@ async def _one(one: Chosen, name: str, path: str, work: Callable[[Chosen], Await
 
 
 async def _annotated(visit: Visit, one: Chosen, annotation: Annotation) -> Transaction:
-    versions = [int(one.seen)] if one.seen.isascii() and one.seen.isdecimal() and len(one.seen) < 10 else []
-    return await annotate_transaction(visit.runtime.uow, visit.runtime.clock, visit.org_id, one.id, annotation, versions)
+    return await annotate_transaction(visit.runtime.uow, visit.runtime.clock, visit.org_id, one.id, annotation, _version(one))
+
+
+def _version(one: Chosen) -> list[int]:
+    """As it was shown; none where what was sent says none, which matches nothing."""
+    return [int(one.seen)] if one.seen.isascii() and one.seen.isdecimal() and len(one.seen) < 10 else []
 
 
 def _name_of(row: Transaction | None) -> str:

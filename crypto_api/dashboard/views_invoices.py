@@ -131,7 +131,8 @@ async def _rows(visit: Visit, wanted: Filter) -> dict[str, object]:
         found = await store.page(visit.org_id, wanted.where(), request)
     except InvalidInput as error:  # a cursor that somebody changed by hand
         raise Http404 from error
-    return {"filter": wanted, "rows": found.items, "next_cursor": found.next_cursor, "first_page": request.cursor is None}
+    bulk = visit.may(Permission.INVOICES_WRITE)
+    return {"filter": wanted, "rows": found.items, "next_cursor": found.next_cursor, "first_page": request.cursor is None, "bulk": bulk}
 
 
 async def _aging(visit: Visit) -> dict[str, object]:

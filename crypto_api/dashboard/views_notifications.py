@@ -1,5 +1,8 @@
 """Notices: what concerns the person who reads, and how they want to be told."""
 
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 
@@ -13,6 +16,7 @@ from crypto_api.notifications.types import Choices, MailChoice, QuietHours, Topi
 from crypto_api.organizations.types import Permission
 
 PAGE = 30
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BADGE_MAX = 99
 ABOUT = {
     Topic.APPROVALS: ("Approvals", "What waits for your word: payments, payees, policies."),
@@ -26,12 +30,15 @@ ABOUT = {
     Topic.MESSAGES: ("Messages", "What administrators write to you."),
 }
 MAILS = (("", "By urgency"), (MailChoice.AT_ONCE.value, "At once"), (MailChoice.DIGEST.value, "Once a day"), (MailChoice.OFF.value, "None"))
-FLASHES = {"saved": "Saved. It counts from the next notice on.", "read": "All are read."}
+FLASHES = {"saved": "Saved. It counts from the next notice on.", "read": "All are read.", "unread": "They are unread again."}
+UNDO = timedelta(minutes=10)
 
 
 @page(Permission.ORGANIZATION_READ)
 async def list_page(visit: Visit) -> HttpResponse:
-    return visit.render("notifications/list.html", await _rows(visit) | {"flash": FLASHES.get(visit.request.GET.get("done", ""), "")})
+    done, at = visit.request.GET.get("done", ""), _moment(visit.request.GET.get("at", ""), visit.runtime.clock.now())
+    undo = _told(at) if done == "read" and at is not None else None
+    return visit.render("notifications/list.html", await _rows(visit) | {"flash": FLASHES.get(done, ""), "undo": undo})
 
 
 @page(Permission.ORGANIZATION_READ)
@@ -49,8 +56,33 @@ async def badge_fragment(visit: Visit) -> HttpResponse:
 async def read_all(visit: Visit) -> HttpResponse:
     only_post(visit.request)
     org_id, user_id, now = visit.org_id, visit.principal.user_id, visit.runtime.clock.now()
-    await visit.runtime.uow.run(lambda session: store.mark_read(session, org_id, user_id, None, now))
-    return redirect("/notifications/?done=read")
+    read = await visit.runtime.uow.run(lambda session: store.mark_read(session, org_id, user_id, None, now))
+    return redirect(f"/notifications/?done=read&at={_told(now)}" if read else "/notifications/?done=read")
+
+
+@page(Permission.ORGANIZATION_READ)
+async def unread_again(visit: Visit) -> HttpResponse:
+    """What "All read" did a moment ago is undone; what was read by itself stays read."""
+    only_post(visit.request)
+    org_id, user_id, now = visit.org_id, visit.principal.user_id, visit.runtime.clock.now()
+    at, zone = _moment(visit.request.POST.get("at", ""), now), ZoneInfo(visit.organization.time_zone)
+    if at is None:
+        return redirect("/notifications/")
+    await visit.runtime.uow.run(lambda session: service.unread_again(session, org_id, user_id, at, zone, now))
+    return redirect("/notifications/?done=unread")
+
+
+def _told(moment: datetime) -> str:
+    """Milliseconds since 1970: a notice keeps no more of when it was read."""
+    return str((moment - _EPOCH) // timedelta(milliseconds=1))
+
+
+def _moment(told: str, now: datetime) -> datetime | None:
+    """As `_told` wrote it, not longer ago than it can be undone; None for anything else."""
+    if not (told.isascii() and told.isdecimal() and len(told) < 15):
+        return None
+    at = _EPOCH + timedelta(milliseconds=int(told))
+    return at if now - UNDO <= at <= now else None
 
 
 @page(Permission.ORGANIZATION_READ)

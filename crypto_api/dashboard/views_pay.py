@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from crypto_api.dashboard.access import zone_of
+from crypto_api.dashboard.rows import Links
 from crypto_api.dashboard.script_answers import spoken, told, told_text
 from crypto_api.dashboard.translation import gettext
 from crypto_api.desks import receiving_of
@@ -104,7 +105,9 @@ async def sent(request: HttpRequest, token: str) -> HttpResponse:
 
 async def _shown(request: HttpRequest, token: str, template: str, *, status: int = 200, **values: Any) -> HttpResponse:
     view = await payer_view(receiving_of(runtime_of(request.scope)), token)
-    shown = {"view": view, "token": token, "zone": zone_of(request, None), "title": _title(view)}
+    explorer = Links((view.network.explorer_url or "").rstrip("/") if view.network else "")
+    came = [(row, explorer.transaction(row.hash)) for row in view.payments]
+    shown = {"view": view, "came": came, "token": token, "zone": zone_of(request, None), "title": _title(view)}
     return render(request, f"dashboard/{template}", shown | values, status=status)
 
 

@@ -12,7 +12,6 @@ from crypto_api.dashboard.credentials import shown_credential, why_impossible
 from crypto_api.dashboard.entry import secret
 from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.dashboard.script_answers import go_on, spoken, told, wanted_of
-from crypto_api.dashboard.templatetags.coffer import localized_date
 from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.approve_session import Confirmation, approve_by_password, revoke_approvals
 from crypto_api.flows.end_sessions import end_other_sessions, end_session
@@ -58,7 +57,6 @@ class SessionRow:
     agent: str
     ip: str | None
     created_at: datetime
-    since: str  # for the name of a button: `21 Nov 14:03`
     last_seen_at: datetime | None
     factors: str
     this: bool
@@ -156,7 +154,6 @@ def _session_row(visitor: Visitor, row: Session) -> SessionRow:
         agent=agent,
         ip=row.ip,
         created_at=row.created_at,
-        since=f"{localized_date(row.created_at.astimezone(visitor.zone), 'j M')} {row.created_at.astimezone(visitor.zone):%H:%M}",
         last_seen_at=row.last_seen_at,
         factors=gettext(" and ").join(gettext(FACTORS[factor]) for factor in row.factors) or gettext("password"),
         this=row.id == visitor.principal.session_id,

@@ -15,3 +15,17 @@ class DeliveryQueued(Conflict):
 
     def __init__(self) -> None:
         super().__init__("It is on its way already: wait until the mail server has taken or refused it.")
+
+
+class NotOverdue(Conflict):
+    code = "not_overdue"
+
+    def __init__(self) -> None:
+        super().__init__("Nothing of it is overdue, so nobody is reminded.")
+
+
+class RemindedToday(Conflict):
+    code = "reminded_today"
+
+    def __init__(self) -> None:
+        super().__init__("Its client was reminded of it today already.")

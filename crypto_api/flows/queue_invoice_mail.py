@@ -9,7 +9,7 @@ from crypto_api.clients import store as clients
 from crypto_api.clients.documents import Client
 from crypto_api.deliveries import service
 from crypto_api.deliveries.documents import InvoiceDelivery
-from crypto_api.deliveries.errors import NoAddress
+from crypto_api.deliveries.errors import NoAddress, NotOverdue, RemindedToday
 from crypto_api.deliveries.jobs import SendInvoiceMail
 from crypto_api.deliveries.service import About
 from crypto_api.deliveries.types import DeliveryPurpose, Letter
@@ -18,7 +18,7 @@ from crypto_api.invoices import letters, store
 from crypto_api.invoices import service as invoices
 from crypto_api.invoices.documents import Invoice, InvoiceSettings
 from crypto_api.invoices.errors import InvoiceNotIssued, WrongKind
-from crypto_api.invoices.types import InvoiceStatus
+from crypto_api.invoices.types import InvoiceKind, InvoiceStatus
 from crypto_api.kit.clock import Clock, day_of
 from crypto_api.kit.jobs import Jobs
 from crypto_api.kit.languages import Language
@@ -58,14 +58,16 @@ async def queue_invoice(session: Session, row: Invoice, cover: Cover, purpose: D
     return queued
 
 
-async def queue_reminder(session: Session, row: Invoice, own: InvoiceSettings, days: int, today: date, now: datetime) -> InvoiceDelivery | None:
-    """None where this one was queued before, or nobody can be written to."""
+async def queue_reminder(
+    session: Session, row: Invoice, own: InvoiceSettings | None, days: int, today: date, now: datetime, by: str | None = None
+) -> InvoiceDelivery | None:
+    """`by` None: as the settings say. None where this one was queued before, or nobody can be written to."""
     client = await clients.get(row.org_id, row.client_id, session)
     to, language = _address(row, client), _language(client)
     if not to:
         return None
     subject, text = letters.reminder_letter(row, own, days, today, language)
-    return await service.queue(session, _about(row), DeliveryPurpose.REMINDER, _letter(to, subject, text, language, own), None, now, days)
+    return await service.queue(session, _about(row), DeliveryPurpose.REMINDER, _letter(to, subject, text, language, own), by, now, days)
 
 
 async def send_invoice(
@@ -94,6 +96,27 @@ async def resend(post: Post, invoice_id: str, cover: Cover) -> InvoiceDelivery:
         if row.status is InvoiceStatus.CANCELLED:
             raise WrongKind("It was cancelled: it is not sent any more.")
         return await queue_invoice(session, row, cover, DeliveryPurpose.RESEND, post.user_id, post.clock.now())
+
+    queued = await post.uow.run(work)
+    await nudge(post.jobs, queued)
+    return queued
+
+
+async def remind(post: Post, invoice_id: str) -> InvoiceDelivery:
+    """Of what is overdue, by hand; at most once a day, also beside the reminders of the settings. NotFound, NotOverdue, NoAddress, RemindedToday."""
+
+    async def work(session: Session) -> InvoiceDelivery:
+        row, now = await invoices.standing(session, post.org_id, invoice_id), post.clock.now()
+        today = await _today(post.org_id, now)
+        if row.kind is not InvoiceKind.INVOICE or row.status not in store.OWED or row.due_date is None or row.due_date >= today:
+            raise NotOverdue
+        if not _address(row, await clients.get(post.org_id, row.client_id, session)):
+            raise NoAddress
+        own, days = await store.settings(post.org_id, session), (today - row.due_date).days
+        queued = await queue_reminder(session, row, own, days, today, now, post.user_id)
+        if queued is None:
+            raise RemindedToday
+        return queued
 
     queued = await post.uow.run(work)
     await nudge(post.jobs, queued)

@@ -56,11 +56,12 @@ def invoice_letter(row: Invoice, own: InvoiceSettings | None, today: date, langu
     return _worded(row, subject, text, today, words)
 
 
-def reminder_letter(row: Invoice, own: InvoiceSettings, days: int, today: date, language: Language) -> tuple[str, str]:
+def reminder_letter(row: Invoice, own: InvoiceSettings | None, days: int, today: date, language: Language) -> tuple[str, str]:
     """`days` after the due date, before it where they are negative."""
     words = WORDS[language]
-    text = (own.reminder_text_before or words.before_text) if days <= 0 else (own.reminder_text_after or words.after_text)
-    return _worded(row, own.reminder_subject or words.reminder_subject, text, today, words)
+    own_text = (own.reminder_text_before if days <= 0 else own.reminder_text_after) if own else ""
+    text = own_text or (words.before_text if days <= 0 else words.after_text)
+    return _worded(row, (own.reminder_subject if own else "") or words.reminder_subject, text, today, words)
 
 
 def money(value: Decimal, currency: str) -> str:

@@ -17,6 +17,7 @@ LETTER_LEASE = timedelta(minutes=10)
 """After which a letter that nobody ended is sent by another process."""
 
 _RETRY_MINUTES = (1, 5, 15, 30, 60, 120, 240, 480, 960, 1_440, 1_440)
+TRIES_MAX = len(_RETRY_MINUTES) + 1  # after which a letter is given up
 _BY_PRIORITY = {
     Priority.LOW: MailChoice.OFF,
     Priority.NORMAL: MailChoice.DIGEST,

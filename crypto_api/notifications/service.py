@@ -31,6 +31,18 @@ async def read(session: Session, org_id: str, user_id: str, notification_id: str
     return after
 
 
+async def unread_again(session: Session, org_id: str, user_id: str, at: datetime, zone: ZoneInfo, now: datetime) -> int:
+    """What was read at that moment, all at once, is unread again, and the letters about it that had not left are due as if it were told now. Returns
+    how many there were."""
+    kept = await store.choices(org_id, user_id, session)
+    choices = kept.choices if kept is not None else Choices()
+    for kind in await store.dropped_by_reading(session, org_id, user_id, at, rules.TRIES_MAX):
+        due_at = rules.letter_due_at(choices, *kind, zone, now)
+        if due_at is not None:
+            await store.want_letters(session, org_id, user_id, at, rules.TRIES_MAX, kind, due_at)
+    return await store.mark_unread(session, org_id, user_id, at)
+
+
 async def delete(session: Session, org_id: str, user_id: str, notification_id: str) -> None:
     """NotFound."""
     if not await store.delete(session, org_id, user_id, notification_id):

@@ -9,7 +9,7 @@ from pymongo import ReturnDocument
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.kit.scope import EVERYBODY, OrgScope
 from crypto_api.notifications.documents import Notification, NotificationChoices, NotificationCursor
-from crypto_api.notifications.types import Choices, MailState
+from crypto_api.notifications.types import Choices, MailState, Priority, Topic
 from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
@@ -36,6 +36,34 @@ async def mark_read(session: Session, org_id: str, user_id: str, notification_id
         mine | {"mail": MailState.WAITING.value}, {"$set": {"mail": MailState.DROPPED.value, "mail_due_at": None}}, session=session
     )
     return (await Notification.get_pymongo_collection().update_many(mine, {"$set": {"read_at": now}}, session=session)).modified_count
+
+
+async def dropped_by_reading(session: Session, org_id: str, user_id: str, at: datetime, tries: int) -> list[tuple[Topic, Priority]]:
+    """Of what kinds letters were dropped because all was read at that moment; not of what is gone, nor what was given up after so many tries."""
+    where = _dropped(org_id, user_id, at, tries)
+    rows = Notification.get_pymongo_collection().find(where, {"topic": 1, "priority": 1}, session=session)
+    return sorted({(Topic(row["topic"]), Priority(row["priority"])) async for row in rows})
+
+
+async def want_letters(
+    session: Session, org_id: str, user_id: str, at: datetime, tries: int, kind: tuple[Topic, Priority], due_at: datetime
+) -> None:
+    """Those of one kind that were dropped by reading at that moment."""
+    where = _dropped(org_id, user_id, at, tries) | {"topic": kind[0].value, "priority": kind[1].value}
+    await Notification.get_pymongo_collection().update_many(
+        where, {"$set": {"mail": MailState.WAITING.value, "mail_due_at": due_at}}, session=session
+    )
+
+
+async def mark_unread(session: Session, org_id: str, user_id: str, at: datetime) -> int:
+    """What was read at that moment. Returns how many."""
+    read = {"org_id": org_id, "user_id": user_id, "read_at": at}
+    return (await Notification.get_pymongo_collection().update_many(read, {"$set": {"read_at": None}}, session=session)).modified_count
+
+
+def _dropped(org_id: str, user_id: str, at: datetime, tries: int) -> dict[str, Any]:
+    about: dict[str, Any] = {"org_id": org_id, "user_id": user_id, "read_at": at, "gone_at": None}
+    return about | {"mail": MailState.DROPPED.value, "mail_tries": {"$lt": tries}}
 
 
 async def get(org_id: str, user_id: str, notification_id: str, session: Session | None = None) -> Notification | None:

@@ -1,16 +1,22 @@
 """The same of many rows at once: each checked and recorded by itself, told by itself, and undone where it can be."""
 
 import re
+from datetime import UTC, datetime, time, timedelta
 
 from playwright.async_api import expect
 
 from crypto_api.audit.documents import AuditRecord
 from crypto_api.classification.types import Category
+from crypto_api.clients.documents import Client
 from crypto_api.dashboard import views_bulk
+from crypto_api.deliveries import store as deliveries
+from crypto_api.deliveries.types import DeliveryPurpose
 from crypto_api.identity.documents import User
 from crypto_api.inbox import service as inbox
 from crypto_api.inbox import store as inbox_store
 from crypto_api.inbox.types import Finding, ItemKind, ItemState
+from crypto_api.invoices.documents import Invoice
+from crypto_api.kit.clock import day_of
 from crypto_api.kit.ids import new_id
 from crypto_api.organizations.types import Role
 from crypto_api.payments.documents import Payment
@@ -21,7 +27,8 @@ from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Direction
 from crypto_api.wallets.documents import Wallet
 from tests.dashboard.conftest import Window
-from tests.dashboard.desk import Sits, sits
+from tests.dashboard.desk import Sits, said, sits
+from tests.dashboard.test_invoice_pages import drafted, issued
 from tests.dashboard.test_payment_browser import confirm, payee
 from tests.dashboard.test_payment_pages import bob, wallet
 from tests.factories.treasury import Treasury, address_of, new_treasury
@@ -112,6 +119,59 @@ async def test_items_are_waived_for_one_reason(sits: Sits, treasury: Treasury, r
     assert "2 not done:" in (await desk.post("/bulk/inbox/waive/", waive_reason="Again", chosen=chosen)).text
     kept = [await inbox_store.get(treasury.org_id, item.id) for item in items]
     assert [(item.state, item.closed_reason) for item in kept if item] == [(ItemState.WAIVED, "Agreed with the auditor")] * 2
+
+
+async def test_clients_are_reminded_and_drafts_deleted_each_by_itself(sits: Sits, treasury: Treasury, runtime: Runtime) -> None:
+    late, owed = await issued(runtime, treasury, "Late"), await issued(runtime, treasury, "In time")
+    first, second = await drafted(runtime, treasury, "Draft <1>"), await drafted(runtime, treasury, "Draft 2")
+    mute = await issued(runtime, treasury, "Mute")
+    await Client.get_pymongo_collection().update_one({"_id": mute.client_id, "org_id": treasury.org_id}, {"$set": {"email": ""}})
+    day = day_of(runtime.clock.now(), treasury.organization.time_zone) - timedelta(days=9)
+    before = {"due_date": datetime.combine(day, time(), UTC)}
+    for row in (late, mute):
+        more = before | ({"buyer.email": ""} if row is mute else {})
+        await Invoice.get_pymongo_collection().update_one({"_id": row.id, "org_id": treasury.org_id}, {"$set": more})
+    elsewhere = await new_treasury(runtime.uow, name="Elsewhere", first="Eve", last="Stranger", now=runtime.clock.now())
+    foreign = await drafted(runtime, elsewhere, "Theirs")
+    desk = await sits("ada.okafor")
+    chosen = [f"{row.version}:{row.id}" for row in (late, owed, first, mute, foreign)]
+    told = said(await desk.post("/bulk/invoices/remind/", chosen=chosen))
+    assert "1 done." in told and "4 not done:" in told and told.count("Nothing of it is overdue") == 2
+    assert "has no e-mail address" in told and "It is not there any more." in told and "Draft · Draft <1>" in told
+    (letter,) = await deliveries.of_invoice(treasury.org_id, late.id)
+    assert (letter.purpose, letter.created_by) == (DeliveryPurpose.REMINDER, treasury.admin.id) and letter.days in (9, 10), "midnight may pass"
+    assert await deliveries.of_invoice(treasury.org_id, owed.id) == await deliveries.of_invoice(treasury.org_id, mute.id) == []
+    assert "reminded of it today already" in said(await desk.post("/bulk/invoices/remind/", chosen=chosen[:1])), "once a day, however often"
+    recorded = await AuditRecord.find({"org_id": treasury.org_id, "action": "invoice_delivery.queued"}).to_list()
+    assert [row.subject_id for row in recorded] == [late.id]
+
+    stale = f"{second.version + 1}:{second.id}"
+    told = said(await desk.post("/bulk/invoices/delete/", chosen=[chosen[0], chosen[2], stale, chosen[4]]))
+    assert "1 done." in told and "3 not done:" in told and "It was issued" in told
+    kept = [await Invoice.get(row.id) for row in (late, first, second, foreign)]
+    assert [row is not None for row in kept] == [True, False, True, True]
+    recorded = await AuditRecord.find({"org_id": treasury.org_id, "action": "invoice.deleted"}).to_list()
+    assert [row.subject_id for row in recorded] == [first.id]
+    await treasury.member("Gus", "Audit", Role.AUDITOR)
+    auditor = await sits("gus.audit")
+    assert 'class="bulk-bar"' in await desk.text("/invoices/") and 'class="bulk-bar"' not in await auditor.text("/invoices/")
+
+
+async def test_drafts_are_deleted_in_the_list_after_they_were_asked_for_twice(window: Window, treasury: Treasury, runtime: Runtime) -> None:
+    await issued(runtime, treasury, "Engines of the far north, with a name that goes on and on")
+    await drafted(runtime, treasury, "Late words")
+    await window.log_in(path="/invoices/")
+    await window.is_live()
+    page = window.page
+    await page.locator("#invoice-rows tr", has_text="Late words").locator(".bulk-box").check()
+    await expect(page.locator("[data-bulk-count]")).to_have_text("1 chosen")
+    await page.locator(".bulk-bar summary").click()
+    await expect(page.get_by_role("button", name="Yes, delete the chosen drafts")).to_be_visible()
+    assert await window.unfit("bulk-invoices") == []
+    await page.get_by_role("button", name="Yes, delete the chosen drafts").click()
+    await expect(page.locator("[data-toast]")).to_contain_text("1 done.")
+    await expect(page.locator("#invoice-rows tr", has_text="Late words")).to_have_count(0)
+    await expect(page.locator("#invoice-rows tr")).to_have_count(1)
 
 
 async def test_rows_stay_chosen_while_the_list_changes_and_what_came_of_it_is_told(window: Window, treasury: Treasury, relay: None) -> None:

@@ -5,7 +5,7 @@ from playwright.async_api import expect
 
 from crypto_api.notifications import store
 from crypto_api.notifications.documents import Notification
-from crypto_api.notifications.types import MailChoice, Priority, QuietHours, Topic
+from crypto_api.notifications.types import MailChoice, MailState, Priority, QuietHours, Topic
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_api.webhooks.events import WebhookSuspended
@@ -29,8 +29,21 @@ async def test_notices_lead_on_and_choices_are_kept_or_refused_in_words(runtime:
     assert second is not None
     assert await ada.does(f"/notifications/{second.id}/open/") == "/inbox/inb_2/"
     assert ">1<span" in await ada.text("/fragments/notifications-badge/")
-    assert await ada.does("/notifications/read/") == "/notifications/?done=read"
+    waiting = {"user_id": treasury.admin.id, "mail": MailState.WAITING.value}
+    letters = await Notification.find(waiting).count()
+    assert letters > 0
+    done = await ada.does("/notifications/read/")
+    assert done.startswith("/notifications/?done=read&at=") and await Notification.find(waiting).count() == 0
+    at = done.rpartition("=")[2]
     assert "unread" not in await ada.text("/fragments/notifications-badge/")
+    assert f'name="at" value="{at}"' in await ada.text(done)
+    assert await ada.does("/notifications/unread/", at=str(int(at) - 600_001)) == "/notifications/", "too long ago"
+    assert await ada.does("/notifications/unread/", at="soon") == "/notifications/"
+    assert await ada.does("/notifications/unread/", at=at) == "/notifications/?done=unread"
+    assert ">1<span" in await ada.text("/fragments/notifications-badge/"), "the other one had been read before, and stays so"
+    assert await Notification.find(waiting).count() == letters, "letters that had not left are wanted again"
+    assert await ada.does("/notifications/read/") != "/notifications/?done=read"
+    assert await ada.does("/notifications/read/") == "/notifications/?done=read", "nothing was unread: nothing to undo"
     assert await ada.does(f"/notifications/{second.id}/delete/") == "/notifications/"
     assert (await ada.post(f"/notifications/{second.id}/open/")).status_code == 404
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
@@ -9,7 +10,9 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.template import defaultfilters
+from django.template.loader import get_template
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.dateformat import format as date_format
 from django.utils.formats import number_format
 from django.utils.html import format_html
@@ -46,6 +49,7 @@ DATE_FORMS = (
 )
 """How a day stands in English. The catalogues say how it does elsewhere: `j. F Y`, `j \\d\\e F \\d\\e Y`."""
 _WIDE = Context(prec=120)
+_HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
 
 
 def _grouped(value: Decimal, places: int) -> str:
@@ -161,20 +165,40 @@ def when_minute(moment: datetime | None, zone: ZoneInfo) -> SafeString | str:
     return _time(moment, zone, "j M Y, H:i")
 
 
+def when_short_day(moment: datetime | None, zone: ZoneInfo) -> SafeString | str:
+    """`21 Nov 2026`."""
+    return _time(moment, zone, "j M Y")
+
+
+def when_old(moment: datetime | None, seconds: int) -> SafeString | str:
+    """`12 minutes`: how old it is, the full UTC time behind it."""
+    return NO_VALUE if moment is None else _behind(moment, age(seconds))
+
+
+def when_text(moment: datetime, zone: ZoneInfo) -> str:
+    """`21 Nov 2026, 14:03` in the reader's zone, without the element: for names of controls, which are read aloud and have no place for one."""
+    return date_format(moment.astimezone(zone), gettext("j M Y, H:i"))
+
+
 def _time(moment: datetime | None, zone: ZoneInfo, form: str) -> SafeString | str:
-    if moment is None:
-        return NO_VALUE
+    return NO_VALUE if moment is None else _behind(moment, date_format(moment.astimezone(zone), gettext(form)))
+
+
+def _behind(moment: datetime, shown: str) -> SafeString:
+    """Each moment on a page is this element: what is shown, and the full UTC time when one points at it."""
     in_utc = moment.astimezone(UTC)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         in_utc.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         f"{in_utc:%Y-%m-%d %H:%M:%S} UTC",
-        date_format(moment.astimezone(zone), gettext(form)),
+        shown,
     )
 
 
 def localized_date(day: date | datetime | str | None, form: str) -> str:
-    """Django's filter `date`, whose place it takes: the form is written in English, and the order is that of the reader's language."""
+    """Django's filter `date`, whose place it takes: the form is written in English, and the order is that of the reader's language.
+
+    In a template it is for days that have no time. A moment is one day here and another there, and stands by `when` and those beside it."""
     return str(defaultfilters.date(day, gettext(form)))
 
 
@@ -285,6 +309,26 @@ def party(
     return page.put(place)
 
 
+def transaction_hash(context: template.Context, value: str | None, of: str | None = "", *, label: str = "") -> SafeString:
+    """`{% transaction_hash row.hash row.network %}`: shortened, with a button to copy it and one to look it up in the network's explorer.
+
+    `of` is the network, or the id of the transaction as Coffer keeps it: that names the chain, and leads to the transaction's page. An id alone will
+    do, as the value. Where there is no hash, as of a row that somebody brought, the page is led to by name."""
+    kept = next((text for text in (of, value) if text and ":" in text), "")
+    hash_ = (value or "").rsplit(":", 1)[-1]
+    path = reverse("transaction", args=[kept]) if kept else ""
+    if not _HASH.fullmatch(hash_):
+        return format_html('<a href="{}">{}</a>', path, gettext("Brought row")) if path else SafeString("")
+    page: addresses.Addresses | None = context.get("addresses")
+    values = {
+        "value": hash_,
+        "label": label or gettext("transaction hash"),
+        "link": page.transaction_link(hash_, kept or of or "") if page is not None else "",
+        "transaction_path": path,
+    }
+    return SafeString(get_template("dashboard/parts/hash.html").render(values).strip())
+
+
 for _filter in (
     amount,
     money,
@@ -303,6 +347,9 @@ for _filter in (
     when_long,
     when_day,
     when_minute,
+    when_short_day,
+    when_old,
+    when_text,
     words,
     sentence,
     translated,
@@ -318,4 +365,5 @@ register.filter("date", localized_date)
 register.simple_tag(icon, name="icon")
 register.simple_tag(script, name="script")
 register.simple_tag(party, name="party", takes_context=True)
+register.simple_tag(transaction_hash, name="transaction_hash", takes_context=True)
 register.simple_tag(saved_views, name="saved_views", takes_context=True)

@@ -49,12 +49,17 @@
     const form = event.target;
     if (!form.matches("form[data-bulk], form[data-bulk-undo]") || event.defaultPrevented) return; // page.js lets a form be sent once
     event.preventDefault();
-    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { "HX-Request": "true" } }).catch(() => null);
+    const to = event.submitter?.hasAttribute("formaction") ? event.submitter.formAction : form.action;
+    const answer = await fetch(to, { method: "POST", body: new FormData(form), headers: { "HX-Request": "true" } }).catch(() => null);
     delete form.dataset.sent;
     if (answer?.redirected) { location.assign(answer.url); return; } // it asks who is there first
     if (!answer?.ok) { tell(""); toast.textContent = say("failed"); return; }
     const html = await answer.text();
-    if (form.matches("[data-bulk]")) { for (const box of boxes()) box.checked = false; count(); }
+    if (form.matches("[data-bulk]")) {
+      for (const box of boxes()) box.checked = false;
+      for (const asked of form.querySelectorAll("details[open]")) asked.open = false;
+      count();
+    }
     tell(html);
     document.body.dispatchEvent(new CustomEvent("coffer:refresh"));
   });

@@ -83,7 +83,8 @@
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") for (const menu of menus()) { menu.open = false; menu.querySelector("summary").focus(); }
-    if (event.key === "/" && !event.target.closest("input, textarea, select") && document.getElementById("q")) {
+    const single = document.querySelector("[data-single-keys]")?.checked !== false; // switched off in the sheet of keys
+    if (event.key === "/" && single && !event.target.closest("input, textarea, select, dialog") && document.getElementById("q")) {
       event.preventDefault();
       document.getElementById("q").focus();
     }

@@ -8,7 +8,7 @@
   const field = document.getElementById("palette-field");
   const results = document.getElementById("palette-results");
   const PAUSE_MS = 120;
-  const PLACES = { o: "/", t: "/transactions/", w: "/wallets/", i: "/inbox/", a: "/approvals/", p: "/payments/", v: "/invoices/", j: "/journal/" };
+  const places = new Map([...help.querySelectorAll("[data-place]")].map((row) => [row.dataset.placeKey, row.dataset.place])); // as the sheet says
   const LEAD_MS = 1500;
 
   const hits = () => [...results.querySelectorAll("[role=option]")];
@@ -87,7 +87,7 @@
     if (event.key === "?") { event.preventDefault(); help.showModal(); return; }
     if (event.key === "/" && !document.getElementById("q")) { event.preventDefault(); open(); return; }
     if (event.key === "g") { led = performance.now(); return; }
-    const path = performance.now() - led < LEAD_MS && Object.hasOwn(PLACES, event.key) ? PLACES[event.key] : null;
+    const path = performance.now() - led < LEAD_MS ? places.get(event.key) : null;
     led = never;
     const link = path && document.querySelector(`.rail-nav a[href="${path}"]`); // only where this person may go
     if (link) { event.preventDefault(); location.assign(link.href); }

@@ -50,8 +50,9 @@
     s: () => { const button = form.querySelector("[data-review-say]"); if (button && chooseHere()) form.requestSubmit(button); },
   };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
-    if (event.target.closest("input:not([type='checkbox']), textarea, select")) return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key)) return;
+    if (event.target.closest("input:not([type='checkbox']), textarea, select, dialog")) return;
+    if (document.querySelector("[data-single-keys]")?.checked === false) return; // switched off in the sheet of keys
     event.preventDefault();
     keys[event.key]();
   });
