@@ -45,9 +45,7 @@ async def dropped_by_reading(session: Session, org_id: str, user_id: str, at: da
     return sorted({(Topic(row["topic"]), Priority(row["priority"])) async for row in rows})
 
 
-async def want_letters(
-    session: Session, org_id: str, user_id: str, at: datetime, tries: int, kind: tuple[Topic, Priority], due_at: datetime
-) -> None:
+async def want_letters(session: Session, org_id: str, user_id: str, at: datetime, tries: int, kind: tuple[Topic, Priority], due_at: datetime) -> None:
     """Those of one kind that were dropped by reading at that moment."""
     where = _dropped(org_id, user_id, at, tries) | {"topic": kind[0].value, "priority": kind[1].value}
     await Notification.get_pymongo_collection().update_many(

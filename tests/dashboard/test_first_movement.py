@@ -1,4 +1,4 @@
-"""The whole way that the first steps lead: from an organisation that has nothing, by what people press and a chain that moves, to a booked movement."""
+"""The way that the first steps lead: from an organisation with nothing, by what people press and a chain that moves, to a booked movement."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -15,7 +15,9 @@ SCRIPTS = {path.stem: path.read_text() for path in sorted((DASHBOARD / "static" 
 _COMMENT = re.compile(r"^\s*//.*$|(?<=[\s;{}(),])//\s.*$", re.MULTILINE)
 _LITERAL = re.compile(r""""((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`|'([^'\n]*)'""")
 _SENTENCE = re.compile(r"\b[A-Za-z][a-z]+,? [a-z]+\b|^[A-Z][a-z]{2,}[.…!]?$")
-_FOR_MACHINES = re.compile(r"use strict|btn w-100|Content-Type|Accept|Enter|Escape|Arrow\w+|(?:input|textarea|select|, )+|.*[\[\]=#>].*", re.DOTALL)
+_FOR_MACHINES = re.compile(
+    r"use strict|btn w-100|Content-Type|Accept|Enter|Escape|Arrow\w+|(?:input|textarea|select|dialog|, )+|.*[\[\]=#>].*", re.DOTALL
+)
 """A mode of the language, names of classes, heads and keys, and selectors."""
 
 

@@ -177,7 +177,7 @@ def when_old(moment: datetime | None, seconds: int) -> SafeString | str:
 
 def when_text(moment: datetime, zone: ZoneInfo) -> str:
     """`21 Nov 2026, 14:03` in the reader's zone, without the element: for names of controls, which are read aloud and have no place for one."""
-    return date_format(moment.astimezone(zone), gettext("j M Y, H:i"))
+    return str(date_format(moment.astimezone(zone), gettext("j M Y, H:i")))
 
 
 def _time(moment: datetime | None, zone: ZoneInfo, form: str) -> SafeString | str:
