@@ -108,7 +108,7 @@ def of_reader(path: str, principal: Principal, user: User, own_role: str) -> dic
         "role_name": built_in_name(principal.role or "") or own_role,
         "is_platform": principal.role == Role.PLATFORM_ADMIN,
         "navigation": navigation(path, principal),
-        "shortcuts": shortcuts.sheet(),
+        "shortcuts": shortcuts.sheet(principal, {row[2] for row in _offered(principal)}),
         "may_be_told": principal.may(Permission.ORGANIZATION_READ),
         "may_write_wallets": principal.may(Permission.WALLETS_WRITE),
     }

@@ -1,6 +1,7 @@
 """The sheet of keys is the list of keys: what a script listens for stands there, and what stands there a script listens for."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,10 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "crypto_api/dashboard/static/das
 CALLED = {"Esc": "Escape", "↑": "ArrowUp", "↓": "ArrowDown", "K": "k"}
 """What a key is called by browsers (UI Events, `KeyboardEvent.key`), where the sheet shows what is printed on it."""
 HELD = {"Ctrl": "ctrlKey", "⌘": "metaKey", "Shift": "shiftKey"}
+
+
+EVERYTHING = Principal("usr_1", "org_1", Role.ADMIN, frozenset(Permission), "ses_1", datetime.max.replace(tzinfo=UTC))
+PATHS = {row.path for _name, rows in GROUPS for row in rows if row.path}
 
 
 def listened_for(script: str) -> set[str]:
@@ -40,18 +45,27 @@ def test_each_key_of_a_script_stands_in_the_sheet_and_the_other_way_round() -> N
 
 
 def test_the_places_that_a_key_leads_to_are_pages() -> None:
-    everything = Principal("usr_1", "org_1", Role.ADMIN, frozenset(Permission), "ses_1", datetime.max.replace(tzinfo=UTC))
-    labels = {path: label for _group, label, path in pages_of(everything)}
+    labels = {path: label for _group, label, path in pages_of(EVERYTHING)}
     places = [row for _name, rows in GROUPS for row in rows if row.path]
     assert {row.path: row.does for row in places} == {row.path: labels[row.path] for row in places}
     assert len({row.key for row in places}) == len(places) > 5
     assert "PLACES" not in (SCRIPTS / "palette.js").read_text(), "the sheet alone says where a key leads"
 
 
+def test_the_sheet_shows_what_works_for_its_reader() -> None:
+    assert [len(rows) for _name, rows in sheet(EVERYTHING, PATHS)] == [len(rows) for _name, rows in GROUPS]
+    reads = replace(EVERYTHING, permissions=frozenset({Permission.TRANSACTIONS_READ}))
+    (everywhere, first), (_queue, second) = sheet(reads, {"/transactions/"})
+    assert everywhere == "On every page" and [row.path for row, _does in first if row.path] == ["/transactions/"]
+    assert [row.key for row, _does in second] == ["j", "k", "w", "o"], "who only reads says nothing there"
+    bills = replace(EVERYTHING, permissions=frozenset({Permission.INVOICES_WRITE}))
+    assert [row.key for row, _does in sheet(bills, set())[-1][1]] == ["Enter", "Enter"], "no key of an entry"
+
+
 @pytest.mark.parametrize("code", ["de", "es"])
 def test_the_sheet_is_told_in_every_language(code: str) -> None:
     ensure_catalogues()
-    english = [does for _name, rows in sheet() for _row, does in rows]
+    english = [does for _name, rows in sheet(EVERYTHING, PATHS) for _row, does in rows]
     with translation.override(code):
-        told = [does for _name, rows in sheet() for _row, does in rows]
+        told = [does for _name, rows in sheet(EVERYTHING, PATHS) for _row, does in rows]
     assert {one for one, other in zip(english, told, strict=True) if one == other} <= {"Journal", "Wallets"}, "words of both"
