@@ -80,6 +80,22 @@ async def test_every_kind_of_answer_carries_the_security_headers(client: httpx.A
     assert not re.search(r"unsafe|\*|https?:", policy)
 
 
+async def test_every_answer_with_a_body_says_what_it_is(client: httpx.AsyncClient) -> None:
+    """Text with its encoding; JSON, which has one (RFC 8259), is JSON."""
+    kinds = set()
+    for method, path, options, _ in kinds_of_answer():
+        answer = await client.request(method, path, **options)  # type: ignore[arg-type]
+        if answer.content:
+            kind, _, parameters = answer.headers["content-type"].partition(";")
+            kinds.add(kind)
+            if kind.startswith("text/"):
+                assert parameters.strip().lower() == 'charset="utf-8"' or parameters.strip().lower() == "charset=utf-8", (method, path[:60])
+                answer.content.decode("utf-8")
+            else:
+                assert isinstance(answer.json(), dict), (method, path[:60])
+    assert kinds == {"text/html", "text/javascript", "application/json", "application/problem+json"}
+
+
 async def test_a_trusted_proxy_says_who_and_how_and_nobody_else(join: Join, behind_proxy: httpx.AsyncClient) -> None:
     ada = await join("ada", founds="Byron Treasury")
     claimed = await ada.http.post("/api/wallets/", json=wallet_body(), headers=PROXIED)

@@ -28,6 +28,7 @@ from tests.factories.authenticator import Authenticator
 from tests.factories.clock import MovableClock
 from tests.factories.signatures import new_key, signature_of
 from tests.http.conftest import PASSWORD, Join, Person, registration, serve
+from tests.http.test_accounts import NEW, reset_token
 from workers import identity as worker
 
 ORIGIN = "http://localhost:8000"
@@ -191,6 +192,15 @@ async def test_it_is_turned_off_with_its_recovery_codes(client: httpx.AsyncClien
     assert told(await log_in(client, otp=codes[3])) == (401, "invalid_otp")
     assert (await log_in(client, otp=again.fresh())).status_code == 200
     assert "totp.disabled" in await actions()
+
+
+async def test_a_new_password_by_mail_leaves_the_second_factor(client: httpx.AsyncClient, join: Join, clock: MovableClock, runtime: Runtime) -> None:
+    app, _ = await set_up(await join("ada"), clock)
+    chosen = {"token": await reset_token(client, runtime), "new_password": NEW}
+    assert (await client.post("/api/auth/reset-password/", json=chosen)).status_code == 200
+    body = {"username": "ada", "password": NEW}
+    assert told(await client.post("/api/auth/login/", json=body)) == (401, "otp_required")
+    assert (await client.post("/api/auth/login/", json=body | {"otp": app.fresh()})).status_code == 200
 
 
 async def test_of_two_set_ups_the_later_one_counts(client: httpx.AsyncClient, join: Join, clock: MovableClock) -> None:
