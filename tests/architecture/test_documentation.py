@@ -49,7 +49,7 @@ def unknown_functions(document: Path, text: str, known: set[str]) -> list[str]:
 
 
 def documents() -> list[Path]:
-    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_what_documents_name_exists() -> None:
