@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils import translation
 
+from crypto_api.dashboard import number_formats
 from crypto_api.http import problems
 from crypto_api.kit import languages as spoken
 from crypto_api.kit import log, origin
@@ -80,7 +81,7 @@ def _route(request: HttpRequest) -> str:
 class Language(_Middleware):
     """The language that was chosen in this browser, which keeps it in a cookie; English otherwise. Of somebody logged in the one that they chose
     takes its place (`visitor_of()`). What a browser asks for is followed where nobody could have chosen before: a payer comes by a link, once.
-    The API speaks English."""
+    The API speaks English. Numbers follow the language, but for a part of a page, which stands in the format of the page around it."""
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         chosen = request.COOKIES.get(spoken.COOKIE, "")
@@ -88,7 +89,8 @@ class Language(_Middleware):
             chosen = settings.LANGUAGE_CODE
         elif chosen not in dict(settings.LANGUAGES):
             chosen = translation.get_language_from_request(request) if request.path.startswith(PAYERS) else settings.LANGUAGE_CODE
-        with translation.override(chosen):
+        page = None if request.path.startswith(API) else request.headers.get(number_formats.HEADER)
+        with translation.override(chosen), number_formats.of_request(page):
             return await self.get_response(request)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from crypto_api.contracts.abi import Abi, Entry
+from crypto_api.dashboard.number_formats import count
 from crypto_api.dashboard.translation import gettext
 from crypto_api.kit.abi_values import AbiType, Parameter
 from crypto_api.kit.errors import InvalidInput
@@ -83,7 +84,7 @@ def arguments_of(entry: Entry, given: Mapping[str, str]) -> list[Any]:
 
 def _argument(part: Parameter, text: str, place: str) -> Any:
     if len(text) > TEXT_MAX:
-        raise InvalidInput.of(place, gettext("has more than %(n)s characters") % {"n": f"{TEXT_MAX:,}"}, "too_long")
+        raise InvalidInput.of(place, gettext("has more than %(n)s characters") % {"n": count(TEXT_MAX)}, "too_long")
     kind = part.type
     if kind.dimensions or kind.base == "tuple":
         try:

@@ -8,9 +8,11 @@ from decimal import Decimal
 
 from django.http import HttpRequest
 
-from crypto_api.dashboard.forms import Form
+from crypto_api.dashboard import number_formats
+from crypto_api.dashboard.forms import Form, refusal_in_words
+from crypto_api.dashboard.number_formats import NumberFormat
 from crypto_api.dashboard.translation import gettext
-from crypto_api.kit.amounts import is_exact, parse, text, to_functional
+from crypto_api.kit.amounts import is_exact, text, to_functional
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.ledger.documents import Account, JournalEntry
 from crypto_api.ledger.rules import LINES_MAX
@@ -59,7 +61,8 @@ class EntryForm:
         day = self.form.day("date")
         if day is None:
             self.form.wrong("date", gettext("is needed"))
-        lines = [_line(row, codes) for row in self.filled()]
+        numbers = self.form.numbers
+        lines = [_line(row, codes, numbers) for row in self.filled()]
         if len(lines) > LINES_MAX:
             self.problem = gettext("An entry has at most %(n)s lines.") % {"n": LINES_MAX}
         if len(lines) < 2 and not self.problem:
@@ -76,9 +79,10 @@ class EntryForm:
             _, _, place = row.field.partition("line_items.")
             number, _, column = place.partition(".")
             if number.isdecimal() and int(number) < len(filled):
-                filled[int(number)].errors.setdefault(_COLUMN_OF.get(column, "account"), row.message)
+                filled[int(number)].errors.setdefault(_COLUMN_OF.get(column, "account"), refusal_in_words(row.message))
             else:
-                rest.append(row.message[:1].upper() + row.message[1:])
+                said = refusal_in_words(row.message)
+                rest.append(said[:1].upper() + said[1:])
         self.problem = " ".join(f"{text}." for text in rest)
 
     def filled(self) -> list[FormRow]:
@@ -99,13 +103,14 @@ class EntryForm:
 
 
 def _as_typed(line: Line) -> dict[str, str]:
+    numbers = number_formats.active()
     return {
         "account": line.account_code,
         "note": line.description,
-        "debit": text(line.debit) if line.debit else "",
-        "credit": text(line.credit) if line.credit else "",
+        "debit": numbers.typed(text(line.debit)) if line.debit else "",
+        "credit": numbers.typed(text(line.credit)) if line.credit else "",
         "asset": line.asset or "",
-        "quantity": "" if line.quantity is None else text(line.quantity),
+        "quantity": "" if line.quantity is None else numbers.typed(text(line.quantity)),
     }
 
 
@@ -115,7 +120,7 @@ def _codes(accounts: Sequence[Account]) -> Mapping[str, str]:
     return {row.name.casefold(): row.code for row in accounts if names[row.name.casefold()] == 1} | by_code
 
 
-def _line(row: FormRow, codes: Mapping[str, str]) -> Line:
+def _line(row: FormRow, codes: Mapping[str, str], numbers: NumberFormat) -> Line:
     """What is wrong with it stands in `row.errors`."""
     given = row.given
     typed = given["account"].split(" ", 1)[0]  # a list offers "5300 Suppliers and services"
@@ -124,31 +129,30 @@ def _line(row: FormRow, codes: Mapping[str, str]) -> Line:
         row.errors["account"] = gettext("is needed")
     if len(given["note"]) > TEXT_MAX:
         row.errors["note"] = gettext("is too long")
-    debit, credit, quantity = _amount(row, "debit"), _amount(row, "credit"), _quantity(row)
+    debit, credit, quantity = _amount(row, "debit", numbers), _amount(row, "credit", numbers), _quantity(row, numbers)
     return Line(account_code=code, debit=debit, credit=credit, asset=given["asset"] or None, quantity=quantity, description=given["note"][:TEXT_MAX])
 
 
-def _amount(row: FormRow, side: str) -> Decimal:
-    typed = row.given[side].replace(",", "").replace(" ", "")
+def _amount(row: FormRow, side: str, numbers: NumberFormat) -> Decimal:
+    typed = row.given[side]
     if not typed:
         return Decimal(0)
     try:
-        value = parse(typed)
+        value = numbers.read(typed)
     except ValueError:
-        row.errors[side] = gettext("must be an amount such as 1234.50")
+        row.errors[side] = gettext("must be an amount such as %(example)s") % {"example": numbers.typed("1234.50")}
         return Decimal(0)
     if not is_exact(value) or to_functional(value) != value:
         row.errors[side] = gettext("must have at most 8 decimals")
     return value
 
 
-def _quantity(row: FormRow) -> Decimal | None:
-    typed = row.given["quantity"].replace(",", "").replace("\N{MINUS SIGN}", "-")
+def _quantity(row: FormRow, numbers: NumberFormat) -> Decimal | None:
+    typed = row.given["quantity"]
     if not typed:
         return None
     try:
-        value = parse(typed.removeprefix("-"))
+        return numbers.read(typed, signed=True)
     except ValueError:
-        row.errors["quantity"] = gettext("must be a quantity such as -0.25")
+        row.errors["quantity"] = gettext("must be a quantity such as %(example)s") % {"example": numbers.typed("-0.25")}
         return None
-    return value.copy_negate() if typed.startswith("-") else value

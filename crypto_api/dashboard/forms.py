@@ -9,6 +9,8 @@ from django.utils import dates
 from pydantic import validate_email
 from pydantic_core import PydanticCustomError
 
+from crypto_api.dashboard import number_formats
+from crypto_api.dashboard.number_formats import NumberFormat
 from crypto_api.dashboard.translation import gettext
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.standards import CURRENCIES, is_month_day, time_zones
@@ -30,6 +32,12 @@ class Form:
         self.request = request
         self.given: dict[str, str] = {name: request.POST.get(name, "").replace("\r\n", "\n").strip() for name in names}
         self.errors: dict[str, str] = {}
+        number_formats.follow(request.POST)
+
+    @property
+    def numbers(self) -> NumberFormat:
+        """In which the numbers were typed. Whoever reads one answers in it."""
+        return number_formats.posted(self.request.POST)
 
     def __getitem__(self, name: str) -> str:
         return self.given[name]
@@ -90,16 +98,23 @@ class Form:
         known, rest = set(fields), []
         for row in error.errors:
             if row.field in known:
-                self.wrong(row.field, gettext(row.message))
+                self.wrong(row.field, refusal_in_words(row.message))
             else:
-                rest.append(f"{gettext(row.field.replace('_', ' ').capitalize())} {gettext(row.message)}")
+                rest.append(f"{gettext(row.field.replace('_', ' ').capitalize())} {refusal_in_words(row.message)}")
         return " ".join(rest)
+
+
+def refusal_in_words(message: str) -> str:
+    """What a service refuses, in the reader's language; a sentence that no catalogue has, with its numbers as the page writes them."""
+    said = gettext(message)
+    return number_formats.active().in_sentence(said) if said == message else said
 
 
 def fields_in_words(error: InvalidInput) -> str:
     """What a service refused, where the page has no fields to put it at."""
     return " ".join(
-        gettext("The %(field)s %(problem)s.") % {"field": row.field.replace("_", " "), "problem": gettext(row.message)} for row in error.errors
+        gettext("The %(field)s %(problem)s.") % {"field": row.field.replace("_", " "), "problem": refusal_in_words(row.message)}
+        for row in error.errors
     )
 
 

@@ -1,11 +1,14 @@
 """The sentences of insights in the reader's language, around the figures that the rules made. In English they are the sentences of the rules."""
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 
+from crypto_api.dashboard import number_formats
+from crypto_api.dashboard.number_formats import count, written
 from crypto_api.dashboard.templatetags.coffer import words
 from crypto_api.dashboard.translation import gettext, ngettext
 from crypto_api.insights.rules import SCORE_MIN
-from crypto_api.insights.sentences import Figure, Topic, TopicName, Unit, shown
+from crypto_api.insights.sentences import Figure, Topic, TopicName, Unit
 from crypto_api.insights.types import Insights, Unusual
 from crypto_api.kit.amounts import text
 from crypto_api.kit.plain_text import quoted
@@ -18,13 +21,18 @@ def told(topic: Topic, found: Insights) -> str:
 
 
 def _figure(figure: Figure, currency: str) -> str:
-    """As `shown`, with the unit in words."""
+    """As `sentences.shown()`, in the numbers and words of the page."""
     one = figure.value == 1
     if figure.unit is Unit.DAYS:
-        return ngettext("%(n)s day", "%(n)s days", 1 if one else 2) % {"n": f"{figure.value:,f}"}
+        return ngettext("%(n)s day", "%(n)s days", 1 if one else 2) % {"n": _written(figure.value)}
     if figure.unit is Unit.MONTHS:
-        return ngettext("%(n)s month", "%(n)s months", 1 if one else 2) % {"n": f"{figure.value:,f}"}
-    return shown(figure, currency)
+        return ngettext("%(n)s month", "%(n)s months", 1 if one else 2) % {"n": _written(figure.value)}
+    unit = {Unit.MONEY: f" {currency}", Unit.SHARE: " %"}.get(figure.unit, "")
+    return _written(figure.value) + unit
+
+
+def _written(value: Decimal) -> str:
+    return ("-" if value < 0 else "") + number_formats.active().shown(value, max(-int(value.as_tuple().exponent), 0))
 
 
 def _spending(found: Insights, figures: list[str]) -> str:
@@ -41,7 +49,7 @@ def _spending(found: Insights, figures: list[str]) -> str:
 
 def _parties(found: Insights, figures: list[str]) -> str:
     most = found.parties[0]
-    values: Values = {"party": quoted(most.party), "paid": figures[0], "received": figures[1], "n": f"{most.movements:,}"}
+    values: Values = {"party": quoted(most.party), "paid": figures[0], "received": figures[1], "n": count(most.movements)}
     return (
         ngettext(
             "The most was moved with %(party)s: %(paid)s paid and %(received)s received in %(n)s movement.",
@@ -53,7 +61,7 @@ def _parties(found: Insights, figures: list[str]) -> str:
 
 
 def _gas(found: Insights, figures: list[str]) -> str:
-    values: Values = {"paid": figures[0], "n": f"{found.gas.transactions:,}", "dearest": figures[-1]}
+    values: Values = {"paid": figures[0], "n": count(found.gas.transactions), "dearest": figures[-1]}
     if len(figures) < 3:
         return ngettext("Gas cost %(paid)s for %(n)s transaction.", "Gas cost %(paid)s for %(n)s transactions.", found.gas.transactions) % values
     return (
@@ -80,8 +88,8 @@ def _runway(_found: Insights, figures: list[str]) -> str:
 def _unusual(found: Insights, figures: list[str]) -> str:
     _number, value, middle, _others = figures
     others = max(found.unusual, key=lambda one: one.value).compared_with
-    compared = ngettext("%(n)s other", "%(n)s others", others) % {"n": f"{others:,}"}
-    values: Values = {"n": f"{len(found.unusual):,}", "value": value, "others": compared, "median": middle}
+    compared = ngettext("%(n)s other", "%(n)s others", others) % {"n": count(others)}
+    values: Values = {"n": count(len(found.unusual)), "value": value, "others": compared, "median": middle}
     return (
         ngettext(
             "%(n)s movement stands out; the greatest is %(value)s, where the median of %(others)s is %(median)s.",
@@ -94,7 +102,7 @@ def _unusual(found: Insights, figures: list[str]) -> str:
 
 def _losses(found: Insights, figures: list[str]) -> str:
     most = found.tax.losses[0]
-    values: Values = {"loss": figures[0], "top": figures[1], "asset": quoted(most.asset), "n": f"{most.lots:,}"}
+    values: Values = {"loss": figures[0], "top": figures[1], "asset": quoted(most.asset), "n": count(most.lots)}
     return (
         ngettext(
             "Lots under their cost hold losses of %(loss)s; the most, %(top)s, %(asset)s in %(n)s lot.",
@@ -106,7 +114,7 @@ def _losses(found: Insights, figures: list[str]) -> str:
 
 
 def _long_term(found: Insights, figures: list[str]) -> str:
-    values: Values = {"n": f"{len(found.tax.ahead):,}", "asset": quoted(found.tax.ahead[0].asset), "days": figures[1]}
+    values: Values = {"n": count(len(found.tax.ahead)), "asset": quoted(found.tax.ahead[0].asset), "days": figures[1]}
     return (
         ngettext(
             "%(n)s lot becomes long-term soon, the first, of %(asset)s, in %(days)s.",
@@ -140,18 +148,18 @@ def why_unusual(found: Iterable[Unusual]) -> list[tuple[Unusual, str]]:
 
 
 def _reason(one: Unusual) -> str:
-    values: Values = {"compared": _compared(one), "deviation": text(one.deviation), "least": text(SCORE_MIN)}
+    values: Values = {"compared": _compared(one), "deviation": written(text(one.deviation)), "least": written(text(SCORE_MIN))}
     if one.score is None:
         return gettext("%(compared)s, and they are nearly all alike.") % values
     return gettext("%(compared)s, their median deviation %(deviation)s: a score of %(score)s, where %(least)s is far.") % (
-        values | {"score": text(one.score)}
+        values | {"score": written(text(one.score))}
     )
 
 
 def _compared(one: Unusual) -> str:
     """With the others of its party, or, where those are few, of its category: which of them, the rule's own sentence tells."""
     party = quoted(one.moved.party)
-    values: Values = {"value": text(one.value), "n": one.compared_with, "median": text(one.median), "party": party}
+    values: Values = {"value": written(text(one.value)), "n": one.compared_with, "median": written(text(one.median)), "party": party}
     values["category"] = _category(one.moved.category)
     if one.moved.party and f" with {party} is " in one.reason:
         if one.moved.outgoing:

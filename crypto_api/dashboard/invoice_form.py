@@ -1,7 +1,7 @@
 """An invoice as a form: everything is text, lines are repeated fields, an empty line is none.
 
 A discount is an amount, or a part of the line: `10.00` or `10 %`. Taxes are written as people write them: `19`, `VAT 19`, `VAT 19, City 2`, and with
-the category of EN 16931 where there is no rate: `0 AE` for reverse charge.
+the category of EN 16931 where there is no rate: `0 AE` for reverse charge. Where a comma begins the decimals, a semicolon stands between them.
 """
 
 import re
@@ -14,7 +14,9 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from crypto_api.dashboard.forms import Form
+from crypto_api.dashboard import number_formats
+from crypto_api.dashboard.forms import Form, refusal_in_words
+from crypto_api.dashboard.number_formats import NumberFormat
 from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.write_invoice import Wish
 from crypto_api.invoices.documents import Invoice
@@ -30,14 +32,14 @@ from crypto_api.invoices.types import (
     Tax,
     TaxCategory,
 )
-from crypto_api.kit.amounts import parse, text
+from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import InvalidInput
 
 DESCRIPTION_MAX, UNIT_MAX, NOTE_MAX = 500, 20, 2_000
 COLUMNS = ("description", "quantity", "unit", "price", "discount", "taxes")
 HEAD = ("client_id", "currency", "due_date", "reference", "note", "discount_whole", "prices_include_tax")
 ROWS_MIN, SPARE_ROWS, PRICE_PLACES = 4, 1, 18
-_TAX = re.compile(r"(?:(?P<name>[^,]*?[^,\s\d])\s+)?(?P<rate>\d[\d.]*)\s*%?(?:\s+(?P<category>S|Z|E|AE|K|G|O))?")
+_TAX = re.compile(r"(?:(?P<name>[^,;]*?[^,;\s\d])\s+)?(?P<rate>\d[\d.,]*)\s*%?(?:\s+(?P<category>S|Z|E|AE|K|G|O))?")
 _NAMES = {
     "description": _("Description"),
     "quantity": _("Quantity"),
@@ -107,8 +109,9 @@ class InvoiceForm:
         form.line("reference", needed=False)
         form.prose("note", most=NOTE_MAX)
         day = form.day("due_date")
-        discount, percent = _discount(form.given, "discount_whole", form.errors)
-        items = tuple(item for row in self.filled() if (item := _item(row)) is not None)
+        numbers = form.numbers
+        discount, percent = _discount(form.given, "discount_whole", numbers, form.errors)
+        items = tuple(item for row in self.filled() if (item := _item(row, numbers)) is not None)
         if not self.filled():
             self.problem = gettext("It needs a line.")
         if len(self.filled()) > ITEMS_MAX:
@@ -134,13 +137,13 @@ class InvoiceForm:
         for row in error.errors:
             place, _, column = row.field.removeprefix("items.").partition(".")
             if row.field.startswith("items.") and place.isdecimal() and int(place) < len(filled):
-                filled[int(place)].errors.setdefault(_COLUMN_OF.get(column, column), gettext(row.message))
+                filled[int(place)].errors.setdefault(_COLUMN_OF.get(column, column), refusal_in_words(row.message))
             elif row.field in ("discount", "discount_percent"):
-                self.form.wrong("discount_whole", gettext(row.message))
+                self.form.wrong("discount_whole", refusal_in_words(row.message))
             elif row.field in HEAD:
-                self.form.wrong(row.field, gettext(row.message))
+                self.form.wrong(row.field, refusal_in_words(row.message))
             else:
-                rest.append(f"{row.field.replace('_', ' ')} {gettext(row.message)}.".capitalize())
+                rest.append(f"{row.field.replace('_', ' ')} {refusal_in_words(row.message)}.".capitalize())
         self.problem = " ".join(rest)
 
     def filled(self) -> list[FormRow]:
@@ -157,7 +160,13 @@ class InvoiceForm:
             row.number = number
         blank = dict.fromkeys(COLUMNS, "") | {"taxes": rows[-1].given["taxes"] if rows else ""}
         rows += [FormRow(len(rows) + i + 1, blank) for i in range(max(ROWS_MIN - len(rows), SPARE_ROWS))]
-        return {"given": self.form.given, "errors": self.form.errors, "lines": rows, "problem": self.problem}
+        return {
+            "given": self.form.given,
+            "errors": self.form.errors,
+            "lines": rows,
+            "problem": self.problem,
+            "tax_mark": tax_mark(number_formats.active()),
+        }
 
     def said(self) -> list[str]:
         """What is wrong, in words, for the preview."""
@@ -165,29 +174,35 @@ class InvoiceForm:
         return [*lines, *(f"{_NAMES.get(name, name)} {words}" for name, words in self.form.errors.items())]
 
 
+def tax_mark(numbers: NumberFormat) -> str:
+    """What stands between two taxes, which must not be what stands within one."""
+    return "," if numbers.point == "." else ";"
+
+
 def _as_typed(item: Item) -> dict[str, str]:
+    numbers = number_formats.active()
     return {
         "description": item.description,
-        "quantity": text(item.quantity),
+        "quantity": numbers.typed(text(item.quantity)),
         "unit": item.unit,
-        "price": f"{item.unit_price:f}",
+        "price": numbers.typed(item.unit_price),
         "discount": _discount_typed(item.discount, item.discount_percent),
-        "taxes": ", ".join(_tax_typed(tax) for tax in item.taxes),
+        "taxes": f"{tax_mark(numbers)} ".join(_tax_typed(tax, numbers) for tax in item.taxes),
     }
 
 
-def _tax_typed(tax: Tax) -> str:
+def _tax_typed(tax: Tax, numbers: NumberFormat) -> str:
     plain = tax.category in (TaxCategory.STANDARD, TaxCategory.ZERO)
-    return f"{tax.name} {text(tax.rate)}" + ("" if plain else f" {tax.category.value}")
+    return f"{tax.name} {numbers.typed(text(tax.rate))}" + ("" if plain else f" {tax.category.value}")
 
 
 def _discount_typed(amount: Decimal, percent: Decimal) -> str:
     if percent:
-        return f"{text(percent)} %"
-    return f"{amount:f}" if amount else ""
+        return f"{number_formats.active().typed(text(percent))} %"
+    return number_formats.active().typed(amount) if amount else ""
 
 
-def _item(row: FormRow) -> Item | None:
+def _item(row: FormRow, numbers: NumberFormat) -> Item | None:
     """What is wrong with it stands in `row.errors`."""
     given, errors = row.given, row.errors
     for name, most in (("description", DESCRIPTION_MAX), ("unit", UNIT_MAX)):
@@ -195,10 +210,10 @@ def _item(row: FormRow) -> Item | None:
         one.given, one.errors = dict(given), {}
         one.line(name, most=most, needed=name == "description")
         errors.update(one.errors)
-    quantity = _number(given["quantity"] or "1", "quantity", QUANTITY_DIGITS, QUANTITY_PLACES, errors)
-    price = _number(given["price"], "price", PRICE_DIGITS, PRICE_PLACES, errors)
-    discount, percent = _discount(given, "discount", errors)
-    taxes = _taxes(given["taxes"], errors)
+    quantity = _number(given["quantity"] or "1", "quantity", (QUANTITY_DIGITS, QUANTITY_PLACES), numbers, errors)
+    price = _number(given["price"], "price", (PRICE_DIGITS, PRICE_PLACES), numbers, errors)
+    discount, percent = _discount(given, "discount", numbers, errors)
+    taxes = _taxes(given["taxes"], numbers, errors)
     if not errors and quantity == 0:
         errors["quantity"] = gettext("must be more than zero")
     if errors:
@@ -214,14 +229,16 @@ def _item(row: FormRow) -> Item | None:
     )
 
 
-def _number(typed: str, name: str, digits: int, places: int, errors: dict[str, str]) -> Decimal:
+def _number(typed: str, name: str, room: tuple[int, int], numbers: NumberFormat, errors: dict[str, str]) -> Decimal:
+    """`room`: how many digits before the decimals, and how many decimals."""
+    digits, places = room
     if not typed:
         errors.setdefault(name, gettext("is needed"))
         return Decimal(0)
     try:
-        value = parse(typed.replace(",", "").replace(" ", ""))
+        value = numbers.read(typed)
     except ValueError:
-        errors.setdefault(name, gettext("is not a number such as 1234.50"))
+        errors.setdefault(name, gettext("is not a number such as %(example)s") % {"example": numbers.typed("1234.50")})
         return Decimal(0)
     if value >= Decimal(10) ** digits or -int(value.normalize().as_tuple().exponent) > places:
         errors.setdefault(
@@ -230,25 +247,25 @@ def _number(typed: str, name: str, digits: int, places: int, errors: dict[str, s
     return value
 
 
-def _discount(given: Mapping[str, str], name: str, errors: dict[str, str]) -> tuple[Decimal, Decimal]:
+def _discount(given: Mapping[str, str], name: str, numbers: NumberFormat, errors: dict[str, str]) -> tuple[Decimal, Decimal]:
     """(an amount, a part in per cent): one of them is zero."""
     typed = given[name]
     if not typed:
         return Decimal(0), Decimal(0)
     if not typed.endswith("%"):
-        return _number(typed, name, PRICE_DIGITS, PRICE_PLACES, errors), Decimal(0)
-    percent = _number(typed[:-1].strip(), name, 3, RATE_PLACES, errors)
+        return _number(typed, name, (PRICE_DIGITS, PRICE_PLACES), numbers, errors), Decimal(0)
+    percent = _number(typed[:-1].strip(), name, (3, RATE_PLACES), numbers, errors)
     if percent > 100:
         errors.setdefault(name, gettext("is more than 100 %"))
     return Decimal(0), percent
 
 
-def _taxes(typed: str, errors: dict[str, str]) -> tuple[Tax, ...]:
+def _taxes(typed: str, numbers: NumberFormat, errors: dict[str, str]) -> tuple[Tax, ...]:
     taxes = []
-    for part in filter(None, (part.strip() for part in typed.split(","))):
+    for part in filter(None, (part.strip() for part in typed.split(tax_mark(numbers)))):
         found = _TAX.fullmatch(part)
         own: dict[str, str] = {}
-        rate = _number(found["rate"], "taxes", 3, RATE_PLACES, own) if found else Decimal(0)
+        rate = _number(found["rate"], "taxes", (3, RATE_PLACES), numbers, own) if found else Decimal(0)
         category = TaxCategory(found["category"]) if found and found["category"] else TaxCategory.STANDARD
         if not found or own or rate > 100 or (rate and category is not TaxCategory.STANDARD) or len(found["name"] or "") > 40:
             errors.setdefault("taxes", gettext("are not such as VAT 19, or 0 AE for reverse charge"))

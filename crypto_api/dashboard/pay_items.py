@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from django.utils.translation import gettext_lazy as _
 
+from crypto_api.dashboard import number_formats
 from crypto_api.dashboard.forms import Form
 from crypto_api.dashboard.translation import gettext
-from crypto_api.kit.amounts import parse
 from crypto_api.payroll.types import AMOUNT_MAX, ITEMS_MAX, Deduction, Earning, EarningKind
 
 KINDS = {EarningKind.BONUS: _("Bonus"), EarningKind.ALLOWANCE: _("Allowance"), EarningKind.OVERTIME: _("Overtime"), EarningKind.BASIC: _("Basic pay")}
@@ -29,11 +29,11 @@ class ItemRow:
 
 
 def earning_rows(items: Sequence[Earning]) -> list[ItemRow]:
-    return _spared([ItemRow(item.kind.value, item.name, f"{item.amount:f}", not item.taxable) for item in items])
+    return _spared([ItemRow(item.kind.value, item.name, number_formats.active().typed(item.amount), not item.taxable) for item in items])
 
 
 def deduction_rows(items: Sequence[Deduction]) -> list[ItemRow]:
-    return _spared([ItemRow("", item.name, f"{item.amount:f}", item.before_tax) for item in items])
+    return _spared([ItemRow("", item.name, number_formats.active().typed(item.amount), item.before_tax) for item in items])
 
 
 def read_earnings(form: Form, kinds: Collection[EarningKind] = KINDS) -> tuple[list[Earning], list[ItemRow]]:
@@ -81,9 +81,9 @@ def _wrong() -> dict[str, str]:
 def payable(form: Form, name: str, *, otherwise: str = "", most: Decimal = AMOUNT_MAX, places: int = _PLACES) -> Decimal:
     """An amount that may be paid, or a part in per cent."""
     try:
-        value = parse((form[name] or otherwise).replace(",", ""))
+        value = form.numbers.read(form[name] or otherwise)
     except ValueError:
-        form.wrong(name, gettext("must be a number such as 1234.50"))
+        form.wrong(name, gettext("must be a number such as %(example)s") % {"example": form.numbers.typed("1234.50")})
         return Decimal(0)
     if value > most or value != value.quantize(Decimal(1).scaleb(-places)):
         form.wrong(name, gettext("is too large, or has more than %(n)s decimals") % {"n": places})

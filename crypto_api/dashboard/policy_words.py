@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from crypto_api.dashboard.templatetags.coffer import count, money
+from crypto_api.dashboard.number_formats import count
+from crypto_api.dashboard.templatetags.coffer import money
 from crypto_api.dashboard.translation import gettext, ngettext
 from crypto_api.policies.types import Payees, PaymentPolicy
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.utils.formats import number_format
 from django.utils.translation import gettext_noop
 
+from crypto_api.dashboard.number_formats import count, exact
 from crypto_api.dashboard.translation import gettext
-from crypto_api.kit.amounts import text, to_units
+from crypto_api.kit.amounts import to_units
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import Line
@@ -58,7 +58,7 @@ class MovementRow:
         """What is said beneath the amount, where it is no plain transfer."""
         movement = self.movement
         if movement.raw_event_amount is not None and movement.decimals is not None:
-            amount = text(to_units(int(movement.raw_event_amount), movement.decimals))
+            amount = exact(to_units(int(movement.raw_event_amount), movement.decimals))
             return gettext("%(amount)s were announced; this is what arrived") % {"amount": amount}
         if movement.collectible:
             return gettext("A collectible: recorded, not booked")
@@ -125,7 +125,7 @@ def evidence_words(key: str, movement: Movement | None) -> str:
     where = named.get(place, gettext("log %(index)s") % {"index": rest.partition(":")[0]} if place == "log" and rest else key)
     if movement is None or movement.amount is None:
         return where
-    return f"{where} · {text(movement.amount)} {movement.symbol}"
+    return f"{where} · {exact(movement.amount)} {movement.symbol}"
 
 
 def transaction_row(transaction: Transaction, wallets: Mapping[str, str]) -> TransactionRow:
@@ -215,10 +215,6 @@ class Step:
     tone: str
 
 
-def _grouped(number: int) -> str:
-    return str(number_format(number, force_grouping=True))
-
-
 def history(transaction: Transaction, entries: Sequence[JournalEntry]) -> list[Step]:
     """What is known to have happened, oldest first."""
     if transaction.origin in BROUGHT:
@@ -228,13 +224,11 @@ def history(transaction: Transaction, entries: Sequence[JournalEntry]) -> list[S
         ]
     else:
         steps = [
-            Step(
-                transaction.timestamp, gettext("In block %(block)s") % {"block": _grouped(transaction.block_number)}, transaction.block_hash, "chain"
-            )
+            Step(transaction.timestamp, gettext("In block %(block)s") % {"block": count(transaction.block_number)}, transaction.block_hash, "chain")
         ]
         steps.append(Step(transaction.stored_at, gettext("Seen and stored"), "", "seen"))
     steps.extend(
-        Step(past.orphaned_at, gettext("Block %(block)s left the chain") % {"block": _grouped(past.block_number)}, past.block_hash, "orphaned")
+        Step(past.orphaned_at, gettext("Block %(block)s left the chain") % {"block": count(past.block_number)}, past.block_hash, "orphaned")
         for past in transaction.past_inclusions
     )
     for entry in entries:

@@ -18,9 +18,10 @@ from crypto_api.classification.types import (
     Outcome,
     TaxTreatment,
 )
+from crypto_api.dashboard import number_formats
 from crypto_api.dashboard.forms import Form
 from crypto_api.dashboard.translation import gettext
-from crypto_api.kit.amounts import parse, text
+from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.ethereum import parse_address
 
@@ -71,7 +72,9 @@ class RuleForm(Form):
             "weekdays": self._choices("weekdays", _weekday),
         }
         for name in ("amount_min", "amount_max"):
-            values[name] = self._read(name, parse, gettext("must be an amount such as 250.5"))
+            values[name] = self._read(
+                name, self.numbers.read, gettext("must be an amount such as %(example)s") % {"example": self.numbers.typed("250.5")}
+            )
         for name, least, most in (("hour_from", 0, 23), ("hour_to", 1, 24)):
             values[name] = self._read(
                 name, _between(least, most), gettext("must be an hour from %(least)s to %(most)s") % {"least": least, "most": most}
@@ -140,6 +143,6 @@ def given_of(rule: ClassificationRule) -> tuple[dict[str, str], dict[str, list[s
     given |= {name: "\n".join(getattr(found, name)) for name in LINES} | {name: ", ".join(getattr(found, name)) for name in WORDS}
     for name in BOUNDS:
         value = getattr(found, name)
-        given[name] = "" if value is None else text(value) if name.startswith("amount") else str(value)
+        given[name] = "" if value is None else number_formats.active().typed(text(value)) if name.startswith("amount") else str(value)
     given |= {name: str(getattr(said, name) or "") for name in SAID}
     return given, {name: [str(value) for value in getattr(found, name)] for name in CHOICES}

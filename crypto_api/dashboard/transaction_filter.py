@@ -1,7 +1,7 @@
 """What a list of transactions is narrowed to: read from the address of the page, and written back into it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,8 +12,9 @@ from bson.decimal128 import Decimal128
 from django.http import HttpRequest
 
 from crypto_api.classification.types import Category
+from crypto_api.dashboard import number_formats
+from crypto_api.dashboard.number_formats import ENGLISH, NumberFormat
 from crypto_api.dashboard.translation import gettext
-from crypto_api.kit.amounts import parse
 from crypto_api.transactions.types import Direction, Finality, MovementKind, Status
 from mongodb_config import pages
 
@@ -22,6 +23,7 @@ DIGITS_MAX = 34  # of an amount: more the database does not hold
 FIELDS = ("wallet", "network", "asset", "category", "status", "direction", "kind", "date_from", "date_to", "amount_min", "amount_max", "q")
 MORE = ("network", "direction", "kind", "date_from", "date_to", "amount_min", "amount_max")
 """Those that stand behind "More filters"."""
+AMOUNTS = ("amount_min", "amount_max")
 _IN_API = {"wallet": "wallet_id"}
 _SEARCHED = ("hash", "counterparty", "explanation", "note", "from_address", "to_address", "movements.from_address", "movements.to_address")
 _OFFERED: dict[str, frozenset[str]] = {
@@ -41,6 +43,7 @@ class TransactionFilter:
     spam: bool = False
     in_wallet: bool = False  # the list stands on the page of a wallet
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))  # in which days begin and end
+    numbers: NumberFormat = ENGLISH  # of the amounts in `given`: plain, unless one cannot be read, which stays as it was typed
 
     @classmethod
     def of(cls, request: HttpRequest, zone: ZoneInfo, *, wallet: str | None = None) -> "TransactionFilter":
@@ -49,7 +52,12 @@ class TransactionFilter:
         in_wallet = wallet is not None or (request.GET.get("in") == "wallet" and "wallet" in given)
         if wallet is not None:
             given["wallet"] = wallet
-        return cls(given, request.GET.get("view") == "spam", in_wallet, zone)
+        typed = cls(given, request.GET.get("view") == "spam", in_wallet, zone, number_formats.asked(request.GET))
+        plain = replace(typed, given=typed._in_plain(), numbers=ENGLISH)
+        if all(plain[name] == "" or typed._amount(name) is not None for name in AMOUNTS):
+            return plain
+        number_formats.follow(request.GET)  # what cannot be read is shown as it was typed, on a page that writes as it does
+        return typed
 
     @classmethod
     def of_saved(cls, filters: Mapping[str, str]) -> "TransactionFilter":
@@ -76,7 +84,8 @@ class TransactionFilter:
         unread = {name for name in ("date_from", "date_to") if self._day(name) is None} | {
             name for name in ("amount_min", "amount_max") if self._amount(name) is None
         }
-        wrong = {"date": gettext("must be a date such as 2026-11-21"), "amou": gettext("must be an amount such as 1250.50")}
+        amount = gettext("must be an amount such as %(example)s") % {"example": self.numbers.typed("1250.50")}
+        wrong = {"date": gettext("must be a date such as 2026-11-21"), "amou": amount}
         found = {name: wrong[name[:4]] for name in FIELDS if name in unread and name in self.given}
         first, last, least, most = self._day("date_from"), self._day("date_to"), self._amount("amount_min"), self._amount("amount_max")
         if first is not None and last is not None and last < first:
@@ -86,15 +95,27 @@ class TransactionFilter:
         return found
 
     def query_string(self) -> str:
-        return urlencode(dict(self.given) | ({"view": "spam"} if self.spam else {}) | ({"in": "wallet"} if self.in_wallet else {}))
+        said = {} if self.numbers is ENGLISH else {number_formats.FIELD: self.numbers.code.value}
+        return urlencode(dict(self.given) | said | ({"view": "spam"} if self.spam else {}) | ({"in": "wallet"} if self.in_wallet else {}))
 
     def told(self) -> dict[str, Any]:
         """For the audit log."""
-        return dict(self.given) | ({"spam": True} if self.spam else {})
+        return self._in_plain() | ({"spam": True} if self.spam else {})
 
     def saved(self) -> dict[str, str]:
         """By the names of the API; without what is wrong."""
-        return {_IN_API.get(name, name): text for name, text in self.given.items() if name not in self.errors}
+        return {_IN_API.get(name, name): text for name, text in self._in_plain().items() if name not in self.errors}
+
+    def typed(self) -> dict[str, str]:
+        """The amounts as they stand in their fields."""
+        read, written = self._amounts(), number_formats.active()
+        return {name: self[name] if found is None else written.typed(found) for name, found in read.items()}
+
+    def _in_plain(self) -> dict[str, str]:
+        return dict(self.given) | {name: f"{found:f}" for name, found in self._amounts().items() if found is not None}
+
+    def _amounts(self) -> dict[str, Decimal | None]:
+        return {name: self._amount(name) for name in AMOUNTS}
 
     def where(self) -> dict[str, Any]:
         query: dict[str, Any] = {"category": "spam" if self.spam else self["category"] or {"$ne": "spam"}}
@@ -138,7 +159,7 @@ class TransactionFilter:
 
     def _amount(self, name: str) -> Decimal | None:
         try:
-            found = parse(self[name].replace(",", ""))
+            found = self.numbers.read(self[name])
         except ValueError:
             return None
         return found if len(found.as_tuple().digits) <= DIGITS_MAX else None

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop
 
 from crypto_api.chains import service as chains
 from crypto_api.classification.types import Category
+from crypto_api.dashboard import number_formats
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.translation import gettext
@@ -18,6 +19,7 @@ from crypto_api.flows.annotate_transaction import Annotation
 from crypto_api.flows.brought_rows import fits, own_category
 from crypto_api.flows.record_transaction import change_transaction, record_transaction, said_of
 from crypto_api.flows.remove_import import remove_import
+from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import CoreError, FieldError, InvalidInput, NotFound
 from crypto_api.ledger import service as ledger
 from crypto_api.organizations.types import Permission
@@ -30,6 +32,7 @@ _SAID = (
     *("type", "timestamp", "wallet", "to_wallet", "asset", "amount", "price", "value"),
     *("fee", "fee_asset", "cash_account", "description", "external_id"),
 )
+_NUMBERS = ("amount", "price", "value", "fee")
 _WORDS = ("category", "counterparty", "explanation", "note")
 _TYPES = {
     RowType.BUY: gettext_noop("Bought for money"),
@@ -51,7 +54,7 @@ async def new_page(visit: Visit) -> HttpResponse:
     form = Form(visit.request, *_SAID, *_WORDS)
     runtime = visit.runtime
     try:
-        annotation, said = _annotation(form, {}), _said(visit, form)
+        said, annotation = _said(visit, form), _annotation(form, {})
         found = await record_transaction(runtime.uow, runtime.clock, runtime.networks, visit.org_id, said, annotation)
     except CoreError as error:
         return await _refused(visit, None, form, error)
@@ -64,14 +67,15 @@ async def edit_page(visit: Visit, transaction_id: str) -> HttpResponse:
     row = await store.get(visit.org_id, transaction_id)
     if row is None:
         raise Http404
-    before = _given(visit, row)
     if visit.request.method != "POST":
-        return await _form(visit, row, before)
+        return await _form(visit, row, _given(visit, row))
     form = Form(visit.request, *_SAID, *_WORDS)
+    before, kept = _given(visit, row), said_of(row.brought) if row.brought is not None else {}
     runtime, versions = visit.runtime, version_of(visit.request)
     try:
+        read = _said(visit, form) if row.brought else {}
+        said = {name: value for name, value in read.items() if (value != kept[name] if name in _NUMBERS else form[name] != before[name])}
         annotation = _annotation(form, before)
-        said = {name: text for name, text in _said(visit, form).items() if form[name] != before[name]} if row.brought else {}
         said.pop("external_id", None)
         await change_transaction(runtime.uow, runtime.clock, runtime.networks, visit.org_id, row.id, said, annotation, versions)
     except NotFound as error:
@@ -104,6 +108,7 @@ def _to_detail(row_id: str, done: str) -> HttpResponse:
 def _given(visit: Visit, row: Transaction) -> dict[str, str]:
     """What stands in the fields before anybody types."""
     said = said_of(row.brought) if row.brought is not None else dict.fromkeys(_SAID, "")
+    said |= {name: number_formats.active().typed(said[name]) for name in _NUMBERS}
     local = row.timestamp.astimezone(visit.zone).strftime("%Y-%m-%dT%H:%M:%S")
     words = {"category": row.category, "counterparty": row.counterparty, "explanation": row.explanation, "note": row.note}
     if row.brought is not None and row.category == own_category(row.brought):
@@ -113,7 +118,7 @@ def _given(visit: Visit, row: Transaction) -> dict[str, str]:
 
 def _said(visit: Visit, form: Form) -> dict[str, str]:
     """Under the names of a table. Times are read in the zone in which they are shown; what is hidden for a type is not said."""
-    said = {name: form[name] for name in _SAID}
+    said = {name: form[name] for name in _SAID} | {name: _plain(form, name) for name in _NUMBERS}
     if said["timestamp"]:
         try:
             said["timestamp"] = datetime.fromisoformat(said["timestamp"]).replace(tzinfo=visit.zone).astimezone(UTC).isoformat()
@@ -122,6 +127,17 @@ def _said(visit: Visit, form: Form) -> dict[str, str]:
     if said["type"] != RowType.TRANSFER:
         said["to_wallet"] = ""
     return said
+
+
+def _plain(form: Form, name: str) -> str:
+    """A number of a table. What cannot be read stands in the errors of the form, which `_annotation()` raises."""
+    if not form[name]:
+        return ""
+    try:
+        return text(form.numbers.read(form[name]))
+    except ValueError:
+        form.wrong(name, gettext("must be a number such as %(example)s") % {"example": form.numbers.typed("1234.50")})
+        return ""
 
 
 def _annotation(form: Form, before: Mapping[str, str]) -> Annotation:

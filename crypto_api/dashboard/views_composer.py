@@ -9,15 +9,16 @@ from django.shortcuts import redirect
 
 from crypto_api.address_book import store as address_book
 from crypto_api.address_book.documents import Payee
+from crypto_api.dashboard import number_formats
 from crypto_api.dashboard.access import Visit, page
-from crypto_api.dashboard.forms import Form
+from crypto_api.dashboard.forms import Form, refusal_in_words
 from crypto_api.dashboard.payment_desk import desk_of, has_confirmed, paying_wallets
 from crypto_api.dashboard.step_up import confirmation
 from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.prepare_payment import NewPayment, Preview, prepare_payment, preview_payment
 from crypto_api.identity.errors import SessionNotApproved
 from crypto_api.identity.types import Purpose
-from crypto_api.kit.amounts import parse, to_units
+from crypto_api.kit.amounts import text, to_units
 from crypto_api.kit.errors import CoreError, InvalidInput
 from crypto_api.kit.ethereum import NATIVE_DECIMALS
 from crypto_api.kit.ids import new_id
@@ -66,8 +67,15 @@ async def choices_fragment(visit: Visit) -> HttpResponse:
 
 
 def _prefilled(request: HttpRequest) -> Form:
+    """What an address says, with its amount as the page writes it; one that cannot be read stands there as it was said."""
     form = Form(request, *FIELDS)
     form.given = {name: request.GET.get(name, "").strip()[:DESCRIPTION_MAX] for name in FIELDS}
+    said, shown = number_formats.asked(request.GET), number_formats.active()
+    if said is not shown and form["amount"]:
+        try:
+            form.given["amount"] = shown.typed(text(said.read(form["amount"])))
+        except ValueError:
+            form.wrong("amount", gettext("must be an amount such as %(example)s") % {"example": shown.typed("1234.50")})
     return form
 
 
@@ -115,7 +123,7 @@ async def _payees(visit: Visit, network: str) -> list[PayeeChoice]:
 
 def _read(form: Form) -> NewPayment | None:
     """None with what is wrong in the form."""
-    amount = Decimal(0)
+    amount, numbers = Decimal(0), number_formats.active() if form.request.method == "GET" else form.numbers
     if not form["wallet_id"]:
         form.wrong("wallet_id", gettext("must be chosen"))
     if not form["payee_id"] and not form["to"]:
@@ -123,9 +131,9 @@ def _read(form: Form) -> NewPayment | None:
     if form["payee_id"] and form["to"]:
         form.wrong("to", gettext("must stay empty where a payee is chosen"))
     try:
-        amount = parse(form["amount"].replace(",", "").replace(" ", ""))
+        amount = numbers.read(form["amount"])
     except ValueError:
-        form.wrong("amount", gettext("must be an amount such as 1234.50"))
+        form.wrong("amount", gettext("must be an amount such as %(example)s") % {"example": numbers.typed("1234.50")})
     form.prose("description", most=DESCRIPTION_MAX)
     if form.errors:
         return None
@@ -142,7 +150,7 @@ def _read(form: Form) -> NewPayment | None:
 async def _refused(visit: Visit, form: Form, error: CoreError) -> HttpResponse:
     if isinstance(error, InvalidInput):
         return await _form(visit, form, problem=form.refused(error, FIELDS), status=error.status)
-    return await _form(visit, form, problem=error.detail, status=error.status)
+    return await _form(visit, form, problem=refusal_in_words(error.detail), status=error.status)
 
 
 async def _review(visit: Visit, form: Form) -> HttpResponse:
@@ -175,14 +183,15 @@ async def _reviewed(visit: Visit, form: Form, preview: Preview) -> dict[str, obj
         "alone": alone,
         "by_wallet": payment.way is Way.BROWSER,
         "must_confirm": alone and payment.way is Way.SIGNER and not await has_confirmed(visit),
-        "confirm_path": confirmation(_link(form), Purpose.KEYS),
+        "confirm_path": confirmation(_link(form, payment.amount), Purpose.KEYS),
         "once": new_id("once"),
     }
 
 
-def _link(form: Form) -> str:
-    """Back to this review, filled in."""
-    return f"/payments/new/?{urlencode({**{name: value for name, value in form.given.items() if value}, 'step': 'review'})}"
+def _link(form: Form, amount: Decimal) -> str:
+    """Back to this review, filled in; the amount is plain, as in every address."""
+    said = form.given | {"amount": text(amount)}
+    return f"/payments/new/?{urlencode({**{name: value for name, value in said.items() if value}, 'step': 'review'})}"
 
 
 async def _submit(visit: Visit, form: Form) -> HttpResponse:
@@ -194,7 +203,7 @@ async def _submit(visit: Visit, form: Form) -> HttpResponse:
     try:
         payment = await prepare_payment(desk_of(visit), visit.principal, visit.org_id, new, origin)
     except SessionNotApproved:
-        return redirect(confirmation(_link(form), Purpose.KEYS))
+        return redirect(confirmation(_link(form, new.amount), Purpose.KEYS))
     except CoreError as error:
         return await _refused(visit, form, error)
     return redirect(f"/payments/{payment.id}/?done=prepared")

@@ -15,6 +15,7 @@ from crypto_api.contracts import service as contracts
 from crypto_api.contracts import store
 from crypto_api.contracts.documents import Contract, ContractVerification
 from crypto_api.contracts.types import ContractChanges, Hop, NewContract, ProxyKind, VerificationRequest, VerificationState
+from crypto_api.dashboard import number_formats
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.contract_forms import arguments_of, forms_of, shown
@@ -29,7 +30,6 @@ from crypto_api.flows.verify_contract import ask_verification
 from crypto_api.flows.write_to_contract import Writing, write_to_contract
 from crypto_api.identity.errors import SessionNotApproved
 from crypto_api.identity.types import Purpose
-from crypto_api.kit import amounts
 from crypto_api.kit.errors import CoreError, InvalidInput, PreconditionFailed
 from crypto_api.kit.ids import new_id
 from crypto_api.kit.paging import PageRequest
@@ -333,11 +333,11 @@ def _given(visit: Visit) -> dict[str, str]:
 
 
 def _value(visit: Visit) -> Decimal | None:
-    text = visit.request.POST.get("value", "").strip()
+    text, numbers = visit.request.POST.get("value", "").strip(), number_formats.posted(visit.request.POST)
     try:
-        return amounts.parse(text) if text else None
+        return numbers.read(text) if text else None
     except ValueError as error:
-        raise InvalidInput.of("value", str(error)) from error
+        raise InvalidInput.of("value", gettext("must be an amount such as %(example)s") % {"example": numbers.typed("0.25")}) from error
 
 
 def _problem(error: CoreError) -> str:

@@ -18,7 +18,6 @@ from crypto_api.flows.remedy_item import Bench, Choice, remedy_item
 from crypto_api.inbox import service, store
 from crypto_api.inbox.documents import InboxItem
 from crypto_api.inbox.types import OPEN_STATES, REMEDIES, ItemKind, ItemState, Remedy
-from crypto_api.kit.amounts import parse
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.ledger import store as ledger
@@ -180,9 +179,9 @@ def _choice(form: Form) -> Choice:
     reason, asset, rate = form.prose("reason", most=REASON_MAX), form.line("asset", needed=False), None
     if form["rate"]:
         try:
-            rate = parse(form["rate"])
+            rate = form.numbers.read(form["rate"])
         except ValueError:
-            form.wrong("rate", gettext("must be a number such as 3120.45"))
+            form.wrong("rate", gettext("must be a number such as %(example)s") % {"example": form.numbers.typed("3120.45")})
     if form.errors:
         return Choice(Remedy.RECHECK)
     chosen = Category(category) if category else None

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from crypto_api.dashboard import number_formats
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.insight_words import told, why_unusual
 from crypto_api.dashboard.period import DAYS, carried
@@ -55,7 +56,9 @@ async def sentences_fragment(visit: Visit) -> HttpResponse:
 
 def _sentences(visit: Visit, found: Insights, worded: Worded) -> dict[str, object]:
     topics = {one.name: one for one in topics_of(found)}
-    sentences = [(one.by_model, one.text if one.by_model else told(topics[one.topic], found)) for one in worded.sentences]
+    sentences = [
+        (one.by_model, number_formats.active().in_sentence(one.text) if one.by_model else told(topics[one.topic], found)) for one in worded.sentences
+    ]
     return {"found": found, "worded": worded, "sentences": sentences, "model_there": visit.runtime.llm is not None}
 
 

@@ -11,10 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop, pgettext_lazy
 
 from crypto_api.clients import store as clients
+from crypto_api.dashboard import number_formats
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.crypto_terms import CRYPTO_FIELDS, chosen_terms, ways
-from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.forms import Form, only_post, refusal_in_words, version_of
 from crypto_api.dashboard.list_filter import ListFilter
 from crypto_api.dashboard.translation import gettext
 from crypto_api.dashboard.views_invoice_editor import desk_of
@@ -32,7 +33,6 @@ from crypto_api.flows.write_invoice import write_credit_note
 from crypto_api.invoices import store
 from crypto_api.invoices.documents import Invoice
 from crypto_api.invoices.types import AgeBucket, InvoiceKind, InvoiceStatus, PaymentMethod
-from crypto_api.kit.amounts import parse
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations.types import Permission
@@ -163,7 +163,7 @@ async def invoice_file(visit: Visit, invoice_id: str) -> HttpResponse:
 
 
 async def _shown(visit: Visit, row: Invoice, *, form: Form | None = None, status: int = 200, **values: object) -> HttpResponse:
-    given = {"amount": f"{row.due:f}", "method": "bank", "mail": "yes"} | (form.given if form else {})
+    given = {"amount": number_formats.active().typed(row.due), "method": "bank", "mail": "yes"} | (form.given if form else {})
     shown = {"given": given, "errors": form.errors if form else {}}
     return visit.render("invoices/invoice.html", await _facts(visit, row) | shown | values, status=status)
 
@@ -256,7 +256,8 @@ async def pay(visit: Visit, invoice_id: str) -> HttpResponse:
         problem = form.refused(error, PAYMENT)
         return await _shown(visit, row, form=form, problem=problem, status=422)
     except CoreError as error:
-        return await _shown(visit, await _invoice(visit, invoice_id), form=form, problem=error.detail, status=error.status)
+        problem = refusal_in_words(error.detail)
+        return await _shown(visit, await _invoice(visit, invoice_id), form=form, problem=problem, status=error.status)
     return redirect(f"/invoices/{invoice_id}/?done=paid")
 
 
@@ -310,15 +311,15 @@ def _only_form(visit: Visit, *names: str) -> Form:
 
 
 def _amount(form: Form, name: str, *, needed: bool = True) -> Decimal | None:
-    text = form[name].replace(",", "")
+    text = form[name]
     if not text:
         if needed:
             form.wrong(name, gettext("is needed"))
         return None
     try:
-        return parse(text)
+        return form.numbers.read(text)
     except ValueError:
-        form.wrong(name, gettext("is not an amount such as 1234.50"))
+        form.wrong(name, gettext("is not an amount such as %(example)s") % {"example": form.numbers.typed("1234.50")})
         return None
 
 

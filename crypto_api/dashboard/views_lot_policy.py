@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.lot_words import ABOUT, METHODS, SCOPES, RuleSaid, decisions_said, rules_held
+from crypto_api.dashboard.number_formats import count
 from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.change_lot_policy import Preview, confirm_lot_rule, preview_lot_policy, propose_lot_rule, reject_lot_rule, withdraw_lot_rule
 from crypto_api.flows.second_person import others_who_may
@@ -131,7 +132,7 @@ def _read(visit: Visit) -> tuple[Form, LotRule | None]:
     form = Form(visit.request, *FIELDS)
     method, scope, months, day = form.one_of("method", METHODS), form.one_of("scope", SCOPES), form["months"], form.day("start_date")
     if not (months.isascii() and months.isdecimal() and len(months) < 5 and int(months) <= MONTHS_MAX):
-        form.wrong("months", gettext("must be a whole number up to %(most)s") % {"most": f"{MONTHS_MAX:,}"})
+        form.wrong("months", gettext("must be a whole number up to %(most)s") % {"most": count(MONTHS_MAX)})
     if form.errors:
         return form, None
     return form, LotRule.model_validate({"start": day, "method": LotMethod(method), "scope": LotScope(scope), "months": int(months)})

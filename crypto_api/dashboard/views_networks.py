@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 
 from crypto_api.dashboard.access import Visit, page
+from crypto_api.dashboard.number_formats import exact
 from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.read_networks import read_networks
 from crypto_api.kit.networks import NetworkConfig, ProviderState
@@ -27,7 +28,7 @@ _PROVED = {
 def trust_words(network: NetworkConfig) -> list[str]:
     """On whose word a network is followed."""
     if network.agreement > 1:
-        limits = ", ".join(f"{amount:,f} {asset}" for asset, amount in network.credits_agreed_above.items())
+        limits = ", ".join(f"{exact(amount)} {asset}" for asset, amount in network.credits_agreed_above.items())
         if limits:
             agreed = gettext(
                 "%(n)s providers must name a block before it is confirmed. Credits of more than %(limits)s are booked once as many tell the same."

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 
+from crypto_api.dashboard import number_formats
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.dashboard.translation import gettext, language
@@ -115,7 +116,7 @@ async def _rows(visit: Visit) -> dict[str, object]:
     except InvalidInput as error:
         raise Http404 from error
     found = await store.page(visit.org_id, visit.principal.user_id, {}, request)
-    rows = [(row, gettext(ABOUT[row.topic][0]), service.title_of(row, language())) for row in found.items]
+    rows = [(row, gettext(ABOUT[row.topic][0]), service.title_of(row, language(), number_formats.written)) for row in found.items]
     return {"rows": rows, "next_cursor": found.next_cursor, "first_page": request.cursor is None}
 
 

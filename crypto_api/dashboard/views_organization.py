@@ -8,12 +8,13 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 
+from crypto_api.dashboard import number_formats
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.money_form import MONEY_FIELDS, fiscal_words, money_choices, money_values, read_money_fields
 from crypto_api.dashboard.role_words import built_in_name
 from crypto_api.flows.change_organization import change_organization
-from crypto_api.kit.amounts import parse, text
+from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 from crypto_api.kit.paging import PageRequest
 from crypto_api.kit.standards import COUNTRIES
@@ -74,7 +75,7 @@ async def change_policies(visit: Visit) -> HttpResponse:
     wanted = list(dict.fromkeys(visit.request.POST.getlist("second_factor_roles")))
     fields = {"second_factor_roles": wanted, **{name: visit.request.POST.get(name) == "on" for name in SWITCHES}}
     fields["payslip_mail"] = PayslipMail.ATTACHED if visit.request.POST.get("payslip_attached") == "on" else PayslipMail.LINK
-    sure = _threshold(visit.request.POST.get("classification_percent"))
+    sure = _threshold(visit)
     if sure is None:
         problem = "How sure is enough must be a percentage from 0 to 100, such as 90."
         return await _settings(visit, policies=fields, policy_problem=problem, status=422)
@@ -89,12 +90,14 @@ async def change_policies(visit: Visit) -> HttpResponse:
     return redirect("/organization/?done=policies#policies-title")
 
 
-def _threshold(percent: str | None) -> dict[str, Decimal] | None:
+def _threshold(visit: Visit) -> dict[str, Decimal] | None:
     """The field as it is stored; nothing of it where the form has none, None where it is no percentage."""
+    posted = visit.request.POST
+    percent = posted.get("classification_percent")
     if percent is None:
         return {}
     try:
-        share = parse(percent.strip()).scaleb(-2)
+        share = number_formats.posted(posted).read(percent.strip()).scaleb(-2)
     except ValueError:
         return None
     return {"classification_threshold": share} if 0 <= share <= 1 else None
@@ -115,7 +118,7 @@ async def _settings(
     around = {
         "organization": here,
         "given": (stands if given is None else given) | {"version": str(here.version), **{name: wanted[name] for name in KEPT}},
-        "classification_percent": text((here.classification_threshold * 100).normalize()),
+        "classification_percent": number_formats.active().typed(text(here.classification_threshold * 100)),
         "policy_roles": roles,
         "required_names": ", ".join(role.name for role in roles if role.checked),
         "companies": companies.items,

@@ -6,6 +6,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
+from crypto_api.dashboard import number_formats
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import CURRENCY_CHOICES, Form, version_of
 from crypto_api.dashboard.pay_items import deduction_rows, earning_rows, read_deductions, read_earnings
@@ -13,7 +14,6 @@ from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.employee_scope import visible_employee
 from crypto_api.flows.pay_wallet import OwnPay, pay_of
 from crypto_api.flows.run_payroll import name_of
-from crypto_api.kit.amounts import parse
 from crypto_api.kit.errors import CoreError, InvalidInput
 from crypto_api.organizations.types import Permission
 from crypto_api.payroll import rules, service, store
@@ -81,9 +81,10 @@ def _given(found: OwnPay, currency: str) -> dict[str, str]:
     row = found.profile
     if row is None:
         return {"currency": currency, "method_0": PayMethod.BANK.value, "percent_0": "100", "overtime_rate": "0"}
-    given = {"currency": row.currency, "basic": f"{row.basic:f}", "overtime_rate": f"{row.overtime_rate:f}", "tax_table": row.tax_table or ""}
+    typed = number_formats.active().typed
+    given = {"currency": row.currency, "basic": typed(row.basic), "overtime_rate": typed(row.overtime_rate), "tax_table": row.tax_table or ""}
     for place, share in enumerate(row.shares[: len(ROWS)]):
-        given |= {f"method_{place}": share.method.value, f"asset_{place}": share.asset or "", f"percent_{place}": f"{share.percent:f}"}
+        given |= {f"method_{place}": share.method.value, f"asset_{place}": share.asset or "", f"percent_{place}": typed(share.percent)}
     return given | {"bank_details": row.bank_details}
 
 
@@ -108,9 +109,9 @@ def _shares(visit: Visit, form: Form) -> list[ShareRule]:
 
 def _amount(form: Form, name: str, *, otherwise: str = "") -> Decimal:
     try:
-        value = parse(form[name] or otherwise)
+        value = form.numbers.read(form[name] or otherwise)
     except ValueError:
-        form.wrong(name, gettext("must be a number such as 1234.50"))
+        form.wrong(name, gettext("must be a number such as %(example)s") % {"example": form.numbers.typed("1234.50")})
         return Decimal(0)
     if value > AMOUNT_MAX or value != value.quantize(Decimal("0.0001")):
         form.wrong(name, gettext("is too large, or has more than %(n)s decimals") % {"n": 4})

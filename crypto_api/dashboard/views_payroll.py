@@ -13,6 +13,7 @@ from django.utils.translation import pgettext_lazy
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import CURRENCY_CHOICES, Form, fields_in_words, only_post
+from crypto_api.dashboard.number_formats import count
 from crypto_api.dashboard.payment_desk import desk_of
 from crypto_api.dashboard.step_up import confirmed
 from crypto_api.dashboard.translation import gettext
@@ -236,7 +237,7 @@ async def _done(visit: Visit, period_id: str, work: Callable[[], Awaitable[str |
 
 
 def _still(left: int) -> list[str]:
-    return [gettext("%(n)s are left, of so many: press again to go on with them.") % {"n": f"{left:,}"}] if left else []
+    return [gettext("%(n)s are left, of so many: press again to go on with them.") % {"n": count(left)}] if left else []
 
 
 def counter_of(visit: Visit) -> Counter:

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 
+from crypto_api.dashboard import number_formats
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, fields_in_words, only_post, version_of
 from crypto_api.dashboard.pay_items import KINDS, deduction_rows, earning_rows, payable, read_deductions, read_earnings
@@ -129,7 +130,8 @@ async def _shown(visit: Visit, row: Payslip, *, form: Form | None = None, status
         "kinds": [(kind.value, label) for kind, label in KINDS.items()],
         "may_pay_by_hand": visit.may(Permission.PAYMENTS_PREPARE) and by_hand,
         "may_send": visit.may(Permission.PAYROLL_WRITE) and row.status is not PayslipStatus.DRAFT,
-        "given": {"account_code": "1010", "overtime_hours": f"{row.overtime_hours:f}", "note": row.note} | (form.given if form else {}),
+        "given": {"account_code": "1010", "overtime_hours": number_formats.active().typed(row.overtime_hours), "note": row.note}
+        | (form.given if form else {}),
         "errors": form.errors if form else {},
     }
     return visit.render("payroll/slip.html", await _facts(row) | shown | values, status=status)

@@ -1,20 +1,22 @@
 """The payment policy: what holds in plain words, and the change that one person proposes and another confirms."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 
+from crypto_api.dashboard import number_formats
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post, version_of
+from crypto_api.dashboard.number_formats import count
 from crypto_api.dashboard.policy_words import changes, said
 from crypto_api.dashboard.step_up import confirmed
-from crypto_api.dashboard.templatetags.coffer import count
 from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.change_payment_policy import change_payment_policy, changed, confirm_payment_policy, reject_payment_policy
 from crypto_api.flows.second_person import others_who_may
 from crypto_api.identity.types import Purpose
-from crypto_api.kit.amounts import is_exact, parse, text, to_functional
+from crypto_api.kit.amounts import is_exact, text, to_functional
 from crypto_api.kit.errors import CoreError, InvalidInput, PreconditionFailed
 from crypto_api.organizations.types import Permission
 from crypto_api.policies import service as policies
@@ -93,7 +95,9 @@ async def change_page(visit: Visit) -> HttpResponse:
 def _of(policy: PaymentPolicy) -> dict[str, str]:
     given = {name: str(getattr(policy, name)) for name in ("payees", *NUMBERS)}
     given["delegated_batches"] = "yes" if policy.delegated_batches else ""
-    return given | {name: "" if (value := getattr(policy, name)) is None else text(value) for name in (*AMOUNTS, *LIMITS)}
+    return given | {
+        name: "" if (value := getattr(policy, name)) is None else number_formats.active().typed(text(value)) for name in (*AMOUNTS, *LIMITS)
+    }
 
 
 def _read(visit: Visit) -> tuple[Form, dict[str, Any]]:
@@ -101,10 +105,9 @@ def _read(visit: Visit) -> tuple[Form, dict[str, Any]]:
     form = Form(visit.request, *FIELDS)
     fields: dict[str, Any] = {"payees": form.one_of("payees", list(Payees)), "delegated_batches": form["delegated_batches"] == "yes"}
     for name, most in NUMBERS.items():
-        typed = form[name]
-        if typed.isascii() and typed.isdecimal() and len(typed) < 9 and int(typed) <= most:
-            fields[name] = int(typed)
-        else:
+        try:
+            fields[name] = form.numbers.whole(form[name], most)
+        except ValueError:
             form.wrong(name, gettext("must be a whole number up to %(most)s") % {"most": count(most)})
     for name in (*AMOUNTS, *LIMITS):
         fields[name] = _amount(form, name)
@@ -112,16 +115,16 @@ def _read(visit: Visit) -> tuple[Form, dict[str, Any]]:
 
 
 def _amount(form: Form, name: str) -> object:
-    typed = form[name].replace(",", "").replace(" ", "")
+    typed = form[name]
     if not typed:
-        return parse("0") if name in AMOUNTS else None
+        return Decimal(0) if name in AMOUNTS else None
     try:
-        value = parse(typed)
+        value = form.numbers.read(typed)
     except ValueError:
-        form.wrong(name, "must be an amount such as 1234.50")
+        form.wrong(name, gettext("must be an amount such as %(example)s") % {"example": form.numbers.typed("1234.50")})
         return None
     if not is_exact(value) or to_functional(value) != value:
-        form.wrong(name, "must have at most 8 decimals")
+        form.wrong(name, gettext("must have at most 8 decimals"))
     return value
 
 

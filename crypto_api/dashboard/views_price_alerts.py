@@ -7,6 +7,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
+from crypto_api.dashboard import number_formats
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import Form, only_post, version_of
 from crypto_api.dashboard.translation import gettext, language
@@ -49,7 +50,10 @@ async def notices(visit: Visit) -> dict[str, object]:
     if not visit.may(Permission.PRICES_READ):
         return {"fired_alerts": []}
     fired = sorted((row for row in await store.of_org(visit.org_id) if row.unseen), key=lambda row: row.fired_at or row.created_at, reverse=True)
-    return {"fired_alerts": [(row, alerts.said(row, language())) for row in fired], "may_acknowledge": visit.may(Permission.PRICES_WRITE)}
+    return {
+        "fired_alerts": [(row, alerts.said(row, language(), number_formats.written)) for row in fired],
+        "may_acknowledge": visit.may(Permission.PRICES_WRITE),
+    }
 
 
 @page(Permission.PRICES_WRITE)
@@ -158,15 +162,22 @@ def _changes(form: Form) -> dict[str, Any] | None:
 def _given(row: PriceAlert) -> dict[str, str]:
     return {
         "condition": row.condition.value,
-        "threshold": text(row.threshold),
-        "hysteresis": text(row.hysteresis),
+        "threshold": number_formats.active().typed(text(row.threshold)),
+        "hysteresis": number_formats.active().typed(text(row.hysteresis)),
         "note": row.note,
         "mail": "on" if row.mail else "",
     }
 
 
 def _edit(visit: Visit, row: PriceAlert, given: dict[str, str], errors: dict[str, str], *, problem: str = "", status: int = 200) -> HttpResponse:
-    values = {"row": row, "said": alerts.said(row, language()), "given": given, "errors": errors, "problem": problem, "conditions": _conditions()}
+    values = {
+        "row": row,
+        "said": alerts.said(row, language(), number_formats.written),
+        "given": given,
+        "errors": errors,
+        "problem": problem,
+        "conditions": _conditions(),
+    }
     return visit.render("prices/alert.html", values, status=status)
 
 
@@ -187,5 +198,8 @@ async def _alerts_page(visit: Visit, form: Form, *, problem: str = "", status: i
 async def _alerts(visit: Visit) -> dict[str, object]:
     rows = await store.of_org(visit.org_id)
     names = await people.names_of({row.created_by for row in rows})
-    told = [(row, alerts.said(row, language()), names.get(row.created_by, gettext("somebody whose account is gone"))) for row in rows]
+    told = [
+        (row, alerts.said(row, language(), number_formats.written), names.get(row.created_by, gettext("somebody whose account is gone")))
+        for row in rows
+    ]
     return {"rows": told, "may_write": visit.may(Permission.PRICES_WRITE)}

@@ -14,7 +14,6 @@ from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.enter_prices import NewPrice, enter_price
 from crypto_api.flows.true_up import ask_for_true_up
 from crypto_api.flows.unpriced import page_of_unpriced
-from crypto_api.kit.amounts import parse
 from crypto_api.kit.clock import to_milliseconds
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.paging import PageRequest
@@ -108,9 +107,9 @@ def number(form: Form, name: str) -> Decimal | None:
         form.wrong(name, gettext("is needed"))
         return None
     try:
-        return parse(form[name])
+        return form.numbers.read(form[name])
     except ValueError:
-        form.wrong(name, gettext("must be a number such as 3120.45"))
+        form.wrong(name, gettext("must be a number such as %(example)s") % {"example": form.numbers.typed("3120.45")})
         return None
 
 

@@ -24,7 +24,7 @@ from crypto_api.flows.refund_receipt import refund_receipt
 from crypto_api.identity.errors import SessionNotApproved
 from crypto_api.identity.types import Purpose
 from crypto_api.invoices import store as invoices
-from crypto_api.kit.amounts import add_exactly, parse
+from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
 from crypto_api.organizations.types import Permission
@@ -167,9 +167,11 @@ async def apply(visit: Visit, receipt_id: str) -> HttpResponse:
     chosen = [one for one in visit.request.POST.getlist("invoice") if one][:20]
     others = [one for one in visit.request.POST.getlist("with") if one][:20]
     try:
-        amount = parse(form["amount"].replace(",", "")) if form["amount"] else None
+        amount = form.numbers.read(form["amount"]) if form["amount"] else None
     except ValueError:
-        return await _shown(visit, row, problem=gettext("The amount is not one such as 50.00."), status=422)
+        return await _shown(
+            visit, row, problem=gettext("The amount is not one such as %(example)s.") % {"example": form.numbers.typed("50.00")}, status=422
+        )
     if not chosen:
         return await _shown(visit, row, problem=gettext("Choose an invoice."), status=422)
     wanted = [Wanted(one, amount if len(chosen) == 1 else None) for one in chosen]

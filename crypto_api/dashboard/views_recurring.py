@@ -16,7 +16,6 @@ from crypto_api.dashboard.step_up import confirmed
 from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.keep_recurring import add_recurring, calendar, change_recurring
 from crypto_api.identity.types import Purpose
-from crypto_api.kit.amounts import parse
 from crypto_api.kit.clock import day_of
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound
 from crypto_api.kit.paging import PageRequest
@@ -161,10 +160,10 @@ def _read(form: Form) -> NewRecurring | None:
         form.wrong("start_date", gettext("is needed"))
     interval, count, holidays = _whole(form, "interval", INTERVAL_MAX), _whole(form, "count", COUNT_MAX), _holidays(form)
     try:
-        amount = parse(form["amount"])
+        amount = form.numbers.read(form["amount"])
     except ValueError:
         amount = Decimal(0)
-        form.wrong("amount", gettext("must be a number such as 1234.50"))
+        form.wrong("amount", gettext("must be a number such as %(example)s") % {"example": form.numbers.typed("1234.50")})
     if form.errors or start is None:
         return None
     rule = Schedule(PaymentFrequency(form["frequency"]), date.fromisoformat(start), end_date=date.fromisoformat(last) if last else None)

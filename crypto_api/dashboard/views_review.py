@@ -11,12 +11,12 @@ from crypto_api.classification.types import RULE_CATEGORIES, Category, Suggestio
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
+from crypto_api.dashboard.number_formats import exact
 from crypto_api.dashboard.rows import SOURCES, TransactionRow, transaction_row
 from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.annotate_transaction import Annotation
 from crypto_api.flows.book_transaction import contra_of
 from crypto_api.flows.review import AT_ONCE_MAX, Said, Wanted, in_words, say_of_all, take_suggestions
-from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.paging import PageRequest
 from crypto_api.ledger.types import AccountCode
@@ -108,7 +108,7 @@ async def _page(visit: Visit, *, problem: str = "", given: Mapping[str, str] | N
         "given": given or {},
         "problem": problem,
         "flash": "" if problem else _flash(visit.request),
-        "threshold_percent": text((visit.organization.classification_threshold * 100).normalize()),
+        "threshold_percent": exact(visit.organization.classification_threshold * 100),
         "model_books": visit.runtime.llm is not None and visit.runtime.config.llm_confidence_min is not None,
     }
     return visit.render("understanding/review.html", values | await _rows(visit), status=status)

@@ -13,11 +13,11 @@ from crypto_api.classification.documents import ClassificationRule
 from crypto_api.classification.types import RULE_CATEGORIES, Conditions, CounterpartyKind, MovementWay, TaxTreatment
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import only_post, version_of
+from crypto_api.dashboard.number_formats import exact
 from crypto_api.dashboard.rule_form import RuleForm, given_of
 from crypto_api.dashboard.translation import gettext
 from crypto_api.flows import keep_rules
 from crypto_api.flows.apply_rules import Preview, Span, Trial, ask_to_apply, preview_rules
-from crypto_api.kit.amounts import text
 from crypto_api.kit.errors import CoreError, InvalidInput, NotFound, PreconditionFailed
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.types import AccountType
@@ -216,8 +216,8 @@ def conditions_in_words(found: Conditions, wallets: Mapping[str, str]) -> list[s
         (gettext("of %(what)s"), list(found.assets)),
         (gettext("by %(what)s"), [method if method != "0x" else plain for method in found.methods]),
         (gettext("on %(what)s"), [*found.networks, *(weekday(day) for day in found.weekdays)]),
-        (gettext("from %(what)s"), [text(found.amount_min)] if found.amount_min is not None else []),
-        (gettext("up to %(what)s"), [text(found.amount_max)] if found.amount_max is not None else []),
+        (gettext("from %(what)s"), [exact(found.amount_min)] if found.amount_min is not None else []),
+        (gettext("up to %(what)s"), [exact(found.amount_max)] if found.amount_max is not None else []),
         (gettext("since %(day)s"), [found.date_from.isoformat()] if found.date_from is not None else []),
         (gettext("until %(day)s"), [found.date_to.isoformat()] if found.date_to is not None else []),
     )

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_noop
 
 from crypto_api.classification import store as classification
 from crypto_api.classification.types import Category, Provenance, Suggestion
+from crypto_api.dashboard import number_formats
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.forms import Form, only_post
@@ -72,6 +73,9 @@ class ViewChip:
 
 @page(Permission.TRANSACTIONS_READ)
 async def list_page(visit: Visit) -> HttpResponse:
+    wanted = TransactionFilter.of(visit.request, visit.zone)
+    if number_formats.FIELD in visit.request.GET and wanted.numbers is number_formats.ENGLISH:
+        return redirect(f"/transactions/?{wanted.query_string()}")  # read as it was typed; the address is plain from here on
     return await _list(visit, {"flash": FLASHES.get(visit.request.GET.get("done", ""), "")})
 
 
@@ -120,7 +124,8 @@ async def _list(visit: Visit, values: dict[str, object], *, status: int = 200) -
 
 
 def _chip(view: SavedView, wanted: TransactionFilter) -> ViewChip:
-    return ViewChip(view, TransactionFilter.of_saved(view.filters).query_string(), view.filters == wanted.saved() and not wanted.spam)
+    kept = TransactionFilter.of_saved(view.filters)
+    return ViewChip(view, kept.query_string(), kept.saved() == wanted.saved() and not wanted.spam)
 
 
 async def choices_of(visit: Visit, wanted: TransactionFilter) -> dict[str, object]:

@@ -8,9 +8,11 @@ from django.utils.translation import gettext_noop as _
 
 from crypto_api.backfills import store as backfills
 from crypto_api.checkpoints import store as checkpoints
+from crypto_api.dashboard import number_formats
 from crypto_api.dashboard.access import Visit, page
 from crypto_api.dashboard.forms import only_post
-from crypto_api.dashboard.templatetags.coffer import asset_name, exact, localized_date, quantity
+from crypto_api.dashboard.number_formats import exact
+from crypto_api.dashboard.templatetags.coffer import asset_name, localized_date, quantity
 from crypto_api.dashboard.transaction_filter import TransactionFilter
 from crypto_api.dashboard.translation import gettext
 from crypto_api.dashboard.views_transactions import choices_of, rows_of
@@ -121,11 +123,12 @@ def _point(visit: Visit, point: HoldingPoint, asset: str, form: str) -> dict[str
 async def backfill(visit: Visit, wallet_id: str) -> HttpResponse:
     only_post(visit.request)
     wallet, runtime = await wallet_of(visit, wallet_id), visit.runtime
-    given = visit.request.POST.get("from_block", "").strip().replace(",", "")
-    if given and not (given.isascii() and given.isdecimal() and len(given) <= BLOCK_DIGITS_MAX):
+    given = visit.request.POST.get("from_block", "").strip()
+    try:
+        from_block = number_formats.posted(visit.request.POST).whole(given, 10**BLOCK_DIGITS_MAX - 1) if given else None
+    except ValueError:
         wrong = gettext("It must be the number of a block, or nothing for the first.")
         return await _page(visit, wallet, {"block_problem": wrong, "from_block": given[:40]}, status=422)
-    from_block = int(given) if given else None
     try:
         await request_backfill(runtime.uow, runtime.clock, visit.org_id, wallet_id, from_block, visit.principal.user_id)
     except NotFound as error:

@@ -32,6 +32,8 @@ class Notice:
         return titled(self.title, self.words, language)
 
 
+NUMBERS = frozenset({"amount", "rate"})
+"""Words of titles that are plain numbers."""
 _PAYMENT = "/payments/{payment_id}/"
 
 NOTICES: Mapping[str, Notice] = {

@@ -1,6 +1,6 @@
 """The verbs of notices, each part of the caller's unit of work."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from crypto_api.kit.errors import InvalidInput, NotFound, PreconditionFailed
 from crypto_api.kit.ids import new_id, next_id
 from crypto_api.kit.languages import Language
 from crypto_api.notifications import rules, store
-from crypto_api.notifications.catalogue import Notice, titled
+from crypto_api.notifications.catalogue import NUMBERS, Notice, titled
 from crypto_api.notifications.documents import Notification, NotificationChoices
 from crypto_api.notifications.events import NotificationsChanged
 from crypto_api.notifications.types import Choices, MailState, Priority, Topic
@@ -67,9 +67,11 @@ async def choose(
     return after
 
 
-def title_of(row: Notification, language: Language | None) -> str:
-    """What a person wrote is read as it was written."""
-    return titled(row.template, row.words, language) if row.template else row.title
+def title_of(row: Notification, language: Language | None, written: Callable[[str], str] = str) -> str:
+    """What a person wrote is read as it was written. `written`: how its numbers stand there, which are plain otherwise."""
+    if not row.template:
+        return row.title
+    return titled(row.template, {name: written(word) if name in NUMBERS else word for name, word in row.words.items()}, language)
 
 
 def _check(wanted: Choices) -> None:

@@ -1,6 +1,6 @@
 """The verbs of price alerts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -171,9 +171,9 @@ async def see(session: Session, org_id: str, alert_id: str, quote: Quote | None,
     return alert if judged.fired else None
 
 
-def said(alert: PriceAlert, language: Language | None = None) -> str:
-    """In words, without a full stop."""
-    words = {"asset": alert.asset, "threshold": text(alert.threshold), "quote": alert.quote}
+def said(alert: PriceAlert, language: Language | None = None, written: Callable[[str], str] = str) -> str:
+    """In words, without a full stop. `written`: how its number stands there, which is plain otherwise."""
+    words = {"asset": alert.asset, "threshold": written(text(alert.threshold)), "quote": alert.quote}
     return languages.said(_SAID[alert.condition], language).format(**words)
 
 

@@ -101,9 +101,9 @@ def test_sentences_of_insights_are_those_of_the_rules_and_keep_their_figures() -
     assert len(reasons) == 2 and [why for _, why in why_unusual(reasons)] == [one.reason for one in reasons]
     with override("de"):
         assert told(topics_of(whole)[0], whole) == (
-            "Ausgegeben wurden 1,210.00 USD (30 Tage), nach 300.00 USD in der gleichen Zeit davor; am meisten, 1,200.00 USD, für: Aufwand."
+            "Ausgegeben wurden 1.210,00 USD (30 Tage), nach 300,00 USD in der gleichen Zeit davor; am meisten, 1.200,00 USD, für: Aufwand."
         )
-        assert "1 Bewegung fällt auf; die größte ist 900.00 USD" in told(topics_of(whole)[4], whole)
+        assert "1 Bewegung fällt auf; die größte ist 900,00 USD" in told(topics_of(whole)[4], whole)
         assert why_unusual(reasons)[1][1] == "Gezahlt 3000: Der Median der 9 anderen unter „Aufwand“ ist 1000, und sie sind fast alle gleich."
 
 

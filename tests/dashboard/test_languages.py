@@ -310,7 +310,7 @@ async def test_pages_speak_the_chosen_language_and_write_numbers_as_they_are_rea
         "Abmelden",
     ):
         assert said in page, said
-    assert "$2,570.25" in page, "an amount is written as the forms read it: 1.234 must not be a thousand on one page and one on the next"
+    assert "$2.570,25" in page and "$2,570.25" not in page, "an amount is written as the forms of the page read it (test_number_formats.py)"
     assert "Adressbuch" in await ada.text("/fragments/search/", q="adress")
     for path, told in (TREASURY_IN_GERMAN | BOOKS_IN_GERMAN).items():
         page = await ada.text(path)

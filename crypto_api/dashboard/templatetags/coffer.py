@@ -14,14 +14,14 @@ from django.template.loader import get_template
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.dateformat import format as date_format
-from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_noop
 
-from crypto_api.dashboard import addresses
+from crypto_api.dashboard import addresses, number_formats
 from crypto_api.dashboard.columns import ColumnsOf, ListColumns
 from crypto_api.dashboard.list_views import ListViews
+from crypto_api.dashboard.number_formats import MINUS, count, exact
 from crypto_api.dashboard.script_words import words_of
 from crypto_api.dashboard.translation import gettext, ngettext
 from crypto_api.flows.known_addresses import KnownNames
@@ -30,7 +30,7 @@ from crypto_api.ledger.types import Line
 
 register = template.Library()
 
-MINUS, NARROW_SPACE = "\N{MINUS SIGN}", "\N{NARROW NO-BREAK SPACE}"
+NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 NO_VALUE = "\N{EM DASH}"
 SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 QUANTITY_PLACES = 6
@@ -53,8 +53,7 @@ _HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
 
 
 def _grouped(value: Decimal, places: int) -> str:
-    rounded = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN, context=_WIDE)
-    return str(number_format(rounded.copy_abs(), decimal_pos=places, force_grouping=True))
+    return number_formats.active().shown(value, places)
 
 
 def money(value: Decimal | None, currency: str) -> str:
@@ -69,9 +68,12 @@ def money(value: Decimal | None, currency: str) -> str:
 
 def figure(value: Decimal | None) -> str:
     """Two decimals, no sign of a currency: for columns that name it in their head. Nothing stands for zero."""
-    if value is None or value == 0:
-        return ""
-    return money(value, "USD").replace("$", "")
+    return figure_or_zero(value) if value else ""
+
+
+def figure_or_zero(value: Decimal | None) -> str:
+    """The same for a total, of which there is one in any case."""
+    return money(value or Decimal(0), "USD").replace("$", "")
 
 
 def quantity(value: Decimal | None) -> str:
@@ -82,18 +84,15 @@ def quantity(value: Decimal | None) -> str:
         return "0"
     smallest = Decimal(1).scaleb(-QUANTITY_PLACES)
     if abs(value) < smallest:
-        return f"{MINUS if value < 0 else ''}<{NARROW_SPACE}0.000001"
+        return f"{MINUS if value < 0 else ''}<{NARROW_SPACE}{_grouped(smallest, QUANTITY_PLACES)}"
     rounded = amounts.plain(value.quantize(smallest, ROUND_HALF_EVEN, context=_WIDE))
     places = max(-int(rounded.as_tuple().exponent), 0)
     return (MINUS if value < 0 else "") + _grouped(rounded, places)
 
 
-def exact(value: Decimal | None) -> str:
-    """Every digit there is."""
-    if value is None:
-        return ""
-    plain = amounts.plain(value)
-    return (MINUS if value < 0 else "") + _grouped(plain, max(-int(plain.as_tuple().exponent), 0))
+def plain(value: Decimal | None) -> str:
+    """Every digit, for a machine: what is copied into a wallet has a point and no groups, in every language."""
+    return "" if value is None else amounts.text(value)
 
 
 def amount(value: Decimal | None) -> str:
@@ -116,8 +115,14 @@ def share_value(value: Decimal) -> str:
     return format(max(value, Decimal(0)).quantize(Decimal("0.0001"), ROUND_HALF_EVEN, context=_WIDE), "f")
 
 
-def count(value: int) -> str:
-    return str(number_format(value, force_grouping=True))
+def file_size(value: int | None) -> str:
+    """`1.2 MB`."""
+    return number_formats.active().typed(defaultfilters.filesizeformat(value))
+
+
+def typed(value: str) -> str:
+    """A plain number, `1234.50`, as a form of this page reads it: for an example in a field, and what an address says."""
+    return number_formats.active().typed(value)
 
 
 def short(value: str) -> str:
@@ -287,6 +292,15 @@ def script(name: str) -> SafeString:
     return format_html('<script src="{}" data-words="{}" defer></script>', static(f"dashboard/{name}.js"), said)
 
 
+def number_format() -> SafeString:
+    """Stands in each form in which numbers are typed: says in which format the page has written them, and reads them."""
+    return format_html('<input type="hidden" name="{}" value="{}">', number_formats.FIELD, number_formats.active().code.value)
+
+
+def number_format_code() -> str:
+    return number_formats.active().code.value
+
+
 def saved_views(context: template.Context, name: str) -> SafeString:
     """`{% saved_views "payments" %}`: the reader's views of this list, which the page's `filter` narrows (list_views.py)."""
     views: ListViews = context["list_views"]
@@ -333,11 +347,15 @@ for _filter in (
     amount,
     money,
     figure,
+    figure_or_zero,
     quantity,
     exact,
+    plain,
     percent,
     share_value,
     count,
+    file_size,
+    typed,
     short,
     asset_name,
     unlisted,
@@ -364,6 +382,8 @@ for _filter in (
 register.filter("date", localized_date)
 register.simple_tag(icon, name="icon")
 register.simple_tag(script, name="script")
+register.simple_tag(number_format, name="number_format")
+register.simple_tag(number_format_code, name="number_format_code")
 register.simple_tag(party, name="party", takes_context=True)
 register.simple_tag(transaction_hash, name="transaction_hash", takes_context=True)
 register.simple_tag(saved_views, name="saved_views", takes_context=True)

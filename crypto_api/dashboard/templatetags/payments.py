@@ -6,6 +6,7 @@ from django import template
 
 from crypto_api.dashboard.addresses import checked
 from crypto_api.dashboard.identicons import identicon
+from crypto_api.dashboard.number_formats import exact
 from crypto_api.dashboard.payment_words import STATES
 from crypto_api.kit import amounts
 from crypto_api.payments.documents import Payment
@@ -44,7 +45,7 @@ def _groups(value: str) -> list[str]:
 @register.filter
 def whole_units(payout: Payout) -> str:
     """What a share comes to on the chain: every digit there is."""
-    return amounts.text(amounts.to_units(int(payout.raw_amount), payout.decimals))
+    return exact(amounts.to_units(int(payout.raw_amount), payout.decimals))
 
 
 @register.filter

@@ -1,4 +1,4 @@
-"""Numbers are written as they are read: see docs/decisions/0065-what-the-overview-reads.md."""
+"""What a template writes without a filter is for machines and stays plain: see docs/decisions/0071-numbers-as-the-page-writes-them.md."""
 
 DECIMAL_SEPARATOR = "."
 THOUSAND_SEPARATOR = ","

@@ -5,19 +5,20 @@
   const form = document.querySelector("[data-entry-form]");
   if (!form) return;
   const body = form.querySelector("[data-lines]");
+  const numbers = numbersOf(form.elements.number_format.value);
   const PLACES = 8;
 
   const parsed = (typed) => { // null: not an amount
-    const text = typed.replaceAll(",", "").replaceAll(" ", "");
+    const text = typed.trim();
     if (text === "") return 0n;
-    const found = /^(\d{1,60})(?:\.(\d{1,8}))?$/.exec(text);
+    const found = /^(\d+)(?:\.(\d{1,8}))?$/.exec(numbers.read(text) ?? "");
     return found && BigInt(found[1] + (found[2] ?? "").padEnd(PLACES, "0"));
   };
   const written = (value, grouped) => {
     const digits = value.toString().padStart(PLACES + 1, "0");
     const whole = digits.slice(0, -PLACES);
     const rest = digits.slice(-PLACES).replace(/0+$/, "").padEnd(2, "0");
-    return `${grouped ? whole.replace(/\B(?=(\d{3})+(?!\d))/g, ",") : whole}.${rest}`;
+    return grouped ? numbers.shown(`${whole}.${rest}`) : numbers.typed(`${whole}.${rest}`);
   };
   const sum = (side) => {
     let total = 0n;

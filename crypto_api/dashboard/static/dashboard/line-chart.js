@@ -47,7 +47,7 @@ globalThis.lineChart = ((say) => ({ box, rows, lines, tooltip, cells, url, topic
         type: "value",
         scale: true,
         splitNumber: 3,
-        axisLabel: { color: muted, fontSize: 11, formatter: (value) => new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 }).format(value) },
+        axisLabel: { color: muted, fontSize: 11, formatter: (value) => new Intl.NumberFormat(pageNumbers.format, { notation: "compact", maximumFractionDigits: 2 }).format(value) },
         splitLine: { lineStyle: { color: style("--c-line-soft") } },
       },
       series: lines(points, style).map((line) => ({ type: "line", showSymbol: points.length === 1, ...line })),
@@ -74,7 +74,7 @@ globalThis.lineChart = ((say) => ({ box, rows, lines, tooltip, cells, url, topic
     if (reading) return;
     reading = true;
     try {
-      const answer = await fetch(url(), { headers: { Accept: "application/json", "HX-Request": "true" } });
+      const answer = await fetch(url(), { headers: inPageNumbers({ Accept: "application/json", "HX-Request": "true" }) });
       if (!answer.ok) throw new Error(`answered ${answer.status}`);
       points = (await answer.json()).points;
       said = say("none");

@@ -50,7 +50,7 @@
     if (!form.matches("form[data-bulk], form[data-bulk-undo]") || event.defaultPrevented) return; // page.js lets a form be sent once
     event.preventDefault();
     const to = event.submitter?.hasAttribute("formaction") ? event.submitter.formAction : form.action;
-    const answer = await fetch(to, { method: "POST", body: new FormData(form), headers: { "HX-Request": "true" } }).catch(() => null);
+    const answer = await fetch(to, { method: "POST", body: new FormData(form), headers: inPageNumbers({ "HX-Request": "true" }) }).catch(() => null);
     delete form.dataset.sent;
     if (answer?.redirected) { location.assign(answer.url); return; } // it asks who is there first
     if (!answer?.ok) { tell(""); toast.textContent = say("failed"); return; }

@@ -154,6 +154,7 @@
   document.addEventListener("htmx:error", failed);
   document.addEventListener("htmx:response:error", failed);
 
+  document.addEventListener("htmx:config:request", (event) => Object.assign(event.detail.ctx.request.headers, inPageNumbers({})));
   // A list asks again for as many rows as it shows, so that what "Load more" brought stays.
   document.addEventListener("htmx:config:request", (event) => {
     const list = event.detail.ctx.sourceElement;
@@ -191,7 +192,7 @@
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const COUNT_MS = 700;
   const DIGITS_MAX = 15; // beyond, a number of this language is not exact
-  const decimals = (text) => /[.,](\d*)\D*$/.exec(text)?.[1].length ?? 0;
+  const decimals = (text) => text.split(pageNumbers.point)[1]?.replace(/\D/g, "").length ?? 0;
   const countUp = (node, old, text) => {
     const [from, to] = [old, text].map((one) => one.replace(/\D/g, ""));
     if (calm.matches || document.hidden || !from || !to || Math.max(from.length, to.length) > DIGITS_MAX || decimals(old) !== decimals(text)) return;

@@ -35,7 +35,7 @@
     asking = new AbortController();
     const text = field.value;
     try {
-      const answer = await fetch(`${palette.dataset.resultsUrl}?${new URLSearchParams({ q: text })}`, { headers: { "HX-Request": "true" }, signal: asking.signal });
+      const answer = await fetch(`${palette.dataset.resultsUrl}?${new URLSearchParams({ q: text })}`, { headers: inPageNumbers({ "HX-Request": "true" }), signal: asking.signal });
       if (answer.status === 401) { location.reload(); return; } // the session has ended
       if (!answer.ok) throw new Error(`answered ${answer.status}`);
       const found = await answer.text();
