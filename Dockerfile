@@ -27,5 +27,5 @@ COPY --from=build /app /app
 USER coffer
 EXPOSE 8000
 CMD ["uvicorn", "crypto_project.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--lifespan", "on", "--loop", "uvloop", \
-     "--http", "crypto_project.http_protocol:BoundedHttp", "--ws", "websockets-sansio", "--ws-max-size", "65536", "--no-access-log", \
+     "--http", "crypto_project.http_protocol:BoundedHttp", "--ws", "crypto_project.socket_protocol:BoundedSockets", "--ws-max-size", "65536", "--no-access-log", \
      "--no-server-header", "--no-proxy-headers", "--timeout-graceful-shutdown", "5"]

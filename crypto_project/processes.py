@@ -28,8 +28,9 @@ class ProcessSpec:
 
 def api_process(host: str, port: int) -> ProcessSpec:
     uvicorn = (sys.executable, "-m", "uvicorn", "crypto_project.asgi:application", "--host", host, "--port", str(port))
-    loop = ("--lifespan", "on", "--loop", "uvloop", "--http", "crypto_project.http_protocol:BoundedHttp", "--ws", "websockets-sansio")
-    options = (*loop, "--ws-max-size", str(FRAME_BYTES_MAX), "--no-access-log", "--no-server-header", "--no-proxy-headers")
+    protocols = ("--http", "crypto_project.http_protocol:BoundedHttp", "--ws", "crypto_project.socket_protocol:BoundedSockets")
+    bounds = ("--ws-max-size", str(FRAME_BYTES_MAX), "--no-access-log", "--no-server-header", "--no-proxy-headers")
+    options = ("--lifespan", "on", "--loop", "uvloop", *protocols, *bounds)
     return ProcessSpec("api", (*uvicorn, *options, "--timeout-graceful-shutdown", str(GRACEFUL_S)), f"http://{host}:{port}{HEALTH_PATH}")
 
 

@@ -14,7 +14,10 @@ Doc = TypeVar("Doc", bound=BaseDocument)
 def not_before(moment: datetime) -> dict[str, datetime]:
     """As `$gte`. Times are whole milliseconds, so this is the same; on an index that has further fields behind a descending one the embedded server
     leaves out the rows that are equal to the bound of a `$gte`."""
-    return {"$gt": moment - timedelta(milliseconds=1)}
+    try:
+        return {"$gt": moment - timedelta(milliseconds=1)}
+    except OverflowError:  # nothing is older, and nothing is as old
+        return {"$gt": moment}
 
 
 async def fetch(document: type[Doc], where: dict[str, Any], *, sort: str, descending: bool, after: tuple[Any, str] | None, limit: int) -> list[Doc]:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from defusedxml.ElementTree import fromstring
 
+from crypto_api.kit.clock import earlier
 from crypto_api.kit.price_settings import PriceProvider, ProviderKind
 from crypto_api.kit.rates import Point, Refused, cross, judge_rate
 
@@ -119,7 +120,7 @@ def _ask_coingecko(question: Question) -> Asked:
     if _is_current(question):
         query = {"ids": coin, "vs_currencies": currency, "include_last_updated_at": "true", "precision": "full"}
         return Asked("/simple/price", query)
-    since = question.at - timedelta(seconds=question.provider.age_max_s)
+    since = earlier(question.at, timedelta(seconds=question.provider.age_max_s))
     query = {"vs_currency": currency, "from": str(_seconds(since)), "to": str(_seconds(question.at) + 1), "precision": "full"}
     return Asked(f"/coins/{coin}/market_chart/range", query)
 
@@ -190,7 +191,7 @@ def _ask_ecb(question: Question) -> Asked:
 
 def _read_ecb(question: Question, body: bytes) -> list[Point]:
     base, quote = question.symbols
-    since = question.at - timedelta(seconds=question.provider.age_max_s)
+    since = earlier(question.at, timedelta(seconds=question.provider.age_max_s))
     points = []
     for day in fromstring(body).iter():
         if day.tag.rpartition("}")[2] != "Cube" or "time" not in day.attrib:

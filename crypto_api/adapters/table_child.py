@@ -34,12 +34,16 @@ def from_csv(content: bytes) -> list[list[str]]:
     head = text.split("\n", 1)[0]
     mark = max(",;\t", key=head.count)
     rows: list[list[str]] = []
+    empty = 0
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True):
             if any(cell.strip() for cell in row):
-                rows.append(_checked([cell.strip() for cell in row], len(rows)))
+                cells = _checked([cell.strip() for cell in row], len(rows) + empty)
+                rows += [[] for _ in range(empty)]  # keeps the numbers of the rows behind them
+                rows.append(cells)
+                empty = 0
             elif rows:
-                rows.append([])  # keeps the numbers of the rows behind it
+                empty += 1
     except csv.Error as error:
         raise Refused(f"is no CSV after row {len(rows)}: {error}") from error
     return rows

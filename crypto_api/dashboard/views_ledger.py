@@ -66,9 +66,9 @@ class LedgerFilter:
         """As typed, in the zone of whoever reads."""
         try:
             moment = datetime.fromisoformat(self["known_at"])
-        except ValueError:
+            return (moment if moment.tzinfo else moment.replace(tzinfo=self.zone)).astimezone(UTC)
+        except (ValueError, OverflowError):
             return None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=self.zone)).astimezone(UTC)
 
 
 # ---- trial balance ---------------------------------------------------------------------------------------------------------------

@@ -36,6 +36,8 @@ class Division(StrEnum):
 
 _DAYS = {Span.WEEK: 7, Span.MONTH: 30, Span.QUARTER: 90, Span.YEAR: 365, Span.ALL: DAYS_MAX}
 
+_FIRST = date(1900, 1, 1)  # nothing is older, and a zone can move its midnight into a year that there is
+
 
 @dataclass(frozen=True)
 class Period:
@@ -52,8 +54,10 @@ def period_of(organization: Organization, now: datetime, span: Span | None, date
         return _named(zone, now, span or Span.MONTH)
     if span is not None:
         raise InvalidInput.of("span", "goes without date_from and date_to", "conflicting")
-    until = min(_midnight((date_to or now.astimezone(zone).date()) + timedelta(days=1), zone), now)
-    since = _midnight(date_from or (until.astimezone(zone) - timedelta(days=30)).date(), zone)
+    today = now.astimezone(zone).date()
+    last = max(min(date_to or today, today), _FIRST)
+    until = min(_midnight(last + timedelta(days=1), zone), now)
+    since = _midnight(max(date_from, _FIRST) if date_from else (until.astimezone(zone) - timedelta(days=30)).date(), zone)
     if since >= until:
         raise InvalidInput.of("date_from", "must be a day before date_to, and not of the future", "wrong_order")
     if until - since > timedelta(days=DAYS_MAX):

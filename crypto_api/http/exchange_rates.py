@@ -42,7 +42,7 @@ from crypto_api.http.schemas.system import TaskRead
 from crypto_api.http.schemas.transactions import ImportErrorRead, ImportQuery
 from crypto_api.inbox.types import ItemKind
 from crypto_api.kit.amounts import multiply, to_functional
-from crypto_api.kit.clock import to_milliseconds
+from crypto_api.kit.clock import earlier, to_milliseconds
 from crypto_api.kit.errors import FieldError, InvalidInput
 from crypto_api.organizations.types import Permission
 from crypto_api.prices import service, store
@@ -110,7 +110,7 @@ async def get_rate_history(request: HttpRequest, query: Query[RateHistoryQuery])
     """From what is kept; nobody is asked. A time without a rate that was fresh enough has none."""
     runtime = runtime_of(request.scope)
     until = query.at or runtime.clock.now()
-    since = query.since or until - timedelta(days=30)
+    since = query.since or earlier(until, timedelta(days=30))
     if since >= until:
         raise InvalidInput.of("since", "must be before the last time", "wrong_order")
     times = [to_milliseconds(since + (until - since) * step / (query.points - 1)) for step in range(query.points)]

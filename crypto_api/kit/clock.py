@@ -1,6 +1,6 @@
 """Time comes from a clock that tests can set: aware UTC, cut to milliseconds as MongoDB stores it."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,12 @@ def to_milliseconds(moment: datetime) -> datetime:
     """The same instant in UTC, cut (not rounded) to whole milliseconds, so that what is hashed or compared equals what is read back."""
     moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def earlier(moment: datetime, by: timedelta) -> datetime:
+    """So much before, or the first moment that there is."""
+    first = datetime.min.replace(tzinfo=UTC)
+    return moment - by if moment - first > by else first
 
 
 def day_of(at: datetime, time_zone: str) -> date:

@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -39,8 +39,10 @@ class PageRequest:
             sort, kind, value, row_id = orjson.loads(base64.urlsafe_b64decode(self.cursor.encode() + b"=="))
             if sort != self.sort or not isinstance(row_id, str) or not isinstance(value, str | int | type(None)):
                 raise ValueError
-            return (datetime.fromisoformat(str(value)) if kind == "t" else value), row_id
-        except (ValueError, TypeError, binascii.Error, orjson.JSONDecodeError) as error:
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:  # the database has no larger ones
+                raise ValueError
+            return (_moment(str(value)) if kind == "t" else value), row_id
+        except (ValueError, TypeError, OverflowError, binascii.Error, orjson.JSONDecodeError) as error:
             raise InvalidInput.of("cursor", "is not a cursor of this list", "invalid_cursor") from error
 
     def cursor_after(self, value: Any, row_id: str) -> str:
@@ -54,3 +56,9 @@ class PageRequest:
         last = shown[-1] if len(rows) > self.limit else None
         value = getattr(last, self.sort, None) if self.sort != "_id" else getattr(last, "id", None)
         return Page(shown, self.cursor_after(value, last.id) if last is not None else None, total)
+
+
+def _moment(text: str) -> datetime:
+    """OverflowError for what is in no year that there is, in UTC, as the database has it."""
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo is not None else moment

@@ -6,8 +6,9 @@ a change of form sums to zero in quantity as in value.
 """
 
 import re
+from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from crypto_api.kit.amounts import DECIMAL128_DIGITS, add_exactly, divide, is_exact, multiply, text, to_functional
@@ -322,8 +323,7 @@ def days_of(period: str) -> tuple[date, date]:
 
 
 def last_of_month(day: date) -> date:
-    following = date(day.year + day.month // 12, day.month % 12 + 1, 1)
-    return following - timedelta(days=1)
+    return day.replace(day=monthrange(day.year, day.month)[1])
 
 
 def period_of(day: date) -> str:

@@ -208,7 +208,8 @@ async def sums(
 def _cells(as_of: AsOf) -> list[dict[str, Any]]:
     """Which cells make up everything for days up to `at` and known before the day of `known_at`: whole years, then the months of the years that are
     cut, then the days of the months that are cut."""
-    days = [as_of.at + timedelta(days=1) if as_of.at is not None else None, as_of.known_at.astimezone(UTC).date() if as_of.known_at else None]
+    at = as_of.at if as_of.at != date.max else None  # behind the last day there is none
+    days = [at + timedelta(days=1) if at is not None else None, as_of.known_at.astimezone(UTC).date() if as_of.known_at else None]
     if days == [None, None]:
         return [{"span": Span.YEAR.value}]
     conditions, outer = [], None

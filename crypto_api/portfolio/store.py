@@ -9,6 +9,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from crypto_api.kit.amounts import add_exactly
+from crypto_api.kit.clock import earlier
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.store import day_as_stored
@@ -63,7 +64,7 @@ def standing(org_id: str) -> dict[str, Any]:
 
 async def booked_since(org_id: str, since: datetime) -> tuple[list[Booked], bool]:
     """Entries for moments after `since`, oldest first; and whether older ones of them were left out, beyond `ENTRIES_MAX`."""
-    query = {**standing(org_id), "date": pages.not_before(day_as_stored(since.date() - timedelta(days=1)))}
+    query = {**standing(org_id), "date": pages.not_before(day_as_stored(earlier(since, timedelta(days=1)).date()))}
     found = JournalEntry.get_pymongo_collection().find(query, _SHOWN).sort([("date", -1), ("_id", -1)]).limit(ENTRIES_MAX + 1)
     rows = [row async for row in found]
     cut = len(rows) > ENTRIES_MAX

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from crypto_api.kit.clock import earlier
 from crypto_api.kit.rates import Point
 from crypto_api.prices import store
 
@@ -74,13 +75,13 @@ class KeptSeries:
 
     async def feed(self, address: str, at: datetime) -> Point | None:
         async def rows() -> list[Point]:
-            return await store.oracle_points(address, self._since - _BEFORE, self._until, SERIES_MAX + 1)
+            return await store.oracle_points(address, earlier(self._since, _BEFORE), self._until, SERIES_MAX + 1)
 
         return await self._at(("feed", address), rows, at, lambda time: self._now.feed(address, time))
 
     async def provider(self, name: str, asset: str, quote: str, at: datetime) -> Point | None:
         async def rows() -> list[Point]:
-            return await store.provider_points(name, asset, quote, self._since - _BEFORE, self._until, SERIES_MAX + 1)
+            return await store.provider_points(name, asset, quote, earlier(self._since, _BEFORE), self._until, SERIES_MAX + 1)
 
         return await self._at(("provider", name, asset, quote), rows, at, lambda time: self._now.provider(name, asset, quote, time))
 

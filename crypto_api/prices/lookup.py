@@ -198,9 +198,9 @@ class _Search:
     async def _history(self, asset: str, quote: str, way: tuple[str, ...]) -> Quote | None:
         """The latest that any feed or provider said, as old as the settings allow."""
         settings = self.sought.pricing.settings
-        oldest = self.sought.at - timedelta(seconds=max(settings.history_age_max_s, self.sought.age_max_s or 0))
+        age_max = timedelta(seconds=max(settings.history_age_max_s, self.sought.age_max_s or 0))
         for point, origin, currency in sorted(await self._kept(asset), key=lambda row: row[0].at, reverse=True):
-            if point.at < oldest:
+            if self.sought.at - point.at > age_max:
                 break
             found = Quote(point.rate, PriceSource.HISTORY, point.at, f"kept of {origin}")
             if (whole := await self._onward(found, currency, quote, way)) is not None:

@@ -128,6 +128,8 @@ async def opening_of(org_id: str, uow: UnitOfWork, scope: LedgerScope) -> Sums:
 
 
 async def _before(org_id: str, uow: UnitOfWork, scope: LedgerScope, day: date) -> Sums:
+    if day == date.min:
+        return Sums()
     until = replace(scope.as_of, at=day - timedelta(days=1))
     return _one(await sums(org_id, uow, until, account_codes=[scope.account_code], wallet_id=scope.wallet_id), scope)
 

@@ -59,7 +59,10 @@ async def _principal(scope: Mapping[str, Any], headers: Mapping[str, str], runti
 
 def origin_allowed(origin: str, host: str, config: Config) -> bool:
     """The configured front end, or a page of the very host and port that was asked, where that host is one of ours."""
-    asked = urlsplit(origin)
+    try:
+        asked = urlsplit(origin)
+    except ValueError:  # brackets of no IPv6 address
+        return False
     if asked.scheme not in ("http", "https") or not asked.netloc:
         return False
     for own in (config.frontend_url, config.backend_url):

@@ -30,7 +30,16 @@ class BadFrame(Exception):
 
 
 _decoder = msgspec.json.Decoder(Resume | Ping | Pong)
-_encoder = msgspec.json.Encoder()
+
+
+def _whole(value: object) -> int:
+    """The driver reads a number of more than 32 bits as a class of its own."""
+    if isinstance(value, int):
+        return int(value)
+    raise TypeError(f"no event holds a {type(value).__name__}")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_whole)
 
 
 def decode(text: str) -> Resume | Ping | Pong:

@@ -1,5 +1,6 @@
 """What a report says, from events and rules. Pure."""
 
+from calendar import monthrange
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -22,15 +23,17 @@ def bounds(period: TaxPeriod, day: date, fiscal_year_start: str) -> tuple[date, 
             return day, day
         case TaxPeriod.WEEKLY:
             first = day - timedelta(days=day.weekday())
-            return first, first + timedelta(days=6)
+            return first, date.fromordinal(min(first.toordinal() + 6, date.max.toordinal()))
         case TaxPeriod.MONTHLY:
-            after = date(day.year + day.month // 12, day.month % 12 + 1, 1)
-            return day.replace(day=1), after - timedelta(days=1)
+            return day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1])
         case TaxPeriod.YEARLY:
             first = _year_start(day.year, fiscal_year_start)
+            if day < first and day.year == date.min.year:
+                return date.min, first - timedelta(days=1)
             if day < first:
                 first = _year_start(day.year - 1, fiscal_year_start)
-            return first, _year_start(first.year + 1, fiscal_year_start) - timedelta(days=1)
+            last_of_all = first.year == date.max.year
+            return first, date.max if last_of_all else _year_start(first.year + 1, fiscal_year_start) - timedelta(days=1)
 
 
 def _year_start(year: int, month_and_day: str) -> date:

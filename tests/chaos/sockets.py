@@ -278,7 +278,7 @@ def _api(config: Config, port: int, folder: Path) -> Child:
             return True
 
     command = (sys.executable, "-m", "uvicorn", "crypto_project.asgi:application", "--port", str(port))
-    options = ("--lifespan", "on", "--ws", "websockets-sansio", "--log-level", "warning")
+    options = ("--lifespan", "on", "--ws", "crypto_project.socket_protocol:BoundedSockets", "--log-level", "warning")
     return Child(
         "api", (*command, *options), log_file=folder / "api.log", ready=answers, env=_environment(config, folder), cwd=ROOT, start_timeout_s=120
     )

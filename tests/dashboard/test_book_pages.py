@@ -195,6 +195,8 @@ async def test_balances_of_another_day_and_the_lines_behind_them(ada: httpx.Asyn
     then = (await ada.get(f"/trial-balance/?at={day}")).text
     assert "3,000.00" in then and "3,010.00" not in then and "3,010.00" in (await ada.get("/trial-balance/")).text
     assert "must be a date" in (await ada.get("/trial-balance/?at=soon&known_at=later")).text
+    assert "must be a time" in (await ada.get("/trial-balance/?known_at=0001-01-01T00:00:00%2B10:00")).text
+    assert (await ada.get("/trial-balance/?at=9999-12-31")).status_code == 200
     beside = (await ada.get(f"/trial-balance/?compare_to={day}")).text
     assert (
         "3,010.00" in beside

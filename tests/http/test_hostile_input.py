@@ -77,6 +77,12 @@ HARMLESS_TEXTS = ("$where", "__proto__", "constructor", "a.b", "'; return true; 
 NUMBERS = ("1e400", "1" + "0" * 400, "-1", "1e-400", "99999999999999999999999999")
 """Where no number is expected it is refused; where one is, this one."""
 
+ENDS = {
+    "date": ("0001-01-01", "9999-12-31"),
+    "date-time": ("0001-01-01T00:00:00+10:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-10:00"),
+}
+"""The first and the last day that there are: the day before and the day after are none."""
+
 KEYS = ("$where", "$ne", "__proto__", "constructor", "prototype", "a.b", "a\\u0000b", "org_id")
 """Beside the fields that there are."""
 
@@ -171,7 +177,7 @@ class Siege:
                 yield self._refused(f"{place} = {name}", _with_raw(good, place, f'"{whole}"'), names=None if allowed else place)
             for number in self._some(NUMBERS, place):
                 yield self._survived(f"{place} = {number[:12]}", _with_raw(good, place, number))
-            for text in self._some(HARMLESS_TEXTS, place):
+            for text in (*self._some(HARMLESS_TEXTS, place), *_ends(schema)):
                 yield self._survived(f"{place} = {text!r}", orjson.dumps(_with(good, place, text)))
         for key in KEYS:
             body = orjson.dumps(good)[:-1] + (b"," if good else b"") + f'"{key}": {{"$ne": "{CANARY}"}}}}'.encode()
@@ -197,7 +203,7 @@ class Siege:
 
     def _query_attacks(self) -> Iterator[Any]:
         for name in self.operation.query_parameters:
-            for value in (*self._some(HARMLESS_TEXTS, name), *self._some(IN_QUERIES, name)):
+            for value in (*self._some(HARMLESS_TEXTS, name), *self._some(IN_QUERIES, name), *_ends(self.operation.query[name])):
                 yield self._survived(f"?{name}={value[:12]!r}", None, query=f"{name}={quote(value)}")
             for operator in self._some(("$ne", "$gt", "$where", "$regex"), name, 2):
                 yield self._survived(
@@ -287,6 +293,11 @@ def fields_of(schema: Mapping[str, Any], before: str = "") -> Iterator[tuple[str
 def _longest(schema: Mapping[str, Any]) -> int:
     """How long a text may be there at most."""
     return max([int(schema.get("maxLength", 0)), *(_longest(part) for part in schema.get("anyOf", []))])
+
+
+def _ends(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    kinds = [schema.get("format"), *(part.get("format") for part in schema.get("anyOf", []))]
+    return next((ENDS[kind] for kind in kinds if kind in ENDS), ())
 
 
 def _is_number(schema: Mapping[str, Any]) -> bool:

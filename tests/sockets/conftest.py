@@ -135,8 +135,8 @@ async def serving(runtime: Runtime, hub: EventHub) -> AsyncIterator[str]:
         scope["state"] = {"runtime": runtime, "hub": hub}
         await websocket_application(scope, receive, send)
 
-    options = {"lifespan": "off", "ws": "websockets-sansio", "ws_per_message_deflate": False, "timeout_graceful_shutdown": 1}
-    async with served(app, **options) as server:
+    options = {"lifespan": "off", "ws_per_message_deflate": False, "timeout_graceful_shutdown": 1}
+    async with served(app, ws="crypto_project.socket_protocol:BoundedSockets", **options) as server:
         yield f"ws://127.0.0.1:{server.port}"
 
 

@@ -85,7 +85,7 @@ def api_process(config: Config, port: int, log_dir: Path) -> Child:
         "--lifespan",
         "on",
         "--ws",
-        "websockets-sansio",
+        "crypto_project.socket_protocol:BoundedSockets",
     )
     return Child("api", command, log_file=log_dir / "api.log", ready=answers, env=env, cwd=ROOT)
 

@@ -74,7 +74,10 @@ def _instant(value: Any) -> datetime:
         return value
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
         raise ValueError("must be a time such as 2026-11-21T09:30:00Z")
-    return to_milliseconds(datetime.fromisoformat(value).astimezone(UTC))
+    try:
+        return to_milliseconds(datetime.fromisoformat(value))
+    except OverflowError as error:  # before the year 1 or behind 9999, in UTC
+        raise ValueError("must be a time that there is") from error
 
 
 def _rfc3339(value: datetime) -> str:

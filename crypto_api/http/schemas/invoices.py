@@ -247,8 +247,8 @@ class InvoiceQuery(PageQuery):
     kind: InvoiceKind | None = None
     client_id: Word | None = None
     currency: Word | None = None
-    due_from: date | None = Field(default=None, description="Due on that day or later.")
-    due_to: date | None = None
+    due_from: Date | None = Field(default=None, description="Due on that day or later.")
+    due_to: Date | None = None
     q: Word | None = Field(default=None, description="Part of the number, the client's name or the reference.")
 
 

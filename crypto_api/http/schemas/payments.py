@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, StringConstraints
@@ -88,7 +88,7 @@ class PaymentQuery(PageQuery):
         bounds = {}
         if self.date_from:
             bounds["$gte"] = datetime.combine(self.date_from, time.min, UTC)
-        if self.date_to:
+        if self.date_to and self.date_to < date.max:
             bounds["$lt"] = datetime.combine(self.date_to, time.min, UTC) + timedelta(days=1)
         return bounds
 

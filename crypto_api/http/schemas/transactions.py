@@ -1,5 +1,5 @@
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
@@ -429,6 +429,6 @@ def day_bounds(query: TransactionQuery) -> dict[str, Any]:
     bounds: dict[str, Any] = {}
     if query.date_from:
         bounds["$gte"] = datetime.combine(query.date_from, time.min, UTC)
-    if query.date_to:
+    if query.date_to and query.date_to < date.max:
         bounds["$lt"] = datetime.combine(query.date_to, time.min, UTC) + timedelta(days=1)
     return {"timestamp": bounds} if bounds else {}
