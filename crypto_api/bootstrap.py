@@ -8,7 +8,7 @@ from beanie import init_beanie
 from crypto_api.adapters.channel_layer import Frames
 from crypto_api.adapters.json_rpc import JsonRpcChain
 from crypto_api.adapters.limiter import Limiter
-from crypto_api.adapters.mail import Mailer
+from crypto_api.adapters.mail import Mailer, is_this_machine
 from crypto_api.adapters.news_feeds import NewsFeeds
 from crypto_api.adapters.ollama import OllamaModel
 from crypto_api.adapters.price_sources import OutsidePrices
@@ -66,6 +66,7 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
                 user=config.email_host_user,
                 password=config.email_host_password.get_secret_value(),
                 sender=config.email_from,
+                tls=config.email_tls == "required" and not is_this_machine(config.email_host),
                 mock=config.email_mock_mode,
                 mock_dir=config.log_dir / "mail",
             ),

@@ -3,7 +3,7 @@
 import re
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import orjson
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
@@ -52,6 +52,7 @@ class Config(BaseSettings):
     email_host_user: str = ""
     email_host_password: SecretStr = SecretStr("")
     email_from: str = "coffer@localhost"
+    email_tls: Literal["required", "offered"] = "required"  # not asked for of a server on this machine
     email_mock_mode: bool = False
     llm_base_url: str = ""
     llm_api_key: SecretStr = SecretStr("")

@@ -7,7 +7,16 @@ from crypto_project.head_guard import HeadGuard
 from crypto_project.refusal import App
 from crypto_project.trusted_proxies import Network, TrustedProxies
 
-UPLOADS = frozenset({"/api/transactions/import/", "/transactions/import/", "/api/ai/upload-contract/", "/audits/order/"})
+UPLOADS = frozenset(
+    {
+        "/api/transactions/import/",
+        "/transactions/import/",
+        "/api/ai/upload-contract/",
+        "/audits/order/",
+        "/api/invoices/settings/logo/",
+        "/invoices/settings/logo/put/",
+    }
+)
 """Paths that take files."""
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from ipaddress import ip_address
 from pathlib import Path
 
 import aiosmtplib
@@ -15,14 +16,27 @@ from crypto_api.kit.mail import Attachment, MailNotTaken
 logger = log.get(__name__)
 
 TIMEOUT_S = 10
+SUBMISSIONS = 465  # RFC 8314, section 3.3
 _PERMANENT = 500  # RFC 5321, section 4.2.1: 5yz
 
 
 class Mailer:
     def __init__(
-        self, host: str, port: int, *, user: str = "", password: str = "", sender: str, mock: bool = False, mock_dir: Path = Path("logs/mail")
+        self,
+        host: str,
+        port: int,
+        *,
+        user: str = "",
+        password: str = "",
+        sender: str,
+        tls: bool = False,
+        mock: bool = False,
+        mock_dir: Path = Path("logs/mail"),
     ) -> None:
+        """`tls`: nothing is said to a server that has no STARTTLS, or whose certificate is not good: whoever stands between could have taken it
+        away, and would read the log-in and every link in a letter. Port 465 is TLS from the start (RFC 8314) in any case."""
         self._host, self._port, self._user, self._password = host, port, user, password
+        self._tls = tls
         self._sender, self._mock, self._mock_dir = sender, mock, mock_dir
 
     async def send(
@@ -50,6 +64,8 @@ class Mailer:
                 port=self._port,
                 username=self._user or None,
                 password=self._password or None,
+                use_tls=self._port == SUBMISSIONS,
+                start_tls=None if self._port == SUBMISSIONS or not self._tls else True,
                 timeout=TIMEOUT_S,
             )
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
@@ -66,6 +82,14 @@ class Mailer:
         return "kept in a file (EMAIL_MOCK_MODE)"
 
 
+def is_this_machine(host: str) -> bool:
+    """Where nobody stands between."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.rstrip(".").lower() == "localhost"
+
+
 def _is_permanent(error: Exception) -> bool:
     """A refusal of this letter: of its recipient, or of what it holds. What it says to us (our log-in) may be mended."""
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
@@ -78,4 +102,4 @@ def _said(error: Exception) -> str:
         return "; ".join(f"{refused.code} {refused.message}" for refused in error.recipients)
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return f"{error.code} {error.message}"
-    return f"no answer ({type(error).__name__})"
+    return str(error)[:200] if "STARTTLS" in str(error) else f"no answer ({type(error).__name__})"

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from crypto_api.adapters.mail import Mailer
+from crypto_api.adapters.mail import Mailer, is_this_machine
 from crypto_api.kit.errors import Unavailable
+from crypto_api.kit.mail import MailNotTaken
 
 
 class Inbox:
@@ -54,3 +55,33 @@ async def test_a_line_break_in_a_header_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"linefeed|newline|header"):
             await mailer.send(to, subject, "y")
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_server_without_starttls_is_told_nothing_where_it_is_required(unused_tcp_port: int) -> None:
+    inbox = Inbox()
+    controller = Controller(inbox, hostname="127.0.0.1", port=unused_tcp_port)
+    controller.start()
+    try:
+        mailer = Mailer("127.0.0.1", unused_tcp_port, user="ada", password="secret", sender="a@example.com", tls=True)
+        with pytest.raises(MailNotTaken) as refused:
+            await mailer.send("b@example.com", "x", "y")
+    finally:
+        controller.stop()
+    assert inbox.letters == [] and "STARTTLS" in refused.value.answer and not refused.value.permanent
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("localhost", True),
+        ("Localhost.", True),
+        ("10.0.0.7", False),
+        ("mail.example.com", False),
+        ("localhost.example.com", False),
+    ],
+)
+def test_only_this_machine_needs_no_tls(host: str, here: bool) -> None:
+    assert is_this_machine(host) is here
