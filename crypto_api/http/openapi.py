@@ -111,7 +111,7 @@ class CofferSchema(OpenAPISchema):
         has_body = any(model.__ninja_param_source__ in ("body", "file") for model in operation.models)
         has_values, of_something, is_open = bool(operation.models), "{" in operation.path, permission == OPEN
         found = {503: True, 401: not is_open or writes, 404: of_something or has_values or writes}
-        found |= {403: permission not in (OPEN, SIGNED_IN) or bool(getattr(operation.view_func, "approval", ""))}
+        found |= {403: writes or permission not in (OPEN, SIGNED_IN) or bool(getattr(operation.view_func, "approval", ""))}
         found |= {400: True, 413: has_body, 415: has_body, 422: has_values or writes}
         found |= {409: writes or of_something, 412: writes, 429: writes or is_open}
         return sorted(status for status, applies in found.items() if applies)
