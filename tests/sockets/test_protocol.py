@@ -52,6 +52,7 @@ async def opened(server: Server, **headers: str) -> Line:
         (frame(TEXT, b"hello") * 5 + CLOSED, {1000}),
         (frame(TEXT, b"hello") + frame(7), {1002}),
     ],
+    ids=["one", "in pieces", "twice", "before a close", "behind a close", "text before a close", "text before a bad frame"],
 )
 async def test_what_is_no_text_is_closed_and_no_error(server: Server, sent: bytes, codes: set[int], caplog: pytest.LogCaptureFixture) -> None:
     line = await opened(server)
