@@ -56,7 +56,7 @@ async def test_entered_corrected_and_taken_back(window: Window, treasury: Treasu
     await page.fill("#counterparty", "Kraken")
     await page.fill("#external_id", "r-1")
     await page.click("text=Enter the transaction")
-    await expect(page.locator("#amount-error")).to_contain_text("must be a plain decimal number")
+    await expect(page.locator("#amount-error")).to_contain_text("must be a number such as 1234.50")
     await expect(page.locator("#price-error")).to_contain_text("is needed for BUY")
     assert await page.input_value("#external_id") == "r-1"
     assert await Transaction.find({"org_id": treasury.org_id}).count() == 0
