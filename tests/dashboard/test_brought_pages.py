@@ -57,11 +57,12 @@ async def test_entered_corrected_and_taken_back(window: Window, treasury: Treasu
     await page.fill("#external_id", "r-1")
     await page.click("text=Enter the transaction")
     await expect(page.locator("#amount-error")).to_contain_text("must be a number such as 1234.50")
+    await page.fill("#amount", "2.5")
+    await page.click("text=Enter the transaction")
     await expect(page.locator("#price-error")).to_contain_text("is needed for BUY")
     assert await page.input_value("#external_id") == "r-1"
     assert await Transaction.find({"org_id": treasury.org_id}).count() == 0
     window.faults.found.clear()  # Chromium reports the answer of 422 itself
-    await page.fill("#amount", "2.5")
     await page.fill("#price", "2000")
     await page.click("text=Enter the transaction")
     await expect(page.locator(".notice-good")).to_contain_text("The transaction was entered and booked.")
