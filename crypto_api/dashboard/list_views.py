@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.template.loader import get_template
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from crypto_api.saved_views.documents import SavedView
@@ -28,12 +29,12 @@ class ListViews:
     name: str = ""
     query: str = ""
     narrows: bool = False
-    _mark: str = field(default_factory=lambda: f"<!--views:{secrets.token_hex(8)}-->")
+    _mark: SafeString = field(default_factory=lambda: format_html("<!--views:{}-->", secrets.token_hex(8)))
 
     def put(self, name: str, filter_: Any) -> SafeString:
         query = filter_.query_string
         self.name, self.query, self.narrows = name, query() if callable(query) else query, bool(filter_.narrows)
-        return SafeString(self._mark)
+        return self._mark
 
     @property
     def unread(self) -> list[str]:
