@@ -46,7 +46,7 @@ def _install(python: Path, lock: Path, name: str) -> None:
     base = str(Path(sys.base_prefix, "bin", "python3"))
     uv = shutil.which("uv", path=os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path(sys.prefix, "bin")))))
     _run([base, "-m", "venv", *(["--without-pip"] if uv else []), str(place)], name)
-    arguments = ["install", "--require-hashes", "-r", str(lock)]
+    arguments = ["install", "--no-deps", "--require-hashes", "-r", str(lock)]  # the lock names all: pip refuses what a dependency wants with extras
     pip = [str(python), "-m", "pip", "-q", "--disable-pip-version-check"]
     try:
         _run([uv, "pip", *arguments, "--python", str(python)] if uv else [*pip, *arguments], name)
