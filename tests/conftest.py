@@ -60,6 +60,7 @@ from crypto_project.embedded.ports import free_port  # noqa: E402
 from crypto_project.embedded.servers import Addresses, Configured, EmbeddedServers  # noqa: E402
 from crypto_project.npm import NODE_MODULES, ensure_npm_parts  # noqa: E402
 from crypto_project.vendor_assets import ensure_vendor_assets  # noqa: E402
+from tests import cost  # noqa: E402
 from tests.factories import binding  # noqa: E402
 from tests.factories.databases import Databases  # noqa: E402
 from tests.factories.prepared import Kept, Prepared  # noqa: E402
@@ -82,6 +83,7 @@ def tenant_walls() -> Iterator[None]:
 
 def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # until everything is loaded: nothing of it is garbage
+    cost.register(config)
     if NODE_MODULES.exists() and not hasattr(config, "workerinput"):
         ensure_vendor_assets()  # before the application is imported, which notes then how long each file is
 
