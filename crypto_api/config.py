@@ -1,6 +1,7 @@
 """Settings from the environment or `.env`: one typed object, documented in `.env.example`. Networks come from a JSON file."""
 
 import re
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.kit.price_settings import PriceSettings
+from crypto_api.kit.session_spans import Spans
 
 
 def _listed(value: object) -> object:
@@ -66,6 +68,9 @@ class Config(BaseSettings):
     frontend_url: str = "http://127.0.0.1:8000"
     backend_url: str = "http://127.0.0.1:8000"
     bcrypt_cost: int = Field(default=12, ge=4, le=16)
+    session_days: int = Field(default=30, ge=1, le=365)  # of a program, from its log-in
+    session_page_days: int = Field(default=14, ge=1, le=30)  # of the pages, from the log-in
+    session_idle_hours: int = Field(default=24, ge=1, le=336)  # of the pages, without being used
     limit_failed_log_ins: Rate = "100 per 15 minutes"
     limit_registrations: Rate = "300 per 10 minutes"
     limit_mails: Rate = "60 per 10 minutes"
@@ -113,6 +118,14 @@ class Config(BaseSettings):
         """What one address of the network may do how often, by its name without `limit_`."""
         found = self.model_dump(include={name for name in type(self).model_fields if name.startswith("limit_")})
         return {name.removeprefix("limit_"): rate for name, rate in found.items()}
+
+    def spans(self) -> Spans:
+        """How long sessions last."""
+        return Spans(
+            program=timedelta(days=self.session_days),
+            dashboard=timedelta(days=self.session_page_days),
+            dashboard_idle=timedelta(hours=self.session_idle_hours),
+        )
 
     def load_networks(self) -> dict[str, NetworkConfig]:
         """The followed networks by slug. ValueError when the file is absent or wrong."""

@@ -71,7 +71,7 @@ async def _writing_seen(runtime: Runtime) -> AsyncIterator[None]:
         while True:
             await asyncio.sleep(WRITE_S)
             try:
-                await write_seen(runtime.uow)
+                await write_seen(runtime.uow, runtime.config.spans())
             except PyMongoError as error:
                 logger.warning("last uses of sessions wait", error=str(error)[:200])
 

@@ -10,8 +10,8 @@ from django.shortcuts import render
 from crypto_api.dashboard.translation import in_language
 from crypto_api.flows.sign_in import Door, OpenedSession
 from crypto_api.identity.rules import device_cookie
-from crypto_api.identity.types import CHALLENGE_LIFETIME, DASHBOARD_COOKIE, DASHBOARD_LIFETIME, DEVICE_COOKIE, Device
-from crypto_api.runtime import Runtime
+from crypto_api.identity.types import CHALLENGE_LIFETIME, DASHBOARD_COOKIE, DEVICE_COOKIE, Device
+from crypto_api.runtime import Runtime, runtime_of
 
 SECOND_STEP_COOKIE = "coffer_step"  # between the two steps of a log-in
 SECOND_STEP_PATH = "/login/"
@@ -21,7 +21,7 @@ _TYPED_MAX = 1_025  # one more than a password may have: the service says so the
 
 
 def door_of(runtime: Runtime) -> Door:
-    return Door(runtime.uow, runtime.clock, runtime.box, runtime.limiter, runtime.queue, runtime.config.bcrypt_cost)
+    return Door(runtime.uow, runtime.clock, runtime.box, runtime.limiter, runtime.queue, runtime.config.bcrypt_cost, runtime.config.spans())
 
 
 def device_of(request: HttpRequest) -> Device:
@@ -39,10 +39,15 @@ def let_in(request: HttpRequest, response: HttpResponse, opened: OpenedSession) 
     """The session goes on in this browser, which is a known device from now on."""
     assert opened.cookie is not None
     rotate_token(request)  # forms from before are those of a stranger
-    _keep(response, DASHBOARD_COOKIE, opened.cookie, int(DASHBOARD_LIFETIME.total_seconds()), "/")
+    _keep(response, DASHBOARD_COOKIE, opened.cookie, _session_s(request), "/")
     response.set_cookie(**device_cookie(opened.device, secure=settings.SESSION_COOKIE_SECURE))
     response.delete_cookie(SECOND_STEP_COOKIE, path=SECOND_STEP_PATH, samesite="Lax")
     return response
+
+
+def _session_s(request: HttpRequest) -> int:
+    """How long the browser keeps the cookie; the session itself may end before, by idling."""
+    return int(runtime_of(request.scope).config.spans().dashboard.total_seconds())
 
 
 def keep_second_step(response: HttpResponse, token: str) -> HttpResponse:

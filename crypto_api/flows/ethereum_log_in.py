@@ -10,9 +10,10 @@ from crypto_api.identity import store as identities
 from crypto_api.identity.documents import EthereumAccount, OneTimePurpose, User
 from crypto_api.identity.errors import EmailNotVerified, InvalidSignature, OtpRequired
 from crypto_api.identity.siwe import Site
-from crypto_api.identity.types import Device, Factor, Limited, Way
+from crypto_api.identity.types import Device, Factor, Limited
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.log import security
+from crypto_api.kit.session_spans import Way
 from crypto_api.organizations import service as organizations
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
@@ -55,7 +56,7 @@ async def log_in_with_ethereum(
     async def work(session: Session) -> OpenedSession:
         if not await factors.use_ethereum_account(session, account_id, now):
             raise InvalidSignature  # unlinked meanwhile
-        return await open_session(session, user, device, shown, now, way=way)
+        return await open_session(session, user, device, shown, now, way=way, spans=door.spans)
 
     opened = await door.uow.run(work)
     security.info("logged_in", user_id=user.id, session_id=opened.row.id, org_id=opened.row.org_id, way=way, by="ethereum")

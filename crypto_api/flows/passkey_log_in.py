@@ -15,9 +15,10 @@ from crypto_api.identity import store as identities
 from crypto_api.identity.documents import Approval, OneTimePurpose, Passkey, User
 from crypto_api.identity.errors import EmailNotVerified, InvalidPasskey
 from crypto_api.identity.passkeys import Assertion, Known, PasskeyRefused, RelyingParty
-from crypto_api.identity.types import Device, Factor, Limited, Purpose, Way
+from crypto_api.identity.types import Device, Factor, Limited, Purpose
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.log import security
+from crypto_api.kit.session_spans import Way
 from crypto_api.organizations import service as organizations
 from crypto_api.organizations.types import Principal
 from mongodb_config.unit_of_work import Session, UnitOfWork
@@ -50,7 +51,7 @@ async def log_in_with_passkey(
             raise PasskeyRefused("its owner is gone")
         if user.email_verified_at is None:
             raise EmailNotVerified
-        opened = await _open(door.uow, door.clock.now(), held, assertion, user, device, way)
+        opened = await _open(door, door.clock.now(), held, assertion, user, device, way)
     except PasskeyRefused as error:
         await _record_refusal(door.uow, door.clock.now(), held, None, error)
         raise InvalidPasskey from error
@@ -58,12 +59,12 @@ async def log_in_with_passkey(
     return user, opened
 
 
-async def _open(uow: UnitOfWork, now: datetime, held: Passkey, assertion: Assertion, user: User, device: Device, way: Way) -> OpenedSession:
+async def _open(door: Door, now: datetime, held: Passkey, assertion: Assertion, user: User, device: Device, way: Way) -> OpenedSession:
     async def work(session: Session) -> OpenedSession:
         await _use(session, held, assertion, now)
-        return await open_session(session, user, device, [Factor.PASSKEY], now, way=way)
+        return await open_session(session, user, device, [Factor.PASSKEY], now, way=way, spans=door.spans)
 
-    return await uow.run(work)
+    return await door.uow.run(work)
 
 
 async def begin_passkey_approval(uow: UnitOfWork, clock: Clock, party: RelyingParty, principal: Principal, purpose: Purpose) -> Challenge:

@@ -57,7 +57,7 @@ async def finish_second_step(door: Door, token: str, otp: str, device: Device) -
     async def work(session: Session) -> OpenedSession:
         if await identities.take_one_time(session, row.id, OneTimePurpose.SECOND_STEP, now) is None:
             raise InvalidToken  # of two at the same moment one goes on
-        return await open_session(session, user, device, factors, now, way="dashboard")
+        return await open_session(session, user, device, factors, now, way="dashboard", spans=door.spans)
 
     opened = await door.uow.run(work)
     security.info("logged_in", user_id=user.id, session_id=opened.row.id, org_id=opened.row.org_id, way="dashboard", by="second_step")

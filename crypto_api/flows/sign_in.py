@@ -18,11 +18,12 @@ from crypto_api.identity.documents import Session, User
 from crypto_api.identity.errors import AccountSuspended, EmailNotVerified, InvalidCredentials, InvalidOtp, InvalidToken, ReusedToken
 from crypto_api.identity.jobs import SendDueMail
 from crypto_api.identity.rules import fold, hash_token, log_in_bucket, otp_bucket
-from crypto_api.identity.types import Device, Factor, Letter, Limited, SecretBoxPort, SourceLimiter, Way
+from crypto_api.identity.types import Device, Factor, Letter, Limited, SecretBoxPort, SourceLimiter
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import CoreError, NotFound
 from crypto_api.kit.jobs import Jobs
 from crypto_api.kit.log import security
+from crypto_api.kit.session_spans import Spans, Way
 from crypto_api.organizations import service as organizations
 from crypto_api.organizations import store as organization_store
 from mongodb_config.unit_of_work import Session as UnitSession
@@ -49,6 +50,7 @@ class Door:
     limiter: SourceLimiter
     jobs: Jobs
     bcrypt_cost: int
+    spans: Spans
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,22 @@ class OpenedSession:
 
 
 async def open_session(
-    session: UnitSession, user: User, device: Device, factors: Sequence[Factor], now: datetime, *, way: Way, org_id: str | None = None
+    session: UnitSession,
+    user: User,
+    device: Device,
+    factors: Sequence[Factor],
+    now: datetime,
+    *,
+    way: Way,
+    spans: Spans,
+    org_id: str | None = None,
 ) -> OpenedSession:
     """The one way a session is made, once somebody has shown who they are. It acts in `org_id`, or where the person came to first. Where that
     organisation wants a single session for each person, their others in it end. NotFound when they are no member of `org_id`; AccountSuspended."""
     home = org_id or await organizations.home_of(user.id)
     if org_id is not None and await organizations.role_of(org_id, user.id) is None:
         raise NotFound
-    row, secret = await identity.open_session(session, user, home, device, factors, now, way=way)
+    row, secret = await identity.open_session(session, user, home, device, factors, now, way=way, spans=spans)
     await audit.record(
         session,
         home,
@@ -134,12 +144,12 @@ async def signed(tokens: AccessTokens, user: User, opened: OpenedSession, now: d
     return SignedIn(user, opened.row, await tokens.issue(user.id, opened.row.id, now), opened.refresh, opened.device)
 
 
-async def refresh_session(uow: UnitOfWork, clock: Clock, tokens: AccessTokens, token: str) -> SignedIn:
+async def refresh_session(uow: UnitOfWork, clock: Clock, tokens: AccessTokens, token: str, spans: Spans) -> SignedIn:
     """InvalidToken when it is wrong, too old or used, and for somebody who may no longer come in; a used one ends the session, since somebody
     has a copy of it."""
     now = clock.now()
     try:
-        row, successor = await identity.refresh(uow, token, now)
+        row, successor = await identity.refresh(uow, token, now, spans)
     except ReusedToken as error:
         await _note_reuse(uow, error.session_id, now)
         security.warning("refresh_reused", session_id=error.session_id)
@@ -182,7 +192,7 @@ async def _still_belongs(user: User, org_id: str | None) -> bool:
 
 async def _open(door: Door, user: User, device: Device, factors: list[Factor], way: Way) -> OpenedSession:
     now = door.clock.now()
-    opened = await door.uow.run(lambda session: open_session(session, user, device, factors, now, way=way))
+    opened = await door.uow.run(lambda session: open_session(session, user, device, factors, now, way=way, spans=door.spans))
     security.info("logged_in", user_id=user.id, session_id=opened.row.id, org_id=opened.row.org_id, way=way)
     return opened
 

@@ -48,7 +48,7 @@ def tokens_of(runtime: Runtime) -> AccessTokens:
 
 def door_of(runtime: Runtime) -> Door:
     """What log-ins are checked with."""
-    return Door(runtime.uow, runtime.clock, runtime.box, runtime.limiter, runtime.queue, runtime.config.bcrypt_cost)
+    return Door(runtime.uow, runtime.clock, runtime.box, runtime.limiter, runtime.queue, runtime.config.bcrypt_cost, runtime.config.spans())
 
 
 def remember_device(response: HttpResponse, token: str | None) -> HttpResponse:

@@ -83,7 +83,7 @@ async def log_in(request: HttpRequest, body: LogIn) -> HttpResponse:
 async def refresh(request: HttpRequest, body: RefreshTokens) -> HttpResponse:
     """A refresh token works once. One that comes a second time ends its session."""
     runtime = runtime_of(request.scope)
-    return await logged_in(request, await refresh_session(runtime.uow, runtime.clock, tokens_of(runtime), body.refresh))
+    return await logged_in(request, await refresh_session(runtime.uow, runtime.clock, tokens_of(runtime), body.refresh, runtime.config.spans()))
 
 
 @router.post("/auth/logout/", response={204: None}, summary="End this session")

@@ -76,9 +76,10 @@ class Session(SharedDocument):
     user_id: str
     org_id: str | None
     refresh_hash: str
-    refresh_used: list[str] = []
+    family_hash: str | None = None  # of what all its refresh tokens begin with; None: they are from before this was so, or there are none
+    refresh_used: list[str] = []  # of before that: tokens that were used
     dashboard_hash: str | None = None
-    expires_at: datetime
+    expires_at: datetime  # moved by its use, never beyond its longest life (identity.types.Spans)
     ended_at: datetime | None = None
     ended_reason: str | None = None
     ip: str | None = None
@@ -95,6 +96,7 @@ class Session(SharedDocument):
             IndexModel([("org_id", ASCENDING), ("user_id", ASCENDING)], name="org_user"),
             IndexModel([("refresh_hash", ASCENDING)], unique=True, name="refresh"),
             IndexModel([("refresh_used", ASCENDING)], name="refresh_used"),
+            IndexModel([("family_hash", ASCENDING)], unique=True, partialFilterExpression={"family_hash": {"$type": "string"}}, name="family"),
             IndexModel(
                 [("dashboard_hash", ASCENDING)], unique=True, partialFilterExpression={"dashboard_hash": {"$type": "string"}}, name="dashboard"
             ),

@@ -10,11 +10,9 @@ from crypto_api.identity.documents import Attempts, DueMail, KnownDevice, OneTim
 from crypto_api.identity.errors import AccountSuspended, EmailTaken, InvalidCredentials, InvalidToken, ReusedToken
 from crypto_api.identity.rules import fold, hash_token, is_username, log_in_bucket, mail_bucket, otp_bucket
 from crypto_api.identity.types import (
-    DASHBOARD_LIFETIME,
     DEVICE_LIFETIME,
     MAIL_KEPT,
     MAILS_AN_HOUR,
-    REFRESH_LIFETIME,
     TICKET_LIFETIME,
     VERIFICATION_LIFETIME,
     Device,
@@ -22,12 +20,14 @@ from crypto_api.identity.types import (
     Letter,
     NewUser,
     Notice,
-    Way,
 )
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.ids import new_id, new_token
+from crypto_api.kit.session_spans import Spans, Way
 from mongodb_config.unit_of_work import Session as UnitSession
 from mongodb_config.unit_of_work import UnitOfWork
+
+_SPANS = Spans()
 
 
 async def prepare(person: NewUser, password: str, bcrypt_cost: int, now: datetime, *, verified: bool = False) -> User:
@@ -64,22 +64,32 @@ async def register_shadow(session: UnitSession, user: User, now: datetime) -> No
 
 
 async def open_session(
-    session: UnitSession, user: User, org_id: str | None, device: Device, factors: Sequence[Factor], now: datetime, *, way: Way
+    session: UnitSession,
+    user: User,
+    org_id: str | None,
+    device: Device,
+    factors: Sequence[Factor],
+    now: datetime,
+    *,
+    way: Way,
+    spans: Spans = _SPANS,
 ) -> tuple[Session, str]:
     """A new session and the secret that goes on with it: a refresh token for a program, the value of the cookie for the dashboard. AccountSuspended
     or InvalidCredentials when the account was suspended or got a new password while its owner was logging in."""
     if not await store.mark_logged_in(session, user.id, user.password_changed_at, now):
         there = await store.user(user.id, session)
         raise AccountSuspended if there is not None and there.suspended_at is not None else InvalidCredentials(user.id)
-    secret, by_program = new_token(), way == "api"
+    by_program, family = way == "api", new_token()
+    secret = f"{family}.{new_token()}" if by_program else new_token()
     row = Session(
         id=new_id("ses"),
         created_at=now,
         user_id=user.id,
         org_id=org_id,
         refresh_hash=hash_token(secret if by_program else new_token()),
+        family_hash=hash_token(family) if by_program else None,
         dashboard_hash=None if by_program else hash_token(secret),
-        expires_at=now + (REFRESH_LIFETIME if by_program else DASHBOARD_LIFETIME),
+        expires_at=spans.ends(now, now, way),
         ip=device.ip,
         user_agent=device.user_agent,
         factors=list(factors),
@@ -100,14 +110,24 @@ async def remember_device(session: UnitSession, user_id: str, token: str | None,
     return fresh
 
 
-async def refresh(uow: UnitOfWork, token: str, now: datetime) -> tuple[Session, str]:
+async def refresh(uow: UnitOfWork, token: str, now: datetime, spans: Spans = _SPANS) -> tuple[Session, str]:
     """The session and its next refresh token. A token that was used before ends the whole family, since somebody has a copy: ReusedToken.
-    InvalidToken for any other."""
-    old, successor = hash_token(token), new_token()
+    InvalidToken for any other, and once the session is older than any may be, however often it was refreshed (NIST SP 800-63B-4, 5.2).
+
+    A token is `<family>.<secret>`: whoever shows one of a family that is not its newest shows a used one, so none of them need be kept."""
+    family = token.partition(".")[0] if "." in token else None
+    old, kept_family = hash_token(token), family or new_token()
+    successor = f"{kept_family}.{new_token()}"
 
     async def work(session: UnitSession) -> tuple[Session | None, str | None]:
-        rotated = await store.rotate_refresh(session, old, hash_token(successor), now + REFRESH_LIFETIME, now)
-        return rotated, None if rotated else await store.end_family_of(session, old, "refresh_reused", now)
+        row = await store.live_session_by_refresh(session, old, now)
+        if row is None:
+            return None, await store.end_family_of(session, hash_token(family) if family else None, old, "refresh_reused", now)
+        ends = spans.ends(row.created_at, now, "api")
+        if ends <= now:
+            return None, None
+        rotated = await store.rotate_refresh(session, old, hash_token(successor), hash_token(kept_family), ends, now)
+        return rotated, None if rotated else await store.end_family_of(session, hash_token(kept_family), old, "refresh_reused", now)
 
     rotated, ended = await uow.run(work)
     if rotated is None:

@@ -12,8 +12,6 @@ from crypto_api.identity.errors import EmailTaken, UsernameTaken
 from crypto_api.kit.paging import Page, PageRequest
 from mongodb_config import pages, unit_of_work
 
-REFRESH_KEPT = 2_000  # more than a session can use in its life, at one every access token
-
 UnitSession = unit_of_work.Session
 
 _PEOPLE: dict[str, Any] = {"shadow_of_email": None}
@@ -140,26 +138,31 @@ async def live_sessions_by_dashboard(dashboard_hashes: Collection[str], now: dat
     return await Session.find({"dashboard_hash": shown, "ended_at": None, "expires_at": {"$gt": now}}).to_list()
 
 
-async def rotate_refresh(session: UnitSession, old_hash: str, new_hash: str, expires_at: datetime, now: datetime) -> Session | None:
+async def live_session_by_refresh(session: UnitSession, refresh_hash: str, now: datetime) -> Session | None:
+    return await Session.find_one({"refresh_hash": refresh_hash, "ended_at": None, "expires_at": {"$gt": now}}, session=session)
+
+
+async def rotate_refresh(session: UnitSession, old_hash: str, new_hash: str, family_hash: str, expires_at: datetime, now: datetime) -> Session | None:
     """Compare-and-set: of two that show the same token at the same moment one gets the successor, the other None."""
     row: dict[str, Any] | None = await Session.get_pymongo_collection().find_one_and_update(
         {"refresh_hash": old_hash, "ended_at": None, "expires_at": {"$gt": now}},
-        {
-            "$set": {"refresh_hash": new_hash, "expires_at": expires_at},
-            "$push": {"refresh_used": {"$each": [old_hash], "$slice": -REFRESH_KEPT}},
-        },
+        {"$set": {"refresh_hash": new_hash, "family_hash": family_hash, "expires_at": expires_at}},
         return_document=ReturnDocument.AFTER,
         session=session,
     )
     return Session.model_validate(row) if row else None
 
 
-async def end_family_of(session: UnitSession, used_hash: str, reason: str, now: datetime) -> str | None:
-    """Ends the session whose used refresh token this is; its id, or None when there is none alive."""
-    row = await Session.get_pymongo_collection().find_one_and_update(
-        {"refresh_used": used_hash, "ended_at": None}, {"$set": {"ended_at": now, "ended_reason": reason}}, session=session
-    )
-    return row["_id"] if row else None
+async def end_family_of(session: UnitSession, family_hash: str | None, used_hash: str, reason: str, now: datetime) -> str | None:
+    """Ends the session of whose family this refresh token is and which it opens no more; its id, or None when there is none alive. Tokens from
+    before families had a name are found among those that were used."""
+    ended = {"$set": {"ended_at": now, "ended_reason": reason}}
+    named: list[dict[str, Any]] = [{"family_hash": family_hash, "refresh_hash": {"$ne": used_hash}}] if family_hash is not None else []
+    for where in [*named, {"refresh_used": used_hash}]:  # the newest of one that has run out is no used one
+        row = await Session.get_pymongo_collection().find_one_and_update({**where, "ended_at": None}, ended, session=session)
+        if row:
+            return str(row["_id"])
+    return None
 
 
 async def end_session(session: UnitSession, session_id: str, reason: str, now: datetime) -> bool:
@@ -304,3 +307,9 @@ async def sessions_page(user_id: str, now: datetime, request: PageRequest) -> Pa
 
 async def mark_seen(session: UnitSession, session_ids: Collection[str], now: datetime) -> None:
     await Session.get_pymongo_collection().update_many({"_id": {"$in": list(session_ids)}}, {"$set": {"last_seen_at": now}}, session=session)
+
+
+async def extend_sessions(session: UnitSession, session_ids: Collection[str], until: datetime, now: datetime) -> None:
+    """Those that are live at `now` end then; what is over stays over."""
+    where: dict[str, Any] = {"_id": {"$in": list(session_ids)}, "ended_at": None, "expires_at": {"$gt": now}}
+    await Session.get_pymongo_collection().update_many(where, {"$set": {"expires_at": until}}, session=session)

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Protocol
 
 from crypto_api.kit.languages import Language
 
 ACCESS_LIFETIME = timedelta(minutes=15)
-REFRESH_LIFETIME = timedelta(days=14)
-DASHBOARD_LIFETIME = timedelta(days=14)
 TICKET_LIFETIME = timedelta(seconds=30)
 VERIFICATION_LIFETIME = timedelta(days=2)
 RESET_LIFETIME = timedelta(hours=1)
@@ -104,10 +102,6 @@ class Notice(StrEnum):
     PASSKEY_REMOVED = "passkey_removed"
     ETHEREUM_ACCOUNT_ADDED = "ethereum_account_added"
     ETHEREUM_ACCOUNT_REMOVED = "ethereum_account_removed"
-
-
-Way = Literal["api", "dashboard"]
-"""How a session goes on: by refresh tokens or by the dashboard's cookie."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from datetime import timedelta
 from itertools import pairwise
 
 from crypto_api.identity import passwords
-from crypto_api.identity.types import ACCESS_LIFETIME, APPROVAL_LIFETIME, BLOCK_MAX, DASHBOARD_LIFETIME, REFRESH_LIFETIME, TICKET_LIFETIME
+from crypto_api.identity.types import ACCESS_LIFETIME, APPROVAL_LIFETIME, BLOCK_MAX, TICKET_LIFETIME
+from crypto_api.kit.session_spans import DASHBOARD_IDLE, DASHBOARD_LIFETIME, PROGRAM_LIFETIME, REFRESH_LIFETIME
 from tests import asvs
 from tests.architecture.reading import ROOT, functions
 from tests.asvs import Row, Sheet
@@ -63,13 +64,14 @@ def test_the_page_is_made_of_the_sheet() -> None:
 
 
 def words(span: timedelta) -> str:
-    """`15 minutes`: in the largest unit of which it is a whole number."""
-    unit, name = next((unit, name) for unit, name in ((86_400, "days"), (60, "minutes"), (1, "seconds")) if span.total_seconds() % unit == 0)
+    """`15 minutes`: in the largest unit of which it is several."""
+    units = ((86_400, "days"), (3_600, "hours"), (60, "minutes"), (1, "seconds"))
+    unit, name = next((unit, name) for unit, name in units if span.total_seconds() % unit == 0 and span.total_seconds() > unit)
     return f"{span.total_seconds() // unit:.0f} {name}"
 
 
 def test_the_rules_tell_the_figures_of_the_code() -> None:
-    spans = (ACCESS_LIFETIME, REFRESH_LIFETIME, DASHBOARD_LIFETIME, APPROVAL_LIFETIME, TICKET_LIFETIME)
+    spans = (ACCESS_LIFETIME, REFRESH_LIFETIME, PROGRAM_LIFETIME, DASHBOARD_LIFETIME, DASHBOARD_IDLE, APPROVAL_LIFETIME, TICKET_LIFETIME)
     text = (asvs.PAGE.parent / "rules.md").read_text()
     assert re.findall(r"\*\*([^*]+)\*\*", text) == [words(BLOCK_MAX), str(passwords.LENGTH_MIN), *map(words, spans)]
 

@@ -278,11 +278,11 @@ async def test_the_last_use_is_kept_to_the_minute(join: Join, runtime: Runtime) 
     ada, before = await join("ada"), runtime.clock.now()
     await Session.find_all().update({"$set": {"last_seen_at": before - timedelta(seconds=50)}})
     await ada.http.get("/api/auth/profile/")
-    await write_seen(runtime.uow)
+    await write_seen(runtime.uow, runtime.config.spans())
     assert (await _last_seen(ada)) < before  # not for every request
     await Session.find_all().update({"$set": {"last_seen_at": before - timedelta(minutes=2)}})
     await ada.http.get("/api/auth/profile/")
-    await write_seen(runtime.uow)
+    await write_seen(runtime.uow, runtime.config.spans())
     assert (await _last_seen(ada)) >= before
 
 

@@ -31,6 +31,7 @@ from crypto_api.identity.rules import hash_token
 from crypto_api.identity.siwe import Site
 from crypto_api.identity.types import Device, Factor, NewUser, Purpose
 from crypto_api.kit.errors import InvalidInput, NotFound, PermissionDenied, Unauthenticated
+from crypto_api.kit.session_spans import Spans
 from crypto_api.organizations import rules
 from crypto_api.organizations.documents import Invitation, Membership, Organization
 from crypto_api.organizations.types import GRANTABLE, NewOrganization, Principal, Role
@@ -116,7 +117,9 @@ async def test_a_session_that_has_ended_enters_no_organisation(runtime: Runtime)
 async def test_nobody_logs_in_to_an_organisation_that_is_not_theirs(runtime: Runtime) -> None:
     ada, now = await person(runtime), runtime.clock.now()
     with pytest.raises(NotFound):
-        await runtime.uow.run(lambda session: sign_in.open_session(session, ada, LAPTOP, [Factor.PASSWORD], now, way="api", org_id="org_one"))
+        await runtime.uow.run(
+            lambda session: sign_in.open_session(session, ada, LAPTOP, [Factor.PASSWORD], now, way="api", spans=Spans(), org_id="org_one")
+        )
     assert await Session.count() == 0
 
 

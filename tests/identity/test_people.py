@@ -21,6 +21,7 @@ from crypto_api.identity.errors import InvalidCredentials, InvalidToken
 from crypto_api.identity.jobs import SendDueMail, SendVerificationMail
 from crypto_api.identity.types import Device, Letter, NewUser, Notice
 from crypto_api.kit.languages import Language
+from crypto_api.kit.session_spans import Spans
 from crypto_api.runtime import Runtime
 from crypto_project.catalogues import ensure_catalogues
 from mongodb_config.unit_of_work import Session
@@ -156,9 +157,9 @@ async def test_every_security_event_is_told_without_a_secret(runtime: Runtime) -
         with contextlib.suppress(InvalidCredentials):
             await sign_in(door_of(runtime), tokens, Credentials(None, "ada", "wrong-password"), Device(None, None))
         signed = await sign_in(door_of(runtime), tokens, Credentials("ada@example.com", None, PASSWORD), device)
-        refreshed = await refresh_session(runtime.uow, runtime.clock, tokens, signed.refresh)
+        refreshed = await refresh_session(runtime.uow, runtime.clock, tokens, signed.refresh, Spans())
         with contextlib.suppress(InvalidToken):
-            await refresh_session(runtime.uow, runtime.clock, tokens, signed.refresh)
+            await refresh_session(runtime.uow, runtime.clock, tokens, signed.refresh, Spans())
         again = await sign_in(door_of(runtime), tokens, Credentials("ada@example.com", None, PASSWORD), Device(None, None))
         await sign_out(runtime.uow, runtime.clock, again.session_id)
     names = [entry["event"] for entry in told if entry["event"] != "signing_key_rotated"]
