@@ -2,9 +2,10 @@
 
 import re
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import orjson
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
@@ -31,6 +32,7 @@ def _rate(value: str) -> str:
 
 
 _RATE = re.compile(r"[1-9][0-9]{0,8} per ([1-9][0-9]{0,3} )?(second|minute|hour|day)s?", re.ASCII)
+_BCRYPT_COST_MIN = 10  # OWASP Password Storage Cheat Sheet; less is for tests
 Rate = Annotated[str, AfterValidator(_rate)]
 
 
@@ -43,6 +45,7 @@ class Config(BaseSettings):
     secret_key: SecretStr = Field(default=SecretStr(""), validate_default=True)
     secret_key_previous: SecretStr = SecretStr("")
     signer_socket: Path = Path(".data/run/signer.sock")
+    development: bool = False  # on this machine, with nobody's money: then what `unsafe()` names is allowed
     debug: bool = False
     allowed_hosts: CommaList = ["127.0.0.1", "localhost"]
     cors_origins: CommaList = []
@@ -119,6 +122,22 @@ class Config(BaseSettings):
         found = self.model_dump(include={name for name in type(self).model_fields if name.startswith("limit_")})
         return {name.removeprefix("limit_"): rate for name, rate in found.items()}
 
+    def unsafe(self) -> list[str]:
+        """What must not be where money of others is handled, a sentence each that begins with the setting. A process that serves starts with none
+        of it, unless DEVELOPMENT says that it is no such place."""
+        if self.development:
+            return []
+        plain = [origin for origin in self.cors_origins if not _is_private(origin)]
+        found = {
+            "DEBUG: must be false": self.debug,
+            f"BCRYPT_COST: must be {_BCRYPT_COST_MIN} or more": self.bcrypt_cost < _BCRYPT_COST_MIN,
+            "EMAIL_MOCK_MODE: must be false, or links that set passwords lie in LOG_DIR": self.email_mock_mode,
+            "ALLOWED_HOSTS: must name hosts, not *": "*" in self.allowed_hosts,
+            "FRONTEND_URL: must be the https address under which people reach the pages": not _is_private(self.frontend_url),
+            f"CORS_ORIGINS: {', '.join(plain)[:200]}: must be https": bool(plain),
+        }
+        return [sentence for sentence, is_so in found.items() if is_so]
+
     def spans(self) -> Spans:
         """How long sessions last."""
         return Spans(
@@ -140,6 +159,16 @@ class Config(BaseSettings):
         if self.prices is None:
             return PriceSettings()
         return PriceSettings.model_validate(orjson.loads(self.prices.read_bytes()))
+
+
+def _is_private(address: str) -> bool:
+    """Whether nobody on the way reads along: over TLS, or on this machine."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    try:
+        return parts.scheme == "https" or host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def load_config() -> Config:

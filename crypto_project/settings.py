@@ -3,6 +3,7 @@
 import os
 import secrets
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,14 +17,21 @@ SERVING = {None, "worker"}  # None: not through manage.py, so uvicorn or the lik
 def _config() -> Config | None:
     """A process that serves refuses to start on a missing or unsafe setting, in one line. The other commands of manage.py need none of these
     settings, or read them themselves: they go on without."""
+    command = [*sys.argv, "help"][1] if Path(sys.argv[0]).name == "manage.py" else None
     try:
-        return load_config()
+        config = load_config()
     except ValidationError as error:
-        command = [*sys.argv, "help"][1] if Path(sys.argv[0]).name == "manage.py" else None
         if command not in SERVING:
             return None
-        sys.stderr.write(f"settings: {'; '.join(map(_told, error.errors(include_input=False)))} (environment or .env; see .env.example)\n")
-        raise SystemExit(os.EX_CONFIG) from None
+        raise _refused(map(_told, error.errors(include_input=False)), "environment or .env; see .env.example") from None
+    if command in SERVING and (unsafe := config.unsafe()):
+        raise _refused(unsafe, "on a machine where nobody's money is: DEVELOPMENT=true")
+    return config
+
+
+def _refused(faults: Iterable[str], advice: str) -> SystemExit:
+    sys.stderr.write(f"settings: {'; '.join(faults)} ({advice})\n")
+    return SystemExit(os.EX_CONFIG)
 
 
 def _told(fault: ErrorDetails) -> str:

@@ -141,7 +141,7 @@ class Shell:
             "SECRET_KEY": self._keys["SECRET_KEY"],
         }
         if self.options.sample_data:
-            ours |= {"EMAIL_MOCK_MODE": "true", "DEBUG": "false"}  # sample people have no mailboxes
+            ours |= {"EMAIL_MOCK_MODE": "true", "DEBUG": "false", "DEVELOPMENT": "true"}  # sample people have no mailboxes
         everything = {**os.environ, **ours, **self.options.env}
         return {name: value for name, value in everything.items() if name not in MASTER_NAMES}
 

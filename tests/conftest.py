@@ -24,6 +24,7 @@ TEST_MASTER_KEY = b64encode(bytes(range(32))).decode()
 # Django reads its settings when it is first imported: they must be there before any test module is.
 os.environ.setdefault("SECRET_KEY", TEST_SECRET_KEY)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crypto_project.settings")
+os.environ["DEVELOPMENT"] = "true"
 os.environ["BCRYPT_COST"] = "4"  # the cost is a setting; its smallest value keeps the suite fast
 for what in ("FAILED_LOG_INS", "REGISTRATIONS", "MAILS", "RESETS"):
     os.environ[f"LIMIT_{what}"] = "1000000 per minute"  # every test comes from one address

@@ -170,6 +170,7 @@ def _api(config: Config, port: int, folder: Path) -> Child:
         "SECRET_KEY": config.secret_key.get_secret_value(),
         "SIGNER_SOCKET": str(config.signer_socket),
         "EMAIL_MOCK_MODE": "true",
+        "DEVELOPMENT": "true",
         "BCRYPT_COST": "4",
         "FRONTEND_URL": FRONTEND,
         **{f"LIMIT_{name}": UNLIMITED for name in LIMITS},

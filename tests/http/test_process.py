@@ -43,7 +43,7 @@ async def process(addresses: Addresses, database: str, log_dir: Path, **env: str
 
 
 async def answering(base_url: str) -> None:
-    async with asyncio.timeout(30), httpx.AsyncClient() as client:
+    async with asyncio.timeout(120), httpx.AsyncClient() as client:
         while True:
             try:
                 if (await client.get(f"{base_url}/api/system/health/")).status_code == 200:
@@ -85,7 +85,7 @@ async def test_it_waits_for_a_database_that_is_not_there_yet(
     try:
         async with process(addresses, database_name, tmp_path) as (base_url, child):
             log = tmp_path / "crypto_accounting.log"
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 while not (log.exists() and b"the start waits for the database" in log.read_bytes()):
                     assert child.returncode is None
                     await asyncio.sleep(0.05)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from crypto_api.config import Config
 from tests.conftest import TEST_SECRET_KEY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +42,48 @@ def test_one_line_and_code_78(changes: dict[str, str], told: str, tmp_path: Path
     assert all(value not in done.stderr for value in changes.values() if len(value) > 4)
 
 
+SAFE = {"DEVELOPMENT": "false", "BCRYPT_COST": "12", "FRONTEND_URL": "https://coffer.example"}
+UNSAFE = {
+    "DEBUG": "true",
+    "BCRYPT_COST": "9",
+    "EMAIL_MOCK_MODE": "true",
+    "ALLOWED_HOSTS": "coffer.example,*",
+    "FRONTEND_URL": "http://10.0.0.5:8000",
+    "CORS_ORIGINS": "http://app.example,https://books.example,http://localhost:5173",
+}
+
+
+def test_what_is_for_tests_alone_is_not_served_with(tmp_path: Path) -> None:
+    done = start(SOUND | SAFE | UNSAFE, tmp_path)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (78, "", 1)
+    assert [part.partition(":")[0] for part in done.stderr.removeprefix("settings: ").split("; ")] == list(UNSAFE)
+    assert "http://app.example:" in done.stderr and "books.example" not in done.stderr and "localhost" not in done.stderr
+
+
+@pytest.mark.parametrize("changes", [{}, {"BCRYPT_COST": "10"}, UNSAFE | {"DEVELOPMENT": "true"}], ids=["safe", "cost", "development"])
+def test_what_is_safe_or_said_to_be_for_development_is_served_with(changes: dict[str, str], tmp_path: Path) -> None:
+    assert start(SOUND | SAFE | changes, tmp_path, "import crypto_project.settings as s").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("frontend", "refused"),
+    [
+        ("http://127.0.0.1:8000", False),
+        ("http://[::1]:8000", False),
+        ("http://localhost", False),
+        ("http://coffer.localhost", False),
+        ("http://0.0.0.0:8000", True),
+        ("http://localhost.example", True),
+        ("http://127.0.0.1.example", True),
+        ("coffer.example", True),
+        ("", True),
+    ],
+)
+def test_pages_go_over_tls_or_stay_on_this_machine(frontend: str, refused: bool) -> None:
+    config = Config(_env_file=None, secret_key=TEST_SECRET_KEY, development=False, bcrypt_cost=12, frontend_url=frontend)  # type: ignore[call-arg,arg-type]
+    assert [sentence.partition(":")[0] for sentence in config.unsafe()] == ["FRONTEND_URL"] * refused
+
+
 def test_keys_that_are_not_given_at_all_are_missed(tmp_path: Path) -> None:
     done = start({}, tmp_path)
     assert done.returncode == 78
@@ -66,7 +109,7 @@ def test_cookies_of_pages_under_tls_go_over_tls_alone(tmp_path: Path) -> None:
         "import crypto_project.settings as s;"
         "print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.CSRF_COOKIE_HTTPONLY, s.CSRF_COOKIE_SAMESITE, s.DEBUG, s.CSRF_TRUSTED_ORIGINS)"
     )
-    secure = start(SOUND | {"FRONTEND_URL": "https://coffer.example/"}, tmp_path, code)
+    secure = start(SOUND | SAFE | {"FRONTEND_URL": "https://coffer.example/"}, tmp_path, code)
     assert secure.stdout.split(maxsplit=5) == ["True", "True", "True", "Lax", "False", "['https://coffer.example']\n"], secure.stderr
     plain = start(SOUND | {"FRONTEND_URL": "http://127.0.0.1:8000"}, tmp_path, code)
     assert plain.stdout.split()[:2] == ["False", "False"]
