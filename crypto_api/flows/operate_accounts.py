@@ -26,8 +26,8 @@ class Made:
 
 
 def new_password() -> str:
-    """Four words of three syllables: 64 random bits that can be read out and typed."""
-    return "-".join("".join(secrets.choice(_CONSONANTS) + secrets.choice(_VOWELS) for _ in range(3)) for _ in range(4))
+    """Eight words of three syllables: over 128 random bits that can be read out and typed."""
+    return "-".join("".join(secrets.choice(_CONSONANTS) + secrets.choice(_VOWELS) for _ in range(3)) for _ in range(8))
 
 
 async def create_admin(uow: UnitOfWork, clock: Clock, person: NewUser, password: str, *, organization_name: str | None, bcrypt_cost: int) -> Made:

@@ -18,6 +18,7 @@ from crypto_api.audit.documents import AuditRecord
 from crypto_api.bootstrap import open_runtime
 from crypto_api.flows.notice_text import WHAT
 from crypto_api.flows.send_due_mail import send_due_mail
+from crypto_api.identity import totp
 from crypto_api.identity.documents import DueMail, Session, User
 from crypto_api.identity.types import Notice
 from crypto_api.organizations import service as organizations
@@ -155,11 +156,14 @@ async def test_a_recovery_code_opens_once(client: httpx.AsyncClient, join: Join,
     ada = await join("ada", founds="Byron Treasury")
     _, codes = await set_up(ada, clock)
     assert len(set(codes)) == 10
+    old = "7h2k-9qsv-c4xm-31te"  # as they were made before
+    await User.find_one({"_id": ada.user["id"]}).update({"$push": {"recovery_hashes": totp.hash_recovery_code(ada.user["id"], old)}})
+    assert [(await log_in(client, otp=old)).status_code for _ in range(2)] == [200, 401]
     answers = await asyncio.gather(*(log_in(client, otp=codes[0]) for _ in range(4)))
     assert sorted(answer.status_code for answer in answers) == [200, 401, 401, 401]
     assert (await log_in(client, otp=codes[1].upper().replace("-", " "))).status_code == 200
     assert (await ada.http.get("/api/auth/mfa/")).json()["recovery_codes_remaining"] == 8
-    assert (await actions()).count("recovery_code.used") == 2
+    assert (await actions()).count("recovery_code.used") == 3
 
     renewed = (await ada.http.post("/api/auth/mfa/recovery-codes/")).json()
     assert renewed["recovery_codes_remaining"] == len(renewed["recovery_codes"]) == 10

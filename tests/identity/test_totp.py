@@ -39,13 +39,13 @@ def test_typed_with_spaces_and_misread_letters() -> None:
     assert totp.folded("7H2K-9QSV-oilx-31TE") == "7h2k9qsv011x31te"
 
 
-def test_recovery_codes_are_ten_different_ones_of_eighty_bits() -> None:
+def test_recovery_codes_are_ten_different_ones_of_140_bits() -> None:
     codes = totp.new_recovery_codes()
     assert len(set(codes)) == 10
     assert all(totp.is_recovery_code(totp.folded(code)) and not totp.is_code(totp.folded(code)) for code in codes)
-    assert all([len(group) for group in code.split("-")] == [4, 4, 4, 4] for code in codes)
+    assert all([len(group) for group in code.split("-")] == [4] * 7 for code in codes)
     letters = {letter for _ in range(40) for code in totp.new_recovery_codes() for letter in code}
-    assert len(letters - {"-"}) == 32  # so each of 16 places holds five bits
+    assert len(letters - {"-"}) == 32  # so each of 28 places holds five bits
 
 
 def test_a_recovery_hash_is_of_one_person() -> None:

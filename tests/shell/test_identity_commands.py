@@ -1,7 +1,9 @@
 """The operator's commands, as processes against a real database."""
 
 import asyncio
+import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -12,7 +14,7 @@ import pytest
 
 from crypto_api.audit.documents import AuditRecord
 from crypto_api.flows.access_tokens import AccessTokens, RingMemory
-from crypto_api.flows.operate_accounts import create_admin
+from crypto_api.flows.operate_accounts import create_admin, new_password
 from crypto_api.flows.second_factor import bound_to
 from crypto_api.flows.sign_in import Credentials, sign_in
 from crypto_api.http.auth import door_of, tokens_of
@@ -56,6 +58,14 @@ def run(runtime: Runtime) -> Run:
 
 def person(name: str) -> list[str]:
     return ["--email", f"{name}@example.com", "--username", name, "--first-name", name.title(), "--last-name", "Byron"]
+
+
+def test_a_password_that_is_made_up_has_128_bits() -> None:
+    made = {new_password() for _ in range(20)}
+    assert len(made) == 20 and all(re.fullmatch(r"(([a-z][aeo]){3}-){7}([a-z][aeo]){3}", password) for password in made)
+    assert all(len(password.encode()) <= 72 for password in made)
+    consonants, vowels = (len({password[place] for password in {new_password() for _ in range(2_000)}}) for place in (0, 1))
+    assert 24 * math.log2(consonants * vowels) >= 128
 
 
 async def log_in(runtime: Runtime, name: str, password: str = PASSWORD) -> Session:
