@@ -122,6 +122,11 @@ class Config(BaseSettings):
         found = self.model_dump(include={name for name in type(self).model_fields if name.startswith("limit_")})
         return {name.removeprefix("limit_"): rate for name, rate in found.items()}
 
+    @property
+    def over_tls(self) -> bool:
+        """Whether people reach the pages over TLS."""
+        return self.frontend_url.startswith("https://")
+
     def unsafe(self) -> list[str]:
         """What must not be where money of others is handled, a sentence each that begins with the setting. A process that serves starts with none
         of it, unless DEVELOPMENT says that it is no such place."""

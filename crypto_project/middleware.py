@@ -15,6 +15,7 @@ from crypto_api.dashboard import number_formats
 from crypto_api.http import problems
 from crypto_api.kit import languages as spoken
 from crypto_api.kit import log, origin
+from crypto_api.kit.cookies import named
 from crypto_api.kit.ids import new_id
 from crypto_api.kit.measuring import REQUEST_S
 from crypto_api.kit.origin import Origin
@@ -84,7 +85,7 @@ class Language(_Middleware):
     The API speaks English. Numbers follow the language, but for a part of a page, which stands in the format of the page around it."""
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
-        chosen = request.COOKIES.get(spoken.COOKIE, "")
+        chosen = request.COOKIES.get(named(spoken.COOKIE, over_tls=settings.SESSION_COOKIE_SECURE), "")
         if request.path.startswith(API):
             chosen = settings.LANGUAGE_CODE
         elif chosen not in dict(settings.LANGUAGES):

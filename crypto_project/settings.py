@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from crypto_api.config import Config, load_config
+from crypto_api.kit.cookies import named
 
 SERVING = {None, "worker"}  # None: not through manage.py, so uvicorn or the like
 
@@ -86,8 +87,9 @@ TEMPLATES = [
 ]
 
 _front = _loaded.frontend_url.rstrip("/") if _loaded else "http://127.0.0.1"
-_https = _front.startswith("https://")
+_https = bool(_loaded and _loaded.over_tls)
 CSRF_COOKIE_SECURE = _https
+CSRF_COOKIE_NAME = named("csrftoken", over_tls=_https)
 CSRF_COOKIE_HTTPONLY = True  # the page carries the token; no script reads the cookie
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "crypto_api.dashboard.views_errors.csrf_failure"

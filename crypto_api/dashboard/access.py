@@ -18,6 +18,7 @@ from crypto_api.dashboard import context
 from crypto_api.dashboard.addresses import Addresses
 from crypto_api.dashboard.columns import ColumnsOf
 from crypto_api.dashboard.context import Enterable
+from crypto_api.dashboard.entry import cookie_name, secret_cookie
 from crypto_api.dashboard.list_views import ListViews
 from crypto_api.dashboard.translation import in_language
 from crypto_api.events import store as events
@@ -177,7 +178,7 @@ async def _finished(visitor: Visitor, response: HttpResponse) -> HttpResponse:
 async def visitor_of(request: HttpRequest) -> Visitor | None:
     """Who is logged in with this request; a `Visit` where they act in an organisation."""
     runtime = runtime_of(request.scope)
-    now, cookie = runtime.clock.now(), request.COOKIES.get(DASHBOARD_COOKIE)
+    now, cookie = runtime.clock.now(), secret_cookie(request, DASHBOARD_COOKIE)
     session = await dashboard_session(cookie, now) if cookie else None
     if session is None:
         return None
@@ -220,14 +221,15 @@ async def _invitations(user: User, now: datetime) -> int:
 
 
 def zone_of(request: HttpRequest, organization: Organization | None) -> ZoneInfo:
-    told = request.COOKIES.get(TIME_ZONE_COOKIE, "").replace("%2F", "/")
+    told = request.COOKIES.get(cookie_name(TIME_ZONE_COOKIE), "").replace("%2F", "/")
     return ZoneInfo(told if told in _TIME_ZONES else organization.time_zone if organization else "UTC")
 
 
 def keep_language(request: HttpRequest, response: HttpResponse, language: Language | None) -> HttpResponse:
     """Also for what this browser shows without knowing who reads: the log-in, and pages of errors."""
-    if language is not None and request.COOKIES.get(languages.COOKIE) != language:
-        response.set_cookie(languages.COOKIE, language.value, max_age=LANGUAGE_KEPT_S, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE)
+    if language is not None and request.COOKIES.get(cookie_name(languages.COOKIE)) != language:
+        kept = cookie_name(languages.COOKIE)
+        response.set_cookie(kept, language.value, max_age=LANGUAGE_KEPT_S, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE)
     return response
 
 

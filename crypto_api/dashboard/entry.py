@@ -11,10 +11,10 @@ from crypto_api.dashboard.translation import in_language
 from crypto_api.flows.sign_in import Door, OpenedSession
 from crypto_api.identity.rules import device_cookie
 from crypto_api.identity.types import CHALLENGE_LIFETIME, DASHBOARD_COOKIE, DEVICE_COOKIE, Device
+from crypto_api.kit.cookies import named
 from crypto_api.runtime import Runtime, runtime_of
 
 SECOND_STEP_COOKIE = "coffer_step"  # between the two steps of a log-in
-SECOND_STEP_PATH = "/login/"
 _USER_AGENT_MAX = 300
 _SECRET_MAX = 100
 _TYPED_MAX = 1_025  # one more than a password may have: the service says so then
@@ -27,11 +27,24 @@ def door_of(runtime: Runtime) -> Door:
 def device_of(request: HttpRequest) -> Device:
     client = request.scope.get("client")
     agent = request.headers.get("User-Agent", "")[:_USER_AGENT_MAX]
-    return Device(client[0] if client else None, agent or None, secret_cookie(request, DEVICE_COOKIE))
+    return Device(client[0] if client else None, agent or None, _device_token(request))
 
 
 def secret_cookie(request: HttpRequest, name: str) -> str | None:
-    value = request.COOKIES.get(name, "")
+    """`name` without what stands in front of it over TLS."""
+    return _fit(request.COOKIES.get(cookie_name(name), ""))
+
+
+def _device_token(request: HttpRequest) -> str | None:
+    """Under the name of before as well: it opens nothing."""
+    return secret_cookie(request, DEVICE_COOKIE) or _fit(request.COOKIES.get(DEVICE_COOKIE, ""))
+
+
+def cookie_name(name: str) -> str:
+    return named(name, over_tls=settings.SESSION_COOKIE_SECURE)
+
+
+def _fit(value: str) -> str | None:
     return value if 0 < len(value) <= _SECRET_MAX else None
 
 
@@ -39,9 +52,9 @@ def let_in(request: HttpRequest, response: HttpResponse, opened: OpenedSession) 
     """The session goes on in this browser, which is a known device from now on."""
     assert opened.cookie is not None
     rotate_token(request)  # forms from before are those of a stranger
-    _keep(response, DASHBOARD_COOKIE, opened.cookie, _session_s(request), "/")
+    _keep(response, DASHBOARD_COOKIE, opened.cookie, _session_s(request))
     response.set_cookie(**device_cookie(opened.device, secure=settings.SESSION_COOKIE_SECURE))
-    response.delete_cookie(SECOND_STEP_COOKIE, path=SECOND_STEP_PATH, samesite="Lax")
+    forget(response, SECOND_STEP_COOKIE)
     return response
 
 
@@ -51,12 +64,16 @@ def _session_s(request: HttpRequest) -> int:
 
 
 def keep_second_step(response: HttpResponse, token: str) -> HttpResponse:
-    _keep(response, SECOND_STEP_COOKIE, token, int(CHALLENGE_LIFETIME.total_seconds()), SECOND_STEP_PATH)
+    _keep(response, SECOND_STEP_COOKIE, token, int(CHALLENGE_LIFETIME.total_seconds()))
     return response
 
 
-def _keep(response: HttpResponse, name: str, value: str, max_age: int, path: str) -> None:
-    response.set_cookie(name, value, max_age=max_age, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE, path=path)
+def _keep(response: HttpResponse, name: str, value: str, max_age: int) -> None:
+    response.set_cookie(cookie_name(name), value, max_age=max_age, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE)
+
+
+def forget(response: HttpResponse, name: str) -> None:
+    response.delete_cookie(cookie_name(name), samesite="Lax")
 
 
 def secret(request: HttpRequest, name: str) -> str:

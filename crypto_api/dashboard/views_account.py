@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from crypto_api.dashboard.access import visitor_of
-from crypto_api.dashboard.entry import device_of, door_of, plain, secret
+from crypto_api.dashboard.entry import cookie_name, device_of, door_of, plain, secret
 from crypto_api.dashboard.forms import Form
 from crypto_api.flows.register_account import register_openly
 from crypto_api.flows.set_password import ask_new_password, ask_verification, reset_password
@@ -46,7 +46,7 @@ async def register_page(request: HttpRequest) -> HttpResponse:
 async def _register(request: HttpRequest, invitation: str) -> HttpResponse:
     form, password = Form(request, *LENGTHS, "email", "organization_name"), secret(request, "password")
     first_name, last_name, username = (form.line(name, most=most) for name, most in LENGTHS.items())
-    chosen = request.COOKIES.get(languages.COOKIE, "")
+    chosen = request.COOKIES.get(cookie_name(languages.COOKIE), "")
     person = NewUser(username, form.email("email"), first_name, last_name, Language(chosen) if chosen in set(Language) else None)
     if not is_username(fold(username)):
         form.wrong("username", NOT_A_USERNAME)

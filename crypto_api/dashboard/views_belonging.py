@@ -9,6 +9,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
 
 from crypto_api.dashboard.access import TIME_ZONE_COOKIE, Visitor, personal, visitor_of, zone_of
+from crypto_api.dashboard.entry import cookie_name
 from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.dashboard.money_form import MONEY_FIELDS, money_choices, read_money_fields
 from crypto_api.dashboard.role_words import about_role, role_name
@@ -104,7 +105,7 @@ def _invitation_row(offer: Offer) -> InvitationRow:
 @personal
 async def new_page(visitor: Visitor) -> HttpResponse:
     if visitor.request.method != "POST":
-        told = visitor.request.COOKIES.get(TIME_ZONE_COOKIE, "").replace("%2F", "/")
+        told = visitor.request.COOKIES.get(cookie_name(TIME_ZONE_COOKIE), "").replace("%2F", "/")
         zone = told if told in time_zones() else "UTC"
         return _new_form(visitor, {"functional_currency": "USD", "time_zone": zone, "fiscal_day": "01", "fiscal_month": "01"})
     form = Form(visitor.request, "name", *MONEY_FIELDS)

@@ -10,9 +10,9 @@ from crypto_api.dashboard.access import safe_next, visitor_of
 from crypto_api.dashboard.credentials import why_impossible
 from crypto_api.dashboard.entry import (
     SECOND_STEP_COOKIE,
-    SECOND_STEP_PATH,
     device_of,
     door_of,
+    forget,
     keep_second_step,
     let_in,
     plain,
@@ -113,7 +113,7 @@ def _code_form(request: HttpRequest, wanted: str, *, status: int = 200, **values
 
 def _begin_again(wanted: str) -> HttpResponse:
     response = redirect(f"/login/?{urlencode({'why': 'too-late', 'next': wanted})}")
-    response.delete_cookie(SECOND_STEP_COOKIE, path=SECOND_STEP_PATH, samesite="Lax")
+    forget(response, SECOND_STEP_COOKIE)
     return response
 
 
@@ -124,5 +124,5 @@ async def log_out(request: HttpRequest) -> HttpResponse:
     if visitor is not None:
         await sign_out(visitor.runtime.uow, visitor.runtime.clock, visitor.principal.session_id)
     response = redirect("/login/")
-    response.delete_cookie(DASHBOARD_COOKIE, path="/", samesite="Lax")
+    forget(response, DASHBOARD_COOKIE)
     return response

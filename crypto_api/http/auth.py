@@ -12,6 +12,7 @@ from crypto_api.flows.sign_in import Door
 from crypto_api.identity.rules import device_cookie
 from crypto_api.identity.types import DEVICE_COOKIE, Device
 from crypto_api.kit import origin
+from crypto_api.kit.cookies import named
 from crypto_api.kit.errors import PermissionDenied
 from crypto_api.organizations.types import Principal
 from crypto_api.runtime import Runtime, runtime_of
@@ -73,5 +74,6 @@ def org_of(request: HttpRequest) -> str:
 
 def device_of(request: HttpRequest) -> Device:
     client = request.scope.get("client")
-    token = request.COOKIES.get(DEVICE_COOKIE, "")
+    known = request.COOKIES.get(named(DEVICE_COOKIE, over_tls=settings.SESSION_COOKIE_SECURE))
+    token = known or request.COOKIES.get(DEVICE_COOKIE, "")  # under the name of before: it opens nothing
     return Device(client[0] if client else None, request.headers.get("User-Agent", "")[:300] or None, token if 0 < len(token) <= 100 else None)

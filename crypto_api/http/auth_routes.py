@@ -72,7 +72,8 @@ async def resend_verification(request: HttpRequest, body: AskMail) -> HttpRespon
 @open_to_all
 async def log_in(request: HttpRequest, body: LogIn) -> HttpResponse:
     """An unknown name and a wrong password answer alike. 401 `otp_required` asks for the second factor. 429 `too_many_attempts` after several failed
-    tries: wait as `Retry-After` says; a device on which this person logged in before is counted apart by its `coffer_device` cookie."""
+    tries: wait as `Retry-After` says; a device on which this person logged in before is counted apart by its cookie `coffer_device`
+    (over TLS `__Host-coffer_device`)."""
     runtime = runtime_of(request.scope)
     credentials = Credentials(body.email, body.username, body.password, body.otp)
     return await logged_in(request, await sign_in(door_of(runtime), tokens_of(runtime), credentials, device_of(request)))

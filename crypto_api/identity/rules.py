@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypedDict
 
 from crypto_api.identity.types import APPROVAL_LIFETIME, ATTEMPTS_FREE, BLOCK_MAX, DEVICE_COOKIE, DEVICE_LIFETIME, Purpose
+from crypto_api.kit.cookies import named
 
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{2,39}", re.ASCII)
 
@@ -97,7 +98,13 @@ class Cookie(TypedDict):
 def device_cookie(token: str, *, secure: bool) -> Cookie:
     """What a log-in leaves on a device: `response.set_cookie(**device_cookie(…))`. It opens nothing; it tells the device from strange ones."""
     return Cookie(
-        key=DEVICE_COOKIE, value=token, max_age=int(DEVICE_LIFETIME.total_seconds()), path="/", httponly=True, samesite="Lax", secure=secure
+        key=named(DEVICE_COOKIE, over_tls=secure),
+        value=token,
+        max_age=int(DEVICE_LIFETIME.total_seconds()),
+        path="/",
+        httponly=True,
+        samesite="Lax",
+        secure=secure,
     )
 
 

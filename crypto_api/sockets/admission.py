@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from crypto_api.config import Config
 from crypto_api.flows.authenticate import authenticate_ticket
 from crypto_api.identity.types import DASHBOARD_COOKIE
+from crypto_api.kit.cookies import named
 from crypto_api.kit.errors import Unauthenticated
 from crypto_api.kit.log import security
 from crypto_api.kit.together import Together
@@ -47,7 +48,7 @@ async def _principal(scope: Mapping[str, Any], headers: Mapping[str, str], runti
             return await authenticate_ticket(runtime.uow, ticket, now)
         except Unauthenticated:
             return None
-    cookie = _cookie(headers.get("cookie", ""))
+    cookie = _cookie(headers.get("cookie", ""), named(DASHBOARD_COOKIE, over_tls=runtime.config.over_tls))
     if cookie is None:
         return None
     if origin is None:
@@ -72,9 +73,9 @@ def origin_allowed(origin: str, host: str, config: Config) -> bool:
     return asked.netloc.lower() == host.lower() and (asked.hostname or "") in config.allowed_hosts
 
 
-def _cookie(header: str) -> str | None:
+def _cookie(header: str, name: str) -> str | None:
     try:
-        morsel = SimpleCookie(header).get(DASHBOARD_COOKIE)
+        morsel = SimpleCookie(header).get(name)
     except CookieError:
         return None
     return morsel.value if morsel else None

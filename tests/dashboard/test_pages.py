@@ -1,10 +1,12 @@
 """Who gets which page, and what forms do, over plain HTTP."""
 
+import re
 from datetime import timedelta
 
 import httpx
 import orjson
 import pytest
+from django.test import override_settings
 
 from crypto_api.adapters.key_parcel import make_parcel
 from crypto_api.identity import service as identity
@@ -53,6 +55,31 @@ async def test_log_in_sets_a_cookie_that_no_script_reads(visitor: httpx.AsyncCli
     cookie = next(value for value in answer.headers.get_list("set-cookie") if value.startswith("coffer_session="))
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= {part.strip() for part in cookie.split(";")}
     assert (await visitor.get("/journal/")).status_code == 200
+
+
+async def test_over_tls_every_cookie_is_of_this_host_alone(visitor: httpx.AsyncClient, treasury: Treasury) -> None:
+    """What the browser is told, and that a cookie under the plain name, which another host or a page without TLS could set, is nobody's."""
+    secure = {"SESSION_COOKIE_SECURE": True, "CSRF_COOKIE_SECURE": True, "CSRF_COOKIE_NAME": "__Host-csrftoken"}
+    with override_settings(**secure):
+        page = await visitor.get("/login/")
+        form = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        csrf = page.headers["set-cookie"].partition(";")[0]
+        assert form is not None and csrf.startswith("__Host-csrftoken=")
+        body = {"csrfmiddlewaretoken": form[1], "name": "ada.okafor", "password": PASSWORD}
+        plain = await visitor.post("/login/", data=body, headers={"Cookie": csrf.removeprefix("__Host-")})
+        assert plain.status_code == 403
+        answer = await visitor.post("/login/", data=body, headers={"Cookie": csrf})
+        assert answer.status_code == 302, answer.text
+        cookies = {value.partition("=")[0]: value for value in answer.headers.get_list("set-cookie")}
+        assert {"__Host-coffer_session", "__Host-coffer_device", "__Host-csrftoken"} <= cookies.keys()
+        for name, value in cookies.items():
+            parts = {part.strip().partition("=")[0] for part in value.split(";")}
+            assert name.startswith("__Host-") and "Path=/;" in f"{value};" and {"Secure", "SameSite"} <= parts and "Domain" not in parts, value
+            assert len(value.encode()) < 4096  # RFC 6265, 6.1: more is dropped without a word
+        session = cookies["__Host-coffer_session"].partition(";")[0]
+        assert (await visitor.get("/journal/", headers={"Cookie": session})).status_code == 200
+        assert (await visitor.get("/journal/", headers={"Cookie": session.removeprefix("__Host-")})).status_code == 302
+    assert (await visitor.get("/journal/", headers={"Cookie": session})).status_code == 302  # without TLS no browser keeps one of that name
 
 
 @pytest.mark.parametrize("name", ["ada.okafor", "Ada.Okafor@coffer.example"])

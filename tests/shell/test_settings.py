@@ -107,9 +107,12 @@ def test_there_is_no_database_and_no_app_that_wants_one(tmp_path: Path) -> None:
 def test_cookies_of_pages_under_tls_go_over_tls_alone(tmp_path: Path) -> None:
     code = (
         "import crypto_project.settings as s;"
-        "print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.CSRF_COOKIE_HTTPONLY, s.CSRF_COOKIE_SAMESITE, s.DEBUG, s.CSRF_TRUSTED_ORIGINS)"
+        "print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.CSRF_COOKIE_HTTPONLY, s.CSRF_COOKIE_SAMESITE, s.DEBUG, s.CSRF_COOKIE_NAME,"
+        " s.CSRF_TRUSTED_ORIGINS)"
     )
     secure = start(SOUND | SAFE | {"FRONTEND_URL": "https://coffer.example/"}, tmp_path, code)
-    assert secure.stdout.split(maxsplit=5) == ["True", "True", "True", "Lax", "False", "['https://coffer.example']\n"], secure.stderr
+    assert secure.stdout.split(maxsplit=6) == ["True", "True", "True", "Lax", "False", "__Host-csrftoken", "['https://coffer.example']\n"], (
+        secure.stderr
+    )
     plain = start(SOUND | {"FRONTEND_URL": "http://127.0.0.1:8000"}, tmp_path, code)
-    assert plain.stdout.split()[:2] == ["False", "False"]
+    assert plain.stdout.split()[:2] + plain.stdout.split()[5:6] == ["False", "False", "csrftoken"]

@@ -20,7 +20,9 @@ class ConfirmTotp(RequestSchema):
 
 
 class RecoveryCodesRead(ReadSchema):
-    recovery_codes: list[str] = Field(description="Each opens the account once. They are shown this once.", examples=[["7h2k-9qsv-c4xm-31te-w0pz-55rd-n8ga"]])
+    recovery_codes: list[str] = Field(
+        description="Each opens the account once. They are shown this once.", examples=[["7h2k-9qsv-c4xm-31te-w0pz-55rd-n8ga"]]
+    )
     recovery_codes_remaining: int = Field(examples=[10])
 
 

@@ -6,8 +6,12 @@
   root.classList.add("has-script");
 
   // Times stand in the reader's own zone from the next page on; until then in that of the organisation.
+  const keep = (name, value) => {
+    const tls = location.protocol === "https:"; // then under the name that no other host can set (crypto_api/kit/cookies.py)
+    document.cookie = `${tls ? "__Host-" : ""}${name}=${encodeURIComponent(value)}; path=/; max-age=31536000; samesite=lax${tls ? "; secure" : ""}`;
+  };
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (zone) document.cookie = `coffer_tz=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
+  if (zone) keep("coffer_tz", zone);
 
   const stored = {
     get: (key) => { try { return localStorage.getItem(key); } catch { return null; } },
@@ -65,7 +69,7 @@
   document.addEventListener("click", (event) => {
     const choice = event.target.closest("[data-language]");
     if (!choice) return;
-    document.cookie = `coffer_language=${encodeURIComponent(choice.dataset.language)}; path=/; max-age=31536000; samesite=lax`;
+    keep("coffer_language", choice.dataset.language);
     location.reload();
   });
   // The period that was picked is what the next page opens with.
@@ -73,7 +77,7 @@
     const picked = event.target.closest("[data-period], button[data-range]");
     if (!picked) return;
     const period = picked.dataset.period ?? picked.dataset.range;
-    document.cookie = `coffer_period=${encodeURIComponent(period)}; path=/; max-age=31536000; samesite=lax`;
+    keep("coffer_period", period);
     const file = document.getElementById("value-export");
     if (file) file.href = file.href.replace(/range=\w+/, `range=${encodeURIComponent(period)}`);
   });
