@@ -80,6 +80,8 @@ class Config(BaseSettings):
     limit_resets: Rate = "60 per 10 minutes"
     limit_challenges: Rate = "1000 per 10 minutes"
     limit_payer_pages: Rate = "1200 per 10 minutes"
+    requests_running_max: int = Field(default=16, ge=1, le=1_000_000)  # of each API process, at a time
+    requests_waiting_max: int = Field(default=256, ge=0, le=1_000_000)
     webhook_private_hosts: CommaList = []
     news_feeds: CommaList = []
     solc_dir: Path = Path(".data/solc")

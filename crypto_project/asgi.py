@@ -19,5 +19,6 @@ from crypto_project.signals import without_database_signals  # noqa: E402
 without_database_signals()
 
 unguarded = ProtocolTypeRouter({"http": django_application, "websocket": websocket_application})
-inner = guarded(unguarded, trusted_proxies=settings.TRUSTED_PROXIES)
+bounds = {"running_max": settings.REQUESTS_RUNNING_MAX, "waiting_max": settings.REQUESTS_WAITING_MAX}
+inner = guarded(unguarded, **bounds, trusted_proxies=settings.TRUSTED_PROXIES)
 application = Lifespan(inner)

@@ -1,7 +1,8 @@
-"""What stands in front of the application, from the outside in: who the client is, then what its request may look like."""
+"""What stands in front of the application, from the outside in: who the client is, what its request may look like, whether there is room for it."""
 
 from collections.abc import Iterable
 
+from crypto_project.admission import Admission
 from crypto_project.body_guard import BodyGuard
 from crypto_project.head_guard import HeadGuard
 from crypto_project.refusal import App
@@ -20,5 +21,7 @@ UPLOADS = frozenset(
 """Paths that take files."""
 
 
-def guarded(app: App, *, trusted_proxies: Iterable[Network] = ()) -> App:
-    return TrustedProxies(HeadGuard(BodyGuard(app, uploads=UPLOADS)), trusted_proxies)
+def guarded(app: App, *, running_max: int, waiting_max: int, trusted_proxies: Iterable[Network] = ()) -> App:
+    """A body is read before there is a place for it: whoever sends slowly keeps nobody else waiting."""
+    admission = Admission(app, running_max=running_max, waiting_max=waiting_max)
+    return TrustedProxies(HeadGuard(BodyGuard(admission, uploads=UPLOADS)), trusted_proxies)

@@ -16,7 +16,7 @@ from crypto_api.flows.note_seen import WRITE_S, write_seen
 from crypto_api.http import in_flight
 from crypto_api.kit import collector, log
 from crypto_api.kit.cancel import cancel_and_wait
-from crypto_api.kit.measuring import loop_watched
+from crypto_api.kit.loop_watch import loop_watched
 from crypto_api.kit.signing import SignerUnavailable
 from crypto_api.reports.measures import measure
 from crypto_api.runtime import Runtime

@@ -39,8 +39,9 @@ class Refused(Exception):
         self.status, self.code, self.title, self.detail, self.headers = status, code, title, detail, headers
 
 
-async def refuse(send: Send, scope: Scope, refused: Refused) -> None:
-    """Closes the connection: what the client still sends is not read. A WebSocket is refused before it opens, which the server turns into 403."""
+async def refuse(send: Send, scope: Scope, refused: Refused, *, closing: bool = True, page: bytes | None = None) -> None:
+    """Closes the connection, unless the whole request was read: what the client still sends is not. A WebSocket is refused before it opens, which
+    the server turns into 403. `page`: for people, in place of the problem."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 4400, "reason": refused.code})
         return
@@ -54,9 +55,13 @@ async def refuse(send: Send, scope: Scope, refused: Refused) -> None:
         "code": refused.code,
         "request_id": request_id,
     }
-    told = {"Content-Type": "application/problem+json", "X-Request-Id": request_id, "Cache-Control": "no-store", "Connection": "close"}
+    content = orjson.dumps(body) if page is None else page
+    kind = "application/problem+json" if page is None else "text/html; charset=utf-8"
+    told = {"Content-Type": kind, "Content-Length": str(len(content)), "X-Request-Id": request_id, "Cache-Control": "no-store"}
+    if closing:
+        told["Connection"] = "close"
     if scope.get("scheme") == "https":
         told["Strict-Transport-Security"] = HSTS
     headers = [(name.lower().encode(), value.encode()) for name, value in {**told, **HEADERS, **refused.headers}.items()]
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
-    await send({"type": "http.response.body", "body": orjson.dumps(body)})
+    await send({"type": "http.response.body", "body": content})

@@ -14,7 +14,7 @@ from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config, load_config
 from crypto_api.kit import log
 from crypto_api.kit.cancel import cancel_and_wait
-from crypto_api.kit.measuring import loop_watched
+from crypto_api.kit.loop_watch import loop_watched
 from crypto_api.runtime import Runtime
 from workers.lane import EXPECTED, PAUSE_S_MAX, PAUSE_S_MIN, Lane, supervise
 

@@ -2,8 +2,11 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils import translation
 
 from crypto_api.dashboard.translation import gettext
+from crypto_api.kit.languages import Language
 
 
 def _told(code: int, title: str, text: str) -> dict[str, object]:
@@ -33,3 +36,10 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def server_error(request: HttpRequest) -> HttpResponse:
     text = "Something broke on our side and was written to the log. Your data is safe: a change is either done as a whole or not at all."
     return render(request, "dashboard/error.html", _told(500, "That did not work", text), status=500)
+
+
+def busy_page(language: Language) -> bytes:
+    """For whoever is sent away because too many others are at work, in front of everything that knows them."""
+    with translation.override(language.value):
+        text = "More is asked of this server than it can do at the moment. Nothing was changed. Try again in a few seconds."
+        return str(render_to_string("dashboard/error.html", _told(503, "Too much at once", text))).encode()

@@ -117,6 +117,11 @@ class CofferSchema(OpenAPISchema):
         return sorted(status for status, applies in found.items() if applies)
 
 
+_UNAVAILABLE = "Service Unavailable. `overloaded`: too many others are at work, nothing was done. Send the same again after `Retry-After`."
+
+_RETRY_AFTER = {"description": "Come again in so many seconds.", "schema": {"type": "integer", "minimum": 1}}
+
+
 def _problem_answer(status: int) -> dict[str, Any]:
     phrase = HTTPStatus(status).phrase
     code = phrase.lower().replace(" ", "_")
@@ -128,4 +133,8 @@ def _problem_answer(status: int) -> dict[str, Any]:
         "code": code,
         "request_id": "req_01k9x5r3v8",
     }
-    return {"description": phrase, "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}}
+    content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        example |= {"code": "overloaded", "type": "urn:coffer:problem:overloaded", "detail": "More is asked of this server than it can do now."}
+        return {"description": _UNAVAILABLE, "headers": {"Retry-After": _RETRY_AFTER}, "content": content}
+    return {"description": phrase, "content": content}

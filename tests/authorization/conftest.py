@@ -31,7 +31,9 @@ from tests.factories.signer import Signing
 from tests.http.conftest import serve
 from tests.tenant_guard import guard
 
-BEHIND_A_PROXY = guarded(unguarded, trusted_proxies=[ip_network("127.0.0.0/8")])  # each request can then come from an address of its own
+BEHIND_A_PROXY = guarded(
+    unguarded, running_max=1_000, waiting_max=1_000, trusted_proxies=[ip_network("127.0.0.0/8")]
+)  # each request can then come from an address of its own
 FRONTEND = "http://localhost:8000"  # a name, since passkeys need one
 _REQUEST_ID = re.compile(r"req_\w+")
 

@@ -28,7 +28,7 @@ TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 @pytest.fixture
 async def behind_proxy(runtime: Runtime) -> AsyncIterator[httpx.AsyncClient]:
-    app = guarded(unguarded, trusted_proxies=[ip_network("127.0.0.1/32")])
+    app = guarded(unguarded, running_max=1_000, waiting_max=1_000, trusted_proxies=[ip_network("127.0.0.1/32")])
     async with serve(runtime, app) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield client
 
