@@ -47,9 +47,9 @@ class Cause(StrEnum):
 class Times:
     """Of the loop's thread, in seconds since whenever."""
 
-    clock: float
-    computed: float
-    queued: float  # it could have run, and waited for a processor
+    clock_s: float
+    computed_s: float
+    queued_s: float  # it could have run, and waited for a processor
 
 
 @dataclass(frozen=True)
@@ -117,17 +117,17 @@ class LoopWatch:
 
     def _come(self) -> None:
         before, now = self._last, self._times()
-        took_s = now.clock - before.clock
+        took_s = now.clock_s - before.clock_s
         LOOP_LATE_S.observe(max(0.0, took_s - BEAT_S))
-        if took_s > STALL_S + BEAT_S or (took_s > STALL_S and now.computed - before.computed > STALL_S):
-            _tell(Stall(took_s, now.computed - before.computed, now.queued - before.queued, tuple(self._samples)))
+        if took_s > STALL_S + BEAT_S or (took_s > STALL_S and now.computed_s - before.computed_s > STALL_S):
+            _tell(Stall(took_s, now.computed_s - before.computed_s, now.queued_s - before.queued_s, tuple(self._samples)))
         self._last, self._samples = self._times(), []
         self._beat = self._loop.call_later(BEAT_S, self._come)
 
     def _look(self) -> None:
         """In the thread: the stack of the loop's, as long as the beat stays out."""
         while not self._over.wait(BEAT_S):
-            while time.perf_counter() - self._last.clock > SUSPECT_S and not self._over.wait(SAMPLE_S):
+            while time.perf_counter() - self._last.clock_s > SUSPECT_S and not self._over.wait(SAMPLE_S):
                 frame = sys._current_frames().get(self._thread_id)
                 samples = self._samples
                 if frame is not None and len(samples) < SAMPLES_MAX:
