@@ -146,12 +146,16 @@ MIGRATIONS: list[Migration] = [
 ]
 """In order, numbered from 1. A released one is never changed or removed: databases remember how far they are."""
 
+RELEASE_BEFORE = 13
+"""How many of them the release before knows: its processes may run, and be started, beside this one's. Raised with each release, never further."""
 
-async def prepare_database(mongodb_uri: str, database_name: str, *, verify: bool = False) -> DeployReport:
-    """Once, before processes start. UnfitServer or DeployFailed when it cannot be; both carry the EXIT_CODE to end with."""
+
+async def prepare_database(mongodb_uri: str, database_name: str, *, verify: bool = False, again: bool = False) -> DeployReport:
+    """Once, before processes start; `again` once more, when those of the release before have ended. UnfitServer or DeployFailed when it cannot be;
+    both carry the EXIT_CODE to end with."""
     client = connect(mongodb_uri)
     try:
         await probe(client, database_name)
-        return await deploy(client, database_name, DOCUMENTS, migrations=MIGRATIONS, verify=verify)
+        return await deploy(client, database_name, DOCUMENTS, migrations=MIGRATIONS, release_before=RELEASE_BEFORE, verify=verify, again=again)
     finally:
         await client.close()

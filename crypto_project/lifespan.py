@@ -1,6 +1,7 @@
 """The life of the API process, in front of Django and Channels, which know none: one runtime, put into the ASGI state for every request."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
@@ -141,6 +142,10 @@ class Lifespan:
         stack = AsyncExitStack()
         try:
             scope["state"].update(await stack.enter_async_context(self._open_state()))
+        except (UnfitServer, DeployFailed) as error:
+            sys.stderr.write(f"api: {error}\n")
+            sys.stderr.flush()
+            os._exit(error.EXIT_CODE)  # nothing is open. The server would end with 3, as after any start that failed, and be started again
         except Exception as error:
             await send(_failed("startup", error))
             return

@@ -2,7 +2,9 @@
 
 Nothing happens when nothing changed: one read of the `schema_state` row decides. Two deploys at once are safe, a lease lets one work.
 A migration is a resumable step with a recorded position. It must leave a database on which the release before still runs, since old
-and new processes overlap; what only the old release needs is removed by a migration of the next release.
+and new processes overlap; what only the old release needs is removed by a migration of the next release. The row therefore also says which
+release is the oldest that may run: the one before may be started again, to go back or because it died, any older one is refused. What
+processes of the release before wrote while the migrations ran past them is caught up with by running the same migrations `again`.
 """
 
 import asyncio
@@ -57,6 +59,16 @@ class Checkpoint:
         self.at = at
 
 
+class _FromTheBeginning(Checkpoint):
+    """Of a migration that has been through: nothing is recorded, and one that is interrupted begins anew."""
+
+    def __init__(self) -> None:
+        self.at = None
+
+    async def reached(self, at: Any) -> None:
+        self.at = at
+
+
 @dataclass(frozen=True)
 class Migration:
     """`number` counts from 1 without gaps. `step` may run again from its last checkpoint, so each batch must be safe to repeat."""
@@ -76,46 +88,73 @@ class DeployReport:
     """What the database has otherwise than the code: reported, never rebuilt by itself, for on a large collection that is the operator's."""
     seconds: float = 0.0
 
+    newer: bool = False
+    """The release after this one has been here, and this one still runs beside it: nothing was touched."""
+
     @property
     def changed(self) -> bool:
         return bool(self.collections or self.validators or self.indexes or self.migrations)
 
 
 async def deploy(
-    client: MongoClient, database_name: str, documents: Documents, *, migrations: Sequence[Migration] = (), verify: bool = False
+    client: MongoClient,
+    database_name: str,
+    documents: Documents,
+    *,
+    migrations: Sequence[Migration] = (),
+    release_before: int | None = None,
+    verify: bool = False,
+    again: bool = False,
 ) -> DeployReport:
     """Brings the database to what the code expects. `verify` compares everything even where the fingerprint says that nothing changed.
+
+    `release_before` is how many of the migrations the release before knows, None where it may not run beside this one. `again` runs those that it
+    does not know once more, for what its processes wrote meanwhile: once the last of them has ended.
 
     NewerDatabase when a newer release has been here; DeployFailed when a unique index cannot be had, since correctness rests on those.
     """
     started, database = time.monotonic(), client[database_name]
     _check_numbers(migrations)
-    state, wanted, report = _State(database), _fingerprint(documents, migrations), DeployReport()
-    if verify or not await state.is_at(wanted, len(migrations)):
+    known = len(migrations)
+    wanted = _Wanted(documents, migrations, known if release_before is None else release_before, verify, again)
+    state, report = _State(database), DeployReport()
+    report.newer = await state.is_newer(known)
+    if not report.newer and (verify or again or not await state.is_at(wanted.fingerprint, known)):
         leases = Leases(database)
-        await _under_lease(leases, lambda: _apply(database, state, documents, migrations, wanted, verify, report))
+        await _under_lease(leases, lambda: _apply(database, state, wanted, report))
     report.seconds = time.monotonic() - started
     return report
 
 
 async def refuse_newer(database: Database, migrations: Sequence[Migration]) -> None:
-    """NewerDatabase when a newer release has migrated it. One read; every process does it at its start."""
-    await _State(database).is_at("", len(migrations))
+    """NewerDatabase when a release has migrated it beside which this one may not run. One read; every process does it at its start."""
+    await _State(database).is_newer(len(migrations))
 
 
-async def _apply(
-    database: Database, state: "_State", documents: Documents, migrations: Sequence[Migration], wanted: str, verify: bool, report: DeployReport
-) -> None:
-    if await state.is_at(wanted, len(migrations)) and not verify:  # the holder before us did it
+@dataclass(frozen=True)
+class _Wanted:
+    documents: Documents
+    migrations: Sequence[Migration]
+    release_before: int
+    verify: bool
+    again: bool
+
+    @property
+    def fingerprint(self) -> str:
+        return _fingerprint(self.documents, self.migrations)
+
+
+async def _apply(database: Database, state: "_State", wanted: _Wanted, report: DeployReport) -> None:
+    if await state.is_at(wanted.fingerprint, len(wanted.migrations)) and not wanted.verify and not wanted.again:  # the holder before us did it
         return
-    await _make_collections(database, documents, report)
+    await _make_collections(database, wanted.documents, report)
     # Migrations run between: they find the collections, and clean up what a new index or validator would refuse.
-    await _migrate(database, state, migrations, report)
-    await _set_validators(database, documents, report)
-    for document in documents:
+    await _migrate(database, state, wanted, report)
+    await _set_validators(database, wanted.documents, report)
+    for document in wanted.documents:
         await _make_indexes(database, document, report)
     if not report.drift:  # with drift it is looked at, and said, at every start
-        await state.update(len(migrations), {"fingerprint": wanted})
+        await state.update(len(wanted.migrations), {"fingerprint": wanted.fingerprint})
 
 
 async def _make_collections(database: Database, documents: Documents, report: DeployReport) -> None:
@@ -129,9 +168,14 @@ async def _make_collections(database: Database, documents: Documents, report: De
                 pass
 
 
-async def _migrate(database: Database, state: "_State", migrations: Sequence[Migration], report: DeployReport) -> None:
+async def _migrate(database: Database, state: "_State", wanted: _Wanted, report: DeployReport) -> None:
     position, at = await state.progress()
-    for migration in migrations[position:]:
+    for migration in wanted.migrations[wanted.release_before : position] if wanted.again else []:
+        await migration.step(database, _FromTheBeginning())
+        report.migrations.append(f"{migration.number} {migration.name}, again")
+    if position < len(wanted.migrations):  # before the first of them changes anything: who is older may not be started any more
+        await state.update(position, {"runs_from": wanted.release_before})
+    for migration in wanted.migrations[position:]:
         await migration.step(database, Checkpoint(state, migration.number, at))
         await state.update(migration.number - 1, {"position": migration.number, "step_at": None})
         report.migrations.append(f"{migration.number} {migration.name}")
@@ -228,6 +272,15 @@ class _State:
 
     def __init__(self, database: Database) -> None:
         self._rows = database[COLLECTION]
+
+    async def is_newer(self, known: int) -> bool:
+        """True where the release after one that knows so many migrations has been here, and that one still runs. NewerDatabase where it does not."""
+        row = await self._rows.find_one({"_id": _STATE_ID})
+        if row is None or row["position"] <= known:
+            return False
+        if (row["runs_from"] if "runs_from" in row else row["position"]) > known:
+            raise NewerDatabase(row["position"], known)
+        return True
 
     async def is_at(self, fingerprint: str, position: int) -> bool:
         row = await self._rows.find_one({"_id": _STATE_ID})

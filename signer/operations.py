@@ -19,6 +19,8 @@ from crypto_api.kit.log import security
 from crypto_api.kit.signing import SigningAsk
 from crypto_api.payments.documents import PaymentAttempt
 from crypto_api.payments.types import Attempt
+from mongodb_config.migrations import DeployFailed
+from mongodb_config.probe import UnfitServer
 from signer import store
 from signer.reading import signing_cases
 from signer.vault_link import VaultFault, VaultLink
@@ -75,7 +77,7 @@ class Operations:
             return {"error": "bad_question"}
         except NotFound:
             return {"refused": _UNKNOWN}
-        except (PyMongoError, VaultFault) as error:
+        except (PyMongoError, VaultFault, UnfitServer, DeployFailed) as error:
             _logger.warning("question_unanswered", reason=f"{type(error).__name__}: {error}"[:200])
             return {"error": "unavailable"}
 

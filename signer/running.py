@@ -9,7 +9,10 @@ from beanie import init_beanie
 from crypto_api.documents import DOCUMENTS
 from crypto_api.kit import log
 from crypto_api.kit.clock import SystemClock
+from crypto_api.migrations import MIGRATIONS
+from mongodb_config.backup import refuse_half_restored
 from mongodb_config.client import MongoClient, connect
+from mongodb_config.migrations import refuse_newer
 from signer.desk import Desk
 from signer.hardening import harden
 from signer.operations import Operations
@@ -41,7 +44,8 @@ async def run(settings: DeskSettings, ready_file: Path | None = None) -> int:
 
 
 class Binding:
-    """Connects the documents with the database, once, at the first question that needs it: sealing does not."""
+    """Connects the documents with the database, once, at the first question that needs it: sealing does not. UnfitServer or NewerDatabase where
+    nothing may be signed by what stands in it."""
 
     def __init__(self, mongo: MongoClient, database: str) -> None:
         self._mongo, self._database = mongo, database
@@ -51,5 +55,8 @@ class Binding:
     async def __call__(self) -> None:
         async with self._lock:
             if not self._bound:
-                await init_beanie(database=self._mongo[self._database], document_models=DOCUMENTS, skip_indexes=True)
+                database = self._mongo[self._database]
+                await refuse_half_restored(database)
+                await refuse_newer(database, MIGRATIONS)
+                await init_beanie(database=database, document_models=DOCUMENTS, skip_indexes=True)
                 self._bound = True

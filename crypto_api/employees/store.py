@@ -110,7 +110,8 @@ async def fold_first_names(database: Database, after: str | None, limit: int) ->
     last = None
     async for row in rows.find(where, {"first_name": 1, "first_folded": 1, "org_id": 1}).sort("_id", 1).limit(limit):
         last = row["_id"]
-        if "first_folded" not in row:
+        folded = row["first_name"].strip().casefold()
+        if row.get("first_folded") != folded:  # also where a process of the release before gave somebody another name since
             kept = {"_id": last, "org_id": row["org_id"], "first_name": row["first_name"]}
-            await rows.update_one(kept, {"$set": {"first_folded": row["first_name"].strip().casefold()}})
+            await rows.update_one(kept, {"$set": {"first_folded": folded}})
     return last

@@ -375,7 +375,7 @@ async def note_unsigned(database: Database, lane: str) -> None:
             if await payments.find_one(holder, {"_id": 1}):
                 first = slot["nonce"]
                 break
-        unmoved = {"_id": lane, "handed": row.get("handed", 0), "unsigned_from": {"$exists": False}}
+        unmoved = {"_id": lane, "handed": row.get("handed"), "unsigned_from": {"$exists": False}}  # None finds those that never had it, too
         await lanes.update_one(unmoved, {"$set": {"unsigned_from": first}, "$inc": {"handed": 1}})
 
 

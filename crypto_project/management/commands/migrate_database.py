@@ -18,16 +18,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--verify", action="store_true", help="compare every index and validator even when nothing changed since the last time")
+        told = "run the migrations of this release once more, for what processes of the release before wrote meanwhile: when they have ended"
+        parser.add_argument("--again", action="store_true", help=told)
 
     def handle(self, **options: Any) -> None:
         with plain_failures():
             config = load_config()
-            report = asyncio.run(prepare_database(config.mongodb_uri, config.mongodb_database, verify=options["verify"]))
+            report = asyncio.run(prepare_database(config.mongodb_uri, config.mongodb_database, verify=options["verify"], again=options["again"]))
         self._show(report)
         if report.drift:
             raise CommandError(f"{len(report.drift)} index(es) differ from the code; nothing was rebuilt")
 
     def _show(self, report: DeployReport) -> None:
+        if report.newer:
+            self.stdout.write("the release after this one has migrated the database; this one runs on it, and changes nothing of it")
+            return
         for what, names in (
             ("collection", report.collections),
             ("validator", report.validators),

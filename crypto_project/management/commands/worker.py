@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from crypto_project.main_task import run
+from crypto_project.management.running import plain_failures
 
 
 class Command(BaseCommand):
@@ -31,4 +32,5 @@ class Command(BaseCommand):
             await workers.run(names)
             return 0
 
-        raise SystemExit(run(main()))
+        with plain_failures():
+            raise SystemExit(run(main()))
