@@ -7,12 +7,15 @@ shares nothing with the product.
                receipts: money for invoices, matched by a process that is killed before and after it commits (nor is this one)
                sockets: consoles whose API and relay are killed while events flow (nor this one)
                reorganisations: of each depth that is undone by itself, and one that is deeper
-               (all three; may be given more than once)
+               faults: one installation behind a proxy, swarms of all kinds of faults, and every promise looked at after each (`faults.py`)
+               (all four; may be given more than once)
 --runs N       of each (204: each named step six times; of reorganisations one for each depth, 64 at most)
 --seed S       the first seed (1). The same seed has the same plan
 --people P     of a payroll (200)
 --clients C    of sockets (500)
 --kills K      of sockets: how often the API and how often the relay (20)
+--cycles C     of faults (100): a block, in one installation; the next block is the next seed
+--minutes M    of faults: no cycle begins after so many
 --lanes L      of crashes: that many sets of servers and processes beside one another (2)
 --report DIR   the figures of each, as JSON, and the logs of what went wrong
 """
@@ -25,10 +28,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crypto_api.kit import log
-from tests.chaos import crashes, payrolls, provider_faults, receipts, reorganisations, sockets
+from tests.chaos import crashes, faults, payrolls, provider_faults, receipts, reorganisations, sockets
 from tests.chaos.report import tell
 
-PROGRAMMES = ("crashes", "providers", "reorganisations")
+PROGRAMMES = ("crashes", "providers", "reorganisations", "faults")
 OF_THEIR_OWN = ("payrolls", "receipts", "sockets")
 RUNS = 6 * len(crashes.STEPS)
 
@@ -41,6 +44,8 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=payrolls.PEOPLE)
     parser.add_argument("--clients", type=int, default=sockets.CLIENTS)
     parser.add_argument("--kills", type=int, default=sockets.KILLS)
+    parser.add_argument("--cycles", type=int, default=faults.CYCLES)
+    parser.add_argument("--minutes", type=float, default=0)
     parser.add_argument("--lanes", type=int, default=2)
     parser.add_argument("--report", type=Path)
     options = parser.parse_args()
@@ -61,6 +66,9 @@ async def _programme(name: str, options: argparse.Namespace) -> int:
             log.configure(options.report or Path(tempfile.mkdtemp(prefix="chaos-log-")), process="supervisor")
             seeds = seeds if options.runs < RUNS else seeds[:1]
             planned, outcomes = sockets.planned(seeds, options.kills), sockets.socket_runs(seeds, options.clients, options.kills, options.report)
+        case "faults":
+            planned = faults.planned(options.seed, options.cycles)
+            outcomes = faults.fault_cycles(options.seed, options.cycles, minutes=options.minutes, logs=options.report)
         case "providers":
             every = [*provider_faults.SEEN_AT_ONCE, *provider_faults.LINE] if options.runs >= RUNS else []
             planned, outcomes = Counter(dict.fromkeys((fault.name for fault in every), 1)), provider_faults.swarms(seeds)
@@ -69,7 +77,8 @@ async def _programme(name: str, options: argparse.Namespace) -> int:
             planned, outcomes = Counter(), reorganisations.reorganisations(depths, options.seed)
     if options.report is not None:
         options.report.mkdir(parents=True, exist_ok=True)
-    report = await tell(name, options.seed, planned, outcomes, options.report and options.report / f"{name}.json")
+    file = f"{name}-{options.seed}.json" if name == "faults" else f"{name}.json"  # blocks stand beside one another: `blocks.py` adds them up
+    report = await tell(name, options.seed, planned, outcomes, options.report and options.report / file, demanding=name != "faults")
     return report.code
 
 

@@ -132,7 +132,7 @@ class House:
 @asynccontextmanager
 async def open_house(folder: Path) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
-        servers = await _servers(stack, folder)
+        servers = await servers_in(stack, folder)
         house = House(servers.addresses, folder)
         await house.open()
         try:
@@ -141,14 +141,14 @@ async def open_house(folder: Path) -> AsyncIterator[House]:
             await house.close()
 
 
-async def _servers(stack: AsyncExitStack, folder: Path) -> EmbeddedServers:
+async def servers_in(stack: AsyncExitStack, folder: Path, *, test_commands: bool = False) -> EmbeddedServers:
     """On a busy machine somebody else may take a port between its choice and its use."""
     for attempt in range(STARTS_MAX):
         data, logs = folder / f"data-{attempt}", folder / "servers"
         try:
-            return await stack.enter_async_context(
-                EmbeddedServers(data, logs, configured=Configured.nothing(), chain=ChainNodeOptions(mining=False, keep=False))
-            )
+            chain = ChainNodeOptions(mining=False, keep=False)
+            servers = EmbeddedServers(data, logs, configured=Configured.nothing(), chain=chain, test_commands=test_commands)
+            return await stack.enter_async_context(servers)
         except ChildFailed:
             if attempt == STARTS_MAX - 1:
                 raise

@@ -13,7 +13,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -39,10 +39,11 @@ def orders() -> Path:
     return folder
 
 
-def context() -> ForkServerContext:
+def context(preloaded: Sequence[str] = PRELOADED) -> ForkServerContext:
+    """What is imported is decided by whoever asks first: a process has one server of forks."""
     os.environ["COFFER_FAULTPOINTS"] = str(orders())
     forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload(PRELOADED)
+    forks.set_forkserver_preload(list(preloaded))
     return forks
 
 
@@ -84,7 +85,7 @@ class Kept:
         return process
 
 
-def _end_with(pid: int) -> None:
+def end_with(pid: int) -> None:
     """Nobody is left behind when the house is killed itself."""
 
     def watch() -> None:
@@ -124,7 +125,7 @@ def signer(settings: Settings) -> None:
     from signer import running
     from signer.settings import DeskSettings
 
-    _end_with(settings["house"])
+    end_with(settings["house"])
     os.environ["MASTER_KEY"] = settings["master_key"]
     desk = DeskSettings(_env_file=None, **{name: settings[name] for name in ("mongodb_uri", "mongodb_database", "signer_socket", "log_dir")})  # type: ignore[call-arg]
     raise SystemExit(asyncio.run(running.run(desk)))
@@ -136,7 +137,7 @@ async def _lanes(settings: Settings, name: str, lanes_of: Callable[[Any], list[A
     from crypto_api.kit import log
     from workers.lane import supervise
 
-    _end_with(settings["house"])
+    end_with(settings["house"])
     log.configure(Path(settings["log_dir"]), process=name)
     known = {key: value for key, value in settings.items() if key in Config.model_fields}
     async with open_runtime(Config(_env_file=None, **known)) as runtime:

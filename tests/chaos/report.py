@@ -9,7 +9,7 @@ import platform
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -27,6 +27,7 @@ class Outcome:
     fired: Counter[str] = field(default_factory=Counter)
     counted: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
+    took: dict[str, list[float]] = field(default_factory=dict)  # what was measured, in seconds
 
 
 @dataclass
@@ -35,15 +36,19 @@ class Report:
     seed: int
     planned: Counter[str]
     runs: int = 0
+    demanding: bool = True  # what never happened fails it
     failed: list[str] = field(default_factory=list)
     fired: Counter[str] = field(default_factory=Counter)
     counted: Counter[str] = field(default_factory=Counter)
+    took: dict[str, list[float]] = field(default_factory=dict)
     seconds: float = 0.0
 
     def add(self, outcome: Outcome) -> None:
         self.runs += 1
         self.fired += outcome.fired
         self.counted += outcome.counted
+        for what, seconds in outcome.took.items():
+            self.took.setdefault(what, []).extend(seconds)
         if outcome.problems:
             self.failed.append(f"{outcome.plan}: {'; '.join(outcome.problems)}")
 
@@ -53,7 +58,7 @@ class Report:
 
     @property
     def code(self) -> int:
-        return 1 if self.failed or self.never or not self.runs else 0
+        return 1 if self.failed or (self.demanding and self.never) or not self.runs else 0
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -64,6 +69,7 @@ class Report:
             "never_fired": self.never,
             "fired": dict(self.fired),
             "counted": dict(self.counted),
+            "took_s": {what: spread(seconds) for what, seconds in self.took.items()},
             "seconds": round(self.seconds),
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in VERSIONS}},
@@ -74,12 +80,22 @@ class Report:
         wide = max(map(len, names), default=0)
         rows = [f"{name:{wide}}  {self.planned[name]:>7}  {self.fired[name]:>5}{'' if self.fired[name] else '  NEVER'}" for name in names]
         told = ", ".join(f"{count} {what}" for what, count in self.counted.items())
-        return "\n".join(["", f"{'':{wide}}  planned  fired", *rows, "", f"{self.runs} runs from seed {self.seed}: {told}"])
+        times = [f"{what}: {', '.join(f'{name} {value} s' for name, value in spread(took).items())}" for what, took in self.took.items()]
+        return "\n".join(["", f"{'':{wide}}  planned  fired", *rows, "", *times, f"{self.runs} runs from seed {self.seed}: {told}"])
 
 
-async def tell(programme: str, seed: int, planned: Counter[str], outcomes: AsyncIterator[Outcome], file: Path | None = None) -> Report:
-    """Runs it to the end. `planned`: what has to happen at least once, and how often it was planned where that is known."""
-    began, report = time.monotonic(), Report(programme, seed, planned)
+def spread(seconds: Sequence[float]) -> dict[str, float]:
+    """Of what was measured: the median, the one that one in a hundred is longer than, and the longest."""
+    ordered = sorted(seconds)
+    return {name: round(ordered[min(int(len(ordered) * share), len(ordered) - 1)], 2) for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}
+
+
+async def tell(
+    programme: str, seed: int, planned: Counter[str], outcomes: AsyncIterator[Outcome], file: Path | None = None, *, demanding: bool = True
+) -> Report:
+    """Runs it to the end. `planned`: what has to happen at least once, and how often it was planned where that is known; not `demanding`: it may not
+    happen in this part of what others add up."""
+    began, report = time.monotonic(), Report(programme, seed, planned, demanding=demanding)
     _say(f"{programme}: seed {seed}")
     async for outcome in outcomes:
         report.add(outcome)
