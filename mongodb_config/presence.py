@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from bson.binary import Binary
+from bson.binary import UUID_SUBTYPE, Binary
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
@@ -52,20 +52,31 @@ class Presence:
     async def note(self, session: AsyncClientSession) -> None:
         """Before the first transaction of a server session. The driver reuses sessions, so this writes a few times in a process's life."""
         session_id = session.session_id["id"]
-        if bytes(session_id) not in self._known:
-            await self._rows.update_one(
-                {"_id": self._id}, {"$addToSet": {"sessions": session_id}, "$set": {"beat_at": datetime.now(UTC)}}, upsert=True
-            )
-            self._known.add(bytes(session_id))
+        if bytes(session_id) in self._known:
+            return
+        self._known.add(bytes(session_id))
+        change = {"$addToSet": {"sessions": session_id}, "$set": {"beat_at": datetime.now(UTC)}}
+        try:
+            await self._rows.update_one({"_id": self._id}, change, upsert=True)
+        except BaseException:
+            self._known.discard(bytes(session_id))
+            raise
 
     async def _beat(self) -> None:
         while True:
             try:
-                await self._rows.update_one({"_id": self._id}, {"$set": {"beat_at": datetime.now(UTC)}}, upsert=True)
+                done = await self._rows.update_one({"_id": self._id}, {"$set": {"beat_at": datetime.now(UTC)}}, upsert=True)
+                if done.upserted_id is not None:
+                    await self._say_again()
                 await self.bury_the_dead()
             except PyMongoError as error:
                 _logger.warning("presence: %s", error)
             await asyncio.sleep(HEARTBEAT_S)
+
+    async def _say_again(self) -> None:
+        """Who slept and was taken for dead names its sessions anew: else nobody could end them when it really dies."""
+        own = [Binary(session_id, UUID_SUBTYPE) for session_id in self._known]
+        await self._rows.update_one({"_id": self._id}, {"$addToSet": {"sessions": {"$each": own}}})
 
     async def bury_the_dead(self) -> int:
         """Kills the sessions of every process that is surely dead or whose heartbeat stopped; returns how many that were. Several processes

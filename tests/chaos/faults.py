@@ -109,7 +109,9 @@ class Cycle:
         await self._heal()
         self._count(began, before)
         await self._is_back(asking)
+        healed = time.monotonic()
         await self._comes_to_rest(full)
+        self.outcome.took["at rest"] = [time.monotonic() - healed]
         self.outcome.counted["processes killed"] += self._deaths() - deaths
         self.outcome.problems += await self._look(full)
         for process in self.house.processes.values():
@@ -194,7 +196,9 @@ class Cycle:
 
         await self._until("a payment that is asked for now is mined", moved, MOVING_S * LOADED_MACHINE)
         self._measured("payments", time.monotonic() - healed, MOVING_S)
+        healed = time.monotonic()
         await self._until("every client has its answer", self._all(asking), REST_WITHIN_S)
+        self.outcome.took["answers"] = [time.monotonic() - healed]
         for task in (probe, *asking):
             task.cancel()
         for told in await asyncio.gather(*asking, return_exceptions=True):

@@ -4,11 +4,14 @@ import asyncio
 from datetime import timedelta
 
 import httpx
+import pytest
 
+from crypto_api.idempotency import service as idempotency
 from crypto_api.idempotency.documents import IdempotentRequest
 from crypto_api.identity.documents import User
 from crypto_api.runtime import Runtime
 from crypto_api.wallets.documents import Wallet
+from mongodb_config.process_name import process_name
 from tests.http.conftest import Join, random_address, registration, wallet_body
 
 
@@ -71,18 +74,32 @@ async def test_a_registration_is_repeated_without_harm(client: httpx.AsyncClient
     assert "a-river-of-9-stones" not in str(stored)
 
 
-async def test_a_key_that_its_process_left_behind_is_worked_on_again(join: Join, runtime: Runtime) -> None:
-    ada = await join("ada", founds="Byron Treasury")
-    headers = {"Idempotency-Key": "left"}
-    first = await ada.http.post("/api/wallets/", json=wallet_body(), headers=headers)
-    assert (await ada.http.delete(f"/api/wallets/{first.json()['id']}/")).status_code == 204
-    rows = IdempotentRequest.get_pymongo_collection()
-    # as a process leaves it that dies between claim and effect
-    await rows.update_one({"key": "left"}, {"$set": {"status": None, "body": None, "claimed_at": runtime.clock.now() - timedelta(seconds=61)}})
-    again = await ada.http.post("/api/wallets/", json=wallet_body(), headers=headers)
-    assert again.status_code == 201
-    assert again.json()["id"] != first.json()["id"]
-    assert "idempotency-replayed" not in again.headers
+async def test_a_key_that_its_process_left_behind_is_worked_on_again(join: Join, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once where it can be told that nobody is at work on it: its process is dead, or is this one and could not give it back."""
+    ada, rows = await join("ada", founds="Byron Treasury"), IdempotentRequest.get_pymongo_collection()
+    host, space, pid, started = process_name().split("|")
+    just_now, long_ago = runtime.clock.now(), runtime.clock.now() - timedelta(seconds=61)
+    elsewhere = f"elsewhere|{space}x|{pid}|{started}|clm_1"
+    left = {
+        "by one that died": (f"{host}|{space}|{pid}|{int(started) - 1}|clm_1", just_now, True),
+        "by this one": (f"{process_name()}|clm_of_a_request_that_broke", just_now, True),
+        "long ago": (elsewhere, long_ago, True),
+        "on another machine, maybe at work": (elsewhere, just_now, False),
+    }
+    monkeypatch.setattr(idempotency, "WAIT_S", 0.1)
+    for told, (claim, claimed_at, over) in left.items():
+        headers = {"Idempotency-Key": told.replace(" ", "-")}
+        first = await ada.http.post("/api/wallets/", json=wallet_body(), headers=headers)
+        assert (await ada.http.delete(f"/api/wallets/{first.json()['id']}/")).status_code == 204
+        key = {"key": headers["Idempotency-Key"]}
+        await rows.update_one(key, {"$set": {"status": None, "body": None, "claim": claim, "claimed_at": claimed_at}})
+        again = await ada.http.post("/api/wallets/", json=wallet_body(), headers=headers)
+        assert again.status_code == (201 if over else 409), told
+        assert "idempotency-replayed" not in again.headers
+        if over:
+            assert again.json()["id"] != first.json()["id"]
+            assert (await ada.http.delete(f"/api/wallets/{again.json()['id']}/")).status_code == 204
+    assert await Wallet.find({"active": True}).count() == 0, "what may still be at work elsewhere is left to it"
 
 
 async def test_a_key_is_visible_ascii(join: Join) -> None:

@@ -55,3 +55,23 @@ async def test_the_locks_of_a_killed_process_are_freed(addresses: Addresses, dat
     assert time.monotonic() - died_at < DEAD_AFTER_S + 50
     assert await database[COLLECTION].count_documents({}) == 0, "a process that ends by itself leaves no row"
     await client.close()
+
+
+async def test_who_was_taken_for_dead_says_again_which_sessions_are_its_own(addresses: Addresses, database_name: str) -> None:
+    """Else nobody could free what it holds when it really dies: until the server's minute is over."""
+    client = connect(addresses.mongodb_uri)
+    rows = client[database_name][COLLECTION]
+
+    async def row() -> dict[str, Any]:
+        async with asyncio.timeout(60):
+            while not (found := await rows.find_one({}) or {}).get("sessions"):
+                await asyncio.sleep(0.05)
+        return found
+
+    async with Presence(client[database_name]) as presence, client.start_session() as session:
+        await presence.note(session)
+        before = await row()
+        assert len(before["sessions"]) == 1
+        await rows.delete_one({"_id": before["_id"]})  # as another process does that has not heard its heart for some seconds
+        assert (await row())["sessions"] == before["sessions"]
+    await client.close()
