@@ -34,7 +34,7 @@ from tests.chaos.report import Outcome
 CYCLES = 100
 SIZES = (10, 18, 25, 20, 12, 8, 4, 3)  # how many swarms of a hundred have one fault, two, ... eight
 WINDOW_S = 1.0  # in which faults begin
-FULL_EACH = 10
+FULL_EACH = 25
 API_S, MOVING_S = 5.0, 15.0  # what is promised
 LOADED_MACHINE = 6  # a machine that does other things as well takes longer; so much later it is a violation
 REST_WITHIN_S = 90.0
