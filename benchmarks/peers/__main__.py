@@ -1,139 +1,85 @@
-"""How fast others follow the same chain.
+"""Ours beside others, at the same work on the same data in one run.
 
-    python -m benchmarks.peers [--blocks 1000] [--transfers 100] [--watched 10000] [--folder FOLDER]
+    python -m benchmarks.peers [--of following,posting,lots,signing] [--report FILE] [--folder FOLDER] [--no-install] [--small]
 
-A generated chain is served from memory by one node (`benchmarks/replay_node.py`). In turn, each alone: a raw client (the limit), ours,
-ethereum-etl and Ponder. What each found is compared with ours, transaction by transaction: a run whose results differ fails. Each peer is
-installed by its own package manager into FOLDER (by default under the user's cache), never beside our packages. One that cannot be installed
-or started has no figures: its row says why.
+following: a raw JSON-RPC client (the limit), ours, ethereum-etl, Ponder. posting: the raw driver (the limit), ours, medici. lots: ours, rp2. signing:
+libsecp256k1 (the limit), our vault, eth-account. Each alone and in turn. Each peer is installed by its own package manager into FOLDER (by default
+under the user's cache), never beside our packages. What each came to is compared: a run whose results differ fails. A peer that cannot be installed
+or started has no figures: its row says why. `--small`: sizes that show that everything runs, and no figures worth telling.
 """
 
 import argparse
 import asyncio
 import json
 import os
-import resource
 import sys
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks.peers import following, lots, posting, signing
+from benchmarks.peers.comparison import Comparison, ResultsDiffer, report, show
+from benchmarks.peers.peer import Home
 
-from benchmarks import replay_node
-from benchmarks.chain import bench, ours, raw_client
-from benchmarks.peers import ethereum_etl, ponder
-from benchmarks.peers.peer import Asked, PeerUnavailable, Run
-from crypto_api.transactions.documents import Transaction
-
-PEERS = {"ethereum-etl": ethereum_etl, "ponder": ponder}
-
-
-@dataclass(frozen=True)
-class Results:
-    raw_blocks_per_s: float
-    raw_cpu_s: float
-    ours: Run
-    peers: list[Run]
-    absent: dict[str, str]  # why
+Area = Callable[[Home], Awaitable[list[Comparison]]]
+AREAS: dict[str, Area] = {
+    "following": lambda home: following.compare(following.Sizes(), home),
+    "posting": lambda home: posting.compare(posting.Sizes(), home),
+    "lots": lambda home: lots.compare(10_000, home),
+    "signing": lambda home: signing.compare(2_000, home),
+}
+SMALL: dict[str, Area] = {
+    "following": lambda home: following.compare(following.Sizes(blocks=60, transfers=10, watched=50, one_in=10), home),
+    "posting": lambda home: posting.compare(posting.Sizes(alone=4, at_once=40, imported=100), home),
+    "lots": lambda home: lots.compare(200, home),
+    "signing": lambda home: signing.compare(20, home),
+}
 
 
-async def compare(blocks: int, transfers: int, watched: int, folder: Path) -> Results:
-    addresses = frozenset(replay_node.address(index) for index in range(watched))
-    absent: dict[str, str] = {}
-    for name, peer in PEERS.items():
-        try:
-            await peer.prepare(folder)
-        except PeerUnavailable as error:
-            absent[name] = str(error)
-    async with bench(blocks, transfers, watched) as at:
-        asked = Asked(at.url, replay_node.CHAIN_ID, replay_node.TOKEN, blocks, addresses)
-        limit = await raw_client(at.url, blocks)
-        found = await ours(at.runtime, blocks, expected=at.paid)
-        mine = Run(
-            "coffer",
-            "this",
-            "full blocks, all logs; to the database with the cursor",
-            blocks,
-            found.blocks_per_s,
-            found.cpu_s,
-            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-            await hashes({}),
-            {"transactions": found.stored},
-        )
-        of_token = await hashes({"movements.kind": "erc20", "block_number": {"$lt": blocks - ponder.NOT_FINAL + 1}})
-        runs: list[Run] = []
-        for name, peer in PEERS.items():
-            if name not in absent:
-                try:
-                    runs.append(await peer.run(asked, folder))
-                except PeerUnavailable as error:
-                    absent[name] = str(error)
-        again = await raw_client(at.url, blocks)
-    for run in runs:
-        check(run, mine.paid if run.name == ethereum_etl.NAME else of_token, transfers)
-    return Results(max(limit.blocks_per_s, again.blocks_per_s), min(limit.cpu_s, again.cpu_s), mine, runs, absent)
+async def compare(names: Sequence[str], areas: dict[str, Area], home: Home) -> list[Comparison]:
+    """ResultsDiffer where a programme came to other results than ours."""
+    found = []
+    for name in names:
+        for comparison in await areas[name](home):
+            comparison.check()
+            found.append(comparison)
+    return found
 
 
-async def hashes(where: dict[str, Any]) -> frozenset[str]:
-    return frozenset([row["hash"] async for row in Transaction.get_pymongo_collection().find(where, {"hash": 1})])
-
-
-def check(run: Run, paid: frozenset[str], transfers: int) -> None:
-    """Everything of its blocks, and of it the same for the watched addresses as we have."""
-    of_token = sum(index % 5 >= 3 for index in range(transfers))
-    whole = {"blocks": run.blocks, "transactions": run.blocks * transfers, "token transfers": run.blocks * of_token}
-    wrong = {name: count for name, count in run.counted.items() if count != whole[name]}
-    if wrong or run.paid != paid:
-        raise SystemExit(f"{run.name} has other results: {wrong}, {len(run.paid ^ paid)} payments to watched addresses differ")
-
-
-def show(results: Results) -> None:
-    table = Table(title="The same chain, read by each in turn")
-    for name in ("", "reads", "blocks/s", "of the limit", "ours is faster by", "CPU s", "peak MB", "stored"):
-        table.add_column(name, justify="left" if name in ("", "reads", "stored") else "right")
-    limit, ours_ = results.raw_blocks_per_s, results.ours
-    table.add_row("raw client", "full blocks, logs; stores nothing", f"{limit:,.0f}", "1", "", f"{results.raw_cpu_s:.2f}", "", "")
-    for run in (ours_, *results.peers):
-        ratio = "" if run is ours_ else f"{ours_.blocks_per_s / run.blocks_per_s:.1f} ×"
-        stored = ", ".join(f"{count:,} {name}" for name, count in run.counted.items())
-        share = f"{run.blocks_per_s / limit:.3f}"
-        table.add_row(f"{run.name} {run.version}", run.reads, f"{run.blocks_per_s:,.0f}", share, ratio, f"{run.cpu_s:.1f}", str(run.peak_mb), stored)
-    for name, reason in results.absent.items():
-        table.add_row(name, "[red]no figures: " + reason, *[""] * 6)
-    Console(stderr=True, width=190).print(table)
-
-
-def figures(results: Results) -> dict[str, object]:
-    def of(run: Run) -> dict[str, object]:
-        return {
-            "version": run.version,
-            "blocks": run.blocks,
-            "blocks_per_s": round(run.blocks_per_s, 1),
-            "share_of_raw": round(run.blocks_per_s / results.raw_blocks_per_s, 3),
-            "cpu_s": round(run.cpu_s, 2),
-            "peak_mb": run.peak_mb,
-            "paid": len(run.paid),
-            **{name.replace(" ", "_"): count for name, count in run.counted.items()},
+def figures(comparisons: Sequence[Comparison]) -> list[dict[str, object]]:
+    return [
+        {
+            "title": comparison.title,
+            "per_s": {row.name: round(row.per_s, 1) for row in comparison.rows},
+            "cpu_ms": {row.name: round(row.cpu_ms, 4) for row in comparison.rows},
+            "absent": dict(comparison.absent),
         }
+        for comparison in comparisons
+    ]
 
-    peers = {run.name: of(run) | {"ours_is_faster_by": round(results.ours.blocks_per_s / run.blocks_per_s, 1)} for run in results.peers}
-    return {"raw_blocks_per_s": round(results.raw_blocks_per_s), "ours": of(results.ours), "peers": peers, "absent": results.absent}
 
-
-async def main() -> None:
+def main() -> None:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     parser = argparse.ArgumentParser(prog="benchmarks.peers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--blocks", type=int, default=1000)
-    parser.add_argument("--transfers", type=int, default=100)
-    parser.add_argument("--watched", type=int, default=10_000)
+    parser.add_argument("--of", default=",".join(AREAS))
+    parser.add_argument("--report", type=Path)
     parser.add_argument("--folder", type=Path, default=cache / "coffer-benchmark-peers")
-    options = parser.parse_args()
-    results = await compare(options.blocks, options.transfers, options.watched, options.folder.resolve())
-    show(results)
-    sys.stdout.write(json.dumps(figures(results)) + "\n")
+    parser.add_argument("--no-install", action="store_true", help="peers that are not installed are absent")
+    parser.add_argument("--small", action="store_true")
+    given = parser.parse_args()
+    names = given.of.split(",")
+    if unknown := set(names) - AREAS.keys():
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    home, before = Home(given.folder.resolve(), may_install=not given.no_install), os.getloadavg()[0]
+    home.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        found = asyncio.run(compare(names, SMALL if given.small else AREAS, home))
+    except ResultsDiffer as error:
+        raise SystemExit(str(error)) from None
+    show(found)
+    if given.report:
+        given.report.write_text(report(found, f"python -m benchmarks.peers --of {given.of}", (before, os.getloadavg()[0])))
+    sys.stdout.write(json.dumps(figures(found)) + "\n")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

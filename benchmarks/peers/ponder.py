@@ -14,7 +14,8 @@ import aiohttp
 import orjson
 
 from benchmarks.chain import cpu_of
-from benchmarks.peers.peer import RUNNING_S_MAX, Asked, PeerUnavailable, Run, install, last_words
+from benchmarks.peers.peer import RUNNING_S_MAX, Home, PeerUnavailable, last_words, node_of
+from benchmarks.peers.reading import Asked, Reading
 from crypto_project.embedded.ports import free_port
 
 NAME = "ponder"
@@ -26,40 +27,41 @@ def version() -> str:
     return str(orjson.loads((APP / "package.json").read_bytes())["dependencies"][NAME])
 
 
-async def prepare(folder: Path) -> None:
+async def prepare(home: Home) -> None:
     """A folder of npm's own, beside a copy of the application."""
-    home = folder / NAME
-    shutil.copytree(APP, home, dirs_exist_ok=True)
-    if not (home / f"installed-{version()}").exists():
-        npm = shutil.which("npm")
-        if npm is None:
-            raise PeerUnavailable("ponder needs npm, which is not here")
-        await install(NAME, [npm, "install", "--no-audit", "--no-fund", "--no-package-lock"], home)
-        (home / f"installed-{version()}").touch()
+    shutil.copytree(APP, home.folder / NAME, dirs_exist_ok=True)
+    await home.npm(NAME, version())
 
 
-async def run(asked: Asked, folder: Path) -> Run:
-    home, port = folder / NAME, free_port()
-    shutil.rmtree(home / ".ponder", ignore_errors=True)
+async def read(asked: Asked, home: Home) -> Reading:
+    place, port = home.folder / NAME, free_port()
+    shutil.rmtree(place / ".ponder", ignore_errors=True)
     started = time.perf_counter()
-    async with _running(asked, home, port) as process, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-        await _ready(process, http, home / "log")
+    async with _running(asked, place, port) as process, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+        await _ready(process, http, place / "said.log")
         elapsed, cpu_s, peak_mb = time.perf_counter() - started, cpu_of(process.pid), _peak_mb(process.pid)
         async with http.get("/transfers") as response:
             rows = orjson.loads(await response.read())
     paid = {transaction for transaction, to in rows if to in asked.watched}
-    reads, blocks = "one token's transfers; to PGlite", asked.blocks - NOT_FINAL
-    return Run(NAME, version(), reads, blocks, blocks / elapsed, cpu_s, peak_mb, frozenset(paid), {"token transfers": len(rows)})
+    does, blocks = f"one token's logs and their blocks; {len(rows):,} transfers to PGlite", asked.blocks - NOT_FINAL
+    return Reading(NAME, version(), does, blocks, elapsed, cpu_s, peak_mb, frozenset(paid), {"token transfers": len(rows)})
 
 
 @asynccontextmanager
 async def _running(asked: Asked, home: Path, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    node = shutil.which("node")
-    if node is None:
-        raise PeerUnavailable("ponder needs node, which is not here")
     settings = {"RPC_URL": asked.url, "CHAIN_ID": str(asked.chain_id), "TOKEN": asked.token, "BLOCKS": str(asked.blocks - NOT_FINAL)}
     environment = os.environ | settings | {"PONDER_TELEMETRY_DISABLED": "true", "NODE_ENV": "production"}
-    command = [node, "node_modules/ponder/dist/esm/bin/ponder.js", "start", "--port", str(port), "--schema", "beside", "--log-level", "warn"]
+    command: list[str | Path] = [
+        node_of(NAME),
+        "node_modules/ponder/dist/esm/bin/ponder.js",
+        "start",
+        "--port",
+        str(port),
+        "--schema",
+        "beside",
+        "--log-level",
+        "warn",
+    ]
     with (home / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(*command, cwd=home, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:

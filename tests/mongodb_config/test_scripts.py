@@ -4,19 +4,20 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml  # type: ignore[import-untyped]
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, IndexModel
 from pymongo.errors import OperationFailure
 
 from crypto_api.documents import DOCUMENTS
 from crypto_project.embedded.child import Child
 from crypto_project.embedded.ports import free_port
 from crypto_project.npm import find_node
+from mongodb_config.base_document import BaseDocument, TenantDocument
 from mongodb_config.client import connect
 from tests.tenant_guard import APPEND_ONLY
 
@@ -24,6 +25,10 @@ FOLDER = Path(__file__).resolve().parents[2] / "mongodb_config"
 HARNESS = """
 const fs = require('fs'), vm = require('vm');
 const [file, hello, formed] = [process.argv[1], JSON.parse(process.argv[2]), process.argv[3] === 'formed'];
+const tags = JSON.parse(process.env.TAGS || '[]'), shards = (process.env.SHARDS || 'a').split(',').map((name) => ({ _id: name }));
+const tagsOf = ({ ns }) => ({ toArray: () => tags.filter((tag) => tag.ns === ns) });
+const ZONES = ['addShardToZone', 'updateZoneKeyRange', 'removeRangeFromZone'];
+const SHARDING = [...ZONES, 'enableSharding', 'shardCollection', 'stopBalancer', 'startBalancer'];
 const calls = [];
 const told = (name) => (...args) => { calls.push([name, ...args]); return { ok: 1 }; };
 const status = () => { if (!formed) throw Object.assign(new Error('no config'), { code: 94 }); };
@@ -31,10 +36,15 @@ const KNOWN = ['getRole', 'getUser'], DONE = ['createRole', 'updateRole', 'creat
 const collections = (name) => new Proxy({}, { get: (_, of) => KNOWN.includes(of) ? () => (formed ? {} : null) : DONE.includes(of)
   ? told(`${name}.${of}`) : { createIndex: told(`${name}.${of}.createIndex`) } });
 vm.runInNewContext(fs.readFileSync(file, 'utf8'), {
-  process, Date, sleep: () => {}, print: () => {},
-  db: { hello: () => hello, adminCommand: told('adminCommand'), getSiblingDB: collections },
+  process, Date, BigInt, sleep: () => {}, print: told('print'),
+  MinKey: () => 'least', MaxKey: () => 'most', NumberLong: (text) => ({ long: text }),
+  db: {
+    hello: () => hello,
+    adminCommand: (command) => command.listShards ? { shards } : told('adminCommand')(command),
+    getSiblingDB: (name) => name === 'config' ? { tags: { find: tagsOf } } : collections(name),
+  },
   rs: { status, initiate: told('initiate') },
-  sh: { enableSharding: told('enableSharding'), shardCollection: told('shardCollection') },
+  sh: Object.fromEntries(SHARDING.map((name) => [name, told(name)])),
 });
 console.log(JSON.stringify(calls));
 """
@@ -45,7 +55,7 @@ def run(script: str, hello: dict[str, Any], *, formed: bool = False, **env: str)
     done = subprocess.run(command, capture_output=True, text=True, env=env)
     if done.returncode:
         raise RuntimeError(done.stderr)
-    calls: list[list[Any]] = json.loads(done.stdout)
+    calls: list[list[Any]] = [call for call in json.loads(done.stdout) if call[0] != "print" or "stays whole" in call[1]]
     return calls
 
 
@@ -61,12 +71,81 @@ def test_a_replica_set_is_formed_once() -> None:
     assert [call[0] for call in again] == ["adminCommand"]
 
 
-def test_every_collection_of_organisations_is_sharded_and_no_other() -> None:
+def decided(calls: Sequence[list[Any]]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Of the database `books`: the key of each collection that is sharded, and why others stay whole."""
+    sharded = {call[1].removeprefix("books."): call[2] for call in calls if call[0] == "shardCollection"}
+    told = [call[1].removeprefix("books.").split(" stays whole: ") for call in calls if call[0] == "print"]
+    return sharded, dict(told)  # type: ignore[arg-type]
+
+
+def unfit(documents: Sequence[type[BaseDocument]], keys: Mapping[str, Mapping[str, object]], whole: Mapping[str, str]) -> list[str]:
+    """Collections about whose sharding nothing was decided, and unique indexes that a sharded collection could not have: their fields have to begin
+    with those of its key, in that order (MongoDB manual, "Shard Keys", unique indexes); a direction or a hash makes no difference."""
+    faults = []
+    for document in documents:
+        name = vars(document.Settings)["name"]
+        if (name in keys) is (name in whole):
+            faults.append(f"{name}: no decision whether it is sharded")
+        if document.TENANT and name in whole:
+            faults.append(f"{name}: belongs to organisations, and would grow on one shard")
+        for index in vars(document.Settings).get("indexes", []) if name in keys else ():
+            fields, key = list(index.document["key"]), list(keys[name])
+            if index.document.get("unique") and fields[: len(key)] != key:
+                faults.append(f"{name}: unique index {index.document['name']} does not begin with {key}")
+    return faults
+
+
+def test_of_every_collection_it_is_decided_whether_and_by_what_it_is_sharded() -> None:
     calls = run("shard.js", {"msg": "isdbgrid"}, MONGODB_DATABASE="books")
-    sharded = {call[1]: call[2] for call in calls if call[0] == "shardCollection"}
-    tenant = {f"books.{vars(document.Settings)['name']}" for document in DOCUMENTS if document.TENANT}
-    assert sharded == {name: {"org_id": "hashed"} for name in tenant}
+    sharded, whole = decided(calls)
+    assert unfit(DOCUMENTS, sharded, whole) == []
+    assert all(key == {"org_id": "hashed"} for key in sharded.values())
+    assert sharded.keys() | whole.keys() == {vars(document.Settings)["name"] for document in DOCUMENTS}
     assert calls[0] == ["enableSharding", "books"]
+
+
+def test_the_check_finds_a_collection_without_a_decision_and_an_index_that_could_not_be_unique() -> None:
+    class Forgotten(TenantDocument):
+        class Settings:
+            name = "forgotten"
+
+    class Named(TenantDocument):
+        class Settings:
+            name = "named"
+            indexes: ClassVar[list[IndexModel]] = [IndexModel([("name", 1), ("org_id", 1)], unique=True, name="by_name")]
+
+    class Central(TenantDocument):
+        class Settings:
+            name = "central"
+
+    found = unfit([Forgotten, Named, Central], {"named": {"org_id": "hashed"}}, {"central": "small"})
+    assert found == [
+        "forgotten: no decision whether it is sharded",
+        "named: unique index by_name does not begin with ['org_id']",
+        "central: belongs to organisations, and would grow on one shard",
+    ]
+
+
+def test_an_organisation_is_on_one_shard_with_all_of_its_collections() -> None:
+    first = run("shard.js", {"msg": "isdbgrid"}, MONGODB_DATABASE="books", SHARDS="one,two,three")
+    parts: dict[str, list[Any]] = {}
+    for call in first:
+        if call[0] == "updateZoneKeyRange":
+            parts.setdefault(call[1], []).append([call[2]["org_id"], call[3]["org_id"], call[4]])
+    low, high = {"long": "-3074457345618258603"}, {"long": "3074457345618258602"}  # thirds of all numbers of 64 bits
+    wanted = [["least", low, "coffer-one"], [low, high, "coffer-three"], [high, "most", "coffer-two"]]
+    assert len(parts) == len(decided(first)[0]) and all(part == wanted for part in parts.values())
+    assert [call[1:] for call in first if call[0] == "addShardToZone"] == [[name, f"coffer-{name}"] for name in ("one", "three", "two")]
+
+    tags = [{"ns": space, "min": part[0], "max": part[1], "tag": part[2]} for space, all_parts in parts.items() for part in all_parts]
+    moving = ("updateZoneKeyRange", "removeRangeFromZone")
+    again = run("shard.js", {"msg": "isdbgrid"}, MONGODB_DATABASE="books", SHARDS="one,two,three", TAGS=json.dumps(tags))
+    assert [call for call in again if call[0] in moving] == []
+    more = run("shard.js", {"msg": "isdbgrid"}, MONGODB_DATABASE="books", SHARDS="one,two,three,four", TAGS=json.dumps(tags))
+    moved = [call for call in more if call[0] in moving and call[1] == "books.events"]
+    assert [call[0] for call in moved] == ["removeRangeFromZone"] * 3 + ["updateZoneKeyRange"] * 4
+    assert [call[0] for call in more].index("stopBalancer") < [call[0] for call in more].index("removeRangeFromZone")
+    assert more[-len(decided(more)[1]) - 1][0] == "startBalancer"
 
 
 def test_sharding_is_refused_outside_a_mongos() -> None:

@@ -1,6 +1,7 @@
-"""The peer of `benchmarks/lots.py`: rp2, run where it is installed. Reads trades as JSON lines, writes seconds and gains by method.
+"""rp2, run by the Python in which it is installed. Reads trades as JSON lines; writes, for each method, the seconds of computing and every portion of
+every disposal: rows of disposal and lot, cost, gain, and whether it is long-term.
 
-<python with rp2> benchmarks/lots_rp2.py TRADES.json CONFIG.ini
+<python with rp2> benchmarks/peers/rp2_side.py TRADES.json CONFIG.ini
 """
 
 import json
@@ -18,7 +19,7 @@ from rp2.input_data import InputData  # type: ignore[import-not-found]
 from rp2.out_transaction import OutTransaction  # type: ignore[import-not-found]
 from rp2.plugin.accounting_method import fifo, hifo, lifo  # type: ignore[import-not-found]
 from rp2.plugin.country.us import US  # type: ignore[import-not-found]
-from rp2.rp2_decimal import ZERO, RP2Decimal  # type: ignore[import-not-found]
+from rp2.rp2_decimal import RP2Decimal  # type: ignore[import-not-found]
 from rp2.tax_engine import compute_tax  # type: ignore[import-not-found]
 from rp2.transaction_set import TransactionSet  # type: ignore[import-not-found]
 
@@ -42,9 +43,13 @@ def main(trades: Path, config: Path) -> None:
         years.insert_node(0, method.AccountingMethod())
         started = time.process_time()
         computed = compute_tax(configuration, AccountingEngine(years), data)
-        rows = [(row.crypto_amount, row.fiat_cost_basis, row.fiat_gain, row.is_long_term_capital_gains()) for row in computed.gain_loss_set]
+        rows = [
+            (row.taxable_event, row.acquired_lot, row.fiat_cost_basis, row.fiat_gain, row.is_long_term_capital_gains())
+            for row in computed.gain_loss_set
+        ]
         took = time.process_time() - started
-        sys.stdout.write(json.dumps({"method": name, "s": took, "rows": len(rows), "gain": f"{sum((row[2] for row in rows), ZERO):.4f}"}) + "\n")
+        told = [(sold.row, lot.row, f"{cost:.6f}", f"{gain:.6f}", long) for sold, lot, cost, gain, long in rows]
+        sys.stdout.write(json.dumps({"method": name, "s": took, "portions": told}) + "\n")
         sys.stdout.flush()
 
 
