@@ -249,7 +249,7 @@ class Product:
 
 
 async def measured_product(consoles: int, rounds: int, folder: Path) -> tuple[list[Measured], str]:
-    async with installation(folder) as runtime:
+    async with installation(folder) as (runtime, _):
         product = Product(runtime, folder)
         cookies = await product.people(min(MEMBERS, consoles))
         await asyncio.gather(product.api.start(), product.relay.start())
@@ -297,7 +297,8 @@ async def all_back(product: Product, crowd: Crowd) -> str:
 
 
 @asynccontextmanager
-async def installation(folder: Path) -> AsyncIterator[Runtime]:
+async def installation(folder: Path) -> AsyncIterator[tuple[Runtime, int]]:
+    """A runtime on servers of its own, and the process of the database server."""
     async with EmbeddedServers(folder / "data", folder / "servers", configured=Configured.nothing(), chain=None) as servers:
         config = Config(
             mongodb_uri=servers.addresses.mongodb_uri,
@@ -309,7 +310,7 @@ async def installation(folder: Path) -> AsyncIterator[Runtime]:
         await deploy(client, config.mongodb_database, DOCUMENTS)
         await client.close()
         async with open_runtime(config) as runtime:
-            yield runtime
+            yield runtime, servers.pids["mongodb"]
 
 
 def _child(name: str, command: Sequence[str], config: Config, folder: Path, ready: Ready | None) -> Child:

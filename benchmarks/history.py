@@ -13,13 +13,12 @@ after a minute.
 import argparse
 import asyncio
 import json
-import math
 import resource
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +27,7 @@ from typing import Any, TypeVar
 from pymongo import AsyncMongoClient
 
 from benchmarks.chain import cpu_of
+from benchmarks.growth.curve import exponent
 from benchmarks.history_books import NOW, Books
 from crypto_api.flows.close_gate import checks_of
 from crypto_api.flows.make_statement import make_statement
@@ -100,13 +100,6 @@ async def cost(work: Callable[[], Awaitable[object]], server: int) -> dict[str, 
         await work()
         took.append((time.perf_counter() - started) * 1000)
     return {"ms": statistics.median(took), "server": (cpu_of(server) - before) / RUNS * 1000}
-
-
-def exponent(sizes: Sequence[int], costs: Sequence[float]) -> float:
-    """Of the line through the logarithms: cost = c · lines^exponent. Less than a millisecond counts as one: the clock of the server is no finer."""
-    xs, ys = [math.log(size) for size in sizes], [math.log(max(cost, 1.0)) for cost in costs]
-    x, y = statistics.fmean(xs), statistics.fmean(ys)
-    return sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / sum((a - x) ** 2 for a in xs)
 
 
 class TimedUnits(UnitOfWork):

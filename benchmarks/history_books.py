@@ -4,6 +4,7 @@ One database for each length, so that all lengths can be measured in one run. En
 as an import has them, each known on its day. What was posted stays posted: a source is posted once, and what has no seal is sealed by the next run.
 """
 
+import sys
 import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -30,8 +31,8 @@ ACCOUNTS = ("4100", "4300", "5100", "5200", "5300", "2100")
 class Books:
     """The books of `lines` lines. `open` before anything else: it binds the documents of this process to their database."""
 
-    def __init__(self, client: MongoClient, lines: int) -> None:
-        self.client, self.uow, self.entries, self.org_id = client, UnitOfWork(client), lines // LINES, ""
+    def __init__(self, client: MongoClient, lines: int, days: int = DAYS) -> None:
+        self.client, self.uow, self.entries, self.days, self.org_id = client, UnitOfWork(client), lines // LINES, days, ""
         self.name = f"history_{lines}"
 
     async def open(self) -> None:
@@ -40,7 +41,7 @@ class Books:
         await init_beanie(database=self.client[self.name], document_models=DOCUMENTS, skip_indexes=True)
         there = await Organization.find_one({})
         if there is None:
-            there = await self.uow.run(lambda session: organizations.create(session, "Bench", NOW - timedelta(days=DAYS + 1)))
+            there = await self.uow.run(lambda session: organizations.create(session, "Bench", NOW - timedelta(days=self.days + 1)))
         self.org_id = there.id
         await self.uow.run(lambda session: service.create_chart(session, there.id, NOW))
 
@@ -53,19 +54,18 @@ class Books:
                 pass
             if made >= self.entries:
                 return time.perf_counter() - started
-            day = _day(made, self.entries)
-            drafts = [_draft(number, day) for number in range(made, min(made + AT_ONCE, self.entries)) if _day(number, self.entries) == day]
+            day = self._day(made)
+            drafts = [_draft(number, day) for number in range(made, min(made + AT_ONCE, self.entries)) if self._day(number) == day]
             known = datetime(day.year, day.month, day.day, 9, 30, tzinfo=UTC)
             await self.uow.run(lambda session, drafts=drafts, known=known: service.post_all(session, self.org_id, drafts, known))  # type: ignore[misc]
             made += len(drafts)
             if time.perf_counter() - said > 30:
                 said = time.perf_counter()
-                print(f"{self.name}: {made} of {self.entries} entries, {said - started:.0f} s", flush=True)
+                print(f"{self.name}: {made} of {self.entries} entries, {said - started:.0f} s", file=sys.stderr, flush=True)
 
-
-def _day(number: int, entries: int) -> date:
-    """Days follow one another, each with as many entries as the others."""
-    return (NOW - timedelta(days=DAYS - number * DAYS // entries)).date()
+    def _day(self, number: int) -> date:
+        """Days follow one another, each with as many entries as the others."""
+        return (NOW - timedelta(days=self.days - number * self.days // self.entries)).date()
 
 
 def _draft(number: int, day: date) -> EntryDraft:

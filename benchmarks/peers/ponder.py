@@ -62,7 +62,7 @@ async def _running(asked: Asked, home: Path, port: int) -> AsyncIterator[asyncio
         "--log-level",
         "warn",
     ]
-    with (home / "log").open("wb") as log:
+    with (home / "said.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(*command, cwd=home, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
         yield process

@@ -1,16 +1,10 @@
-"""How the database grows with the chain.
+"""What the database keeps of a block that concerns nobody, and of a movement of a watched address that was stored, booked and confirmed.
 
-    python -m benchmarks.growth [--blocks 1000] [--more 3000] [--one-in 500]
-
-A chain on which nobody watched is paid is followed for so many blocks and for more: the difference is what blocks cost that concern nobody. Then one
-on which a transaction in so many pays a watched address: what a stored, booked and confirmed movement costs. The follower's own steps do it: read,
-store, book, confirm, forget. Counted are the documents of every collection and their bytes as BSON; indexes and the database's own log come on top.
+A chain on which nobody watched is paid is followed for so many blocks and for more: the difference is what blocks cost that concern nobody. Then
+one on which a transaction in so many pays a watched address. The follower's own steps do it: read, store, book, confirm, forget. Counted are the
+documents of every collection and their bytes as BSON; indexes and the database's own log come on top.
 """
 
-import argparse
-import asyncio
-import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -91,25 +85,15 @@ def show(title: str, changes: Mapping[str, Held], per: float) -> None:
     Console(stderr=True).print(table)
 
 
-async def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--blocks", type=int, default=1000)
-    parser.add_argument("--more", type=int, default=3000)
-    parser.add_argument("--one-in", type=int, default=500)
-    options = parser.parse_args()
-    _, few, _ = await followed(options.blocks, 0)
-    _, many, _ = await followed(options.more, 0)
-    blocks = grown(few, many)
-    show("1,000 blocks more that concern nobody", blocks, (options.more - options.blocks) / 1000)
-    before, after, stored = await followed(options.blocks, options.one_in)
+async def measure(blocks: int, more: int, one_in: int) -> dict[str, int]:
+    _, few, _ = await followed(blocks, 0)
+    _, many, _ = await followed(more, 0)
+    silent = grown(few, many)
+    show("1,000 blocks more that concern nobody", silent, (more - blocks) / 1000)
+    before, after, stored = await followed(blocks, one_in)
     movements = grown({**before, "chain_blocks": few["chain_blocks"]}, after)  # as many headers are kept either way
     show("One movement of a watched address", movements, stored)
-    totals = {"documents_per_1000_blocks": sum(c.documents for c in blocks.values()), "bytes_per_1000_blocks": sum(c.size for c in blocks.values())}
-    totals = {name: round(value * 1000 / (options.more - options.blocks)) for name, value in totals.items()}
-    totals["headers_kept"] = many["chain_blocks"].documents
-    totals["bytes_per_movement"] = round(sum(c.size for c in movements.values()) / stored)
-    sys.stdout.write(json.dumps(totals | {"movements": stored}) + "\n")
-
-
-if __name__ == "__main__":
-    asyncio.run(main())
+    of_blocks = {"documents": sum(c.documents for c in silent.values()), "bytes": sum(c.size for c in silent.values())}
+    told = {f"{name}_per_1000_blocks": round(value * 1000 / (more - blocks)) for name, value in of_blocks.items()}
+    per_movement = round(sum(c.size for c in movements.values()) / stored)
+    return told | {"headers_kept": many["chain_blocks"].documents, "bytes_per_movement": per_movement, "movements": stored}

@@ -1,0 +1,1 @@
+"""What work costs as there is more of everything else."""
