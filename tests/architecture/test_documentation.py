@@ -10,6 +10,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)|!\[[^\]]*\]\(([^)\s]+)\)
 CODE = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(r"(?:[\w.-]+/)+[\w.*-]*|[\w-]+\.(?:py|md|toml|lock|json|conf|js|sh|yml)")
 MANAGE = re.compile(r"manage\.py (\w+)")
+MODULE = re.compile(r"python3? -m ((?:tests|benchmarks|crypto_api|workers|signer)[\w.]*)")
 FUNCTION = re.compile(r"(?:[\w]+\.)*(\w+)\(\)?.*")
 FOLDERS = (*PRODUCT, "tests", "benchmarks", "docs", "scripts")
 MADE_AT_RUN_TIME = ("logs", ".venv", ".data", ".cache", "node_modules", "staticfiles")
@@ -22,7 +23,13 @@ def faults_of(document: Path, text: str) -> list[str]:
     faults += [f"{where(document)}: path {code}" for code, path in named if not list(ROOT.glob(path.rstrip("/")))]
     known = {path.stem for path in python_files("crypto_project/management/commands")} | {"collectstatic"}
     faults += [f"{where(document)}: command {name}" for name in MANAGE.findall(text) if name not in known]
+    faults += [f"{where(document)}: module {name}" for name in MODULE.findall(text) if not _is_module(name.rstrip("."))]
     return faults
+
+
+def _is_module(name: str) -> bool:
+    place = ROOT.joinpath(*name.split("."))
+    return place.with_suffix(".py").is_file() or (place / "__main__.py").is_file()
 
 
 def _path_in(code: str) -> str | None:
@@ -69,10 +76,30 @@ def test_functions_that_the_walk_names_exist() -> None:
 
 
 def test_the_checks_find_dead_references() -> None:
-    text = "[a](docs/absent.md) `crypto_api/absent.py` `manage.py vanish` and `ledger.absent_function()`, but `docs/decisions/` is there"
+    text = "[a](docs/absent.md) `crypto_api/absent.py` `manage.py vanish` `python -m tests.absent` and `ledger.absent_function()`,"
+    text += " but `docs/decisions/` is there"
     assert faults_of(ROOT / "README.md", text) == [
         "README.md: link to docs/absent.md",
         "README.md: path crypto_api/absent.py",
         "README.md: command vanish",
+        "README.md: module tests.absent",
     ]
     assert unknown_functions(ROOT / "README.md", text, {"other"}) == ["README.md: function absent_function"]
+
+
+TEST_ID = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
+
+
+def unknown_tests(document: Path, text: str) -> list[str]:
+    return [
+        f"{where(document)}: {path}::{name}"
+        for path, name in TEST_ID.findall(text)
+        if not re.search(rf"^\s*(async )?def {name}\(", (ROOT / path).read_text() if (ROOT / path).is_file() else "", re.MULTILINE)
+    ]
+
+
+def test_tests_that_documents_name_exist() -> None:
+    assert [fault for path in documents() for fault in unknown_tests(path, path.read_text())] == []
+    assert unknown_tests(ROOT / "README.md", "`tests/http/test_auth.py::test_nothing_of_this_name`") == [
+        "README.md: tests/http/test_auth.py::test_nothing_of_this_name"
+    ]
