@@ -54,6 +54,7 @@ STAFF = (
     Person("Ines", "Carvalho", "ines.carvalho", Role.APPROVER, "cobalt-meadow-29-signal"),
     Person("Henrik", "Sato", "henrik.sato", Role.AUDITOR, "granite-harbor-61-compass"),
     Person("Lena", "Brandt", "lena.brandt", Role.MANAGER, "saffron-tunnel-38-beacon"),
+    Person("Ada", "Moreau", "ada.moreau", Role.USER, "indigo-pebble-52-cascade"),
 )
 
 
