@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 from tests.architecture.reading import PRODUCT, ROOT, python_files, where
@@ -103,3 +104,15 @@ def test_tests_that_documents_name_exist() -> None:
     assert unknown_tests(ROOT / "README.md", "`tests/http/test_auth.py::test_nothing_of_this_name`") == [
         "README.md: tests/http/test_auth.py::test_nothing_of_this_name"
     ]
+
+
+def test_the_order_of_the_house_is_that_of_the_import_contracts() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    whole, inside = (row["layers"] for row in contracts if row["type"] == "layers" and row.get("containers", ["crypto_api"]) == ["crypto_api"])
+    layers = [line.split(" | ") for line in [*whole[:2], *inside, *whole[3:]]]
+    block = (ROOT / "docs" / "architecture.md").read_text().split("```")[1].strip()
+    told = [re.split(r" \| |, ", re.split(r"\s{2,}", line)[0].replace("crypto_api.", "")) for line in block.splitlines()]
+    assert sorted(name for line in told for name in line) == sorted(name for line in layers for name in line)
+    place = {name: number for number, line in enumerate(layers) for name in line}
+    order = [place[name] for line in told for name in line]
+    assert order == sorted(order)
