@@ -89,6 +89,8 @@ class Config(BaseSettings):
     log_dir: Path = Path("logs")
     metrics_listen: str = Field(default="", pattern=r"^(.{1,255}:[0-9]{1,5})?$")  # host and port for Prometheus; empty: nobody is told
 
+    otel_exporter_otlp_endpoint: str = Field(default="", pattern=r"^(https?://[^\s?#]{1,500})?$")  # of a collector; empty: nothing is traced
+
     @field_validator("secret_key")
     @classmethod
     def _long_enough(cls, value: SecretStr) -> SecretStr:

@@ -11,6 +11,7 @@ from typing import Any
 from pymongo.errors import PyMongoError
 
 from crypto_api.adapters.metrics_listener import MetricsListener
+from crypto_api.adapters.telemetry import traced
 from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config, load_config
 from crypto_api.flows.note_seen import WRITE_S, write_seen
@@ -42,6 +43,7 @@ async def api_state() -> AsyncIterator[State]:
     log.configure(config.log_dir, process="api")
     _make_catalogues()
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(traced("api", config.otel_exporter_otlp_endpoint))
         runtime = await _opened(stack, config)
         hub = await stack.enter_async_context(EventHub(runtime.frames, runtime.clock))
         await stack.enter_async_context(loop_watched())

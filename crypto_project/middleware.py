@@ -14,7 +14,7 @@ from django.utils import translation
 from crypto_api.dashboard import number_formats
 from crypto_api.http import problems
 from crypto_api.kit import languages as spoken
-from crypto_api.kit import log, origin
+from crypto_api.kit import log, origin, tracing
 from crypto_api.kit.cookies import named
 from crypto_api.kit.ids import new_id
 from crypto_api.kit.measuring import REQUEST_S
@@ -49,11 +49,15 @@ class RequestContext(_Middleware):
         started = time.perf_counter()
         ip, device = client[0] if client else None, request.headers.get("User-Agent", "")[:300] or None
         with log.bound(request_id=request.request_id, ip=ip), origin.of(Origin(request.request_id, ip, device)):
-            response = await self._answer(request)
-            response[HEADER] = request.request_id
-            took_s = time.perf_counter() - started
-            REQUEST_S.labels(request.method, _route(request), str(response.status_code)).observe(took_s)
-            logger.info("request", method=request.method, path=request.path, status=response.status_code, ms=round(took_s * 1000, 1))
+            with tracing.span("request", tracing.Kind.SERVER, {"http.request.method": request.method}) as span:
+                response = await self._answer(request)
+                route, status = _route(request), response.status_code
+                span.set("http.route", route)
+                span.set("http.response.status_code", status)
+                response[HEADER] = request.request_id
+                took_s = time.perf_counter() - started
+                REQUEST_S.labels(request.method, route, str(status)).observe(took_s)
+                logger.info("request", method=request.method, path=request.path, status=status, ms=round(took_s * 1000, 1))
             return response
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:

@@ -6,7 +6,7 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from mongodb_config.cancellation import keep_cancellations
-from mongodb_config.measuring import CommandTimes
+from mongodb_config.measuring import CommandTimes, watchers
 
 MongoClient = AsyncMongoClient[dict[str, Any]]
 Database = AsyncDatabase[dict[str, Any]]
@@ -25,6 +25,6 @@ def connect(uri: str, *, server_selection_timeout_ms: int = 5_000) -> MongoClien
         connectTimeoutMS=5_000,
         socketTimeoutMS=30_000,
         uuidRepresentation="standard",
-        event_listeners=[CommandTimes()],
+        event_listeners=[CommandTimes(), *watchers],
         **DURABLE,  # type: ignore[arg-type]
     )

@@ -17,6 +17,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
+from mongodb_config import measuring
 from mongodb_config.client import MongoClient
 from mongodb_config.measuring import CONFLICTS, GIVEN_UP
 from mongodb_config.presence import Presence
@@ -68,6 +69,10 @@ class UnitOfWork:
 
         Who has met others again and again goes on in turn with everybody else of this process that has: on one hot document many writers would
         otherwise keep one another from ever finishing."""
+        with measuring.unit_of_work():
+            return await self._repeated(work)
+
+    async def _repeated(self, work: Callable[[Session], Awaitable[Result]]) -> Result:
         deadline = time.monotonic() + RETRY_S_MAX
         for attempt in range(FREELY):
             try:

@@ -10,6 +10,7 @@ import signal
 from contextlib import AsyncExitStack
 
 from crypto_api.adapters.metrics_listener import MetricsListener
+from crypto_api.adapters.telemetry import traced
 from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config, load_config
 from crypto_api.kit import log
@@ -47,6 +48,7 @@ async def run(names: list[str]) -> None:
 
 async def _work(config: Config, names: list[str]) -> None:
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(traced("-".join(names), config.otel_exporter_otlp_endpoint))
         runtime = await _opened(stack, config)
         await stack.enter_async_context(loop_watched())
         if config.metrics_listen:

@@ -17,7 +17,7 @@ from crypto_api.flows.book_due import book_due
 from crypto_api.flows.confirm_transactions import confirm_transactions
 from crypto_api.flows.open_wallets import open_wallet, opening_moment, read_opening
 from crypto_api.flows.rewind_chain import TooDeep, rewind_chain
-from crypto_api.kit import log
+from crypto_api.kit import log, tracing
 from crypto_api.kit.ethereum import ChainUnavailable, InconsistentAnswer
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.runtime import Runtime
@@ -132,7 +132,8 @@ class Follower:
             if opened := await self._open_wallets(cursor):
                 await watched.opened(opened)
             try:
-                step = await advance_chain(runtime.uow, runtime.clock, network, chain, watched, cursor, self.ahead)
+                with tracing.span("advance chain", attributes={"coffer.network": network.slug}):
+                    step = await advance_chain(runtime.uow, runtime.clock, network, chain, watched, cursor, self.ahead)
             except NotLinked:
                 await self._rewind(watched, cursor)
                 continue

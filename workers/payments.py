@@ -14,7 +14,7 @@ from crypto_api.flows.advance_payments import AT_ONCE_MAX, advance_sender, sende
 from crypto_api.flows.followed_chain import FollowedChain
 from crypto_api.flows.judge_payment import PolicyJudge
 from crypto_api.flows.link_payments import link_payments
-from crypto_api.kit import log
+from crypto_api.kit import log, tracing
 from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.ids import new_id
 from crypto_api.payments import store
@@ -117,7 +117,8 @@ async def advance(runtime: Runtime, network: str, address: str, *, passes: int =
 async def _passes(runtime: Runtime, network: str, address: str, lease: Lease, passes: int, limit: int) -> None:
     world = world_of(runtime, network, lease.fence)
     for _ in range(passes):
-        looked_at = await advance_sender(world, network, address, limit=limit)
+        with tracing.span("advance payments", attributes={"coffer.network": network}):
+            looked_at = await advance_sender(world, network, address, limit=limit)
         if not looked_at:
             return
         await link_payments(runtime.uow, runtime.clock, runtime.networks[network], looked_at)

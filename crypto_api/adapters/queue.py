@@ -16,7 +16,7 @@ from arq.worker import Retry, Worker, func
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
-from crypto_api.kit import log
+from crypto_api.kit import log, tracing
 from crypto_api.kit.jobs import ATTEMPTS_MAX, Job
 
 QUEUE_NAME = "coffer:jobs"
@@ -54,7 +54,9 @@ class JobQueue:
     async def put_again(self, name: str, payload: dict[str, Any], job_id: str | None, *, in_s: float = 0) -> bool:
         """A job by its name and what it holds. Of one id one at most waits or runs. False when Valkey is away."""
         try:
-            await self._redis.enqueue_job(name, payload, _job_id=job_id, _defer_by=in_s or None)
+            with tracing.span(f"enqueue {name}", tracing.Kind.PRODUCER, {"messaging.destination.name": name}):
+                given = [] if (carried := tracing.carried()) is None else [carried]  # nothing more than before where nobody traces
+                await self._redis.enqueue_job(name, payload, *given, _job_id=job_id, _defer_by=in_s or None)
         except (RedisError, OSError) as error:
             _logger.warning("job_not_queued", job=name, error=str(error))
             return False
@@ -70,7 +72,7 @@ class JobQueue:
     async def serve(self, handlers: dict[str, Handler]) -> None:
         """Runs jobs until cancelled. Raises when Valkey goes away: the caller starts it again."""
         worker = Worker(
-            functions=[func(_bound(handler), name=name) for name, handler in handlers.items()],
+            functions=[func(_bound(name, handler), name=name) for name, handler in handlers.items()],
             queue_name=QUEUE_NAME,
             redis_pool=self._redis,
             job_serializer=_pack,
@@ -97,13 +99,15 @@ class JobQueue:
                 await self._redis.delete(in_progress_key_prefix + job_id)
 
 
-def _bound(handler: Handler) -> Callable[..., Coroutine[Any, Any, None]]:
+def _bound(name: str, handler: Handler) -> Callable[..., Coroutine[Any, Any, None]]:
     """A job that failed runs again a little later, a bounded number of times; arq itself repeats only those that were cut off."""
 
-    async def run(context: dict[str, Any], payload: dict[str, Any]) -> None:
+    async def run(context: dict[str, Any], payload: dict[str, Any], carried: str | None = None) -> None:
         job_try: int = context["job_try"]
+        told: dict[str, tracing.Value] = {"messaging.destination.name": name, "messaging.delivery_attempt": job_try}
         try:
-            await handler(context["job_id"], payload, job_try)
+            with tracing.span(f"job {name}", tracing.Kind.CONSUMER, told, carried=carried):
+                await handler(context["job_id"], payload, job_try)
         except Exception as error:
             if job_try >= ATTEMPTS_MAX:
                 raise

@@ -12,6 +12,7 @@ import msgspec
 import orjson
 
 from crypto_api.adapters.wire import decoder
+from crypto_api.kit import tracing
 from crypto_api.kit.ethereum import CallRefused, ChainUnavailable, InconsistentAnswer
 
 Call = tuple[str, list[Any]]
@@ -84,10 +85,16 @@ async def _post(http: aiohttp.ClientSession, url: str, calls: Sequence[Call], ti
     rows = [{"jsonrpc": "2.0", "id": i, "method": method, "params": params} for i, (method, params) in enumerate(calls)]
     body = orjson.dumps(rows[0] if bare else rows)
     timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(3.0, timeout_s))
-    async with http.post(url, data=body, headers=_HEADERS, timeout=timeout, allow_redirects=False, trace_request_ctx=context) as response:
-        content = await _bounded(response)
-        if response.status != 200:
-            _refuse(response, content)
+    told: dict[str, tracing.Value] = {
+        "rpc.system": "jsonrpc",
+        "rpc.method": calls[0][0] if len({method for method, _ in calls}) == 1 else "several",
+        "coffer.count": len(calls),
+    }
+    with tracing.part("ask a node", tracing.Kind.CLIENT, told):  # the node is not told of which trace: _HEADERS are all that it gets
+        async with http.post(url, data=body, headers=_HEADERS, timeout=timeout, allow_redirects=False, trace_request_ctx=context) as response:
+            content = await _bounded(response)
+            if response.status != 200:
+                _refuse(response, content)
     return content
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from crypto_api.kit import log
+from crypto_api.kit import log, tracing
 from crypto_api.kit.errors import FieldError, InvalidInput
 from crypto_api.kit.signing import IntakeKey, KeyParcels, SealedKey, SignedBytes, SignerUnavailable, SigningAsk, SigningRefused
 
@@ -63,8 +63,9 @@ class SignerClient:
 
     async def _ask(self, operation: str, **values: Any) -> dict[str, Any]:
         try:
-            async with asyncio.timeout(self._timeout_s):
-                answer = orjson.loads(await self._exchange(orjson.dumps({"op": operation, **values}) + b"\n"))
+            with tracing.part(f"signer {operation}", tracing.Kind.CLIENT, {"rpc.system": "signer", "rpc.method": operation}):
+                async with asyncio.timeout(self._timeout_s):
+                    answer = orjson.loads(await self._exchange(orjson.dumps({"op": operation, **values}) + b"\n"))
         except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             _logger.warning("signer_unavailable", operation=operation, reason=f"{type(error).__name__}: {error}"[:200])
             raise SignerUnavailable from error

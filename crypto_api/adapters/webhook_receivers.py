@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
 from crypto_api.adapters.outside_http import OutsideFailed, OutsideHttp, refusal
+from crypto_api.kit import tracing
 from crypto_api.kit.outside import Answered
 
 TIMEOUT_S = 5.0
@@ -31,14 +32,16 @@ class WebhookReceivers:
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answered:
         began_s = time.monotonic()
         try:
-            answer = await self._http.post(
-                url,
-                body,
-                headers={"Content-Type": "application/json", "User-Agent": "Coffer-Webhooks/1", **headers},
-                timeout_s=TIMEOUT_S,
-                bytes_max=BYTES_MAX,
-                private=self._is_private(url),
-            )
+            with tracing.span("tell a webhook", tracing.Kind.CLIENT) as span:  # which is not told of which trace
+                answer = await self._http.post(
+                    url,
+                    body,
+                    headers={"Content-Type": "application/json", "User-Agent": "Coffer-Webhooks/1", **headers},
+                    timeout_s=TIMEOUT_S,
+                    bytes_max=BYTES_MAX,
+                    private=self._is_private(url),
+                )
+                span.set("http.response.status_code", answer.status)
         except OutsideFailed as error:
             return Answered(_ms_since(began_s), None, str(error))
         return Answered(_ms_since(began_s), answer.status, body=answer.body, retry_after=answer.retry_after)

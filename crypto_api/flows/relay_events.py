@@ -16,6 +16,7 @@ from typing import Protocol
 from pymongo.errors import DuplicateKeyError
 
 from crypto_api.events import store
+from crypto_api.kit import tracing
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.faultpoint import faultpoint
 from mongodb_config.unit_of_work import Session, UnitOfWork
@@ -39,10 +40,11 @@ async def relay_pass(uow: UnitOfWork, clock: Clock, doorbell: Doorbell) -> int:
         found[org_id].append(event_id)
     numbered = 0
     for org_id, event_ids in found.items():
-        count, head = await _number(uow, clock, org_id, event_ids)
-        faultpoint("relay.committed")
-        if count:
-            await doorbell.announce(org_id, head)
+        with tracing.span("number events", attributes={"coffer.count": len(event_ids)}):
+            count, head = await _number(uow, clock, org_id, event_ids)
+            faultpoint("relay.committed")
+            if count:
+                await doorbell.announce(org_id, head)
         numbered += count
     return numbered
 

@@ -14,6 +14,8 @@ import orjson
 import structlog
 from structlog.contextvars import bound_contextvars, merge_contextvars
 
+from crypto_api.kit import tracing
+
 SECRET_NAMES = frozenset(
     {"password", "new_password", "current_password", "private_key", "token", "access", "refresh", "ticket", "secret", "authorization", "key"}
 )
@@ -25,6 +27,12 @@ bound = bound_contextvars
 def _without_secrets(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     for name in SECRET_NAMES & event.keys():
         event[name] = "[hidden]"
+    return event
+
+
+def _with_trace(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    if (trace_id := tracing.trace_id()) is not None:
+        event["trace_id"] = trace_id
     return event
 
 
@@ -44,6 +52,7 @@ def configure(log_dir: Path, *, process: str, console: bool = False) -> None:
     log_dir.mkdir(parents=True, exist_ok=True)
     shared: list[structlog.typing.Processor] = [
         merge_contextvars,
+        _with_trace,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 from crypto_api.events import store
 from crypto_api.flows.authenticate import authenticate_dashboards
 from crypto_api.flows.recheck_principals import Lost, recheck_principals
-from crypto_api.kit import log
+from crypto_api.kit import log, tracing
 from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.measuring import CONSOLES
@@ -206,7 +206,8 @@ async def _pump(channel: Channel) -> None:
         await channel.ring.wait()
         channel.ring.clear()
         try:
-            await channel.advance()
+            with tracing.span("push to consoles", attributes={"coffer.count": len(channel.consoles)}):
+                await channel.advance()
         except PyMongoError as error:
             _logger.warning("hub_waits_for_database", org_id=channel.org_id, error=str(error))
             channel.ring.set()
