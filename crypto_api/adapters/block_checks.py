@@ -13,11 +13,12 @@ import msgspec
 import rlp
 from eth_utils.crypto import keccak
 
-from crypto_api.adapters.ordered_trie import ordered_root
+from crypto_api.adapters.ordered_trie import EMPTY_ROOT, ordered_root
 from crypto_api.adapters.transaction_proofs import FullTx, hex_bytes
 from crypto_api.adapters.wire import Block, Log, decoder, quantity
 from crypto_api.kit.ethereum import InconsistentAnswer, WireBlock, WireLog
 
+OF_NO_TRANSACTIONS = "0x" + EMPTY_ROOT.hex()
 _CAMEL = {
     "parent_hash": "parentHash", "uncles_hash": "sha3Uncles", "miner": "miner", "state_root": "stateRoot", "transactions_root": "transactionsRoot",
     "receipts_root": "receiptsRoot", "bloom": "logsBloom", "difficulty": "difficulty", "number": "number", "gas_limit": "gasLimit",

@@ -361,6 +361,9 @@ class JsonRpcChain:
         InconsistentAnswer."""
         if self._receipts_checked == "none":
             return
+        for told in blocks:
+            if not told.block.transactions and told.block.transactions_root.lower() not in ("", block_checks.OF_NO_TRANSACTIONS):
+                told.blame(InconsistentAnswer(f"block {told.block.hash} was told without its transactions"))
         for told, reduced in zip(blocks, found, strict=True):
             if self._receipts_checked == "all" or reduced.transactions:
                 header, receipts = await self._prove(told.block)

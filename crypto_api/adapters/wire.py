@@ -45,13 +45,14 @@ class Tx(msgspec.Struct, rename={"sender": "from", "index": "transactionIndex"})
     mint: str | None = None  # of an OP-stack deposit
 
 
-class Block(msgspec.Struct, rename={"parent_hash": "parentHash", "bloom": "logsBloom"}):
+class Block(msgspec.Struct, rename={"parent_hash": "parentHash", "bloom": "logsBloom", "transactions_root": "transactionsRoot"}):
     number: str
     hash: str
     parent_hash: str
     timestamp: str
     bloom: str
     transactions: list[Tx]
+    transactions_root: str = ""
 
 
 class Header(msgspec.Struct, rename={"parent_hash": "parentHash"}):

@@ -125,6 +125,19 @@ async def test_answers_that_do_not_fit_are_not_used(lying_node: str) -> None:
             await reader.read_blocks(7, 7, set())
 
 
+_EMPTY = {**_BLOCK, "hash": f"0x{7:064x}", "parentHash": f"0x{6:064x}", "logsBloom": EMPTY_BLOOM}
+
+
+@pytest.mark.parametrize("lying_node", [{"eth_getBlockByNumber": {**_EMPTY, "transactionsRoot": "0x" + "ab" * 32}}], indirect=True)
+async def test_a_block_whose_only_transaction_is_left_out_is_not_believed(lying_node: str) -> None:
+    """By its places no transaction is missing in a list that is empty; its header tells. Not where a network's headers are of another kind."""
+    async with JsonRpcChain([lying_node], 1, receipts_checked="ours") as reader:
+        with pytest.raises(InconsistentAnswer, match="without its transactions"):
+            await reader.read_blocks(7, 7, set())
+    async with JsonRpcChain([lying_node], 1) as reader:
+        assert [block.header.number for block in await reader.read_blocks(7, 7, set())] == [7]
+
+
 @pytest.mark.parametrize("lying_node", [{"eth_getBlockByNumber": {"number": 3}}, {"eth_getBlockByNumber": "soon"}, {"rows": 0}], indirect=True)
 async def test_malformed_answers_mean_unavailable(lying_node: str) -> None:
     async with JsonRpcChain([lying_node], 1) as reader:

@@ -26,6 +26,10 @@ from tests.factories import fault_proxy as rpc
 
 LEASE_S = 6.0  # of the product; longer than that asleep, and somebody else has taken over
 SHORT_S, LONG_S = (0.3, 1.2), (LEASE_S + 1.0, LEASE_S + 2.0)
+STEP_S = (1.5, 2.5)  # so that somebody comes there
+PASSED_OFTEN = frozenset(
+    {"payment.before_intent", "payment.after_intent", "advance_chain.read", "advance_chain.before_commit", "advance_chain.committed"}
+)
 QUEUE_KEYS = ("coffer:jobs", "arq:queue", "coffer:jobs:health-check")
 UNKNOWN_RESULT, TRANSIENT = "UnknownTransactionCommitResult", "TransientTransactionError"
 
@@ -99,10 +103,12 @@ def _open_files(pid: int) -> int:
 
 def _at_step(step: str) -> Fault:
     async def begin(stage: Stage) -> bool:
-        order_kill(stage.house.orders, step, stage.random.choice((1, 1, 2)))
+        order_kill(stage.house.orders, step, stage.random.choice((1, 1, 2)) if step in PASSED_OFTEN else 1)
+        if step == "rewind_chain.undone":
+            await _reorganised(1, 3).begin(stage)
         return True
 
-    return Fault(f"killed at {step}", 5 if step in SIGNER else 1, begin, counted_by="step")
+    return Fault(f"killed at {step}", 5 if step in SIGNER else 1, begin, lasts_s=STEP_S, counted_by="step")
 
 
 def _of_processes() -> list[Fault]:

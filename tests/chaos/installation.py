@@ -193,6 +193,7 @@ class Installation:
                 "reorg_depth_max": STOPPED_BELOW,
                 "tokens": [{"symbol": "USDC", "address": self.contracts.usdc, "decimals": 6}],
                 "poll_s": 0.2,
+                "receipts_checked": "all",  # there is no other provider that could tell what this one leaves out
             }
             (self.folder / f"networks-{name}.json").write_text(json.dumps([row]))
 

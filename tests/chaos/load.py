@@ -118,13 +118,16 @@ class Person:
 
     async def hurry(self, random: Random) -> None:
         """One that is on its way is to go faster, or to be called off: as far as that can still be had."""
-        known = [asked for asked in self.asked[-6:] if asked.status == 201]
+        known = [asked for asked in self.asked[-4:] if asked.status == 201]
         if not known:
             return
-        what = random.choice(["speed-up", "speed-up", "cancel"])
-        headers = {"Idempotency-Key": random.randbytes(12).hex()}
-        with contextlib.suppress(httpx.HTTPError):
-            await self.http.post(f"/api/payments/{random.choice(known).answer['id']}/{what}/", headers=headers)
+        what, payment = random.choice(["speed-up", "speed-up", "cancel"]), random.choice(known).answer["id"]
+        for _ in range(5):
+            headers = {"Idempotency-Key": random.randbytes(12).hex()}
+            with contextlib.suppress(httpx.HTTPError):
+                if (await self.http.post(f"/api/payments/{payment}/{what}/", headers=headers)).status_code == 200:
+                    return
+            await asyncio.sleep(0.25)  # it is not sent yet, or has come to its end
 
 
 def _remember(asked: Asked, status: int, told: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
@@ -125,9 +125,9 @@ def forms(key: bytes) -> list[bytes]:
     return [key, digits.encode(), digits.upper().encode(), digits.encode("utf-16-le"), str(key).encode()[2:-1]]
 
 
-def files_with(wanted: Mapping[str, Sequence[bytes]], folders: Sequence[Path], since: float) -> Iterator[str]:
+def files_with(wanted: Mapping[str, Sequence[bytes]], paths: Iterable[Path], since: float) -> Iterator[str]:
     """Files changed since then that hold one of the forms."""
-    for path in (path for folder in folders for path in folder.rglob("*")):
+    for path in paths:
         with contextlib.suppress(OSError):
             if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= since:
                 held = path.read_bytes()

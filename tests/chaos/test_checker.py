@@ -232,7 +232,7 @@ def test_keys_and_strings_are_met_where_they_are(tmp_path: Path) -> None:
     (tmp_path / "collection.wt").write_bytes(b"\0\1" + key + b"\2")
     (tmp_path / "clean.log").write_text("nothing")
     wanted = {"the key": forms(key)}
-    found = sorted(Path(hit.split(": ")[0]).name for hit in files_with(wanted, [tmp_path], 0))
+    found = sorted(Path(hit.split(": ")[0]).name for hit in files_with(wanted, tmp_path.rglob("*"), 0))
     assert found == ["api.log", "collection.wt"]
     assert list(lines_across(tmp_path, {"org_a": "canary-a", "org_b": "canary-b"})) == [("api.log:2", "org_a")]
 
