@@ -2,6 +2,7 @@
 is asked for."""
 
 import gc
+import importlib.util
 import os
 import sys
 import tempfile
@@ -47,6 +48,10 @@ if sys.dont_write_bytecode:
 
 # Each client of httpx would read the certificates of all authorities anew (20 ms of the processor), and no test asks anything over TLS.
 httpx_transports.create_ssl_context = cache(httpx_transports.create_ssl_context)
+
+# httpcore looks for a package that is not there four times in each request, along the whole path: it is told that there is none.
+if importlib.util.find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 # The same examples in every run, so that none fails by chance; COFFER_SEARCH=1 looks for others. However long one takes on a loaded machine.
 settings.register_profile("suite", derandomize=os.environ.get("COFFER_SEARCH") != "1", deadline=None, suppress_health_check=[HealthCheck.too_slow])
