@@ -14,20 +14,20 @@ from crypto_api.transactions.documents import Transaction
 from crypto_api.wallets.watch_list import WatchList
 
 GROWS = "blocks followed, two movements in each"
-TRANSFERS, ONE_IN, WATCHED, WINDOW = 20, 10, 100, 100
+TRANSFERS, ONE_IN, WATCHED, WINDOW = 20, 10, 10, 100
+WARMING = 50  # blocks, for what a process loads with its first ones
 ORG = "org_0"  # of all wallets of `bench`
 
 
 async def curves(sizes: Sequence[int]) -> list[Curve]:
-    """A block costs what those up to a size took, over the last hundred and some; a page is read when the chain is that long."""
+    """A block costs what those of the last stretches up to a size took; a page is read when the chain is that long."""
     async with bench(max(sizes), TRANSFERS, WATCHED, ONE_IN) as at:
         following = Following(at)
-        blocks, pages, wallets = [], [], []
+        await following.up_to(WARMING)
+        reached, blocks, pages, wallets = [], [], [], []
         for size in sizes:
-            await following.up_to(size - WINDOW)
-            begun, height = following.used(), following.height
-            await following.up_to(size)
-            blocks.append((following.used() - begun) * 1_000 / (following.height - height))
+            blocks.append(await following.up_to(size) * 1_000)
+            reached.append(following.height)
             stored = await Transaction.find({"org_id": ORG}).count()
             if abs(stored - 2 * following.height) > following.height // 10:
                 raise SystemExit(f"wrong result: {stored} stored after {following.height} blocks")
@@ -35,9 +35,9 @@ async def curves(sizes: Sequence[int]) -> list[Curve]:
             pages.append((await cost_of(lambda newest=newest: store.page(ORG, {}, newest), at.database_pid)).cpu_ms)  # type: ignore[misc]
             wallets.append((await cost_of(lambda w=wallet, n=newest: store.page(ORG, w, n), at.database_pid)).cpu_ms)  # type: ignore[misc]
     return [
-        Curve(GROWS, "a block with two movements, stored with their events", sizes, blocks, 0),
-        Curve(GROWS, "the first page of all transactions (50)", sizes, pages, 0),
-        Curve(GROWS, "the first page of a wallet's transactions", sizes, wallets, 0),
+        Curve(GROWS, "a block with two movements, stored with their events", reached, blocks, 0),
+        Curve(GROWS, "the first page of all transactions (50)", reached, pages, 0),
+        Curve(GROWS, "the first page of a wallet's transactions", reached, wallets, 0),
     ]
 
 
@@ -54,12 +54,19 @@ class Following:
         """Seconds computed by this process and the database server."""
         return time.process_time() + cpu_of(self._at.database_pid)
 
-    async def up_to(self, height: int) -> None:
-        runtime = self._at.runtime
+    async def up_to(self, height: int) -> float:
+        """Seconds computed for each of its last blocks, at least `WINDOW`."""
+        marks = [(self.height, self.used())]
         while self.height < height:
-            cursor = await start_following(self._network, self._chain, runtime.clock)
-            await self._watched.refresh(cursor.openings)
-            step = await advance_chain(runtime.uow, runtime.clock, self._network, self._chain, self._watched, cursor, self._ahead)
-            self.height = step.height
-            if step.caught_up:
-                return
+            await self._step()
+            marks.append((self.height, self.used()))
+        low, begun = next((mark for mark in reversed(marks) if mark[0] <= self.height - WINDOW), marks[0])
+        return (self.used() - begun) / (self.height - low)
+
+    async def _step(self) -> None:
+        """A stretch of blocks."""
+        runtime = self._at.runtime
+        cursor = await start_following(self._network, self._chain, runtime.clock)
+        await self._watched.refresh(cursor.openings)
+        step = await advance_chain(runtime.uow, runtime.clock, self._network, self._chain, self._watched, cursor, self._ahead)
+        self.height = step.height

@@ -22,7 +22,7 @@ from crypto_project.embedded.servers import Configured, EmbeddedServers
 from mongodb_config.client import connect
 
 GROWS = "entries of 20 lines in the books"
-DAYS = 50  # so few that even the smallest books have entries on each
+ENTRIES_A_DAY = 4  # however long the books are: a history that grows, not days that fill
 READ = (
     "balance now",
     "balance at a date",
@@ -48,7 +48,7 @@ async def curves(sizes: Sequence[int]) -> list[Curve]:
             server = servers.children["mongodb"].pid
             assert server is not None
             for size in sizes:
-                books = Books(client, size * LINES, days=DAYS)
+                books = Books(client, size * LINES, days=size // ENTRIES_A_DAY)
                 await books.open()
                 await books.fill()
                 for name, cost in (await _costs(books, server)).items():

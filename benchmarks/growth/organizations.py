@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.fan_out import installation
 from benchmarks.growth.curve import Curve, cost_of
+from benchmarks.growth.storage import settled
 from crypto_api.events import store as events
 from crypto_api.flows.relay_events import relay_pass
 from crypto_api.flows.seal_audit_log import seal_pass
@@ -46,13 +47,7 @@ class Town:
 
         while len(self.ids) < size:
             self.ids.append(await self.runtime.uow.run(move_in))
-        await self.settle()
-
-    async def settle(self) -> None:
-        """Nothing waits any more: for its number or for its seal."""
-        uow, clock = self.runtime.uow, self.runtime.clock
-        while await relay_pass(uow, clock, self.runtime.frames) or await seal_entries(uow, clock) or await seal_pass(uow, clock):
-            pass
+        await settled(self.runtime)
 
     def _draft(self) -> EntryDraft:
         number = next(self.numbers)
@@ -69,7 +64,7 @@ class Town:
 
         async def post() -> None:
             await uow.run(lambda session: service.post_all(session, mine, [self._draft()], clock.now()))
-            await self.settle()
+            await settled(self.runtime)
 
         works = {
             "the first page of the journal": lambda: journal_store.page(mine, {}, newest),

@@ -1,8 +1,9 @@
-"""What the database keeps of a block that concerns nobody, and of a movement of a watched address that was stored, booked and confirmed.
+"""What the database keeps of a block that concerns nobody, and of a movement of a watched address that was stored, booked, sealed and confirmed.
 
 A chain on which nobody watched is paid is followed for so many blocks and for more: the difference is what blocks cost that concern nobody. Then
-one on which a transaction in so many pays a watched address. The follower's own steps do it: read, store, book, confirm, forget. Counted are the
-documents of every collection and their bytes as BSON; indexes and the database's own log come on top.
+one on which a transaction in so many pays a watched address. Follower, relay and sealing do it by their own steps: read, store, book, number, seal,
+confirm, forget. Counted are the documents of every collection, their bytes as BSON, and those of their indexes as the server tells them
+(`collStats`), all before any compression. The database's own log comes on top.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.chain import bench
+from crypto_api.flows.relay_events import relay_pass
+from crypto_api.flows.seal_audit_log import seal_pass
+from crypto_api.flows.seal_entries import seal_entries
 from crypto_api.ledger import service as ledger
 from crypto_api.organizations.documents import Organization
 from crypto_api.runtime import Runtime
@@ -29,12 +33,13 @@ ORG = "org_0"
 class Held:
     documents: int
     size: int  # bytes
+    indexes: int  # bytes
 
     def __sub__(self, other: "Held") -> "Held":
-        return Held(self.documents - other.documents, self.size - other.size)
+        return Held(self.documents - other.documents, self.size - other.size, self.indexes - other.indexes)
 
 
-NOTHING = Held(0, 0)
+NOTHING = Held(0, 0, 0)
 State = Mapping[str, Held]
 
 
@@ -50,11 +55,19 @@ async def followed(blocks: int, one_in: int, transfers: int = 100) -> tuple[Stat
         before = await held(runtime)
         await follower._until_caught_up(watched)
         await follower._book()
+        await settled(runtime)
         after = await held(runtime)
         stored = await Transaction.find({"booking": "done"}).count()
         if stored != at.paid:
             raise SystemExit(f"wrong result: {stored} booked, the chain has {at.paid}")
     return before, after, stored
+
+
+async def settled(runtime: Runtime) -> None:
+    """Every event has its number, every entry and every record of the audit log its seal."""
+    uow, clock = runtime.uow, runtime.clock
+    while await relay_pass(uow, clock, runtime.frames) or await seal_entries(uow, clock) or await seal_pass(uow, clock):
+        pass
 
 
 async def held(runtime: Runtime) -> dict[str, Held]:
@@ -64,7 +77,7 @@ async def held(runtime: Runtime) -> dict[str, Held]:
     for name in await database.list_collection_names():
         collection = database.get_collection(name).with_options(codec_options=database.codec_options.with_options(document_class=RawBSONDocument))
         sizes = [len(row.raw) async for row in collection.find()]
-        found[name] = Held(len(sizes), sum(sizes))
+        found[name] = Held(len(sizes), sum(sizes), int((await database.command("collStats", name))["totalIndexSize"]))
     await client.close()
     return found
 
@@ -75,13 +88,17 @@ def grown(first: State, last: State) -> dict[str, Held]:
     return {name: change for name, change in sorted(changes.items()) if change != NOTHING}
 
 
+def total(changes: Mapping[str, Held]) -> Held:
+    held = changes.values()
+    return Held(sum(one.documents for one in held), sum(one.size for one in held), sum(one.indexes for one in held))
+
+
 def show(title: str, changes: Mapping[str, Held], per: float) -> None:
     table = Table(title=title)
-    for name in ("collection", "documents", "bytes"):
+    for name in ("collection", "documents", "bytes", "bytes of indexes"):
         table.add_column(name, justify="left" if name == "collection" else "right")
-    for name, change in changes.items():
-        table.add_row(name, f"{change.documents / per:,.2f}", f"{change.size / per:,.0f}")
-    table.add_row("all", f"{sum(c.documents for c in changes.values()) / per:,.2f}", f"{sum(c.size for c in changes.values()) / per:,.0f}")
+    for name, change in [*changes.items(), ("all", total(changes))]:
+        table.add_row(name, f"{change.documents / per:,.2f}", f"{change.size / per:,.0f}", f"{change.indexes / per:,.0f}")
     Console(stderr=True).print(table)
 
 
@@ -93,7 +110,12 @@ async def measure(blocks: int, more: int, one_in: int) -> dict[str, int]:
     before, after, stored = await followed(blocks, one_in)
     movements = grown({**before, "chain_blocks": few["chain_blocks"]}, after)  # as many headers are kept either way
     show("One movement of a watched address", movements, stored)
-    of_blocks = {"documents": sum(c.documents for c in silent.values()), "bytes": sum(c.size for c in silent.values())}
-    told = {f"{name}_per_1000_blocks": round(value * 1000 / (more - blocks)) for name, value in of_blocks.items()}
-    per_movement = round(sum(c.size for c in movements.values()) / stored)
-    return told | {"headers_kept": many["chain_blocks"].documents, "bytes_per_movement": per_movement, "movements": stored}
+    of_blocks, of_movements = total(silent), total(movements)
+    return {
+        "documents_per_1000_blocks": round(of_blocks.documents * 1000 / (more - blocks)),
+        "bytes_per_1000_blocks": round(of_blocks.size * 1000 / (more - blocks)),
+        "headers_kept": many["chain_blocks"].documents,
+        "movements": stored,
+        "bytes_per_movement": round(of_movements.size / stored),
+        "index_bytes_per_movement": round(of_movements.indexes / stored),
+    }
