@@ -12,6 +12,7 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 from crypto_api.sockets.routing import websocket_application  # noqa: E402
+from crypto_project import urls as urls  # noqa: E402 - now: with the first request it would hold up the loop for three seconds
 from crypto_project.edge import guarded  # noqa: E402
 from crypto_project.lifespan import Lifespan  # noqa: E402
 from crypto_project.signals import without_database_signals  # noqa: E402

@@ -126,7 +126,7 @@ class LoopWatch:
 
     def _look(self) -> None:
         """In the thread: the stack of the loop's, as long as the beat stays out."""
-        while not self._over.wait(BEAT_S):
+        while not self._over.wait(SUSPECT_S):
             while time.perf_counter() - self._last.clock_s > SUSPECT_S and not self._over.wait(SAMPLE_S):
                 frame = sys._current_frames().get(self._thread_id)
                 samples = self._samples
