@@ -46,12 +46,12 @@ async def api_state() -> AsyncIterator[State]:
         await stack.enter_async_context(traced("api", config.otel_exporter_otlp_endpoint))
         runtime = await _opened(stack, config)
         hub = await stack.enter_async_context(EventHub(runtime.frames, runtime.clock))
-        await stack.enter_async_context(loop_watched())
         if config.metrics_listen:
             await stack.enter_async_context(MetricsListener(config.metrics_listen, partial(measure, runtime)))
         await stack.enter_async_context(_writing_seen(runtime))
         await stack.enter_async_context(knowing_the_signer(runtime))
         collector.settle()
+        await stack.enter_async_context(loop_watched())
         logger.info("api started", networks=list(runtime.networks))
         yield {"runtime": runtime, "hub": hub}
         if late := await in_flight.drain(DRAIN_S):

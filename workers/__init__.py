@@ -7,13 +7,14 @@ cancelled, which lets each give back its lease.
 import asyncio
 import contextlib
 import signal
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from crypto_api.adapters.metrics_listener import MetricsListener
 from crypto_api.adapters.telemetry import traced
 from crypto_api.bootstrap import open_runtime
 from crypto_api.config import Config, load_config
-from crypto_api.kit import log
+from crypto_api.kit import collector, log
 from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.loop_watch import loop_watched
 from crypto_api.runtime import Runtime
@@ -47,13 +48,15 @@ async def run(names: list[str]) -> None:
 
 
 async def _work(config: Config, names: list[str]) -> None:
+    subjects = [_lanes_of(name) for name in names]  # a second of loading, before there is a heartbeat that it could hold up
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(traced("-".join(names), config.otel_exporter_otlp_endpoint))
         runtime = await _opened(stack, config)
-        await stack.enter_async_context(loop_watched())
         if config.metrics_listen:
             await stack.enter_async_context(MetricsListener(config.metrics_listen))
-        lanes = [lane for name in names for lane in _lanes(name, runtime)]
+        lanes = [lane for lanes_with in subjects for lane in lanes_with(runtime)]
+        collector.settle()
+        await stack.enter_async_context(loop_watched())
         _logger.info("workers_started", lanes=[lane.name for lane in lanes])
         async with asyncio.TaskGroup() as group:
             for lane in lanes:
@@ -72,20 +75,20 @@ async def _opened(stack: AsyncExitStack, config: Config) -> Runtime:
         pause_s = min(pause_s * 2, PAUSE_S_MAX)
 
 
-def _lanes(name: str, runtime: Runtime) -> list[Lane]:
-    """A subject's lanes. Its module is imported only where it runs, so that a relay does not load what reads chains."""
+def _lanes_of(name: str) -> Callable[[Runtime], list[Lane]]:
+    """What makes a subject's lanes. Its module is imported only where it runs, so that a relay does not load what reads chains."""
     match name:
         case "chains":
             from workers import chains
 
-            return chains.lanes(runtime)
+            return chains.lanes
         case "events":
             from workers import events
 
-            return events.lanes(runtime)
+            return events.lanes
         case "jobs":
             from workers import jobs
 
-            return jobs.lanes(runtime)
+            return jobs.lanes
         case _:
             raise AssertionError(name)

@@ -18,6 +18,7 @@ from benchmarks.load.installation import Installation, Usage
 from benchmarks.load.target import Target
 from benchmarks.load.traffic import SENT_AWAY, Figures, Traffic
 from benchmarks.load.wire import NONE, Answer, Pool
+from crypto_api.wallets.documents import WalletType
 
 PATH = "/api/payments/"
 CREATED = 201
@@ -101,7 +102,7 @@ async def insistent(pool: Pool, request: bytes) -> Answer:
 
 
 async def measure_money(installation: Installation, *, clients: int, rate: float, seconds: float, word: str = "load") -> Money:
-    wallet = next(row for row in await installation.wallets() if row["wallet_type"] == "PRIVATE_KEY")
+    wallet = next(row for row in await installation.wallets() if row["wallet_type"] == WalletType.PRIVATE_KEY)
     await installation.actor.set_balance(str(wallet["address"]), BALANCE)
     payers = Payers(installation, str(wallet["_id"]), word)
     async with installation.pool(clients) as pool:

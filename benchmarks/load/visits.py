@@ -99,5 +99,3 @@ def _walked(resolver: Any, prefix: str = "") -> Iterator[str]:
             yield from _walked(pattern, path)
         else:
             yield path
-
-

@@ -29,6 +29,7 @@ STALL_S = 0.1
 
 SAMPLES_MAX, FRAMES_MAX = 200, 40
 FRAMES_TOLD = 12
+NO_OTHER_THREAD = "somewhere that lets no other thread run: the search for garbage, a long call in C"
 _ROOT = Path(__file__).resolve().parents[2]
 _INSTALLED = f"{os.sep}site-packages{os.sep}"
 _logger = log.get(__name__)
@@ -75,8 +76,13 @@ class Stall:
     @property
     def cause(self) -> Cause:
         if self.computed_s >= max(self.queued_s, self.blocked_s):
-            return Cause.CROWD if len({sample.task for sample in self.samples}) > 1 else Cause.COMPUTING
+            return Cause.COMPUTING if self._longest_s > STALL_S or not self.samples else Cause.CROWD
         return Cause.NOT_SCHEDULED if self.queued_s >= self.blocked_s else Cause.BLOCKED
+
+    @property
+    def _longest_s(self) -> float:
+        """What the task computed that was seen most often, as far as the samples say."""
+        return Counter(sample.task for sample in self.samples).most_common(1)[0][1] / len(self.samples) * self.computed_s if self.samples else 0.0
 
     @property
     def ours(self) -> bool:
@@ -87,7 +93,7 @@ class Stall:
     def where(self) -> list[str]:
         """Where it was seen most often, from the inside out, without the frames of the loop around it."""
         seen = Counter(sample.frames for sample in self.samples)
-        return list(seen.most_common(1)[0][0][:FRAMES_TOLD]) if seen else []
+        return list(seen.most_common(1)[0][0][:FRAMES_TOLD]) if seen else [NO_OTHER_THREAD]
 
 
 class LoopWatch:

@@ -39,7 +39,7 @@ async def stalls_of(hold_up: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 async def test_a_callback_that_computes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     stall = max(await stalls_of(lambda: compute(0.5), monkeypatch), key=lambda found: found.computed_s)
     assert stall.computed_s >= 0.4 and stall.ours
-    assert len({sample.task for sample in stall.samples}) == 1
+    assert stall.cause in (Cause.COMPUTING, Cause.NOT_SCHEDULED), "the latter where others used the machine for longer than it took"
     assert any(place.startswith("tests/kit/test_loop_watch.py:") and place.endswith(" compute") for place in stall.where)
 
 
@@ -61,7 +61,8 @@ SAMPLES = (Sample(1, ("a:1 one", "b:2 two")), Sample(1, ("a:1 one", "b:2 two")),
     ("took", "computed", "queued", "samples", "cause", "ours"),
     [
         (0.3, 0.28, 0.01, SAMPLES, Cause.COMPUTING, True),
-        (0.3, 0.28, 0.01, (*SAMPLES, Sample(2, ())), Cause.CROWD, True),
+        (0.3, 0.28, 0.01, (*SAMPLES, *(Sample(number, ()) for number in range(2, 9))), Cause.CROWD, True),
+        (0.3, 0.28, 0.01, (), Cause.COMPUTING, True),
         (0.3, 0.05, 0.24, SAMPLES, Cause.NOT_SCHEDULED, False),
         (0.3, 0.05, 0.05, SAMPLES, Cause.BLOCKED, True),
         (0.5, 0.15, 0.35, SAMPLES, Cause.NOT_SCHEDULED, True),  # with the machine to itself it would still have been one
@@ -69,7 +70,13 @@ SAMPLES = (Sample(1, ("a:1 one", "b:2 two")), Sample(1, ("a:1 one", "b:2 two")),
 )
 def test_the_cause_is_what_took_most(took: float, computed: float, queued: float, samples: tuple[Sample, ...], cause: Cause, ours: bool) -> None:
     stall = Stall(took, computed, queued, samples)
-    assert (stall.cause, stall.ours, stall.where) == (cause, ours, ["a:1 one", "b:2 two"])
+    assert (stall.cause, stall.ours) == (cause, ours)
+
+
+def test_the_place_is_where_it_was_seen_most_often() -> None:
+    assert Stall(0.3, 0.3, 0, SAMPLES).where == ["a:1 one", "b:2 two"]
+    (told,) = Stall(0.3, 0.3, 0, ()).where
+    assert "no other thread" in told
 
 
 async def test_a_loop_that_waits_for_others_is_not_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
