@@ -397,7 +397,7 @@ async def test_the_person_is_told_of_every_change_once_though_every_job_was_lost
             "ethereum_account_added", "ethereum_account_removed", "email_change_asked", "password_changed",
         ]  # fmt: skip
         clock.forward(minutes=1)
-        async with in_background(worker.sweep_due(runtime)), asyncio.timeout(60):
+        async with in_background(worker.sweep(runtime)), asyncio.timeout(60):
             while await DueMail.find({"sent_at": None}).count():
                 await asyncio.sleep(0.01)
         for row in owed:

@@ -105,7 +105,7 @@ async def test_a_letter_that_is_owed_is_sent_once_its_job_is_late(runtime: Runti
     for at in (late, fresh):
         await runtime.uow.run(lambda session, at=at: identity.owe_mail(session, Letter.NOTICE, user.email, user.id, at, data=told))
     await runtime.uow.run(lambda session: identity.owe_mail(session, Letter.RESET_PASSWORD, "nobody@example.com", None, late))
-    sweeping = asyncio.create_task(worker.sweep_due(runtime))
+    sweeping = asyncio.create_task(worker.sweep(runtime))
     async with asyncio.timeout(60):
         while await DueMail.find({"sent_at": None}).count() > 1:
             await asyncio.sleep(0.01)
