@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from crypto_api.bootstrap import open_runtime
-from crypto_api.flows.freeze_senders import freeze_senders
-from crypto_api.migrations import prepare_database
 from crypto_api.payments.documents import SenderLane
 from crypto_api.runtime import Runtime
+from crypto_project.management.commands.restore import put_back
 from mongodb_config.backup import RESTORING, BadBackup, NotEmpty, read_manifest, refuse_half_restored, restored, write_backup
 from mongodb_config.probe import UnfitServer
 from tests.factories.paying import ETHER, PayingHouse, stranger
@@ -26,12 +25,8 @@ async def empty(runtime: Runtime) -> None:
         await runtime.database[name].delete_many({})
 
 
-async def restore(runtime: Runtime, file: Path) -> int:
-    """As `manage.py restore` does."""
-    manifest = read_manifest(file)
-    async with restored(runtime.database, file, manifest):
-        await prepare_database(runtime.config.mongodb_uri, runtime.config.mongodb_database, verify=True)
-        return await freeze_senders(runtime.uow, manifest.taken_at, runtime.clock.now())
+async def restored_from(runtime: Runtime, file: Path) -> int:
+    return await put_back(runtime.uow, runtime.database, runtime.config, file, read_manifest(file))
 
 
 async def test_what_was_sent_after_the_backup_is_not_sent_again(house: PayingHouse, ada: Person, tmp_path: Path) -> None:
@@ -49,9 +44,9 @@ async def test_what_was_sent_after_the_backup_is_not_sent_again(house: PayingHou
     assert await house.nonce(wallet.address) == 2
 
     with pytest.raises(NotEmpty, match="an empty database"):
-        await restore(runtime, file)
+        await restored_from(runtime, file)
     await empty(runtime)
-    assert await restore(runtime, file) == 1
+    assert await restored_from(runtime, file) == 1
     assert (await shown(ada, known["id"]))["state"] == "APPROVED"
     assert await told(await ada.http.get(f"/api/payments/{forgotten['id']}/")) == (404, "not_found")
     await house.follow()
@@ -85,7 +80,7 @@ async def test_a_restore_that_was_broken_off_is_used_by_nobody_and_begun_anew(ho
         async with open_runtime(runtime.config):
             pass
     await runtime.database["users"].insert_one({"_id": "usr_of_nobody"})
-    assert await restore(runtime, file) == 1
+    assert await restored_from(runtime, file) == 1
     assert await runtime.database["users"].count_documents({}) == rows == 1 and await runtime.database[RESTORING].count_documents({}) == 0
     await refuse_half_restored(runtime.database)
     lanes = await SenderLane.find_all().to_list()

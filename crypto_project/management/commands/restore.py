@@ -8,6 +8,7 @@ from typing import Any
 
 from beanie import init_beanie
 from django.core.management.base import BaseCommand, CommandError
+from pymongo.asynchronous.database import AsyncDatabase
 
 from crypto_api.config import Config, load_config
 from crypto_api.documents import DOCUMENTS
@@ -52,9 +53,14 @@ async def _restore(config: Config, file: Path, manifest: Manifest) -> int:
     try:
         await probe(client, config.mongodb_database)
         database = client[config.mongodb_database]
-        async with restored(database, file, manifest):
-            await prepare_database(config.mongodb_uri, config.mongodb_database, verify=True)  # rows say that all is made; it is not
-            await init_beanie(database=database, document_models=DOCUMENTS, skip_indexes=True)
-            return await freeze_senders(UnitOfWork(client), manifest.taken_at, datetime.now(UTC))
+        await init_beanie(database=database, document_models=DOCUMENTS, skip_indexes=True)
+        return await put_back(UnitOfWork(client), database, config, file, manifest)
     finally:
         await client.close()
+
+
+async def put_back(uow: UnitOfWork, database: AsyncDatabase[dict[str, Any]], config: Config, file: Path, manifest: Manifest) -> int:
+    """How many senders were stopped. Documents are bound to the database, which is that of the settings. NotEmpty, BadBackup."""
+    async with restored(database, file, manifest):
+        await prepare_database(config.mongodb_uri, config.mongodb_database, verify=True)  # rows say that all is made; it is not
+        return await freeze_senders(uow, manifest.taken_at, datetime.now(UTC))
