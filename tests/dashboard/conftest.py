@@ -195,6 +195,16 @@ class Window:
         """Of axe-core, on the page as it stands."""
         return await axe(self.page)
 
+    async def picture(self, name: str) -> None:
+        """Of the page as it stands, into the folder COFFER_SHOTS, where somebody named one."""
+        if SHOTS:
+            await self.page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
+
+    @property
+    def width(self) -> int:
+        assert self.page.viewport_size is not None
+        return self.page.viewport_size["width"]
+
     async def unfit(self, name: str = "", *, accessible: bool = True) -> list[str]:
         """What is wrong with the page as it stands, wide and light, wide and dark, and on a phone: that it scrolls sideways, and what axe-core finds
         grave. With `name`, a picture of each goes into the folder COFFER_SHOTS, where somebody named one."""
@@ -206,8 +216,8 @@ class Window:
                 found.append(f"{look}: {excess} px too wide")
             if accessible:
                 found += [f"{look}: {finding}" for finding in await self.grave_findings()]
-            if name and SHOTS:
-                await self.page.screenshot(path=Path(SHOTS) / f"{name}-{look}.png", full_page=True)
+            if name:
+                await self.picture(f"{name}-{look}")
         await self.page.emulate_media(color_scheme="light")
         await self.page.set_viewport_size({"width": WIDE, "height": HEIGHT})
         return found

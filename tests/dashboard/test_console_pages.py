@@ -1,8 +1,6 @@
 """The consoles as an administrator sees them: each follows its own socket, and what is done there is done."""
 
-import os
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
@@ -23,7 +21,6 @@ from tests.factories.treasury import Treasury
 
 __all__ = ["sits"]
 
-SHOTS = os.environ.get("COFFER_SHOTS")  # a folder for pictures of the pages
 LONG = "OSError: the mail server of the subsidiary in Zürich refused the letter to " + "accounts-payable-" * 8 + "@example.com"
 
 
@@ -103,9 +100,7 @@ async def test_the_consoles_follow_and_fit(runtime: Runtime, treasury: Treasury,
     async def shoot(name: str) -> None:
         assert await window.sideways_scroll() <= 0, name
         assert await window.grave_findings() == [], name
-        if SHOTS:
-            await window.page.wait_for_timeout(700)
-            await window.page.screenshot(path=str(Path(SHOTS) / f"console-{name}-{request.node.callspec.id}.png"), full_page=True)
+        await window.picture(f"console-{name}-{request.node.callspec.id}")
 
     org_id, page = treasury.org_id, window.page
     await window.log_in(path="/tasks/")

@@ -1,8 +1,5 @@
 """What the page of a wallet says of the code that it runs, and that of a network of our contracts: in words, and as pictures."""
 
-import os
-from pathlib import Path
-
 import pytest
 from playwright.async_api import expect
 
@@ -19,7 +16,6 @@ from tests.factories.treasury import Treasury
 
 __all__ = ["house", "node", "runtime", "sits"]
 
-SHOTS = os.environ.get("COFFER_SHOTS")  # a folder for pictures of the pages
 CONTRACTS, THEIRS = "/networks/testnet/batch-contract/", "0x8ba1f109551bD432803012645Ac136ddd64DBA72"
 
 
@@ -83,14 +79,9 @@ async def test_the_pages_look_as_they_should(window: Window, house: PayingHouse,
     await expect(window.page.locator("#delegation-title")).to_be_visible(timeout=30_000)
     assert await window.sideways_scroll() == 0
     assert await window.grave_findings() == []
-    await _shot(window, "wallet", request)
+    await window.picture(f"wallet-{request.node.callspec.id}")
     await window.page.goto(window.page.url.split("/wallets/")[0] + CONTRACTS)
     await expect(window.page.locator("#code-own_code")).to_be_visible(timeout=30_000)
     assert await window.sideways_scroll() == 0
     assert await window.grave_findings() == []
-    await _shot(window, "contract", request)
-
-
-async def _shot(window: Window, name: str, request: pytest.FixtureRequest) -> None:
-    if SHOTS:
-        await window.page.screenshot(path=Path(SHOTS) / f"{name}-{request.node.callspec.id}.png", full_page=True)
+    await window.picture(f"contract-{request.node.callspec.id}")

@@ -47,7 +47,7 @@ from crypto_project.catalogues import LOCALES, BadCatalogue, messages, read_part
 from crypto_project.settings import LANGUAGES
 from tests.dashboard.conftest import Window
 from tests.dashboard.desk import Sits, sits
-from tests.dashboard.test_overview import owing, shot
+from tests.dashboard.test_overview import owing
 from tests.dashboard.test_portfolio_pages import fill
 from tests.factories.treasury import PASSWORD, Treasury
 
@@ -367,11 +367,11 @@ async def test_the_language_is_chosen_in_the_menu(runtime: Runtime, treasury: Tr
     await window.go("/login/")
     await window.page.click("[data-language=de]")
     await expect(window.page.locator("h1")).to_have_text("Anmelden")
-    await shot(window, "login-de")
+    await window.picture(f"overview-login-de-{window.width}")
     assert await window.grave_findings() == []
     await window.page.fill("#name", "ada.okafor")
     await window.page.fill("#password", PASSWORD)
     await window.page.click("form button[type=submit]")
     await expect(window.page.locator("h1")).to_have_text("Überblick")
     assert await window.sideways_scroll() <= 0
-    await shot(window, "de")
+    await window.picture(f"overview-de-{window.width}")

@@ -1,10 +1,8 @@
 """The overview beside what is held: what waits, what is owed, how long it lasts; its files; what it costs; and how it looks."""
 
-import os
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,7 +33,6 @@ from tests.tenant_guard import guard
 __all__ = ["sits"]
 
 D = Decimal
-SHOTS = os.environ.get("COFFER_SHOTS")
 
 
 async def owe(treasury: Treasury, number: int, booked: str, settled: str, due_in: int, status: InvoiceStatus = InvoiceStatus.SENT) -> None:
@@ -256,7 +253,7 @@ async def commands_of(desk: Desk) -> int:
 async def test_it_looks_right(runtime: Runtime, treasury: Treasury, relay: None, window: Window) -> None:
     await window.log_in()
     await expect(window.page.get_by_text("No balances yet")).to_be_visible()
-    await shot(window, "empty")
+    await window.picture(f"overview-empty-{window.width}")
     await fill(runtime, treasury)
     await owing(treasury)
     await payroll(treasury, "The whole team of the foundation in Zürich and Buenos Aires, with bonuses, " * 2, -2, ["123456789.01"])
@@ -267,7 +264,7 @@ async def test_it_looks_right(runtime: Runtime, treasury: Treasury, relay: None,
     await expect(window.page.locator(".ring circle")).to_have_count(2)
     assert await window.sideways_scroll() <= 0
     assert await window.grave_findings() == []
-    await shot(window, "full")
+    await window.picture(f"overview-full-{window.width}")
     await owe(treasury, 9, "1000", "0", -4, InvoiceStatus.OVERDUE)
     await window.page.evaluate("document.body.dispatchEvent(new CustomEvent('coffer:invoice'))")
     await expect(window.page.locator("#need-overdue")).to_have_text("3")
@@ -277,13 +274,6 @@ async def test_it_looks_right(runtime: Runtime, treasury: Treasury, relay: None,
         assert str(await window.page.locator("#value-export").get_attribute("href")).endswith("range=7d")
         await window.go("/portfolio/")
         await expect(window.page.locator("[data-period='7d']")).to_have_attribute("aria-current", "page")
-
-
-async def shot(window: Window, name: str) -> None:
-    if SHOTS:
-        assert window.page.viewport_size is not None
-        width = window.page.viewport_size["width"]
-        await window.page.screenshot(path=Path(SHOTS) / f"overview-{name}-{width}.png", full_page=True)
 
 
 def test_the_ring_takes_shares_that_never_end() -> None:

@@ -1,9 +1,7 @@
 """The palette: what is found by whom, what never is, and how it is driven by keys alone."""
 
-import os
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
@@ -33,7 +31,6 @@ from tests.factories.treasury import CHAIN_ID, NETWORK, Treasury, address_of, ha
 
 __all__ = ["sits"]
 
-SHOTS = os.environ.get("COFFER_SHOTS")
 HOSTILE = (
     "$where",
     "{$ne:1}",
@@ -188,7 +185,7 @@ async def test_it_is_driven_by_keys(runtime: Runtime, treasury: Treasury, window
     await expect(page.locator("#palette [role=option]").first).to_have_attribute("aria-selected", "true")
     await page.keyboard.type("bäck")
     await expect(page.locator("#palette [aria-selected=true]")).to_contain_text("bäcker & söhne")
-    await shot(window, "found")
+    await window.picture(f"search-found-{window.width}")
     assert await window.grave_findings() == []
     await page.keyboard.press("ArrowDown")
     await expect(page.locator("#palette [aria-selected=true]")).to_contain_text("Bäckerei")
@@ -197,7 +194,7 @@ async def test_it_is_driven_by_keys(runtime: Runtime, treasury: Treasury, window
     await window.is_live()  # the scripts of the new page are there
     await page.keyboard.press("?")
     await expect(page.locator("#help-sheet")).to_be_visible()
-    await shot(window, "keys")
+    await window.picture(f"search-keys-{window.width}")
     await page.keyboard.press("Escape")
     await expect(page.locator("#help-sheet")).to_be_hidden()  # a key before that is still the sheet's
     await page.keyboard.press("g")
@@ -210,9 +207,3 @@ async def test_it_is_driven_by_keys(runtime: Runtime, treasury: Treasury, window
     await page.keyboard.press("Escape")
     await expect(page.locator("#palette")).to_be_hidden()
     assert await window.sideways_scroll() <= 0
-
-
-async def shot(window: Window, name: str) -> None:
-    if SHOTS:
-        assert window.page.viewport_size is not None
-        await window.page.screenshot(path=Path(SHOTS) / f"search-{name}-{window.page.viewport_size['width']}.png")
