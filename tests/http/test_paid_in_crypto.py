@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from eth_account import Account
+from eth_account.signers.local import LocalAccount
 
 from crypto_api.chains import store as chain_store
 from crypto_api.classification.types import Category
@@ -136,6 +137,35 @@ async def killed_while_asking(house: PayingHouse, ada: Person, receipt_id: str, 
 async def test_from_the_wish_to_the_refund(
     house: PayingHouse, ada: Person, api: str, join: Join, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    row, first, page = await wished_for(ada, api)
+    async with httpx.AsyncClient(timeout=60) as payer:
+        row = await told_where_and_how_much(house, ada, payer, page, row, first)
+        someone = await paid_too_much(house, ada, payer, page, row, first)
+    open_, second = await applied_in_part(house, ada, row)
+    wallet, _ = await house.wallet(wei=5 * ETHER)
+    had = await house.ether(someone.address)
+    await too_late_for_the_desk(ada, open_["id"], wallet.id, monkeypatch)
+    await killed_while_asking(house, ada, open_["id"], wallet.id, tmp_path)
+    await sent_back_once(house, ada, row, open_["id"], wallet.id, tmp_path)
+    await matched(house)
+    back = (await ada.http.get(f"/api/receipts/{open_['id']}/")).json()["receipt"]
+    assert back["uses"][-1]["settled"] and back["uses"][-1]["journal_entry_id"], back
+    assert await house.ether(someone.address) - had == int(Decimal(back["uses"][-1]["amount"]) * ETHER)
+    after = await balances(ada)
+    assert after.get("2150", 0) == 0 and after.get("2100", 0) == 0 and after.get("1900", 0) == 0, after
+    assert after["1200"] == Decimal((await invoice(ada, second))["due_amount"])
+    assert code_of(await ada.http.put(f"/api/transactions/{open_['transaction_id']}/", json={"category": "reward"})) == (409, "matched")
+    assert (await post(ada, f"/api/receipts/{open_['id']}/undo/")).status_code == 200
+    again = await balances(ada)
+    assert again["1200"] == 150 and round(again["2150"], 2) == -70, "both invoices wait again for what this one had paid, and the refund stays"
+    verified = (await ada.http.get("/api/ledger/verify/")).json()
+    assert verified["first_failure"]["subject"] == f"{wallet.id} ETH", "the ether that the factory gave it, and no block tells of"
+    cora = await join("cora", org_id=ada.org_id, role=Role.USER)
+    assert (await cora.http.get("/api/receipts/")).status_code == 403
+
+
+async def wished_for(ada: Person, api: str) -> tuple[dict[str, Any], PaymentRequest, str]:
+    """The first invoice, what is known of its payment, and the address of the payer's page."""
     settings = await ada.http.put(f"{PATH}receiving/", json={"extended_key": XPUB, "lock_minutes": 30})
     assert (settings.status_code, settings.json()["gap_limit"]) == (200, 20), settings.text
     refused = await ada.http.put(f"{PATH}receiving/", json={"extended_key": XPUB.replace("xpub", "xprv")})
@@ -148,48 +178,70 @@ async def test_from_the_wish_to_the_refund(
     assert first is not None and (first.path, first.address) == ("m/44'/60'/0'/0/0", "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266")
     token = row["pay_url"].rstrip("/").rpartition("/")[2]
     assert token not in str(encoded(first)) and len(token) == 43
-    page = f"{api}/pay/{token}/"
-    async with httpx.AsyncClient(timeout=60) as payer:
-        early = await payer.get(page)
-        assert early.status_code == 200 and "One moment" in early.text and first.address not in early.text
-        assert early.headers["x-robots-tag"].startswith("noindex") and early.headers["referrer-policy"] == "no-referrer"
-        assert early.headers["cache-control"] == "no-store" and "script-src 'self'" in early.headers["content-security-policy"]
-        assert (await payer.get(f"{api}/pay/{token[:-1]}x/")).status_code == 404
-        await opened(house)
-        row = await invoice(ada, row)
-        assert row["crypto_payment_address"] == first.address and Decimal(row["crypto_amount"]) * Decimal(row["rate"]) >= 100
-        due = await payer.get(page)
-        amount = row["crypto_amount"]
-        assert first.address in due.text and amount in due.text and "data:image/svg+xml" in due.text
-        raw = int(Decimal(amount) * ETHER)
-        assert f"ethereum:{first.address}@{first.chain_id}?value={raw}" in due.text
-        call = (await payer.get(f"{page}transaction/")).json()["transaction"]
-        assert call == {"to": first.address, "value": hex(raw), "data": "0x", "chainId": hex(first.chain_id)}
-        form = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', due.text)
-        assert form is not None
-        csrf = {"csrfmiddlewaretoken": form.group(1)}
-        assert (await payer.post(f"{page}renew/", data=csrf)).status_code == 302
-        assert len((await ada.http.get(f"{PATH}{row['id']}/payment-request/")).json()["crypto_amount"]) > 0
-        assert code_of(await post(ada, f"{PATH}{row['id']}/payment-request/renew/")) == (409, "rate_still_locked")
-        # half of it, seen and then final; then far too much
-        someone = Account.create()
-        await house.actor.set_balance(someone.address, 10 * ETHER)
-        await house.actor.send(someone, first.address, value=raw // 2)
-        await house.mine()
-        await house.book()
-        seen = await payer.get(f"{page}status/")
-        assert "1 of 2 blocks" in seen.text and (await invoice(ada, row))["status"] == "SENT"
-        await matched(house)
-        half = await invoice(ada, row)
-        assert (half["status"], half["paid_amount"], half["due_amount"]) == ("PARTIAL", "50.00", "50.00")
-        assert "50.00 of 100.00 USD are paid" in re.sub(r"<[^>]+>", "", (await payer.get(page)).text)
-        await house.actor.send(someone, first.address, value=raw)
-        await matched(house)
-        over = await invoice(ada, row)
-        assert (over["status"], over["flags"], over["due_amount"]) == ("PAID", ["overpaid"], "0.00")
-        told = (await payer.get(page)).text
-        assert 'data-state="paid"' in told and "More than was due came." in told and (await payer.get(f"{page}transaction/")).status_code == 422
-    # the desk
+    return row, first, f"{api}/pay/{token}/"
+
+
+async def told_where_and_how_much(
+    house: PayingHouse, ada: Person, payer: httpx.AsyncClient, page: str, row: dict[str, Any], first: PaymentRequest
+) -> dict[str, Any]:
+    """The payer's page before somebody watches the address, and after. The invoice as it is then."""
+    early = await payer.get(page)
+    assert early.status_code == 200 and "One moment" in early.text and first.address not in early.text
+    assert early.headers["x-robots-tag"].startswith("noindex") and early.headers["referrer-policy"] == "no-referrer"
+    assert early.headers["cache-control"] == "no-store" and "script-src 'self'" in early.headers["content-security-policy"]
+    assert (await payer.get(f"{page[:-2]}x/")).status_code == 404
+    await opened(house)
+    row = await invoice(ada, row)
+    assert row["crypto_payment_address"] == first.address and Decimal(row["crypto_amount"]) * Decimal(row["rate"]) >= 100
+    due = await payer.get(page)
+    amount = row["crypto_amount"]
+    assert first.address in due.text and amount in due.text and "data:image/svg+xml" in due.text
+    raw = raw_of(row)
+    assert f"ethereum:{first.address}@{first.chain_id}?value={raw}" in due.text
+    call = (await payer.get(f"{page}transaction/")).json()["transaction"]
+    assert call == {"to": first.address, "value": hex(raw), "data": "0x", "chainId": hex(first.chain_id)}
+    form = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', due.text)
+    assert form is not None
+    csrf = {"csrfmiddlewaretoken": form.group(1)}
+    assert (await payer.post(f"{page}renew/", data=csrf)).status_code == 302
+    assert len((await ada.http.get(f"{PATH}{row['id']}/payment-request/")).json()["crypto_amount"]) > 0
+    assert code_of(await post(ada, f"{PATH}{row['id']}/payment-request/renew/")) == (409, "rate_still_locked")
+    return row
+
+
+def raw_of(row: dict[str, Any]) -> int:
+    """What is asked for, in wei."""
+    return int(Decimal(row["crypto_amount"]) * ETHER)
+
+
+async def paid_too_much(
+    house: PayingHouse, ada: Person, payer: httpx.AsyncClient, page: str, row: dict[str, Any], first: PaymentRequest
+) -> LocalAccount:
+    """Half of it, seen and then final; then far too much. Whoever paid."""
+    someone: LocalAccount = Account.create()
+    raw = raw_of(row)
+    await house.actor.set_balance(someone.address, 10 * ETHER)
+    await house.actor.send(someone, first.address, value=raw // 2)
+    await house.mine()
+    await house.book()
+    seen = await payer.get(f"{page}status/")
+    assert "1 of 2 blocks" in seen.text and (await invoice(ada, row))["status"] == "SENT"
+    await matched(house)
+    half = await invoice(ada, row)
+    assert (half["status"], half["paid_amount"], half["due_amount"]) == ("PARTIAL", "50.00", "50.00")
+    assert "50.00 of 100.00 USD are paid" in re.sub(r"<[^>]+>", "", (await payer.get(page)).text)
+    await house.actor.send(someone, first.address, value=raw)
+    await matched(house)
+    over = await invoice(ada, row)
+    assert (over["status"], over["flags"], over["due_amount"]) == ("PAID", ["overpaid"], "0.00")
+    told = (await payer.get(page)).text
+    assert 'data-state="paid"' in told and "More than was due came." in told and (await payer.get(f"{page}transaction/")).status_code == 422
+    return someone
+
+
+async def applied_in_part(house: PayingHouse, ada: Person, row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is left of the payment at the desk, and the second invoice, of which it paid a part."""
+    raw = raw_of(row)
     (open_,) = (await ada.http.get("/api/receipts/", params={"state": "open"})).json()["items"]
     assert (open_["flags"], Decimal(open_["open_amount"])) == (
         ["overpaid"],
@@ -209,27 +261,33 @@ async def test_from_the_wish_to_the_refund(
     assert ((await invoice(ada, second))["status"], (await invoice(ada, row))["flags"]) == ("PARTIAL", ["overpaid"])
     asked = {"receipt_ids": [open_["id"]], "invoices": [{"invoice_id": second["id"], "amount": "90.00"}]}
     assert code_of(await post(ada, "/api/receipts/apply/", asked)) == (409, "more_than_due")
-    # the rest goes back, through the payment machine
-    wallet, _ = await house.wallet(wei=5 * ETHER)
-    had = await house.ether(someone.address)
+    return open_, second
+
+
+async def too_late_for_the_desk(ada: Person, receipt_id: str, wallet_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = f"/api/receipts/{receipt_id}/"
 
     async def too_late(desk: PaymentDesk, principal: Principal, org_id: str, new: NewPayment, origin: Origin, **values: Any) -> Payment:
         """It took so long that the desk had its part back."""
-        await desk.uow.run(lambda session: refunding._give_back(session, org_id, open_["id"], origin.component, desk.clock.now()))
+        await desk.uow.run(lambda session: refunding._give_back(session, org_id, receipt_id, origin.component, desk.clock.now()))
         return await prepare_payment(desk, principal, org_id, new, origin, **values)
 
     with monkeypatch.context() as race:
         race.setattr(refunding, "prepare_payment", too_late)
-        assert code_of(await post(ada, f"{there}refund/", {"wallet_id": wallet.id})) == (409, "not_open")
+        assert code_of(await post(ada, f"{there}refund/", {"wallet_id": wallet_id})) == (409, "not_open")
     assert await Payment.find({"org_id": ada.org_id}).count() == 0
     assert (await ada.http.get(there)).json()["receipt"]["open_amount"] != "0"
-    await killed_while_asking(house, ada, open_["id"], wallet.id, tmp_path)
-    answer = await post(ada, f"{there}refund/", {"wallet_id": wallet.id})
+
+
+async def sent_back_once(house: PayingHouse, ada: Person, row: dict[str, Any], receipt_id: str, wallet_id: str, tmp_path: Path) -> None:
+    """The rest goes back, through the payment machine, whose end is noted by processes that are killed at it."""
+    there = f"/api/receipts/{receipt_id}/"
+    answer = await post(ada, f"{there}refund/", {"wallet_id": wallet_id})
     assert answer.status_code == 202, answer.text
     left = answer.json()["receipt"]
     assert (left["state"], left["open_amount"], left["uses"][-1]["settled"]) == ("done", "0", False)
     assert (await invoice(ada, row))["flags"] == []
-    assert code_of(await post(ada, f"{there}refund/", {"wallet_id": wallet.id})) == (409, "not_open"), "once"
+    assert code_of(await post(ada, f"{there}refund/", {"wallet_id": wallet_id})) == (409, "not_open"), "once"
     for _ in range(6):
         await house.sweep()
         await house.mine(2)
@@ -242,21 +300,6 @@ async def test_from_the_wish_to_the_refund(
         await Receipt.get_pymongo_collection().update_many({"org_id": ada.org_id}, past)
         imports = "from crypto_api.desks import matcher_of\nfrom crypto_api.flows.refund_receipt import settle_refunds"
         await killed_at(house.runtime.config, tmp_path, step, imports, "settle_refunds(matcher_of(runtime))")
-    await matched(house)
-    back = (await ada.http.get(there)).json()["receipt"]
-    assert back["uses"][-1]["settled"] and back["uses"][-1]["journal_entry_id"], back
-    assert await house.ether(someone.address) - had == int(Decimal(back["uses"][-1]["amount"]) * ETHER)
-    after = await balances(ada)
-    assert after.get("2150", 0) == 0 and after.get("2100", 0) == 0 and after.get("1900", 0) == 0, after
-    assert after["1200"] == Decimal((await invoice(ada, second))["due_amount"])
-    assert code_of(await ada.http.put(f"/api/transactions/{open_['transaction_id']}/", json={"category": "reward"})) == (409, "matched")
-    assert (await post(ada, f"{there}undo/")).status_code == 200
-    again = await balances(ada)
-    assert again["1200"] == 150 and round(again["2150"], 2) == -70, "both invoices wait again for what this one had paid, and the refund stays"
-    verified = (await ada.http.get("/api/ledger/verify/")).json()
-    assert verified["first_failure"]["subject"] == f"{wallet.id} ETH", "the ether that the factory gave it, and no block tells of"
-    cora = await join("cora", org_id=ada.org_id, role=Role.USER)
-    assert (await cora.http.get("/api/receipts/")).status_code == 403
 
 
 async def test_another_key_asks_who_is_there_and_every_administrator_is_told(runtime: Runtime, join: Join) -> None:

@@ -1,6 +1,6 @@
 """A payroll over HTTP on a real node, with the real signer: prepared by one, approved by another, paid to everybody once, booked to zero."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from email import message_from_bytes, policy
 from io import BytesIO
@@ -102,10 +102,8 @@ async def balance(house: PayingHouse, code: str) -> Decimal:
     return sum((row.debit - row.credit for row in rows), Decimal(0))
 
 
-async def test_a_payroll_from_the_first_draft_to_the_last_entry(house: PayingHouse, ada: Person, bob: Person, client: httpx.AsyncClient) -> None:
-    runtime, now = house.runtime, house.runtime.clock.now()
-    wallet, _ = await house.wallet(wei=50 * ETHER, usdc=100_000_000_000)
-    await house.mine(2)
+async def staff(house: PayingHouse, now: datetime) -> tuple[list[Paid], list[Paid], Paid]:
+    """Four who are paid in the coin, at three accounts that are in use and one that is not; three in a token; and one in parts."""
     thirds = [("crypto", "33.3333", "ETH"), ("crypto", "33.3333", "USDC"), ("bank", "33.3334", None)]
     split = [ShareRule(method=PayMethod(method), percent=Decimal(percent), asset=asset) for method, percent, asset in thirds]
     used = [stranger() for _ in range(3)]
@@ -116,6 +114,14 @@ async def test_a_payroll_from_the_first_draft_to_the_last_entry(house: PayingHou
     ]
     tokens = [await employed(house.org_id, stranger(), now, basic="5000", shares=ALL_USDC, tax_table="EXAMPLE", name=name) for name in "EFG"]
     mixed = await employed(house.org_id, stranger(), now, basic="100.01", shares=split, name="H")
+    return coins, tokens, mixed
+
+
+async def test_a_payroll_from_the_first_draft_to_the_last_entry(house: PayingHouse, ada: Person, bob: Person, client: httpx.AsyncClient) -> None:
+    runtime, now = house.runtime, house.runtime.clock.now()
+    wallet, _ = await house.wallet(wei=50 * ETHER, usdc=100_000_000_000)
+    await house.mine(2)
+    coins, tokens, mixed = await staff(house, now)
     period_id = (await post(ada, "/api/payroll/periods/", MONTH, 201))["id"]
     prepared = await post(ada, f"/api/payroll/periods/{period_id}/process/")
     assert (prepared["prepared"], prepared["left_out"], prepared["period"]["status"]) == (8, [], "PREPARED")

@@ -200,6 +200,57 @@ def test_secantusdb_finds_by_id_before_it_looks_for_an_index() -> None:
     assert asked == [{"_id": "a", "org_id": "b"}, {"_id": "nowhere"}, {"_id": "nowhere", "org_id": "b"}], "where `_id` finds no key, as ever"
 
 
+DAYS = [datetime(2026, 11, day, tzinfo=UTC) for day in range(1, 8)]
+INDEXES: list[tuple[dict[str, int], dict[str, Any]]] = [
+    ({"org": 1, "state": 1, "due": 1}, {}),
+    ({"org": 1, "due": -1}, {}),
+    ({"due": 1}, {"partialFilterExpression": {"due": {"$type": "date"}}}),
+    ({"net": 1, "from": 1, "due": 1}, {"partialFilterExpression": {"due": {"$type": "date"}}}),
+    ({"net": 1, "number": 1}, {"partialFilterExpression": {"state": "open"}}),
+    ({"tags": 1, "number": 1}, {}),
+    ({"org": 1, "due": -1, "_id": -1}, {}),
+    ({"org": 1, "number": 1, "_id": 1}, {}),
+    ({"org": 1, "net": 1, "due": 1, "_id": 1}, {"partialFilterExpression": {"state": "open"}}),
+]
+ORDERS: list[dict[str, int]] = [{"due": way, "_id": way} for way in (1, -1)] + [
+    {"number": 1, "_id": 1},
+    {"number": -1, "_id": -1},
+    {"due": -1, "_id": 1},
+    {"org": 1, "due": 1, "_id": 1},
+    {"due": 1},
+]
+
+
+def rows_at_random(random: Random) -> list[dict[str, Any]]:
+    return [
+        {
+            "_id": f"r{number:03}",
+            "org": random.choice("ab"),
+            "net": random.choice(["n", "nn", "n\x00"]),
+            "from": random.choice(["x", "y", None]),
+            "state": random.choice(["open", "done", None]),
+            "due": random.choice([*DAYS, None]),
+            "number": random.choice([1, 2.5, -3, 10**12, None]),
+            "tags": random.choice([["p"], ["p", "q"], [], "q", None]),
+        }
+        for number in range(200)
+    ]
+
+
+def clauses_that_ask() -> dict[str, list[Any]]:
+    """What may be asked of each field."""
+    return {
+        "org": ["a", {"$in": ["a", "b"]}, {"$in": []}],
+        "net": ["n", "nn", {"$gte": "n", "$lte": "n"}, {"$gt": "n"}],
+        "from": ["x", None, {"$in": ["x", None]}, {"$ne": "x"}],
+        "state": ["open", {"$in": ["open", "done"]}, {"$ne": "open"}, None],
+        "due": [DAYS[2], None, {"$lte": DAYS[3]}, {"$type": "date", "$gt": DAYS[1], "$lte": DAYS[4]}, {"$type": "date"}, {"$gte": DAYS[5]}],
+        "number": [1, {"$lte": 2.5}, {"$gt": 1, "$lt": 10**12}, {"$in": [1, 10**12]}],
+        "tags": ["p", {"$in": ["q"]}, {"$gt": "o", "$lt": "q"}, ["p"]],
+        "_id": ["r001", {"$in": ["r001", "r150", "r999"]}, {"$gt": "r100"}],
+    }
+
+
 def test_secantusdb_finds_by_the_best_index_what_it_finds_by_looking_at_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
     class Rows(Storage):  # type: ignore[misc]
         pass
@@ -210,52 +261,13 @@ def test_secantusdb_finds_by_the_best_index_what_it_finds_by_looking_at_every_ro
     secantusdb.walk_in_order(Rows, matches)
     walks, along = [], secantusdb._along
     monkeypatch.setattr(secantusdb, "_along", lambda *some: walks.append(some[3]) or along(*some))
-    rows, random, days = Rows(":memory:"), Random(7), [datetime(2026, 11, day, tzinfo=UTC) for day in range(1, 8)]
-    indexes: list[tuple[dict[str, int], dict[str, Any]]] = [
-        ({"org": 1, "state": 1, "due": 1}, {}),
-        ({"org": 1, "due": -1}, {}),
-        ({"due": 1}, {"partialFilterExpression": {"due": {"$type": "date"}}}),
-        ({"net": 1, "from": 1, "due": 1}, {"partialFilterExpression": {"due": {"$type": "date"}}}),
-        ({"net": 1, "number": 1}, {"partialFilterExpression": {"state": "open"}}),
-        ({"tags": 1, "number": 1}, {}),
-        ({"org": 1, "due": -1, "_id": -1}, {}),
-        ({"org": 1, "number": 1, "_id": 1}, {}),
-        ({"org": 1, "net": 1, "due": 1, "_id": 1}, {"partialFilterExpression": {"state": "open"}}),
-    ]
-    orders: list[dict[str, int]] = [{"due": way, "_id": way} for way in (1, -1)] + [
-        {"number": 1, "_id": 1},
-        {"number": -1, "_id": -1},
-        {"due": -1, "_id": 1},
-        {"org": 1, "due": 1, "_id": 1},
-        {"due": 1},
-    ]
+    rows, random = Rows(":memory:"), Random(7)
     try:
-        for place, (key, options) in enumerate(indexes):
+        for place, (key, options) in enumerate(INDEXES):
             rows.create_index("db", "rows", f"index_{place}", key, options=options)
-        stored = [
-            {
-                "_id": f"r{number:03}",
-                "org": random.choice("ab"),
-                "net": random.choice(["n", "nn", "n\x00"]),
-                "from": random.choice(["x", "y", None]),
-                "state": random.choice(["open", "done", None]),
-                "due": random.choice([*days, None]),
-                "number": random.choice([1, 2.5, -3, 10**12, None]),
-                "tags": random.choice([["p"], ["p", "q"], [], "q", None]),
-            }
-            for number in range(200)
-        ]
+        stored = rows_at_random(random)
         rows.insert("db", "rows", stored)
-        clauses: dict[str, list[Any]] = {
-            "org": ["a", {"$in": ["a", "b"]}, {"$in": []}],
-            "net": ["n", "nn", {"$gte": "n", "$lte": "n"}, {"$gt": "n"}],
-            "from": ["x", None, {"$in": ["x", None]}, {"$ne": "x"}],
-            "state": ["open", {"$in": ["open", "done"]}, {"$ne": "open"}, None],
-            "due": [days[2], None, {"$lte": days[3]}, {"$type": "date", "$gt": days[1], "$lte": days[4]}, {"$type": "date"}, {"$gte": days[5]}],
-            "number": [1, {"$lte": 2.5}, {"$gt": 1, "$lt": 10**12}, {"$in": [1, 10**12]}],
-            "tags": ["p", {"$in": ["q"]}, {"$gt": "o", "$lt": "q"}, ["p"]],
-            "_id": ["r001", {"$in": ["r001", "r150", "r999"]}, {"$gt": "r100"}],
-        }
+        clauses = clauses_that_ask()
         narrowed = 0
         for _ in range(600):
             named = random.sample(list(clauses), random.randint(2, 4))
@@ -266,9 +278,9 @@ def test_secantusdb_finds_by_the_best_index_what_it_finds_by_looking_at_every_ro
             some = [row["_id"] for row in rows.find_matching("db", "rows", asked, skip=1, limit=2)]
             assert len(some) == max(0, min(2, len(expected) - 1)), asked
             assert set(some) <= set(expected), asked
-            order, most, past = random.choice(orders), random.choice([1, 3, 40, 500]), random.choice([0, 0, 2])
+            order, most, past = random.choice(ORDERS), random.choice([1, 3, 40, 500]), random.choice([0, 0, 2])
             whole = sort_docs([row for row in stored if matches(row, asked)], order)[past : past + most]
-            first = rows.find_matching("db", "rows", asked, sort=order, skip=past, limit=most, let={"NOW": days[0]})
+            first = rows.find_matching("db", "rows", asked, sort=order, skip=past, limit=most, let={"NOW": DAYS[0]})
             if "_id" in order:
                 assert [row["_id"] for row in first] == [row["_id"] for row in whole], (asked, order)
             else:
@@ -276,7 +288,7 @@ def test_secantusdb_finds_by_the_best_index_what_it_finds_by_looking_at_every_ro
             narrowed += rows._try_index_id_keys("db", "rows", asked) is not None
         assert narrowed > 400, "most of them by an index"
         assert len(walks) > 100 and {order[4] for order in walks} == {True, False}, "many along one, both ways"
-        due = {"net": "n", "from": "x", "due": {"$type": "date", "$lte": days[3]}}
+        due = {"net": "n", "from": "x", "due": {"$type": "date", "$lte": DAYS[3]}}
         assert len(rows._try_index_id_keys("db", "rows", due)) == len([row for row in stored if matches(row, due)]), "none that is thrown away"
     finally:
         rows.close()
