@@ -80,6 +80,8 @@ class Config(BaseSettings):
     limit_resets: Rate = "60 per 10 minutes"
     limit_challenges: Rate = "1000 per 10 minutes"
     limit_payer_pages: Rate = "1200 per 10 minutes"
+    limit_calls: Rate = "6000 per minute"
+    limit_pages: Rate = "3000 per minute"
     requests_running_max: int = Field(default=16, ge=1, le=1_000_000)  # of each API process, at a time
     requests_waiting_max: int = Field(default=256, ge=0, le=1_000_000)
     webhook_private_hosts: CommaList = []
@@ -122,7 +124,7 @@ class Config(BaseSettings):
         return value
 
     def rates(self) -> dict[str, str]:
-        """What one address of the network may do how often, by its name without `limit_`."""
+        """What one address of the network, or one person, may do how often, by its name without `limit_`."""
         found = self.model_dump(include={name for name in type(self).model_fields if name.startswith("limit_")})
         return {name.removeprefix("limit_"): rate for name, rate in found.items()}
 

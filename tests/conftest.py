@@ -27,8 +27,8 @@ os.environ.setdefault("SECRET_KEY", TEST_SECRET_KEY)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crypto_project.settings")
 os.environ["DEVELOPMENT"] = "true"
 os.environ["BCRYPT_COST"] = "4"  # the cost is a setting; its smallest value keeps the suite fast
-for what in ("FAILED_LOG_INS", "REGISTRATIONS", "MAILS", "RESETS"):
-    os.environ[f"LIMIT_{what}"] = "1000000 per minute"  # every test comes from one address
+for what in ("FAILED_LOG_INS", "REGISTRATIONS", "MAILS", "RESETS", "CALLS", "PAGES"):
+    os.environ[f"LIMIT_{what}"] = "1000000 per minute"  # every test comes from one address, and does what ten would
 os.environ["REQUESTS_RUNNING_MAX"] = "1000000"  # nor does a test that races a thousand requests want to hear that these are many
 
 # What a test writes is thrown away after it: kept in memory, a commit does not wait for a disk. Nothing is proved less, since tests kill

@@ -152,10 +152,14 @@ def _machine_s() -> tuple[float, float]:
     return (sum(fields) - idle) / ticks, idle / ticks
 
 
+UNLIMITED = {f"LIMIT_{what}": "10000000 per minute" for what in ("FAILED_LOG_INS", "CALLS", "PAGES")}
+"""A handful of people stand for thousands here."""
+
+
 @asynccontextmanager
 async def open_installation(movements: int) -> AsyncIterator[Installation]:
     """With people, wallets, invoices and payroll of the sample company, so many movements behind it, and a chain that goes on."""
-    async with Shell(ShellOptions(env={"LIMIT_FAILED_LOG_INS": "100000 per minute"})) as shell:
+    async with Shell(ShellOptions(env=UNLIMITED)) as shell:
         client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(shell.addresses.mongodb_uri, tz_aware=True)
         installation = Installation(shell, client[shell.config.mongodb_database])
         tasks: list[asyncio.Task[None]] = []

@@ -1,4 +1,5 @@
-"""How often one address of the network may do something: counted in Valkey by `limits`, over a moving window.
+"""How often one address of the network, or one person, may do something: counted in Valkey by `limits`. Of an address each time is kept, since
+they are few and each counts; of a person, who does thousands, two counts that slide into one another.
 
 A Valkey that is away counts nothing and refuses nobody. What keeps guessing slow is in the database besides.
 """
@@ -11,7 +12,7 @@ from typing import Any
 
 from limits import RateLimitItem, parse
 from limits.aio.storage import RedisStorage
-from limits.aio.strategies import MovingWindowRateLimiter
+from limits.aio.strategies import MovingWindowRateLimiter, RateLimiter, SlidingWindowCounterRateLimiter
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
@@ -31,6 +32,7 @@ class Limiter:
         options: dict[str, Any] = {"connection_pool": self._pool}
         storage = RedisStorage(f"async+{redis_url}", implementation="redispy", key_prefix=_PREFIX, **options)
         self._window = MovingWindowRateLimiter(storage)
+        self._sliding = SlidingWindowCounterRateLimiter(storage)
         self._rates: dict[str, RateLimitItem] = {what: parse(rate) for what, rate in rates.items()}
         self._away_until = 0.0
 
@@ -52,19 +54,31 @@ class Limiter:
         """Counts one. TooManyRequests when it is one too many."""
         await self._ask(what, source, counting=True, refusing=True)
 
+    async def spend(self, what: str, user_id: str) -> None:
+        """Counts one of this person. TooManyRequests when it is one too many, which then counts no more than before."""
+        wait_s = await self._wait_s(self._sliding, what, user_id, counting=True)
+        if wait_s:
+            raise TooManyRequests("Too many requests of yours. Wait a moment.", retry_after_s=wait_s)
+
     async def _ask(self, what: str, source: str | None, *, counting: bool, refusing: bool) -> None:
-        if source is None or time.monotonic() < self._away_until:
-            return
-        rate, key = self._rates[what], (what, _network(source))
+        wait_s = await self._wait_s(self._window, what, _network(source), counting=counting) if source is not None else 0
+        if wait_s and refusing:
+            raise TooManyRequests("Too many requests from your address. Wait a moment.", retry_after_s=wait_s)
+
+    async def _wait_s(self, window: RateLimiter, what: str, who: str, *, counting: bool) -> int:
+        """How many seconds until there is room again; 0 when there is."""
+        if time.monotonic() < self._away_until:
+            return 0
+        rate, key = self._rates[what], (what, who)
         try:
-            free = await (self._window.hit if counting else self._window.test)(rate, *key)
-            reset_at = time.time() if free else (await self._window.get_window_stats(rate, *key)).reset_time
+            if await (window.hit if counting else window.test)(rate, *key):
+                return 0
+            reset_at = (await window.get_window_stats(rate, *key)).reset_time
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until = time.monotonic() + _AWAY_S
             _logger.warning("limits_not_counted", what=what, error=str(error))
-            return
-        if not free and refusing:
-            raise TooManyRequests("Too many requests from your address. Wait a moment.", retry_after_s=max(1, math.ceil(reset_at - time.time())))
+            return 0
+        return max(1, math.ceil(reset_at - time.time()))
 
 
 def _network(source: str) -> str:

@@ -21,13 +21,16 @@ from crypto_api.dashboard.context import Enterable
 from crypto_api.dashboard.entry import cookie_name, secret_cookie
 from crypto_api.dashboard.list_views import ListViews
 from crypto_api.dashboard.translation import in_language
+from crypto_api.dashboard.views_errors import too_many
 from crypto_api.events import store as events
 from crypto_api.flows.authenticate import dashboard_session, identify
 from crypto_api.flows.known_addresses import names_of
 from crypto_api.identity.documents import User
-from crypto_api.identity.types import DASHBOARD_COOKIE
+from crypto_api.identity.types import DASHBOARD_COOKIE, Spent
 from crypto_api.kit import languages, origin
+from crypto_api.kit.errors import TooManyRequests
 from crypto_api.kit.languages import Language
+from crypto_api.kit.log import security
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Organization
 from crypto_api.organizations.types import Denied, Permission, Principal, Role
@@ -106,6 +109,8 @@ def page(permission: Permission) -> Callable[[View], View]:
             visitor = await visitor_of(request)
             if visitor is None:
                 return to_log_in(request)
+            if (refused := await _too_many(visitor)) is not None:
+                return refused
             refusal = _refusal(visitor, permission)
             if refusal is not None:
                 return refusal
@@ -126,6 +131,8 @@ def platform_page(permission: Permission) -> Callable[[View], View]:
             visitor = await visitor_of(request)
             if visitor is None:
                 return to_log_in(request)
+            if (refused := await _too_many(visitor)) is not None:
+                return refused
             if not visitor.may(permission):
                 return visitor.render("403.html", {"permission": permission.value}, status=403)
             return await _finished(visitor, await view(visitor, *args, **kwargs))
@@ -143,10 +150,22 @@ def personal(view: View) -> View:
     @wraps(view)
     async def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         visitor = await visitor_of(request)
-        return to_log_in(request) if visitor is None else await _finished(visitor, await view(visitor, *args, **kwargs))
+        if visitor is None:
+            return to_log_in(request)
+        return await _too_many(visitor) or await _finished(visitor, await view(visitor, *args, **kwargs))
 
     guarded.permission = None  # type: ignore[attr-defined]
     return guarded
+
+
+async def _too_many(visitor: Visitor) -> HttpResponse | None:
+    """The answer to somebody who loads more pages than anybody can look at."""
+    try:
+        await visitor.runtime.limiter.spend(Spent.PAGES, visitor.user.id)
+    except TooManyRequests as error:
+        security.warning("refused", code=error.code, method=visitor.request.method, path=visitor.request.path)
+        return too_many(visitor.request, error.retry_after_s)
+    return None
 
 
 def _refusal(visitor: Visitor, permission: Permission) -> HttpResponse | None:

@@ -33,6 +33,14 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return render(request, "dashboard/error.html", _told(404, "Nothing here", text), status=404)
 
 
+def too_many(request: HttpRequest, retry_after_s: int) -> HttpResponse:
+    text = gettext("Wait %(n)s seconds and load the page again.") % {"n": retry_after_s}
+    values = {"code": 429, "title": gettext("Too many requests"), "text": text}
+    response = render(request, "dashboard/error.html", values, status=429)
+    response.headers["Retry-After"] = str(retry_after_s)
+    return response
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     text = "Something broke on our side and was written to the log. Your data is safe: a change is either done as a whole or not at all."
     return render(request, "dashboard/error.html", _told(500, "That did not work", text), status=500)

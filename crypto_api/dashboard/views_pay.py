@@ -12,6 +12,7 @@ from crypto_api.dashboard.access import zone_of
 from crypto_api.dashboard.rows import Links
 from crypto_api.dashboard.script_answers import spoken, told, told_text
 from crypto_api.dashboard.translation import gettext
+from crypto_api.dashboard.views_errors import too_many
 from crypto_api.desks import receiving_of
 from crypto_api.flows.payer_page import PayerView, choose, note_sent, payer_view, renew_rate, transaction_for
 from crypto_api.identity.types import Limited
@@ -31,9 +32,7 @@ def for_payers(view: View) -> View:
             await runtime.limiter.take(Limited.PAYER_PAGES, client[0] if client else None)
             response = await view(request, token)
         except TooManyRequests as error:
-            values = {"code": 429, "title": gettext("Too many requests"), "text": _wait(error.retry_after_s)}
-            response = render(request, "dashboard/error.html", values, status=429)
-            response.headers["Retry-After"] = str(error.retry_after_s)
+            response = too_many(request, error.retry_after_s)
         except NotFound as error:
             raise Http404 from error
         response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
@@ -114,7 +113,3 @@ async def _shown(request: HttpRequest, token: str, template: str, *, status: int
 def _title(view: PayerView) -> str:
     seller = view.invoice.seller.name if view.invoice.seller else ""
     return gettext("%(number)s of %(seller)s") % {"number": view.invoice.number, "seller": seller}
-
-
-def _wait(seconds: int) -> str:
-    return gettext("Wait %(n)s seconds and load the page again.") % {"n": seconds}

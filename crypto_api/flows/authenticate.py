@@ -16,7 +16,7 @@ from crypto_api.identity import store as identities
 from crypto_api.identity.documents import Session, User
 from crypto_api.identity.errors import InvalidToken
 from crypto_api.identity.rules import hash_token
-from crypto_api.identity.types import STRONG
+from crypto_api.identity.types import STRONG, PersonLimiter, Spent
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import CustomRole, Membership, Organization
 from crypto_api.organizations.types import GRANTABLE, PERMISSIONS, Denied, Permission, Principal, Role
@@ -33,10 +33,13 @@ class Identified:
     own_role: CustomRole | None = None  # the organisation's own role that they have, if it is one
 
 
-async def authenticate_access(tokens: AccessTokens, token: str, now: datetime) -> Principal:
-    """InvalidToken when the token or its session is not valid (any more)."""
+async def authenticate_access(tokens: AccessTokens, token: str, now: datetime, limiter: PersonLimiter | None = None) -> Principal:
+    """InvalidToken when the token or its session is not valid (any more). With a limiter it counts as a call of this person: TooManyRequests."""
     claims = await tokens.read(token, now)
-    session = await identities.live_session(claims.session_id, now)
+    if limiter is None:
+        session = await identities.live_session(claims.session_id, now)
+    else:  # at the same time: every call waits for both
+        session, _ = await asyncio.gather(identities.live_session(claims.session_id, now), limiter.spend(Spent.CALLS, claims.user_id))
     if session is None or session.user_id != claims.user_id:
         raise InvalidToken
     note_seen(session, now)

@@ -25,7 +25,7 @@ class AccessToken(HttpBearer):
 
     async def authenticate(self, request: HttpRequest, token: str) -> Principal:
         runtime = runtime_of(request.scope)
-        principal = await authenticate_access(tokens_of(runtime), token, runtime.clock.now())
+        principal = await authenticate_access(tokens_of(runtime), token, runtime.clock.now(), runtime.limiter)
         origin.identified(principal.user_id, principal.session_id, principal.username)
         return principal
 

@@ -107,13 +107,13 @@ class CofferSchema(OpenAPISchema):
 
     def _errors(self, operation: Operation, permission: str, writes: bool) -> list[int]:
         """Whatever it may answer: a body or a query names things that may not be there (404), a write may be behind another (409, 412), and so may
-        what is read of something (409); who logs in may show what is wrong (401), and whoever asks often waits (429)."""
+        what is read of something (409); who logs in may show what is wrong (401), and whoever asks too often waits (429)."""
         has_body = any(model.__ninja_param_source__ in ("body", "file") for model in operation.models)
         has_values, of_something, is_open = bool(operation.models), "{" in operation.path, permission == OPEN
         found = {503: True, 401: not is_open or writes, 404: of_something or has_values or writes}
         found |= {403: writes or permission not in (OPEN, SIGNED_IN) or bool(getattr(operation.view_func, "approval", ""))}
         found |= {400: True, 413: has_body, 415: has_body, 422: has_values or writes}
-        found |= {409: writes or of_something, 412: writes, 429: writes or is_open}
+        found |= {409: writes or of_something, 412: writes, 429: True}
         return sorted(status for status, applies in found.items() if applies)
 
 

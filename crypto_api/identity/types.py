@@ -73,6 +73,18 @@ class Limited(StrEnum):
     CHALLENGES = "challenges"  # of passkeys and Ethereum accounts, before anybody is known
 
 
+class Spent(StrEnum):
+    """What one person may do only so often, wherever they are."""
+
+    CALLS = "calls"  # of the API
+    PAGES = "pages"  # and parts of pages
+
+
+class PersonLimiter(Protocol):
+    async def spend(self, what: str, user_id: str) -> None:
+        """Counts one of this person. TooManyRequests when it is one too many; unavailable counters refuse nobody."""
+
+
 class SourceLimiter(Protocol):
     """Counts by address of the network. Unavailable counters refuse nobody."""
 

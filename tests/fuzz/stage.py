@@ -31,7 +31,7 @@ from tests.factories.signer import Signing, signing_desk
 ROOT = Path(__file__).resolve().parents[2]
 FRONTEND = "http://localhost:8000"  # a name, since passkeys need one
 UNLIMITED = "1000000 per minute"  # how often an address may ask for something is another test's
-LIMITS = ("FAILED_LOG_INS", "REGISTRATIONS", "MAILS", "RESETS", "CHALLENGES", "PAYER_PAGES")
+LIMITS = ("FAILED_LOG_INS", "REGISTRATIONS", "MAILS", "RESETS", "CHALLENGES", "PAYER_PAGES", "CALLS", "PAGES")
 LOUD = ("error", "critical")
 
 

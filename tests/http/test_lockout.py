@@ -1,6 +1,7 @@
 """Guessing is slow, for the account and for the address of the network it comes from, and never keeps the owner out."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from crypto_api.bootstrap import open_runtime
 from crypto_api.flows import guard_attempts
 from crypto_api.identity import passwords
 from crypto_api.identity.documents import Attempts, Session, Totp, User
-from crypto_api.identity.rules import delay_after
+from crypto_api.identity.rules import delay_after, hash_token
 from crypto_api.kit.errors import TooManyRequests
 from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
@@ -205,6 +206,39 @@ async def test_whoever_has_a_network_of_addresses_counts_once(runtime: Runtime) 
             await limiter.take("it", "198.51.100.7")
         assert 1 <= refused.value.retry_after_s <= 60
         await limiter.take("it", None)
+
+
+async def test_a_person_makes_so_many_calls_and_loads_so_many_pages(make_config: Any, networks: list[dict[str, object]]) -> None:
+    """Of each person apart, whatever session and address; the answer says how long to wait."""
+    config = make_config(networks, limit_calls="3 per hour", limit_pages="2 per hour")
+    async with open_runtime(config) as runtime, serve(runtime) as api, httpx.AsyncClient(base_url=api) as client:
+        for name in ("ada", "bob"):
+            body = registration(name, organization_name=f"House of {name}")
+            assert (await client.post("/api/auth/register/", json=body)).status_code == 201
+        await User.find_all().update({"$set": {"email_verified_at": runtime.clock.now()}})
+        first, second, other = [(await log_in(client, username=name)).json()["access"] for name in ("ada", "ada", "bob")]
+
+        async def status(token: str) -> httpx.Response:
+            return await client.get("/api/auth/profile/", headers={"Authorization": f"Bearer {token}"})
+
+        answers = await asyncio.gather(*(status(token) for token in [first, second] * 4))
+        refused = next(answer for answer in answers if answer.status_code == 429)
+        assert Counter(answer.status_code for answer in answers) == {200: 3, 429: 5}
+        assert refused.json()["code"] == "too_many_requests" and refused.headers["content-type"] == "application/problem+json"
+        assert 1 <= int(refused.headers["retry-after"]) <= 3_600
+        assert (await status(other)).status_code == 200
+        session = await Session.find_one({"dashboard_hash": None})
+        assert session is not None
+        await session.set({"dashboard_hash": hash_token("cookie"), "expires_at": runtime.clock.now() + timedelta(days=1)})
+        pages = [await client.get("/profile/", headers={"Cookie": "coffer_session=cookie"}) for _ in range(3)]
+        assert [page.status_code for page in pages] == [200, 200, 429]
+        assert "Wait" in pages[2].text and 1 <= int(pages[2].headers["retry-after"]) <= 3_600
+
+
+async def test_without_its_counters_nobody_is_refused(unused_tcp_port: int) -> None:
+    async with Limiter(f"redis://127.0.0.1:{unused_tcp_port}/0", {"it": "1 per minute"}) as limiter:
+        for _ in range(3):
+            await limiter.spend("it", "usr_ada")
 
 
 async def test_old_failures_are_forgotten(stranger: httpx.AsyncClient, join: Join, runtime: Runtime) -> None:
