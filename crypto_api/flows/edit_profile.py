@@ -68,6 +68,8 @@ async def edit_profile(door: Door, principal: Principal, changes: ProfileChanges
             before=_shown(user),
             after=_shown(after),
         )
+        if after.username != user.username:
+            await identity.owe_notice(session, user.id, Notice.USERNAME_CHANGED, now, username=after.username)
         if not asked:
             return after, []
         to_new = await identity.ask_mail(session, Letter.CHANGE_EMAIL, wanted, user.id, now)

@@ -29,6 +29,10 @@ class Try:
 
     was_right = False
 
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        """This one and those before it: no two tries at a door have the same, until a right one."""
+
     def right(self) -> None:
         self.was_right = True
 
@@ -39,8 +43,7 @@ async def admitted(uow: UnitOfWork, clock: Clock, bucket: str) -> AsyncIterator[
     right answer. A right answer forgets the failures before it; every other way out leaves the try counted."""
     turn = _turns.setdefault(bucket, asyncio.Semaphore(AT_ONCE))
     async with turn:
-        await _count(uow, clock.now(), bucket)
-        this = Try()
+        this = Try(await _count(uow, clock.now(), bucket))
         try:
             yield this
         finally:
@@ -48,21 +51,21 @@ async def admitted(uow: UnitOfWork, clock: Clock, bucket: str) -> AsyncIterator[
                 await uow.run(lambda session: accounts.forget_attempts(session, [bucket]))
 
 
-async def _count(uow: UnitOfWork, now: datetime, bucket: str) -> None:
-    async def work(session: Session) -> datetime | None:
-        """None when it is counted; else until when the door is shut."""
+async def _count(uow: UnitOfWork, now: datetime, bucket: str) -> int:
+    async def work(session: Session) -> datetime | int:
+        """How many they are when it is counted; else until when the door is shut."""
         seen = await accounts.attempts(session, bucket)
         if seen is not None and seen.blocked_until is not None and seen.blocked_until > now:
             return seen.blocked_until
         failures = seen.failures + 1 if seen is not None and seen.expires_at > now else 1
         delay = delay_after(failures)
         row = Attempts(id=bucket, created_at=now, failures=failures, blocked_until=now + delay if delay else None, expires_at=now + ATTEMPTS_KEPT)
-        return None if await accounts.put_attempts(session, row, seen) else now
+        return failures if await accounts.put_attempts(session, row, seen) else now
 
     while True:
         shut_until = await uow.run(work)
-        if shut_until is None:
-            return
+        if isinstance(shut_until, int):
+            return shut_until
         if shut_until > now:
             security.warning("attempt_refused", bucket=bucket[:12])
             raise TooManyAttempts(max(1, math.ceil((shut_until - now).total_seconds())))

@@ -1,5 +1,6 @@
 """What somebody is told by mail when how they get in has changed: whoever did not do it themselves learns of it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from crypto_api.identity.documents import User
@@ -7,6 +8,8 @@ from crypto_api.identity.types import Notice
 from crypto_api.kit.languages import noted, said
 
 SUBJECT = noted("A change to your Coffer account")
+LOG_IN_SUBJECT = noted("A log-in to your Coffer account that may not be yours")
+OF_LOG_INS = frozenset({Notice.NEW_PLACE, Notice.SECOND_FACTOR_FAILED, Notice.LOG_INS_FAILED})
 TEXT = noted("""Hello {first_name},
 
 {what}
@@ -35,11 +38,19 @@ WHAT = {
         "an operator of this installation removed the second factor, the recovery codes and the passkeys of your account. Every session ended."
     ),
     Notice.ETHEREUM_ACCOUNT_REMOVED: noted("an Ethereum account was unlinked from your account."),
+    Notice.USERNAME_CHANGED: noted("your account got another user name: {username}."),
+    Notice.NEW_PLACE: noted("somebody logged in to your account on a device or at a place where you had not before: {device}, {ip}."),
+    Notice.SECOND_FACTOR_FAILED: noted(
+        "somebody showed the password of your account, or a key that opens it, and then a wrong code five times: {device}, {ip}."
+    ),
+    Notice.LOG_INS_FAILED: noted("somebody tried to log in to your account with a wrong password ten times: {device}, {ip}. They did not get in."),
 }
 
 
-def notice_text(user: User, what: str, at: datetime, site: str) -> tuple[str, str]:
-    """Subject and text. `what` is a `Notice`."""
-    told = said(AROUND, user.language).format(moment=at.strftime("%Y-%m-%d %H:%M UTC"), what=said(WHAT[Notice(what)], user.language))
+def notice_text(user: User, data: Mapping[str, str], at: datetime, site: str) -> tuple[str, str]:
+    """Subject and text. `data` holds which `Notice` it is as `what`, and beside it what its words name."""
+    notice = Notice(data["what"])
+    happened = said(WHAT[notice], user.language).format(**{name: data.get(name) or "?" for name in ("username", "device", "ip")})
+    told = said(AROUND, user.language).format(moment=at.strftime("%Y-%m-%d %H:%M UTC"), what=happened)
     text = said(TEXT, user.language).format(first_name=user.first_name, what=told, link=f"{site}/profile/")
-    return said(SUBJECT, user.language), text
+    return said(LOG_IN_SUBJECT if notice in OF_LOG_INS else SUBJECT, user.language), text

@@ -191,7 +191,7 @@ async def _known(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: U
 
 
 async def _notice(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:
-    return notice_text(user, due.data["what"], due.created_at, site)
+    return notice_text(user, due.data, due.created_at, site)
 
 
 async def _price_alert(uow: UnitOfWork, clock: Clock, site: str, due: DueMail, user: User) -> Written | None:

@@ -17,8 +17,8 @@ from crypto_api.identity import store as identities
 from crypto_api.identity.documents import Session, User
 from crypto_api.identity.errors import AccountSuspended, EmailNotVerified, InvalidCredentials, InvalidOtp, InvalidToken, ReusedToken
 from crypto_api.identity.jobs import SendDueMail
-from crypto_api.identity.rules import fold, hash_token, log_in_bucket, otp_bucket
-from crypto_api.identity.types import Device, Factor, Letter, Limited, SecretBoxPort, SourceLimiter
+from crypto_api.identity.rules import device_name, fold, hash_token, log_in_bucket, network_of, otp_bucket
+from crypto_api.identity.types import ATTEMPTS_FREE, FAILURES_TOLD, Device, Factor, Letter, Limited, Notice, SecretBoxPort, SourceLimiter
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import CoreError, NotFound
 from crypto_api.kit.jobs import Jobs
@@ -96,6 +96,7 @@ async def open_session(
     home = org_id or await organizations.home_of(user.id)
     if org_id is not None and await organizations.role_of(org_id, user.id) is None:
         raise NotFound
+    strange = await _is_strange(user, device, now)
     row, secret = await identity.open_session(session, user, home, device, factors, now, way=way, spans=spans)
     await audit.record(
         session,
@@ -110,8 +111,21 @@ async def open_session(
     organization = await organization_store.get(home, session) if home else None
     if organization is not None and organization.single_session:
         await _end_others(session, user, organization.id, row.id, now)
+    if strange:
+        await identity.owe_notice(session, user.id, Notice.NEW_PLACE, now, **_told_of(device))
     known = await identity.remember_device(session, user.id, device.token, now)
     return OpenedSession(row, secret if way == "api" else None, secret if way == "dashboard" else None, known)
+
+
+async def _is_strange(user: User, device: Device, now: datetime) -> bool:
+    """Whether this person, who was here before, logs in on a device that is not known and with a program and from a network they did not use."""
+    if user.last_log_in_at is None or await known_device(user, device, now) is not None:
+        return False
+    return network_of(device.ip) not in {network_of(place) for place in await identities.places_of(user.id, device.user_agent)}
+
+
+def _told_of(device: Device) -> dict[str, str]:
+    return {"device": device_name(device.user_agent), "ip": device.ip or "?"}
 
 
 async def _end_others(session: UnitSession, user: User, org_id: str, kept: str, now: datetime) -> None:
@@ -207,6 +221,8 @@ async def _person(door: Door, credentials: Credentials, device: Device) -> tuple
         async with admitted(door.uow, door.clock, log_in_bucket(kind, name, known)) as this:
             user = await _whose(tried, credentials.password, door.bcrypt_cost)
             if user is None:
+                if this.failures == FAILURES_TOLD:
+                    await _tell_of_failures(door, account, device)
                 raise InvalidCredentials(account.id if account else None)
             if user.email_verified_at is not None:  # anybody can register with this address: that takes back no guess at its owner's password
                 this.right()
@@ -217,6 +233,15 @@ async def _person(door: Door, credentials: Credentials, device: Device) -> tuple
         raise
     await _rehash(door, user, credentials.password)
     return user, [Factor.PASSWORD, *factors]
+
+
+async def _tell_of_failures(door: Door, account: User | None, device: Device) -> None:
+    """The same work whether there is such an account or not."""
+    now, told = door.clock.now(), account if account is not None and account.email_verified_at is not None else None
+    data = {"what": Notice.LOG_INS_FAILED, **_told_of(device)}
+    await door.uow.run(
+        lambda session: identity.owe_mail(session, Letter.NOTICE, told.email if told else "", told.id if told else None, now, data=data)
+    )
 
 
 async def _candidates(kind: str, name: str) -> tuple[User | None, list[User | None]]:
@@ -240,7 +265,13 @@ async def second_factor(door: Door, user: User, device: Device, known: str | Non
     if not otp:
         return await demand(door.uow, door.box, door.clock, user, None)
     async with admitted(door.uow, door.clock, otp_bucket(user.id, known)) as this:
-        shown = await demand(door.uow, door.box, door.clock, user, otp)
+        try:
+            shown = await demand(door.uow, door.box, door.clock, user, otp)
+        except InvalidOtp:
+            if this.failures == ATTEMPTS_FREE:
+                told, now = _told_of(device), door.clock.now()
+                await door.uow.run(lambda session: identity.owe_notice(session, user.id, Notice.SECOND_FACTOR_FAILED, now, **told))
+            raise
         this.right()
     return shown
 

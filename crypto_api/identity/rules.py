@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Protocol, TypedDict
 
 from crypto_api.identity.types import APPROVAL_LIFETIME, ATTEMPTS_FREE, BLOCK_MAX, DEVICE_COOKIE, DEVICE_LIFETIME, Purpose
@@ -106,6 +107,17 @@ def device_cookie(token: str, *, secure: bool) -> Cookie:
         samesite="Lax",
         secure=secure,
     )
+
+
+def network_of(address: str | None) -> str:
+    """Where somebody is, roughly: a provider gives the same house another address now and then, out of these."""
+    try:
+        parsed = ip_address(address or "")
+    except ValueError:
+        return address or ""
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return str(ip_network(f"{parsed}/{16 if isinstance(parsed, IPv4Address) else 40}", strict=False))
 
 
 _PROGRAMS = (

@@ -155,11 +155,11 @@ async def owe_mail(session: UnitSession, letter: Letter, to: str, user_id: str |
     return row.id
 
 
-async def owe_notice(session: UnitSession, user_id: str, what: Notice, now: datetime) -> None:
-    """The person is told of a change in how one gets into their account. The sweep sends it within a minute."""
+async def owe_notice(session: UnitSession, user_id: str, what: Notice, now: datetime, **names: str) -> None:
+    """The person is told of a change in how one gets into their account, or of a log-in. The sweep sends it within a minute."""
     user = await store.user(user_id, session)
     if user is not None:
-        await owe_mail(session, Letter.NOTICE, user.email, user.id, now, data={"what": what})
+        await owe_mail(session, Letter.NOTICE, user.email, user.id, now, data={"what": what, **names})
 
 
 async def ask_mail(session: UnitSession, letter: Letter, to: str, user_id: str | None, now: datetime) -> str | None:

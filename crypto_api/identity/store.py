@@ -12,6 +12,8 @@ from crypto_api.identity.errors import EmailTaken, UsernameTaken
 from crypto_api.kit.paging import Page, PageRequest
 from mongodb_config import pages, unit_of_work
 
+PLACES = 200  # newest sessions of a person and a program that are looked at
+
 UnitSession = unit_of_work.Session
 
 _PEOPLE: dict[str, Any] = {"shadow_of_email": None}
@@ -140,6 +142,12 @@ async def live_sessions_by_dashboard(dashboard_hashes: Collection[str], now: dat
 
 async def live_session_by_refresh(session: UnitSession, refresh_hash: str, now: datetime) -> Session | None:
     return await Session.find_one({"refresh_hash": refresh_hash, "ended_at": None, "expires_at": {"$gt": now}}, session=session)
+
+
+async def places_of(user_id: str, user_agent: str | None) -> list[str]:
+    """Addresses of the network from which this person logged in with this program, the newest first, as long as their sessions are kept."""
+    rows = await Session.find({"user_id": user_id, "user_agent": user_agent}, limit=PLACES).sort("-created_at").to_list()
+    return [row.ip for row in rows if row.ip is not None]
 
 
 async def rotate_refresh(session: UnitSession, old_hash: str, new_hash: str, family_hash: str, expires_at: datetime, now: datetime) -> Session | None:

@@ -17,6 +17,8 @@ APPROVAL_LIFETIME = timedelta(minutes=5)
 DEVICE_LIFETIME = timedelta(days=180)
 ATTEMPTS_FREE = 5
 """Failed tries at one door before each further one must wait."""
+FAILURES_TOLD = 10
+"""Wrong passwords in a row, within a day of each other, after which the owner is told."""
 ATTEMPTS_KEPT = timedelta(days=1)
 BLOCK_MAX = timedelta(minutes=15)
 MAILS_AN_HOUR = 3
@@ -99,7 +101,7 @@ class SourceLimiter(Protocol):
 
 
 class Notice(StrEnum):
-    """What a person is told by mail, because it changes how one gets into their account."""
+    """What a person is told by mail, because it changes how one gets into their account, or because somebody got in or tried to."""
 
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  a name
     PASSWORD_RESET = "password_reset"  # noqa: S105  a name
@@ -114,6 +116,10 @@ class Notice(StrEnum):
     PASSKEY_REMOVED = "passkey_removed"
     ETHEREUM_ACCOUNT_ADDED = "ethereum_account_added"
     ETHEREUM_ACCOUNT_REMOVED = "ethereum_account_removed"
+    USERNAME_CHANGED = "username_changed"
+    NEW_PLACE = "new_place"
+    SECOND_FACTOR_FAILED = "second_factor_failed"
+    LOG_INS_FAILED = "log_ins_failed"
 
 
 @dataclass(frozen=True)
