@@ -40,8 +40,11 @@ class HeadGuard:
 def _check(scope: Scope) -> None:
     if scope["type"] == "http" and scope["method"] not in METHODS:
         raise Refused(405, "method_not_allowed", "Method Not Allowed", "There is no such method here.", Allow=", ".join(sorted(METHODS)))
-    _check_path(scope.get("raw_path") or scope["path"].encode())
-    _check_query(scope.get("query_string", b""))
+    path, query = scope.get("raw_path") or scope["path"].encode(), scope.get("query_string", b"")
+    _check_path(path)
+    _check_query(query)
+    if path.startswith(b"/api/"):
+        _check_names(query)
     _check_headers(scope["headers"])
     if scope.get("http_version") == "1.1" and not any(name == b"host" for name, _ in scope["headers"]):
         raise _bad("missing_host", "A request of HTTP/1.1 names its host (RFC 9112, 3.2).")
@@ -61,6 +64,13 @@ def _check_query(query: bytes) -> None:
         raise _bad("too_many_parameters", f"At most {PARAMETERS_MAX} parameters.")
     if not _is_text(query):
         raise _bad("invalid_query", "A parameter holds control characters, or is not UTF-8.")
+
+
+def _check_names(query: bytes) -> None:
+    """No operation takes a parameter twice, and who reads a second one differs from program to program."""
+    names = [unquote_to_bytes(part.partition(b"=")[0].replace(b"+", b" ")) for part in query.split(b"&") if part]
+    if len(names) != len(set(names)):
+        raise _bad("repeated_parameter", "A parameter stands there twice.")
 
 
 def _is_text(quoted: bytes) -> bool:

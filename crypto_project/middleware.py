@@ -1,5 +1,6 @@
 """What every answer has in common: a request id, a line in the log, security headers; and CSRF protection for the forms of the dashboard."""
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -27,6 +28,7 @@ GetResponse = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 HEADER = "X-Request-Id"
 API = "/api/"
+_NO_NAME = re.compile(r"[^0-9A-Za-z._-]")
 PAYERS = "/pay/"  # public pages: whoever reads one has no account here
 
 
@@ -109,11 +111,22 @@ class SecurityHeaders(_Middleware):
         response = await self.get_response(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        if (named := response.headers.get("Content-Disposition")) is not None:
+            response.headers["Content-Disposition"] = _harmless(named)
         if request.is_secure():
             response.headers.setdefault("Strict-Transport-Security", HSTS)
         if request.path.startswith(API):
             response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+def _harmless(disposition: str) -> str:
+    """Names of files of letters, digits, dots and dashes alone (RFC 6266, 4.3), whatever a view put into them: a quote would end the name."""
+    kind, _, name = disposition.partition("; filename=")
+    if not name:
+        return kind if kind in ("attachment", "inline") else "attachment"
+    safe = _NO_NAME.sub("_", name.removeprefix('"').removesuffix('"')).lstrip(".")[:150] or "file"
+    return f'{kind if kind in ("attachment", "inline") else "attachment"}; filename="{safe}"'
 
 
 class AsyncCsrf(CsrfViewMiddleware):  # type: ignore[misc]

@@ -61,7 +61,7 @@ MIDDLEWARE = [
     "crypto_project.middleware.RequestContext",
     "crypto_project.middleware.Language",
     "corsheaders.middleware.CorsMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "crypto_project.static_files.StaticFiles",
     "crypto_project.middleware.AsyncCsrf",
 ]
 

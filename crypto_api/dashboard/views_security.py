@@ -12,6 +12,7 @@ from crypto_api.dashboard.credentials import shown_credential, why_impossible
 from crypto_api.dashboard.entry import secret
 from crypto_api.dashboard.forms import Form, only_post
 from crypto_api.dashboard.script_answers import go_on, spoken, told, wanted_of
+from crypto_api.dashboard.step_up import confirmed
 from crypto_api.dashboard.translation import gettext
 from crypto_api.flows.approve_session import Confirmation, approve_by_password, revoke_approvals
 from crypto_api.flows.end_sessions import end_other_sessions, end_session
@@ -163,6 +164,7 @@ def _session_row(visitor: Visitor, row: Session) -> SessionRow:
 
 
 @personal
+@confirmed("/security/#sessions")
 async def end_session_of(visitor: Visitor, session_id: str) -> HttpResponse:
     """One that is gone already is as good as ended."""
     only_post(visitor.request)
@@ -172,6 +174,7 @@ async def end_session_of(visitor: Visitor, session_id: str) -> HttpResponse:
 
 
 @personal
+@confirmed("/security/#sessions")
 async def end_others(visitor: Visitor) -> HttpResponse:
     only_post(visitor.request)
     await end_other_sessions(visitor.runtime.uow, visitor.runtime.clock, visitor.principal)

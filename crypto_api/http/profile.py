@@ -15,7 +15,7 @@ from crypto_api.http.auth import device_of, door_of, principal_of
 from crypto_api.http.etag import expected_versions
 from crypto_api.http.logged_in import user_read
 from crypto_api.http.paging import PageQuery, page_read, page_request
-from crypto_api.http.permissions import signed_in
+from crypto_api.http.permissions import approved, signed_in
 from crypto_api.http.schemas.auth import ChangePassword, EditProfile, MessageRead, ProfileRead, SecondFactorRead, SessionRead
 from crypto_api.http.schemas.base import PageRead
 from crypto_api.identity import factor_store as factors
@@ -74,7 +74,9 @@ async def list_sessions(request: HttpRequest, query: Query[PageQuery]) -> HttpRe
 
 @router.delete("/auth/sessions/", response={204: None}, summary="End all my other sessions")
 @signed_in
+@approved(Purpose.SECURITY)
 async def delete_other_sessions(request: HttpRequest) -> HttpResponse:
+    """After a confirmation or a log-in of the last five minutes, so that whoever holds a stolen session cannot put its owner out."""
     runtime = runtime_of(request.scope)
     await end_other_sessions(runtime.uow, runtime.clock, principal_of(request))
     return no_content()
@@ -82,8 +84,10 @@ async def delete_other_sessions(request: HttpRequest) -> HttpResponse:
 
 @router.delete("/auth/sessions/{session_id}/", response={204: None}, summary="End one of my sessions")
 @signed_in
+@approved(Purpose.SECURITY)
 async def delete_session(request: HttpRequest, session_id: str) -> HttpResponse:
-    """Its tokens no longer work, and its WebSockets close."""
+    """Its tokens no longer work, and its WebSockets close. After a confirmation or a log-in of the last five minutes; the session that one is in ends
+    by logging out."""
     runtime = runtime_of(request.scope)
     await end_session(runtime.uow, runtime.clock, principal_of(request), session_id)
     return no_content()

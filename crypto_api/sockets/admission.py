@@ -70,6 +70,8 @@ def origin_allowed(origin: str, host: str, config: Config) -> bool:
         parts = urlsplit(own)
         if (asked.scheme, asked.netloc.lower()) == (parts.scheme, parts.netloc.lower()):
             return True
+    if config.over_tls and asked.scheme != "https":
+        return False  # a page that came without TLS may have come from anybody
     return asked.netloc.lower() == host.lower() and (asked.hostname or "") in config.allowed_hosts
 
 

@@ -264,6 +264,13 @@ async def test_people_see_and_end_their_own_sessions(client: httpx.AsyncClient, 
     foreign = await bob.http.delete(f"/api/auth/sessions/{rows[0]['id']}/", headers={"X-Request-Id": "same"})
     absent = await bob.http.delete("/api/auth/sessions/ses_none/", headers={"X-Request-Id": "same"})
     assert (foreign.status_code, foreign.content) == (404, absent.content)
+    await Session.find({"user_id": ada.user["id"]}).update({"$set": {"authenticated_at": runtime.clock.now() - timedelta(minutes=6)}})
+    for path in ("/api/auth/sessions/", f"/api/auth/sessions/{rows[0]['id']}/"):  # a session that somebody took ends none of its owner's
+        refused = await ada.http.delete(path)
+        assert (refused.status_code, refused.json()["code"]) == (403, "session_not_approved")
+    assert len((await ada.http.get("/api/auth/sessions/")).json()["items"]) == 2
+    shown = await ada.http.post("/api/auth/confirm-password/", json={"password": PASSWORD, "purpose": "security"})
+    assert shown.status_code == 200, shown.text
     assert (await ada.http.delete(f"/api/auth/sessions/{rows[0]['id']}/")).status_code == 204
     assert (await client.post("/api/auth/refresh/", json={"refresh": other["refresh"]})).status_code == 401
 

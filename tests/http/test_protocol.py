@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import structlog
 
 from crypto_api.http import in_flight
 from crypto_api.runtime import Runtime
@@ -182,7 +183,10 @@ async def test_a_fault_of_ours_says_nothing_but_the_request_id(
         raise RuntimeError("the inner workings")
 
     monkeypatch.setattr(wallets, "create", broken)
-    answer = await ada.http.post("/api/wallets/", json=wallet_body(), headers={"X-Request-Id": "loud-1"})
+    with structlog.testing.capture_logs() as told:
+        answer = await ada.http.post("/api/wallets/", json=wallet_body(), headers={"X-Request-Id": "loud-1"})
+    (line,) = [entry for entry in told if entry["event"] == "unexpected error"]
+    assert (line["log_level"], line["path"], repr(line["exc_info"])) == ("error", "/api/wallets/", "RuntimeError('the inner workings')")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "inner workings" not in answer.text
     assert "Traceback" not in answer.text

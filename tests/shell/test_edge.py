@@ -181,8 +181,12 @@ async def test_paths(path: bytes, expected: tuple[int, str]) -> None:
     [
         (b"q=" + b"a" * (QUERY_BYTES_MAX - 2), (0, "")),
         (b"q=" + b"a" * QUERY_BYTES_MAX, (414, "uri_too_long")),
-        (b"&".join([b"a=1"] * PARAMETERS_MAX), (0, "")),
-        (b"&".join([b"a=1"] * (PARAMETERS_MAX + 1)), (400, "too_many_parameters")),
+        (b"&".join(b"a%d=1" % place for place in range(PARAMETERS_MAX)), (0, "")),
+        (b"&".join(b"a%d=1" % place for place in range(PARAMETERS_MAX + 1)), (400, "too_many_parameters")),
+        (b"limit=1&limit=2", (400, "repeated_parameter")),
+        (b"limit=1&q=x&%6cimit=2", (400, "repeated_parameter")),
+        (b"a+b=1&a%20b=2", (400, "repeated_parameter")),
+        (b"limit=1&Limit=2&", (0, "")),
         (b"&" * 200, (400, "too_many_parameters")),
         (b"q=%00", (400, "invalid_query")),
         (b"q=%ff%fe", (400, "invalid_query")),
@@ -193,6 +197,10 @@ async def test_paths(path: bytes, expected: tuple[int, str]) -> None:
 )
 async def test_queries(query: bytes, expected: tuple[int, str]) -> None:
     assert await head(query=query) == expected
+
+
+async def test_a_form_of_a_page_may_name_several() -> None:
+    assert await head(path=b"/transactions/", query=b"id=1&id=2") == (0, "")
 
 
 @pytest.mark.parametrize(

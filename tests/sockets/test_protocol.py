@@ -118,3 +118,15 @@ def test_an_origin_of_nobody_is_refused(origin: str) -> None:
     config = Config(_env_file=None, secret_key="0123456789abcdef" * 4)  # type: ignore[call-arg,arg-type]
     assert not origin_allowed(origin, "127.0.0.1:8000", config)
     assert origin_allowed("http://127.0.0.1:8000", "127.0.0.1:8000", config)
+
+
+def test_where_pages_come_over_tls_a_socket_of_one_that_did_not_is_refused() -> None:
+    hosts = {"frontend_url": "https://coffer.example", "backend_url": "https://api.coffer.example", "allowed_hosts": "coffer.example,books.example"}
+    config = Config(_env_file=None, secret_key="0123456789abcdef" * 4, **hosts)  # type: ignore[call-arg,arg-type]
+    asked = {
+        (scheme, host): origin_allowed(f"{scheme}://{host}", host, config)
+        for scheme in ("http", "https")
+        for host in ("coffer.example", "books.example")
+    }
+    assert asked == {(scheme, host): scheme == "https" for scheme, host in asked}
+    assert origin_allowed("https://api.coffer.example", "anything.example", config)
