@@ -17,7 +17,7 @@ from tests.http.conftest import Join
 from tests.http.test_edge import log_in_to_dashboard, pages
 from tests.tenant_guard import _WRITES, guard, single
 
-TOLD = {"audit_queue", "process_presence"}
+TOLD = ("audit_", "process_presence")
 """An export of the audit log is itself recorded; a process says now and then that it is there."""
 READS = [path for path, operations in orjson.loads((ROOT / "docs" / "openapi.json").read_bytes())["paths"].items() if "get" in operations]
 
@@ -44,12 +44,12 @@ async def test_no_get_changes_anything(api: str, join: Join, runtime: Runtime, w
         assert {path: status for path, status in shown.items() if status >= 500} == {}
         assert list(shown.values()).count(200) > 60
         assert sorted({path for path in shown if shown[path] == 200 and "export" in path}) != []
-        assert {row for row in written if row[1] not in TOLD} == set()
+        assert {row for row in written if not row[1].startswith(TOLD)} == set()
         written.clear()
         answers = {path: (await ada.http.get(re.sub(r"{\w+}", "x", path))).status_code for path in READS}
         assert {path: status for path, status in answers.items() if status >= 500} == {}
         assert list(answers.values()).count(200) > 60
-        assert {row for row in written if row[1] not in TOLD} == set()
+        assert {row for row in written if not row[1].startswith(TOLD)} == set()
         await ada.http.put("/api/auth/profile/", json={"first_name": "Augusta"})
         assert ("findAndModify", "users") in written  # so the eye is open
 
