@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from bson import json_util
 from pymongo import IndexModel
-from pymongo.errors import CollectionInvalid, DuplicateKeyError, OperationFailure
+from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from mongodb_config.base_document import BaseDocument
 from mongodb_config.client import Database, MongoClient
@@ -27,6 +27,7 @@ COLLECTION = "schema_state"
 _STATE_ID = "schema"
 _LEASE = "deploy"
 _COMPARED_OPTIONS = ("unique", "sparse", "partialFilterExpression", "expireAfterSeconds")
+_EXISTS = 48  # NamespaceExists
 _INDEX_REFUSED = {85, 86, 11000}  # same keys under another name, same name with other keys, duplicates in the data
 
 Documents = Sequence[type[BaseDocument]]
@@ -162,10 +163,11 @@ async def _make_collections(database: Database, documents: Documents, report: De
     for name in [_collection_of(document) for document in documents]:
         if name not in present:
             try:
-                await database.create_collection(name)
+                await database.create_collection(name, check_exists=False)  # the driver would list them all again for each
                 report.collections.append(name)
-            except CollectionInvalid:  # a writer made it meanwhile
-                pass
+            except OperationFailure as problem:
+                if problem.code != _EXISTS:  # a writer made it meanwhile
+                    raise
 
 
 async def _migrate(database: Database, state: "_State", wanted: _Wanted, report: DeployReport) -> None:
@@ -196,15 +198,25 @@ async def _make_indexes(database: Database, document: type[BaseDocument], report
     present = await database[name].index_information()
     wanted = {model.document["name"]: model for model in _indexes_of(document)}
     missing = [model for key, model in wanted.items() if key not in present]
-    for model in missing:
-        await _make_index(database, name, model)
-        report.indexes.append(f"{name}.{model.document['name']}")
+    await _make_together(database, name, missing)
+    report.indexes += [f"{name}.{model.document['name']}" for model in missing]
     for key, model in wanted.items():
         if key in present and _shape(present[key]) != _shape(model.document):
             if model.document.get("unique"):
                 raise DeployFailed(f"unique index {name}.{key} differs from the code's: drop it, then deploy again.")
             report.drift.append(f"{name}.{key} differs from the code's")
     report.drift += [f"{name}.{key} is not in the code" for key, index in present.items() if key not in wanted and not _is_the_servers(key, index)]
+
+
+async def _make_together(database: Database, collection: str, models: list[IndexModel]) -> None:
+    """In one command, which reads what is there once for all of them; each by itself where one is refused, to say which."""
+    if not models:
+        return
+    try:
+        await database[collection].create_indexes(models)
+    except (OperationFailure, DuplicateKeyError):
+        for model in models:
+            await _make_index(database, collection, model)
 
 
 async def _make_index(database: Database, collection: str, model: IndexModel) -> None:
