@@ -31,6 +31,7 @@ from mongodb_config.probe import UnfitServer
 logger = log.get(__name__)
 
 DRAIN_S = 4.0
+SHUTDOWN_S_MAX = 8.0  # after the server has given requests its five seconds
 PAUSE_S_MIN, PAUSE_S_MAX = 0.25, 4.0
 SIGNER_S_MIN, SIGNER_S_MAX = 1.0, 30.0
 State = dict[str, Any]
@@ -56,6 +57,12 @@ async def api_state() -> AsyncIterator[State]:
         yield {"runtime": runtime, "hub": hub}
         if late := await in_flight.drain(DRAIN_S):
             logger.warning("requests were cut off on shutdown", count=late)
+
+
+def _cut_off() -> None:
+    """The process is still there: something waits for a server that has gone silent, and the end of the loop would wait for it as well."""
+    logger.error("api cut off", after_s=SHUTDOWN_S_MAX)
+    os._exit(1)
 
 
 def _make_catalogues() -> None:
@@ -153,6 +160,8 @@ class Lifespan:
             return
         await send({"type": "lifespan.startup.complete"})
         await receive()  # lifespan.shutdown
+        if self._open_state is api_state:  # this is a process of its own, which ends now
+            asyncio.get_running_loop().call_later(SHUTDOWN_S_MAX, _cut_off)
         try:
             await stack.aclose()
         except Exception as error:
