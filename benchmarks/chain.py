@@ -49,6 +49,7 @@ from mongodb_config.migrations import deploy
 
 RAW_BATCH = 10
 RAW_CONNECTIONS = 2
+WALLETS_AT_ONCE = 250  # fewer than a busy server takes half a minute for
 
 
 @dataclass(frozen=True)
@@ -108,14 +109,14 @@ async def add_wallets(count: int, organizations: int = 1) -> None:
     """Watched since an hour: what was added this minute is looked at again and again."""
     now = SystemClock().now()
     before = now - timedelta(hours=1)
-    for start in range(0, count, 1000):
+    for start in range(0, count, WALLETS_AT_ONCE):
         rows = [
             Wallet(
                 id=f"wal_{index}", created_at=before, updated_at=before, org_id=f"org_{index % organizations}", name=f"Wallet {index}",
                 address=to_checksum_address(replay_node.address(index)), wallet_type=WalletType.WATCH, network="replay", created_by="usr_1",
                 opening=Opening.DONE, opened_at_height=0, opened_at_hash="0x00",
             )
-            for index in range(start, min(start + 1000, count))
+            for index in range(start, min(start + WALLETS_AT_ONCE, count))
         ]  # fmt: skip
         await Wallet.insert_many(rows)
 

@@ -1,8 +1,9 @@
-// Medici posts the entries of a file: node medici.js URI DATABASE MODE FILE SERVER, run where `node_modules` holds medici and mongoose. An entry is [place, amount]:
+// Medici posts the entries of a file: node medici.js URI DATABASE MODE WAY FILE SERVER, run where `node_modules` holds medici and mongoose. An entry is [place, amount]:
 // a debit of `Assets:Cash:place`, a credit of `Income:Sales:place`. MODE: `alone` one after another, `at-once` sixteen at once, `import` fifty in one
-// transaction, since medici has no import (of five hundred, the embedded server let none come to its end). Prints one JSON object: seconds of posting,
+// transaction, since medici has no import (of five hundred, the embedded server let none come to its end). WAY `in a transaction` gives each commit a
+// session, as its documentation asks of whoever wants all or nothing. Prints one JSON object: seconds of posting,
 // without connecting, what was computed meanwhile by it and by the database server (its process is SERVER), and what each account holds by its own lines.
-const [uri, database, mode, file, server] = process.argv.slice(2);
+const [uri, database, mode, way, file, server] = process.argv.slice(2);
 const AT_ONCE = { alone: 1, 'at-once': 16, import: 1 };
 const BATCH = 50;
 const WARMING = 20;
@@ -31,7 +32,8 @@ async function postAll(book, entries) {
     return;
   }
   let next = 0;
-  const lane = async () => { while (next < entries.length) await post(book, entries[next++]); };
+  const alone = way === 'in a transaction' ? (entry) => mongoTransaction((session) => post(book, entry, { session })) : (entry) => post(book, entry);
+  const lane = async () => { while (next < entries.length) await alone(entries[next++]); };
   await Promise.all(Array.from({ length: AT_ONCE[mode] }, lane));
 }
 
