@@ -118,14 +118,14 @@ def smaller(png: bytes) -> bytes:
     """With a palette instead of three bytes for each pixel. The colours that a page has most of are kept as they are; of the others, such as those of
     a small red mark, as many as there is room for, far from one another."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    pixels: list[Colour] = list(image.getdata())
+    raw = image.tobytes()
+    pixels: list[Colour] = list(zip(raw[0::3], raw[1::3], raw[2::3], strict=True))
     counted = [colour for colour, _ in Counter(pixels).most_common()]
     palette = counted[:KEPT]
     palette += _apart(counted[KEPT:], COLOURS - len(palette))
     nearest = {colour: min(range(len(palette)), key=lambda place: _distance(palette[place], colour)) for colour in counted}
-    small = Image.new("P", image.size)
-    small.putpalette([part for colour in palette for part in colour])
-    small.putdata([nearest[colour] for colour in pixels])
+    small = Image.frombytes("P", image.size, bytes(nearest[colour] for colour in pixels))
+    small.putpalette(bytes(part for colour in palette for part in colour))
     made = io.BytesIO()
     small.save(made, "PNG", optimize=True)
     return made.getvalue()
