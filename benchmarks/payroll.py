@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -57,7 +58,7 @@ class Ordered(Run):
         await self.uow.run(lambda session: service.settle_period(session, self.org, period_id, now))
 
 
-async def paid(people: int, alone: bool) -> dict[str, Any]:
+async def paid(people: int, alone: bool, at_the_end: Callable[[House], None] = lambda _: None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bench-payroll-") as folder:
         async with open_house(Path(folder)) as house:
             run = Ordered(house, Plan(1, people, ()), WAIT_S_MAX)
@@ -71,6 +72,7 @@ async def paid(people: int, alone: bool) -> dict[str, Any]:
                 await house.actor.mine()
                 await asyncio.sleep(BLOCK_S)
             signed_s, after = time.monotonic() - run.ordered_at, _computed(house)
+            at_the_end(house)
     raw_s, raw_cpu_s = _raw(transactions)
     computed = {name: after[name] - before[name] for name in after}
     return {

@@ -10,19 +10,23 @@ workers meanwhile. Everything is on the same processors, the client too. Latenci
 """
 
 import argparse
+import logging
 import os
 import platform
 import sys
 from datetime import UTC, datetime
 
+import structlog
 import uvloop
 
 from benchmarks.load import others, table
-from benchmarks.load.installation import Installation, Usage, open_installation
+from benchmarks.load.installation import Installation, open_installation
 from benchmarks.load.money import measure_money
 from benchmarks.load.overload import measure_overload
 from benchmarks.load.reads import measure_reads
 from benchmarks.load.table import Row
+from benchmarks.load.visits import visit_all
+from benchmarks.load.wire import NONE
 
 ON_ONE = ("reads", "money", "overload", "loop")
 ALONE = ("payroll", "catch-up", "consoles")
@@ -32,7 +36,7 @@ MONEY_RATE, MONEY_CLIENTS = 150.0, 32
 
 async def on_one(options: argparse.Namespace, wanted: set[str]) -> list[Row]:
     """The scenarios that share an installation."""
-    rows, usages, stalls = list[Row](), list[Usage](), []
+    rows: list[Row] = []
     async with open_installation(options.movements) as installation:
         whole = installation.watch()
         if "reads" in wanted or "loop" in wanted:
@@ -43,11 +47,14 @@ async def on_one(options: argparse.Namespace, wanted: set[str]) -> list[Row]:
             rows += table.of_money(paid, MONEY_RATE)
         if "overload" in wanted or "loop" in wanted:
             rows += table.of_overload(await measure_overload(installation, seconds=options.seconds))
-        usages.append(whole())
-        stalls = usages[0].stalls
+        if "loop" in wanted:
+            statuses = await visit_all(installation)
+            failed = sum(number for status, number in statuses.items() if status >= 500 or status == NONE)
+            rows.append(Row("every page and read once", f"errors, of {statuses.total()}", 0, failed))
+        usage = whole()
         _say_how_it_ended(installation)
-    rows += table.of_loops(stalls, usages)
-    sys.stderr.write(f"{table.worst(stalls)}\n")
+    rows += table.of_loops(usage.stalls, f"in {usage.took_s:.0f} s of all that")
+    sys.stderr.write(f"{table.worst(usage.stalls)}\n")
     return rows
 
 
@@ -59,20 +66,23 @@ def _say_how_it_ended(installation: Installation) -> None:
 async def alone(options: argparse.Namespace, wanted: set[str]) -> list[Row]:
     rows: list[Row] = []
     if "payroll" in wanted:
-        paid = await others.measure_payroll(options.people)
+        paid, stalls = await others.measure_payroll(options.people)
         seconds = paid["order_to_all_signed_and_stored_s"]
         cpu = ", ".join(f"{name} {ms} ms" for name, ms in paid["computed_for_one_ms"].items())
         name = f"payroll of {options.people} in {paid['transactions']} transactions"
         rows.append(Row(name, "all signed and stored after, s", 60 * options.people / 10_000, seconds, limit=f"computed for one: {cpu}"))
+        rows += table.of_loops(stalls, "payroll")
     if "catch-up" in wanted:
-        full, empty = await others.measure_catch_up(options.blocks, 100, 1_000)
+        full, empty, stalls = await others.measure_catch_up(options.blocks, 100, 1_000)
         shares = ", ".join(f"{part} {full[part]} s" for part in ("cpu_s", "database_cpu_s"))
         rows.append(Row("catch-up, 1,000 watched", "transfers a second", 3_000, float(full["blocks_per_s"]) * 100, at_most=False, limit=shares))
         rows.append(Row("catch-up, 1,000 watched", "empty blocks a second", 300, float(empty["blocks_per_s"]), at_most=False))
+        rows += table.of_loops(stalls, "catch-up")
     if "consoles" in wanted:
-        measured, back = await others.measure_consoles(options.consoles, options.rounds)
+        measured, back, stalls = await others.measure_consoles(options.consoles, options.rounds)
         missed = max(each.missed for each in measured)
         rows.append(Row(f"{options.consoles} consoles", f"missed; {back}", 0, missed))
+        rows += table.of_loops(stalls, "consoles")
     return rows
 
 
@@ -114,6 +124,7 @@ SHORT = {"seconds": 3.0, "money_seconds": 5.0, "movements": 50, "people": 200, "
 
 async def main() -> None:
     options = options_of(sys.argv[1:])
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     wanted = set(options.of or (*ON_ONE, *ALONE))
     before = conditions()
     rows = await on_one(options, wanted) if wanted & set(ON_ONE) else []

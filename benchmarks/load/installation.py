@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -16,6 +15,7 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from benchmarks.chain import cpu_of
+from benchmarks.load.stalls import Stall, stalls_in
 from benchmarks.load.target import Target
 from crypto_project.demo.chain import ChainActor
 from crypto_project.demo.keys import dev_account
@@ -23,7 +23,6 @@ from crypto_project.demo.moves import ChainMoves
 from crypto_project.demo.world import DemoWorld
 from crypto_project.shell import Shell, ShellOptions
 
-STALLED = "event_loop_held_up"
 REFRESH_S = 240.0  # an access token lives longer
 BLOCK_S = 1.0
 PER_BLOCK = 25
@@ -31,16 +30,6 @@ BOOKED_S_MAX = 600.0
 FULL = 0.85  # of one processor: a process of one thread has no more
 PAYER = dev_account(7)
 WEI = 10**12
-
-
-@dataclass(frozen=True)
-class Stall:
-    process: str
-    ms: int
-    computed_ms: int
-    cause: str
-    ours: bool
-    where: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -133,15 +122,6 @@ class Installation(Target):
             return Usage(took, shares, max(0.0, busy / took - sum(shares.values())), idle / took, stalls_in(log, read_to))
 
         return over
-
-
-def stalls_in(log: Path, offset: int = 0) -> list[Stall]:
-    """Each turn of a loop that took too long, as the processes say of themselves."""
-    with log.open("rb") as file:
-        file.seek(offset)
-        rows = [json.loads(line) for line in file if STALLED.encode() in line]
-    told = (row for row in rows if row.get("event") == STALLED)
-    return [Stall(row["process"], row["ms"], row["computed_ms"], row["cause"], row["ours"], tuple(row["where"])) for row in told]
 
 
 def _machine_s() -> tuple[float, float]:

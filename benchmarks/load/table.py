@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from benchmarks.load.installation import Stall, Usage
 from benchmarks.load.money import Money
 from benchmarks.load.overload import Overload
 from benchmarks.load.reads import Read
+from benchmarks.load.stalls import Stall
 from benchmarks.load.traffic import Figures
 
 TOLD = 10
@@ -74,15 +74,14 @@ def of_overload(found: Overload) -> list[Row]:
     ]
 
 
-def of_loops(stalls: list[Stall], usages: list[Usage]) -> list[Row]:
-    seconds = sum(usage.took_s for usage in usages)
+def of_loops(stalls: list[Stall], during: str) -> list[Row]:
     kinds = Counter((stall.process, stall.cause) for stall in stalls)
     told = ", ".join(f"{process} {cause} {number}" for (process, cause), number in kinds.most_common())
     ours = [stall for stall in stalls if stall.ours]
     one = [stall for stall in ours if stall.cause != "crowd"]
     return [
-        Row("event loop", f"one callback above 100 ms, in {seconds:.0f} s", 0, len(one), limit=told),
-        Row("event loop", "many short ones in one turn above 100 ms", 0, len(ours) - len(one)),
+        Row("event loops", f"one callback above 100 ms, {during}", 0, len(one), limit=told or "nothing was late"),
+        Row("event loops", f"many short ones in one turn, {during}", 0, len(ours) - len(one)),
     ]
 
 

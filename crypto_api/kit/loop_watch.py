@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -99,7 +99,8 @@ class Stall:
 class LoopWatch:
     """Of the loop that runs when it is made. `start` and `stop` are called on that loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[Stall], None]) -> None:
+        self._tell = tell
         self._loop, self._thread_id = asyncio.get_running_loop(), threading.get_ident()
         self._schedstat = _open_schedstat()
         self._last = self._times()
@@ -126,7 +127,7 @@ class LoopWatch:
         took_s = now.clock_s - before.clock_s
         LOOP_LATE_S.observe(max(0.0, took_s - BEAT_S))
         if took_s > STALL_S + BEAT_S or (took_s > STALL_S and now.computed_s - before.computed_s > STALL_S):
-            _tell(Stall(took_s, now.computed_s - before.computed_s, now.queued_s - before.queued_s, tuple(self._samples)))
+            self._tell(Stall(took_s, now.computed_s - before.computed_s, now.queued_s - before.queued_s, tuple(self._samples)))
         self._last, self._samples = self._times(), []
         self._beat = self._loop.call_later(BEAT_S, self._come)
 
@@ -185,9 +186,9 @@ def _tell(stall: Stall) -> None:
 
 
 @asynccontextmanager
-async def loop_watched() -> AsyncIterator[None]:
-    """As long as the process lives."""
-    watch = LoopWatch()
+async def loop_watched(tell: Callable[[Stall], None] = _tell) -> AsyncIterator[None]:
+    """As long as the process lives. `tell` hears of each stall: the log and the figures, if nobody else."""
+    watch = LoopWatch(tell)
     watch.start()
     try:
         yield

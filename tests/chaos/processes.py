@@ -135,12 +135,13 @@ async def _lanes(settings: Settings, name: str, lanes_of: Callable[[Any], list[A
     from crypto_api.bootstrap import open_runtime
     from crypto_api.config import Config
     from crypto_api.kit import log
+    from crypto_api.kit.loop_watch import loop_watched
     from workers.lane import supervise
 
     end_with(settings["house"])
     log.configure(Path(settings["log_dir"]), process=name)
     known = {key: value for key, value in settings.items() if key in Config.model_fields}
-    async with open_runtime(Config(_env_file=None, **known)) as runtime:
+    async with open_runtime(Config(_env_file=None, **known)) as runtime, loop_watched():
         await asyncio.gather(*(supervise(lane) for lane in lanes_of(runtime)))
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from crypto_api.kit import loop_watch
 from crypto_api.kit.loop_watch import Cause, Sample, Stall, loop_watched
 
 
@@ -20,15 +19,14 @@ def sleep_in_the_loop() -> None:
     time.sleep(0.6)
 
 
-async def stalls_of(hold_up: Callable[[], None], monkeypatch: pytest.MonkeyPatch, *, times: int = 1) -> list[Stall]:
+async def stalls_of(hold_up: Callable[[], None], *, times: int = 1) -> list[Stall]:
     """What is told while so many tasks call `hold_up` in one turn of the loop."""
     told: list[Stall] = []
-    monkeypatch.setattr(loop_watch, "_tell", told.append)
 
     async def task() -> None:
         hold_up()
 
-    async with loop_watched():
+    async with loop_watched(told.append):
         await asyncio.gather(*(task() for _ in range(times)))
         async with asyncio.timeout(60):
             while not told:
@@ -36,21 +34,21 @@ async def stalls_of(hold_up: Callable[[], None], monkeypatch: pytest.MonkeyPatch
     return told
 
 
-async def test_a_callback_that_computes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    stall = max(await stalls_of(lambda: compute(0.5), monkeypatch), key=lambda found: found.computed_s)
+async def test_a_callback_that_computes_is_named() -> None:
+    stall = max(await stalls_of(lambda: compute(0.5)), key=lambda found: found.computed_s)
     assert stall.computed_s >= 0.4 and stall.ours
     assert stall.cause in (Cause.COMPUTING, Cause.NOT_SCHEDULED), "the latter where others used the machine for longer than it took"
     assert any(place.startswith("tests/kit/test_loop_watch.py:") and place.endswith(" compute") for place in stall.where)
 
 
-async def test_a_call_that_waits_is_told_from_one_that_computes(monkeypatch: pytest.MonkeyPatch) -> None:
-    stall = max(await stalls_of(sleep_in_the_loop, monkeypatch), key=lambda found: found.blocked_s)
+async def test_a_call_that_waits_is_told_from_one_that_computes() -> None:
+    stall = max(await stalls_of(sleep_in_the_loop), key=lambda found: found.blocked_s)
     assert stall.blocked_s >= 0.4 and stall.computed_s < stall.blocked_s and stall.cause is Cause.BLOCKED and stall.ours
     assert any(place.endswith(" sleep_in_the_loop") for place in stall.where)
 
 
-async def test_many_short_callbacks_are_no_long_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    stall = max(await stalls_of(lambda: compute(0.05), monkeypatch, times=12), key=lambda found: found.computed_s)
+async def test_many_short_callbacks_are_no_long_one() -> None:
+    stall = max(await stalls_of(lambda: compute(0.05), times=12), key=lambda found: found.computed_s)
     assert stall.computed_s >= 0.4 and len({sample.task for sample in stall.samples}) > 1
 
 
@@ -79,9 +77,8 @@ def test_the_place_is_where_it_was_seen_most_often() -> None:
     assert "no other thread" in told
 
 
-async def test_a_loop_that_waits_for_others_is_not_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_loop_that_waits_for_others_is_not_held_up() -> None:
     told: list[Stall] = []
-    monkeypatch.setattr(loop_watch, "_tell", told.append)
-    async with loop_watched():
+    async with loop_watched(told.append):
         await asyncio.sleep(0.4)
     assert not [stall for stall in told if stall.computed_s > 0.1], "what others on the machine take is not counted as ours"
