@@ -20,6 +20,7 @@ RECOVERY_S_MAX = 60.0
 @dataclass(frozen=True)
 class Overload:
     carried: Figures
+    asked: float  # a second
     calm: Figures
     flood: Figures
     flooded: Usage
@@ -52,7 +53,7 @@ async def measure_overload(installation: Installation, *, seconds: float) -> Ove
             seen = await _traffic(pool, reads).arrivals(CALM * rate, LOOK_S)
             if seen.answered and not seen.shed and not seen.failed and seen.ms(0.99) <= RECOVERED_TIMES * calm.ms(0.99):
                 break
-    return Overload(carried, calm, flood, flooded, time.perf_counter() - began)
+    return Overload(carried, TIMES * rate, calm, flood, flooded, time.perf_counter() - began)
 
 
 def _traffic(pool: Pool, reads: Reads) -> Traffic:

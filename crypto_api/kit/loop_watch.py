@@ -76,18 +76,20 @@ class Stall:
     @property
     def cause(self) -> Cause:
         if self.computed_s >= max(self.queued_s, self.blocked_s):
-            return Cause.COMPUTING if self._longest_s > STALL_S or not self.samples else Cause.CROWD
+            return Cause.COMPUTING if self.longest_s > STALL_S else Cause.CROWD
         return Cause.NOT_SCHEDULED if self.queued_s >= self.blocked_s else Cause.BLOCKED
 
     @property
-    def _longest_s(self) -> float:
-        """What the task computed that was seen most often, as far as the samples say."""
-        return Counter(sample.task for sample in self.samples).most_common(1)[0][1] / len(self.samples) * self.computed_s if self.samples else 0.0
+    def longest_s(self) -> float:
+        """What the task computed that was seen most often, as far as the samples say; all of it where there are none."""
+        if not self.samples:
+            return self.computed_s
+        return Counter(sample.task for sample in self.samples).most_common(1)[0][1] / len(self.samples) * self.computed_s
 
     @property
     def ours(self) -> bool:
-        """Whether it would have been one on a machine that nobody else uses."""
-        return self.computed_s + self.blocked_s > STALL_S
+        """Whether one callback would have held it up for as long on a machine that nobody else uses."""
+        return self.longest_s + self.blocked_s > STALL_S
 
     @property
     def where(self) -> list[str]:
@@ -177,6 +179,7 @@ def _tell(stall: Stall) -> None:
         "event_loop_held_up",
         ms=round(stall.took_s * 1000),
         computed_ms=round(stall.computed_s * 1000),
+        longest_ms=round(stall.longest_s * 1000),
         not_scheduled_ms=round(stall.queued_s * 1000),
         blocked_ms=round(stall.blocked_s * 1000),
         cause=stall.cause.value,
