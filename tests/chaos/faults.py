@@ -136,7 +136,7 @@ class Cycle:
         """One or two payments of each organisation; now and then something that has to be refused, or that is to go faster."""
         asks = []
         for place, person in enumerate(self.cast.people):
-            randoms = (Random(f"{self.plan.seed}/{self.plan.number}/{place}/{number}") for number in range(self.random.randint(1, 2)))
+            randoms = (Random(f"{self.plan.seed}/{self.plan.number}/{place}/{number}") for number in range(self.random.choice((1, 1, 2))))
             asks += [self._ask(person, random) for random in randoms]
         return asks
 
@@ -264,7 +264,7 @@ class Cycle:
             if time.monotonic() > deadline:
                 self.late.append(f"not within {within_s:.0f} s: {what}")
                 return
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
 
     # ---- the look ----------------------------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ ETHER, USDC = 10**18, 10**6
 AGAIN_S, BACK_S = 0.1, 0.1
 ANSWER_WITHIN_S = 6.0
 FRESH_S = 200.0  # a confirmation of the password holds for five minutes
-BLOCK_S = 0.3
+BLOCK_S = 0.5
 SURE = frozenset({200, 201, 202, 400, 404, 422})  # answers after which nobody asks again
 
 WRONG: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {

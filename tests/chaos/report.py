@@ -100,14 +100,22 @@ async def tell(
     async for outcome in outcomes:
         report.add(outcome)
         _say(f"{report.runs:>5}  {outcome.plan}  {_told(outcome)}")
+        report.seconds = time.monotonic() - began
+        _write(report, file)  # what has been run counts, whatever ends it
     report.seconds = time.monotonic() - began
     _say(report.as_table())
     for line in report.failed:
         _say(f"VIOLATION {line}")
     _say(json.dumps(report.as_json()))
-    if file is not None:
-        file.write_text(json.dumps(report.as_json(), indent=1) + "\n")
+    _write(report, file)
     return report
+
+
+def _write(report: Report, file: Path | None) -> None:
+    if file is not None:
+        partial = file.with_suffix(".partial")
+        partial.write_text(json.dumps(report.as_json(), indent=1) + "\n")
+        partial.replace(file)
 
 
 def _told(outcome: Outcome) -> str:
