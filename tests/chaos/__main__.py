@@ -67,6 +67,7 @@ async def _programme(name: str, options: argparse.Namespace) -> int:
             seeds = seeds if options.runs < RUNS else seeds[:1]
             planned, outcomes = sockets.planned(seeds, options.kills), sockets.socket_runs(seeds, options.clients, options.kills, options.report)
         case "faults":
+            log.configure(Path(tempfile.mkdtemp(prefix="chaos-log-")), process="supervisor")
             planned = faults.planned(options.seed, options.cycles)
             outcomes = faults.fault_cycles(options.seed, options.cycles, minutes=options.minutes, logs=options.report)
         case "providers":

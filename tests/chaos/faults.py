@@ -19,7 +19,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from crypto_api.kit import log
 from tests.chaos import checker, picture
 from tests.chaos.checker import Heard, Order, Picture
 from tests.chaos.fault_list import Fault, Stage, all_faults
@@ -360,7 +359,6 @@ async def fault_cycles(seed: int, cycles: int, *, minutes: float = 0, logs: Path
     while left and time.monotonic() < ends:
         with tempfile.TemporaryDirectory(prefix="chaos-faults-") as name:
             folder = Path(name)
-            log.configure(folder / "supervisor", process="supervisor")
             async with open_installation(folder, seed) as house:
                 async for outcome in _in_one(house, left, ends):
                     yield outcome

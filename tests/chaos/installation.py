@@ -51,7 +51,7 @@ PRELOADED = [
     "crypto_project.urls",
 ]
 LIMITS = ("FAILED_LOG_INS", "REGISTRATIONS", "MAILS", "RESETS", "CHALLENGES", "PAYER_PAGES")
-UP_WITHIN_S = 120.0
+UP_WITHIN_S = 300.0  # on a machine that does many other things
 
 # ---- what runs in the processes --------------------------------------------------------------------------------------------------
 

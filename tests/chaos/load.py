@@ -230,7 +230,7 @@ class Street:
     async def pause(self) -> None:
         self.paused.set()
         self.still.clear()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             await self.still.wait()
 
     def go_on(self) -> None:
@@ -281,7 +281,7 @@ async def add_wallet(person: Person, name: str, **more: Any) -> str:
     """Over HTTP, as a person's program does."""
     body = {"name": f"{name} of {person.canary}", "network": NETWORK, **more}
     headers = {"Idempotency-Key": secrets.token_hex(8)}
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(300):
         while (answer := await person.http.post("/api/wallets/", json=body, headers=headers)).status_code == 503:  # the signer begins
             await asyncio.sleep(0.2)
     assert answer.status_code == 201, answer.text
