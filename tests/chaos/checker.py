@@ -255,7 +255,7 @@ def i5_answers_hold(picture: Picture) -> list[str]:
 def i6_seals_hold(picture: Picture) -> list[str]:
     """The chains of seals of entries and of audit records: no gap, each over the one before it, over what stands there now; everything posted is
     sealed."""
-    problems = []
+    problems: list[str] = []
     entries = {row["_id"]: row for row in picture.of("journal_entries")}
     for org in picture.canaries:
         seals = sorted(picture.of("entry_seals", org_id=org), key=lambda row: row["seq"])
