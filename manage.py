@@ -26,7 +26,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".installed.json"  # which locks, by hash, are installed
 RUNTIME_LOCK, DEV_LOCK, BOOTSTRAP_LOCK = "requirements.lock", "requirements-dev.lock", "requirements-bootstrap.lock"
-DEV_COMMANDS = {"test", "fuzz"}
+DEV_COMMANDS = {"test", "fuzz", "plant"}
 RUNTIME_SIGNS, DEV_SIGNS = ("django", "beanie", "web3"), ("pytest", "hypothesis", "xdist")
 
 

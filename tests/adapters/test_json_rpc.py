@@ -145,6 +145,35 @@ async def test_malformed_answers_mean_unavailable(lying_node: str) -> None:
             await reader.header(3)
 
 
+async def test_logs_are_asked_for_by_the_hash_of_their_block(unused_tcp_port: int) -> None:
+    """A node that has not got the block says so then; asked by numbers it would answer that there are none."""
+    asked: list[dict[str, Any]] = []
+
+    async def handle(http_request: web.Request) -> web.Response:
+        calls = json.loads(await http_request.read())
+        rows = [{"jsonrpc": "2.0", "id": call["id"], **answer(call)} for call in (calls if isinstance(calls, list) else [calls])]
+        return web.Response(body=json.dumps(rows if isinstance(calls, list) else rows[0]), content_type="application/json")
+
+    def answer(call: dict[str, Any]) -> dict[str, Any]:
+        if call["method"] != "eth_getLogs":
+            return {"result": _BLOCK if call["method"] == "eth_getBlockByNumber" else "0x1"}
+        asked.append(call["params"][0])
+        return {"error": {"code": -32000, "message": "unknown block"}} if "blockHash" in call["params"][0] else {"result": []}
+
+    app = web.Application()
+    app.router.add_post("/", handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", unused_tcp_port).start()
+        async with JsonRpcChain([f"http://127.0.0.1:{unused_tcp_port}/"], 1) as reader:
+            with pytest.raises(ChainUnavailable):
+                await reader.read_blocks(7, 7, set())
+    finally:
+        await runner.cleanup()
+    assert asked and all(row["blockHash"] == _BLOCK["hash"] and not row.keys() & {"fromBlock", "toBlock"} for row in asked)
+
+
 @dataclass
 class Script:
     """A node of twelve empty blocks: those that it does not have, and that at which it breaks."""
@@ -193,9 +222,11 @@ async def test_many_blocks_are_read_in_batches_and_told_in_order(scripted: tuple
 
 
 async def test_what_lies_behind_a_block_that_is_not_there_is_not_told(scripted: tuple[Script, JsonRpcChain]) -> None:
+    """Wherever in its batch of three it is missing."""
     script, reader = scripted
-    script.missing = frozenset({6})
-    assert [block.header.number for block in await reader.read_blocks(1, 12, set())] == [1, 2, 3, 4, 5]
+    for missing in (4, 5, 6):
+        script.missing = frozenset({missing})
+        assert [block.header.number for block in await reader.read_blocks(1, 12, set())] == list(range(1, missing))
 
 
 async def test_a_batch_that_fails_ends_the_others(scripted: tuple[Script, JsonRpcChain]) -> None:

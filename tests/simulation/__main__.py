@@ -4,6 +4,7 @@
 --schedules N   how many of each (20,000)
 --seed S        where the seeds begin (0)
 --trace         prints the trace of the first one
+--first         ends at the first violation
 --jobs N        processes beside each other (all cores)
 """
 
@@ -26,13 +27,14 @@ def main() -> int:
     parser.add_argument("--schedules", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trace", action="store_true")
+    parser.add_argument("--first", action="store_true")
     parser.add_argument("--jobs", type=int, default=cpu_count() or 1)
     options = parser.parse_args()
     kinds = options.of or sorted(KINDS)
     if options.trace:
         return _trace(kinds[0], options.seed)
     seeds = range(options.seed, options.seed + options.schedules)
-    return max(_many(kind, seeds, options.jobs) for kind in kinds)
+    return max(_many(kind, seeds, options.jobs, first=options.first) for kind in kinds)
 
 
 def _following(seed: int) -> following.Schedule:
@@ -51,25 +53,29 @@ def _trace(kind: str, seed: int) -> int:
     return 0
 
 
-def _many(kind: str, seeds: range, jobs: int) -> int:
+def _many(kind: str, seeds: range, jobs: int, *, first: bool) -> int:
     began = time.monotonic()
-    batches = [(kind, seeds[start : start + BATCH]) for start in range(0, len(seeds), BATCH)]
+    batches = [(kind, seeds[start : start + BATCH], first) for start in range(0, len(seeds), BATCH)]
     ends: Counter[str] = Counter()
     violations: list[str] = []
     with ProcessPoolExecutor(jobs) as pool:
         for found, counted in pool.map(_batch, batches):
             violations += found
             ends += counted
+            if first and violations:
+                pool.shutdown(cancel_futures=True)
+                break
     seconds = time.monotonic() - began
-    print(f"{kind}: {len(seeds)} schedules in {seconds:.1f} s ({len(seeds) / seconds:.0f} a second), {len(violations)} violations")
+    done = f"{kind}: {len(seeds)} schedules in {seconds:.1f} s ({len(seeds) / seconds:.0f} a second), {len(violations)} violations"
+    print(f"{kind}: ended at the first violation, after {seconds:.1f} s" if first and violations else done)
     if ends:
         print("  payments ended:", ", ".join(f"{name} {count}" for name, count in sorted(ends.items())))
     print(*(f"  {violation}" for violation in violations[:20]), sep="\n", end="")
     return 1 if violations else 0
 
 
-def _batch(asked: tuple[str, range]) -> tuple[list[str], Counter[str]]:
-    kind, seeds = asked
+def _batch(asked: tuple[str, range, bool]) -> tuple[list[str], Counter[str]]:
+    kind, seeds, first = asked
     violations: list[str] = []
     ends: Counter[str] = Counter()
     for seed in seeds:
@@ -78,6 +84,8 @@ def _batch(asked: tuple[str, range]) -> tuple[list[str], Counter[str]]:
             schedule.run()
         except Violation as found:
             violations.append(str(found))
+            if first:
+                break
         if isinstance(schedule, payments.Schedule):
             ends.update(payment.state.value for payment in schedule.tables.payments.values())
     return violations, ends
