@@ -1,5 +1,5 @@
 # One image for every process. What pages are made of is made while it is built, so that a container may run with a root that cannot be written.
-FROM python:3.12-slim-bookworm AS build
+FROM python:3.12.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /app
 COPY requirements.lock ./
@@ -15,7 +15,7 @@ COPY crypto_project crypto_project
 RUN SECRET_KEY=only-for-the-build-0123456789abcdef .venv/bin/python manage.py prepare_pages && rm -rf node_modules && \
     .venv/bin/python -m compileall -q mongodb_config crypto_api workers signer crypto_project
 
-FROM python:3.12-slim-bookworm
+FROM python:3.12.11-slim-bookworm
 # The signer has a user of its own: what API and workers can read, it can, and not the other way round.
 RUN groupadd --gid 10001 coffer && useradd --uid 10001 --gid coffer --no-create-home --shell /usr/sbin/nologin coffer && \
     useradd --uid 10002 --gid coffer --no-create-home --shell /usr/sbin/nologin coffer-signer && \

@@ -54,6 +54,20 @@ def test_nothing_but_the_proxy_is_reached_from_outside() -> None:
     assert all("command" not in service or "admin" not in str(service["command"]) for service in compose()["services"].values())
 
 
+def test_every_image_has_a_version_and_every_server_asks_who_one_is() -> None:
+    services = compose()["services"]
+    images = {name: service["image"] for name, service in services.items() if not service["image"].startswith("coffer:")}
+    assert [name for name, image in images.items() if not re.fullmatch(r"[^:@]+:v?\d+\.\d+\.\d+", image)] == []
+    assert re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE) == ["python:3.12.11-slim-bookworm"] * 2
+    assert "requirepass $$VALKEY_PASSWORD" in str(services["valkey"]["command"])
+    for name in ("api", "chains", "events", "jobs"):
+        environment = services[name]["environment"]
+        assert environment["REDIS_URL"].startswith("redis://:${VALKEY_PASSWORD:?}@") and "${APP_PASSWORD:?}@" in environment["MONGODB_URI"], name
+    example = (ROOT / "deploy" / "compose.env.example").read_text()
+    asked = set(re.findall(r"\$\{([A-Z_]+):\?\}", (ROOT / "docker-compose.yml").read_text()))
+    assert {name for name in asked if not re.search(rf"^{name}=", example, re.MULTILINE)} == set()
+
+
 def test_prometheus_asks_every_process() -> None:
     asked = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())["scrape_configs"][0]["static_configs"]
     port = compose()["services"]["api"]["environment"]["METRICS_LISTEN"].rpartition(":")[2]
