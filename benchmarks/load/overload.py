@@ -9,7 +9,7 @@ from benchmarks.load.reads import Reads, reads_of
 from benchmarks.load.traffic import Figures, Traffic
 from benchmarks.load.wire import Pool
 
-CLIENTS = 16  # as many as a process works on at a time
+CLIENTS = 6  # enough that neither API nor database has nothing to do, and no more than a process works on at a time
 CALM = 0.7  # of what is carried: as much as one would let it have
 TIMES = 5.0
 LOOK_S = 0.5

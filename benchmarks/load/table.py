@@ -66,7 +66,10 @@ def of_money(found: Money, rate: float) -> list[Row]:
 def of_overload(found: Overload) -> list[Row]:
     name = "overload"
     carried = f"carried {found.carried.rate:.0f}/s, asked {found.asked:.0f}/s; {found.flooded.limit}"
+    calm = "reads, at 70 % of what is carried"
     return [
+        Row(calm, "p50, ms", 15, found.calm.ms(0.5), limit=f"{found.calm.rate:.0f}/s"),
+        Row(calm, "p99, ms", 60, found.calm.ms(0.99)),
         Row(name, "p99 of the admitted, times that of the calm", 2, found.times, limit=carried),
         Row(name, f"sent away without Retry-After, of {len(found.flood.shed)}", 0, found.silent),
         Row(name, f"errors, of {len(found.flood.samples)}", 0, len(found.flood.failed)),
