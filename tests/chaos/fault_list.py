@@ -297,12 +297,13 @@ async def _node_back(stage: Stage) -> bool:
 # ---- providers -------------------------------------------------------------------------------------------------------------------
 
 NONCES, SENDING = "eth_getTransactionCount", frozenset({"eth_sendRawTransaction"})
+OF_THIS_SCENE: list[rpc.Fault] = [lie("eth_getLogs", lambda _, result: result[:-1], "the last log left out")]
 OF_PAYMENTS: list[rpc.Fault] = [
     lie(NONCES, lambda *_: "0x0", "no nonces used"),
     lie("eth_estimateGas", lambda *_: hex(10**9), "absurd estimates"),
     lie("eth_maxPriorityFeePerGas", lambda *_: hex(10**15), "absurd tips"),
-    lie("eth_getTransactionReceipt", lambda *_: None, "no receipts for payments"),
     lie("eth_getTransactionByHash", lambda *_: None, "no transactions for payments"),
+    lie("eth_feeHistory", lambda _, result: {**result, "baseFeePerGas": [hex(10**16) for _ in result["baseFeePerGas"]]}, "absurd base fees"),
 ]
 REJECTED = rpc.Refuse(-32000, "transaction underpriced")
 SLOW: tuple[type[rpc.Fault], ...] = (rpc.Huge,)
@@ -325,7 +326,8 @@ async def _provider_heals(stage: Stage) -> bool:
 
 
 def _of_providers() -> list[Fault]:
-    lies = [_provider(fault, label(fault)) for fault in [*SEEN_AT_ONCE, *PROVED_ONLY, *LINE, *OF_PAYMENTS]]
+    proved = [fault for fault in PROVED_ONLY if fault.name != "our log left out"]  # that one is of a scene of its own
+    lies = [_provider(fault, label(fault)) for fault in [*SEEN_AT_ONCE, *proved, *LINE, *OF_THIS_SCENE, *OF_PAYMENTS]]
     return [*lies, _provider(REJECTED, "mined after it was called rejected", methods=SENDING)]
 
 
@@ -333,7 +335,7 @@ def _of_providers() -> list[Fault]:
 
 
 def _line_fault(kind: type[LineFault], random: Random) -> LineFault:
-    share = random.choice((0.1, 0.3, 1.0))
+    share = random.choice((0.3, 1.0, 1.0))
     if kind is Delay:
         return Delay(share, random.choice((0.05, 0.3, 1.0, 5.0)))
     return kind(share)
