@@ -244,7 +244,13 @@ class Cycle:
         await self._until("the consoles have heard all", self._all_heard, REST_WITHIN_S)
 
     async def _all_moved(self) -> bool:
-        return await self.house.database["payments"].count_documents({"state": {"$nin": list(AS_FAR_AS_IT_CAN)}}) == 0
+        """What is called mined or confirmed does stand on the chain, as it is by now: a reorganisation may have taken it out again."""
+        payments = self.house.database["payments"]
+        if await payments.count_documents({"state": {"$nin": list(AS_FAR_AS_IT_CAN)}}):
+            return False
+        mined = await payments.find({"state": {"$in": ["MINED", "CONFIRMED"]}, "due_at": {"$type": "date"}}, {"hash": 1}).to_list()
+        receipts = await self.run.node.ask(*(("eth_getTransactionReceipt", [row["hash"]]) for row in mined)) if mined else []
+        return all(receipt is not None for receipt in receipts)
 
     async def _is_settled(self) -> bool:
         database = self.house.database
@@ -254,8 +260,7 @@ class Cycle:
             return False
         if await database["transactions"].count_documents({"booking": "due", "finality": {"$ne": "orphaned"}}):
             return False
-        late = await database["payments"].count_documents({"state": {"$nin": list(AS_FAR_AS_IT_CAN)}})
-        return late == 0 and await database["events"].count_documents({"pending": True}) == 0
+        return await self._all_moved() and await database["events"].count_documents({"pending": True}) == 0
 
     async def _all_heard(self) -> bool:
         heads = {row["_id"]: row["seq"] async for row in self.house.database["event_heads"].find({})}
