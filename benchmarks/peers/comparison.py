@@ -86,7 +86,7 @@ def cells(comparison: Comparison) -> list[list[str]]:
                 f"{row.per_s / limit:.3f}" if limit else "",
                 f"{ours.per_s / row.per_s:.2f} ×" if peer else "",
                 f"{row.cpu_ms / ours.cpu_ms:.2f} ×" if peer and ours.cpu_ms else "",
-                f"{row.cpu_ms:.3f}",
+                f"{row.cpu_ms:.3g}",
                 str(row.peak_mb or ""),
             ]
         )
