@@ -25,9 +25,9 @@ from benchmarks.growth.curve import Curve, report, show
 
 Measure = Callable[[Sequence[int]], Awaitable[list[Curve]]]
 AREAS: dict[str, tuple[Measure, Sequence[int]]] = {
-    "wallets": (wallets.curves, (1_000, 10_000, 100_000)),
+    "wallets": (wallets.curves, (100, 1_000, 10_000)),
     "chain": (chain.curves, (250, 1_000, 4_000)),
-    "entries": (entries.curves, (200, 800, 3_200)),
+    "entries": (entries.curves, (100, 400, 1_600)),
     "organizations": (organizations.curves, (10, 100, 1_000)),
     "consoles": (consoles.curves, (100, 400, 1_600)),
 }

@@ -22,8 +22,8 @@ from crypto_api.reports import as_of
 from crypto_api.runtime import Runtime
 from mongodb_config.unit_of_work import Session
 
-GROWS = "organisations, with 20 entries each"
-ENTRIES = 20
+GROWS = "organisations, with 5 entries each"
+ENTRIES = 5
 OF_ALL = "the heads of all event logs, which the sweep of the inboxes reads"
 
 
