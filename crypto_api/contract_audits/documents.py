@@ -16,21 +16,16 @@ from crypto_api.contract_audits.types import (
     Tool,
 )
 from mongodb_config.base_document import TenantDocument
+from mongodb_config.claimed_row import ClaimedRow
 
 
-class ContractAudit(TenantDocument):
+class ContractAudit(ClaimedRow):
     """An audit that was ordered, and what came of it. Sources and findings stand apart."""
 
     subject: Subject
-    task_id: str
     requested_by: str
     status: AuditStatus = AuditStatus.QUEUED
     digest: str  # of subject and sources: while it is live there is no other
-    live: bool = True  # waits, or runs
-    claim: str | None = None
-    claimed_until: datetime | None = None
-    tries: int = 0
-    started_at: datetime | None = None
     ended_at: datetime | None = None
     error: str = ""
     has_source: bool
@@ -46,7 +41,6 @@ class ContractAudit(TenantDocument):
     compared_with: str | None = None  # the audit of the same subject before
     new_count: int = 0
     gone: list[str] = []  # titles of what that one found and this one did not
-    version: int = 1
 
     class Settings:
         name = "contract_audits"

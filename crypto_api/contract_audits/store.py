@@ -8,9 +8,9 @@ from beanie import SortDirection
 from pymongo import ReturnDocument
 
 from crypto_api.contract_audits.documents import ContractAudit, ContractAuditSource, ContractFinding, FindingSuppression
-from crypto_api.contract_audits.types import LEASE, AuditStatus, Severity
+from crypto_api.contract_audits.types import AuditStatus, Severity
 from crypto_api.kit.paging import Page, PageRequest
-from mongodb_config import pages
+from mongodb_config import claimed_row, pages
 from mongodb_config.unit_of_work import Session
 
 
@@ -60,11 +60,8 @@ async def source_of(org_id: str, audit_id: str) -> ContractAuditSource | None:
 
 async def cancel(session: Session, org_id: str, audit_id: str, now: datetime) -> bool:
     """False when it has ended."""
-    changes = {"status": AuditStatus.CANCELLED.value, "ended_at": now, "live": False, "claim": None, "claimed_until": None}
-    done = await ContractAudit.get_pymongo_collection().update_one(
-        {"_id": audit_id, "org_id": org_id, "live": True}, {"$set": changes, "$inc": {"version": 1}}, session=session
-    )
-    return done.modified_count == 1
+    changes = {"status": AuditStatus.CANCELLED.value, "ended_at": now}
+    return await claimed_row.cancel(session, ContractAudit, org_id, audit_id, changes)
 
 
 async def count_by_status(org_id: str) -> dict[str, int]:
@@ -87,45 +84,8 @@ async def latest_of_each_subject(org_id: str) -> list[ContractAudit]:
 
 
 async def due(now: datetime, limit: int) -> list[ContractAudit]:
-    """Of whoever, oldest first: those that wait, and those whose worker has said nothing for too long."""
-    rows = await ContractAudit.find({"live": True}).sort("+_id").limit(limit).to_list()
-    return [row for row in rows if row.claimed_until is None or row.claimed_until < now]
-
-
-async def claim(session: Session, row: ContractAudit, token: str, now: datetime) -> ContractAudit | None:
-    """None when somebody was faster. DuplicateKeyError while another audit of the organisation runs."""
-    changes = {"status": AuditStatus.RUNNING.value, "claim": token, "claimed_until": now + LEASE, "started_at": now}
-    found = await ContractAudit.get_pymongo_collection().find_one_and_update(
-        {"_id": row.id, "org_id": row.org_id, "live": True, "claim": row.claim, "claimed_until": row.claimed_until},
-        {"$set": changes, "$inc": {"tries": 1, "version": 1}},
-        return_document=ReturnDocument.AFTER,
-        session=session,
-    )
-    return ContractAudit.model_validate(found) if found else None
-
-
-async def keep(session: Session, row: ContractAudit, until: datetime) -> bool:
-    """False when it is not this worker's any more."""
-    done = await ContractAudit.get_pymongo_collection().update_one(_of_worker(row), {"$set": {"claimed_until": until}}, session=session)
-    return done.matched_count == 1
-
-
-async def release(session: Session, row: ContractAudit) -> None:
-    """For another worker at once, and not counted as a try."""
-    changes = {"$set": {"claim": None, "claimed_until": None, "status": AuditStatus.QUEUED.value}, "$inc": {"tries": -1, "version": 1}}
-    await ContractAudit.get_pymongo_collection().update_one(_of_worker(row), changes, session=session)
-
-
-async def finish(session: Session, row: ContractAudit, changes: dict[str, Any]) -> bool:
-    """False when it is not this worker's any more."""
-    done = await ContractAudit.get_pymongo_collection().update_one(
-        _of_worker(row), {"$set": {**changes, "live": False, "claimed_until": None}, "$inc": {"version": 1}}, session=session
-    )
-    return done.modified_count == 1
-
-
-def _of_worker(row: ContractAudit) -> dict[str, Any]:
-    return {"_id": row.id, "org_id": row.org_id, "live": True, "claim": row.claim}
+    """Of whoever, oldest first."""
+    return await claimed_row.due(ContractAudit, now, limit)
 
 
 # ---- findings --------------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import PyMongoError
 
 from crypto_api.classification.types import LanguageModel
 from crypto_api.contract_audits import bytecode, rules, service, store
@@ -26,6 +26,7 @@ from crypto_api.contracts.proxies import address_in
 from crypto_api.contracts.service import code_hash
 from crypto_api.contracts.types import Inspection, NodeReader
 from crypto_api.events import service as events
+from crypto_api.flows.claimed_work import LOOKED_AT, Bench
 from crypto_api.flows.inspect_contract import data_of, inspect_contract
 from crypto_api.kit import log
 from crypto_api.kit.archive import safe_path
@@ -33,15 +34,15 @@ from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import CoreError, Unavailable
 from crypto_api.kit.ethereum import CallRefused
 from crypto_api.kit.ids import new_id
-from crypto_api.kit.kept import LeaseLost, while_kept
+from crypto_api.kit.kept import LeaseLost
 from crypto_api.kit.solidity import CompilationFailed, Compiler, CompilerNotInstalled
 from crypto_api.kit.static_analysis import FINDINGS_MAX, Analyser, AnalysisFailed
 from crypto_api.tasks import service as tasks
 from crypto_api.tasks.errors import TaskNotRunning
+from mongodb_config import claimed_row
 from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
-_LOOKED_AT = 200
 _KEEP_EVERY_S = LEASE.total_seconds() / 3
 EXPLAINING_MAX_S = 90.0  # of one audit; what is not explained by then is not
 _QUESTION_GAS = hex(300_000)
@@ -75,56 +76,36 @@ class Result:
 
 
 async def run_next(desk: AuditDesk) -> bool:
-    """One audit that is due, of the organisation that waits longest and has none that runs. False when there is none."""
-    seen: set[str] = set()
-    for row in await store.due(desk.clock.now(), _LOOKED_AT):
-        if row.org_id not in seen and (claimed := await _claimed(desk, row)) is not None:
-            await _run(desk, claimed)
-            return True
-        seen.add(row.org_id)
-    return False
+    """One audit that is due. False when there is none."""
+    bench = bench_of(desk)
+    row = await bench.take(await store.due(desk.clock.now(), LOOKED_AT))
+    if row is not None:
+        await _run(desk, bench, row)
+    return row is not None
 
 
-async def _claimed(desk: AuditDesk, row: ContractAudit) -> ContractAudit | None:
-    async def work(session: Session) -> ContractAudit | None:
-        claimed = await store.claim(session, row, new_id("auc"), desk.clock.now())
-        if claimed is not None:
-            await tasks.begin(session, row.org_id, row.task_id, desk.clock.now())
-        return claimed
-
-    try:
-        return await desk.uow.run(work)
-    except DuplicateKeyError:  # another of the organisation runs
-        return None
+def bench_of(desk: AuditDesk) -> Bench[ContractAudit]:
+    return Bench(desk.uow, desk.clock, "auc", LEASE, _KEEP_EVERY_S)
 
 
-async def _run(desk: AuditDesk, row: ContractAudit) -> None:
+async def _run(desk: AuditDesk, bench: Bench[ContractAudit], row: ContractAudit) -> None:
     with log.bound(contract_audit=row.id, org_id=row.org_id):
         try:
             if row.tries > TRIES_MAX:
                 await _fail(desk, row, f"It was interrupted {TRIES_MAX} times: its worker was stopped each time.")
                 return
-            result = await while_kept(_result(desk, row), lambda: _keep(desk, row), every_s=_KEEP_EVERY_S)
-            await desk.uow.run(lambda session: _finish(session, desk, row, result))
+            async with bench.given_back(row):
+                result = await bench.make(row, _result(desk, row))
+                await desk.uow.run(lambda session: _finish(session, desk, row, result))
         except LeaseLost:
             _logger.info("contract_audit_lost")
-        except asyncio.CancelledError:
-            with suppress(PyMongoError, OSError):  # then the lease runs out
-                await asyncio.shield(desk.uow.run(lambda session: store.release(session, row)))
-            raise
         except (PyMongoError, OSError):  # a part that is away: whoever takes it up next begins anew
             raise
-        except CompilationFailed as error:
-            await _fail(desk, row, error.detail)
-        except CoreError as error:
+        except (CoreError, CompilationFailed) as error:
             await _fail(desk, row, error.detail)
         except Exception:
             _logger.exception("contract_audit_failed")
             await _fail(desk, row, _LEFT)
-
-
-async def _keep(desk: AuditDesk, row: ContractAudit) -> bool:
-    return await desk.uow.run(lambda session: store.keep(session, row, desk.clock.now() + LEASE))
 
 
 # ---- what is found ---------------------------------------------------------------------------------------------------------------
@@ -284,7 +265,7 @@ async def _finish(session: Session, desk: AuditDesk, row: ContractAudit, result:
         "new_count": sum(one.change is Change.NEW for one in rows),
         "gone": [title for key, title in (titles or {}).items() if key not in keys],
     }
-    if not await store.finish(session, row, changes):
+    if not await claimed_row.finish(session, row, changes):
         raise LeaseLost
     await store.insert_findings(session, rows)
     high = counted["open_counts"][Severity.HIGH.value]
@@ -324,7 +305,7 @@ async def _fail(desk: AuditDesk, row: ContractAudit, error: str) -> None:
     now, name = desk.clock.now(), row.subject.name
 
     async def work(session: Session) -> None:
-        if not await store.finish(session, row, {"status": AuditStatus.FAILED.value, "error": rules.shown(error)[:2_000], "ended_at": now}):
+        if not await claimed_row.finish(session, row, {"status": AuditStatus.FAILED.value, "error": rules.shown(error)[:2_000], "ended_at": now}):
             return
         with suppress(TaskNotRunning):
             await tasks.finish(session, row.org_id, row.task_id, now, summary=f"Audit {name} could not be finished.", error=error)

@@ -12,15 +12,15 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import PyMongoError
 
 from crypto_api.events import service as events
+from crypto_api.flows.claimed_work import LOOKED_AT, Bench
 from crypto_api.flows.long_report_makers import MAKERS, Desk, Made
 from crypto_api.flows.order_long_report import give_up_tax_report
 from crypto_api.kit import log
 from crypto_api.kit.errors import CoreError, InvalidInput
-from crypto_api.kit.ids import new_id
-from crypto_api.kit.kept import LeaseLost, while_kept
+from crypto_api.kit.kept import LeaseLost
 from crypto_api.kit.table_files import chunks
 from crypto_api.long_reports import store
 from crypto_api.long_reports.documents import LongReport, LongReportPart
@@ -29,10 +29,10 @@ from crypto_api.long_reports.events import LongReportEnded
 from crypto_api.long_reports.types import KEPT_FOR, LEASE, TRIES_MAX, LongReportStatus
 from crypto_api.tasks import service as tasks
 from crypto_api.tasks.errors import TaskNotRunning
+from mongodb_config import claimed_row
 from mongodb_config.unit_of_work import Session
 
 PART = 1024 * 1024  # bytes
-_LOOKED_AT = 200
 _KEEP_EVERY_S = LEASE.total_seconds() / 3
 _TOLD_EVERY_S = 1.0
 _LEFT = "It could not be made. What went wrong stands in the log of the worker."
@@ -40,44 +40,30 @@ _logger = log.get(__name__)
 
 
 async def make_next(desk: Desk) -> bool:
-    """One report that is due, of the organisation that waits longest and has none that is being made. False when there is none to make."""
-    seen: set[str] = set()
-    for row in await store.due(desk.clock.now(), _LOOKED_AT):
-        if row.org_id not in seen and (claimed := await _claimed(desk, row)) is not None:
-            await _make(desk, claimed)
-            return True
-        seen.add(row.org_id)
-    return False
+    """One report that is due. False when there is none to make."""
+    bench = bench_of(desk)
+    row = await bench.take(await store.due(desk.clock.now(), LOOKED_AT))
+    if row is not None:
+        await _make(desk, bench, row)
+    return row is not None
 
 
-async def _claimed(desk: Desk, row: LongReport) -> LongReport | None:
-    async def work(session: Session) -> LongReport | None:
-        claimed = await store.claim(session, row, new_id("lrc"), desk.clock.now())
-        if claimed is not None:
-            await tasks.begin(session, row.org_id, row.task_id, desk.clock.now())
-        return claimed
-
-    try:
-        return await desk.uow.run(work)
-    except DuplicateKeyError:  # another of the organisation is being made
-        return None
+def bench_of(desk: Desk) -> Bench[LongReport]:
+    return Bench(desk.uow, desk.clock, "lrc", LEASE, _KEEP_EVERY_S)
 
 
-async def _make(desk: Desk, row: LongReport) -> None:
+async def _make(desk: Desk, bench: Bench[LongReport], row: LongReport) -> None:
     with log.bound(long_report=row.id, org_id=row.org_id, report=row.kind.value):
         try:
             if row.tries > TRIES_MAX:
                 await _fail(desk, row, f"It was interrupted {TRIES_MAX} times: its worker was stopped each time.")
                 return
-            made = await while_kept(_made(desk, row), lambda: _keep(desk, row), every_s=_KEEP_EVERY_S)
-            await desk.uow.run(lambda session: _finish(session, desk, row, made))
+            async with bench.given_back(row):
+                made = await bench.make(row, _made(desk, row))
+                await desk.uow.run(lambda session: _finish(session, desk, row, made))
         except (Lost, LeaseLost):
             _logger.info("long_report_lost")
             await desk.uow.run(lambda session: _forget(session, row))
-        except asyncio.CancelledError:
-            with suppress(PyMongoError, OSError):  # then the lease runs out
-                await asyncio.shield(desk.uow.run(lambda session: store.release(session, row)))
-            raise
         except (PyMongoError, OSError):  # a part that is away: whoever takes it up next begins anew
             raise
         except CoreError as error:
@@ -85,10 +71,6 @@ async def _make(desk: Desk, row: LongReport) -> None:
         except Exception:
             _logger.exception("long_report_failed")
             await _fail(desk, row, _LEFT)
-
-
-async def _keep(desk: Desk, row: LongReport) -> bool:
-    return await desk.uow.run(lambda session: store.keep(session, row, desk.clock.now() + LEASE))
 
 
 async def _made(desk: Desk, row: LongReport) -> Made:
@@ -141,7 +123,7 @@ class _Told:
 
     async def _tell(self, session: Session, words: str, now: datetime) -> None:
         row = self._row
-        if not await store.keep(session, row, now + LEASE):
+        if not await claimed_row.keep(session, row, now + LEASE):
             raise Lost
         with suppress(TaskNotRunning):
             await tasks.progress(session, row.org_id, row.task_id, self._percent, now, summary=f"{row.title}: {words}")
@@ -154,7 +136,7 @@ async def _finish(session: Session, desk: Desk, row: LongReport, made: Made) -> 
     """Lost when it was cancelled at the last moment."""
     now = desk.clock.now()
     changes = {"file_name": made.file_name, "size": made.size, "sha256": made.sha256, "result_id": made.result_id}
-    if not await store.finish(session, row, {**changes, "status": LongReportStatus.READY.value, "ended_at": now, "expires_at": now + KEPT_FOR}):
+    if not await claimed_row.finish(session, row, {**changes, "status": LongReportStatus.READY.value, "ended_at": now, "expires_at": now + KEPT_FOR}):
         raise Lost
     await store.delete_parts(session, row.org_id, row.id, but_of=row.claim)
     result = {"long_report_id": row.id} | ({made.result_name: made.result_id} if made.result_id else {})
@@ -167,7 +149,7 @@ async def _fail(desk: Desk, row: LongReport, error: str) -> None:
 
     async def work(session: Session) -> None:
         changes = {"status": LongReportStatus.FAILED.value, "error": error, "ended_at": now, "expires_at": now + KEPT_FOR}
-        if not await store.finish(session, row, changes):
+        if not await claimed_row.finish(session, row, changes):
             return
         await store.delete_parts(session, row.org_id, row.id)
         await give_up_tax_report(session, row, error)

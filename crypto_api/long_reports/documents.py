@@ -4,23 +4,18 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from crypto_api.long_reports.types import LongReportKind, LongReportStatus, Wanted
 from mongodb_config.base_document import TenantDocument
+from mongodb_config.claimed_row import ClaimedRow
 
 
-class LongReport(TenantDocument):
+class LongReport(ClaimedRow):
     """A report that a worker makes. What it holds is in parts, or, where it is kept as a statement or a tax report, there."""
 
     kind: LongReportKind
     wanted: Wanted
     title: str
-    task_id: str
     requested_by: str
     status: LongReportStatus = LongReportStatus.QUEUED
     digest: str  # of what was wanted: while it is live there is no other
-    live: bool = True  # waits, or is being made
-    claim: str | None = None  # of the worker that makes it, or made it
-    claimed_until: datetime | None = None
-    tries: int = 0
-    started_at: datetime | None = None
     ended_at: datetime | None = None
     expires_at: datetime | None = None
     error: str = ""
@@ -28,7 +23,6 @@ class LongReport(TenantDocument):
     size: int = 0  # bytes
     sha256: str = ""
     result_id: str | None = None  # of the statement or tax report
-    version: int = 1
 
     class Settings:
         name = "long_reports"

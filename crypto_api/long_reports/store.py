@@ -4,12 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from pymongo import ReturnDocument
-
 from crypto_api.kit.paging import Page, PageRequest
 from crypto_api.long_reports.documents import LongReport, LongReportPart
-from crypto_api.long_reports.types import LEASE, LongReportStatus
-from mongodb_config import pages
+from mongodb_config import claimed_row, pages
 from mongodb_config.unit_of_work import Session
 
 
@@ -40,45 +37,8 @@ async def insert(session: Session, row: LongReport) -> None:
 
 
 async def due(now: datetime, limit: int) -> list[LongReport]:
-    """Of whoever, oldest first: those that wait, and those whose worker has said nothing for too long."""
-    rows = await LongReport.find({"live": True}).sort("+_id").limit(limit).to_list()
-    return [row for row in rows if row.claimed_until is None or row.claimed_until < now]
-
-
-async def claim(session: Session, row: LongReport, token: str, now: datetime) -> LongReport | None:
-    """None when somebody was faster. DuplicateKeyError while another report of the organisation is being made."""
-    changes = {"status": LongReportStatus.RUNNING.value, "claim": token, "claimed_until": now + LEASE, "started_at": now}
-    found = await LongReport.get_pymongo_collection().find_one_and_update(
-        {"_id": row.id, "org_id": row.org_id, "live": True, "claim": row.claim, "claimed_until": row.claimed_until},
-        {"$set": changes, "$inc": {"tries": 1, "version": 1}},
-        return_document=ReturnDocument.AFTER,
-        session=session,
-    )
-    return LongReport.model_validate(found) if found else None
-
-
-async def keep(session: Session, row: LongReport, until: datetime) -> bool:
-    """False when it is not this worker's any more."""
-    done = await LongReport.get_pymongo_collection().update_one(_of_worker(row), {"$set": {"claimed_until": until}}, session=session)
-    return done.matched_count == 1
-
-
-async def release(session: Session, row: LongReport) -> None:
-    """For another worker at once, and not counted as a try."""
-    changes = {"$set": {"claim": None, "claimed_until": None, "status": LongReportStatus.QUEUED.value}, "$inc": {"tries": -1, "version": 1}}
-    await LongReport.get_pymongo_collection().update_one(_of_worker(row), changes, session=session)
-
-
-async def finish(session: Session, row: LongReport, changes: dict[str, Any]) -> bool:
-    """False when it is not this worker's any more."""
-    done = await LongReport.get_pymongo_collection().update_one(
-        _of_worker(row), {"$set": {**changes, "live": False, "claimed_until": None}, "$inc": {"version": 1}}, session=session
-    )
-    return done.modified_count == 1
-
-
-def _of_worker(row: LongReport) -> dict[str, Any]:
-    return {"_id": row.id, "org_id": row.org_id, "live": True, "claim": row.claim}
+    """Of whoever, oldest first."""
+    return await claimed_row.due(LongReport, now, limit)
 
 
 # ---- people's --------------------------------------------------------------------------------------------------------------------
@@ -86,12 +46,7 @@ def _of_worker(row: LongReport) -> dict[str, Any]:
 
 async def cancel(session: Session, org_id: str, report_id: str, changes: dict[str, Any]) -> bool:
     """False when it has ended."""
-    done = await LongReport.get_pymongo_collection().update_one(
-        {"_id": report_id, "org_id": org_id, "live": True},
-        {"$set": {**changes, "live": False, "claim": None, "claimed_until": None}, "$inc": {"version": 1}},
-        session=session,
-    )
-    return done.modified_count == 1
+    return await claimed_row.cancel(session, LongReport, org_id, report_id, changes)
 
 
 async def delete(session: Session, row: LongReport) -> bool:

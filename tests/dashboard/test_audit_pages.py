@@ -60,7 +60,7 @@ async def finished(runtime: Runtime, org_id: str, user_id: str, name: str, *foun
     sources = Sources({"sources": {"src/Bank.sol": {"content": SOURCE + f"// {name}"}}, "settings": {}}, "0.8.37")
     row, _ = await service.order(runtime.uow, org_id, user_id, Subject.upload(name), sources, runtime.clock.now())
     desk = audit_desk_of(runtime)
-    claimed = await flow._claimed(desk, row)
+    claimed = await flow.bench_of(desk).claim(row)
     assert claimed is not None
     tool = Tool(ran=True, version="0.11.6", detectors=102, contracts=1, network="seccomp", compiler_version="0.8.37", milliseconds=2_100)
     told = {found[0].key: "Somebody could take out more than they put in. <script>alert(1)</script>"} if explained else {}

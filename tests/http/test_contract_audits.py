@@ -238,7 +238,7 @@ async def test_cancelled_failed_tried_again_and_taken_up_when_a_worker_died(ada:
     audit_id = answer.headers["Location"].split("/")[-2]
     row = await store.get(ada.org_id, audit_id)
     assert row is not None
-    dead = await flow._claimed(desk, row)
+    dead = await flow.bench_of(desk).claim(row)
     assert dead is not None and not await run_next(desk)
     monkeypatch.setattr(type(desk.clock), "now", lambda self, now=desk.clock.now(): now + 2 * LEASE)
     assert await run_next(desk)
@@ -350,7 +350,7 @@ async def test_an_open_high_finding_warns_whoever_pays_to_it(ada: Person, runtim
     row, _ = await service.order(runtime.uow, ada.org_id, ada.user["id"], subject, None, runtime.clock.now())
     assert await service.warnings_about(ada.org_id, "testnet", [bank]) == {}, "it waits"
     desk = audit_desk_of(runtime)
-    claimed = await flow._claimed(desk, row)
+    claimed = await flow.bench_of(desk).claim(row)
     assert claimed is not None
     bad = {"check": "c", "title": "T", "description": "", "severity": Severity.HIGH, "confidence": Confidence.LOW}
     found = Found(key="1", fingerprint="1", origin=FoundBy.SLITHER, **bad)

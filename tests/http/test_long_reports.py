@@ -28,6 +28,7 @@ from crypto_api.long_reports.types import LEASE, LongReportKind
 from crypto_api.organizations.types import Role
 from crypto_api.prices.types import Pricing
 from crypto_api.runtime import Runtime
+from mongodb_config import claimed_row
 from tests.http.conftest import Join, Person
 from tests.http.test_statements import world
 from tests.programs import program
@@ -150,7 +151,7 @@ async def test_one_of_an_organisation_at_a_time_and_others_beside_it(ada: Person
     hers = await ordered(eve, "/api/ledger/export/", format="beancount")
     row = await store.get(ada.org_id, mine[0]["id"])
     assert row is not None
-    assert await flow._claimed(desk, row) is not None and await flow._claimed(desk, row) is None
+    assert await flow.bench_of(desk).claim(row) is not None and await flow.bench_of(desk).claim(row) is None
     assert [await make_next(desk), await make_next(desk)] == [True, False]
     assert [(await read(ada, report))["status"] for report in mine] == ["running", "queued"] and (await read(eve, hers))["status"] == "ready"
 
@@ -200,7 +201,7 @@ async def test_a_failure_says_why_and_what_a_dead_worker_left_is_made_by_another
     report = await ordered(ada, format="csv")
     row = await store.get(ada.org_id, report["id"])
     assert row is not None
-    dead = await flow._claimed(desk, row)
+    dead = await flow.bench_of(desk).claim(row)
     assert dead is not None
     left = LongReportPart(
         id="left", created_at=desk.clock.now(), org_id=dead.org_id, report_id=dead.id, claim=dead.claim or "", number=0, content=b"half"
@@ -212,7 +213,7 @@ async def test_a_failure_says_why_and_what_a_dead_worker_left_is_made_by_another
     assert await make_next(desk)
     content = (await ada.http.get(f"/api/long-reports/{report['id']}/file/")).content
     assert content.startswith(b"account_code,") and len(content) == (await read(ada, report))["size"] > 100
-    assert not await desk.uow.run(lambda session: store.finish(session, dead, {"status": "failed"})), "the dead one comes too late"
+    assert not await desk.uow.run(lambda session: claimed_row.finish(session, dead, {"status": "failed"})), "the dead one comes too late"
     claims = {part.claim for part in await LongReportPart.find({"report_id": dead.id}).to_list()}
     assert len(claims) == 1 and dead.claim not in claims
     again = await ordered(ada, format="xlsx")
