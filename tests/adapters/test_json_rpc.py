@@ -1,6 +1,7 @@
 """The fast reader against a real node: the same answers as web3, only what is watched, and never "nothing" for "I do not know"."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -229,6 +230,15 @@ async def test_what_lies_behind_a_block_that_is_not_there_is_not_told(scripted: 
         assert [block.header.number for block in await reader.read_blocks(1, 12, set())] == list(range(1, missing))
 
 
+async def _read_when_it_is_asked_again(reader: JsonRpcChain) -> list[Any]:
+    """A node that failed rests for a moment, unless it answered another batch meanwhile."""
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(ChainUnavailable):
+                return list(await reader.read_blocks(1, 3, set()))
+            await asyncio.sleep(0.05)
+
+
 async def test_a_batch_that_fails_ends_the_others(scripted: tuple[Script, JsonRpcChain]) -> None:
     script, reader = scripted
     script.breaks_at = 2
@@ -236,5 +246,5 @@ async def test_a_batch_that_fails_ends_the_others(scripted: tuple[Script, JsonRp
         await reader.read_blocks(1, 300, set())
     so_far = len(script.asked)
     script.breaks_at = None
-    assert len(await reader.read_blocks(1, 3, set())) == 3
+    assert len(await _read_when_it_is_asked_again(reader)) == 3
     assert len(script.asked) == so_far + 1, "somebody went on asking for what nobody waits for"
