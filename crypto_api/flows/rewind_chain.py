@@ -17,6 +17,7 @@ from crypto_api.events import service as events
 from crypto_api.flows.advance_chain import MongoChainBook
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.networks import NetworkConfig
+from crypto_api.payments import store as payments
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 __all__ = ["Rewound", "TooDeep", "rewind_chain"]
@@ -38,6 +39,7 @@ async def rewind_chain(uow: UnitOfWork, clock: Clock, network: NetworkConfig, ch
     ancestor = cursor.height - len(undone)
     if undone:
         await uow.run(lambda session: _tell(session, network, org_ids, ancestor, len(undone), clock.now()))
+        await uow.run(lambda session: payments.make_undone_due_of_network(session, network.slug, ancestor, clock.now()))
     return Rewound(ancestor, len(undone), frozenset(book.moved))
 
 

@@ -243,6 +243,12 @@ async def make_due_of_network(session: Session, network: str, address: str, now:
     await Payment.get_pymongo_collection().update_many(query, {"$set": {"due_at": now}}, session=session)
 
 
+async def make_undone_due_of_network(session: Session, network: str, height: int, now: datetime) -> None:
+    """Every payment that stood in a block above and can still be undone is looked at now: its transaction may stand nowhere any more."""
+    query = {"network": network, "block_number": {"$gt": height}, "due_at": {"$type": "date", "$gt": now}}
+    await Payment.get_pymongo_collection().update_many(query, {"$set": {"due_at": now}}, session=session)
+
+
 async def make_due(session: Session, org_id: str, now: datetime, payee_address: str | None = None) -> None:
     """What waits is looked at now: what it waits for may have come. Of one payee, where it is given."""
     query: Row = {"org_id": org_id, "state": {"$in": [PaymentState.PENDING_APPROVAL, PaymentState.APPROVED]}, "due_at": {"$gt": now}}

@@ -437,9 +437,12 @@ async def test_a_block_that_is_undone_takes_the_payment_back_and_the_same_bytes_
     await house.sweep()
     mined = await shown(ada, payment["id"])
     assert mined["state"] == "MINED"
+    await Payment.find({"_id": payment["id"], "org_id": ada.org_id}).update({"$set": {"due_at": house.runtime.clock.now() + timedelta(hours=1)}})
     await house.actor.rpc("anvil_reorg", 1, [])
     await house.actor.rpc("anvil_mine", "0x2")
     await house.follow()
+    due_at = (await house.payment(payment["id"])).due_at
+    assert due_at is not None and due_at <= house.runtime.clock.now(), "nobody waits for its turn to find out"
     await house.sweep()
     back = await shown(ada, payment["id"])
     assert (back["state"], back["block_number"], len(back["attempts"])) == ("BROADCAST", None, 1)
