@@ -20,9 +20,9 @@ from tests.chaos.checker import TRANSFER, Block, Row, Sent
 
 EACH_TIME = (
     "payments", "payment_attempts", "nonce_slots", "sender_lanes", "chain_cursors", "wallets", "leases", "process_presence", "accounts",
-    "account_balances", "journal_entries", "transactions",
+    "account_balances", "journal_entries", "transactions", "chain_blocks",
 )  # fmt: skip
-IN_FULL = ("chain_blocks", "entry_seals", "audit_records", "audit_seals", "events", "event_heads")
+HISTORY = ("entry_seals", "audit_records", "audit_seals", "events", "event_heads")
 BALANCE_OF = "0x70a08231"
 TOGETHER = 50
 CHUNK = 16 * 2**20
