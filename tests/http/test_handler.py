@@ -10,6 +10,7 @@ from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from crypto_project import handler
 from crypto_project.handler import Handler
 
 SCOPE = {"type": "http", "method": "GET", "path": "/x/", "query_string": b"", "headers": [], "http_version": "1.1", "asgi": {"version": "3.0"}}
@@ -34,8 +35,8 @@ class StreamedAndClosed(StreamingHttpResponse):
 
 async def asked(view: View, gone: asyncio.Event | None = None) -> list[dict[str, Any]]:
     """What is sent to a client that goes away when `gone` says so."""
-    handler, sent, whole = Handler(), list[dict[str, Any]](), [{"type": "http.request", "body": b""}]
-    handler._middleware_chain = view
+    serving, sent, whole = Handler(), list[dict[str, Any]](), [{"type": "http.request", "body": b""}]
+    serving._middleware_chain = view
 
     async def receive() -> dict[str, Any]:
         if whole:
@@ -46,22 +47,22 @@ async def asked(view: View, gone: asyncio.Event | None = None) -> list[dict[str,
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    await handler(SCOPE, receive, send)
+    await serving(SCOPE, receive, send)
     return sent
 
 
-async def test_a_refusal_is_logged_and_closed_without_a_thread(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_refusal_is_logged_and_closed_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     response = Closed(b"no", status=404, reason="Not Found")
 
     async def view(request: HttpRequest) -> HttpResponseBase:
         return response
 
+    told: list[tuple[str, int]] = []
+    monkeypatch.setattr(handler, "log_response", lambda words, *parts, **_: told.append((words % parts, threading.get_ident())))
     sent = await asked(view)
     assert (sent[0]["status"], sent[1]["body"]) == (404, b"no")
     assert response.closed and response.closed_in == threading.get_ident()
-    assert [(record.message, record.thread) for record in caplog.records if record.name == "django.request"] == [
-        ("Not Found: /x/", threading.get_ident())
-    ]
+    assert told == [("Not Found: /x/", threading.get_ident())]
 
 
 async def test_what_is_streamed_may_hold_a_file_and_is_closed_in_a_thread() -> None:

@@ -110,7 +110,7 @@ async def test_removal_ends_the_sessions_there_and_keeps_the_history(way: str, j
     await Session.find_one({"user_id": bob.user["id"]}).update({"$set": {"org_id": ada.org_id}})
     second = await Session.find_one({"user_id": bob.user["id"]})
     assert second is not None
-    kept = second.model_copy(update={"id": "ses_elsewhere", "org_id": elsewhere, "refresh_hash": "another"})
+    kept = second.model_copy(update={"id": "ses_elsewhere", "org_id": elsewhere, "refresh_hash": "another", "family_hash": "another family"})
     await kept.insert()
     if way == "path":
         answer = await ada.http.delete(members_of(ada, bob.user["id"]))
