@@ -6,6 +6,7 @@ confirm, forget. Counted are the documents of every collection, their bytes as B
 (`collStats`), all before any compression. The database's own log comes on top.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from bson.raw_bson import RawBSONDocument
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.chain import bench
+from benchmarks.chain import bench, cpu_of
 from crypto_api.flows.relay_events import relay_pass
 from crypto_api.flows.seal_audit_log import seal_pass
 from crypto_api.flows.seal_entries import seal_entries
@@ -43,8 +44,17 @@ NOTHING = Held(0, 0, 0)
 State = Mapping[str, Held]
 
 
-async def followed(blocks: int, one_in: int, transfers: int = 100) -> tuple[State, State, int]:
-    """What the database holds before and after, by collection, and how many transactions were stored."""
+@dataclass(frozen=True)
+class Followed:
+    """What the database holds before and after, by collection; how many transactions were stored, and what process and server computed, in ms."""
+
+    before: State
+    after: State
+    stored: int
+    computed: Mapping[str, float]
+
+
+async def followed(blocks: int, one_in: int, transfers: int = 100) -> Followed:
     async with bench(blocks, transfers, WATCHED, one_in) as at:
         runtime = at.runtime
         (network,) = runtime.networks.values()
@@ -52,15 +62,21 @@ async def followed(blocks: int, one_in: int, transfers: int = 100) -> tuple[Stat
         await Organization(id=ORG, created_at=now, name="Growth").insert()
         await runtime.uow.run(lambda session: ledger.create_chart(session, ORG, now))
         follower, watched = Follower(runtime, network), WatchList(network.slug)
-        before = await held(runtime)
-        await follower._until_caught_up(watched)
-        await follower._book()
-        await settled(runtime)
+        before, marks = await held(runtime), [computed(at.database_pid)]
+        for part in (lambda: follower._until_caught_up(watched), follower._book, lambda: settled(runtime)):
+            await part()
+            marks.append(computed(at.database_pid))
         after = await held(runtime)
         stored = await Transaction.find({"booking": "done"}).count()
         if stored != at.paid:
             raise SystemExit(f"wrong result: {stored} booked, the chain has {at.paid}")
-    return before, after, stored
+    names = ("read_and_stored", "booked", "numbered_and_sealed")
+    return Followed(before, after, stored, {name: end - begin for name, begin, end in zip(names, marks, marks[1:], strict=False)})
+
+
+def computed(server: int) -> float:
+    """Milliseconds, of this process and the database server."""
+    return (time.process_time() + cpu_of(server)) * 1_000
 
 
 async def settled(runtime: Runtime) -> None:
@@ -102,13 +118,13 @@ def show(title: str, changes: Mapping[str, Held], per: float) -> None:
     Console(stderr=True).print(table)
 
 
-async def measure(blocks: int, more: int, one_in: int) -> dict[str, int]:
-    _, few, _ = await followed(blocks, 0)
-    _, many, _ = await followed(more, 0)
+async def measure(blocks: int, more: int, one_in: int) -> dict[str, float]:
+    few, many = (await followed(blocks, 0)).after, (await followed(more, 0)).after
     silent = grown(few, many)
     show("1,000 blocks more that concern nobody", silent, (more - blocks) / 1000)
-    before, after, stored = await followed(blocks, one_in)
-    movements = grown({**before, "chain_blocks": few["chain_blocks"]}, after)  # as many headers are kept either way
+    found = await followed(blocks, one_in)
+    stored = found.stored
+    movements = grown({**found.before, "chain_blocks": few["chain_blocks"]}, found.after)  # as many headers are kept either way
     show("One movement of a watched address", movements, stored)
     of_blocks, of_movements = total(silent), total(movements)
     return {
@@ -118,4 +134,5 @@ async def measure(blocks: int, more: int, one_in: int) -> dict[str, int]:
         "movements": stored,
         "bytes_per_movement": round(of_movements.size / stored),
         "index_bytes_per_movement": round(of_movements.indexes / stored),
+        **{f"cpu_ms_per_movement_{name}": round(spent / stored, 1) for name, spent in found.computed.items()},
     }
