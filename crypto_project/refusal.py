@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from crypto_api.kit.ids import new_id
+from crypto_api.kit.log import security
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -42,6 +43,8 @@ class Refused(Exception):
 async def refuse(send: Send, scope: Scope, refused: Refused, *, closing: bool = True, page: bytes | None = None) -> None:
     """Closes the connection, unless the whole request was read: what the client still sends is not. A WebSocket is refused before it opens, which
     the server turns into 403. `page`: for people, in place of the problem."""
+    if refused.status < 500:  # of what was sent, and not of how much there is to do
+        security.warning("request_refused", code=refused.code, status=refused.status, path=scope["path"][:200], ip=(scope.get("client") or [None])[0])
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 4400, "reason": refused.code})
         return

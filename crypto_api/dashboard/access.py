@@ -1,6 +1,7 @@
 """Who is looking: the log-in behind the cookie, what they may see, and how a page sends away whoever may not."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,6 +72,7 @@ class Visitor:
             "invitations_open": self.invitations,
             "zone": self.zone,
             "event_head": None if self.principal.denied else self.event_head,
+            "session_ends_s": math.ceil((self.principal.expires_at - self.runtime.clock.now()).total_seconds()),
             "addresses": shown,
             "list_views": list_views,
             "columns": ColumnsOf(self.user.hidden_columns),
@@ -134,7 +136,7 @@ def platform_page(permission: Permission) -> Callable[[View], View]:
             if (refused := await _too_many(visitor)) is not None:
                 return refused
             if not visitor.may(permission):
-                return visitor.render("403.html", {"permission": permission.value}, status=403)
+                return _forbidden(visitor, permission)
             return await _finished(visitor, await view(visitor, *args, **kwargs))
 
         guarded.permission = permission  # type: ignore[attr-defined]
@@ -178,8 +180,13 @@ def _refusal(visitor: Visitor, permission: Permission) -> HttpResponse | None:
     if not visitor.may(permission):
         if visitor.request.path == "/":
             return visitor.render("home.html")  # somebody who sees no figures is greeted, not refused
-        return visitor.render("403.html", {"permission": permission.value}, status=403)
+        return _forbidden(visitor, permission)
     return None
+
+
+def _forbidden(visitor: Visitor, permission: Permission) -> HttpResponse:
+    security.warning("refused", code="permission_denied", method=visitor.request.method, path=visitor.request.path)
+    return visitor.render("403.html", {"permission": permission.value}, status=403)
 
 
 async def _finished(visitor: Visitor, response: HttpResponse) -> HttpResponse:

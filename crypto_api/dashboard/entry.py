@@ -8,7 +8,8 @@ from django.middleware.csrf import rotate_token
 from django.shortcuts import render
 
 from crypto_api.dashboard.translation import in_language
-from crypto_api.flows.sign_in import Door, OpenedSession
+from crypto_api.flows.authenticate import dashboard_session
+from crypto_api.flows.sign_in import Door, OpenedSession, sign_out
 from crypto_api.identity.rules import device_cookie
 from crypto_api.identity.types import CHALLENGE_LIFETIME, DASHBOARD_COOKIE, DEVICE_COOKIE, Device
 from crypto_api.kit.cookies import named
@@ -48,14 +49,22 @@ def _fit(value: str) -> str | None:
     return value if 0 < len(value) <= _SECRET_MAX else None
 
 
-def let_in(request: HttpRequest, response: HttpResponse, opened: OpenedSession) -> HttpResponse:
-    """The session goes on in this browser, which is a known device from now on."""
+async def let_in(request: HttpRequest, response: HttpResponse, opened: OpenedSession) -> HttpResponse:
+    """The session goes on in this browser, which is a known device from now on. The one that it had until now ends, whosever it was."""
     assert opened.cookie is not None
+    await _end_former(request)
     rotate_token(request)  # forms from before are those of a stranger
     _keep(response, DASHBOARD_COOKIE, opened.cookie, _session_s(request))
     response.set_cookie(**device_cookie(opened.device, secure=settings.SESSION_COOKIE_SECURE))
     forget(response, SECOND_STEP_COOKIE)
     return response
+
+
+async def _end_former(request: HttpRequest) -> None:
+    runtime, former = runtime_of(request.scope), secret_cookie(request, DASHBOARD_COOKIE)
+    session = await dashboard_session(former, runtime.clock.now()) if former is not None else None
+    if session is not None:
+        await sign_out(runtime.uow, runtime.clock, session.id)
 
 
 def _session_s(request: HttpRequest) -> int:

@@ -47,7 +47,7 @@ async def passkey_log_in(request: HttpRequest) -> HttpResponse:
         _, opened = await log_in_with_passkey(door_of(runtime), party, shown_credential(body), device_of(request), way="dashboard")
     except InvalidPasskey:
         return refused(gettext("This passkey opens no account here. It may have been removed; log in another way and add it anew."), 401)
-    return let_in(request, go_on(wanted_of(request, body)), opened)
+    return await let_in(request, go_on(wanted_of(request, body)), opened)
 
 
 # ---- an Ethereum account -----------------------------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ async def ethereum_log_in(request: HttpRequest) -> HttpResponse:
     except InvalidSignature:
         why = _other_network(runtime, body) or gettext("Log in another way first and link it under Security.")
         return refused(f"{gettext('This Ethereum account opens no account here.')} {why}", 401)
-    return let_in(request, go_on(wanted), opened)
+    return await let_in(request, go_on(wanted), opened)
 
 
 @personal

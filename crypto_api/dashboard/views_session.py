@@ -67,7 +67,7 @@ async def _log_in(request: HttpRequest, wanted: str) -> HttpResponse:
         return _form(request, wanted, name=name, problem=error.detail, status=403)
     except TooManyRequests as error:
         return _form(request, wanted, name=name, problem="Too many failed tries.", wait_s=error.retry_after_s, status=429)
-    return let_in(request, redirect(wanted), opened)
+    return await let_in(request, redirect(wanted), opened)
 
 
 def _form(request: HttpRequest, wanted: str, *, name: str = "", status: int = 200, **values: object) -> HttpResponse:
@@ -103,7 +103,7 @@ async def second_step_page(request: HttpRequest) -> HttpResponse:
         return _form(request, wanted, problem=error.detail, status=403)
     except (InvalidToken, InvalidCredentials):
         return _begin_again(wanted)
-    return let_in(request, redirect(wanted), opened)
+    return await let_in(request, redirect(wanted), opened)
 
 
 def _code_form(request: HttpRequest, wanted: str, *, status: int = 200, **values: object) -> HttpResponse:

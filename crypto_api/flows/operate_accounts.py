@@ -9,7 +9,7 @@ from crypto_api.identity import account_store as accounts
 from crypto_api.identity import service as identity
 from crypto_api.identity import store as identities
 from crypto_api.identity.documents import User
-from crypto_api.identity.types import Letter, NewUser, Notice
+from crypto_api.identity.types import MADE_PASSWORD_LIFETIME, Letter, NewUser, Notice
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.errors import NotFound
 from crypto_api.kit.log import security
@@ -30,12 +30,15 @@ def new_password() -> str:
     return "-".join("".join(secrets.choice(_CONSONANTS) + secrets.choice(_VOWELS) for _ in range(3)) for _ in range(8))
 
 
-async def create_admin(uow: UnitOfWork, clock: Clock, person: NewUser, password: str, *, organization_name: str | None, bcrypt_cost: int) -> Made:
+async def create_admin(
+    uow: UnitOfWork, clock: Clock, person: NewUser, password: str, *, organization_name: str | None, bcrypt_cost: int, made_up: bool = False
+) -> Made:
     """Verified at once: the ADMIN of an organisation that is founded with it, or without one a PLATFORM_ADMIN, who runs the installation and is a
-    member of no organisation. InvalidInput, EmailTaken, UsernameTaken."""
+    member of no organisation. A password that was `made_up` counts for three days. InvalidInput, EmailTaken, UsernameTaken."""
     now = clock.now()
     user = await identity.prepare(person, password, bcrypt_cost, now, verified=True)
     user.platform_admin = organization_name is None
+    user.password_until = now + MADE_PASSWORD_LIFETIME if made_up else None
 
     async def work(session: Session) -> str | None:
         org_id = None

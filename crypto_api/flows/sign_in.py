@@ -219,7 +219,7 @@ async def _person(door: Door, credentials: Credentials, device: Device) -> tuple
     known = await known_device(account, device, door.clock.now())
     try:
         async with admitted(door.uow, door.clock, log_in_bucket(kind, name, known)) as this:
-            user = await _whose(tried, credentials.password, door.bcrypt_cost)
+            user = await _whose(tried, credentials.password, door.bcrypt_cost, door.clock.now())
             if user is None:
                 if this.failures == FAILURES_TOLD:
                     await _tell_of_failures(door, account, device)
@@ -255,9 +255,10 @@ async def _candidates(kind: str, name: str) -> tuple[User | None, list[User | No
     return account, [verified, claim]
 
 
-async def _whose(tried: Sequence[User | None], password: str, cost: int) -> User | None:
+async def _whose(tried: Sequence[User | None], password: str, cost: int, now: datetime) -> User | None:
     right = await asyncio.gather(*(passwords.matches(password, row.password_hash if row else None, cost) for row in tried))
-    return next((row for row, matches in zip(tried, right, strict=True) if matches), None)
+    found = next((row for row, matches in zip(tried, right, strict=True) if matches), None)
+    return None if found is None or (found.password_until is not None and found.password_until <= now) else found
 
 
 async def second_factor(door: Door, user: User, device: Device, known: str | None, otp: str | None) -> list[Factor]:

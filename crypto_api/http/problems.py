@@ -91,6 +91,7 @@ def of_core_error(request: HttpRequest, error: CoreError) -> HttpResponse:
 
 def _of_validation(request: HttpRequest, error: ValidationError) -> HttpResponse:
     errors = [FieldError(_field(row["loc"]), _message(row), _code(row["type"])) for row in error.errors]
+    log.security.info("input_refused", method=request.method, path=request.path, codes=sorted({error.code for error in errors})[:10])
     return of_core_error(request, InvalidInput(*errors))
 
 

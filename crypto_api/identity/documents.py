@@ -33,6 +33,7 @@ class User(SharedDocument):
     language: Language | None = None  # of pages and letters; None: chose none, so the browser that they use does, and letters are in English
     password_hash: str | None  # None: invited, and has not chosen one yet
     password_changed_at: datetime | None = None
+    password_until: datetime | None = None  # of one that the operator's command made up: it is to be changed until then
     email_verified_at: datetime | None = None
     verification_sent_at: datetime | None = None
     pending_email: str | None = None  # folded; becomes `email` when the link in the mail to it is opened

@@ -91,7 +91,7 @@ async def set_password(session: UnitSession, user_id: str, changed_at: datetime 
     users_now = User.get_pymongo_collection()
     where = {"_id": user_id, "password_changed_at": changed_at}
     done = await users_now.update_one(
-        where, {"$set": {"password_hash": password_hash, "password_changed_at": now}, "$inc": {"version": 1}}, session=session
+        where, {"$set": {"password_hash": password_hash, "password_changed_at": now, "password_until": None}, "$inc": {"version": 1}}, session=session
     )
     if done.modified_count == 1 and verified:
         await users_now.update_one({"_id": user_id, "email_verified_at": None}, {"$set": {"email_verified_at": now}}, session=session)

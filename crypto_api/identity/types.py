@@ -12,6 +12,8 @@ TICKET_LIFETIME = timedelta(seconds=30)
 VERIFICATION_LIFETIME = timedelta(days=2)
 RESET_LIFETIME = timedelta(hours=1)
 SET_PASSWORD_LIFETIME = timedelta(days=7)
+MADE_PASSWORD_LIFETIME = timedelta(days=3)
+"""A password that the operator's command made up opens the account for so long: it is to be changed."""
 CHALLENGE_LIFETIME = timedelta(minutes=5)
 APPROVAL_LIFETIME = timedelta(minutes=5)
 DEVICE_LIFETIME = timedelta(days=180)

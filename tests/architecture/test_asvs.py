@@ -76,6 +76,14 @@ def test_the_rules_tell_the_figures_of_the_code() -> None:
     assert re.findall(r"\*\*([^*]+)\*\*", text) == [words(BLOCK_MAX), str(passwords.LENGTH_MIN), *map(words, spans)]
 
 
+def test_each_of_the_ten_risks_of_apis_has_three_tests_that_exist() -> None:
+    risks = (asvs.PAGE.parent / "api-top-10.md").read_text().split("\n## ")[1:]
+    assert [risk.partition(".")[0] for risk in risks] == [f"API{number}" for number in range(1, 11)]
+    for risk in risks:
+        named = re.findall(r"^- `(tests/[^`]+)`$", risk, re.MULTILINE)
+        assert len(set(named)) == len(named) >= 3 and [test for test in named if not exists(test)] == [], risk.partition("\n")[0]
+
+
 def test_the_checks_find_a_bad_sheet() -> None:
     here = "tests/architecture/test_asvs.py"
     good = Row("1.1.1", 1, "Something", "holds", (f"{here}::test_the_checks_find_a_bad_sheet",))

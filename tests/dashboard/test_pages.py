@@ -82,6 +82,23 @@ async def test_over_tls_every_cookie_is_of_this_host_alone(visitor: httpx.AsyncC
     assert (await visitor.get("/journal/", headers={"Cookie": session})).status_code == 302  # without TLS no browser keeps one of that name
 
 
+async def test_a_log_in_ends_the_session_that_the_browser_had(visitor: httpx.AsyncClient) -> None:
+    await log_in(visitor)
+    former = visitor.cookies["coffer_session"]
+    await log_in(visitor)
+    assert visitor.cookies["coffer_session"] != former and (await visitor.get("/journal/")).status_code == 200
+    visitor.cookies.set("coffer_session", former)
+    assert (await visitor.get("/journal/")).status_code == 302
+
+
+async def test_a_page_goes_when_its_session_ends_though_nobody_tells_it(visitor: httpx.AsyncClient) -> None:
+    await log_in(visitor)
+    (ends_s,) = re.findall(r'data-session-ends="(\d+)"', (await visitor.get("/journal/")).text)
+    assert 86_000 < int(ends_s) <= 86_400
+    visitor.cookies.clear()
+    assert "data-session-ends" not in (await visitor.get("/login/")).text
+
+
 @pytest.mark.parametrize("name", ["ada.okafor", "Ada.Okafor@coffer.example"])
 async def test_name_or_address_both_log_in(visitor: httpx.AsyncClient, name: str) -> None:
     assert (await log_in(visitor, name)).status_code == 302

@@ -1,5 +1,6 @@
 """What is only read changes nothing, and an address means one thing: whatever it ends in, however it is written."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+import structlog
 from django.http import HttpResponse
 from django.test import RequestFactory
 
+from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_project.middleware import SecurityHeaders
 from tests.architecture.reading import ROOT
@@ -90,6 +93,27 @@ async def test_an_address_means_one_thing(api: str, join: Join) -> None:
     assert (kept.status_code, kept.json()["first_name"]) == (200, name), kept.text
 
 
+async def test_refusals_stand_in_the_security_log(api: str, join: Join) -> None:
+    """Of a page, of what is no sound request, and of a body that does not fit; by its code, and without what was sent."""
+    ada = await join("ada", founds="Byron Treasury")
+    bob = await join("bob", org_id=ada.user["organization_id"], role=Role.AUDITOR)
+    async with httpx.AsyncClient(base_url=api, timeout=60) as browser:
+        await log_in_to_dashboard(browser, "bob")
+        with structlog.testing.capture_logs() as told:
+            assert (await browser.get("/wallets/add/")).status_code == 403
+            assert (await browser.get("/wallets/%00/?secret=1")).status_code == 400
+            assert (await bob.http.put("/api/auth/profile/", json={"first_name": 7, "hush": "a secret"})).status_code == 422
+            assert (await bob.http.post("/api/wallets/", json={})).status_code == 403
+    lines = [(line["event"], line.get("code") or line.get("codes"), line["path"]) for line in told if "refused" in line["event"]]
+    assert lines == [
+        ("refused", "permission_denied", "/wallets/add/"),
+        ("request_refused", "invalid_path", "/wallets/\x00/"),
+        ("input_refused", ["string_type", "unknown_field"], "/api/auth/profile/"),
+        ("refused", "permission_denied", "/api/wallets/"),
+    ]
+    assert "secret" not in str(told) and "hush" not in str(told)
+
+
 @pytest.mark.parametrize(
     ("named", "harmless"),
     [
@@ -109,3 +133,31 @@ async def test_a_file_is_named_by_harmless_letters_whatever_a_view_says(named: s
 
     answer = await SecurityHeaders(view)(RequestFactory().get("/wallets/"))
     assert answer.headers["Content-Disposition"] == harmless
+
+
+@pytest.mark.usefixtures("join")
+async def test_every_answer_says_once_where_it_ends(api: str) -> None:
+    """RFC 9112, 6.3: a Content-Length of exactly what follows, or chunks, and never both, so that nobody in between reads two answers as one."""
+    host, _, port = api.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    seen = set()
+    asked = ["GET /api/system/health/", "GET /login/", "HEAD /login/", "GET /static/dashboard/page.js", "GET /api/wallets/", "GET /nowhere/"]
+    asked += ["GET /api/openapi.json", "POST /api/auth/login/", "OPTIONS /api/wallets/", "GET /static/dashboard/mark.svg", "GET /api/system/health/"]
+    for line in asked:
+        writer.write(f"{line} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept-Encoding: gzip\r\nContent-Length: 0\r\n\r\n".encode())
+        async with asyncio.timeout(60):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower().split("\r\n")
+            assert head[0].startswith("http/1.1 "), (line, head[0])
+            lengths = [row.partition(":")[2].strip() for row in head if row.startswith("content-length:")]
+            codings = [row.partition(":")[2].strip() for row in head if row.startswith("transfer-encoding:")]
+            assert len(lengths) + len(codings) == 1, (line, head)
+            seen.add("length" if lengths else codings[0])
+            if lengths and not line.startswith("HEAD"):
+                await reader.readexactly(int(lengths[0]))
+            while codings and not line.startswith("HEAD"):
+                size = int(await reader.readuntil(b"\r\n"), 16)
+                assert (await reader.readexactly(size + 2)).endswith(b"\r\n")
+                if size == 0:
+                    break
+    assert "length" in seen
+    writer.close()

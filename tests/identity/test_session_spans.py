@@ -1,20 +1,27 @@
 """A session ends: of a program however often it is refreshed, of the pages when they idle; and a used refresh token is found without a list."""
 
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from crypto_api.flows import note_seen as seen
+from crypto_api.flows.operate_accounts import create_admin, new_password
+from crypto_api.flows.sign_in import Credentials, Door, sign_in
+from crypto_api.http.auth import door_of, tokens_of
+from crypto_api.identity import passwords
 from crypto_api.identity import service as identity
 from crypto_api.identity import store as identities
 from crypto_api.identity.documents import Session, User
-from crypto_api.identity.errors import InvalidToken, ReusedToken
+from crypto_api.identity.errors import InvalidCredentials, InvalidToken, ReusedToken
 from crypto_api.identity.rules import hash_token
 from crypto_api.identity.types import Device, Factor, NewUser
+from crypto_api.kit.clock import FixedClock
 from crypto_api.kit.session_spans import Spans, Way
 from crypto_api.runtime import Runtime
 
-DAY = timedelta(days=1)
+DAY, MADE = timedelta(days=1), new_password()
 SPANS = Spans(program=30 * DAY, program_idle=14 * DAY, dashboard=10 * DAY, dashboard_idle=DAY)
 
 
@@ -77,6 +84,27 @@ async def test_a_used_token_is_found_though_none_is_kept(runtime: Runtime, ada: 
     with pytest.raises(InvalidToken):
         await identity.refresh(runtime.uow, token, start, SPANS)
     assert await identities.live_session(other.id, start) is not None
+
+
+async def test_a_password_that_was_made_up_counts_for_three_days_unless_it_is_changed(runtime: Runtime) -> None:
+    def door(later: timedelta) -> Door:
+        return replace(door_of(runtime), clock=FixedClock(runtime.clock.now() + later))
+
+    for name in ("grace", "hedy"):
+        person = NewUser(name, f"{name}@example.com", name.title(), "Byron")
+        made = await create_admin(runtime.uow, runtime.clock, person, MADE, organization_name=None, bcrypt_cost=4, made_up=name == "grace")
+        assert (made.user.password_until is None) is (name == "hedy")
+        tokens, given = tokens_of(runtime), Credentials(None, name, MADE)
+        signed = await sign_in(door(3 * DAY - timedelta(minutes=1)), tokens, given, Device(None, None))
+        with pytest.raises(InvalidCredentials) if name == "grace" else nullcontext():
+            await sign_in(door(3 * DAY + timedelta(minutes=1)), tokens, given, Device(None, None))
+        changed = await passwords.hash_password("another river of 9 stones", 4)
+        await runtime.uow.run(
+            lambda session, user=signed.user, changed=changed: identity.set_password(  # type: ignore[misc]
+                session, user, changed, runtime.clock.now(), by_mail=False, kept_session=None
+            )
+        )
+        await sign_in(door(9 * DAY), tokens, Credentials(None, name, "another river of 9 stones"), Device(None, None))
 
 
 async def test_the_pages_end_by_idling_and_at_last(runtime: Runtime, ada: User) -> None:

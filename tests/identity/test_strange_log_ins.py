@@ -1,5 +1,6 @@
 """Who logs in from where they never did, or fails at it again and again: the owner is told by a letter, and of nothing else."""
 
+from base64 import urlsafe_b64decode
 from collections import Counter
 
 import pytest
@@ -9,8 +10,8 @@ from crypto_api.flows.notice_text import LOG_IN_SUBJECT, notice_text
 from crypto_api.flows.second_factor import bound_to
 from crypto_api.flows.sign_in import Credentials, SignedIn, sign_in
 from crypto_api.http.auth import door_of, tokens_of
+from crypto_api.identity import passkeys, totp
 from crypto_api.identity import store as identities
-from crypto_api.identity import totp
 from crypto_api.identity.documents import Attempts, DueMail, Totp, User
 from crypto_api.identity.errors import InvalidCredentials, InvalidOtp
 from crypto_api.identity.rules import network_of
@@ -87,6 +88,11 @@ async def test_the_owner_is_told_of_another_user_name_and_of_no_other_change(run
     letter = await DueMail.find_one({"kind": "notice"})
     assert letter is not None and (letter.to, letter.data) == (user.email, {"what": "username_changed", "username": "augusta"})
     assert (await identities.user(user.id)).username == "augusta"  # type: ignore[union-attr]
+
+
+def test_a_challenge_has_256_random_bits() -> None:
+    challenges = {passkeys.new_challenge() for _ in range(50)}
+    assert len(challenges) == 50 and {len(urlsafe_b64decode(challenge + "==")) for challenge in challenges} == {32}
 
 
 def test_networks() -> None:

@@ -35,7 +35,7 @@ class Command(BaseCommand):
         person = NewUser(username, email, first_name, last_name)
         with plain_failures():
             try:
-                made = asyncio.run(_create(load_config(), person, password, organization))
+                made = asyncio.run(_create(load_config(), person, password, organization, made_up=generated))
             except InvalidInput as problem:
                 raise CommandError("; ".join(f"{error.field} {error.message}" for error in problem.errors)) from None
             except CoreError as problem:
@@ -43,6 +43,8 @@ class Command(BaseCommand):
         what = f"ADMIN of {organization} ({made.org_id})" if made.org_id else "PLATFORM_ADMIN"
         self.stdout.write(f"{made.user.username} <{made.user.email}> is {what} ({made.user.id})")
         if generated:
+            until = made.user.password_until
+            self.stdout.write(f"it counts until {until:%Y-%m-%d %H:%M} UTC: log in and choose another under Security, or by a letter afterwards")
             self.stdout.write(f"password: {password}")
 
 
@@ -60,7 +62,8 @@ def _password(*, from_stdin: bool) -> tuple[str, bool]:
     return typed, False
 
 
-async def _create(config: Config, person: NewUser, password: str, organization: str | None) -> Made:
+async def _create(config: Config, person: NewUser, password: str, organization: str | None, *, made_up: bool) -> Made:
     log.configure(config.log_dir, process="create_admin")
     async with open_runtime(config) as runtime:
-        return await create_admin(runtime.uow, runtime.clock, person, password, organization_name=organization, bcrypt_cost=config.bcrypt_cost)
+        cost = config.bcrypt_cost
+        return await create_admin(runtime.uow, runtime.clock, person, password, organization_name=organization, bcrypt_cost=cost, made_up=made_up)

@@ -13,6 +13,10 @@
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone) keep("coffer_tz", zone);
 
+  // What a page shows goes with its session, also where no server can be reached that says so: it asks for itself again then.
+  const endsS = Number(document.body.dataset.sessionEnds);
+  if (endsS > 0) setTimeout(() => location.reload(), Math.min(endsS * 1000 + 1000, 2 ** 31 - 1));
+
   const stored = {
     get: (key) => { try { return localStorage.getItem(key); } catch { return null; } },
     set: (key, value) => { try { localStorage.setItem(key, value); } catch { /* private mode: the choice lasts for this page */ } },
