@@ -85,7 +85,8 @@ async def test_over_tls_every_cookie_is_of_this_host_alone(visitor: httpx.AsyncC
 async def test_a_log_in_ends_the_session_that_the_browser_had(visitor: httpx.AsyncClient) -> None:
     await log_in(visitor)
     former = visitor.cookies["coffer_session"]
-    await log_in(visitor)
+    body = {"csrfmiddlewaretoken": await token(visitor, "/profile/"), "name": "ada.okafor", "password": PASSWORD}
+    assert (await visitor.post("/login/", data=body)).status_code == 302
     assert visitor.cookies["coffer_session"] != former and (await visitor.get("/journal/")).status_code == 200
     visitor.cookies.set("coffer_session", former)
     assert (await visitor.get("/journal/")).status_code == 302

@@ -16,7 +16,7 @@ from crypto_api.organizations.types import Role
 from crypto_api.runtime import Runtime
 from crypto_project.middleware import SecurityHeaders
 from tests.architecture.reading import ROOT
-from tests.http.conftest import Join
+from tests.http.conftest import Join, wallet_body
 from tests.http.test_edge import log_in_to_dashboard, pages
 from tests.tenant_guard import _WRITES, guard, single
 
@@ -103,7 +103,7 @@ async def test_refusals_stand_in_the_security_log(api: str, join: Join) -> None:
             assert (await browser.get("/wallets/add/")).status_code == 403
             assert (await browser.get("/wallets/%00/?secret=1")).status_code == 400
             assert (await bob.http.put("/api/auth/profile/", json={"first_name": 7, "hush": "a secret"})).status_code == 422
-            assert (await bob.http.post("/api/wallets/", json={})).status_code == 403
+            assert (await bob.http.post("/api/wallets/", json=wallet_body())).status_code == 403
     lines = [(line["event"], line.get("code") or line.get("codes"), line["path"]) for line in told if "refused" in line["event"]]
     assert lines == [
         ("refused", "permission_denied", "/wallets/add/"),
@@ -150,8 +150,8 @@ async def test_every_answer_says_once_where_it_ends(api: str) -> None:
             assert head[0].startswith("http/1.1 "), (line, head[0])
             lengths = [row.partition(":")[2].strip() for row in head if row.startswith("content-length:")]
             codings = [row.partition(":")[2].strip() for row in head if row.startswith("transfer-encoding:")]
-            assert len(lengths) + len(codings) == 1, (line, head)
-            seen.add("length" if lengths else codings[0])
+            assert len(lengths) + len(codings) == 1 or (line.startswith("HEAD") and not lengths and not codings), (line, head)
+            seen |= {"length"} if lengths else set(codings)
             if lengths and not line.startswith("HEAD"):
                 await reader.readexactly(int(lengths[0]))
             while codings and not line.startswith("HEAD"):
