@@ -72,6 +72,11 @@ class Leases:
             {"$set": {"expires_at": _LONG_AGO}},
         )
 
+    async def held(self, name: str) -> bool:
+        """Whether anybody has it and has renewed it lately: a process that died is told of within `DURATION_S`."""
+        row = await self._rows.find_one({"_id": name})
+        return row is not None and bool(row["expires_at"] > datetime.now(UTC))
+
     async def wait_for(self, name: str, holder: str, *, poll_s: float = 0.5) -> Lease:
         while (lease := await self.acquire(name, holder)) is None:
             await asyncio.sleep(poll_s)

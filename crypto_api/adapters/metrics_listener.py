@@ -11,13 +11,14 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 PATH = "/metrics"
+LIVE = "/live"
 Measure = Callable[[], Awaitable[list[Metric]]]
 _LISTEN = re.compile(r"(?P<host>\[[0-9a-f:]+\]|[0-9a-z.-]+):(?P<port>[0-9]{1,5})", re.ASCII)
 
 
 class MetricsListener:
     """`async with MetricsListener("127.0.0.1:9464", measure):` answers `GET /metrics` with what this process counts and what `measure` finds at that
-    moment. ValueError where `listen` is no host and port, OSError where the port is taken."""
+    moment, and `GET /live`. ValueError where `listen` is no host and port, OSError where the port is taken."""
 
     def __init__(self, listen: str, measure: Measure | None = None) -> None:
         found = _LISTEN.fullmatch(listen)
@@ -27,6 +28,7 @@ class MetricsListener:
         self._measure = measure
         app = web.Application()
         app.router.add_get(PATH, self._answer)
+        app.router.add_get(LIVE, self._live)
         self._runner = web.AppRunner(app, access_log=None)
 
     async def __aenter__(self) -> Self:
@@ -45,6 +47,10 @@ class MetricsListener:
     def port(self) -> int:
         port: int = self._runner.addresses[0][1]
         return port
+
+    async def _live(self, _: web.Request) -> web.Response:
+        """The process lives and its loop goes round, whatever else is away: a supervisor that restarts by this restarts nobody who only waits."""
+        return web.Response(text="ok")
 
     async def _answer(self, _: web.Request) -> web.Response:
         found = await self._measure() if self._measure is not None else []

@@ -1,10 +1,12 @@
 """Whether each part that a process needs answers: for the health answer, and for those who run the installation."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from crypto_api.chains import store as chains
 from crypto_api.chains.documents import FollowState
@@ -14,6 +16,11 @@ from crypto_api.runtime import Runtime
 TIMEOUT_S = 1.5
 LAG_BLOCKS_MAX = 10
 RELAY_AGE_S_MAX = 10
+SKEW_S_MAX = 2.0  # leases last six seconds; codes of authenticators bear thirty
+FREE_BYTES_MIN = 500_000_000
+FREE_SHARE_MIN = 0.05  # of the disk of the database, where its server tells
+RELAY_LEASE, JOBS_LEASE = "relay", "inbox"
+"""Which always has a holder while a `worker events` or a `worker jobs` lives (workers/events.py, workers/inbox.py)."""
 Check = Callable[[], Awaitable[str | None]]
 """None when all is well, else what is not."""
 
@@ -31,12 +38,15 @@ async def parts_of(runtime: Runtime) -> dict[str, Part]:
         "mongodb": partial(_mongodb, runtime),
         "valkey": partial(_valkey, runtime),
         "relay": partial(_relay, runtime),
+        "jobs": partial(_jobs, runtime),
         "signer": partial(_signer, runtime),
+        "clock": partial(_clock, runtime),
+        "disk": partial(_disk, runtime),
     }
     if runtime.llm is not None:
         checks["model"] = runtime.llm.fault
     for slug in runtime.networks:
-        checks |= {f"node:{slug}": partial(_node, runtime, slug), f"follower:{slug}": partial(_follower, slug)}
+        checks |= {f"node:{slug}": partial(_node, runtime, slug), f"follower:{slug}": partial(_follower, runtime, slug)}
     return dict(zip(checks, await asyncio.gather(*map(_checked, checks.values())), strict=True))
 
 
@@ -72,19 +82,48 @@ async def _node(runtime: Runtime, slug: str) -> str | None:
     return None
 
 
-async def _follower(slug: str) -> str | None:
+async def _follower(runtime: Runtime, slug: str) -> str | None:
     cursor = await chains.cursor(slug)
     if cursor is None:
         return "has not begun"
     if cursor.state in (FollowState.UNREACHABLE, FollowState.STOPPED):
         return f"{cursor.state}: {cursor.reason or 'no reason given'}"
+    if not await runtime.leases.held(f"follow:{slug}"):  # how far it is says nothing then: the head that it knows stands still as well
+        return "nobody follows it: no worker chains is at work"
     lag = cursor.head - cursor.height
     return f"{lag} blocks behind" if lag > LAG_BLOCKS_MAX else None
 
 
 async def _relay(runtime: Runtime) -> str | None:
     oldest = await events.oldest_pending()
-    if oldest is None:
+    age_s = (runtime.clock.now() - oldest).total_seconds() if oldest is not None else 0.0
+    if age_s > RELAY_AGE_S_MAX:
+        return f"an event has waited {age_s:.0f} s for its number"
+    return None if await runtime.leases.held(RELAY_LEASE) else "nobody numbers events: no worker events is at work"
+
+
+async def _jobs(runtime: Runtime) -> str | None:
+    return None if await runtime.leases.held(JOBS_LEASE) else "no worker jobs is at work: payments stand still"
+
+
+async def _clock(runtime: Runtime) -> str | None:
+    """Leases and what has its hour are told by each machine's own clock, and compared with what others wrote."""
+    asked = runtime.clock.now()
+    told = (await runtime.mongo.admin.command("hello")).get("localTime")
+    if told is None:
         return None
-    age_s = (runtime.clock.now() - oldest).total_seconds()
-    return f"an event has waited {age_s:.0f} s for its number" if age_s > RELAY_AGE_S_MAX else None
+    between = asked + (runtime.clock.now() - asked) / 2
+    skew_s = (between - told).total_seconds()
+    return None if abs(skew_s) <= SKEW_S_MAX else f"{abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'} that of the database"
+
+
+async def _disk(runtime: Runtime) -> str | None:
+    """Where this process writes its log, and where the database is, if its server tells."""
+    found = os.statvfs(runtime.config.log_dir)  # a system call
+    if (free := found.f_bavail * found.f_frsize) < FREE_BYTES_MIN:
+        return f"{free / 1e6:.0f} MB are left for logs"
+    told: dict[str, Any] = await runtime.database.command("dbStats")
+    used, size = told.get("fsUsedSize"), told.get("fsTotalSize")
+    if used is None or not size or (size - used) / size >= FREE_SHARE_MIN:
+        return None
+    return f"{(size - used) / 1e9:.1f} GB are left to the database"

@@ -63,6 +63,10 @@ def test_every_image_has_a_version_and_every_server_asks_who_one_is() -> None:
     for name in ("api", "chains", "events", "jobs"):
         environment = services[name]["environment"]
         assert environment["REDIS_URL"].startswith("redis://:${VALKEY_PASSWORD:?}@") and "${APP_PASSWORD:?}@" in environment["MONGODB_URI"], name
+        assert "tls=true&tlsCAFile=/run/secrets/internal_ca" in environment["MONGODB_URI"] and "internal_ca" in services[name]["secrets"], name
+    for name in ("mongo1", "mongo2", "mongo3"):
+        assert {"--keyFile", "--tlsMode requireTLS"} <= set(re.findall(r"--keyFile|--tlsMode \w+", str(services[name]["entrypoint"]))), name
+        assert f"DNS:{name}" in (ROOT / "deploy" / "make-certs.sh").read_text()
     example = (ROOT / "deploy" / "compose.env.example").read_text()
     asked = set(re.findall(r"\$\{([A-Z_]+):\?\}", (ROOT / "docker-compose.yml").read_text()))
     assert {name for name in asked if not re.search(rf"^{name}=", example, re.MULTILINE)} == set()

@@ -15,15 +15,20 @@ from crypto_api.chains.documents import ChainCursor, FollowState
 from crypto_api.events.documents import Event
 from crypto_api.kit.networks import ProviderHealth, ProviderState
 from crypto_api.organizations.types import Role
+from crypto_api.reports import parts
 from crypto_api.reports.parts import parts_of
 from crypto_api.runtime import Runtime
 from crypto_api.tasks.documents import Task
 from crypto_api.tasks.types import TaskStatus
 from crypto_project.embedded.servers import EmbeddedServers
 from tests.conftest import LocalChain
+from tests.factories.held import at_work
 from tests.factories.ollama import DIGEST, ollama_server
+from tests.factories.paying import LaterClock
 from tests.http.conftest import Join, serve, wallet_body
 from tests.http.test_wallets import KEY_ADDRESS
+from workers import events as relay_worker
+from workers import inbox as inbox_worker
 
 
 def cursor(runtime: Runtime, **changes: Any) -> ChainCursor:
@@ -41,6 +46,7 @@ def cursor(runtime: Runtime, **changes: Any) -> ChainCursor:
 
 
 async def test_health_names_what_is_not_ready(client: httpx.AsyncClient, runtime: Runtime) -> None:
+    await at_work(runtime, "testnet")
     answer = await client.get("/api/system/health/")
     assert answer.status_code == 200
     health = answer.json()
@@ -51,9 +57,45 @@ async def test_health_names_what_is_not_ready(client: httpx.AsyncClient, runtime
     await cursor(runtime, height=50).insert()
     assert (await client.get("/api/system/health/")).json()["parts"]["follower:testnet"]["detail"] == "43 blocks behind"
     await ChainCursor.find_all().update({"$set": {"height": 92}})
+    await at_work(runtime, "testnet")
     assert "follower:testnet" not in (await client.get("/api/system/health/")).json()["degraded"]
     await ChainCursor.find_all().update({"$set": {"state": "stopped", "reason": "a reorganisation of 70 blocks"}})
     assert "70 blocks" in (await client.get("/api/system/health/")).json()["parts"]["follower:testnet"]["detail"]
+
+
+async def test_health_tells_of_workers_that_are_not_there_of_a_wrong_clock_and_of_a_full_disk(
+    client: httpx.AsyncClient, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dead worker's last figures look as good as ever: its lease says that nobody is there. No other part is drawn in, and none makes the answer
+    unavailable."""
+    assert (parts.RELAY_LEASE, parts.JOBS_LEASE) == (relay_worker.LEASE, inbox_worker.LEASE)
+    await cursor(runtime, height=93).insert()
+
+    async def told(of: Runtime = runtime) -> dict[str, str]:
+        return {name: part.detail for name, part in (await parts_of(of)).items() if not part.ready and name != "node:testnet"}
+
+    nobody = {
+        "relay": "nobody numbers events: no worker events is at work",
+        "jobs": "no worker jobs is at work: payments stand still",
+        "follower:testnet": "nobody follows it: no worker chains is at work",
+    }
+    assert await told() == nobody
+    answer = await client.get("/api/system/health/")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded") and nobody.keys() <= set(answer.json()["degraded"])
+    await at_work(runtime, "testnet")
+    assert await told() == {}
+    await runtime.database["leases"].update_many(
+        {}, {"$set": {"expires_at": runtime.clock.now() - timedelta(seconds=1)}}
+    )  # killed, seven seconds ago
+    assert await told() == nobody
+
+    await at_work(runtime, "testnet")
+    for seconds, word in ((90, "90 s ahead of that of the database"), (-90, "90 s behind that of the database")):
+        assert (await told(replace(runtime, clock=LaterClock(timedelta(seconds=seconds)))))["clock"] == word
+    assert "clock" not in await told(replace(runtime, clock=LaterClock(timedelta(seconds=1))))
+
+    monkeypatch.setattr(parts, "FREE_BYTES_MIN", 10**18)
+    assert (await told())["disk"].endswith("MB are left for logs")
 
 
 async def test_health_tells_the_truth_about_the_model(runtime: Runtime) -> None:
