@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from crypto_api.adapters.metrics_listener import LIVE
 from crypto_api.config import Config
 from crypto_project.processes import api_process
 from signer.settings import DeskSettings, VaultSettings
@@ -43,6 +44,7 @@ def test_every_process_is_there_and_each_knows_what_it_needs() -> None:
         assert service["environment"].keys() <= known, name
         assert bool(KEYS & service["environment"].keys()) is (name == "signer"), name
         assert service["read_only"] and service["cap_drop"] == ["ALL"], name
+    assert all(f":9464{LIVE}'" in str(services[name]["healthcheck"]["test"]) for name in NAMES)
     assert services["signer"]["user"] != services["api"].get("user") and services["signer"]["networks"] == ["inside"]
     assert compose()["networks"]["inside"]["internal"] is True
 

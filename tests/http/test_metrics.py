@@ -34,6 +34,8 @@ Figures = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 async def figures(listener: MetricsListener) -> tuple[Figures, str]:
     async with httpx.AsyncClient() as client:
         answer = await client.get(f"http://127.0.0.1:{listener.port}/metrics")
+        live = await client.get(f"http://127.0.0.1:{listener.port}/live")
+    assert (live.status_code, live.text) == (200, "ok")
     assert answer.status_code == 200 and answer.headers["Content-Type"].startswith("text/plain; version=")
     families = text_string_to_metric_families(answer.text)
     return {(row.name, tuple(sorted(row.labels.items()))): row.value for family in families for row in family.samples}, answer.text

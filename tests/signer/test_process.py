@@ -88,6 +88,24 @@ async def test_it_is_killed_comes_back_under_a_new_master_key_and_signs_the_same
     assert log.count('"payment_signed"') == 2 and first.hash in log and first.raw not in log
 
 
+async def test_told_to_end_it_takes_its_vault_and_its_socket_along(runtime: Runtime, tmp_path: Path) -> None:
+    """In the middle of a question, whose asker hears that nobody is there, and asks again later."""
+    async with process(runtime, tmp_path) as (signer, child):
+        vault = await ready(tmp_path, child)
+        parcel = make_parcel(bytearray(b'"x"'), await signer.public_key())
+        keystore = KeyParcels(keystore=orjson.dumps({"version": 3, "crypto": SLOW}).decode(), keystore_password=parcel)
+        asked = asyncio.create_task(signer.seal("org_1", "wal_1", keystore))
+        async with asyncio.timeout(60):
+            while not children(vault):
+                await asyncio.sleep(0.005)
+        child.send_signal(signal.SIGTERM)
+        with pytest.raises(SignerUnavailable):
+            await asked
+        assert await asyncio.wait_for(child.wait(), 60) == 0
+        await gone(vault)
+    assert not (tmp_path / "run" / "signer.sock").exists()
+
+
 async def rotate(runtime: Runtime, folder: Path) -> tuple[int | None, str]:
     """`manage.py rotate_master_key`: how it ended, and its first line."""
     config = runtime.config
