@@ -58,7 +58,9 @@ async def worker(runtime: Runtime, folder: Path, payment_id: str) -> None:
         async with asyncio.timeout(90):
             log = folder / "crypto_accounting.log"
             while (
-                (row := await Payment.get(payment_id)) is None or row.state is PaymentState.APPROVED or b'"event":"job_done"' not in log.read_bytes()
+                (row := await Payment.get(payment_id)) is None
+                or row.state is not PaymentState.BROADCAST
+                or b'"event":"job_done"' not in log.read_bytes()
             ):
                 assert child.returncode is None
                 await asyncio.sleep(0.05)

@@ -54,7 +54,7 @@ async def test_a_process_of_the_release_before_starts_beside_a_migration_and_wor
     runtime: Runtime, tmp_path: Path
 ) -> None:
     state, known = runtime.database[COLLECTION], len(MIGRATIONS)
-    middle = {"position": known - 1, "step_at": "employees emp_1", "runs_from": known - 1}
+    middle = {"position": known - 1, "step_at": None, "runs_from": known - 1}
     await state.update_one({"_id": "schema"}, {"$set": middle}, upsert=True)  # this release's last one is at work
 
     before = await older(runtime, known - 1, tmp_path, str(ROOT / "manage.py"), "worker", "events")
