@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC
 from functools import partial
 from typing import Any
 
@@ -113,13 +114,14 @@ async def _clock(runtime: Runtime) -> str | None:
     if told is None:
         return None
     between = asked + (runtime.clock.now() - asked) / 2
-    skew_s = (between - told).total_seconds()
+    skew_s = (between - told.replace(tzinfo=UTC)).total_seconds()  # answers of commands come in UTC, and without saying so
     return None if abs(skew_s) <= SKEW_S_MAX else f"{abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'} that of the database"
 
 
 async def _disk(runtime: Runtime) -> str | None:
     """Where this process writes its log, and where the database is, if its server tells."""
-    found = os.statvfs(runtime.config.log_dir)  # a system call
+    there = next(path for path in (runtime.config.log_dir.absolute(), *runtime.config.log_dir.absolute().parents) if path.exists())
+    found = os.statvfs(there)  # a system call
     if (free := found.f_bavail * found.f_frsize) < FREE_BYTES_MIN:
         return f"{free / 1e6:.0f} MB are left for logs"
     told: dict[str, Any] = await runtime.database.command("dbStats")
