@@ -8,10 +8,14 @@ what a slow unit of work commits later gets a later number, although its id is o
 Two relays beside each other, or one killed anywhere, do no harm: the counter and all numbers of a batch are one unit of work, in which
 each event goes from waiting to numbered once, or the whole batch is rolled back. What was numbered and not announced is found by the
 consoles, which also look at the heads by themselves.
+
+It reaches the log through ports alone, so that the same code runs in a simulator.
 """
 
 from collections import defaultdict
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Protocol, TypeVar
 
 from pymongo.errors import DuplicateKeyError
 
@@ -19,9 +23,10 @@ from crypto_api.events import store
 from crypto_api.kit import tracing
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.faultpoint import faultpoint
-from mongodb_config.unit_of_work import Session, UnitOfWork
+from mongodb_config.unit_of_work import Session
 
 BATCH_MAX = 500
+Result = TypeVar("Result")
 
 
 class Doorbell(Protocol):
@@ -29,19 +34,37 @@ class Doorbell(Protocol):
         """Never raises: a bell that nobody hears costs a poll interval."""
 
 
+class Units(Protocol):
+    """A `UnitOfWork`."""
+
+    async def run(self, work: Callable[[Session], Awaitable[Result]]) -> Result: ...
+
+
+class Log(Protocol):
+    """The log as the relay needs it; in the database it is `events/store.py`."""
+
+    async def pending(self, limit: int) -> list[tuple[str, str]]: ...
+
+    async def still_pending(self, session: Session, org_id: str, event_ids: list[str]) -> list[str]: ...
+
+    async def take_numbers(self, session: Session, org_id: str, count: int, now: datetime) -> int: ...
+
+    async def give_numbers(self, session: Session, org_id: str, event_ids: list[str], first: int, now: datetime) -> int: ...
+
+
 class _Contended(Exception):
     """Another relay numbered some of these between our look and our write."""
 
 
-async def relay_pass(uow: UnitOfWork, clock: Clock, doorbell: Doorbell) -> int:
+async def relay_pass(uow: Units, clock: Clock, doorbell: Doorbell, log: Log = store) -> int:
     """Numbers what waits now, up to `BATCH_MAX` events over all organisations, and announces the new heads. Returns how many."""
     found: dict[str, list[str]] = defaultdict(list)
-    for org_id, event_id in await store.pending(BATCH_MAX):
+    for org_id, event_id in await log.pending(BATCH_MAX):
         found[org_id].append(event_id)
     numbered = 0
     for org_id, event_ids in found.items():
         with tracing.span("number events", attributes={"coffer.count": len(event_ids)}):
-            count, head = await _number(uow, clock, org_id, event_ids)
+            count, head = await _number(uow, clock, log, org_id, event_ids)
             faultpoint("relay.committed")
             if count:
                 await doorbell.announce(org_id, head)
@@ -49,17 +72,17 @@ async def relay_pass(uow: UnitOfWork, clock: Clock, doorbell: Doorbell) -> int:
     return numbered
 
 
-async def _number(uow: UnitOfWork, clock: Clock, org_id: str, event_ids: list[str]) -> tuple[int, int]:
+async def _number(uow: Units, clock: Clock, log: Log, org_id: str, event_ids: list[str]) -> tuple[int, int]:
     """Returns (how many, the new head); (0, 0) when another relay was faster."""
 
     async def work(session: Session) -> tuple[int, int]:
-        waiting = await store.still_pending(session, org_id, event_ids)
+        waiting = await log.still_pending(session, org_id, event_ids)
         if not waiting:
             return 0, 0
         now = clock.now()
-        first = await store.take_numbers(session, org_id, len(waiting), now)
+        first = await log.take_numbers(session, org_id, len(waiting), now)
         faultpoint("relay.counted")
-        if await store.give_numbers(session, org_id, waiting, first, now) != len(waiting):
+        if await log.give_numbers(session, org_id, waiting, first, now) != len(waiting):
             raise _Contended
         faultpoint("relay.numbered")
         return len(waiting), first + len(waiting) - 1

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from crypto_api.events import store
 from crypto_api.events.documents import Event
@@ -13,6 +13,18 @@ from crypto_api.sockets.console import Console, View
 
 PAGE = 500
 WINDOW = 1_000
+
+
+class Log(Protocol):
+    """The log as it is served; in the database it is `events/store.py`."""
+
+    async def after(self, org_id: str, seq: int, limit: int) -> list[Event]: ...
+
+    async def latest(self, org_id: str, limit: int) -> list[Event]: ...
+
+    async def head(self, org_id: str) -> int: ...
+
+    async def seq_visible_at(self, org_id: str, seq: int, permissions: Iterable[str] | None, kind_prefix: str = "") -> int: ...
 
 
 class LoggedEvent:
@@ -39,8 +51,9 @@ class Channel:
     """`last` is the number up to which consoles were served. Between two awaits everything here is consistent: numbers are handed out and
     `last` is moved in one step, without a pause in which a console could join or go live."""
 
-    def __init__(self, org_id: str) -> None:
+    def __init__(self, org_id: str, log: Log = store) -> None:
         self.org_id = org_id
+        self._log = log
         self.consoles: set[Console] = set()
         self.users = 0  # consoles, and those that are about to be
         self.last = 0
@@ -54,7 +67,7 @@ class Channel:
         """From here on `console.sent` is the head that it was told, and nothing behind it will be missed."""
         async with self._lock:
             if not self._open:
-                self._keep([LoggedEvent(row) for row in await store.latest(self.org_id, WINDOW)])
+                self._keep([LoggedEvent(row) for row in await self._log.latest(self.org_id, WINDOW)])
                 self._open = True
             if console.view not in self._visible:
                 self._visible[console.view] = await self._seq_visible_at(console.view, self.last)
@@ -65,7 +78,7 @@ class Channel:
         """Serves everything behind `last` to those who are live."""
         async with self._lock:
             while self._open:
-                page = [LoggedEvent(row) for row in await store.after(self.org_id, self.last, PAGE)]
+                page = [LoggedEvent(row) for row in await self._log.after(self.org_id, self.last, PAGE)]
                 self._serve(page)
                 if len(page) < PAGE:
                     return
@@ -90,6 +103,10 @@ class Channel:
         self._window.extend(page)
         if page:
             self.last = page[-1].seq
+
+    async def head(self, at_least: int) -> int:
+        """The last number of the organisation. Another process may have served more of the log than this one."""
+        return self.last if at_least <= self.last else max(self.last, await self._log.head(self.org_id))
 
     async def missed(self, console: Console) -> list[str]:
         """The next frames for a console that is not live, perhaps none. As soon as nothing is left it is live, without a pause between."""
@@ -127,10 +144,10 @@ class Channel:
         if self._window and self._window[0].seq <= seq + 1:
             first = seq + 1 - self._window[0].seq  # the window has no gaps
             return [self._window[index] for index in range(first, min(first + PAGE, len(self._window)))]
-        return [LoggedEvent(row) for row in await store.after(self.org_id, seq, PAGE)]
+        return [LoggedEvent(row) for row in await self._log.after(self.org_id, seq, PAGE)]
 
     async def _seq_visible_at(self, view: View, seq: int) -> int:
         for event in reversed(self._window):
             if event.seq <= seq and view.shows(event.kind, event.permission):
                 return event.seq
-        return await store.seq_visible_at(self.org_id, seq, view.permissions, view.prefix)
+        return await self._log.seq_visible_at(self.org_id, seq, view.permissions, view.prefix)

@@ -19,6 +19,7 @@ from crypto_api.sockets import frames
 from crypto_api.sockets.admission import Refused, admit
 from crypto_api.sockets.console import BAD_FRAME, TRY_LATER, Closing, Console, View
 from crypto_api.sockets.hub import EventHub
+from crypto_api.sockets.serving import serve
 from crypto_api.sockets.timing import (
     ADMISSION_S_MAX,
     CLOSE_S_MAX,
@@ -26,7 +27,6 @@ from crypto_api.sockets.timing import (
     FRAMES_PER_S,
     HEARTBEAT_S,
     READ_TURNS,
-    REPLAY_MAX,
     RESUME_GRACE_S,
 )
 from crypto_api.tasks.events import KIND_PREFIX
@@ -149,7 +149,7 @@ class ConsoleConsumer(AsyncConsumer):
             await self._send(frames.encode("hello", self._runtime.clock.now(), {"seq": console.sent, "heartbeat": HEARTBEAT_S}))
             await self._send(await self._snapshot(console, console.sent))
             await self._hear_first_word(console)
-            closing = await self._serve(console)
+            closing = await serve(console, self._hub, self._send, self._snapshot, follows_state=self.follows_state)
         except PyMongoError as error:
             _logger.warning("socket_waits_for_database", error=str(error))
             closing = Closing(TRY_LATER, "come back and resume")
@@ -169,31 +169,6 @@ class ConsoleConsumer(AsyncConsumer):
                 return
         for _ in range(READ_TURNS):
             await asyncio.sleep(0)
-
-    async def _serve(self, console: Console) -> Closing:
-        """Sends what is due until the console is to be closed."""
-        while console.closing is None:
-            if console.asked is not None:
-                after, console.asked = console.asked, None
-                await self._begin_resume(console, after)
-            elif (frame := console.take()) is not None:
-                await self._send(frame)
-            elif not console.live:
-                for frame in await self._hub.missed(console):
-                    await self._send(frame)
-            else:
-                await console.woken()
-        while (frame := console.take()) is not None:  # an error frame explains the close
-            await self._send(frame)
-        return console.closing
-
-    async def _begin_resume(self, console: Console, after: int) -> None:
-        head = await self._hub.head(console, after)
-        if self.follows_state or not head - REPLAY_MAX <= after <= head:
-            console.begin_resume(head)
-            await self._send(await self._snapshot(console, head))
-        else:
-            console.begin_resume(after)
 
     async def _snapshot(self, console: Console, head: int) -> str:
         data = await self._hub.state(console, head, self.state)

@@ -97,9 +97,7 @@ class EventHub:
         return await self._channel_of[console].missed(console)
 
     async def head(self, console: Console, at_least: int) -> int:
-        """The last number of the console's organisation. Another process may have served more of the log than this one."""
-        last = self._channel_of[console].last
-        return last if at_least <= last else max(last, await store.head(console.org_id))
+        return await self._channel_of[console].head(at_least)
 
     async def state(self, console: Console, head: int, read: State) -> dict[str, Any]:
         """What the console begins with, as of `head` or later; read once for all that ask for the same at the same time."""

@@ -158,7 +158,7 @@ class Sent:
 
 async def note_taken(session: Session, row: Webhook, sent: Sent, now: datetime) -> Webhook | None:
     """It took the event: as it stands then, for the next one. None when a person or another process was in between."""
-    changes = {"done_seq": sent.seq, "taken_at": now, **_AFRESH}
+    changes = once_taken(sent, now)
     if not await store.note(session, row, changes):
         return None
     await keep_delivery(session, row, sent, WebhookDeliveryStatus.DELIVERED, now)
@@ -168,8 +168,24 @@ async def note_taken(session: Session, row: Webhook, sent: Sent, now: datetime) 
 
 async def note_failed(session: Session, row: Webhook, sent: Sent, now: datetime, spread: int) -> bool:
     """It did not; the event is tried again, or the webhook suspended. False when a person or another process was in between."""
+    changes = once_failed(row, sent, now, spread)
+    if not await store.note(session, row, changes):
+        return False
+    await keep_delivery(session, row, sent, WebhookDeliveryStatus.WAITING, now)
+    if changes["retry_at"] is None:
+        await _suspended(session, row, changes["problem"], now)
+    return True
+
+
+def once_taken(sent: Sent, now: datetime) -> dict[str, Any]:
+    """What is otherwise of a webhook that took an event."""
+    return {"done_seq": sent.seq, "taken_at": now, **_AFRESH}
+
+
+def once_failed(row: Webhook, sent: Sent, now: datetime, spread: int) -> dict[str, Any]:
+    """What is otherwise of one that did not; where it is not tried again it is suspended."""
     assert sent.seq is not None
-    since, problem = row.failing_since or sent.at, rules.problem_of(sent.answered)
+    since = row.failing_since or sent.at
     verdict = rules.after_failure(sent.answered, row.tries + 1, since, now, spread)
     changes: dict[str, Any] = {
         "done_seq": sent.seq - 1,  # what is before it was taken or is not wanted
@@ -177,16 +193,9 @@ async def note_failed(session: Session, row: Webhook, sent: Sent, now: datetime,
         "delivery_id": sent.delivery_id,
         "failing_since": since,
         "retry_at": verdict.retry_at,
-        "problem": problem,
+        "problem": rules.problem_of(sent.answered),
     }
-    if verdict.retry_at is None:
-        changes["status"] = WebhookStatus.SUSPENDED.value
-    if not await store.note(session, row, changes):
-        return False
-    await keep_delivery(session, row, sent, WebhookDeliveryStatus.WAITING, now)
-    if verdict.retry_at is None:
-        await _suspended(session, row, problem, now)
-    return True
+    return changes | ({"status": WebhookStatus.SUSPENDED.value} if verdict.retry_at is None else {})
 
 
 async def note_passed(session: Session, row: Webhook, seq: int) -> bool:

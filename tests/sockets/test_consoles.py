@@ -130,7 +130,7 @@ async def test_a_resume_that_had_arrived_counts_however_late_the_server_reads_it
 
 
 async def test_an_unusable_resume_gets_a_fresh_snapshot(runtime: Runtime, api: str, admin: Member, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crypto_api.sockets.consumers.REPLAY_MAX", 5)
+    monkeypatch.setattr("crypto_api.sockets.serving.REPLAY_MAX", 5)
     await say(runtime, admin.org_id, *range(1, 11))
     await numbered(admin.org_id, 10)
     async with console(api, await admin.ticket()) as client:
