@@ -1,6 +1,6 @@
 """`python -m tests.simulation`, or `manage.py simulate`: many schedules, and what they found.
 
---of WHAT       payments or following (both)
+--of WHAT       payments, following, events or webhooks (all)
 --schedules N   how many of each (20,000)
 --seed S        where the seeds begin (0)
 --trace         prints the trace of the first one
@@ -14,8 +14,9 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from os import cpu_count
+from typing import Protocol
 
-from tests.simulation import following, payments
+from tests.simulation import events, following, payments, webhooks
 from tests.simulation.payments import Violation
 
 BATCH = 200
@@ -41,7 +42,19 @@ def _following(seed: int) -> following.Schedule:
     return following.Schedule(seed, too_deep=seed % 20 == 19)
 
 
-KINDS: dict[str, Callable[[int], payments.Schedule | following.Schedule]] = {"payments": payments.Schedule, "following": _following}
+class Schedule(Protocol):
+    trace: list[str]
+
+    def run(self) -> None:
+        """Violation."""
+
+
+KINDS: dict[str, Callable[[int], Schedule]] = {
+    "payments": payments.Schedule,
+    "following": _following,
+    "events": events.Schedule,
+    "webhooks": webhooks.Schedule,
+}
 
 
 def _trace(kind: str, seed: int) -> int:
