@@ -10,9 +10,11 @@ finds it; and before that, whether every command passes where nothing is planted
 
 import argparse
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -36,9 +38,11 @@ def main() -> int:
     outcomes = _known(bugs, options.kept)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended as well
     waiting = [bug for bug in bugs if bug.name not in outcomes]
-    with copied() as folder, servers() as environment:
+    by_tests = any(bug.tier in (Tier.SUITE, Tier.MATRIX) for bug in waiting)
+    running = "COFFER_TEST_MONGODB_URI" in os.environ  # as for every test, somebody may keep them running
+    with copied() as folder, servers() if by_tests and not running else nullcontext({}) as environment:
         _link_tools(folder)
-        if any(bug.tier in (Tier.SUITE, Tier.MATRIX) for bug in waiting):
+        if by_tests:
             preload()
         if not options.no_control and not _pass(controls(waiting), folder, environment):
             return 1
