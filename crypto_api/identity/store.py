@@ -44,7 +44,7 @@ async def registered_as(username: str) -> User | None:
 
 async def newest_claim(email: str) -> User | None:
     """Of those who registered with this address and did not verify it, the newest: the account of this address, or a shadow."""
-    owned = [{"email": email, **_PEOPLE}, {"shadow_of_email": email}]
+    owned = [{"email": email, **_PEOPLE}, {"shadow_of_email": {"$eq": email, "$type": "string"}}]
     rows = await User.find({"$or": owned, "email_verified_at": None, "password_hash": {"$ne": None}}, limit=1).sort("-created_at", "-_id").to_list()
     return rows[0] if rows else None
 
@@ -132,12 +132,13 @@ async def live_sessions(session_ids: Collection[str], now: datetime) -> list[Ses
 
 
 async def live_session_by_dashboard(dashboard_hash: str, now: datetime) -> Session | None:
-    return await Session.find_one({"dashboard_hash": dashboard_hash, "ended_at": None, "expires_at": {"$gt": now}})
+    # the type as the index names it: else every session that is alive would be looked through
+    return await Session.find_one({"dashboard_hash": {"$eq": dashboard_hash, "$type": "string"}, "ended_at": None, "expires_at": {"$gt": now}})
 
 
 async def live_sessions_by_dashboard(dashboard_hashes: Collection[str], now: datetime) -> list[Session]:
-    shown = {"$in": list(dashboard_hashes), "$type": "string"}  # the type as the index names it, so that it is used for several as for one
-    return await Session.find({"dashboard_hash": shown, "ended_at": None, "expires_at": {"$gt": now}}).to_list()
+    shown = {"dashboard_hash": {"$in": list(dashboard_hashes), "$type": "string"}}  # likewise
+    return await Session.find({**shown, "ended_at": None, "expires_at": {"$gt": now}}).to_list()
 
 
 async def live_session_by_refresh(session: UnitSession, refresh_hash: str, now: datetime) -> Session | None:
@@ -165,7 +166,9 @@ async def end_family_of(session: UnitSession, family_hash: str | None, used_hash
     """Ends the session of whose family this refresh token is and which it opens no more; its id, or None when there is none alive. Tokens from
     before families had a name are found among those that were used."""
     ended = {"$set": {"ended_at": now, "ended_reason": reason}}
-    named: list[dict[str, Any]] = [{"family_hash": family_hash, "refresh_hash": {"$ne": used_hash}}] if family_hash is not None else []
+    named: list[dict[str, Any]] = (
+        [{"family_hash": {"$eq": family_hash, "$type": "string"}, "refresh_hash": {"$ne": used_hash}}] if family_hash is not None else []
+    )
     for where in [*named, {"refresh_used": used_hash}]:  # the newest of one that has run out is no used one
         row = await Session.get_pymongo_collection().find_one_and_update({**where, "ended_at": None}, ended, session=session)
         if row:

@@ -239,7 +239,7 @@ async def payslips_of_employee(org_id: str, employee_id: str) -> list[Payslip]:
 
 async def payslip_by_token(token: str) -> Payslip | None:
     """Whoever holds the token may ask whether it is genuine: of any organisation."""
-    return await Payslip.find_one({"verify_token": token})
+    return await Payslip.find_one({"verify_token": {"$eq": token, "$type": "string"}})
 
 
 async def page_of_payslips(org_id: str, where: Row, request: PageRequest) -> Page[Payslip]:

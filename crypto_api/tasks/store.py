@@ -57,7 +57,7 @@ async def kinds(org_id: str) -> list[str]:
 
 
 async def by_job(session: Session, org_id: str, job_id: str) -> Task | None:
-    return await Task.find_one({"org_id": org_id, "job.id": job_id}, session=session)
+    return await Task.find_one({"org_id": org_id, "job.id": {"$eq": job_id, "$type": "string"}}, session=session)
 
 
 async def asked_runs(org_id: str, schedule: str, session: Session) -> int:

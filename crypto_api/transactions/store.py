@@ -55,7 +55,7 @@ async def by_ids(org_id: str, row_ids: Sequence[str], session: Session | None = 
 
 async def of_payment(org_id: str, payment_id: str) -> list[Transaction]:
     """What a payment of ours made on the chain."""
-    return await Transaction.find({"org_id": org_id, "payment_id": payment_id}).to_list()
+    return await Transaction.find({"org_id": org_id, "payment_id": {"$eq": payment_id, "$type": "string"}}).to_list()
 
 
 async def by_hash_prefix(org_id: str, beginning: str, limit: int) -> list[Transaction]:
