@@ -24,6 +24,7 @@ from benchmarks.load.installation import Installation, open_installation
 from benchmarks.load.money import measure_money
 from benchmarks.load.overload import measure_overload
 from benchmarks.load.reads import measure_reads
+from benchmarks.load.stalls import errors_in
 from benchmarks.load.table import Row
 from benchmarks.load.visits import visit_all
 from benchmarks.load.wire import NONE
@@ -51,8 +52,9 @@ async def on_one(options: argparse.Namespace, wanted: set[str]) -> list[Row]:
             statuses = await visit_all(installation)
             failed = sum(number for status, number in statuses.items() if status >= 500 or status == NONE)
             rows.append(Row("every page and read once", f"errors, of {statuses.total()}", 0, failed))
-        usage = whole()
+        usage, errors = whole(), errors_in(installation.log)
         _say_how_it_ended(installation)
+    rows.append(Row("all of that", "errors in the log", 0, len(errors), limit="; ".join(errors[:5]).replace("\n", " ")))
     rows += table.of_loops(usage.stalls, f"in {usage.took_s:.0f} s of all that")
     sys.stderr.write(f"{table.worst(usage.stalls)}\n")
     return rows

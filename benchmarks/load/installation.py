@@ -105,12 +105,13 @@ class Installation(Target):
 
     # ---- what it computes
 
-    def _log(self) -> Path:
+    @property
+    def log(self) -> Path:
         return self.shell.log_dir / "crypto_accounting.log"
 
     def watch(self) -> Callable[[], Usage]:
         """Call what it gives at the end of the window."""
-        pids, log = self.shell.pids, self._log()
+        pids, log = self.shell.pids, self.log
         read_to = log.stat().st_size if log.exists() else 0
         before, client, machine, began = {name: cpu_of(pid) for name, pid in pids.items()}, time.process_time(), _machine_s(), time.perf_counter()
 

@@ -1,4 +1,4 @@
-"""What held up the event loops, as the processes say of themselves in their log (crypto_api/kit/loop_watch.py)."""
+"""What the processes say of themselves in their log: what held up their event loops (crypto_api/kit/loop_watch.py), and what went wrong."""
 
 import json
 from dataclasses import dataclass
@@ -24,3 +24,10 @@ def stalls_in(log: Path, offset: int = 0) -> list[Stall]:
         rows = [json.loads(line) for line in file if STALLED.encode() in line]
     told = (row for row in rows if row.get("event") == STALLED)
     return [Stall(row["process"], row["ms"], row["computed_ms"], row["cause"], row["ours"], tuple(row["where"])) for row in told]
+
+
+def errors_in(log: Path) -> list[str]:
+    with log.open("rb") as file:
+        rows = [json.loads(line) for line in file if b'"error"' in line or b'"critical"' in line]
+    loud = [row for row in rows if row.get("level") in ("error", "critical")]
+    return [f"{row['process']}: {row['event']} {row.get('path', '')} {str(row.get('exception', ''))[-200:]}" for row in loud]

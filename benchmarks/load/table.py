@@ -72,7 +72,7 @@ def of_overload(found: Overload) -> list[Row]:
         Row(calm, "p99, ms", 60, found.calm.ms(0.99)),
         Row(name, "p99 of the admitted, times that of the calm", 2, found.times, limit=carried),
         Row(name, f"sent away without Retry-After, of {len(found.flood.shed)}", 0, found.silent),
-        Row(name, f"errors, of {len(found.flood.samples)}", 0, len(found.flood.failed)),
+        *_failures(name, found.flood),
         Row(name, "as before again after, s", 5, found.recovered_s),
     ]
 
@@ -96,5 +96,6 @@ def worst(stalls: list[Stall]) -> str:
 
 
 def _failures(name: str, figures: Figures) -> list[Row]:
-    away = len(figures.shed)
-    return [Row(name, f"errors, of {len(figures.samples)} ({away} sent away with 503)", 0, len(figures.failed))]
+    away, wrong = len(figures.shed), Counter(sample.status or "no answer" for sample in figures.failed)
+    told = ", ".join(f"{number} times {status}" for status, number in wrong.items())
+    return [Row(name, f"errors, of {len(figures.samples)} ({away} sent away with 503)", 0, len(figures.failed), limit=told)]

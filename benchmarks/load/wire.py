@@ -41,6 +41,11 @@ class Connection(asyncio.Protocol):
         self._answer = Answer()
         self._parts: list[bytes] = []
         self._waiting: asyncio.Future[Answer] | None = None
+        self._asked = 0
+        self._silent = True
+        self.closed_unasked = False
+        """Its last request found it closed, though others were answered on it before."""
+
         self._parser = httptools.HttpResponseParser(self)
 
     @property
@@ -52,6 +57,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return Answer()
         self._waiting = asyncio.get_running_loop().create_future()
+        self._asked, self._silent = self._asked + 1, True
         self._transport.write(sent)
         try:
             async with asyncio.timeout(ANSWER_S_MAX):
@@ -70,10 +76,12 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        self._silent = False
         self._parser.feed_data(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._waiting is not None and not self._waiting.done():
+            self.closed_unasked = self._silent and self._asked > 1
             self._waiting.set_exception(ConnectionResetError())
 
     # ---- httptools
@@ -111,11 +119,17 @@ class Pool:
             connection.close()
 
     async def ask(self, sent: bytes) -> Answer:
+        """Once more where the server closed the connection, idle for too long, at the moment in which the request left (RFC 9112, 9.3.1); of writes
+        each has an `Idempotency-Key`."""
         try:
             connection = await self._take()
+            answer = await connection.ask(sent)
+            if connection.closed_unasked:
+                self._all.discard(connection)
+                connection = await self._connect()
+                answer = await connection.ask(sent)
         except OSError:
             return Answer()
-        answer = await connection.ask(sent)
         if connection.usable:
             self._idle.append(connection)
         else:
