@@ -82,7 +82,7 @@ class Config(BaseSettings):
     limit_payer_pages: Rate = "1200 per 10 minutes"
     limit_calls: Rate = "6000 per minute"
     limit_pages: Rate = "3000 per minute"
-    requests_running_max: int = Field(default=16, ge=1, le=1_000_000)  # of each API process, at a time
+    requests_running_max: int = Field(default=8, ge=1, le=1_000_000)  # of each API process, at a time
     requests_waiting_max: int = Field(default=256, ge=0, le=1_000_000)
     webhook_private_hosts: CommaList = []
     news_feeds: CommaList = []

@@ -95,7 +95,7 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "crypto_api.dashboard.views_errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [_front]
 SESSION_COOKIE_SECURE = _https  # for the dashboard's own cookie; Django's sessions are not used
-REQUESTS_RUNNING_MAX = _loaded.requests_running_max if _loaded else 16
+REQUESTS_RUNNING_MAX = _loaded.requests_running_max if _loaded else 8
 REQUESTS_WAITING_MAX = _loaded.requests_waiting_max if _loaded else 256
 TRUSTED_PROXIES = list(_loaded.trusted_proxies) if _loaded else []  # crypto_project/trusted_proxies.py sets the scheme: no SECURE_PROXY_SSL_HEADER
 

@@ -46,6 +46,11 @@ class Usage:
 
     stalls: list[Stall] = field(default_factory=list)
 
+    def for_one(self, number: int) -> str:
+        """What was computed for one of so many, which says less of the other programmes on the machine than a clock does."""
+        told = {name: 1000 * share * self.took_s / max(number, 1) for name, share in self.shares.items()}
+        return ", ".join(f"{name} {ms:.1f}" for name, ms in sorted(told.items(), key=lambda pair: -pair[1]) if ms >= 0.1)
+
     @property
     def limit(self) -> str:
         """What was full, if anything was."""

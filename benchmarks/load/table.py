@@ -43,7 +43,7 @@ def of_reads(found: list[Read], rate: float) -> list[Row]:
         name, figures = f"reads, {read.name}", read.figures
         rows += [
             Row(name, "answers a second", rate, figures.rate, at_most=False, limit=read.usage.limit),
-            Row(name, "p50, ms", 15, figures.ms(0.5)),
+            Row(name, "p50, ms", 15, figures.ms(0.5), limit=f"ms computed for one answer: {read.usage.for_one(len(figures.answered))}"),
             Row(name, "p99, ms", 60, figures.ms(0.99)),
             *_failures(name, figures),
         ]
@@ -54,7 +54,7 @@ def of_money(found: Money, rate: float) -> list[Row]:
     books, name = found.books, "money"
     return [
         Row(name, "payments a second", rate, found.figures.rate, at_most=False, limit=found.usage.limit),
-        Row(name, "p99, ms", 150, found.figures.ms(0.99)),
+        Row(name, "p99, ms", 150, found.figures.ms(0.99), limit=f"ms computed for one: {found.usage.for_one(len(found.figures.answered))}"),
         *_failures(name, found.figures),
         Row(name, f"lost, of {books.acknowledged} acknowledged", 0, books.lost),
         Row(name, "double", 0, books.double + books.unasked),

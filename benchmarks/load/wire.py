@@ -4,6 +4,7 @@ Connections stay open. A request is bytes that were made before; of an answer th
 """
 
 import asyncio
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import cast
@@ -12,6 +13,7 @@ import httptools
 import orjson
 
 ANSWER_S_MAX = 60.0
+IDLE_S = 2.0  # less than after which the server closes a connection
 NONE = 0
 """In place of a status: no answer came, since the connection broke or the time was over."""
 
@@ -41,10 +43,10 @@ class Connection(asyncio.Protocol):
         self._answer = Answer()
         self._parts: list[bytes] = []
         self._waiting: asyncio.Future[Answer] | None = None
-        self._asked = 0
-        self._silent = True
+        self._used_at = time.monotonic()
+        self._was_idle = False
         self.closed_unasked = False
-        """Its last request found it closed, though others were answered on it before."""
+        """Its last request found it closed, after it had been idle for as long as a server may have enough of."""
 
         self._parser = httptools.HttpResponseParser(self)
 
@@ -57,7 +59,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return Answer()
         self._waiting = asyncio.get_running_loop().create_future()
-        self._asked, self._silent = self._asked + 1, True
+        self._was_idle, self._used_at = time.monotonic() - self._used_at > IDLE_S, time.monotonic()
         self._transport.write(sent)
         try:
             async with asyncio.timeout(ANSWER_S_MAX):
@@ -76,12 +78,12 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        self._silent = False
+        self._was_idle, self._used_at = False, time.monotonic()
         self._parser.feed_data(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._waiting is not None and not self._waiting.done():
-            self.closed_unasked = self._silent and self._asked > 1
+            self.closed_unasked = self._was_idle
             self._waiting.set_exception(ConnectionResetError())
 
     # ---- httptools
@@ -143,7 +145,7 @@ class Pool:
 
     async def _take(self) -> Connection:
         while self._idle:
-            if (connection := self._idle.popleft()).usable:
+            if (connection := self._idle.pop()).usable:
                 return connection
             self._all.discard(connection)
         return await self._connect()
