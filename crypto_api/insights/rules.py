@@ -1,7 +1,8 @@
 """Figures out of movements. Pure: rows in, exact Decimals out."""
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -115,40 +116,64 @@ def unusual(rows: Sequence[Moved], window: Window) -> list[Unusual]:
     for row in counted:
         if row.at < window.since:
             continue
-        same = by_party[row.outgoing, row.party] if row.party else []
+        same = by_party[row.outgoing, row.party] if row.party else None
         named = f"with {quoted(row.party)}"
-        if len(same) <= PARTIES_MIN:
+        if same is None or same.others < PARTIES_MIN:
             same, named = by_category[row.outgoing, row.category], f"called {row.category.replace('_', ' ')}"
-        others = [one.value or ZERO for one in same if one is not row]
-        if len(others) >= PARTIES_MIN and (judged := _judged(row, others, named)) is not None:
+        if same.others >= PARTIES_MIN and (judged := _judged(row, same, named)) is not None:
             found.append(judged)
     found.sort(key=lambda one: (one.score is None, -(one.score or ZERO), -one.value))
     return found[:UNUSUAL_SHOWN]
 
 
-def _grouped(rows: Iterable[Moved], key: object) -> defaultdict[tuple[bool, str], list[Moved]]:
-    assert callable(key)
-    found: defaultdict[tuple[bool, str], list[Moved]] = defaultdict(list)
+class Alike:
+    """The values of a group, of which each is compared with all others: put in order once, since ten thousand would be compared a hundred million
+    times else. Without one of them the median is one of at most three, and so are the deviations from it."""
+
+    def __init__(self, values: Iterable[Decimal]) -> None:
+        self._ordered = sorted(values)
+        self._deviations: dict[Decimal, list[Decimal]] = {}
+
+    @property
+    def others(self) -> int:
+        return len(self._ordered) - 1
+
+    def without(self, value: Decimal) -> tuple[Decimal, Decimal]:
+        """Median of the others, and their median deviation from it. `value` is one of the group."""
+        middle = _median_without(self._ordered, value)
+        if middle not in self._deviations:
+            self._deviations[middle] = sorted(abs(_less(one, middle)) for one in self._ordered)
+        return middle, _median_without(self._deviations[middle], abs(_less(value, middle)))
+
+
+def _grouped(rows: Iterable[Moved], key: Callable[[Moved], str]) -> dict[tuple[bool, str], Alike]:
+    found: defaultdict[tuple[bool, str], list[Decimal]] = defaultdict(list)
     for row in rows:
-        found[row.outgoing, key(row)].append(row)
-    return found
+        found[row.outgoing, key(row)].append(row.value or ZERO)
+    return {group: Alike(values) for group, values in found.items()}
 
 
-def _judged(row: Moved, others: Sequence[Decimal], named: str) -> Unusual | None:
+def _judged(row: Moved, same: Alike, named: str) -> Unusual | None:
     value = row.value or ZERO
-    middle = median(others)
-    deviation = median([abs(_less(one, middle)) for one in others])
+    middle, deviation = same.without(value)
     way = "Paid" if row.outgoing else "Received"
-    compared = f"{way} {text(value)}: the median of the {len(others)} others {named} is {text(middle)}"
+    compared = f"{way} {text(value)}: the median of the {same.others} others {named} is {text(middle)}"
     if deviation == 0:
         if middle > 0 and value < multiply(ALIKE_FACTOR, middle):
             return None
-        return Unusual(row, value, middle, deviation, None, len(others), f"{compared}, and they are nearly all alike.")
+        return Unusual(row, value, middle, deviation, None, same.others, f"{compared}, and they are nearly all alike.")
     score = divide(multiply(SCORE_SCALE, _less(value, middle)), deviation).quantize(Decimal("0.1"))
     if score < SCORE_MIN:
         return None
     reason = f"{compared}, their median deviation {text(deviation)}: a score of {text(score)}, where {text(SCORE_MIN)} is far."
-    return Unusual(row, value, middle, deviation, score, len(others), reason)
+    return Unusual(row, value, middle, deviation, score, same.others, reason)
+
+
+def _median_without(ordered: Sequence[Decimal], value: Decimal) -> Decimal:
+    """Of all but one that equals `value`, which there is."""
+    left_out, count = bisect_left(ordered, value), len(ordered) - 1
+    middle = [ordered[place + (place >= left_out)] for place in ((count - 1) // 2, count // 2)]
+    return median(middle[count % 2 :])
 
 
 def median(values: Sequence[Decimal]) -> Decimal:

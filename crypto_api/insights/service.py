@@ -1,5 +1,6 @@
 """What an organisation may want to know of its own movements. Reads, changes nothing."""
 
+import asyncio
 from collections import defaultdict
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -34,19 +35,24 @@ async def insights(organization: Organization, now: datetime, pricing: Pricing, 
     zone = ZoneInfo(organization.time_zone)
     rows, cut = await store.moved_since(org_id, window.history_since, window.until)
     held = await valuation(org_id, currency, now, pricing)
-    return Insights(
-        as_of=now,
-        window=window,
-        currency=currency,
-        cut=cut,
-        spending=rules.spending(rows, window),
-        parties=rules.parties(rows, window),
-        gas=rules.gas(rows, window),
-        runway=rules.runway(rows, window, _values(held)),
-        unusual=rules.unusual(rows, window),
-        tax=await _tax_hints(org_id, now.astimezone(zone).date(), held),
-        months=rules.months(rows, window, zone),
-    )
+    tax = await _tax_hints(org_id, now.astimezone(zone).date(), held)
+
+    def reckoned() -> Insights:
+        return Insights(
+            as_of=now,
+            window=window,
+            currency=currency,
+            cut=cut,
+            spending=rules.spending(rows, window),
+            parties=rules.parties(rows, window),
+            gas=rules.gas(rows, window),
+            runway=rules.runway(rows, window, _values(held)),
+            unusual=rules.unusual(rows, window),
+            tax=tax,
+            months=rules.months(rows, window, zone),
+        )
+
+    return await asyncio.to_thread(reckoned)  # ten thousand rows take longer than a loop may stand still
 
 
 async def runway_at(org_id: str, held: Valuation, now: datetime, days: int, rows_max: int = store.ROWS_MAX) -> Runway:

@@ -2,8 +2,11 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from crypto_api.insights import rules
 from crypto_api.insights.service import window_of
@@ -238,3 +241,16 @@ def test_most_telling_first_and_no_more_than_ten() -> None:
     fees = [moved("1", fee=True, network="a"), moved("3", fee=True, network="b"), moved(None, fee=True)]
     assert [row.network for row in rules.gas(fees, WINDOW).rows] == ["b", "a", "local"]
     assert rules.gas(fees[2:], WINDOW).dearest is None
+
+
+@pytest.mark.parametrize("count", [2, 3, 8, 9, 10, 101, 102])
+def test_each_is_compared_with_all_others_as_if_those_were_gone_through(count: int) -> None:
+    random = Random(count)
+    for spread in (3, 1_000_000):  # with many that are alike, and with hardly any
+        values = [Decimal(random.randrange(1, spread + 1)) / 100 for _ in range(count)]
+        same = rules.Alike(values)
+        for place, value in enumerate(values):
+            others = values[:place] + values[place + 1 :]
+            middle = rules.median(others)
+            assert same.without(value) == (middle, rules.median([abs(one - middle) for one in others]))
+        assert same.others == count - 1
