@@ -19,7 +19,7 @@ from crypto_api.identity.documents import User
 from crypto_api.runtime import Runtime
 from crypto_project.embedded.ports import free_port
 from crypto_project.embedded.servers import Addresses, EmbeddedServers
-from crypto_project.processes import api_process
+from crypto_project.processes import GRACEFUL_S, api_process
 from tests.conftest import TEST_SECRET_KEY
 from tests.http.conftest import Join, registration
 
@@ -27,7 +27,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @asynccontextmanager
-async def process(addresses: Addresses, database: str, log_dir: Path, **env: str) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+async def process(
+    addresses: Addresses, database: str, log_dir: Path, *, graceful_s: int = GRACEFUL_S, **env: str
+) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
     port = free_port()
     settings = {
         "MONGODB_URI": addresses.mongodb_uri,
@@ -37,8 +39,10 @@ async def process(addresses: Addresses, database: str, log_dir: Path, **env: str
         "SECRET_KEY": TEST_SECRET_KEY,
         "EMAIL_MOCK_MODE": "true",
     }
+    *command, bound = api_process("127.0.0.1", port).command
+    assert (command[-1], bound) == ("--timeout-graceful-shutdown", str(GRACEFUL_S))
     child = await asyncio.create_subprocess_exec(
-        *api_process("127.0.0.1", port).command, env={**os.environ, **settings, **env}, cwd=ROOT, stderr=asyncio.subprocess.PIPE
+        *command, str(graceful_s), env={**os.environ, **settings, **env}, cwd=ROOT, stderr=asyncio.subprocess.PIPE
     )
     try:
         yield f"http://127.0.0.1:{port}", child
@@ -81,7 +85,7 @@ async def test_told_to_end_it_finishes_what_it_has_begun_takes_nothing_new_and_s
     join: Join, runtime: Runtime, addresses: Addresses, database_name: str, tmp_path: Path
 ) -> None:
     ada = await join("ada", founds="Byron Treasury")
-    async with process(addresses, database_name, tmp_path) as (base_url, child):
+    async with process(addresses, database_name, tmp_path, graceful_s=60) as (base_url, child):  # a loaded machine may need more than five
         await answering(base_url)
         host, port = "127.0.0.1", int(base_url.rpartition(":")[2])
         ticket = (await ada.http.post("/api/auth/ws-ticket/")).json()["ticket"]

@@ -48,12 +48,13 @@ async def runtime(collector: Collector, make_config: Any, networks: list[dict[st
 
 
 async def worker(runtime: Runtime, folder: Path, payment_id: str) -> None:
-    """`manage.py worker jobs`, until it has sent the payment, and ended in order."""
+    """A process of `worker jobs`, until it has sent the payment, and ended in order."""
     config = runtime.config
     env = {"MONGODB_URI": config.mongodb_uri, "MONGODB_DATABASE": config.mongodb_database, "REDIS_URL": config.redis_url}
     env |= {"SECRET_KEY": TEST_SECRET_KEY, "LOG_DIR": str(folder), "EMAIL_MOCK_MODE": "true", "SIGNER_SOCKET": str(config.signer_socket)}
     env |= {"NETWORKS": str(config.networks)}
-    child = await asyncio.create_subprocess_exec(sys.executable, "manage.py", "worker", "jobs", cwd=ROOT, env={**os.environ, **env})
+    program = "import asyncio, workers; workers.SHUTDOWN_S_MAX = 50; asyncio.run(workers.run(['jobs']))"  # a loaded machine may need more than ten
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", program, cwd=ROOT, env={**os.environ, **env})
     try:
         async with asyncio.timeout(90):
             log = folder / "crypto_accounting.log"

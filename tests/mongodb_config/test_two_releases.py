@@ -26,6 +26,8 @@ _OLDER = """
 import runpy, sys
 from crypto_api import migrations
 del migrations.MIGRATIONS[int(sys.argv.pop(1)):]
+import workers
+workers.SHUTDOWN_S_MAX = 50  # a loaded machine may need more than ten
 program = sys.argv.pop(1)
 sys.argv[0] = program
 runpy.run_path(program, run_name="__main__") if program.endswith(".py") else runpy.run_module(program, run_name="__main__", alter_sys=True)
