@@ -35,6 +35,13 @@ READS_RATE, READS_CLIENTS = 400.0, 200
 MONEY_RATE, MONEY_CLIENTS = 150.0, 32
 
 
+def _told(rows: list[Row]) -> list[Row]:
+    """What is known is shown at once: a long run may be ended by somebody."""
+    sys.stderr.write("".join(f"{row.markdown()}\n" for row in rows))
+    sys.stderr.flush()
+    return rows
+
+
 async def on_one(options: argparse.Namespace, wanted: set[str]) -> list[Row]:
     """The scenarios that share an installation."""
     rows: list[Row] = []
@@ -42,12 +49,12 @@ async def on_one(options: argparse.Namespace, wanted: set[str]) -> list[Row]:
         whole = installation.watch()
         if "reads" in wanted or "loop" in wanted:
             found = await measure_reads(installation, clients=READS_CLIENTS, rate=options.reads_rate, seconds=options.seconds)
-            rows += table.of_reads(found, READS_RATE)
+            rows += _told(table.of_reads(found, READS_RATE))
         if "money" in wanted or "loop" in wanted:
             paid = await measure_money(installation, clients=MONEY_CLIENTS, rate=options.money_rate, seconds=options.money_seconds)
-            rows += table.of_money(paid, MONEY_RATE)
+            rows += _told(table.of_money(paid, MONEY_RATE))
         if "overload" in wanted or "loop" in wanted:
-            rows += table.of_overload(await measure_overload(installation, seconds=options.seconds))
+            rows += _told(table.of_overload(await measure_overload(installation, seconds=options.seconds)))
         if "loop" in wanted:
             statuses = await visit_all(installation)
             failed = sum(number for status, number in statuses.items() if status >= 500 or status == NONE)
@@ -73,18 +80,21 @@ async def alone(options: argparse.Namespace, wanted: set[str]) -> list[Row]:
         cpu = ", ".join(f"{name} {ms} ms" for name, ms in paid["computed_for_one_ms"].items())
         name = f"payroll of {options.people} in {paid['transactions']} transactions"
         rows.append(Row(name, "all signed and stored after, s", 60 * options.people / 10_000, seconds, limit=f"computed for one: {cpu}"))
-        rows += table.of_loops(stalls, "payroll")
+        rows += _told(table.of_loops(stalls, "payroll"))
+        sys.stderr.write(f"{table.worst(stalls)}\n")
     if "catch-up" in wanted:
         full, empty, stalls = await others.measure_catch_up(options.blocks, 100, 1_000)
         shares = ", ".join(f"{part} {full[part]} s" for part in ("cpu_s", "database_cpu_s"))
         rows.append(Row("catch-up, 1,000 watched", "transfers a second", 3_000, float(full["blocks_per_s"]) * 100, at_most=False, limit=shares))
         rows.append(Row("catch-up, 1,000 watched", "empty blocks a second", 300, float(empty["blocks_per_s"]), at_most=False))
-        rows += table.of_loops(stalls, "catch-up")
+        rows += _told(table.of_loops(stalls, "catch-up"))
+        sys.stderr.write(f"{table.worst(stalls)}\n")
     if "consoles" in wanted:
         measured, back, stalls = await others.measure_consoles(options.consoles, options.rounds)
         missed = max(each.missed for each in measured)
         rows.append(Row(f"{options.consoles} consoles", f"missed; {back}", 0, missed))
-        rows += table.of_loops(stalls, "consoles")
+        rows += _told(table.of_loops(stalls, "consoles"))
+        sys.stderr.write(f"{table.worst(stalls)}\n")
     return rows
 
 
