@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from crypto_api.invoices.documents import InvoicePayment
 from crypto_project.embedded.servers import Configured, EmbeddedServers
 from tests.chaos.report import Outcome
 from tests.chaos.steps import MATCHING
@@ -63,10 +64,19 @@ async def run(house: House, folder: Path, plan: Plan) -> Outcome:
     try:
         await matrix.check(runs)
         await matrix.nothing_in_suspense(runs)
+        await _every_payment_is_of_a_receipt(runs)
     except AssertionError as error:
         outcome.problems.append(str(error))
     outcome.counted += Counter({"invoices": len(runs), "receipts": sum([len(await one.payee.receipts()) for one in runs])})
     return outcome
+
+
+async def _every_payment_is_of_a_receipt(runs: Sequence[matrix.Run]) -> None:
+    """What stands at invoices as paid is what was used of receipts, each once: a row that outlived its unit of work is none of either."""
+    for one in runs:
+        used = sorted(use.id for row in await one.payee.receipts() for use in row.uses if use.kind == "invoice")
+        paid = sorted(row.id for row in await InvoicePayment.find({"org_id": one.payee.org_id}).to_list())
+        assert paid == used, f"{one.case.name}: {len(paid)} payments stand at its invoices, and {len(used)} were used of what came"
 
 
 async def receipt_runs(seeds: Sequence[int]) -> AsyncIterator[Outcome]:
