@@ -142,6 +142,11 @@ def _is_bounded(clause: Any) -> bool:
     return bool(bounds) and all(isinstance(value, _PLAIN) for value in bounds)
 
 
+def _is_of_time(clause: Mapping[str, Any]) -> bool:
+    """Whether all its bounds are moments: as long as one another in an index, so that they lie in order in one that falls too."""
+    return all(isinstance(value, datetime) for name, value in clause.items() if name in (*_LOWER, *_UPPER))
+
+
 def _asked(filter_: Mapping[str, Any]) -> dict[str, Any]:
     """What every row has to fulfil, by field: each clause narrows the search by itself, so one of each field is enough."""
     found: dict[str, Any] = {}
@@ -169,7 +174,7 @@ def _pinned(key: Mapping[str, int], asked: Mapping[str, Any], *, many: bool) -> 
         if field not in asked:
             break
         values = _values(asked[field])
-        if values is not None or (_is_bounded(asked[field]) and direction == 1 and not many):
+        if values is not None or (_is_bounded(asked[field]) and not many and (direction == 1 or _is_of_time(asked[field]))):
             found.append(field)
         if values is None or len(values) != 1:
             break
@@ -204,8 +209,9 @@ def _walk(storage: Any, db: str, coll: str, chosen: tuple[str, dict[str, int], l
         for value in values:
             yield from storage._scan_index_for_id_keys(db, coll, name, entry(value) + (COMPOUND_SEP if more else b""), prefix=more)
         return
-    lower = max((entry(last[bound]) for bound in _LOWER if bound in last), default=None)
-    upper = min((entry(last[bound]) for bound in _UPPER if bound in last), default=None)
+    low, high = (_LOWER, _UPPER) if key[fields[-1]] == 1 else (_UPPER, _LOWER)  # a field that falls lies the other way round
+    lower = max((entry(last[bound]) for bound in low if bound in last), default=None)
+    upper = min((entry(last[bound]) for bound in high if bound in last), default=None)
     before = COMPOUND_SEP.join(pinned) + COMPOUND_SEP if pinned else None
     yield from storage._range_scan_index(db, coll, name, lower, True, upper + _BEHIND_ALL if upper is not None else None, True, prefix=before)
 

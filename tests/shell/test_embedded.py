@@ -290,6 +290,9 @@ def test_secantusdb_finds_by_the_best_index_what_it_finds_by_looking_at_every_ro
         assert len(walks) > 100 and {order[4] for order in walks} == {True, False}, "many along one, both ways"
         due = {"net": "n", "from": "x", "due": {"$type": "date", "$lte": DAYS[3]}}
         assert len(rows._try_index_id_keys("db", "rows", due)) == len([row for row in stored if matches(row, due)]), "none that is thrown away"
+        days = {"org": "a", "due": {"$gte": DAYS[1], "$lte": DAYS[4]}}
+        wanted = [row for row in stored if matches(row, days)]
+        assert 0 < len(wanted) == len(rows._try_index_id_keys("db", "rows", days)), "days between two, along an index in which they fall"
     finally:
         rows.close()
 
