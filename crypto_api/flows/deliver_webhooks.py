@@ -61,7 +61,7 @@ class World:
     clock: Clock
     post: Post
     spread: Callable[[], int]
-    seconds: Callable[[], float]
+    now_s: Callable[[], float]
 
 
 async def deliver_stretch(desk: Desk, row: Webhook) -> bool:
@@ -73,14 +73,14 @@ async def deliver_stretch(desk: Desk, row: Webhook) -> bool:
 async def tell(world: World, row: Webhook) -> bool:
     """Sends what the webhook wants of the next events, one after another, until one is not taken or others are to have their turn. Whether there may
     be more to do at once."""
-    found, ends_at = await world.book.after(row.org_id, row.done_seq, STRETCH), world.seconds() + STRETCH_S
+    found, ends_at = await world.book.after(row.org_id, row.done_seq, STRETCH), world.now_s() + STRETCH_S
     for event in found:
         if _is_for(row, event):
             after = await _deliver(world, row, event)
             if after is None:
                 return False
             row = after
-            if world.seconds() > ends_at:
+            if world.now_s() > ends_at:
                 return True
     if found and row.done_seq < (last := _seq(found[-1])):  # the rest is not wanted
         return await world.book.passed(row, last) and len(found) == STRETCH

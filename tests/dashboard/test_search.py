@@ -197,9 +197,14 @@ async def test_it_is_driven_by_keys(runtime: Runtime, treasury: Treasury, window
     await window.picture(f"search-keys-{window.width}")
     await page.keyboard.press("Escape")
     await expect(page.locator("#help-sheet")).to_be_hidden()  # a key before that is still the sheet's
-    await page.keyboard.press("g")
-    await page.keyboard.press("w")
-    await expect(page.locator("h1")).to_have_text("Wallets")
+    for attempt in range(4):  # the second key belongs to the first for a moment only, which a machine that does other things may let pass
+        await page.keyboard.press("g")
+        await page.keyboard.press("w")
+        try:
+            await expect(page.locator("h1")).to_have_text("Wallets", timeout=20_000)
+            break
+        except AssertionError:
+            assert attempt < 3
     await window.is_live()
     await page.keyboard.press("/")
     await page.keyboard.type("nothing like it")
