@@ -17,6 +17,7 @@ from pymongo.read_concern import ReadConcern
 from redis.asyncio import Redis
 
 from tests.chaos.checker import TRANSFER, Block, Row, Sent
+from tests.factories.process_memory import written_memory
 
 EACH_TIME = (
     "payments", "payment_attempts", "nonce_slots", "sender_lanes", "chain_cursors", "wallets", "leases", "process_presence", "accounts",
@@ -25,7 +26,6 @@ EACH_TIME = (
 HISTORY = ("entry_seals", "audit_records", "audit_seals", "events", "event_heads")
 BALANCE_OF = "0x70a08231"
 TOGETHER = 50
-CHUNK = 16 * 2**20
 RAW = CodecOptions(document_class=RawBSONDocument)
 
 
@@ -137,17 +137,9 @@ def files_with(wanted: Mapping[str, Sequence[bytes]], paths: Iterable[Path], sin
 def memory_with(wanted: Mapping[str, Sequence[bytes]], name: str, pid: int) -> Iterator[str]:
     """Everything that the process may write to."""
     found: set[str] = set()
-    with contextlib.suppress(OSError), Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
-        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            place, rights, *_ = line.split()
-            if not rights.startswith("rw") or "[vvar" in line:
-                continue
-            start, end = (int(part, 16) for part in place.split("-"))
-            for offset in range(start, end, CHUNK):
-                with contextlib.suppress(OSError):
-                    memory.seek(offset)
-                    held = memory.read(min(CHUNK + 256, end - offset))
-                    found |= {what for what, of in wanted.items() if any(form in held for form in of)}
+    with contextlib.suppress(OSError):
+        for held in written_memory(pid):
+            found |= {what for what, of in wanted.items() if any(form in held for form in of)}
     yield from (f"memory of the {name}: {what}" for what in sorted(found))
 
 

@@ -32,10 +32,10 @@ from crypto_project.shell import Shell
 from mongodb_config.client import connect
 from tests.e2e.conftest import Installation
 from tests.factories import signing as sound
+from tests.factories.process_memory import written_memory
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-CHUNK = 16 * 2**20
 RAW = CodecOptions(document_class=RawBSONDocument)
 TEMPORARY = Path("/tmp")  # noqa: S108  looked through, not written to
 
@@ -148,17 +148,8 @@ async def send_in_pieces(house: House, key: bytes) -> None:
 def found_in_memory(pid: int, wanted: dict[str, bytes]) -> Iterator[str]:
     """Everything that the process may write to."""
     found: set[str] = set()
-    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
-        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            place, rights, *_ = line.split()
-            if not rights.startswith("rw") or "[vvar" in line:
-                continue
-            start, end = (int(part, 16) for part in place.split("-"))
-            for offset in range(start, end, CHUNK):
-                with contextlib.suppress(OSError):
-                    memory.seek(offset)
-                    held = memory.read(min(CHUNK + 256, end - offset))
-                    found |= {name for name, form in wanted.items() if form in held}
+    for held in written_memory(pid):
+        found |= {name for name, form in wanted.items() if form in held}
     yield from sorted(found)
 
 

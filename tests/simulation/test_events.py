@@ -9,7 +9,7 @@ from crypto_api.sockets.channel import Channel
 from crypto_api.sockets.console import Console
 from tests.simulation.event_log import Log, Session, Units
 from tests.simulation.events import Schedule
-from tests.simulation.payments import Violation
+from tests.simulation.proving import expect_found
 
 SCHEDULES = 60
 TO_FIND = 300
@@ -106,10 +106,4 @@ def test_a_planted_bug_is_found(planted: str, monkeypatch: pytest.MonkeyPatch) -
     if bug is _rewrites:
         monkeypatch.setattr(Log, "still_pending", _numbers_what_it_saw)
     monkeypatch.setattr(place, name, bug)
-    for seed in range(TO_FIND):
-        try:
-            Schedule(seed).run()
-        except Violation as found:
-            assert str(found).startswith(f"seed {seed}: ")
-            return
-    pytest.fail(f"{planted}: not found in {TO_FIND} schedules")
+    expect_found(planted, Schedule, TO_FIND)

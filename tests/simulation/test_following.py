@@ -13,6 +13,7 @@ from crypto_api.kit.ethereum import BlockHeader
 from tests.simulation.following import Book, Follower, Provider, Schedule, Tables
 from tests.simulation.interleaving import Point
 from tests.simulation.payments import Violation
+from tests.simulation.proving import expect_found
 
 SCHEDULES = 120
 TO_FIND = 300
@@ -109,12 +110,7 @@ PLANTED = {
 def test_a_planted_bug_is_found(planted: str, monkeypatch: pytest.MonkeyPatch) -> None:
     place, name, bug = PLANTED[planted]
     monkeypatch.setattr(place, name, bug)
-    for seed in range(TO_FIND):
-        try:
-            Schedule(seed, too_deep=seed % 10 == 9).run()
-        except Violation:
-            return
-    pytest.fail(f"{planted}: not found in {TO_FIND} schedules")
+    expect_found(planted, lambda seed: Schedule(seed, too_deep=seed % 10 == 9), TO_FIND)
 
 
 def test_a_block_that_is_left_out_does_not_link(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,8 @@ from crypto_api.payments.types import ENDED, Hold, PaymentState
 from crypto_api.payments.visit import Visit
 from tests.simulation.book import Book, Tables
 from tests.simulation.chain import Provider
-from tests.simulation.payments import Schedule, SimSigner, Violation
+from tests.simulation.payments import Schedule, SimSigner
+from tests.simulation.proving import expect_found
 
 SCHEDULES = 150
 TO_FIND = 600  # schedules in which a planted bug must show
@@ -170,13 +171,7 @@ def planted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("planted", PLANTED, indirect=True)
 def test_a_planted_bug_is_found(planted: str) -> None:
-    for seed in range(TO_FIND):
-        try:
-            Schedule(seed).run()
-        except Violation as found:
-            assert str(found).startswith(f"seed {seed}: ")
-            return
-    pytest.fail(f"{planted}: not found in {TO_FIND} schedules")
+    expect_found(planted, Schedule, TO_FIND)
 
 
 def test_a_provider_without_faults_answers_as_the_chain_is() -> None:

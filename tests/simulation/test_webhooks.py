@@ -8,7 +8,7 @@ import pytest
 
 from crypto_api.flows import deliver_webhooks
 from crypto_api.webhooks import rules, service
-from tests.simulation.payments import Violation
+from tests.simulation.proving import expect_found
 from tests.simulation.webhooks import Book, Schedule
 
 SCHEDULES = 100
@@ -86,10 +86,4 @@ PLANTED = {
 def test_a_planted_bug_is_found(planted: str, monkeypatch: pytest.MonkeyPatch) -> None:
     place, name, bug = PLANTED[planted]
     monkeypatch.setattr(place, name, bug)
-    for seed in range(TO_FIND):
-        try:
-            Schedule(seed).run()
-        except Violation as found:
-            assert str(found).startswith(f"seed {seed}: ")
-            return
-    pytest.fail(f"{planted}: not found in {TO_FIND} schedules")
+    expect_found(planted, Schedule, TO_FIND)
