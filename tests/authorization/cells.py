@@ -98,6 +98,7 @@ class Cells:
     columns: dict[str, str] = field(default_factory=dict)  # where it differs from what its kind does
     foreign: dict[str, str] = field(default_factory=dict)  # of an id: what the foreign one answers, where that is not 404
     no_success: str = ""  # why it never answers 2xx here
+    also: int = 0  # a status that, beside 2xx, says that they may: health tells of parts that are slow, and a full machine has some
     unaudited: str = ""  # why its success leaves no audit record
     methods: str = ""  # of a page
     post_needs: str = ""  # of a page that more may read than change

@@ -112,8 +112,9 @@ class Trial:
         self.tried += 1
         wanted = self.cells.expected(column)
         if wanted == PASS:
-            good = answer.status < 300 or (bool(self.cells.no_success) and answer.status not in (401, 403) and answer.status < 500)
-            self.successes += answer.status < 300
+            success = answer.status < 300 or answer.status == self.cells.also
+            good = success or (bool(self.cells.no_success) and answer.status not in (401, 403) and answer.status < 500)
+            self.successes += success
         else:
             status, _, code = wanted.partition(" ")
             good = answer.status == int(status) and code in ("", answer.code)
