@@ -85,6 +85,12 @@ class ChainActor:
             raise ChainError(f"{method}: {error}")
         return answer.get("result")
 
+    async def alone(self, method: str, *params: Any) -> Any:
+        """While none of us mines: anvil takes its state apart for a reorganisation, and a block that is mined meanwhile stands on the half of it,
+        without contracts and with balances of no block."""
+        async with self._lock:
+            return await self.rpc(method, *params)
+
     async def set_balance(self, address: str, wei: int) -> None:
         await self.rpc("anvil_setBalance", address, hex(wei))
 

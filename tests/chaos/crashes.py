@@ -262,7 +262,7 @@ class Run:
         if self.plan.keeps:
             await actor.reorg(depth, self.random)
             return
-        await actor.rpc("anvil_reorg", depth, [])
+        await actor.alone("anvil_reorg", depth, [])
         actor.forget_nonces()
         await actor.mine()
 

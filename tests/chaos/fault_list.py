@@ -261,7 +261,7 @@ def _reorganised(least: int, most: int) -> Fault:
         if random.random() < 0.6:
             await house.actor.reorg(depth, random)
         else:
-            await house.actor.rpc("anvil_reorg", depth, [])
+            await house.actor.alone("anvil_reorg", depth, [])
             house.actor.forget_nonces()
             await house.actor.mine()
         return True

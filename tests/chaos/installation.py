@@ -288,7 +288,7 @@ class Installation:
 
     async def write_state(self) -> Path:
         path = self.folder / "older-state.json"
-        dumped = await self.actor.rpc("anvil_dumpState")
+        dumped = await self.actor.alone("anvil_dumpState")
         path.write_bytes(gzip.decompress(bytes.fromhex(dumped[2:])))
         return path
 

@@ -86,7 +86,7 @@ class House:
         await self.blocks(depth + 1)
         await desk.follow()
         before = [await desk.holding(wallet) for wallet in self.wallets]
-        await desk.actor.rpc("anvil_reorg", depth, [])
+        await desk.actor.alone("anvil_reorg", depth, [])
         await desk.actor.mine()
         try:
             await desk.follow()
