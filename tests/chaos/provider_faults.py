@@ -229,7 +229,7 @@ def _with(name: str, value: str) -> Callable[[Any, Any], Any]:
     return lambda _, result: result and {**result, name: value}
 
 
-def _first_transaction_with(name: str, value: str) -> Callable[[Any, Any], Any]:
+def first_transaction_with(name: str, value: str) -> Callable[[Any, Any], Any]:
     def change(_: Any, result: Any) -> Any:
         if not result or not result["transactions"] or isinstance(result["transactions"][0], str):
             return result  # a header, which only names them
@@ -249,8 +249,8 @@ SEEN_AT_ONCE: list[faults.Fault] = [
     lie(BLOCK, lambda *_: None, "null blocks"),
     lie(BLOCK, _with("number", "0x1"), "another block"),
     lie(BLOCK, _without_first, "a transaction short"),
-    lie(BLOCK, _first_transaction_with("nonce", "0x" + "f" * 40), "absurd nonce"),
-    lie(BLOCK, _first_transaction_with("value", "0xzz"), "no number"),
+    lie(BLOCK, first_transaction_with("nonce", "0x" + "f" * 40), "absurd nonce"),
+    lie(BLOCK, first_transaction_with("value", "0xzz"), "no number"),
     lie(BLOCK, _with("timestamp", "0x" + "f" * 30), "absurd time"),
     lie(LOGS, _without_logs, "no logs"),
     lie(LOGS, _with_unheard_of, "a log of a contract that is not there"),
@@ -268,8 +268,8 @@ SEEN_AT_ONCE: list[faults.Fault] = [
 """What no provider can tell without being found out, whatever is configured."""
 
 PROVED_ONLY: list[faults.Fault] = [
-    lie(BLOCK, _first_transaction_with("value", "0x7777777"), "more ether than was sent"),
-    lie(BLOCK, _first_transaction_with("from", OTHER.address.lower()), "another sender"),
+    lie(BLOCK, first_transaction_with("value", "0x7777777"), "more ether than was sent"),
+    lie(BLOCK, first_transaction_with("from", OTHER.address.lower()), "another sender"),
     lie(LOGS, _without_ours, "our log left out"),
     lie(LOGS, _with_another, "a log made up"),
     lie(RECEIPT, _with("gasUsed", "0x5300"), "more gas than was used"),

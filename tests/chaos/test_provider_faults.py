@@ -8,17 +8,34 @@ from typing import Any
 
 import orjson
 import pytest
+from eth_account.signers.local import LocalAccount
 
 from crypto_api.adapters import providers
 from crypto_api.adapters.json_rpc import JsonRpcChain
 from crypto_api.config import Config
 from crypto_api.documents import DOCUMENTS
 from crypto_api.kit.networks import Endpoint, ProviderState
+from crypto_project.demo.keys import dev_account
 from crypto_project.embedded.chain_node import ChainNodeOptions, chain_node
 from crypto_project.embedded.servers import Addresses
 from mongodb_config.client import connect
 from mongodb_config.migrations import deploy
-from tests.chaos.provider_faults import LINE, PROVED_ONLY, SEEN_AT_ONCE, Outcome, Scene, label, network_row, open_scene, swarm
+from tests.chaos.provider_faults import (
+    BLOCK,
+    LINE,
+    OURS,
+    PROVED_ONLY,
+    SEEN_AT_ONCE,
+    STRANGER,
+    Outcome,
+    Scene,
+    first_transaction_with,
+    label,
+    lie,
+    network_row,
+    open_scene,
+    swarm,
+)
 from tests.conftest import TEST_MASTER_KEY, TEST_SECRET_KEY
 from tests.factories import fault_proxy as faults
 from tests.factories.clock import StoppedTime
@@ -132,6 +149,25 @@ async def test_what_cannot_be_seen_in_one_answer_is_found_by_the_roots_in_the_he
             await scene.follow(chain)
         assert proxy.fired[fault.name]
     await _is_right(scene)
+
+
+@pytest.mark.parametrize(("sender", "recipient", "hidden"), [(OURS, STRANGER, "from"), (STRANGER, OURS, "to")], ids=["sender", "recipient"])
+async def test_whoever_hides_whose_a_transaction_is_is_found_out_where_every_block_is_proved(
+    scene: Scene, sender: LocalAccount, recipient: LocalAccount, hidden: str
+) -> None:
+    """Nothing else in the block is ours and there is no other provider: only the signature, and the root over the recipient, tell."""
+    await scene.forget()
+    lied = lie(BLOCK, first_transaction_with(hidden, dev_account(6).address.lower()), "another one's")
+    async with FaultProxy(scene.node, 7).add(lied) as proxy:
+        async with scene.reader([Endpoint(url=proxy.url, timeout_s=30)], receipts_checked="all") as chain:
+            await scene.actor.send(sender, recipient.address, value=5)
+            await scene.actor.mine()
+            outcome = await scene.follow(chain, stands=lambda _: proxy.heal())
+        assert proxy.fired[lied.name]
+    assert "is not as it was told" in outcome.waited[0]
+    stored = await scene.stored()
+    assert stored == await scene.truth()
+    assert [row[2:] for row in stored if row[2] == "ether"] == [("ether", 5)]
 
 
 async def test_swarms_of_faults(scene: Scene) -> None:
