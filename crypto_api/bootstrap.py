@@ -98,4 +98,5 @@ def _language_model(config: Config) -> OllamaModel | None:
         concurrency=config.llm_concurrency,
         keep_alive=config.llm_keep_alive,
         pinned=config.llm_model_digest,
+        ca_file=config.llm_ca_file,
     )

@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.kit.price_settings import PriceSettings
+from crypto_api.kit.private_transport import is_here, is_private, is_private_mongodb, is_private_redis
 from crypto_api.kit.session_spans import Spans
 
 
@@ -61,6 +62,7 @@ class Config(BaseSettings):
     email_mock_mode: bool = False
     llm_base_url: str = ""
     llm_api_key: SecretStr = SecretStr("")
+    llm_ca_file: Path | None = None  # PEM of the authority that vouches for that server; None: those that the system believes
     llm_model_name: str = "granite4:micro"
     llm_model_digest: str = Field(default="", pattern=r"^((sha256:)?[0-9a-f]{12,64})?$")  # how that of the weights begins; empty: whichever they are
     llm_timeout_s: float = Field(default=20.0, gt=0, le=600)
@@ -90,8 +92,10 @@ class Config(BaseSettings):
     slither_dir: Path = Path(".data/slither")
     log_dir: Path = Path("logs")
     metrics_listen: str = Field(default="", pattern=r"^(.{1,255}:[0-9]{1,5})?$")  # host and port for Prometheus; empty: nobody is told
-
+    metrics_certificate: Path | None = None  # PEM with key and certificate, for those figures over TLS
+    metrics_client_ca: Path | None = None  # who asks for them shows a certificate of this authority
     otel_exporter_otlp_endpoint: str = Field(default="", pattern=r"^(https?://[^\s?#]{1,500})?$")  # of a collector; empty: nothing is traced
+    otel_exporter_otlp_logs_endpoint: str = Field(default="", pattern=r"^(https?://[^\s?#]{1,500})?$")  # that takes the log
 
     @field_validator("secret_key")
     @classmethod
@@ -138,16 +142,45 @@ class Config(BaseSettings):
         of it, unless DEVELOPMENT says that it is no such place."""
         if self.development:
             return []
-        plain = [origin for origin in self.cors_origins if not _is_private(origin)]
+        plain = [origin for origin in self.cors_origins if not is_private(origin)]
         found = {
             "DEBUG: must be false": self.debug,
             f"BCRYPT_COST: must be {_BCRYPT_COST_MIN} or more": self.bcrypt_cost < _BCRYPT_COST_MIN,
             "EMAIL_MOCK_MODE: must be false, or links that set passwords lie in LOG_DIR": self.email_mock_mode,
             "ALLOWED_HOSTS: must name hosts, not *": "*" in self.allowed_hosts,
-            "FRONTEND_URL: must be the https address under which people reach the pages": not _is_private(self.frontend_url),
+            "FRONTEND_URL: must be the https address under which people reach the pages": not is_private(self.frontend_url),
             f"CORS_ORIGINS: {', '.join(plain)[:200]}: must be https": bool(plain),
         }
+        return [sentence for sentence, is_so in found.items() if is_so] + self._said_in_the_clear()
+
+    def _said_in_the_clear(self) -> list[str]:
+        """Servers that are not on this machine, to which it would be said in the clear or to whoever answers (OWASP ASVS 5.0, 12.3)."""
+        host, _, _ = self.metrics_listen.rpartition(":")
+        figures_in_the_clear = bool(host) and not is_here(host.strip("[]")) and self.metrics_certificate is None
+        nodes = ", ".join(self._nodes_in_the_clear())[:200]
+        asked = {
+            "LLM_BASE_URL": self.llm_base_url,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": self.otel_exporter_otlp_endpoint,
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": self.otel_exporter_otlp_logs_endpoint,
+        }
+        found = {
+            "MONGODB_URI: must have tls=true, and look at certificates": not is_private_mongodb(self.mongodb_uri),
+            "REDIS_URL: must begin with rediss://, and look at certificates": not is_private_redis(self.redis_url),
+            "EMAIL_TLS: must be required": self.email_tls == "offered",
+            "METRICS_LISTEN: must be on this machine, or have METRICS_CERTIFICATE": figures_in_the_clear,
+            **{f"{name}: must be https": bool(address) and not is_private(address) for name, address in asked.items()},
+            f"NETWORKS: {nodes}: must be https or wss": bool(nodes),
+        }
         return [sentence for sentence, is_so in found.items() if is_so]
+
+    def _nodes_in_the_clear(self) -> list[str]:
+        """By host: the rest of an address may hold an access key. None where the file is wrong, which is said when it is needed."""
+        try:
+            networks = self.load_networks().values()
+        except (OSError, ValueError, TypeError):
+            return []
+        addresses = [address for network in networks for address in (*(str(node.url) for node in network.endpoints()), *map(str, network.ws_urls()))]
+        return sorted({urlsplit(address).hostname or "" for address in addresses if not is_private(address)})
 
     def spans(self) -> Spans:
         """How long sessions last."""
@@ -170,16 +203,6 @@ class Config(BaseSettings):
         if self.prices is None:
             return PriceSettings()
         return PriceSettings.model_validate(orjson.loads(self.prices.read_bytes()))
-
-
-def _is_private(address: str) -> bool:
-    """Whether nobody on the way reads along: over TLS, or on this machine."""
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    try:
-        return parts.scheme == "https" or host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def load_config() -> Config:

@@ -23,6 +23,8 @@ READ_ON_BYTES_MAX = 2_000_000
 without its end, which may never come."""
 
 _MORE_THAN_MAY_BE = bytes(KEYS_BODY_BYTES_MAX + 1)  # is what the guard behind this refuses, and nothing of what came
+_CLEANSE_PLAINTEXT = 0x2
+"""Of OpenSSL 3 (SSL_CTX_set_options(3)), which Python's `ssl` does not name: what was deciphered is wiped from the library's buffer once it was read."""
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -36,6 +38,8 @@ class BoundedHttp(asyncio.BufferedProtocol):
     _buffer = bytearray(RECEIVE_BYTES)  # for all connections: the loop reads into it and calls `buffer_updated` at once
 
     def __init__(self, *args: Any, **values: Any) -> None:
+        if (tls := values["config"].ssl) is not None:
+            tls.options |= _CLEANSE_PLAINTEXT  # before the connection that this is made for begins
         self._http = _Http(*args, **values)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pymongo.errors import PyMongoError
 
+from crypto_api.adapters.log_shipping import shipped
 from crypto_api.adapters.metrics_listener import MetricsListener
 from crypto_api.adapters.telemetry import traced
 from crypto_api.bootstrap import open_runtime
@@ -44,11 +45,13 @@ async def api_state() -> AsyncIterator[State]:
     log.configure(config.log_dir, process="api")
     _make_catalogues()
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(shipped("api", config.otel_exporter_otlp_logs_endpoint))
         await stack.enter_async_context(traced("api", config.otel_exporter_otlp_endpoint))
         runtime = await _opened(stack, config)
         hub = await stack.enter_async_context(EventHub(runtime.frames, runtime.clock))
         if config.metrics_listen:
-            await stack.enter_async_context(MetricsListener(config.metrics_listen, partial(measure, runtime)))
+            tls = {"certificate": config.metrics_certificate, "client_ca": config.metrics_client_ca}
+            await stack.enter_async_context(MetricsListener(config.metrics_listen, partial(measure, runtime), **tls))
         await stack.enter_async_context(_writing_seen(runtime))
         await stack.enter_async_context(knowing_the_signer(runtime))
         collector.settle()

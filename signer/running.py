@@ -6,6 +6,7 @@ from pathlib import Path
 
 from beanie import init_beanie
 
+from crypto_api.adapters.log_shipping import shipped
 from crypto_api.documents import DOCUMENTS
 from crypto_api.kit import log
 from crypto_api.kit.clock import SystemClock
@@ -26,7 +27,7 @@ async def run(settings: DeskSettings, ready_file: Path | None = None) -> int:
     """Until cancelled. VaultUnfit or SocketInUse when it cannot begin."""
     log.configure(settings.log_dir, process="signer")
     harden()
-    async with VaultLink() as vault:
+    async with VaultLink() as vault, shipped("signer", settings.otel_exporter_otlp_logs_endpoint):
         for name in VAULT_NAMES:
             os.environ.pop(name, None)
         mongo = connect(settings.mongodb_uri)

@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from crypto_api.kit.private_transport import is_private, is_private_mongodb
+
 _KEY_BYTES = 32
 
 
@@ -24,6 +26,17 @@ class DeskSettings(BaseSettings):
     signer_socket: Path = Path(".data/run/signer.sock")
     signer_client_uids: Annotated[list[int], NoDecode, BeforeValidator(_listed)] = []  # besides its own user
     log_dir: Path = Path("logs")
+    otel_exporter_otlp_logs_endpoint: str = Field(default="", pattern=r"^(https?://[^\s?#]{1,500})?$")
+    development: bool = False
+
+    def unsafe(self) -> list[str]:
+        """What must not be where money of others is handled: what would be said in the clear, or to whoever answers."""
+        logs = self.otel_exporter_otlp_logs_endpoint
+        found = {
+            "MONGODB_URI: must have tls=true, and look at certificates": not is_private_mongodb(self.mongodb_uri),
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: must be https": bool(logs) and not is_private(logs),
+        }
+        return [] if self.development else [sentence for sentence, is_so in found.items() if is_so]
 
 
 class VaultSettings(BaseSettings):

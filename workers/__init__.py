@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+from crypto_api.adapters.log_shipping import shipped
 from crypto_api.adapters.metrics_listener import MetricsListener
 from crypto_api.adapters.telemetry import traced
 from crypto_api.bootstrap import open_runtime
@@ -53,10 +54,12 @@ async def run(names: list[str]) -> None:
 async def _work(config: Config, names: list[str]) -> None:
     subjects = [_lanes_of(name) for name in names]  # a second of loading, before there is a heartbeat that it could hold up
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(shipped("-".join(names), config.otel_exporter_otlp_logs_endpoint))
         await stack.enter_async_context(traced("-".join(names), config.otel_exporter_otlp_endpoint))
         runtime = await _opened(stack, config)
         if config.metrics_listen:
-            await stack.enter_async_context(MetricsListener(config.metrics_listen))
+            listener = MetricsListener(config.metrics_listen, certificate=config.metrics_certificate, client_ca=config.metrics_client_ca)
+            await stack.enter_async_context(listener)
         lanes = [lane for lanes_with in subjects for lane in lanes_with(runtime)]
         collector.settle()
         await stack.enter_async_context(loop_watched())

@@ -1,9 +1,11 @@
 """The local language model, through Ollama. It gets text and gives a filled-in form; it has no tools and no way to anything else."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -39,7 +41,7 @@ class PullFailed(Exception):
 class OllamaModel:
     """A client for each question: none is kept open, and a model that was restarted is simply there again. No more than `concurrency` questions are
     asked at a time: the others wait, and their time only runs from when they are asked. Where `pinned` is not empty, weights whose digest does not
-    begin with it are not asked."""
+    begin with it are not asked. Of a server over TLS `ca_file` has the authority that vouches for it, where the system believes none that does."""
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class OllamaModel:
         concurrency: int = 1,
         keep_alive: str = "5m",
         pinned: str = "",
+        ca_file: Path | None = None,
     ) -> None:
         self._base_url = base_url
         self._model = model
@@ -58,6 +61,7 @@ class OllamaModel:
         self._timeout_s = timeout_s
         self._keep_alive = keep_alive
         self._pinned = pinned.removeprefix("sha256:")
+        self._verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=ca_file) if ca_file else True
         self._turns = asyncio.Semaphore(concurrency)
         self._digest: tuple[str, float] | None = None  # and when it was read
 
@@ -98,7 +102,7 @@ class OllamaModel:
 
     def _client(self) -> AsyncClient:
         # A redirect would take the key elsewhere.
-        return AsyncClient(host=self._base_url, headers=self._headers, timeout=self._timeout_s, follow_redirects=False)
+        return AsyncClient(host=self._base_url, headers=self._headers, timeout=self._timeout_s, follow_redirects=False, verify=self._verify)
 
     async def _said(self, system: str, prompt: str, schema: dict[str, Any]) -> str:
         """Piece by piece as it is said, so that one that goes on for ever is cut off."""
@@ -171,7 +175,7 @@ class OllamaModel:
             raise PullFailed(str(error)[:300] or type(error).__name__) from error
 
     async def _pull(self, told: Callable[[Pulled], None]) -> str:
-        async with AsyncClient(host=self._base_url, headers=self._headers, timeout=None, follow_redirects=False) as client:
+        async with AsyncClient(host=self._base_url, headers=self._headers, timeout=None, follow_redirects=False, verify=self._verify) as client:
             steps: AsyncIterator[Any] = await client.pull(self._model, stream=True)
             last = ""
             async for step in steps:

@@ -9,7 +9,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ async def traced(process: str, endpoint: str) -> AsyncIterator[None]:
         measuring.watchers.remove(tracer.database)
         measuring.watch_units()
         tracing.install(None)
-        await _shut_down(provider)
+        await ended_by(provider.shutdown)
 
 
 def _provider(process: str, endpoint: str) -> "TracerProvider":
@@ -59,16 +59,16 @@ def _provider(process: str, endpoint: str) -> "TracerProvider":
     return provider
 
 
-async def _shut_down(provider: "TracerProvider") -> None:
+async def ended_by(shutdown: Callable[[], None]) -> None:
     """What waits is sent, if that is quick: a collector that hangs does not hold up the end of the process."""
     done, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def end() -> None:
-        provider.shutdown()
+        shutdown()
         with contextlib.suppress(RuntimeError):  # the loop did not wait
             loop.call_soon_threadsafe(done.set)
 
-    threading.Thread(target=end, name="last spans", daemon=True).start()
+    threading.Thread(target=end, name="last of telemetry", daemon=True).start()
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(done.wait(), FLUSH_S_MAX)
 

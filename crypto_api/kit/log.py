@@ -6,7 +6,10 @@ blanks known names before anything is written.
 
 import logging
 import logging.handlers
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,9 @@ from crypto_api.kit import tracing
 SECRET_NAMES = frozenset(
     {"password", "new_password", "current_password", "private_key", "token", "access", "refresh", "ticket", "secret", "authorization", "key"}
 )
+
+_FILE_MODE = 0o640
+"""Of each file, whatever the umask says: nobody but its user writes, nobody but its group reads."""
 
 bound = bound_contextvars
 """`with bound(request_id=…):` every line inside carries it."""
@@ -41,6 +47,9 @@ def _json(value: Any, **_: Any) -> str:
 
 
 def _handler(path: Path, formatter: logging.Formatter) -> logging.Handler:
+    path.touch(mode=_FILE_MODE)
+    if path.stat().st_uid == os.geteuid():
+        path.chmod(path.stat().st_mode & _FILE_MODE)
     # WatchedFileHandler: several processes append to one file (O_APPEND, a line a write), and rotation is the operator's
     handler = logging.handlers.WatchedFileHandler(path, encoding="utf-8")
     handler.setFormatter(formatter)
@@ -49,7 +58,7 @@ def _handler(path: Path, formatter: logging.Formatter) -> logging.Handler:
 
 def configure(log_dir: Path, *, process: str, console: bool = False) -> None:
     """Sets up logging of this process. Call once, before anything logs."""
-    log_dir.mkdir(parents=True, exist_ok=True)
+    log_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
     shared: list[structlog.typing.Processor] = [
         merge_contextvars,
         _with_trace,
@@ -80,6 +89,18 @@ def configure(log_dir: Path, *, process: str, console: bool = False) -> None:
     for noisy in ("httpx", "httpcore", "websockets", "web3", "aiohttp.access", "pymongo"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(process=process)
+
+
+@contextmanager
+def also_to(handler: logging.Handler) -> Iterator[None]:
+    """Inside, every line of this process goes to `handler` as well, as it stands in the file. After `configure`."""
+    root = logging.getLogger()
+    handler.setFormatter(root.handlers[0].formatter if root.handlers else None)
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

@@ -1,11 +1,12 @@
-// Makes the role and the user by which the processes of Coffer work: they read and write, but nothing that is written into the audit log
-// can be altered or taken away by them. Repeating it brings an older role up to date.
+// Makes the roles and the users by which the processes of Coffer work. API and workers (cofferApp) read and write, but nothing that is written into the
+// audit log can be altered or taken away by them. The signer (cofferSigner) reads what a payment is signed by, and writes nothing. Repeating it
+// brings older roles up to date.
 //
-//   APP_PASSWORD=… mongosh --host mongo1:27017 --username admin --file roles.js          (MONGODB_DATABASE=coffer APP_USER=coffer)
+//   APP_SUBJECT=CN=coffer,OU=processes,O=Coffer SIGNER_SUBJECT=… DEPLOY_SUBJECT=… mongosh … --file roles.js          (MONGODB_DATABASE=coffer)
 //
-// Run it as a user administrator, after `manage.py migrate_database` of each release. The deploy step itself needs more (collections,
-// validators and indexes): run it with a MONGODB_URI of its own, of a user with `readWrite` on the database and `clusterMonitor`, and
-// give that one to no process. Without APP_PASSWORD only the role is made.
+// Each is known by its certificate (MONGODB-X509), whose subject is told here as RFC 2253 writes it. The deploy step needs more than the others
+// (collections, validators and indexes): `readWrite` on the database and `clusterMonitor`. Where there are no certificates, APP_PASSWORD makes a user
+// APP_USER (coffer) with the role of API and workers. Run it as a user administrator, with each release; without any of these only the roles are made.
 
 const name = process.env.MONGODB_DATABASE || 'coffer';
 const user = process.env.APP_USER || 'coffer';
@@ -124,22 +125,53 @@ const privileges = [
 ];
 const roles = [{ role: 'clusterMonitor', db: 'admin' }]; // the start-up probe reads the storage engine
 
-const admin = db.getSiblingDB('admin');
-if (admin.getRole('cofferApp')) {
-  admin.updateRole('cofferApp', { privileges, roles });
-  print('role cofferApp is up to date');
-} else {
-  admin.createRole({ role: 'cofferApp', privileges, roles });
-  print('role cofferApp made');
-}
+// What the signer asks (tests/signer/test_signing.py compares), and whether it may begin on this database at all.
+const readBySigner = [
+  'custom_roles',
+  'ethereum_accounts',
+  'memberships',
+  'nonce_slots',
+  'organizations',
+  'payees',
+  'payment_attempts',
+  'payment_policies',
+  'payments',
+  'restoring',
+  'schema_state',
+  'sender_lanes',
+  'users',
+  'wallets',
+];
+const privilegesOfSigner = [...readBySigner.map((collection) => on(collection, ['find'])), on('', ['listCollections'])];
 
-if (process.env.APP_PASSWORD) {
-  const granted = [{ role: 'cofferApp', db: 'admin' }];
-  if (admin.getUser(user)) {
-    admin.updateUser(user, { pwd: process.env.APP_PASSWORD, roles: granted });
-    print(`user ${user} has this role and no other`);
+const admin = db.getSiblingDB('admin');
+const external = db.getSiblingDB('$external');
+
+const roleOf = (role, privileges, roles) => {
+  if (admin.getRole(role)) {
+    admin.updateRole(role, { privileges, roles });
+    print(`role ${role} is up to date`);
   } else {
-    admin.createUser({ user, pwd: process.env.APP_PASSWORD, roles: granted });
+    admin.createRole({ role, privileges, roles });
+    print(`role ${role} made`);
+  }
+};
+
+const userOf = (place, user, roles, secret = {}) => {
+  if (place.getUser(user)) {
+    place.updateUser(user, { ...secret, roles });
+    print(`user ${user} has these roles and no other`);
+  } else {
+    place.createUser({ user, ...secret, roles });
     print(`user ${user} made`);
   }
-}
+};
+
+roleOf('cofferApp', privileges, roles);
+roleOf('cofferSigner', privilegesOfSigner, []);
+
+const { APP_PASSWORD, APP_SUBJECT, SIGNER_SUBJECT, DEPLOY_SUBJECT } = process.env;
+if (APP_PASSWORD) userOf(admin, user, [{ role: 'cofferApp', db: 'admin' }], { pwd: APP_PASSWORD });
+if (APP_SUBJECT) userOf(external, APP_SUBJECT, [{ role: 'cofferApp', db: 'admin' }]);
+if (SIGNER_SUBJECT) userOf(external, SIGNER_SUBJECT, [{ role: 'cofferSigner', db: 'admin' }]);
+if (DEPLOY_SUBJECT) userOf(external, DEPLOY_SUBJECT, [{ role: 'readWrite', db: name }, { role: 'clusterMonitor', db: 'admin' }]);

@@ -157,7 +157,7 @@ OURS = {"leases", "process_presence", "schema_state"}  # mongodb_config's own
 
 
 def test_the_role_of_the_processes_cannot_change_the_audit_log() -> None:
-    (created,) = run("roles.js", {}, MONGODB_DATABASE="books")
+    created, signer = run("roles.js", {}, MONGODB_DATABASE="books")
     assert created[0] == "admin.createRole"
     granted = {row["resource"]["collection"]: row["actions"] for row in created[1]["privileges"]}
     assert {row["resource"]["db"] for row in created[1]["privileges"]} == {"books"}
@@ -166,23 +166,37 @@ def test_the_role_of_the_processes_cannot_change_the_audit_log() -> None:
     assert granted.keys() == {vars(document.Settings)["name"] for document in DOCUMENTS} - APPEND_ONLY | OURS
     assert all(actions == ["find", "insert", "update", "remove"] for actions in granted.values())
     assert created[1]["roles"] == [{"role": "clusterMonitor", "db": "admin"}]
+    assert (signer[1]["role"], signer[1]["roles"]) == ("cofferSigner", [])
+    assert {action for row in signer[1]["privileges"] for action in row["actions"]} == {"find", "listCollections"}, "it writes nothing"
+    assert {row["resource"]["collection"] for row in signer[1]["privileges"]} < granted.keys() | {"", "restoring"}
 
 
 def test_the_role_is_brought_up_to_date_and_the_user_has_no_other() -> None:
     first = run("roles.js", {}, APP_PASSWORD="pw", APP_USER="ledger")
     again = run("roles.js", {}, formed=True, APP_PASSWORD="pw")
-    assert [call[0] for call in first] == ["admin.createRole", "admin.createUser"]
-    assert first[1][1] == {"user": "ledger", "pwd": "pw", "roles": [{"role": "cofferApp", "db": "admin"}]}
-    assert [call[0] for call in again] == ["admin.updateRole", "admin.updateUser"]
+    assert [call[0] for call in first] == ["admin.createRole", "admin.createRole", "admin.createUser"]
+    assert first[2][1] == {"user": "ledger", "pwd": "pw", "roles": [{"role": "cofferApp", "db": "admin"}]}
+    assert [call[0] for call in again] == ["admin.updateRole", "admin.updateRole", "admin.updateUser"]
     assert again[0][2]["privileges"] == first[0][1]["privileges"]
-    assert again[1][1:] == ["coffer", {"pwd": "pw", "roles": [{"role": "cofferApp", "db": "admin"}]}]
+    assert again[2][1:] == ["coffer", {"pwd": "pw", "roles": [{"role": "cofferApp", "db": "admin"}]}]
+
+
+def test_each_process_is_known_by_its_certificate_and_has_its_own_role() -> None:
+    made = run("roles.js", {}, APP_SUBJECT="CN=app", SIGNER_SUBJECT="CN=signer", DEPLOY_SUBJECT="CN=deploy", MONGODB_DATABASE="books")
+    users = {call[1]["user"]: call[1]["roles"] for call in made if call[0] == "$external.createUser"}
+    assert users == {
+        "CN=app": [{"role": "cofferApp", "db": "admin"}],
+        "CN=signer": [{"role": "cofferSigner", "db": "admin"}],
+        "CN=deploy": [{"role": "readWrite", "db": "books"}, {"role": "clusterMonitor", "db": "admin"}],
+    }
+    assert not any("pwd" in str(call) for call in made), "and by no password"
 
 
 async def test_what_the_embedded_server_enforces_of_that_role(tmp_path: Path) -> None:
     """It asks who one is, and keeps the role to its database and to rows. But it takes a privilege on one collection for one on all of the
     database, so there the audit log rests on its seals. Should this test fail one day, the embedded installation can use the role."""
     port = free_port()
-    (role,) = run("roles.js", {}, MONGODB_DATABASE="coffer")
+    role, _ = run("roles.js", {}, MONGODB_DATABASE="coffer")
     async with embedded(tmp_path, port) as admin:
         await admin.admin.command("createRole", role[1]["role"], privileges=role[1]["privileges"], roles=role[1]["roles"])
         await admin.admin.command("createUser", "coffer", pwd="pw", roles=[{"role": "cofferApp", "db": "admin"}])

@@ -1,9 +1,11 @@
 """Payments are signed over the socket, from what stands in the database; whoever asks says no more than which."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -25,9 +27,14 @@ from crypto_api.policies.documents import OrganizationPolicy
 from crypto_api.policies.types import Payees, PaymentPolicy
 from crypto_api.runtime import Runtime
 from crypto_api.wallets.documents import Wallet
+from mongodb_config.backup import RESTORING
+from mongodb_config.measuring import CommandTimes
+from mongodb_config.migrations import COLLECTION
 from signer.operations import Operations
 from tests.factories import signing as sound
 from tests.factories.signer import Signing, StillClock
+
+ROLES = Path(__file__).parents[2] / "mongodb_config" / "scripts" / "roles.js"
 
 
 async def store_payment(runtime: Runtime, of: Payment | None = None, planned: PaymentAttempt | None = None) -> Payment:
@@ -75,6 +82,20 @@ def _signed_elsewhere(of: Payment) -> SignedBytes:
     row = sound.signed(sound.attempt(of))
     assert row.raw is not None and row.hash is not None
     return SignedBytes(row.raw, row.hash)
+
+
+async def test_it_reads_what_its_role_may_read_and_nothing_more(runtime: Runtime, stored: Payment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a limit of a day, a role of the organisation's own and a step-up: whatever can be asked is asked."""
+    limited = sound.POLICY.model_copy(update={"day_max": Decimal(10**12)})
+    await OrganizationPolicy.find_one({"_id": sound.ORG}).update({"$set": {"policy": limited.model_dump(mode="python")}})
+    seen = set[tuple[str, str]]()
+    monkeypatch.setattr(CommandTimes, "started", lambda _, event: seen.add((event.command_name, event.command[event.command_name])))
+    await runtime.signer.sign_payment(sound.ORG, stored.id, f"{stored.id}:0")
+    assert {command for command, _ in seen} == {"find"}
+    granted = re.search(r"const readBySigner = \[(.*?)\]", ROLES.read_text(), re.DOTALL)
+    assert granted is not None
+    of_the_role = set(re.findall(r"'(\w+)'", granted[1]))
+    assert {collection for _, collection in seen} | {RESTORING, COLLECTION, "custom_roles"} == of_the_role
 
 
 async def test_what_changed_since_it_was_approved_is_not_signed(runtime: Runtime, stored: Payment) -> None:

@@ -55,4 +55,5 @@ def _model(config: Config) -> OllamaModel:
         api_key=config.llm_api_key.get_secret_value(),
         timeout_s=config.llm_timeout_s,
         pinned=config.llm_model_digest,
+        ca_file=config.llm_ca_file,
     )

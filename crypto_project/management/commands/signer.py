@@ -27,6 +27,9 @@ class Command(BaseCommand):
         os.umask(0o077)
         with plain_failures():
             try:
-                raise SystemExit(run(running.run(DeskSettings(), ready_file)))
+                settings = DeskSettings()
+                if unsafe := settings.unsafe():
+                    raise CommandError(f"signer: {'; '.join(unsafe)} (on a machine where nobody's money is: DEVELOPMENT=true)", returncode=os.EX_CONFIG)
+                raise SystemExit(run(running.run(settings, ready_file)))
             except (VaultUnfit, SocketInUse) as problem:
                 raise CommandError(f"signer: {problem}", returncode=problem.EXIT_CODE) from None
