@@ -24,7 +24,7 @@ without its end, which may never come."""
 
 _MORE_THAN_MAY_BE = bytes(KEYS_BODY_BYTES_MAX + 1)  # is what the guard behind this refuses, and nothing of what came
 _CLEANSE_PLAINTEXT = 0x2
-"""Of OpenSSL 3 (SSL_CTX_set_options(3)), which Python's `ssl` does not name: what was deciphered is wiped from the library's buffer once it was read."""
+"""Of OpenSSL 3 (SSL_CTX_set_options(3)), which Python's `ssl` does not name: what was deciphered is wiped once it was read."""
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 

@@ -1,7 +1,7 @@
 """The log, sent on while it is written: as OTLP over HTTP (protobuf) to a collector on another system, where nobody who gets into this one alters it.
 
-Nothing of it is imported unless `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT` is set. The SDK's own variables hold for certificates, headers and batches. A thread
-of the SDK sends; what a collector that is away does not take is sent again for a while and then left out there, and stands in the files here.
+Nothing of it is imported unless `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT` is set. The SDK's own variables hold for certificates, headers and batches. A
+thread of the SDK sends; what a collector that is away does not take is sent again for a while and then left out there, and stands in the files here.
 """
 
 import logging
@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from crypto_api.adapters.telemetry import ended_by
+from crypto_api.adapters.telemetry import ended_by, otlp_session
 from crypto_api.kit import log
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _provider(process: str, endpoint: str) -> "LoggerProvider":
 
     named = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": f"coffer-{process}"}
     provider = LoggerProvider(resource=Resource.create(named), shutdown_on_exit=False)
-    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(endpoint=endpoint)))
+    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(endpoint=endpoint, session=otlp_session("LOGS"))))
     return provider
 
 

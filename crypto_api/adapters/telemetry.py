@@ -18,6 +18,7 @@ from crypto_api.kit.tracing import ATTRIBUTES, Kind, Span, Value
 from mongodb_config import measuring
 
 if TYPE_CHECKING:
+    import requests
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span as OtelSpan
 
@@ -55,8 +56,20 @@ def _provider(process: str, endpoint: str) -> "TracerProvider":
 
     named = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": f"coffer-{process}"}
     provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")))
+    exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", session=otlp_session("TRACES"))
+    provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
+
+
+def otlp_session(signal: str) -> "requests.Session":
+    """By which the exporter of `signal` (`TRACES`, `LOGS`) asks. Where an authority is named for the collector no other is believed: `requests` would
+    let REQUESTS_CA_BUNDLE go before it."""
+    import requests
+
+    session = requests.Session()
+    names = (f"OTEL_EXPORTER_OTLP_{signal}_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE")
+    session.trust_env = not any(os.environ.get(name) for name in names)
+    return session
 
 
 async def ended_by(shutdown: Callable[[], None]) -> None:

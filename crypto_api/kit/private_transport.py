@@ -22,7 +22,7 @@ def is_here(host: str) -> bool:
 
 
 def is_private_mongodb(uri: str) -> bool:
-    """Of a connection string (MongoDB manual, "Connection Strings"): `mongodb+srv` is TLS unless it says otherwise; a host may be a socket, with %2F."""
+    """Of a connection string (MongoDB manual, "Connection Strings"): `mongodb+srv` is TLS unless it says otherwise; %2F begins a socket."""
     scheme, _, rest = uri.partition("://")
     place, _, options = rest.partition("?")
     said = {name.lower(): value.lower() for name, value in parse_qsl(options.replace(";", "&"))}

@@ -2,9 +2,13 @@
 
 import json
 import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import uvicorn
 import yaml  # type: ignore[import-untyped]
+from pymongo.uri_parser import parse_uri
 
 from crypto_api.adapters.metrics_listener import LIVE
 from crypto_api.config import Config
@@ -13,6 +17,10 @@ from signer.settings import DeskSettings, VaultSettings
 from tests.architecture.reading import ROOT
 from workers import NAMES
 
+OF_OTHERS = {f"OTEL_EXPORTER_OTLP_{what}" for what in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")} | {
+    f"UVICORN_SSL_{what}" for what in ("CERTFILE", "KEYFILE", "CA_CERTS", "CERT_REQS", "CIPHERS")
+}
+"""Settings that the SDK of OpenTelemetry and uvicorn read themselves."""
 KEYS = {"MASTER_KEY", "MASTER_KEYS_PREVIOUS"}
 
 
@@ -37,14 +45,14 @@ def test_every_process_is_there_and_each_knows_what_it_needs() -> None:
     services = compose()["services"]
     commands = [service.get("command") for service in services.values()]
     assert all(["python", "manage.py", "worker", name] in commands for name in NAMES) and ["python", "manage.py", "signer"] in commands
-    known = {name.upper() for model in (Config, DeskSettings, VaultSettings) for name in model.model_fields}
+    known = {name.upper() for model in (Config, DeskSettings, VaultSettings) for name in model.model_fields} | OF_OTHERS
     ours = {name: service for name, service in services.items() if str(service.get("image", "")).startswith("coffer:")}
     assert ours.keys() == {"api", "chains", "events", "jobs", "signer", "deploy"}
     for name, service in ours.items():
         assert service["environment"].keys() <= known, name
         assert bool(KEYS & service["environment"].keys()) is (name == "signer"), name
         assert service["read_only"] and service["cap_drop"] == ["ALL"], name
-    assert all(f":9464{LIVE}'" in str(services[name]["healthcheck"]["test"]) for name in NAMES)
+    assert all(f":9464{LIVE}" in str(services[name]["healthcheck"]["test"]) for name in NAMES)
     assert services["signer"]["user"] != services["api"].get("user") and services["signer"]["networks"] == ["inside"]
     assert compose()["networks"]["inside"]["internal"] is True
 
@@ -63,15 +71,91 @@ def test_every_image_has_a_version_and_every_server_asks_who_one_is() -> None:
     assert re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE) == ["python:3.12.11-slim-bookworm"] * 2
     assert "requirepass $$VALKEY_PASSWORD" in str(services["valkey"]["command"])
     for name in ("api", "chains", "events", "jobs"):
-        environment = services[name]["environment"]
-        assert environment["REDIS_URL"].startswith("redis://:${VALKEY_PASSWORD:?}@") and "${APP_PASSWORD:?}@" in environment["MONGODB_URI"], name
-        assert "tls=true&tlsCAFile=/run/secrets/internal_ca" in environment["MONGODB_URI"] and "internal_ca" in services[name]["secrets"], name
+        assert services[name]["environment"]["REDIS_URL"].startswith("rediss://:${VALKEY_PASSWORD:?}@"), name
     for name in ("mongo1", "mongo2", "mongo3"):
         assert {"--keyFile", "--tlsMode requireTLS"} <= set(re.findall(r"--keyFile|--tlsMode \w+", str(services[name]["entrypoint"]))), name
-        assert f"DNS:{name}" in (ROOT / "deploy" / "make-certs.sh").read_text()
     example = (ROOT / "deploy" / "compose.env.example").read_text()
     asked = set(re.findall(r"\$\{([A-Z_]+):\?\}", (ROOT / "docker-compose.yml").read_text()))
     assert {name for name in asked if not re.search(rf"^{name}=", example, re.MULTILINE)} == set()
+
+
+SHOWN = {"api": "coffer", "chains": "coffer", "events": "coffer", "jobs": "coffer", "signer": "signer", "deploy": "deploy"}
+SUBJECT = "CN={},OU=processes,O=Coffer"
+
+
+def test_inside_everybody_speaks_tls_and_shows_a_certificate_of_their_own(tmp_path: Path) -> None:
+    services = compose()["services"]
+    made = set(re.findall(r"^certificate (\w+) ", (ROOT / "deploy" / "make-certs.sh").read_text(), re.MULTILINE))
+    files = {name.removesuffix(".pem") for name in compose()["secrets"] if name.endswith(".pem")}
+    assert files == made, "each that is asked for is made"
+    for name, shown in SHOWN.items():
+        environment = services[name]["environment"]
+        assert {"internal_ca", f"{shown}.pem"} <= set(services[name]["secrets"]) and len(services[name]["secrets"]) == 2, (
+            f"{name} has its own key alone"
+        )
+        for secret in services[name]["secrets"]:
+            (tmp_path / secret).touch()
+        said = parse_uri(environment["MONGODB_URI"].replace("/run/secrets", str(tmp_path)), validate=True)
+        options = {key.lower(): value for key, value in said["options"].items()}
+        assert (options["authmechanism"], options["authsource"], said["password"]) == ("MONGODB-X509", "$external", None), name
+        files_named = (options["tlscafile"], options["tlscertificatekeyfile"])
+        assert options["tls"] is True and files_named == (str(tmp_path / "internal_ca"), str(tmp_path / f"{shown}.pem")), name
+        config = Config(_env_file=None, secret_key="0" * 32, **given(environment))  # type: ignore[call-arg,arg-type]
+        assert config.unsafe() == [], name
+    subjects = {"APP_SUBJECT": "coffer", "SIGNER_SUBJECT": "signer", "DEPLOY_SUBJECT": "deploy"}
+    assert services["roles"]["environment"] == {role: SUBJECT.format(shown) for role, shown in subjects.items()}
+    assert {"ssl_certfile", "ssl_keyfile", "ssl_ca_certs"} == set(re.findall(r"ssl_\w+", services["api"]["environment"]["REDIS_URL"]))
+    valkey = services["valkey"]["command"][-1]
+    assert all(line in valkey for line in ("port 0\n", "tls-port 6379\n", "tls-auth-clients yes\n", "tls-ca-cert-file /run/secrets/internal_ca\n"))
+    assert all("--tlsAllowConnectionsWithoutCertificates" not in str(services[f"mongo{number}"]) for number in (1, 2, 3))
+
+
+def given(environment: Mapping[str, str]) -> dict[str, str]:
+    """As a container has it with what `deploy/compose.env.example` leaves empty."""
+    filled = {name: re.sub(r"\$\{[A-Z_]+(:-([^}]*)|:\?)\}", lambda found: found[2] or "", str(value)) for name, value in environment.items()}
+    return {name.lower(): value for name, value in filled.items() if name.lower() in Config.model_fields and name != "SECRET_KEY"} | {
+        "frontend_url": "https://coffer.example",
+        "networks": None,  # type: ignore[dict-item]
+    }
+
+
+def test_http_inside_is_over_tls_to_those_who_show_a_certificate() -> None:
+    """The API, the figures, the keeper of the logs, the model, Prometheus: what speaks HTTP between containers."""
+    services = compose()["services"]
+    api = services["api"]["environment"]
+    assert (api["UVICORN_SSL_CERT_REQS"], api["UVICORN_SSL_CA_CERTS"]) == ("2", "/run/secrets/internal_ca")
+    assert {name.lower() for name in api if name.startswith("UVICORN_")} <= {f"uvicorn_{option.name}" for option in uvicorn.main.params}
+    assert (
+        api["METRICS_CERTIFICATE"] == api["UVICORN_SSL_CERTFILE"] == api["UVICORN_SSL_KEYFILE"]
+        and api["METRICS_CLIENT_CA"] == api["UVICORN_SSL_CA_CERTS"]
+    )
+    prometheus = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    assert [(job["scheme"], job["tls_config"]["ca_file"]) for job in prometheus] == [("https", "/run/secrets/internal_ca")]
+    web = yaml.safe_load((ROOT / "deploy" / "prometheus" / "web.yml").read_text())["tls_server_config"]
+    assert (web["client_auth_type"], web["client_ca_file"]) == ("RequireAndVerifyClientCert", "/run/secrets/internal_ca")
+    for name in ("internal_ca", "prometheus.pem"):
+        assert name in services["prometheus"]["secrets"]
+    (source,) = yaml.safe_load((ROOT / "deploy" / "grafana" / "provisioning" / "datasources" / "prometheus.yml").read_text())["datasources"]
+    assert source["url"].startswith("https://") and source["jsonData"]["tlsAuthWithCACert"] is True
+    assert services["ollama"]["environment"]["OLLAMA_HOST"].startswith("127.0.0.1:") and services["model-tls"]["network_mode"] == "service:ollama"
+    http = [line for line in (ROOT / "docker-compose.yml").read_text().splitlines() if "http://" in line]
+    assert http == [], "nothing is asked in the clear"
+
+
+def test_the_log_is_kept_where_those_who_write_it_do_not_reach() -> None:
+    services = compose()["services"]
+    taken = yaml.safe_load((ROOT / "deploy" / "logs.yaml").read_text())
+    http, keeper = taken["receivers"]["otlp"]["protocols"]["http"], services["logs"]
+    assert taken["receivers"].keys() == {"otlp"} and taken["receivers"]["otlp"]["protocols"].keys() == {"http"}
+    assert http["tls"]["client_ca_file"] == "/run/secrets/internal_ca" and taken["service"]["pipelines"].keys() == {"logs"}
+    assert taken["exporters"]["file"]["path"].startswith("/var/log/coffer/") and taken["exporters"]["file"]["rotation"]["max_days"] > 365
+    (place,) = [volume.partition(":")[0] for volume in keeper["volumes"] if volume.endswith(":/var/log/coffer")]
+    reached = {name for name, service in services.items() if any(str(volume).startswith(f"{place}:") for volume in service.get("volumes", []))}
+    assert reached == {"logs", "logs-folder"} and services["logs-folder"]["network_mode"] == "none"
+    for name in ("api", "chains", "events", "jobs", "signer"):
+        environment = services[name]["environment"]
+        assert environment["OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"].endswith(":-https://logs:4318/v1/logs}"), name
+        assert environment["OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"] == f"/run/secrets/{SHOWN[name]}.pem", name
 
 
 def test_prometheus_asks_every_process() -> None:

@@ -1,6 +1,7 @@
 """What a line of the log is: one object, whatever strangers wrote into it, and never a secret under a known name. In a process of its own, since
 setting the log up counts for all that comes after."""
 
+import stat
 import subprocess
 import sys
 from datetime import datetime
@@ -26,7 +27,9 @@ except RuntimeError:
 
 
 def test_a_line_is_one_object_and_holds_no_secret(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path)], check=True, timeout=60)
+    (tmp_path / "security.log").touch()
+    (tmp_path / "security.log").chmod(0o666)  # of before
+    subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path)], check=True, timeout=60, umask=0)
     raw = (tmp_path / "crypto_accounting.log").read_bytes()
     lines = [orjson.loads(line) for line in raw.splitlines()]
     assert [(line["level"], line.get("request_id"), line["process"]) for line in lines] == [
@@ -38,6 +41,7 @@ def test_a_line_is_one_object_and_holds_no_secret(tmp_path: Path) -> None:
     assert [line["event"] for line in lines if line["event"] == "logged_in"] == []
     assert b"\x1b" not in raw and b"canary" not in raw
     assert all(datetime.fromisoformat(line["timestamp"]).utcoffset() is not None for line in lines)
+    assert stat.S_IMODE((tmp_path / "crypto_accounting.log").stat().st_mode) == 0o640 == stat.S_IMODE((tmp_path / "security.log").stat().st_mode)
     assert "RuntimeError" in lines[3]["exception"]
     (told,) = [orjson.loads(line) for line in (tmp_path / "security.log").read_bytes().splitlines()]
     assert (told["event"], told["password"], told["token"], told["refresh"], told["reason"]) == ("refused", *["[hidden]"] * 3, "wrong")

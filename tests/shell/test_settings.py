@@ -1,5 +1,6 @@
 """A missing or unsafe setting stops a process that serves, with one line that says what and how."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from crypto_api.config import Config
+from crypto_api.kit.private_transport import is_private_mongodb, is_private_redis
+from signer.settings import DeskSettings
 from tests.conftest import TEST_SECRET_KEY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,6 +85,72 @@ def test_what_is_safe_or_said_to_be_for_development_is_served_with(changes: dict
 def test_pages_go_over_tls_or_stay_on_this_machine(frontend: str, refused: bool) -> None:
     config = Config(_env_file=None, secret_key=TEST_SECRET_KEY, development=False, bcrypt_cost=12, frontend_url=frontend)  # type: ignore[call-arg,arg-type]
     assert [sentence.partition(":")[0] for sentence in config.unsafe()] == ["FRONTEND_URL"] * refused
+
+
+CLEAR = {
+    "MONGODB_URI": "mongodb://db.internal:27017,127.0.0.1:27017/?replicaSet=rs0",
+    "REDIS_URL": "redis://:pw@10.0.0.5:6379/0",
+    "EMAIL_TLS": "offered",
+    "METRICS_LISTEN": "0.0.0.0:9464",
+    "LLM_BASE_URL": "http://ollama:11434",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://jaeger:4318",
+    "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://logs:4318/v1/logs",
+    "NETWORKS": "networks.json",
+}
+
+
+def test_what_would_be_said_in_the_clear_is_not_said(tmp_path: Path) -> None:
+    """Each server by itself, and by all of its addresses; what is on this machine, or over TLS, is none of them."""
+    nodes = ["https://one.example/key", "http://127.0.0.1:8545", "http://node.example/v3/access-key"]
+    row = {"slug": "x", "name": "X", "chain_id": 5, "rpc_urls": nodes, "ws_url": "ws://sockets.example/k"}
+    (tmp_path / "networks.json").write_text(json.dumps([row]))
+    done = start(SOUND | SAFE | CLEAR, tmp_path)
+    told = done.stderr.removeprefix("settings: ").split("; ")
+    assert (done.returncode, done.stdout, [part.partition(":")[0] for part in told]) == (78, "", list(CLEAR))
+    assert "node.example, sockets.example:" in told[-1] and "access-key" not in done.stderr and "one.example" not in done.stderr
+    here = {**CLEAR, "MONGODB_URI": "mongodb://localhost:27017,[::1]:27018/", "REDIS_URL": "unix:///run/valkey.sock", "EMAIL_TLS": "required",
+            "METRICS_LISTEN": "127.0.0.1:9464", "NETWORKS": ""}  # fmt: skip
+    here |= {name: "http://localhost:4318/x" for name in CLEAR if name.startswith(("OTEL", "LLM"))}
+    config = Config(_env_file=None, secret_key=TEST_SECRET_KEY, **{name.lower(): value for name, value in (SAFE | here).items() if value})  # type: ignore[call-arg,arg-type]
+    assert config.unsafe() == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "private"),
+    [
+        ("mongodb://a,b/?tls=true&replicaSet=rs0", True),
+        ("mongodb://u:p%40@a:1/db?TLS=true", True),
+        ("mongodb://a/?ssl=true", True),
+        ("mongodb+srv://set.example/", True),
+        ("mongodb+srv://set.example/?tls=false", False),
+        ("mongodb://a/?tls=false", False),
+        ("mongodb://a/?tls=true&tlsInsecure=true", False),
+        ("mongodb://a/?tls=true&tlsAllowInvalidCertificates=true", False),
+        ("mongodb://a/?tls=true&tlsAllowInvalidHostnames=true", False),
+        ("mongodb://%2Frun%2Fmongodb.sock/", True),
+        ("mongodb://127.0.0.1:27017,[::1]:27018/?replicaSet=rs0", True),
+        ("mongodb://127.0.0.1@evil.example/", False),
+        ("rediss://valkey:6379/0?ssl_ca_certs=/x", True),
+        ("rediss://valkey:6379/0?ssl_cert_reqs=none", False),
+        ("rediss://valkey:6379/0?ssl_cert_reqs=optional", False),
+        ("rediss://valkey:6379/0?ssl_check_hostname=false", False),
+        ("redis://valkey:6379/0", False),
+        ("redis://:pw@127.0.0.1:6379/0", True),
+        ("redis://127.0.0.1@valkey/0", False),
+        ("unix:///run/valkey.sock", True),
+    ],
+)
+def test_which_connections_nobody_reads_along(uri: str, private: bool) -> None:
+    of = is_private_mongodb if uri.startswith("mongodb") else is_private_redis
+    assert of(uri) is private
+
+
+def test_the_signer_says_nothing_in_the_clear_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MONGODB_URI", raising=False)
+    told = {"mongodb_uri": CLEAR["MONGODB_URI"], "otel_exporter_otlp_logs_endpoint": "http://logs:4318/v1/logs"}
+    names = [sentence.partition(":")[0] for sentence in DeskSettings(_env_file=None, development=False, **told).unsafe()]  # type: ignore[call-arg,arg-type]
+    assert names == ["MONGODB_URI", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"]
+    assert DeskSettings(_env_file=None, development=True, **told).unsafe() == []  # type: ignore[call-arg,arg-type]
 
 
 def test_keys_that_are_not_given_at_all_are_missed(tmp_path: Path) -> None:

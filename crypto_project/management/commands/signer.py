@@ -29,7 +29,9 @@ class Command(BaseCommand):
             try:
                 settings = DeskSettings()
                 if unsafe := settings.unsafe():
-                    raise CommandError(f"signer: {'; '.join(unsafe)} (on a machine where nobody's money is: DEVELOPMENT=true)", returncode=os.EX_CONFIG)
+                    raise CommandError(
+                        f"signer: {'; '.join(unsafe)} (on a machine where nobody's money is: DEVELOPMENT=true)", returncode=os.EX_CONFIG
+                    )
                 raise SystemExit(run(running.run(settings, ready_file)))
             except (VaultUnfit, SocketInUse) as problem:
                 raise CommandError(f"signer: {problem}", returncode=problem.EXIT_CODE) from None
