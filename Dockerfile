@@ -12,7 +12,11 @@ COPY signer signer
 COPY contracts contracts
 COPY crypto_project crypto_project
 # The key only satisfies the settings: nothing is signed here, and no layer keeps it.
+# What is for trying out and for tests is no part of the image.
 RUN SECRET_KEY=only-for-the-build-0123456789abcdef .venv/bin/python manage.py prepare_pages && rm -rf node_modules && \
+    rm -r crypto_project/demo crypto_project/batch_contracts.py && (cd crypto_project/management/commands && \
+        rm chaos.py demo.py export_schemas.py fuzz.py make_clients.py plant.py simulate.py test.py) && \
+    sed -i 's/^_folder = .*/_folder = None/' crypto_api/kit/faultpoint.py && \
     .venv/bin/python -m compileall -q mongodb_config crypto_api workers signer crypto_project
 
 FROM python:3.12.11-slim-bookworm

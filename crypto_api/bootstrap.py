@@ -21,6 +21,7 @@ from crypto_api.adapters.solidity_libraries import InstalledLibraries
 from crypto_api.adapters.webhook_receivers import WebhookReceivers
 from crypto_api.config import Config
 from crypto_api.documents import DOCUMENTS
+from crypto_api.identity import strictness
 from crypto_api.kit.clock import Clock, SystemClock
 from crypto_api.migrations import MIGRATIONS
 from crypto_api.runtime import Runtime
@@ -39,6 +40,7 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
 
     UnfitServer when the database server would lose acknowledged writes, NewerDatabase when a newer release has migrated it.
     """
+    strictness.ask(config.strictness())
     async with AsyncExitStack() as stack:
         mongo = connect(config.mongodb_uri)
         stack.push_async_callback(mongo.close)
@@ -75,7 +77,7 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
             box=SecretBox(*_secret_keys(config)),
             limiter=await stack.enter_async_context(Limiter(config.redis_url, config.rates())),
             compiler=SolidityCompiler(config.solc_dir),
-            receivers=await stack.enter_async_context(WebhookReceivers(config.webhook_private_hosts)),
+            receivers=await stack.enter_async_context(_receivers(config)),
             news=await stack.enter_async_context(NewsFeeds(config.news_feeds)),
             libraries=InstalledLibraries(),
             analyser=Slither(config.slither_dir),
@@ -85,6 +87,10 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
 
 def _secret_keys(config: Config) -> list[str]:
     return [key for key in (config.secret_key.get_secret_value(), config.secret_key_previous.get_secret_value()) if key]
+
+
+def _receivers(config: Config) -> WebhookReceivers:
+    return WebhookReceivers(config.webhook_private_hosts, allowed=config.webhook_hosts, in_the_clear=config.development)
 
 
 def _language_model(config: Config) -> OllamaModel | None:

@@ -11,6 +11,7 @@ import orjson
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from crypto_api.identity.strictness import Strictness
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.kit.price_settings import PriceSettings
 from crypto_api.kit.private_transport import is_here, is_private, is_private_mongodb, is_private_redis
@@ -72,6 +73,8 @@ class Config(BaseSettings):
     llm_confidence_min: float | None = Field(default=None, ge=0, le=1)  # None: the model only suggests, a person decides
     frontend_url: str = "http://127.0.0.1:8000"
     backend_url: str = "http://127.0.0.1:8000"
+    second_factor_required: bool = False  # of everybody, whatever their organisation asks
+    code_steps_around: int = Field(default=1, ge=0, le=1)  # codes of an authenticator app that count beside the present one, to each side
     bcrypt_cost: int = Field(default=12, ge=4, le=16)
     session_days: int = Field(default=30, ge=1, le=365)  # of a program, from its log-in
     session_page_days: int = Field(default=14, ge=1, le=30)  # of the pages, from the log-in
@@ -86,6 +89,7 @@ class Config(BaseSettings):
     limit_pages: Rate = "3000 per minute"
     requests_running_max: int = Field(default=8, ge=1, le=1_000_000)  # of each API process, at a time
     requests_waiting_max: int = Field(default=256, ge=0, le=1_000_000)
+    webhook_hosts: CommaList = ["*"]
     webhook_private_hosts: CommaList = []
     news_feeds: CommaList = []
     solc_dir: Path = Path(".data/solc")
@@ -181,6 +185,9 @@ class Config(BaseSettings):
             return []
         addresses = [address for network in networks for address in (*(str(node.url) for node in network.endpoints()), *map(str, network.ws_urls()))]
         return sorted({urlsplit(address).hostname or "" for address in addresses if not is_private(address)})
+
+    def strictness(self) -> Strictness:
+        return Strictness(self.second_factor_required, self.code_steps_around)
 
     def spans(self) -> Spans:
         """How long sessions last."""

@@ -1,6 +1,7 @@
 """What the signer is told, in the environment or `.env`: in two parts, so that only the vault ever reads a master key."""
 
 from base64 import b64decode
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,7 @@ class DeskSettings(BaseSettings):
         found = {
             "MONGODB_URI: must have tls=true, and look at certificates": not is_private_mongodb(self.mongodb_uri),
             "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: must be https": bool(logs) and not is_private(logs),
+            "coincurve: must be installed: Python alone would sign, in a time that tells of the key": find_spec("coincurve") is None,
         }
         return [] if self.development else [sentence for sentence, is_so in found.items() if is_so]
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from crypto_api.adapters.outside_http import OutsideFailed, OutsideHttp, refusal
 from crypto_api.kit import tracing
 from crypto_api.kit.outside import Answered
+from crypto_api.kit.private_transport import is_here
 
 TIMEOUT_S = 5.0
 BYTES_MAX = 65_536
@@ -15,9 +16,13 @@ BYTES_MAX = 65_536
 class WebhookReceivers:
     """`async with`: holds the connections."""
 
-    def __init__(self, private_hosts: Collection[str] = ()) -> None:
-        """`private_hosts`: `name` or `name:port` of receivers in our own networks, which may be asked without TLS."""
+    def __init__(self, private_hosts: Collection[str] = (), *, allowed: Collection[str] = ("*",), in_the_clear: bool = True) -> None:
+        """`private_hosts`: `name` or `name:port` of receivers in our own networks. `allowed`: names of those in the open internet, `*.example.com`
+        for all below one, `*` for all; nobody else is asked. `in_the_clear`: whether those of our networks may be asked without TLS; on this machine
+        they may."""
         self._private = frozenset(private_hosts)
+        self._allowed = frozenset(name.casefold() for name in allowed)
+        self._in_the_clear = in_the_clear
         self._http = OutsideHttp()
 
     async def __aenter__(self) -> "WebhookReceivers":
@@ -27,10 +32,21 @@ class WebhookReceivers:
         await self._http.__aexit__()
 
     def refusal(self, url: str) -> str | None:
-        return refusal(url, private=self._is_private(url))
+        parts, private = urlsplit(url), self._is_private(url)
+        host = (parts.hostname or "").casefold()
+        if private and parts.scheme != "https" and not self._in_the_clear and not is_here(host):
+            return "would be asked without TLS"
+        allowed = private or self._is_allowed(host)
+        return refusal(url, private=private) or (None if allowed else "is none of the receivers that this installation allows")
+
+    def _is_allowed(self, host: str) -> bool:
+        above = host.split(".")[1:]
+        return bool(self._allowed & {"*", host, *("*." + ".".join(above[place:]) for place in range(len(above)))})
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answered:
         began_s = time.monotonic()
+        if (refused := self.refusal(url)) is not None:  # the settings may have changed since it was written down
+            return Answered(_ms_since(began_s), None, refused)
         try:
             with tracing.span("tell a webhook", tracing.Kind.CLIENT) as span:  # which is not told of which trace
                 answer = await self._http.post(

@@ -135,6 +135,8 @@ def platform_page(permission: Permission) -> Callable[[View], View]:
                 return to_log_in(request)
             if (refused := await _too_many(visitor)) is not None:
                 return refused
+            if visitor.principal.denied is Denied.SECOND_FACTOR_REQUIRED:
+                return _go(request, "/security/")
             if not visitor.may(permission):
                 return _forbidden(visitor, permission)
             return await _finished(visitor, await view(visitor, *args, **kwargs))
@@ -171,10 +173,10 @@ async def _too_many(visitor: Visitor) -> HttpResponse | None:
 
 
 def _refusal(visitor: Visitor, permission: Permission) -> HttpResponse | None:
-    if not isinstance(visitor, Visit):
-        return _go(visitor.request, "/platform/" if visitor.principal.role == Role.PLATFORM_ADMIN else "/organizations/")
     if visitor.principal.denied is Denied.SECOND_FACTOR_REQUIRED:
         return _go(visitor.request, "/security/")
+    if not isinstance(visitor, Visit):
+        return _go(visitor.request, "/platform/" if visitor.principal.role == Role.PLATFORM_ADMIN else "/organizations/")
     if visitor.principal.denied is Denied.SUSPENDED:
         return visitor.render("suspended.html", {"whole": visitor.organization.suspended_at is not None}, status=403)
     if not visitor.may(permission):

@@ -16,6 +16,7 @@ from crypto_api.identity import store as identities
 from crypto_api.identity.documents import Session, User
 from crypto_api.identity.errors import InvalidToken
 from crypto_api.identity.rules import hash_token
+from crypto_api.identity.strictness import asked
 from crypto_api.identity.types import STRONG, PersonLimiter, Spent
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import CustomRole, Membership, Organization
@@ -139,7 +140,8 @@ def _as_found(
 
     if session.org_id is None:
         role = Role.PLATFORM_ADMIN if user.platform_admin else None
-        return Identified(principal(None, role, PERMISSIONS[role] if role else frozenset()), user)
+        weak = Denied.SECOND_FACTOR_REQUIRED if role and asked().second_factor and not is_strong(session) else None
+        return Identified(principal(None, role, PERMISSIONS[role] if role and not weak else frozenset(), weak), user)
     if membership is None:
         return Identified(principal(None, None, frozenset()), user)
     denied = denied_in(session, membership, organization)
@@ -168,10 +170,14 @@ def permissions_in(own: CustomRole | None) -> frozenset[Permission]:
     return frozenset(own.permissions) & GRANTABLE if own else frozenset()
 
 
+def is_strong(session: Session) -> bool:
+    return bool(STRONG & set(session.factors))
+
+
 def denied_in(session: Session, membership: Membership, organization: Organization | None) -> Denied | None:
     """Why this member may do nothing at the moment in this session."""
     if organization is None or organization.suspended_at is not None or membership.suspended_at is not None:
         return Denied.SUSPENDED
-    if membership.role in organization.second_factor_roles and not STRONG & set(session.factors):
+    if (asked().second_factor or membership.role in organization.second_factor_roles) and not is_strong(session):
         return Denied.SECOND_FACTOR_REQUIRED
     return None

@@ -125,7 +125,8 @@ def _trial_xlsx(table: TrialBalance, path: Path) -> None:
     sheet.set_column(2, 3 + 2 * len(table.days), 20)
     part = book.add_format({"num_format": PERCENT})
     sheet.write_string(0, 0, table.title, bold)
-    sheet.write_string(1, 0, table.organization.name[:CELL_MAX])
+    quoted = book.add_format({"quote_prefix": True})  # names are people's words: text, also for whoever edits the cell
+    sheet.write_string(1, 0, table.organization.name[:CELL_MAX], quoted)
     sheet.write_string(2, 0, f"Amounts in {table.organization.functional_currency}, {table.notes[0]}", muted)
     for at, text in enumerate(("Account", "Name")):
         sheet.write_string(4, at, text, book.add_format(names))
@@ -137,7 +138,7 @@ def _trial_xlsx(table: TrialBalance, path: Path) -> None:
     set_for_print(sheet, 4, wide=len(table.days) > 1)
     for line, row in enumerate(table.rows, start=5):
         sheet.write_string(line, 0, row.code)
-        sheet.write_string(line, 1, row.name[:CELL_MAX])
+        sheet.write_string(line, 1, row.name[:CELL_MAX], quoted)
         for at, value in enumerate(side for pair in row.sides for side in pair):
             if value and as_number(value):
                 sheet.write_number(line, 2 + at, value, amount)

@@ -8,9 +8,10 @@ from hmac import compare_digest
 import pyotp
 import segno
 
+from crypto_api.identity.strictness import asked
+
 ISSUER = "Coffer"
 STEP_S = 30
-WINDOW = 1  # steps before and after the present one: clocks differ, and typing takes time
 DIGITS = 6
 RECOVERY_CODES = 10
 _GROUPS, _GROUP = 7, 4
@@ -42,7 +43,8 @@ def step_at(moment: datetime) -> int:
 def matching_step(secret: str, code: str, now: datetime) -> int | None:
     """The time step whose code it is; None when it is none of those that count now. Compares with all of them, in constant time."""
     totp, present, found = pyotp.TOTP(secret, digits=DIGITS, interval=STEP_S), step_at(now), None
-    for step in range(present - WINDOW, present + WINDOW + 1):
+    around = asked().code_steps_around
+    for step in range(present - around, present + around + 1):
         if compare_digest(totp.generate_otp(step).encode(), code.encode()):
             found = step
     return found

@@ -7,12 +7,17 @@ from decimal import Decimal
 
 from crypto_api.kit.amounts import text as digits
 
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
 
 
 def safe_cell(text: str) -> str:
     """With a ' in front where a program of tables would compute instead of show. Numbers of our own go in as they are, without this."""
-    return f"'{text}" if text.lstrip(" ").startswith(_STARTS_A_FORMULA) else text
+    return f"'{text}" if starts_a_formula(text) else text
+
+
+def starts_a_formula(text: str) -> bool:
+    """For some program of tables (OWASP ASVS 5.0, 1.2.10, and signs that look like those)."""
+    return text.lstrip(" ").startswith(_STARTS_A_FORMULA)
 
 
 def csv_line(cells: Iterable[str | Decimal | None]) -> str:

@@ -9,6 +9,8 @@ from typing import Any, Self
 
 import xlsxwriter
 
+from crypto_api.kit.csv_text import starts_a_formula
+
 ROWS_MAX = 1_048_575  # of a sheet, beside its header
 CELL_MAX = 32_767
 _DIGITS_MAX = 15  # what a number of a workbook, an IEEE double, holds exactly
@@ -60,6 +62,7 @@ class XlsxTable:
         self._title, self._columns, self._widths, self._sheets = title, columns, widths, 0
         self._money = self._book.add_format({"num_format": MONEY})
         self._head = self._book.add_format({"bold": True, "bottom": 1, "bg_color": "#EEF2F6"})
+        self._quoted = self._book.add_format({"quote_prefix": True})
         self._begin()
 
     def __enter__(self) -> Self:
@@ -92,7 +95,8 @@ class XlsxTable:
         if cell is None or cell == "":
             return
         if isinstance(cell, str):
-            self._sheet.write_string(self._next, column, cell[:CELL_MAX])
+            # The ' of a workbook is a mark of the cell (ECMA-376, 18.8.45, quotePrefix): it stays text when somebody edits it.
+            self._sheet.write_string(self._next, column, cell[:CELL_MAX], self._quoted if starts_a_formula(cell) else None)
         elif as_number(cell):
             self._sheet.write_number(self._next, column, cell)
         else:  # more digits than a program of tables keeps: as text it keeps them all

@@ -1,7 +1,11 @@
 """What an installation is started with agrees with the code: commands, processes, settings, and who may know what."""
 
+import ast
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ from pymongo.uri_parser import parse_uri
 
 from crypto_api.adapters.metrics_listener import LIVE
 from crypto_api.config import Config
+from crypto_api.identity.strictness import Strictness
 from crypto_project.processes import api_process
 from signer.settings import DeskSettings, VaultSettings
 from tests.architecture.reading import ROOT
@@ -39,6 +44,52 @@ def test_the_image_starts_the_api_as_serve_does() -> None:
     assert packages <= copied, "what is imported is in the image"
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert set(" ".join(re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE)).split()) <= allowed
+
+
+COMMANDS = Path("crypto_project/management/commands")
+
+
+def test_what_is_for_tests_and_for_trying_out_is_not_in_the_image(tmp_path: Path) -> None:
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+    (removed,) = re.findall(r"rm -r (crypto_project/demo [^&(]+?) &&", text)
+    (commands,) = re.findall(r"\(cd crypto_project/management/commands && *rm ([a-z_. ]+)\)", text)
+    gone = [*map(Path, removed.split()), *(COMMANDS / name for name in commands.split())]
+    assert [path for path in gone if not (ROOT / path).exists()] == [], "each is there to be removed"
+    for_operators = {path.stem for path in (ROOT / COMMANDS).glob("*.py")} - {path.stem for path in gone}
+    assert for_operators == FOR_OPERATORS, "and whether a new command is for operators is decided"
+    modules = {".".join(path.with_suffix("").parts) for path in gone}
+    kept = [path for top in ("crypto_project", "crypto_api", "workers", "signer", "mongodb_config") for path in (ROOT / top).rglob("*.py")]
+    kept = [path for path in kept if not any(path.relative_to(ROOT).is_relative_to(each) for each in gone)]
+    wanted = {(path.name, name) for path in kept for name in loaded_by(path) if any(f"{name}.".startswith(f"{each}.") for each in modules)}
+    assert wanted == set(), "nothing that stays loads what is gone"
+
+    (edit,) = re.findall(r"sed -i '([^']+)' crypto_api/kit/faultpoint.py", text)
+    module = tmp_path / "faultpoint.py"
+    module.write_text((ROOT / "crypto_api" / "kit" / "faultpoint.py").read_text())
+    subprocess.run(["sed", "-i", edit, module], check=True)
+    (tmp_path / "step").write_text("1")
+    env = {**os.environ, "COFFER_FAULTPOINTS": str(tmp_path)}
+    program = "import faultpoint; faultpoint.faultpoint('step'); print('lives')"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "lives\n"), "nobody is killed at a named step"
+
+
+FOR_OPERATORS = {
+    "__init__", "backup", "batch_contract", "check", "create_admin", "install_slither", "install_solc", "migrate_database", "prepare_pages",
+    "pull_model", "reindex", "reset_second_factor", "restore", "resume_following", "rotate_keys", "rotate_master_key", "serve", "signer",
+    "verify_audit", "verify_ledger", "worker",
+}  # fmt: skip
+
+
+def loaded_by(path: Path) -> set[str]:
+    """What a module imports when it is loaded itself: not in its functions, and not for types alone."""
+    found = set[str]()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+    return found
 
 
 def test_every_process_is_there_and_each_knows_what_it_needs() -> None:
@@ -140,6 +191,27 @@ def test_http_inside_is_over_tls_to_those_who_show_a_certificate() -> None:
     assert services["ollama"]["environment"]["OLLAMA_HOST"].startswith("127.0.0.1:") and services["model-tls"]["network_mode"] == "service:ollama"
     http = [line for line in (ROOT / "docker-compose.yml").read_text().splitlines() if "http://" in line]
     assert http == [], "nothing is asked in the clear"
+
+
+ASKING = {"mail.py", "news_feeds.py", "ollama.py", "outside_http.py", "price_sources.py", "providers.py", "webhook_receivers.py"}
+"""Adapters that reach out: each to what a setting of the operator lists (EMAIL_HOST, NEWS_FEEDS, LLM_BASE_URL, PRICES, NETWORKS, WEBHOOK_HOSTS)."""
+
+
+def test_whom_it_may_reach_is_a_list_that_begins_empty() -> None:
+    reaches = re.compile(
+        r"outside_http import|ClientSession\(|AsyncClient\(|aiosmtplib\.|urlopen\(|open_connection\(|requests\.(get|post)|WebSocketApp"
+    )
+    product = [path for top in ("crypto_api", "workers", "signer", "mongodb_config") for path in (ROOT / top).rglob("*.py")]
+    asking = {path for path in product if reaches.search(path.read_text())}
+    assert {path.name for path in asking} == ASKING and {path.parent.name for path in asking} == {"adapters"}
+    environment = compose()["services"]["api"]["environment"]
+    config = Config(_env_file=None, secret_key="0" * 32, **given(environment))  # type: ignore[call-arg,arg-type]
+    assert (config.webhook_hosts, config.webhook_private_hosts, config.news_feeds, config.prices, config.llm_base_url) == ([], [], [], None, "")
+
+
+def test_everybody_shows_a_second_factor_whose_code_counts_for_thirty_seconds() -> None:
+    environment = compose()["services"]["api"]["environment"]
+    assert Config(_env_file=None, secret_key="0" * 32, **given(environment)).strictness() == Strictness(second_factor=True, code_steps_around=0)  # type: ignore[call-arg,arg-type]
 
 
 def test_the_log_is_kept_where_those_who_write_it_do_not_reach() -> None:

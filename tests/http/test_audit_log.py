@@ -155,7 +155,16 @@ async def test_an_export_holds_no_formula_and_is_itself_recorded(join: Join, run
 
 
 def test_cells() -> None:
-    assert [safe_cell(text) for text in ("", "plain", "a=b", "7", "-7", "'", "  @x")] == ["", "plain", "a=b", "7", "'-7", "'", "'  @x"]
+    assert [safe_cell(text) for text in ("", "plain", "a=b", "7", "-7", "'", "  @x", "\0=1")] == [
+        "",
+        "plain",
+        "a=b",
+        "7",
+        "'-7",
+        "'",
+        "'  @x",
+        "'\0=1",
+    ]
     assert csv_line(["a,b", 'say "x"', "=1", "two\nlines"]) == '"a,b","say ""x""",\'=1,"two\nlines"\r\n'
 
 

@@ -25,6 +25,17 @@ async def test_the_three_thousand_commonest_that_are_long_enough_are_refused() -
     assert taken == []
 
 
+async def test_no_password_of_the_breached_ones_is_taken() -> None:
+    """Every two hundredth of the 30,000 that the estimator has out of breaches, the rarest too, and with what people do to them."""
+    breached = [word for word in FREQUENCY_LISTS["passwords"] if len(word) >= passwords.LENGTH_MIN]
+    assert len(FREQUENCY_LISTS["passwords"]) == 30_000
+    for word in [*breached[::200], breached[-1]]:
+        for tried in (word, word.upper(), word[::-1]):
+            with pytest.raises(InvalidInput) as refused:
+                await passwords.judge("password", tried, [])
+            assert refused.value.errors[0].code == "too_weak", tried
+
+
 @pytest.mark.parametrize(
     "password",
     [

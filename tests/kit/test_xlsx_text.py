@@ -24,4 +24,6 @@ def test_cells_are_text_or_numbers_and_the_header_stays(tmp_path: Path) -> None:
     assert all(cell.hyperlink is None for row in sheet.iter_rows() for cell in row)
     assert [row[1] for row in rows[1:]] == [float(EXACT), format(LONG, "f"), None, 0.1, 0, "0.00000000000000000001"]
     assert len(rows[6][0]) == 32_767
+    marked = [cell.value for row in sheet.iter_rows() for cell in row if cell.style and cell.quotePrefix]
+    assert marked == ["=1+1", "@SUM(A1)", "-1"], "a ' in front, as programs of tables write it: whoever edits the cell edits a text"
     assert sheet.freeze_panes == "A2"

@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from eth_keys import KeyAPI
+from eth_keys.backends import CoinCurveECCBackend
 
 from crypto_api.config import Config
 from crypto_api.kit.private_transport import is_private_mongodb, is_private_redis
@@ -151,6 +154,15 @@ def test_the_signer_says_nothing_in_the_clear_either(monkeypatch: pytest.MonkeyP
     names = [sentence.partition(":")[0] for sentence in DeskSettings(_env_file=None, development=False, **told).unsafe()]  # type: ignore[call-arg,arg-type]
     assert names == ["MONGODB_URI", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"]
     assert DeskSettings(_env_file=None, development=True, **told).unsafe() == []  # type: ignore[call-arg,arg-type]
+
+
+def test_keys_sign_by_libsecp256k1_and_by_nothing_of_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which curve code signs: the library of Bitcoin Core, or the signer does not begin."""
+    assert type(KeyAPI().backend) is CoinCurveECCBackend
+    assert re.search(r"^coincurve==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    monkeypatch.setattr("signer.settings.find_spec", lambda _: None)
+    sound = {"mongodb_uri": "mongodb://127.0.0.1/", "development": False}
+    assert [told.partition(":")[0] for told in DeskSettings(_env_file=None, **sound).unsafe()] == ["coincurve"]  # type: ignore[call-arg,arg-type]
 
 
 def test_keys_that_are_not_given_at_all_are_missed(tmp_path: Path) -> None:
