@@ -71,9 +71,11 @@ class _PublicResolver(AbstractResolver):
 
 
 class OutsideHttp:
-    """`async with OutsideHttp() as http:`; sessions are made when first needed."""
+    """`async with OutsideHttp() as http:`; sessions are made when first needed. Connections at once: `at_once`, of which `of_host` to one host, 0 for
+    as many as are asked for; who finds none free waits, in the time that the answer has."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, at_once: int = 8, of_host: int = 4) -> None:
+        self._at_once, self._of_host = at_once, of_host
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def __aenter__(self) -> "OutsideHttp":
@@ -118,7 +120,7 @@ class OutsideHttp:
     def _session(self, private: bool) -> aiohttp.ClientSession:
         if private not in self._sessions:
             made: dict[str, Any] = {} if private else {"resolver": _PublicResolver(), "use_dns_cache": False}
-            connector = aiohttp.TCPConnector(limit=8, limit_per_host=4, **made)
+            connector = aiohttp.TCPConnector(limit=self._at_once, limit_per_host=self._of_host, **made)
             self._sessions[private] = aiohttp.ClientSession(
                 connector=connector, trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
             )

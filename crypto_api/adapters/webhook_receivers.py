@@ -23,7 +23,8 @@ class WebhookReceivers:
         self._private = frozenset(private_hosts)
         self._allowed = frozenset(name.casefold() for name in allowed)
         self._in_the_clear = in_the_clear
-        self._http = OutsideHttp()
+        # As many as there are places for (workers/webhooks.py): who waited for a connection would be taken for a receiver that hangs.
+        self._http = OutsideHttp(at_once=0, of_host=0)
 
     async def __aenter__(self) -> "WebhookReceivers":
         return self
