@@ -40,7 +40,7 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
 
     UnfitServer when the database server would lose acknowledged writes, NewerDatabase when a newer release has migrated it.
     """
-    strictness.ask(config.strictness())
+    strictness.ask(strictness.Strictness(config.second_factor_required, config.code_steps_around))
     async with AsyncExitStack() as stack:
         mongo = connect(config.mongodb_uri)
         stack.push_async_callback(mongo.close)

@@ -11,7 +11,6 @@ import orjson
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from crypto_api.identity.strictness import Strictness
 from crypto_api.kit.networks import NetworkConfig
 from crypto_api.kit.price_settings import PriceSettings
 from crypto_api.kit.private_transport import is_here, is_private, is_private_mongodb, is_private_redis
@@ -185,9 +184,6 @@ class Config(BaseSettings):
             return []
         addresses = [address for network in networks for address in (*(str(node.url) for node in network.endpoints()), *map(str, network.ws_urls()))]
         return sorted({urlsplit(address).hostname or "" for address in addresses if not is_private(address)})
-
-    def strictness(self) -> Strictness:
-        return Strictness(self.second_factor_required, self.code_steps_around)
 
     def spans(self) -> Spans:
         """How long sessions last."""

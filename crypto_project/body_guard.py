@@ -4,7 +4,8 @@ Django spools a body to disk in full before a view can refuse it.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from crypto_project.refusal import App, Message, Receive, Refused, Scope, Send, refuse
 
@@ -25,10 +26,12 @@ class _ClientLeft(Exception):
 
 
 class BodyGuard:
-    """`uploads` are the paths that take files."""
+    """`uploads` are the paths that take files, `short` those that take less than others, with how many bytes."""
 
-    def __init__(self, app: App, *, uploads: Collection[str] = (), seconds_max: float = BODY_S_MAX) -> None:
-        self._app, self._uploads, self._seconds_max = app, frozenset(uploads), seconds_max
+    def __init__(
+        self, app: App, *, uploads: Collection[str] = (), short: Mapping[str, int] = MappingProxyType({}), seconds_max: float = BODY_S_MAX
+    ) -> None:
+        self._app, self._uploads, self._short, self._seconds_max = app, frozenset(uploads), short, seconds_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,6 +55,8 @@ class BodyGuard:
     def _limit(self, path: str) -> int:
         if path in self._uploads:
             return UPLOAD_BYTES_MAX
+        if path in self._short:
+            return self._short[path]
         return KEYS_BODY_BYTES_MAX if path.startswith(KEYS_COME_TO) else BODY_BYTES_MAX
 
     async def _read(self, scope: Scope, receive: Receive, limit: int) -> bytes:

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from crypto_project.admission import Admission
 from crypto_project.body_guard import BodyGuard
 from crypto_project.head_guard import HeadGuard
-from crypto_project.refusal import App
+from crypto_project.refusal import VIOLATIONS, App
 from crypto_project.trusted_proxies import Network, TrustedProxies
+from crypto_project.violation_reports import BYTES_MAX, ViolationReports
 
 UPLOADS = frozenset(
     {
@@ -24,4 +25,5 @@ UPLOADS = frozenset(
 def guarded(app: App, *, running_max: int, waiting_max: int, trusted_proxies: Iterable[Network] = ()) -> App:
     """A body is read before there is a place for it: whoever sends slowly keeps nobody else waiting."""
     admission = Admission(app, running_max=running_max, waiting_max=waiting_max)
-    return TrustedProxies(HeadGuard(BodyGuard(admission, uploads=UPLOADS)), trusted_proxies)
+    bodies = BodyGuard(ViolationReports(admission), uploads=UPLOADS, short={VIOLATIONS: BYTES_MAX})
+    return TrustedProxies(HeadGuard(bodies), trusted_proxies)

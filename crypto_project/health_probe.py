@@ -21,8 +21,7 @@ def main(url: str) -> int:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S, context=context) as answer:  # noqa: S310  https alone
             return 0 if answer.status == 200 else 1
     except OSError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+        raise SystemExit(str(error)) from None  # which is 1
 
 
 if __name__ == "__main__":

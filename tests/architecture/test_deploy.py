@@ -16,7 +16,6 @@ from pymongo.uri_parser import parse_uri
 
 from crypto_api.adapters.metrics_listener import LIVE
 from crypto_api.config import Config
-from crypto_api.identity.strictness import Strictness
 from crypto_project.processes import api_process
 from signer.settings import DeskSettings, VaultSettings
 from tests.architecture.reading import ROOT
@@ -211,7 +210,8 @@ def test_whom_it_may_reach_is_a_list_that_begins_empty() -> None:
 
 def test_everybody_shows_a_second_factor_whose_code_counts_for_thirty_seconds() -> None:
     environment = compose()["services"]["api"]["environment"]
-    assert Config(_env_file=None, secret_key="0" * 32, **given(environment)).strictness() == Strictness(second_factor=True, code_steps_around=0)  # type: ignore[call-arg,arg-type]
+    config = Config(_env_file=None, secret_key="0" * 32, **given(environment))  # type: ignore[call-arg,arg-type]
+    assert (config.second_factor_required, config.code_steps_around) == (True, 0)
 
 
 def test_the_log_is_kept_where_those_who_write_it_do_not_reach() -> None:
