@@ -58,5 +58,5 @@ class _Sending(logging.Handler):
         if record.name.startswith(("opentelemetry", "urllib3", "requests")):  # what sending itself says would be sent, and so on
             return
         severity = self._severity(max(1, min(record.levelno // 10 * 4 + 1, 21)))  # INFO 9, WARN 13, ERROR 17 (OpenTelemetry, "Logs Data Model")
-        told = {"severity_text": record.levelname, "severity_number": severity, "body": self.format(record)}
-        self._to.emit(self._record(timestamp=int(record.created * 1e9), **told))
+        line = self._record(timestamp=int(record.created * 1e9), severity_text=record.levelname, severity_number=severity, body=self.format(record))
+        self._to.emit(line)
