@@ -96,7 +96,7 @@ class Health:
     asides: int = 0
     failed_at: float = 0.0
     paused_until: float = 0.0
-    waits: bool = False  # it asked for the pause itself: nobody goes before it is over
+    throttled_until: float = 0.0  # it asked for that pause itself: nobody goes before it is over
     reachable: bool = True
     aside: str | None = None  # why it is set aside
     error: str | None = None
@@ -115,13 +115,11 @@ class Health:
         self.asked = self.reachable = True
         self.latency_s = latency_s if self.latency_s is None else self.latency_s + _WEIGHT * (latency_s - self.latency_s)
         self.error_rate -= _WEIGHT * self.error_rate
-        if self.failures and not self.waits and self.aside is None:
+        if self.failures and now >= self.throttled_until and self.aside is None:
             self.paused_until = now
         self.failures = self.throttles = 0
-        if now >= self.paused_until:
-            self.waits = False
-            if self.aside is None and self.lies == 0:
-                self.error = None
+        if now >= self.paused_until and self.aside is None and self.lies == 0:
+            self.error = None
         if now - self.failed_at > FORGOTTEN_AFTER_S:
             self.lies = self.asides = 0
 
@@ -143,9 +141,12 @@ class Health:
         return self.refusals
 
     def throttled(self, words: str, pause_s: float | None, now: float) -> None:
-        self.throttles += 1
-        self._pause(words, pause_s if pause_s is not None else _grown(THROTTLE_PAUSE_S, self.throttles, THROTTLE_PAUSE_S_MAX), now)
-        self.waits = True
+        """It is asked for less: of calls that were on their way together only the first makes the pause longer than the last was."""
+        if now >= self.throttled_until:
+            self.throttles += 1
+        pause_s = pause_s if pause_s is not None else _grown(THROTTLE_PAUSE_S, self.throttles, THROTTLE_PAUSE_S_MAX)
+        self._pause(words, pause_s, now)
+        self.throttled_until = max(self.throttled_until, now + pause_s)
 
     def set_aside(self, reason: str, now: float) -> None:
         self.asides += 1
@@ -174,8 +175,8 @@ class Health:
         return self.aside is None and self.failures == 0 and now >= self.paused_until
 
     def may_be_tried(self, now: float) -> bool:
-        """Whether it is asked where none is fit."""
-        return now >= (self.paused_until if self.waits else min(self.paused_until, self.failed_at + self._alone_pause_s()))
+        """Whether it is asked where none is fit: what it asked for itself is kept, and of our own pauses as much as does for one that is alone."""
+        return now >= max(self.throttled_until, min(self.paused_until, self.failed_at + self._alone_pause_s()))
 
     def may_be_probed(self, now: float) -> bool:
         return now >= self.paused_until

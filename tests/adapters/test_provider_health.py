@@ -8,6 +8,7 @@ from crypto_api.adapters.provider_health import (
     FAILURE_PAUSE_S_MAX,
     FORGOTTEN_AFTER_S,
     LIE_PAUSE_S,
+    THROTTLE_PAUSE_S,
     BatchSize,
     Counter,
     Health,
@@ -53,6 +54,32 @@ def test_a_wait_that_was_asked_for_is_kept_even_by_the_only_one() -> None:
     for _ in range(5):
         away.failed("it accepts no connections", 100.0)
     assert away.may_be_tried(100.0 + ALONE_PAUSE_S_MAX)
+
+
+def test_the_only_one_is_not_waited_for_longer_than_it_asked_for_though_it_had_contradicted_itself() -> None:
+    """The long pause of a liar is for those that have others to ask; before, one answer of "too many requests" made everybody keep it."""
+    for earlier in (True, False):
+        health = Health()
+        for _ in range(9):
+            health.lied("its answer is malformed", 100.0 if earlier else 102.0)
+            if earlier:
+                health.answered(0.1, 100.0)
+        health.throttled("too many requests", 2.0, 101.0 if earlier else 100.0)
+        if not earlier:
+            health.lied("its answer is malformed", 102.0)
+        assert health.paused_until > 200.0
+        assert not health.may_be_tried(101.9)
+        assert health.may_be_tried(103.0)
+        assert not health.fit(103.0)
+
+
+def test_calls_that_were_on_their_way_together_are_refused_for_their_rate_once() -> None:
+    health = Health()
+    for _ in range(8):
+        health.throttled("too many requests", None, 100.0)
+    assert health.throttled_until == 100.0 + THROTTLE_PAUSE_S
+    health.throttled("too many requests", None, 102.0)
+    assert health.throttled_until == 102.0 + 2 * THROTTLE_PAUSE_S
 
 
 def test_heads_that_go_back_are_known_until_they_are_long_ago() -> None:
