@@ -9,7 +9,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
@@ -53,6 +53,12 @@ def _settle(waiting: "asyncio.Future[Any]", result: Any = None, error: BaseExcep
 
 async def _pause(attempt: int) -> None:
     await asyncio.sleep(random.uniform(0, min(0.002 * 2**attempt, _BACKOFF_S_MAX)))
+
+
+class Units(Protocol):
+    """A `UnitOfWork`, as steps see it that run in a simulator too."""
+
+    async def run(self, work: Callable[[Session], Awaitable[Result]]) -> Result: ...
 
 
 class UnitOfWork:

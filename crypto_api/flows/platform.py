@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from crypto_api.audit import service as audit
+from crypto_api.identity import service as identity
 from crypto_api.identity import store as identities
 from crypto_api.identity.documents import User
 from crypto_api.kit.clock import Clock
@@ -92,10 +93,9 @@ async def suspend_user(uow: UnitOfWork, clock: Clock, principal: Principal, user
             raise PreconditionFailed
         if (before.suspended_at is not None) == suspended:
             return before
-        after = await identities.set_suspended(session, before, now if suspended else None)
+        after, ended = await identity.suspend(session, before, now if suspended else None)
         if after is None:
             raise PreconditionFailed("It was changed at the same moment. Read it again.")
-        ended = await identities.end_sessions(session, user_id, "suspended", now) if suspended else 0
         action, verb = ("user.suspended", "Suspended") if suspended else ("user.restored", "Restored")
         await audit.record(session, None, action, f"{verb} {after.username}", now, subject=("user", user_id), after={"ended": ended})
         return after

@@ -13,9 +13,8 @@ It reaches the log through ports alone, so that the same code runs in a simulato
 """
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from pymongo.errors import DuplicateKeyError
 
@@ -23,21 +22,14 @@ from crypto_api.events import store
 from crypto_api.kit import tracing
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.faultpoint import faultpoint
-from mongodb_config.unit_of_work import Session
+from mongodb_config.unit_of_work import Session, Units
 
 BATCH_MAX = 500
-Result = TypeVar("Result")
 
 
 class Doorbell(Protocol):
     async def announce(self, org_id: str, head: int) -> None:
         """Never raises: a bell that nobody hears costs a poll interval."""
-
-
-class Units(Protocol):
-    """A `UnitOfWork`."""
-
-    async def run(self, work: Callable[[Session], Awaitable[Result]]) -> Result: ...
 
 
 class Log(Protocol):

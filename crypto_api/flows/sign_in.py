@@ -17,6 +17,7 @@ from crypto_api.identity import store as identities
 from crypto_api.identity.documents import Session, User
 from crypto_api.identity.errors import AccountSuspended, EmailNotVerified, InvalidCredentials, InvalidOtp, InvalidToken, ReusedToken
 from crypto_api.identity.jobs import SendDueMail
+from crypto_api.identity.ports import AccessIssuer, Belongs, Records, SessionRows
 from crypto_api.identity.rules import device_name, fold, hash_token, log_in_bucket, network_of, otp_bucket
 from crypto_api.identity.types import ATTEMPTS_FREE, FAILURES_TOLD, Device, Factor, Letter, Limited, Notice, SecretBoxPort, SourceLimiter
 from crypto_api.kit.clock import Clock
@@ -27,7 +28,7 @@ from crypto_api.kit.session_spans import Spans, Way
 from crypto_api.organizations import service as organizations
 from crypto_api.organizations import store as organization_store
 from mongodb_config.unit_of_work import Session as UnitSession
-from mongodb_config.unit_of_work import UnitOfWork
+from mongodb_config.unit_of_work import UnitOfWork, Units
 
 
 @dataclass(frozen=True)
@@ -158,50 +159,53 @@ async def signed(tokens: AccessTokens, user: User, opened: OpenedSession, now: d
     return SignedIn(user, opened.row, await tokens.issue(user.id, opened.row.id, now), opened.refresh, opened.device)
 
 
-async def refresh_session(uow: UnitOfWork, clock: Clock, tokens: AccessTokens, token: str, spans: Spans) -> SignedIn:
+async def _still_belongs(user: User, org_id: str | None) -> bool:
+    return org_id is None or await organizations.role_of(org_id, user.id) is not None
+
+
+async def refresh_session(
+    uow: Units,
+    clock: Clock,
+    tokens: AccessIssuer,
+    token: str,
+    spans: Spans,
+    *,
+    rows: SessionRows = identities,
+    record: Records = audit.record,
+    belongs: Belongs = _still_belongs,
+) -> SignedIn:
     """InvalidToken when it is wrong, too old or used, and for somebody who may no longer come in; a used one ends the session, since somebody
     has a copy of it."""
     now = clock.now()
     try:
-        row, successor = await identity.refresh(uow, token, now, spans)
+        row, successor = await identity.refresh(uow, token, now, spans, rows, record)
     except ReusedToken as error:
-        await _note_reuse(uow, error.session_id, now)
         security.warning("refresh_reused", session_id=error.session_id)
         raise
     except InvalidToken:
         security.warning("refresh_refused")
         raise
-    user = await identities.user(row.user_id)
-    if user is None or user.suspended_at is not None or not await _still_belongs(user, row.org_id):
-        await uow.run(lambda session: identities.end_session(session, row.id, "not_allowed_any_more", now))
+    user = await rows.user(row.user_id)
+    if user is None or user.suspended_at is not None or not await belongs(user, row.org_id):
+        await uow.run(lambda session: rows.end_session(session, row.id, "not_allowed_any_more", now))
         security.warning("refresh_refused", user_id=row.user_id, session_id=row.id)
         raise InvalidToken
     security.info("refreshed", user_id=user.id, session_id=row.id)
     return SignedIn(user, row, await tokens.issue(user.id, row.id, now), successor)
 
 
-async def sign_out(uow: UnitOfWork, clock: Clock, session_id: str) -> None:
+async def sign_out(uow: Units, clock: Clock, session_id: str, *, rows: SessionRows = identities, record: Records = audit.record) -> None:
     now = clock.now()
 
     async def work(session: UnitSession) -> bool:
-        row = await identities.end_session_row(session, session_id, "logged_out", now)
+        row = await rows.end_session_row(session, session_id, "logged_out", now)
         if row is None:
             return False
-        await audit.record(session, row.org_id, "session.ended", "Logged out.", now, subject=("session", row.id), actor_id=row.user_id)
+        await record(session, row.org_id, "session.ended", "Logged out.", now, subject=("session", row.id), actor_id=row.user_id)
         return True
 
     if await uow.run(work):
         security.info("logged_out", session_id=session_id)
-
-
-async def _note_reuse(uow: UnitOfWork, session_id: str, now: datetime) -> None:
-    summary, subject = "A used refresh token came a second time: its session ended.", ("session", session_id)
-    after = {"reason": "refresh_reused"}
-    await uow.run(lambda session: audit.record(session, None, "session.ended", summary, now, subject=subject, after=after, outcome=Outcome.REFUSED))
-
-
-async def _still_belongs(user: User, org_id: str | None) -> bool:
-    return org_id is None or await organizations.role_of(org_id, user.id) is not None
 
 
 async def _open(door: Door, user: User, device: Device, factors: list[Factor], way: Way) -> OpenedSession:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from crypto_api.audit import service as audit
+from crypto_api.audit.types import Outcome
 from crypto_api.identity import account_store as accounts
 from crypto_api.identity import passwords, store
 from crypto_api.identity.documents import Attempts, DueMail, KnownDevice, OneTimePurpose, OneTimeToken, Session, User
 from crypto_api.identity.errors import AccountSuspended, EmailTaken, InvalidCredentials, InvalidToken, ReusedToken
+from crypto_api.identity.ports import Records, SessionRows
 from crypto_api.identity.rules import fold, hash_token, is_username, log_in_bucket, mail_bucket, otp_bucket
 from crypto_api.identity.types import (
     DEVICE_LIFETIME,
@@ -25,7 +27,7 @@ from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.ids import new_id, new_token
 from crypto_api.kit.session_spans import Spans, Way
 from mongodb_config.unit_of_work import Session as UnitSession
-from mongodb_config.unit_of_work import UnitOfWork
+from mongodb_config.unit_of_work import UnitOfWork, Units
 
 _SPANS = Spans()
 
@@ -73,11 +75,12 @@ async def open_session(
     *,
     way: Way,
     spans: Spans = _SPANS,
+    rows: SessionRows = store,
 ) -> tuple[Session, str]:
     """A new session and the secret that goes on with it: a refresh token for a program, the value of the cookie for the dashboard. AccountSuspended
     or InvalidCredentials when the account was suspended or got a new password while its owner was logging in."""
-    if not await store.mark_logged_in(session, user.id, user.password_changed_at, now):
-        there = await store.user(user.id, session)
+    if not await rows.mark_logged_in(session, user.id, user.password_changed_at, now):
+        there = await rows.user(user.id, session)
         raise AccountSuspended if there is not None and there.suspended_at is not None else InvalidCredentials(user.id)
     by_program, family = way == "api", new_token()
     secret = f"{family}.{new_token()}" if by_program else new_token()
@@ -96,7 +99,7 @@ async def open_session(
         authenticated_at=now,
         last_seen_at=now,
     )
-    await store.insert_session(session, row)
+    await rows.insert_session(session, row)
     return row, secret
 
 
@@ -110,9 +113,12 @@ async def remember_device(session: UnitSession, user_id: str, token: str | None,
     return fresh
 
 
-async def refresh(uow: UnitOfWork, token: str, now: datetime, spans: Spans = _SPANS) -> tuple[Session, str]:
-    """The session and its next refresh token. A token that was used before ends the whole family, since somebody has a copy: ReusedToken.
-    InvalidToken for any other, and once the session is older than any may be, however often it was refreshed (NIST SP 800-63B-4, 5.2).
+async def refresh(
+    uow: Units, token: str, now: datetime, spans: Spans = _SPANS, rows: SessionRows = store, record: Records = audit.record
+) -> tuple[Session, str]:
+    """The session and its next refresh token. A token that was used before ends the whole family, since somebody has a copy, and that is recorded
+    with it: ReusedToken. InvalidToken for any other, and once the session is older than any may be, however often it was refreshed (NIST SP
+    800-63B-4, 5.2).
 
     A token is `<family>.<secret>`: whoever shows one of a family that is not its newest shows a used one, so none of them need be kept."""
     family = token.partition(".")[0] if "." in token else None
@@ -120,19 +126,28 @@ async def refresh(uow: UnitOfWork, token: str, now: datetime, spans: Spans = _SP
     successor = f"{kept_family}.{new_token()}"
 
     async def work(session: UnitSession) -> tuple[Session | None, str | None]:
-        row = await store.live_session_by_refresh(session, old, now)
+        row = await rows.live_session_by_refresh(session, old, now)
         if row is None:
-            return None, await store.end_family_of(session, hash_token(family) if family else None, old, "refresh_reused", now)
+            return None, await _end_reused(session, hash_token(family) if family else None, old, now, rows, record)
         ends = spans.ends(row.created_at, now, "api")
         if ends <= now:
             return None, None
-        rotated = await store.rotate_refresh(session, old, hash_token(successor), hash_token(kept_family), ends, now)
-        return rotated, None if rotated else await store.end_family_of(session, hash_token(kept_family), old, "refresh_reused", now)
+        rotated = await rows.rotate_refresh(session, old, hash_token(successor), hash_token(kept_family), ends, now)
+        return rotated, None if rotated else await _end_reused(session, hash_token(kept_family), old, now, rows, record)
 
     rotated, ended = await uow.run(work)
     if rotated is None:
         raise ReusedToken(ended) if ended else InvalidToken
     return rotated, successor
+
+
+async def _end_reused(session: UnitSession, family_hash: str | None, used: str, now: datetime, rows: SessionRows, record: Records) -> str | None:
+    """The id of the session that ends since this token of its family came once more; None where none does."""
+    ended = await rows.end_family_of(session, family_hash, used, "refresh_reused", now)
+    if ended is not None:
+        summary, after = "A used refresh token came a second time: its session ended.", {"reason": "refresh_reused"}
+        await record(session, None, "session.ended", summary, now, subject=("session", ended), after=after, outcome=Outcome.REFUSED)
+    return ended
 
 
 async def log_out(session: UnitSession, session_id: str, now: datetime) -> bool:
@@ -272,10 +287,7 @@ def strange_doors(user: User) -> list[str]:
 async def set_password(session: UnitSession, user: User, password_hash: str, now: datetime, *, by_mail: bool, kept_session: str | None) -> str:
     """Ends every session but `kept_session`, every link that could set another one, and every device's standing. `by_mail`: the address is proved by
     it. The id of the letter that tells the person. InvalidToken when the password changed in between."""
-    if not await store.set_password(session, user.id, user.password_changed_at, password_hash, now, verified=by_mail):
-        raise InvalidToken
-    reason = "password_reset" if by_mail else "password_changed"
-    ended = await store.end_sessions(session, user.id, reason, now, but=kept_session)
+    reason, ended = await replace_password(session, user, password_hash, now, by_mail=by_mail, kept_session=kept_session)
     for purpose in (OneTimePurpose.RESET_PASSWORD, OneTimePurpose.SET_PASSWORD):
         await store.delete_one_time_of(session, user.id, purpose)
     await accounts.forget_devices(session, user.id)
@@ -283,3 +295,21 @@ async def set_password(session: UnitSession, user: User, password_hash: str, now
     summary = f"{user.username} {'set a new password by mail' if by_mail else 'changed their password'}; {ended} session(s) ended."
     await audit.record(session, None, f"password.{'reset' if by_mail else 'changed'}", summary, now, subject=("user", user.id), actor_id=user.id)
     return await owe_mail(session, Letter.NOTICE, user.email, user.id, now, data={"what": Notice(reason)})
+
+
+async def replace_password(
+    session: UnitSession, user: User, password_hash: str, now: datetime, *, by_mail: bool, kept_session: str | None, rows: SessionRows = store
+) -> tuple[str, int]:
+    """The password and what it ends: why, and how many sessions. InvalidToken as `set_password`, of which it is a part."""
+    if not await rows.set_password(session, user.id, user.password_changed_at, password_hash, now, verified=by_mail):
+        raise InvalidToken
+    reason = "password_reset" if by_mail else "password_changed"
+    return reason, await rows.end_sessions(session, user.id, reason, now, but=kept_session)
+
+
+async def suspend(session: UnitSession, user: User, now: datetime | None, rows: SessionRows = store) -> tuple[User | None, int]:
+    """The account as it is then, and how many sessions of it ended; with None instead of a time it is open again. No account when it was changed
+    since it was read."""
+    after = await rows.set_suspended(session, user, now)
+    ended = await rows.end_sessions(session, user.id, "suspended", now) if after is not None and now is not None else 0
+    return after, ended

@@ -184,8 +184,9 @@ async def end_session(session: UnitSession, session_id: str, reason: str, now: d
 
 
 async def end_session_row(session: UnitSession, session_id: str, reason: str, now: datetime, *, user_id: str | None = None) -> Session | None:
-    """The session that ended by this; None when there was none alive (of this person)."""
-    where: dict[str, Any] = {"_id": session_id, "ended_at": None, "expires_at": {"$gt": now}}
+    """The session that ended by this; None when there was none (of this person) that had not ended. One that has run out ends too: a refresh that
+    began before it did may be about to lengthen it."""
+    where: dict[str, Any] = {"_id": session_id, "ended_at": None}
     if user_id is not None:
         where["user_id"] = user_id
     row = await Session.get_pymongo_collection().find_one_and_update(where, {"$set": {"ended_at": now, "ended_reason": reason}}, session=session)
@@ -200,14 +201,17 @@ async def replace_hash(session: UnitSession, user_id: str, old_hash: str, new_ha
 
 
 async def end_sessions(session: UnitSession, user_id: str, reason: str, now: datetime, *, org_id: str | None = None, but: str | None = None) -> int:
-    """Every live session of the person, or those that act in `org_id`, but for the one named; how many there were."""
-    where: dict[str, Any] = {"user_id": user_id, "ended_at": None, "expires_at": {"$gt": now}}
+    """Every session of the person, or those that act in `org_id`, but for the one named; how many of them were live. Those that have run out end
+    too: a refresh that began before they did may be about to lengthen one."""
+    where: dict[str, Any] = {"user_id": user_id, "ended_at": None}
     if org_id is not None:
         where["org_id"] = org_id
     if but is not None:
         where["_id"] = {"$ne": but}
-    done = await Session.get_pymongo_collection().update_many(where, {"$set": {"ended_at": now, "ended_reason": reason}}, session=session)
-    return done.modified_count
+    sessions, ended = Session.get_pymongo_collection(), {"$set": {"ended_at": now, "ended_reason": reason}}
+    live = await sessions.update_many({**where, "expires_at": {"$gt": now}}, ended, session=session)
+    await sessions.update_many(where, ended, session=session)
+    return live.modified_count
 
 
 async def mark_logged_in(session: UnitSession, user_id: str, password_changed_at: datetime | None, now: datetime) -> bool:

@@ -46,6 +46,7 @@ class Console:
     __slots__ = (
         "_outbox",
         "_waiter",
+        "again",
         "asked",
         "closing",
         "follow",
@@ -72,6 +73,7 @@ class Console:
         self.sent = self.start = 0  # set when it joins its channel
         self.gap: tuple[int, int] | None = None  # (after, up to) to be replayed before going on behind `sent`
         self.asked: int | None = None  # a resume that the writer has not yet begun
+        self.again = False  # that one stands for several: what was told on this line is told again
         self.live = False
         self.spoke = False
         self.heard_at = heard_at
@@ -90,7 +92,10 @@ class Console:
         self._wake()
 
     def resume(self, after: int) -> None:
-        self.asked = after
+        """Of two that wait for their answer, each may want what the other does not: both are answered by everything behind the earlier number."""
+        if self.asked is not None and self.asked != after:
+            self.again = True
+        self.asked = after if self.asked is None else min(self.asked, after)
         self._wake()
 
     def heard(self, now: float) -> None:
@@ -110,11 +115,19 @@ class Console:
         self.live = False
         self._outbox = deque(item for item in self._outbox if item[0] is None)
 
-    def begin_resume(self, after: int) -> None:
+    def question(self) -> tuple[int, bool]:
+        """The number behind which is asked for, and whether several asked; from here on it is being answered."""
+        assert self.asked is not None, "nobody asked"
+        asked = self.asked, self.again
+        self.asked, self.again = None, False
+        return asked
+
+    def begin_resume(self, after: int, *, again: bool = False) -> None:
         """Go on behind `after`. A client that came back, but asked only after live frames had left, gets what lies before those and no
-        frame twice, each naming the one before it in the log; one that names a number of this very socket gets again what followed it."""
+        frame twice, each naming the one before it in the log; one that names a number of this very socket gets again what followed it, and
+        so does one that asked before its question of before was answered (`again`, or a gap that is left)."""
         self.hold()
-        if after < self.start < self.sent:
+        if after < self.start < self.sent and self.gap is None and not again:
             self.gap = (after, self.start)
         else:
             self.sent, self.gap = after, None

@@ -25,13 +25,13 @@ async def serve(console: Console, served: Served, send: Send, snapshot: Snapshot
     """`follows_state`: each frame is the whole state, so a resume is answered by one more."""
     while console.closing is None:
         if console.asked is not None:
-            after, console.asked = console.asked, None
+            after, again = console.question()
             head = await served.head(console, after)
             if follows_state or not head - REPLAY_MAX <= after <= head:
                 console.begin_resume(head)
                 await send(await snapshot(console, head))
             else:
-                console.begin_resume(after)
+                console.begin_resume(after, again=again)
         elif (frame := console.take()) is not None:
             await send(frame)
         elif not console.live:

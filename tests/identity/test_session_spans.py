@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from crypto_api.audit.documents import AuditRecord
+from crypto_api.audit.types import Outcome
 from crypto_api.flows import note_seen as seen
 from crypto_api.flows.operate_accounts import create_admin, new_password
 from crypto_api.flows.sign_in import Credentials, Door, sign_in
@@ -81,9 +83,26 @@ async def test_a_used_token_is_found_though_none_is_kept(runtime: Runtime, ada: 
     with pytest.raises(ReusedToken) as reused:
         await identity.refresh(runtime.uow, first, start, SPANS)
     assert reused.value.session_id == row.id
+    (told,) = await AuditRecord.find({"action": "session.ended", "subject_id": row.id}).to_list()  # in the same unit of work
+    assert (told.outcome, told.after) == (Outcome.REFUSED, {"reason": "refresh_reused"})
     with pytest.raises(InvalidToken):
         await identity.refresh(runtime.uow, token, start, SPANS)
     assert await identities.live_session(other.id, start) is not None
+
+
+async def test_what_ends_sessions_ends_one_that_a_late_refresh_would_lengthen(runtime: Runtime, ada: User) -> None:
+    """The refresh read its clock before the session ran out, and comes to the database after a new password. Found by the simulator of sessions."""
+    start = runtime.clock.now()
+    for end in ("all", "one"):
+        row, token = await opened(runtime, ada, start, "api")
+        before, after = row.expires_at - timedelta(milliseconds=1), row.expires_at + timedelta(milliseconds=1)
+        if end == "all":
+            assert await runtime.uow.run(lambda session: identities.end_sessions(session, ada.id, "password_changed", after)) == 0  # noqa: B023
+        else:
+            assert await runtime.uow.run(lambda session: identities.end_session_row(session, row.id, "logged_out", after)) is not None  # noqa: B023
+        with pytest.raises(InvalidToken):
+            await identity.refresh(runtime.uow, token, before, SPANS)
+        assert await identities.live_session(row.id, before) is None
 
 
 async def test_a_password_that_was_made_up_counts_for_three_days_unless_it_is_changed(runtime: Runtime) -> None:

@@ -266,8 +266,6 @@ class Schedule:
     def _say(self, connection: Connection) -> None:
         assert connection.console is not None
         client, start, after = connection.client, connection.console.start, connection.client.last
-        if client.again and after < start:
-            return  # it asked for what it was told on this line, and not yet got it: what it says now would take the place of that
         connection.asked = True
         if after >= start:  # of this very line: it may have lost some of it, and is told again what followed
             client.again, after = True, self.random.randint(start, after)

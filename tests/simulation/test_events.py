@@ -9,6 +9,7 @@ from crypto_api.sockets.channel import Channel
 from crypto_api.sockets.console import Console
 from tests.simulation.event_log import Log, Session, Units
 from tests.simulation.events import Schedule
+from tests.simulation.payments import Violation
 from tests.simulation.proving import expect_found
 
 SCHEDULES = 60
@@ -65,14 +66,20 @@ async def _written_at_once(self: Any, work: Any) -> Any:
         self.committed()
 
 
-def _goes_on_behind(self: Console, after: int) -> None:
+def _goes_on_behind(self: Console, after: int, *, again: bool = False) -> None:
     """What was missed is not paged from the log."""
-    _BEGIN_RESUME(self, after + 1)
+    _BEGIN_RESUME(self, after + 1, again=again)
 
 
 def _lives_on(self: Console) -> None:
     """Frames that wait stay in the outbox while it is paged from the log."""
     self.live = False
+
+
+def _the_last_word(self: Console, after: int) -> None:
+    """Of two questions on one line the later alone is answered."""
+    self.asked = after
+    self._wake()
 
 
 async def _live_before_the_last_page(self: Channel, console: Console) -> list[str]:
@@ -107,3 +114,11 @@ def test_a_planted_bug_is_found(planted: str, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(Log, "still_pending", _numbers_what_it_saw)
     monkeypatch.setattr(place, name, bug)
     expect_found(planted, Schedule, TO_FIND)
+
+
+def test_of_two_questions_on_one_line_both_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rare, so by the seed in which it was found; and seen there where the later alone is answered."""
+    Schedule(1002239).run()
+    monkeypatch.setattr(Console, "resume", _the_last_word)
+    with pytest.raises(Violation):
+        Schedule(1002239).run()
