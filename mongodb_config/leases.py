@@ -6,8 +6,10 @@ compare-and-set and unique indexes, which hold even when a stalled holder wakes 
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
@@ -29,53 +31,54 @@ class Lease:
     fence: int
 
 
-class Leases:
-    def __init__(self, database: Database) -> None:
-        self._rows = database[COLLECTION]
+class LeaseRows(Protocol):
+    """Where leases are kept. Each change is one conditional update, alone: no unit of work is around it."""
+
+    async def take(self, name: str, holder: str, now: datetime, until: datetime) -> int | None:
+        """The fence, one more than before. None while another holds it at `now`."""
+
+    async def holder(self, name: str) -> tuple[str, int] | None:
+        """Who took it last, and the fence."""
+
+    async def set_until(self, lease: Lease, until: datetime) -> bool:
+        """False when another has taken it since."""
+
+    async def until(self, name: str) -> datetime | None: ...
+
+
+class LeaseSteps:
+    """What holders do, over a port and clocks that are given: the same code runs in a simulator."""
+
+    def __init__(self, rows: LeaseRows, now: Callable[[], datetime], is_dead: Callable[[str], bool]) -> None:
+        self._rows, self._now, self._is_dead = rows, now, is_dead
 
     async def acquire(self, name: str, holder: str) -> Lease | None:
         """The lease, or None while another holds it. The same holder may acquire again. `holder` is a `process_name()`: a holder that is
         surely dead loses it at once, any other when its time runs out."""
         if (lease := await self._try(name, holder)) is not None:
             return lease
-        row = await self._rows.find_one({"_id": name})
-        if row is None or not surely_dead(row["holder"]):
+        before = await self._rows.holder(name)
+        if before is None or not self._is_dead(before[0]):
             return None
-        await self._rows.update_one({"_id": name, "holder": row["holder"], "fence": row["fence"]}, {"$set": {"expires_at": _LONG_AGO}})
+        await self._rows.set_until(Lease(name, *before), _LONG_AGO)
         return await self._try(name, holder)
 
     async def _try(self, name: str, holder: str) -> Lease | None:
-        now = datetime.now(UTC)
-        try:
-            row = await self._rows.find_one_and_update(
-                {"_id": name, "$or": [{"expires_at": {"$lt": now}}, {"holder": holder}]},
-                {"$set": {"holder": holder, "expires_at": now + timedelta(seconds=DURATION_S)}, "$inc": {"fence": 1}},
-                upsert=True,
-                return_document=ReturnDocument.AFTER,
-            )
-        except DuplicateKeyError:  # the row exists and is held: the upsert could not insert a second one
-            return None
-        assert row is not None  # an upsert answers the row
-        return Lease(name, holder, row["fence"])
+        now = self._now()
+        fence = await self._rows.take(name, holder, now, now + timedelta(seconds=DURATION_S))
+        return None if fence is None else Lease(name, holder, fence)
 
     async def renew(self, lease: Lease) -> bool:
         """False when it was lost: stop at once."""
-        done = await self._rows.update_one(
-            {"_id": lease.name, "holder": lease.holder, "fence": lease.fence},
-            {"$set": {"expires_at": datetime.now(UTC) + timedelta(seconds=DURATION_S)}},
-        )
-        return done.matched_count == 1
+        return await self._rows.set_until(lease, self._now() + timedelta(seconds=DURATION_S))
 
     async def release(self, lease: Lease) -> None:
-        await self._rows.update_one(
-            {"_id": lease.name, "holder": lease.holder, "fence": lease.fence},
-            {"$set": {"expires_at": _LONG_AGO}},
-        )
+        await self._rows.set_until(lease, _LONG_AGO)
 
     async def held(self, name: str) -> bool:
         """Whether anybody has it and has renewed it lately: a process that died is told of within `DURATION_S`."""
-        row = await self._rows.find_one({"_id": name})
-        return row is not None and bool(row["expires_at"] > datetime.now(UTC))
+        until = await self._rows.until(name)
+        return until is not None and until > self._now()
 
     async def wait_for(self, name: str, holder: str, *, poll_s: float = 0.5) -> Lease:
         while (lease := await self.acquire(name, holder)) is None:
@@ -101,3 +104,43 @@ class Leases:
             else:
                 held_until = asked_at + DURATION_S
                 await asyncio.sleep(RENEWAL_S)
+
+
+class Leases(LeaseSteps):
+    """In the database."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(_MongoRows(database), lambda: datetime.now(UTC), surely_dead)
+
+
+class _MongoRows:
+    """`LeaseRows` in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._rows = database[COLLECTION]
+
+    async def take(self, name: str, holder: str, now: datetime, until: datetime) -> int | None:
+        try:
+            row = await self._rows.find_one_and_update(
+                {"_id": name, "$or": [{"expires_at": {"$lt": now}}, {"holder": holder}]},
+                {"$set": {"holder": holder, "expires_at": until}, "$inc": {"fence": 1}},
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        except DuplicateKeyError:  # the row exists and is held: the upsert could not insert a second one
+            return None
+        assert row is not None  # an upsert answers the row
+        return int(row["fence"])
+
+    async def holder(self, name: str) -> tuple[str, int] | None:
+        row = await self._rows.find_one({"_id": name})
+        return (row["holder"], row["fence"]) if row is not None else None
+
+    async def set_until(self, lease: Lease, until: datetime) -> bool:
+        where = {"_id": lease.name, "holder": lease.holder, "fence": lease.fence}
+        done = await self._rows.update_one(where, {"$set": {"expires_at": until}})
+        return done.matched_count == 1
+
+    async def until(self, name: str) -> datetime | None:
+        row = await self._rows.find_one({"_id": name})
+        return row["expires_at"] if row is not None else None

@@ -1,6 +1,6 @@
 """`python -m tests.simulation`, or `manage.py simulate`: many schedules, and what they found.
 
---of WHAT       payments, following, events, webhooks or sessions (all)
+--of WHAT       payments, following, events, webhooks, sessions or tasks (all)
 --schedules N   how many of each (20,000)
 --seed S        where the seeds begin (0)
 --trace         prints the trace of the first one
@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from os import cpu_count
 from typing import Protocol
 
-from tests.simulation import events, following, payments, sessions, webhooks
+from tests.simulation import events, following, payments, sessions, tasks, webhooks
 from tests.simulation.payments import Violation
 
 BATCH = 200
@@ -55,6 +55,7 @@ KINDS: dict[str, Callable[[int], Schedule]] = {
     "events": events.Schedule,
     "webhooks": webhooks.Schedule,
     "sessions": sessions.Schedule,
+    "tasks": tasks.Schedule,
 }
 
 
