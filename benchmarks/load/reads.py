@@ -9,8 +9,9 @@ from benchmarks.load.traffic import Figures, Source, Traffic
 from benchmarks.load.wire import Answer
 
 FASTEST = 6  # enough that neither API nor database has nothing to do, and no more than a process works on at a time
+DASHBOARD = "/api/dashboard/"
 MIX = (
-    ("/api/dashboard/", 10),  # asks whether it is still what it was, as a page does that stands open
+    (DASHBOARD, 10),  # asks whether it is still what it was, as a page does that stands open
     ("/api/wallets/", 15),
     ("/api/transactions/?limit=50", 15),
     ("/api/transactions/{transaction}/", 10),

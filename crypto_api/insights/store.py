@@ -13,6 +13,8 @@ from crypto_api.transactions.types import FEES, Direction, Finality
 
 ROWS_MAX = 10_000
 """Transactions that are looked at; beyond, the oldest are left out, and that is said."""
+AT_ONCE = 2_000
+"""Rows in one answer of the database: some megabytes at most, where it would send a hundred first."""
 _SHOWN = ("timestamp", "network", "category", "counterparty", "finality", "movements")
 
 
@@ -20,7 +22,7 @@ async def moved_since(org_id: str, since: datetime, until: datetime, rows_max: i
     """Of the `rows_max` latest transactions, latest first, and whether there were more."""
     query = {"org_id": org_id, "timestamp": {"$gte": since, "$lt": until}}
     found = Transaction.get_pymongo_collection().find(query, dict.fromkeys(_SHOWN, 1))
-    rows = await found.sort([("timestamp", DESCENDING), ("_id", DESCENDING)]).limit(rows_max + 1).to_list()
+    rows = await found.sort([("timestamp", DESCENDING), ("_id", DESCENDING)]).limit(rows_max + 1).batch_size(AT_ONCE).to_list()
     standing = [row for row in rows[:rows_max] if row["finality"] != Finality.ORPHANED]
     return [one for row in standing for one in _moved(row)], len(rows) > rows_max
 

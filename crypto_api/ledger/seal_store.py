@@ -19,6 +19,7 @@ from mongodb_config.unit_of_work import Session
 
 _COUNTED = [EntryStatus.POSTED, EntryStatus.REVERSED]
 EXPORT_BATCH = 500
+_READ_AT_ONCE = 2_000  # rows of days: without a number the database sends a hundred, and is asked again for the rest
 _UNSEALED = "org_unsealed"  # named to the server: of the many indexes that begin with the organisation only this one is short
 
 
@@ -246,7 +247,8 @@ async def held_changes(session: Session, org_id: str, since: date) -> dict[date,
     has no seal yet. `session` is that of a unit of work."""
     found: dict[date, dict[str, list[Decimal]]] = {}
     query = {"org_id": org_id, "span": Span.HELD_DAY.value, "date": pages.not_before(_stored(since))}
-    async for row in AccountSum.get_pymongo_collection().find(query, {"date": 1, "asset": 1, "quantity": 1}, session=session):
+    shown = {"date": 1, "asset": 1, "quantity": 1}
+    async for row in AccountSum.get_pymongo_collection().find(query, shown, batch_size=_READ_AT_ONCE, session=session):
         found.setdefault(row["date"].date(), {}).setdefault(row["asset"], []).append(row["quantity"].to_decimal())
     for entry in await _beside_cells(session, org_id, AsOf()):
         for line in entry.lines:

@@ -1,4 +1,4 @@
-"""What is kept of prices, read in two ways: one at a time, or for many times at once."""
+"""What is kept of prices, read in three ways: one at a time, all that one moment asks for, or for many times at once."""
 
 import asyncio
 from bisect import bisect_right
@@ -12,6 +12,9 @@ from crypto_api.prices import store
 
 SERIES_MAX = 20_000
 """Rates of one pair that are read at once; where there are more of them, each time is asked for by itself, several together."""
+FEW = 100
+"""Rates entered by people that are read at once for one moment: as many as come with the first answer of the database."""
+
 ASKED_TOGETHER = 12
 _BEFORE = timedelta(days=7)  # no source allows an older rate; what a person entered is in force however old it is
 
@@ -42,6 +45,48 @@ class KeptNow:
         return Point(row.at, row.rate) if row is not None else None
 
 
+class KeptOnce:
+    """For one moment and many assets: nothing is asked twice, and what people entered is read in one go where it is little, as it mostly is. Each
+    asset is asked for by each of its names, both ways, and by each currency between."""
+
+    def __init__(self) -> None:
+        self._now = KeptNow()
+        self._said: dict[tuple[str | datetime, ...], Point | None] = {}
+        self._entered: dict[str, dict[tuple[str, str], list[Point]] | None] = {}
+
+    async def manual(self, org_id: str, asset: str, quote: str, at: datetime) -> Point | None:
+        if org_id not in self._entered:
+            few = await store.few_manual_points(org_id, FEW)
+            self._entered[org_id] = _by_pair(few) if few is not None else None
+        if (entered := self._entered[org_id]) is not None:
+            return _last(entered.get((asset, quote), []), at)
+        return await self._once(("manual", org_id, asset, quote, at), lambda: self._now.manual(org_id, asset, quote, at))
+
+    async def feed(self, address: str, at: datetime) -> Point | None:
+        return await self._once(("feed", address, at), lambda: self._now.feed(address, at))
+
+    async def provider(self, name: str, asset: str, quote: str, at: datetime) -> Point | None:
+        return await self._once(("provider", name, asset, quote, at), lambda: self._now.provider(name, asset, quote, at))
+
+    async def _once(self, key: tuple[str | datetime, ...], ask: Callable[[], Awaitable[Point | None]]) -> Point | None:
+        if key not in self._said:
+            self._said[key] = await ask()
+        return self._said[key]
+
+
+def _by_pair(found: Sequence[tuple[tuple[str, str], Point]]) -> dict[tuple[str, str], list[Point]]:
+    pairs: dict[tuple[str, str], list[Point]] = {}
+    for pair, point in found:
+        pairs.setdefault(pair, []).append(point)
+    return pairs
+
+
+def _last(series: Sequence[Point], at: datetime) -> Point | None:
+    """The last of them up to then; they are in order."""
+    index = bisect_right(series, at, key=lambda point: point.at)
+    return series[index - 1] if index else None
+
+
 class KeptSeries:
     """For many times: what was said of a pair is read once, when it is first asked for."""
 
@@ -68,9 +113,7 @@ class KeptSeries:
             self._looked = True
             found = await store.all_manual_points(org_id, self._until, SERIES_MAX + 1)
             if len(found) <= SERIES_MAX:
-                self._pairs = {}
-                for pair, point in found:
-                    self._pairs.setdefault(pair, []).append(point)
+                self._pairs = _by_pair(found)
         return self._pairs
 
     async def feed(self, address: str, at: datetime) -> Point | None:
@@ -98,8 +141,7 @@ class KeptSeries:
         series = self._read[key]
         if isinstance(series, Mapping):
             return series[at] if at in series else await one(at)
-        index = bisect_right(series, at, key=lambda point: point.at)
-        return series[index - 1] if index else None
+        return _last(series, at)
 
     async def _each(self, one: Callable[[datetime], Awaitable[Point | None]]) -> dict[datetime, Point | None]:
         turns = asyncio.Semaphore(ASKED_TOGETHER)

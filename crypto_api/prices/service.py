@@ -12,7 +12,7 @@ from crypto_api.kit.networks import NetworkConfig
 from crypto_api.kit.price_settings import PriceSettings
 from crypto_api.prices import store
 from crypto_api.prices.documents import ManualPrice
-from crypto_api.prices.kept import Kept, KeptNow, KeptSeries
+from crypto_api.prices.kept import Kept, KeptNow, KeptOnce, KeptSeries
 from crypto_api.prices.lookup import look_up
 from crypto_api.prices.types import Moment, PriceSources, Pricing, Quote, Sought
 from mongodb_config.unit_of_work import Session
@@ -38,7 +38,7 @@ async def past_rate(org_id: str, asset: str, quote: str, network: NetworkConfig,
 
 async def kept_rates(org_id: str, assets: Iterable[str], quote: str, at: datetime, pricing: Pricing) -> dict[str, Quote]:
     """By asset, of those that have one, from what is kept: a page asks nobody."""
-    return (await kept_series(org_id, assets, quote, [at], pricing, kept=KeptNow()))[0]
+    return (await kept_series(org_id, assets, quote, [at], pricing, kept=KeptOnce()))[0]
 
 
 async def kept_series(

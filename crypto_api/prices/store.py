@@ -41,6 +41,15 @@ async def all_manual_points(org_id: str, until: datetime, limit: int) -> list[tu
     return [((row["asset"], row["quote"]), _point(row, "at")) for row in await found.to_list()]
 
 
+async def few_manual_points(org_id: str, most: int) -> list[tuple[tuple[str, str], Point]] | None:
+    """As `all_manual_points` for all times, where there are at most so many; None where there are more, of which only one more was read."""
+    found = ManualPrice.get_pymongo_collection().find({"org_id": org_id}, {"asset": 1, "quote": 1, "at": 1, "rate": 1}).limit(most + 1)
+    rows = await found.to_list()
+    if len(rows) > most:
+        return None
+    return [((row["asset"], row["quote"]), _point(row, "at")) for row in sorted(rows, key=lambda row: (row["at"], row["_id"]))]
+
+
 async def page_of_manual(org_id: str, where: dict[str, Any], request: PageRequest) -> Page[ManualPrice]:
     query: dict[str, Any] = {"$and": [{"org_id": org_id}, where]}
     rows = await pages.fetch(ManualPrice, query, sort=request.sort, descending=request.descending, after=request.position(), limit=request.limit + 1)

@@ -114,7 +114,7 @@ COUNT_MAX = 500
 
 async def _up_to(document: type[Transaction | Wallet | JournalEntry], where: dict[str, object]) -> int:
     """Read as rows and not counted by the server, of which not every one stops at a limit then."""
-    return len(await document.get_pymongo_collection().find(where, {"_id": 1}).limit(COUNT_MAX).to_list())
+    return len(await document.get_pymongo_collection().find(where, {"_id": 1}).limit(COUNT_MAX).batch_size(COUNT_MAX).to_list())
 
 
 async def counts(org_id: str) -> Counts:

@@ -1,4 +1,4 @@
-"""`python -P secantusdb.py OPTION…`: what `python -m secantus OPTION…` is, and gives the same answers, with less work in seven places.
+"""`python -P secantusdb.py OPTION…`: what `python -m secantus OPTION…` is, and gives the same answers, with less work in nine places.
 
 It aborts what was left idle for a minute, and looks for it in each statement of a transaction, and in each command of a session: through everything
 that any session has ever begun, since it forgets no transaction. After some thousand sessions most of its work is this search. Here it looks at most
@@ -20,6 +20,11 @@ most. Whatever is found goes through the server's own comparing, sorting and cut
 
 And each row that a list of values may name (`$in`) it compares with one after another of them. Here a text is looked up in a list of texts. And it
 reads all that it finds where one row is asked for: here, where the order does not matter, as many as are asked for.
+
+And the catalogue of indexes is read up to four times for a search, which chooses between them: here once, for as long as the search sees the same.
+
+And of a row of which some fields are asked for it copies each, however deep, by a plan for all that a projection may be: where the fields are named,
+and nothing within them, here the row is cut to these.
 """
 
 import functools
@@ -34,6 +39,7 @@ from typing import Any
 import wiredtiger as wt
 from bson import ObjectId
 from secantus import deadline, query
+from secantus import storage as storing
 from secantus.cli import main
 from secantus.sessions import SessionRegistry
 from secantus.sortkey import COMPOUND_SEP, encode_value_directed
@@ -120,6 +126,36 @@ def read_options_once(storage: type[Any]) -> None:
     storage._all_indexes, storage._index_options_map, storage._iter_indexes = indexes, options, rows
     for name in ("_insert_chunk", "_delete_chunk", "_update_chunk", "_update_matching_single_txn"):
         setattr(storage, name, keeping(getattr(storage, name)))
+
+
+def read_catalogue_once(storage: type[Any]) -> None:
+    """Of a search that begins to see a newer state, anew. AttributeError where the server is another version."""
+    read, refresh, find, here = storage._iter_indexes, storage._refresh_read_snapshot, storage.find_matching, threading.local()
+
+    @functools.wraps(read)
+    def rows(self: Any, db: str, coll: str) -> Any:
+        kept = getattr(here, "kept", None)
+        if kept is None:
+            return read(self, db, coll)
+        if (db, coll) not in kept:
+            kept[db, coll] = list(read(self, db, coll))
+        return kept[db, coll]
+
+    @functools.wraps(refresh)
+    def refreshed(self: Any) -> None:
+        if getattr(here, "kept", None):
+            here.kept.clear()  # what another has made or dropped meanwhile is seen from here on
+        refresh(self)
+
+    @functools.wraps(find)
+    def found(*arguments: Any, **named: Any) -> Any:
+        before, here.kept = getattr(here, "kept", None), {}
+        try:
+            return find(*arguments, **named)
+        finally:
+            here.kept = before
+
+    storage._iter_indexes, storage._refresh_read_snapshot, storage.find_matching = rows, refreshed, found
 
 
 # ---- the index of which a filter pins most ---------------------------------------------------------------------------------------
@@ -249,6 +285,21 @@ def look_up_in_lists(module: Any) -> None:
         return bool(compare(values, op, arg, collation, **more))
 
     module._op_matches = op_matches
+
+
+def cut_to_named_fields(module: Any) -> None:
+    """AttributeError where the server is another version."""
+    project = module.apply_projection_batch
+
+    @functools.wraps(project)
+    def projected(rows: list[dict[str, Any]], spec: Mapping[str, Any] | None, *more: Any, **named: Any) -> list[dict[str, Any]]:
+        if spec and all(type(shown) is int and shown == 1 and "." not in name and not name.startswith("$") for name, shown in spec.items()):
+            wanted = spec.keys() - {"_id"}
+            keys = ({"_id": row["_id"]} if "_id" in row else {} for row in rows)  # first, wherever it stands
+            return [key | {name: value for name, value in row.items() if name in wanted} for key, row in zip(keys, rows, strict=True)]
+        return project(rows, spec, *more, **named)  # type: ignore[no-any-return]
+
+    module.apply_projection_batch = projected
 
 
 def _is_plain(more: Mapping[str, Any]) -> bool:
@@ -398,7 +449,9 @@ if __name__ == "__main__":
     read_as_many_as_asked(Storage, query.matches)
     walk_in_order(Storage, query.matches)
     look_up_in_lists(query)
+    cut_to_named_fields(storing)
     read_options_once(Storage)
+    read_catalogue_once(Storage)  # around the others' searches
     for each in (TransactionRegistry, SessionRegistry):
         look_less_often(each)
     sys.exit(main())

@@ -146,10 +146,15 @@ async def test_what_is_read_at_once_says_the_same_as_what_is_asked_one_by_one(
     assert await series() == one_by_one
     monkeypatch.undo()
     asked: Counter[str] = Counter()
-    for name in ("manual_at", "manual_points", "all_manual_points", "kept_oracle", "oracle_points"):
+    for name in ("manual_at", "manual_points", "all_manual_points", "few_manual_points", "kept_oracle", "oracle_points"):
         monkeypatch.setattr(price_store, name, _counted(asked, name, getattr(price_store, name)))
     assert await series() == one_by_one
     assert asked == {"all_manual_points": 1, "oracle_points": 3}
+    asked.clear()
+    assert await prices.kept_rates(treasury.org_id, wanted, "USD", times[-1], PRICING) == one_by_one[-1]
+    assert asked == {"few_manual_points": 1, "kept_oracle": 1}, "each once, however many assets and names come to it"
+    monkeypatch.setattr(kept, "FEW", 2)  # more was entered than is read at once
+    assert [await prices.kept_rates(treasury.org_id, wanted, "USD", at, PRICING) for at in times[::5]] == one_by_one[::5]
 
 
 def _counted(asked: Counter[str], name: str, ask: Any) -> Any:

@@ -17,10 +17,11 @@ from typing import Any
 import bson
 import httpx
 import pytest
-from bson import Regex
+from bson import Decimal128, Regex
 from pymongo import AsyncMongoClient
 from pymongo.errors import DuplicateKeyError
 from secantus import query
+from secantus import storage as storage_module
 from secantus.ordering import sort_docs
 from secantus.query import matches
 from secantus.storage import Storage
@@ -259,6 +260,7 @@ def test_secantusdb_finds_by_the_best_index_what_it_finds_by_looking_at_every_ro
     secantusdb.take_the_best_index(Rows)
     secantusdb.read_as_many_as_asked(Rows, matches)
     secantusdb.walk_in_order(Rows, matches)
+    secantusdb.read_catalogue_once(Rows)
     walks, along = [], secantusdb._along
     monkeypatch.setattr(secantusdb, "_along", lambda *some: walks.append(some[3]) or along(*some))
     rows, random = Rows(":memory:"), Random(7)
@@ -365,6 +367,57 @@ def test_secantusdb_reads_the_options_of_indexes_once_a_write() -> None:
         catalogue.clear()
         assert change() == ["db.rows", "db.others", "db.rows"]
         assert catalogue == ["rows", "others"]
+
+
+def test_secantusdb_reads_the_catalogue_of_indexes_once_a_search_and_anew_for_what_is_newer() -> None:
+    catalogue: list[str] = []
+
+    class Rows:
+        changed = False
+
+        def _iter_indexes(self, db: str, coll: str) -> Iterator[str]:
+            catalogue.append(coll)
+            yield f"{db}.{coll}" + (" and one more" if self.changed else "")
+
+        def _refresh_read_snapshot(self) -> None:
+            self.changed = True
+
+        def find_matching(self, inner: bool = False) -> list[str]:
+            found = [*self._iter_indexes("db", "rows"), *self._iter_indexes("db", "others"), *self._iter_indexes("db", "rows")]
+            if inner:
+                found += self.find_matching()
+                raise KeyError(found)
+            self._refresh_read_snapshot()
+            return [*found, *self._iter_indexes("db", "rows"), *self._iter_indexes("db", "rows")]
+
+    secantusdb.read_catalogue_once(Rows)
+    rows = Rows()
+    assert rows.find_matching() == ["db.rows", "db.others", "db.rows", "db.rows and one more", "db.rows and one more"]
+    assert catalogue == ["rows", "others", "rows"]
+    catalogue.clear()
+    with pytest.raises(KeyError):
+        Rows().find_matching(inner=True)
+    assert catalogue == ["rows", "others", "rows", "others", "rows"], "a search within another has its own"
+    assert [*rows._iter_indexes("db", "rows"), *rows._iter_indexes("db", "rows")] == ["db.rows and one more"] * 2
+    assert len(catalogue) == 7, "outside of a search each time, and nothing is kept of one that failed"
+
+
+def test_secantusdb_cuts_rows_to_named_fields_as_its_projection_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    plainly = storage_module.apply_projection_batch
+    monkeypatch.setattr(storage_module, "apply_projection_batch", plainly)  # put back afterwards
+    secantusdb.cut_to_named_fields(storage_module)
+    quickly = storage_module.apply_projection_batch
+    assert quickly is not plainly
+    rows: list[dict[str, Any]] = [
+        {"_id": 1, "a": 1, "b": {"c": [1, {"d": 2}]}, "lines": [{"x": 1, "y": [2]}, {}, 3, None]},
+        {"_id": {"of": 2}, "b": None, "lines": [], "z": Decimal128("1.50")},
+        {"a": [], "_id": "last", "b": {}},
+        {},
+    ]
+    specs: list[dict[str, Any]] = [{"a": 1}, {"b": 1, "a": 1, "nowhere": 1}, {"_id": 1}, {"lines": 1, "z": 1, "_id": 1}]
+    beyond: list[dict[str, Any]] = [{"lines.x": 1}, {"a": 0}, {"_id": 0, "a": 1}, {"a": True}, {"b": {"c": 1}}, {"n": "$a"}, {"a": {"$slice": 1}}, {}]
+    for spec in (*specs, *beyond):
+        assert [list(row.items()) for row in quickly(rows, spec)] == [list(row.items()) for row in plainly(rows, spec)], spec
 
 
 async def test_a_row_found_by_id_must_be_all_that_was_asked_for(addresses: Addresses) -> None:
