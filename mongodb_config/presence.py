@@ -4,12 +4,17 @@ A transaction outlives the process that began it: the server keeps its locks unt
 a driver may go on with it over another connection. So each process keeps a row with the ids of its server sessions and a heartbeat,
 and whoever finds a heartbeat that stopped kills those sessions, which aborts what was open. A process that only slept loses a transaction
 that way and runs it again, as after any transient conflict.
+
+Who waited for the database itself tells nobody's silence from its own. Else one pause of the database longer than `DEAD_AFTER_S` has everybody
+end everybody's transactions, and what is run again for that makes the next pause: it did not end by itself.
 """
 
 import asyncio
 import contextlib
 import logging
+import math
 import secrets
+import time
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -25,6 +30,7 @@ from mongodb_config.process_name import process_name, surely_dead
 COLLECTION = "process_presence"
 HEARTBEAT_S = 1.0
 DEAD_AFTER_S = 5.0
+LATE_S = 2.5  # a heartbeat of our own that comes so much after the one before it
 _logger = logging.getLogger(__name__)
 
 
@@ -36,9 +42,11 @@ class Presence:
         self._rows = database[COLLECTION]
         self._id = f"{process_name()}|{secrets.token_hex(4)}"
         self._known: set[bytes] = set()
+        self._beat_at = self._late_at = -math.inf
         self._beating: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        self._beat_at = time.monotonic()
         self._beating = asyncio.create_task(self._beat(), name="presence")
         return self
 
@@ -66,6 +74,7 @@ class Presence:
         while True:
             try:
                 done = await self._rows.update_one({"_id": self._id}, {"$set": {"beat_at": datetime.now(UTC)}}, upsert=True)
+                self.beaten(time.monotonic())
                 if done.upserted_id is not None:
                     await self._say_again()
                 await self.bury_the_dead()
@@ -73,17 +82,24 @@ class Presence:
                 _logger.warning("presence: %s", error)
             await asyncio.sleep(HEARTBEAT_S)
 
+    def beaten(self, now_s: float) -> None:
+        """By the monotonic clock."""
+        if now_s - self._beat_at > LATE_S:
+            self._late_at = now_s
+        self._beat_at = now_s
+
     async def _say_again(self) -> None:
         """Who slept and was taken for dead names its sessions anew: else nobody could end them when it really dies."""
         own = [Binary(session_id, UUID_SUBTYPE) for session_id in self._known]
         await self._rows.update_one({"_id": self._id}, {"$addToSet": {"sessions": {"$each": own}}})
 
     async def bury_the_dead(self) -> int:
-        """Kills the sessions of every process that is surely dead or whose heartbeat stopped; returns how many that were. Several processes
-        may do it at once."""
+        """Kills the sessions of every process that is surely dead or whose heartbeat stopped while ours went on; returns how many that were.
+        Several processes may do it at once."""
         silent_since = datetime.now(UTC) - timedelta(seconds=DEAD_AFTER_S)
         others: list[dict[str, Any]] = await self._rows.find({"_id": {"$ne": self._id}}).to_list()
-        dead = [row for row in others if row["beat_at"] < silent_since or surely_dead(row["_id"])]
+        may_judge = time.monotonic() - self._late_at >= DEAD_AFTER_S
+        dead = [row for row in others if (may_judge and row["beat_at"] < silent_since) or surely_dead(row["_id"])]
         for row in dead:
             sessions: list[UUID] = row.get("sessions", [])
             if sessions:

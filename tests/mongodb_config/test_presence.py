@@ -4,13 +4,14 @@ import asyncio
 import signal
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from crypto_project.embedded.servers import Addresses
 from mongodb_config.client import connect
-from mongodb_config.presence import COLLECTION, DEAD_AFTER_S, Presence
+from mongodb_config.presence import COLLECTION, DEAD_AFTER_S, LATE_S, Presence
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
 DIES_HOLDING_A_LOCK = """
@@ -74,4 +75,22 @@ async def test_who_was_taken_for_dead_says_again_which_sessions_are_its_own(addr
         assert len(before["sessions"]) == 1
         await rows.delete_one({"_id": before["_id"]})  # as another process does that has not heard its heart for some seconds
         assert (await row())["sessions"] == before["sessions"]
+    await client.close()
+
+
+async def test_whose_own_heartbeat_was_late_ends_nobody_elses_transactions(addresses: Addresses, database_name: str) -> None:
+    """One pause of the database makes every heartbeat late: then everybody ended everybody's, again and again."""
+    client = connect(addresses.mongodb_uri)
+    database = client[database_name]
+    waiting = {"_id": "elsewhere|||", "beat_at": datetime.now(UTC) - timedelta(seconds=3 * DEAD_AFTER_S), "sessions": []}
+    await database[COLLECTION].insert_one(waiting)
+    late, steady = Presence(database), Presence(database)
+    late.beaten(time.monotonic() - 2 * LATE_S)
+    late.beaten(time.monotonic())
+    assert await late.bury_the_dead() == 0
+    assert await database[COLLECTION].count_documents({}) == 1
+    for ago in range(8, -1, -1):
+        steady.beaten(time.monotonic() - ago)
+    assert await steady.bury_the_dead() == 1
+    assert await database[COLLECTION].count_documents({}) == 0
     await client.close()
