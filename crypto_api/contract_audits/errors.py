@@ -10,6 +10,13 @@ class TooManyUnfinished(Conflict):
         super().__init__(f"{most} audits are waiting or running. Wait until one is ready, or cancel one.")
 
 
+class TooManyKept(Conflict):
+    code = "too_many_audits_of_yours"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You have uploaded {most:,} contracts, which are kept. Somebody else may upload the next.")
+
+
 class HasEnded(Conflict):
     code = "audit_ended"
 

@@ -12,9 +12,9 @@ from typing import Any
 from crypto_api.audit import service as audit
 from crypto_api.contract_audits import rules, store
 from crypto_api.contract_audits.documents import ContractAudit, ContractAuditSource, ContractFinding, FindingSuppression
-from crypto_api.contract_audits.errors import AlreadySo, HasEnded, NothingToRetry, NotReady, TooManyUnfinished
+from crypto_api.contract_audits.errors import AlreadySo, HasEnded, NothingToRetry, NotReady, TooManyKept, TooManyUnfinished
 from crypto_api.contract_audits.events import AuditEnded, AuditOrdered, FindingChanged
-from crypto_api.contract_audits.types import TASK_KIND, UNFINISHED_MAX, AuditStatus, Severity, Sources, Subject
+from crypto_api.contract_audits.types import KEPT_MAX, TASK_KIND, UNFINISHED_MAX, AuditStatus, Severity, Sources, Subject, SubjectKind
 from crypto_api.events import service as events
 from crypto_api.kit.errors import NotFound
 from crypto_api.kit.ids import new_id
@@ -28,7 +28,8 @@ Ordered = tuple[ContractAudit, Task]
 
 
 async def order(uow: UnitOfWork, org_id: str, user_id: str, subject: Subject, sources: Sources | None, now: datetime) -> Ordered:
-    """The one that waits or runs already, where there is one of the same sources. TooManyUnfinished. Without sources only code is looked at."""
+    """The one that waits or runs already, where there is one of the same sources. TooManyUnfinished, TooManyKept. Without sources only code is
+    looked at."""
     return await uow.run(lambda session: _put(session, org_id, user_id, subject, sources, now))
 
 
@@ -42,6 +43,8 @@ async def _put(session: Session, org_id: str, user_id: str, subject: Subject, so
         return same, known
     if len(unfinished) >= UNFINISHED_MAX:
         raise TooManyUnfinished(UNFINISHED_MAX)
+    if subject.kind is SubjectKind.UPLOAD and await store.uploaded_by(session, org_id, user_id, KEPT_MAX) >= KEPT_MAX:
+        raise TooManyKept(KEPT_MAX)
     task = await tasks.queue(session, org_id, TASK_KIND, now, summary=f"Audit {subject.name}")
     row = ContractAudit(
         id=new_id("cau"),
@@ -92,7 +95,7 @@ async def cancel(uow: UnitOfWork, org_id: str, audit_id: str, now: datetime) -> 
 
 
 async def retry(uow: UnitOfWork, org_id: str, user_id: str, audit_id: str, now: datetime) -> Ordered:
-    """What failed or was cancelled once more, with the same sources, as a new one. NotFound, NothingToRetry, TooManyUnfinished."""
+    """What failed or was cancelled once more, with the same sources, as a new one. NotFound, NothingToRetry, TooManyUnfinished, TooManyKept."""
     row = await needed(org_id, audit_id)
     if row.status not in (AuditStatus.FAILED, AuditStatus.CANCELLED):
         raise NothingToRetry

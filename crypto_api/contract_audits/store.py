@@ -8,7 +8,7 @@ from beanie import SortDirection
 from pymongo import ReturnDocument
 
 from crypto_api.contract_audits.documents import ContractAudit, ContractAuditSource, ContractFinding, FindingSuppression
-from crypto_api.contract_audits.types import AuditStatus, Severity
+from crypto_api.contract_audits.types import AuditStatus, Severity, SubjectKind
 from crypto_api.kit.paging import Page, PageRequest
 from mongodb_config import claimed_row, pages
 from mongodb_config.unit_of_work import Session
@@ -46,6 +46,12 @@ async def latest_of_addresses(org_id: str, network: str, addresses: Collection[s
 
 async def unfinished(session: Session, org_id: str) -> list[ContractAudit]:
     return await ContractAudit.find({"org_id": org_id, "live": True}, session=session).to_list()
+
+
+async def uploaded_by(session: Session, org_id: str, user_id: str, most: int) -> int:
+    """How many of this person's uploads are kept here, counted no further than `most`."""
+    query = {"org_id": org_id, "requested_by": user_id, "subject.kind": SubjectKind.UPLOAD}
+    return len(await ContractAudit.get_pymongo_collection().find(query, {"_id": 1}, session=session, limit=most).to_list())
 
 
 async def insert(session: Session, audit: ContractAudit, source: ContractAuditSource | None) -> None:

@@ -15,6 +15,7 @@ LEASE = timedelta(seconds=30)
 """How long a worker may say nothing until another takes its audit up."""
 TRIES_MAX = 3  # of workers that died over it
 UNFINISHED_MAX = 10  # of an organisation
+KEPT_MAX = 2_000  # uploads of one person in an organisation: 4 GB at the most, since they are kept for ever
 SOURCE_BYTES_MAX = 2_000_000  # of all files together, with what they import
 FILES_MAX = 400
 UPLOAD_BYTES_MAX = 10_000_000  # an archive, packed

@@ -27,6 +27,8 @@ from mongodb_config.unit_of_work import Session, UnitOfWork
 KEPT_S = 5.0
 UNKNOWN_S = 1.0
 OVERLAP = ACCESS_LIFETIME + timedelta(minutes=1)  # a process may sign with the old key until it has looked again
+SIGNS_FOR = timedelta(days=90)
+"""Then the next key signs, without anybody's doing (docs/security/rules.md, "Secrets")."""
 FORGOTTEN_AFTER = timedelta(days=30)
 _logger = log.get(__name__)
 
@@ -71,11 +73,11 @@ class AccessTokens:
     async def _look(self, now: datetime) -> KeyRing:
         found = await accounts.signing_keys(now)
         keys = {row.id: key for row in found if (key := _opened(self.box, row)) is not None}
-        signing = next((row.id for row in found if row.retired_at is None and row.id in keys), None)
+        signing = next((row.id for row in found if row.retired_at is None and row.id in keys and row.created_at > now - SIGNS_FOR), None)
         if signing is not None:
             return KeyRing(Signer(signing, keys[signing]), keys)
         try:
-            # the first, or the first that this SECRET_KEY opens
+            # the first, the first that this SECRET_KEY opens, or the next when a quarter is over: the one before it verifies what it signed
             await rotate_keys(self.uow, self.box, now, only_after=frozenset(row.id for row in found))
         except DuplicateKeyError:
             _logger.info("signing_key_made_elsewhere")

@@ -2,8 +2,11 @@
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from crypto_api.audit import service as audit
+from crypto_api.audit import store as audit_store
+from crypto_api.audit.types import INSTALLATION, AuditFilter
 from crypto_api.flows.found_organization import found
 from crypto_api.identity import account_store as accounts
 from crypto_api.identity import service as identity
@@ -16,6 +19,8 @@ from crypto_api.kit.log import security
 from crypto_api.organizations.types import NewOrganization
 from mongodb_config.unit_of_work import Session, UnitOfWork
 
+PROOF_LIFETIME = timedelta(hours=1)
+SEEN_MAX = 500
 _CONSONANTS, _VOWELS = "bdfgklmnprstvw", "aeo"
 
 
@@ -56,18 +61,28 @@ async def create_admin(
     return Made(user, org_id)
 
 
-async def reset_second_factor(uow: UnitOfWork, clock: Clock, email: str) -> User:
-    """For somebody who lost it and has convinced the operator of who they are: no authenticator app, recovery code or passkey is left, every
-    session ends, and a mail tells them. The password stays. NotFound."""
+class NotProved(Exception):
+    """Nobody has shown that it is the owner of the account who asks."""
+
+
+async def reset_second_factor(uow: UnitOfWork, clock: Clock, email: str, *, seen: str = "") -> User:
+    """For somebody who lost it: no authenticator app, recovery code or passkey is left, every session ends, and a mail tells them. The password
+    stays.
+
+    Who they are is proved by what proved it when they came (NIST SP 800-63B-4, 4.2; OWASP ASVS 5.0, 6.4.4): within the last hour they have set a new
+    password by a letter to their address. Or by more: `seen` says what the operator has seen, and stands in the audit log. NotFound, NotProved."""
     user, now = await identities.user_by_email(email), clock.now()
     if user is None:
         raise NotFound
+    if not seen and not await _proved_by_letter(user, now):
+        raise NotProved
+    proof = seen[:SEEN_MAX] or "a new password by a letter"
 
     async def work(session: Session) -> None:
         passkeys = await accounts.remove_second_factors(session, user.id)
         ended = await identities.end_sessions(session, user.id, "second_factor_reset", now)
         before = {"app": user.totp is not None, "codes": len(user.recovery_hashes), "passkeys": passkeys}
-        after = {"app": False, "codes": 0, "passkeys": 0}
+        after = {"app": False, "codes": 0, "passkeys": 0, "proof": proof}
         summary = f"The operator removed the second factor of {user.username}; {ended} session(s) ended."
         await audit.record(session, None, "second_factor.reset", summary, now, subject=("user", user.id), before=before, after=after)
         await identity.owe_mail(session, Letter.NOTICE, user.email, user.id, now, data={"what": Notice.SECOND_FACTOR_RESET})
@@ -75,3 +90,8 @@ async def reset_second_factor(uow: UnitOfWork, clock: Clock, email: str) -> User
     await uow.run(work)
     security.warning("second_factor_reset", user_id=user.id)
     return user
+
+
+async def _proved_by_letter(user: User, now: datetime) -> bool:
+    wanted = AuditFilter(action="password.reset", subject_kind="user", subject_id=user.id, since=now - PROOF_LIFETIME)
+    return bool((await audit_store.page(INSTALLATION, wanted, audit_store.NEWEST_FIRST)).items)

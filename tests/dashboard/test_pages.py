@@ -356,5 +356,6 @@ async def test_the_link_of_the_mail_verifies_once_and_only_by_the_button(visitor
         assert "Yes, this address is mine" in (await visitor.get("/verify-email/", params={"token": secret})).text
     body = {"csrfmiddlewaretoken": await token(visitor, f"/verify-email/?token={secret}"), "token": secret}
     assert "Your e-mail address is verified" in (await visitor.post("/verify-email/", data=body)).text
+    assert (await visitor.get("/journal/")).status_code == 302, "and is no way in"
     again = await visitor.post("/verify-email/", data=body)
     assert again.status_code == 422 and "was used already" in again.text

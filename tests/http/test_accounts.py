@@ -151,6 +151,8 @@ async def test_a_forgotten_password_is_replaced_once_and_every_session_ends(clie
     assert weak.json()["errors"][0]["field"] == "new_password"  # and the token is still good
     many = await asyncio.gather(*(client.post("/api/auth/reset-password/", json=body | {"token": token}) for _ in range(6)))
     assert sorted(answer.status_code for answer in many) == [200] + [422] * 5
+    assert not any(answer.cookies or {"access", "refresh"} & answer.json().keys() for answer in many), "a letter is no way in"
+    assert await Session.find({"ended_at": None}).count() == 0
     assert (await ada.http.get("/api/auth/profile/")).status_code == 401
     assert (await client.post("/api/auth/refresh/", json={"refresh": ada.tokens["refresh"]})).status_code == 401
     assert (await log_in(client)).status_code == 401

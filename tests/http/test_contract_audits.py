@@ -23,6 +23,7 @@ from crypto_api.audit.documents import AuditRecord
 from crypto_api.contract_audits import service, store
 from crypto_api.contract_audits.bytecode import ADMIN_SLOT
 from crypto_api.contract_audits.documents import ContractAudit
+from crypto_api.contract_audits.errors import TooManyKept
 from crypto_api.contract_audits.types import LEASE, AuditStatus, Confidence, Found, FoundBy, Severity, Subject
 from crypto_api.contracts.documents import ContractVerification
 from crypto_api.contracts.jobs import VerifyContract
@@ -465,3 +466,21 @@ async def test_cancelled_while_it_runs_stopped_with_its_worker_and_given_up_afte
     assert await run_next(replace(desk, analyser=Endless()))
     dead = (await ada.http.get(again)).json()
     assert dead["status"] == "failed" and "interrupted 3 times" in dead["error"]
+
+
+async def test_one_person_does_not_fill_the_disk(join: Join, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many uploads of a person are kept in an organisation; contracts on a chain, and what others upload, are no uploads of theirs."""
+    monkeypatch.setattr(service, "KEPT_MAX", 2)
+    ada = await join("ada", founds="Byron Treasury")
+
+    async def order(user_id: str, subject: Subject) -> None:
+        await service.order(runtime.uow, ada.org_id, user_id, subject, None, runtime.clock.now())
+
+    await order(ada.user["id"], Subject.contract("con_1", "local", "0x" + "1" * 40, "Vault"))
+    for name in ("One", "Two"):
+        await order(ada.user["id"], Subject.upload(name))
+    with pytest.raises(TooManyKept, match="2 contracts"):
+        await order(ada.user["id"], Subject.upload("Three"))
+    await order(ada.user["id"], Subject.upload("Two"))  # which waits already
+    await order("usr_other", Subject.upload("Three"))
+    assert await ContractAudit.find({"org_id": ada.org_id}).count() == 4

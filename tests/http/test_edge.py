@@ -80,6 +80,17 @@ async def test_every_kind_of_answer_carries_the_security_headers(client: httpx.A
     assert not re.search(r"unsafe|\*|https?:", policy)
 
 
+async def test_a_browser_that_is_too_old_is_told_so(client: httpx.AsyncClient, behind_proxy: httpx.AsyncClient) -> None:
+    """Over TLS every present one says by `Sec-Fetch-Site` where a request comes from; without TLS none does, but to this machine."""
+    old, present = (
+        await behind_proxy.get("/login/", headers=PROXIED),
+        await behind_proxy.get("/login/", headers={**PROXIED, "Sec-Fetch-Site": "none"}),
+    )
+    said = "This browser is too old for what protects you here."
+    assert (old.status_code, present.status_code) == (200, 200), "and is not kept out"
+    assert said in old.text and said not in present.text and said not in (await client.get("/login/")).text
+
+
 async def test_every_answer_with_a_body_says_what_it_is(client: httpx.AsyncClient) -> None:
     """Text with its encoding; JSON, which has one (RFC 8259), is JSON."""
     kinds = set()

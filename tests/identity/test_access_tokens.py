@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from crypto_api.adapters.secret_box import SecretBox
-from crypto_api.flows.access_tokens import AccessTokens, RingMemory, rotate_keys
+from crypto_api.audit.documents import AuditRecord
+from crypto_api.flows.access_tokens import SIGNS_FOR, AccessTokens, RingMemory, rotate_keys
 from crypto_api.flows.reseal import reseal
 from crypto_api.http.auth import tokens_of
 from crypto_api.identity import access_tokens
@@ -289,6 +290,22 @@ async def test_keys_are_sealed_and_can_be_sealed_anew(runtime: Runtime) -> None:
     assert await reseal(runtime.uow, both, now) == 1
     only_new = AccessTokens(runtime.uow, SecretBox(new_secret), RingMemory())
     assert (await only_new.read(old, now)).user_id == USER
+
+
+async def test_a_key_signs_for_a_quarter_and_the_next_takes_over_by_itself(runtime: Runtime) -> None:
+    made = runtime.clock.now()
+    first = await AccessTokens(runtime.uow, runtime.box, RingMemory()).issue(USER, SESSION, made)
+    kid = access_tokens.kid_of(first)
+    last = made + SIGNS_FOR - timedelta(minutes=1)
+    late = await AccessTokens(runtime.uow, runtime.box, RingMemory()).issue(USER, SESSION, last)
+    assert access_tokens.kid_of(late) == kid and await SigningKey.find_all().count() == 1
+    over = made + SIGNS_FOR
+    others = [AccessTokens(runtime.uow, runtime.box, RingMemory()) for _ in range(3)]  # processes that find out at the same moment
+    fresh = await asyncio.gather(*(other.issue(USER, SESSION, over) for other in others))
+    (new,) = {access_tokens.kid_of(token) for token in fresh}
+    assert new != kid and await SigningKey.find_all().count() == 2
+    assert [(await other.read(late, over)).user_id for other in others] == [USER] * 3, "nobody is put out"
+    assert await AuditRecord.find({"action": "signing_key.rotated"}).count() == 2
 
 
 async def test_a_lost_secret_key_makes_a_new_signing_key_and_no_fault(runtime: Runtime) -> None:

@@ -7,14 +7,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyotp
 import pytest
 
+from crypto_api.audit import service as audit
 from crypto_api.audit.documents import AuditRecord
 from crypto_api.flows.access_tokens import AccessTokens, RingMemory
-from crypto_api.flows.operate_accounts import create_admin, new_password
+from crypto_api.flows.operate_accounts import PROOF_LIFETIME, NotProved, create_admin, new_password, reset_second_factor
 from crypto_api.flows.second_factor import bound_to
 from crypto_api.flows.sign_in import Credentials, sign_in
 from crypto_api.http.auth import door_of, tokens_of
@@ -143,9 +145,18 @@ async def test_a_lost_second_factor_is_taken_away(runtime: Runtime, run: Run) ->
     await User.find_all().update({"$set": {"totp": totp.model_dump(), "recovery_hashes": ["x"]}})
     await Passkey(id="key", created_at=now, user_id=session.user_id, name="phone", public_key=b"k", sign_count=0).insert()
 
-    done, nobody = await asyncio.gather(
+    with pytest.raises(NotProved):
+        await reset_second_factor(runtime.uow, runtime.clock, "ada@example.com")
+    await audit_reset(runtime, session.user_id, now - PROOF_LIFETIME - timedelta(minutes=1))
+    await audit_reset(runtime, "usr_other", now)
+    unproved, nobody = await asyncio.gather(
         run("reset_second_factor", "--email", "ADA@example.com"), run("reset_second_factor", "--email", "nobody@example.com")
     )
+    assert (unproved.returncode, "proved nothing" in unproved.stderr) == (1, True)
+    untouched = await User.get(session.user_id)
+    assert untouched is not None and untouched.totp is not None and await DueMail.find_all().count() == 0
+    await audit_reset(runtime, session.user_id, now)
+    done = await run("reset_second_factor", "--email", "ADA@example.com")
     assert done.returncode == 0, done.stderr
     user = await User.get(session.user_id)
     assert user is not None and (user.totp, user.recovery_hashes) == (None, [])
@@ -154,10 +165,19 @@ async def test_a_lost_second_factor_is_taken_away(runtime: Runtime, run: Run) ->
     assert ended is not None and ended.ended_reason == "second_factor_reset"
     (mail,) = await DueMail.find_all().to_list()
     assert (mail.to, mail.data) == ("ada@example.com", {"what": "second_factor_reset"})
-    assert await AuditRecord.find({"action": "second_factor.reset", "subject_id": user.id}).count() == 1
+    (record,) = await AuditRecord.find({"action": "second_factor.reset", "subject_id": user.id}).to_list()
+    assert record.after is not None and record.after["proof"] == "a new password by a letter"
+    await reset_second_factor(runtime.uow, runtime.clock, "ada@example.com", seen="her passport, on 30 November")
+    records = await AuditRecord.find({"action": "second_factor.reset", "subject_id": user.id}).sort("+_id").to_list()
+    assert [(row.after or {})["proof"] for row in records] == ["a new password by a letter", "her passport, on 30 November"]
     await log_in(runtime, "ada")
     with pytest.raises(InvalidCredentials):
         await log_in(runtime, "ada", "wrong")
 
     assert nobody.returncode == 1
     assert "no account" in nobody.stderr
+
+
+async def audit_reset(runtime: Runtime, user_id: str, at: datetime) -> None:
+    """As setting a password by a letter leaves it (`identity.service.set_password`)."""
+    await runtime.uow.run(lambda session: audit.record(session, None, "password.reset", "By mail.", at, subject=("user", user_id)))
