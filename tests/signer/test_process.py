@@ -120,6 +120,6 @@ async def rotate(runtime: Runtime, folder: Path) -> tuple[int | None, str]:
 
 async def test_without_a_key_it_ends_with_one_line(runtime: Runtime, tmp_path: Path) -> None:
     async with process(runtime, tmp_path, MASTER_KEY="short") as (_, child):
-        _, told = await asyncio.wait_for(child.communicate(), 30)
+        _, told = await asyncio.wait_for(child.communicate(), 120)
     assert child.returncode == 78
     assert [line for line in told.decode().splitlines() if line] == ["CommandError: signer: MASTER_KEY must be 32 bytes in base64"]
