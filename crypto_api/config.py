@@ -51,6 +51,7 @@ class Config(BaseSettings):
     allowed_hosts: CommaList = ["127.0.0.1", "localhost"]
     cors_origins: CommaList = []
     trusted_proxies: Networks = []
+    hsts_preload: bool = False  # the name may be put on the list of the browsers
     networks: Path | None = None
     prices: Path | None = None
     email_host: str = "127.0.0.1"

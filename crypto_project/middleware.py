@@ -20,7 +20,7 @@ from crypto_api.kit.cookies import named
 from crypto_api.kit.ids import new_id
 from crypto_api.kit.measuring import REQUEST_S
 from crypto_api.kit.origin import Origin
-from crypto_project.refusal import HEADERS, HSTS, REQUEST_ID
+from crypto_project.refusal import HEADERS, REQUEST_ID, hsts
 
 logger = log.get(__name__)
 
@@ -115,7 +115,7 @@ class SecurityHeaders(_Middleware):
         if (named := response.headers.get("Content-Disposition")) is not None:
             response.headers["Content-Disposition"] = _harmless(named)
         if request.is_secure():
-            response.headers.setdefault("Strict-Transport-Security", HSTS)
+            response.headers.setdefault("Strict-Transport-Security", hsts())
         if request.path.startswith(API):
             response.headers.setdefault("Cache-Control", "no-store")
         return response

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import orjson
+from django.conf import settings
 
 from crypto_api.kit.ids import new_id
 from crypto_api.kit.log import security
@@ -34,6 +35,12 @@ HEADERS = {
 }
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 HSTS = "max-age=31536000; includeSubDomains"
+PRELOAD = "; preload"
+
+
+def hsts() -> str:
+    """With the word that the list of the browsers asks for (hstspreload.org), where the operator has said HSTS_PRELOAD."""
+    return HSTS + PRELOAD if settings.HSTS_PRELOAD else HSTS
 
 
 class Refused(Exception):
@@ -68,7 +75,7 @@ async def refuse(send: Send, scope: Scope, refused: Refused, *, closing: bool = 
     if closing:
         told["Connection"] = "close"
     if scope.get("scheme") == "https":
-        told["Strict-Transport-Security"] = HSTS
+        told["Strict-Transport-Security"] = hsts()
     headers = [(name.lower().encode(), value.encode()) for name, value in {**told, **HEADERS, **refused.headers}.items()]
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "http.response.body", "body": content})

@@ -97,6 +97,7 @@ CSRF_TRUSTED_ORIGINS = [_front]
 SESSION_COOKIE_SECURE = _https  # for the dashboard's own cookie; Django's sessions are not used
 REQUESTS_RUNNING_MAX = _loaded.requests_running_max if _loaded else 8
 REQUESTS_WAITING_MAX = _loaded.requests_waiting_max if _loaded else 256
+HSTS_PRELOAD = _loaded.hsts_preload if _loaded else False
 TRUSTED_PROXIES = list(_loaded.trusted_proxies) if _loaded else []  # crypto_project/trusted_proxies.py sets the scheme: no SECURE_PROXY_SSL_HEADER
 
 # Pages of other sites may call the API where they are listed, with access tokens and never with cookies; the dashboard's pages answer none.

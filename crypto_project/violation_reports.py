@@ -13,7 +13,7 @@ import orjson
 
 from crypto_api.kit import log
 from crypto_api.kit.ids import new_id
-from crypto_project.refusal import HEADERS, HSTS, VIOLATIONS, App, Receive, Scope, Send
+from crypto_project.refusal import HEADERS, VIOLATIONS, App, Receive, Scope, Send, hsts
 
 BYTES_MAX = 16_384
 LINES_PER_MINUTE = 60
@@ -47,7 +47,7 @@ class ViolationReports:
                 log.security.warning("policy_violated", ip=(scope.get("client") or [None])[0], **told)
         told_with = {**HEADERS, "Cache-Control": "no-store", "X-Request-Id": new_id("req")}
         if scope.get("scheme") == "https":
-            told_with["Strict-Transport-Security"] = HSTS
+            told_with["Strict-Transport-Security"] = hsts()
         headers = [(name.lower().encode(), value.encode()) for name, value in told_with.items()]
         await send({"type": "http.response.start", "status": 204, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
