@@ -257,7 +257,9 @@ async def test_an_api_that_starts_without_catalogues_makes_them(tmp_path: Path, 
         raise _Enough(compiled.exists() and compiled.read_bytes()[:4])  # what is made stands before anything else is begun
 
     monkeypatch.setattr(catalogues, "LOCALES", tmp_path)
-    monkeypatch.setattr(lifespan, "load_config", lambda: SimpleNamespace(log_dir=None, otel_exporter_otlp_endpoint=""))
+    monkeypatch.setattr(
+        lifespan, "load_config", lambda: SimpleNamespace(log_dir=None, otel_exporter_otlp_endpoint="", otel_exporter_otlp_logs_endpoint="")
+    )
     monkeypatch.setattr(lifespan.log, "configure", lambda *_, **__: None)
     monkeypatch.setattr(lifespan, "_opened", opened)
     with pytest.raises(_Enough) as met:

@@ -80,6 +80,14 @@ async def test_every_kind_of_answer_carries_the_security_headers(client: httpx.A
     assert not re.search(r"unsafe|\*|https?:", policy)
 
 
+async def test_the_list_of_the_browsers_is_asked_for_where_the_operator_says_so(behind_proxy: httpx.AsyncClient) -> None:
+    asked = [("/login/", 200), ("/api/wallets/", 401), ("/login/?" + "x=1&" * 200, 400)]
+    with override_settings(HSTS_PRELOAD=True):
+        told = [await behind_proxy.get(path, headers=PROXIED) for path, _ in asked]
+    assert [answer.status_code for answer in told] == [status for _, status in asked]
+    assert {answer.headers["strict-transport-security"] for answer in told} == {"max-age=31536000; includeSubDomains; preload"}
+
+
 async def test_a_browser_that_is_too_old_is_told_so(client: httpx.AsyncClient, behind_proxy: httpx.AsyncClient) -> None:
     """Over TLS every present one says by `Sec-Fetch-Site` where a request comes from; without TLS none does, but to this machine."""
     old, present = (

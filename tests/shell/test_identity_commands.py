@@ -52,7 +52,7 @@ def run(runtime: Runtime) -> Run:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
         )
 
     return command
