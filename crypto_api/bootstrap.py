@@ -22,7 +22,7 @@ from crypto_api.adapters.webhook_receivers import WebhookReceivers
 from crypto_api.config import Config
 from crypto_api.documents import DOCUMENTS
 from crypto_api.identity import strictness
-from crypto_api.kit.clock import Clock, SystemClock
+from crypto_api.kit.clock import Clock, SystemClock, source
 from crypto_api.migrations import MIGRATIONS
 from crypto_api.runtime import Runtime
 from mongodb_config.backup import refuse_half_restored
@@ -31,6 +31,7 @@ from mongodb_config.leases import Leases
 from mongodb_config.migrations import refuse_newer
 from mongodb_config.presence import Presence
 from mongodb_config.probe import inspect
+from mongodb_config.server_time import server_time
 from mongodb_config.unit_of_work import UnitOfWork
 
 
@@ -48,6 +49,8 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
         database = mongo[config.mongodb_database]
         await refuse_half_restored(database)
         await refuse_newer(database, MIGRATIONS)
+        await stack.enter_async_context(server_time.followed(mongo))
+        source.unix_s = server_time.unix_s
         await init_beanie(database=database, document_models=DOCUMENTS, skip_indexes=True)
         networks = config.load_networks()
         rpc = {slug: await stack.enter_async_context(JsonRpcChain.of(network)) for slug, network in networks.items()}

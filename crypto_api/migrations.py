@@ -15,6 +15,7 @@ from crypto_api.saved_views import store as saved_views
 from mongodb_config.client import Database, connect
 from mongodb_config.migrations import Checkpoint, DeployReport, Migration, deploy
 from mongodb_config.probe import probe
+from mongodb_config.server_time import server_time
 
 _CHARTS_AT_ONCE = 200
 _LANES_AT_ONCE = 200
@@ -156,6 +157,7 @@ async def prepare_database(mongodb_uri: str, database_name: str, *, verify: bool
     client = connect(mongodb_uri)
     try:
         await probe(client, database_name)
-        return await deploy(client, database_name, DOCUMENTS, migrations=MIGRATIONS, release_before=RELEASE_BEFORE, verify=verify, again=again)
+        async with server_time.followed(client):
+            return await deploy(client, database_name, DOCUMENTS, migrations=MIGRATIONS, release_before=RELEASE_BEFORE, verify=verify, again=again)
     finally:
         await client.close()

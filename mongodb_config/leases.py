@@ -16,6 +16,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from mongodb_config.client import Database
 from mongodb_config.process_name import surely_dead
+from mongodb_config.server_time import server_time
 
 COLLECTION = "leases"
 DURATION_S = 6.0  # a dead holder is replaced within this time
@@ -110,7 +111,7 @@ class Leases(LeaseSteps):
     """In the database."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(_MongoRows(database), lambda: datetime.now(UTC), surely_dead)
+        super().__init__(_MongoRows(database), server_time.now, surely_dead)
 
 
 class _MongoRows:

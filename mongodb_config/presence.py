@@ -15,7 +15,7 @@ import logging
 import math
 import secrets
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
@@ -26,6 +26,7 @@ from pymongo.errors import PyMongoError
 
 from mongodb_config.client import Database
 from mongodb_config.process_name import process_name, surely_dead
+from mongodb_config.server_time import server_time
 
 COLLECTION = "process_presence"
 HEARTBEAT_S = 1.0
@@ -63,7 +64,7 @@ class Presence:
         if bytes(session_id) in self._known:
             return
         self._known.add(bytes(session_id))
-        change = {"$addToSet": {"sessions": session_id}, "$set": {"beat_at": datetime.now(UTC)}}
+        change = {"$addToSet": {"sessions": session_id}, "$set": {"beat_at": server_time.now()}}
         try:
             await self._rows.update_one({"_id": self._id}, change, upsert=True)
         except BaseException:
@@ -73,7 +74,7 @@ class Presence:
     async def _beat(self) -> None:
         while True:
             try:
-                done = await self._rows.update_one({"_id": self._id}, {"$set": {"beat_at": datetime.now(UTC)}}, upsert=True)
+                done = await self._rows.update_one({"_id": self._id}, {"$set": {"beat_at": server_time.now()}}, upsert=True)
                 self.beaten(time.monotonic())
                 if done.upserted_id is not None:
                     await self._say_again()
@@ -96,7 +97,7 @@ class Presence:
     async def bury_the_dead(self) -> int:
         """Kills the sessions of every process that is surely dead or whose heartbeat stopped while ours went on; returns how many that were.
         Several processes may do it at once."""
-        silent_since = datetime.now(UTC) - timedelta(seconds=DEAD_AFTER_S)
+        silent_since = server_time.now() - timedelta(seconds=DEAD_AFTER_S)
         others: list[dict[str, Any]] = await self._rows.find({"_id": {"$ne": self._id}}).to_list()
         may_judge = time.monotonic() - self._late_at >= DEAD_AFTER_S
         dead = [row for row in others if (may_judge and row["beat_at"] < silent_since) or surely_dead(row["_id"])]

@@ -61,6 +61,8 @@ async def inspect(client: MongoClient) -> None:
         )
     if "logicalSessionTimeoutMinutes" not in hello:
         raise UnfitServer(f"{await _name(client)} has no sessions, and so no transactions: MongoDB 6.0 or newer is needed.")
+    if "localTime" not in hello:
+        raise UnfitServer(f"{await _name(client)} does not tell what time it is, by which leases, sessions and what is due are judged.")
     if "secantusVersion" in await client.admin.command("buildInfo"):
         await _embedded_is_durable(client)
     elif not sharded:

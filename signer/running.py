@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from beanie import init_beanie
@@ -9,11 +10,12 @@ from beanie import init_beanie
 from crypto_api.adapters.log_shipping import shipped
 from crypto_api.documents import DOCUMENTS
 from crypto_api.kit import log
-from crypto_api.kit.clock import SystemClock
+from crypto_api.kit.clock import SystemClock, source
 from crypto_api.migrations import MIGRATIONS
 from mongodb_config.backup import refuse_half_restored
 from mongodb_config.client import MongoClient, connect
 from mongodb_config.migrations import refuse_newer
+from mongodb_config.server_time import server_time
 from signer.desk import Desk
 from signer.hardening import harden
 from signer.operations import Operations
@@ -31,14 +33,16 @@ async def run(settings: DeskSettings, ready_file: Path | None = None) -> int:
         for name in VAULT_NAMES:
             os.environ.pop(name, None)
         mongo = connect(settings.mongodb_uri)
+        binding = Binding(mongo, settings.mongodb_database)
         try:
-            operations = Operations(vault, SystemClock(), Binding(mongo, settings.mongodb_database))
+            operations = Operations(vault, SystemClock(), binding)
             async with Desk(operations, settings.signer_socket.absolute(), uids=settings.signer_client_uids):
                 _logger.info("signer_started", key_id=vault.key_id, intake=vault.intake.kid)
                 if ready_file is not None:
                     ready_file.write_text(str(os.getpid()))  # noqa: ASYNC240  a few bytes, once
                 await vault.gone.wait()
         finally:
+            await binding.close()
             await mongo.close()
     _logger.error("vault_gone")
     return 1
@@ -52,6 +56,10 @@ class Binding:
         self._mongo, self._database = mongo, database
         self._lock = asyncio.Lock()
         self._bound = False
+        self._stack = AsyncExitStack()
+
+    async def close(self) -> None:
+        await self._stack.aclose()
 
     async def __call__(self) -> None:
         async with self._lock:
@@ -60,4 +68,6 @@ class Binding:
                 await refuse_half_restored(database)
                 await refuse_newer(database, MIGRATIONS)
                 await init_beanie(database=database, document_models=DOCUMENTS, skip_indexes=True)
+                await self._stack.enter_async_context(server_time.followed(self._mongo))
+                source.unix_s = server_time.unix_s
                 self._bound = True

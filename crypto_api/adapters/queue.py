@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any
 
+import arq.connections
+import arq.worker
 import orjson
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
@@ -17,6 +19,7 @@ from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
 from crypto_api.kit import log, tracing
+from crypto_api.kit.clock import source
 from crypto_api.kit.jobs import ATTEMPTS_MAX, Job
 
 QUEUE_NAME = "coffer:jobs"
@@ -24,6 +27,8 @@ JOB_TIMEOUT_S = 60
 AT_ONCE_MAX = 8
 _TIMEOUT_S = 2.0
 _logger = log.get(__name__)
+for _of_arq in (arq.connections, arq.worker):  # what is queued now and what is due now is told by the time of this installation, as everything is
+    setattr(_of_arq, "timestamp_ms", source.unix_ms)  # noqa: B010  arq does not offer it
 Handler = Callable[[str, dict[str, Any], int], Awaitable[None]]
 """Called with the job's id, its payload and which try it is."""
 

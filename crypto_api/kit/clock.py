@@ -1,5 +1,7 @@
 """Time comes from a clock that tests can set: aware UTC, cut to milliseconds as MongoDB stores it."""
 
+import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -26,9 +28,24 @@ class Clock(Protocol):
     def now(self) -> datetime: ...
 
 
+class Source:
+    """Where a process has the time from: its machine, until it is connected with a database that tells it (`crypto_api.bootstrap`)."""
+
+    def __init__(self) -> None:
+        self.unix_s: Callable[[], float] = time.time
+
+    def unix_ms(self) -> int:
+        return int(self.unix_s() * 1000)
+
+
+source = Source()
+
+
 class SystemClock:
+    """Of this installation."""
+
     def now(self) -> datetime:
-        return to_milliseconds(datetime.now(UTC))
+        return to_milliseconds(datetime.fromtimestamp(source.unix_s(), UTC))
 
 
 class FixedClock:

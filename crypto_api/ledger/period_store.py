@@ -6,6 +6,7 @@ from typing import Any
 
 from pymongo import ReturnDocument, UpdateOne
 
+from crypto_api.kit.clock import SystemClock
 from crypto_api.ledger import day_store
 from crypto_api.ledger.documents import JournalEntry, LedgerGuard, LedgerPeriod, PeriodCertificate
 from crypto_api.ledger.types import PeriodStatus
@@ -21,7 +22,7 @@ async def enter(session: Session, org_id: str) -> date | None:
     seldom meet one another."""
     row: Any = await LedgerGuard.get_pymongo_collection().find_one_and_update(
         {"_id": _stripe(org_id, secrets.randbelow(STRIPES)), "org_id": org_id},
-        {"$inc": {"entered": 1}, "$setOnInsert": {"created_at": datetime.now(UTC), "closed_through": None}},
+        {"$inc": {"entered": 1}, "$setOnInsert": {"created_at": SystemClock().now(), "closed_through": None}},
         upsert=True,
         return_document=ReturnDocument.AFTER,
         session=session,

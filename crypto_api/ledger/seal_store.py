@@ -9,6 +9,7 @@ from bson.decimal128 import Decimal128
 from pymongo import UpdateOne
 
 from crypto_api.kit.amounts import add_exactly
+from crypto_api.kit.clock import SystemClock
 from crypto_api.kit.seals import NO_HEAD, Head
 from crypto_api.ledger import rules
 from crypto_api.ledger.documents import AccountSum, EntrySeal, JournalEntry
@@ -264,7 +265,7 @@ async def add_held_days(database: Database, after: str | None) -> str | None:
     first = await sums.find_one({} if after is None else {"org_id": {"$gt": after}}, {"org_id": 1}, sort=[("org_id", 1)])
     if first is None:
         return None
-    org_id, parts, created = first["org_id"], dict[tuple[datetime, str], list[Sums]](), datetime.now(UTC)
+    org_id, parts, created = first["org_id"], dict[tuple[datetime, str], list[Sums]](), SystemClock().now()
     query = {"org_id": org_id, "account_code": {"$in": sorted(HOLDING_ACCOUNTS)}, "span": Span.DAY.value, "asset": {"$ne": None}}
     async for row in sums.find(query):
         part = Sums(*(row[name].to_decimal() for name in _AMOUNTS))

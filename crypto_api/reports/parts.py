@@ -13,6 +13,7 @@ from crypto_api.chains import store as chains
 from crypto_api.chains.documents import FollowState
 from crypto_api.events import store as events
 from crypto_api.runtime import Runtime
+from mongodb_config.server_time import server_time
 
 TIMEOUT_S = 1.5
 LAG_BLOCKS_MAX = 10
@@ -108,13 +109,14 @@ async def _jobs(runtime: Runtime) -> str | None:
 
 
 async def _clock(runtime: Runtime) -> str | None:
-    """Leases and what has its hour are told by each machine's own clock, and compared with what others wrote."""
+    """Of this machine. Where it differs the process goes by that of the database (`mongodb_config.server_time`); what is beside it does not."""
     asked = runtime.clock.now()
     told = (await runtime.mongo.admin.command("hello")).get("localTime")
     if told is None:
         return None
     between = asked + (runtime.clock.now() - asked) / 2
-    skew_s = (between - told.replace(tzinfo=UTC)).total_seconds()  # answers of commands come in UTC, and without saying so
+    told = told.replace(tzinfo=UTC)  # answers of commands come in UTC, and without saying so
+    skew_s = (between - told).total_seconds() + server_time.machine_ahead_s()
     return None if abs(skew_s) <= SKEW_S_MAX else f"{abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'} that of the database"
 
 
