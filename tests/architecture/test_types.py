@@ -23,6 +23,7 @@ NOT_MONEY = {
     "requests_per_second",
     "failed_at",
     "paused_until",
+    "throttled_until",
     "head_at",
     "highest_at",
 }  # a probability, parts of a whole, calls in a second, readings of a monotonic clock

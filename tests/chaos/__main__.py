@@ -16,6 +16,7 @@ shares nothing with the product.
 --kills K      of sockets: how often the API and how often the relay (20)
 --cycles C     of faults (100): a block, in one installation; the next block is the next seed
 --minutes M    of faults: no cycle begins after so many
+--kinds K      of faults: clock, memory, index, or some of them with commas between. Three of four faults are of these then
 --lanes L      of crashes: that many sets of servers and processes beside one another (2)
 --report DIR   the figures of each, as JSON, and the logs of what went wrong
 """
@@ -29,6 +30,7 @@ from pathlib import Path
 
 from crypto_api.kit import log
 from tests.chaos import crashes, faults, payrolls, provider_faults, receipts, reorganisations, sockets
+from tests.chaos.machine_faults import KINDS
 from tests.chaos.report import tell
 
 PROGRAMMES = ("crashes", "providers", "reorganisations", "faults")
@@ -46,10 +48,18 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=sockets.KILLS)
     parser.add_argument("--cycles", type=int, default=faults.CYCLES)
     parser.add_argument("--minutes", type=float, default=0)
+    parser.add_argument("--kinds", type=_kinds, default=())
     parser.add_argument("--lanes", type=int, default=2)
     parser.add_argument("--report", type=Path)
     options = parser.parse_args()
     return max([asyncio.run(_programme(name, options)) for name in options.of or PROGRAMMES])
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    kinds = tuple(text.split(","))
+    if unknown := sorted(set(kinds) - set(KINDS)):
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: there are {', '.join(KINDS)}")
+    return kinds
 
 
 async def _programme(name: str, options: argparse.Namespace) -> int:
@@ -68,8 +78,8 @@ async def _programme(name: str, options: argparse.Namespace) -> int:
             planned, outcomes = sockets.planned(seeds, options.kills), sockets.socket_runs(seeds, options.clients, options.kills, options.report)
         case "faults":
             log.configure(Path(tempfile.mkdtemp(prefix="chaos-log-")), process="supervisor")
-            planned = faults.planned(options.seed, options.cycles)
-            outcomes = faults.fault_cycles(options.seed, options.cycles, minutes=options.minutes, logs=options.report)
+            planned = faults.planned(options.seed, options.cycles, options.kinds)
+            outcomes = faults.fault_cycles(options.seed, options.cycles, minutes=options.minutes, logs=options.report, kinds=options.kinds)
         case "providers":
             every = [*provider_faults.SEEN_AT_ONCE, *provider_faults.LINE] if options.runs >= RUNS else []
             planned, outcomes = Counter(dict.fromkeys((fault.name for fault in every), 1)), provider_faults.swarms(seeds)

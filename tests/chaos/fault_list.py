@@ -7,9 +7,8 @@ whether it befell anybody as far as one can tell at once: what a proxy or a name
 import os
 import resource
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,48 +16,19 @@ from typing import Any
 from crypto_api.adapters.queue import JobQueue
 from crypto_api.kit.faultpoint import order_kill
 from crypto_api.payments.jobs import PaymentDue
+from tests.chaos.fault import LONG_S, STEP_S, Act, Fault, Stage
 from tests.chaos.fault_proxy import LINE_FAULTS, Corrupt, Delay, HalfOpen, LineFault, LoseReply, Reset, Stall, Trickle, Truncate
-from tests.chaos.installation import DEPTH_MAX, PROCESSES, Installation
-from tests.chaos.load import Cast
+from tests.chaos.installation import DEPTH_MAX, PROCESSES
+from tests.chaos.machine_faults import machine_faults
 from tests.chaos.provider_faults import LINE, PROVED_ONLY, SEEN_AT_ONCE, label, lie
 from tests.chaos.steps import FOLLOWER, SIGNER, WORKER
 from tests.factories import fault_proxy as rpc
 
-LEASE_S = 6.0  # of the product; longer than that asleep, and somebody else has taken over
-SHORT_S, LONG_S = (0.3, 1.2), (LEASE_S + 1.0, LEASE_S + 2.0)
-STEP_S = (1.5, 2.5)  # so that somebody comes there
 PASSED_OFTEN = frozenset(
     {"payment.before_intent", "payment.after_intent", "advance_chain.read", "advance_chain.before_commit", "advance_chain.committed"}
 )
 QUEUE_KEYS = ("coffer:jobs", "arq:queue", "coffer:jobs:health-check")
 UNKNOWN_RESULT, TRANSIENT = "UnknownTransactionCommitResult", "TransientTransactionError"
-
-
-@dataclass
-class Stage:
-    """On what faults act."""
-
-    house: Installation
-    cast: Cast
-    random: Random
-
-
-Act = Callable[[Stage], Awaitable[bool]]
-"""Whether it befell somebody, or will be counted by whom it befalls."""
-
-
-async def _nothing(_: Stage) -> bool:
-    return True
-
-
-@dataclass(frozen=True)
-class Fault:
-    name: str
-    number: int  # in the list
-    begin: Act
-    end: Act = _nothing
-    lasts_s: tuple[float, float] = SHORT_S
-    counted_by: str = ""  # a name of `Installation.fired`, or "step": then `begin` alone is no proof
 
 
 # ---- processes -------------------------------------------------------------------------------------------------------------------
@@ -399,4 +369,4 @@ def _of_disorder() -> list[Fault]:
 
 def all_faults() -> list[Fault]:
     links = [_cut(kind, target) for target in ("to mongodb", "to valkey", "to api") for kind in LINE_FAULTS]
-    return [*_of_processes(), *_of_servers(), *_of_the_chain(), *_of_providers(), *links, *_of_disorder()]
+    return [*_of_processes(), *_of_servers(), *_of_the_chain(), *_of_providers(), *links, *_of_disorder(), *machine_faults()]

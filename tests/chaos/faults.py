@@ -13,15 +13,16 @@ import contextlib
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.chaos import checker, picture
+from tests.chaos import checker, clocks, picture
 from tests.chaos.checker import Heard, Order, Picture
-from tests.chaos.fault_list import Fault, Stage, all_faults
+from tests.chaos.fault import Fault, Stage
+from tests.chaos.fault_list import all_faults
 from tests.chaos.house import NETWORK
 from tests.chaos.installation import DATABASE, STOPPED_BELOW, Installation, open_installation
 from tests.chaos.load import WRONG as WRONGS
@@ -32,6 +33,7 @@ from tests.chaos.report import Outcome
 
 CYCLES = 100
 SIZES = (10, 18, 25, 20, 12, 8, 4, 3)  # how many swarms of a hundred have one fault, two, ... eight
+CHOSEN_SHARE = 0.75  # of the faults, where kinds are chosen
 WINDOW_S = 1.0  # in which faults begin
 PATIENCE_S = 3.0  # so much longer one lasts that has befallen nobody yet
 HISTORY_EACH = 5  # cycles: what grows with all that ever happened is read again
@@ -66,12 +68,20 @@ class Plan:
         return f"{self.seed}/{self.number} [{told}]"
 
 
-def plans(seed: int, cycles: int) -> Iterator[Plan]:
+def plans(seed: int, cycles: int, kinds: Collection[str] = ()) -> Iterator[Plan]:
+    """`kinds`: three of four faults are of these, each of them equally often, and the fourth is any."""
     random, deck = Random(seed), list[Fault]()
+    chosen = list[Fault]()
     for number in range(1, cycles + 1):
         size = random.choices(range(1, len(SIZES) + 1), SIZES)[0]
         hand: list[Fault] = []
         while len(hand) < size:
+            if kinds and random.random() < CHOSEN_SHARE:
+                if not chosen:
+                    chosen = [fault for fault in all_faults() if fault.kind in kinds]
+                    random.shuffle(chosen)
+                hand.append(chosen.pop())
+                continue
             if not deck:
                 deck = all_faults()
                 random.shuffle(deck)
@@ -84,8 +94,8 @@ def _blow(fault: Fault, random: Random) -> Blow:
     return Blow(fault, random.uniform(0, latest_s), random.uniform(*fault.lasts_s))
 
 
-def planned(seed: int, cycles: int) -> Counter[str]:
-    return Counter(blow.fault.name for plan in plans(seed, cycles) for blow in plan.blows)
+def planned(seed: int, cycles: int, kinds: Collection[str] = ()) -> Counter[str]:
+    return Counter(blow.fault.name for plan in plans(seed, cycles, kinds) for blow in plan.blows)
 
 
 # ---- a block of cycles -----------------------------------------------------------------------------------------------------------
@@ -126,7 +136,9 @@ class Cycle:
         self.outcome.took["at rest"] = [time.monotonic() - healed]
         self.outcome.counted["processes killed"] += self._deaths() - deaths
         self.outcome.problems += await self._look(full)
+        self.outcome.problems += self.stage.problems
         for process in self.house.processes.values():
+            process.may_end = False
             self.outcome.problems += process.odd_ends
             process.odd_ends.clear()
         return self.outcome
@@ -184,6 +196,7 @@ class Cycle:
     async def _heal(self) -> None:
         house = self.house
         house.continue_all()
+        house.put_clocks_right()
         for link in house.links.values():
             link.heal()
         for node in house.nodes.values():
@@ -366,9 +379,13 @@ async def _search(run: Run, seen: Picture) -> None:
 # ---- the programme ---------------------------------------------------------------------------------------------------------------
 
 
-async def fault_cycles(seed: int, cycles: int, *, minutes: float = 0, logs: Path | None = None) -> AsyncIterator[Outcome]:
-    """A block: one installation, so many cycles, or as many as begin within the minutes. After a problem it goes on in a new installation."""
-    ends, left = time.monotonic() + (minutes * 60 or float("inf")), list(plans(seed, cycles))
+async def fault_cycles(
+    seed: int, cycles: int, *, minutes: float = 0, logs: Path | None = None, kinds: Collection[str] = ()
+) -> AsyncIterator[Outcome]:
+    """A block: one installation, so many cycles, or as many as begin within the minutes. After a problem it goes on in a new installation. NoClocks
+    where they could not be made wrong."""
+    clocks.needed()
+    ends, left = time.monotonic() + (minutes * 60 or float("inf")), list(plans(seed, cycles, kinds))
     while left and time.monotonic() < ends:
         with tempfile.TemporaryDirectory(prefix="chaos-faults-") as name:
             folder = Path(name)

@@ -29,7 +29,7 @@ from crypto_project.demo.moves import ChainMoves
 from crypto_project.embedded.child import Child, ChildFailed
 from crypto_project.embedded.ports import free_port
 from crypto_project.embedded.servers import EmbeddedServers
-from tests.chaos import processes
+from tests.chaos import clocks, processes
 from tests.chaos.fault_proxy import Link
 from tests.chaos.house import NETWORK, servers_in
 from tests.chaos.processes import Kept, Settings
@@ -57,7 +57,7 @@ UP_WITHIN_S = 300.0  # on a machine that does many other things
 
 
 def _begin(settings: Settings) -> None:
-    processes.end_with(settings["house"])
+    processes.end_with(settings["house"], Path(settings["clock"]))
     os.environ.update(settings["env"])
 
 
@@ -114,6 +114,7 @@ class Installation:
     moves: ChainMoves
     processes: dict[str, Kept]
     first_height: int
+    indexes: dict[str, set[str]]  # of each collection, as the first deploy made them
 
     def __init__(self, servers: EmbeddedServers, folder: Path, seed: int) -> None:
         self.servers, self.folder, self.seed = servers, folder, seed
@@ -128,6 +129,7 @@ class Installation:
         self.api_port = free_port()
         self.known_pids: dict[str, set[int]] = {}
         self.quiet = asyncio.Event()  # nobody mines, nobody is paid: set while it is looked at
+        self.aside = False  # whether there is a collection of many rows, for an index to be built
         self.floor = 0  # no reorganisation reaches below: the node has no state there
 
     # ---- from nothing ------------------------------------------------------------------------------------------------------------
@@ -142,6 +144,7 @@ class Installation:
         self.moves = ChainMoves(self.actor, self.contracts)
         await self.actor.mine()
         await prepare_database(self.addresses.mongodb_uri, DATABASE)
+        self.indexes = {name: set(await self.database[name].index_information()) for name in await self.database.list_collection_names()}
         await self._make_links(stack)
         await self._vouch_for_links()
         self._write_networks()
@@ -152,7 +155,8 @@ class Installation:
         forks = processes.context(PRELOADED)
         for name, (body, lanes) in BODIES.items():
             Path(self.folder, "logs", name).mkdir(parents=True, exist_ok=True)
-            settings = {"env": self.environment(name), "lanes": lanes, "port": self.api_port}
+            clocks.put_right(self.clock(name))
+            settings = {"env": self.environment(name), "lanes": lanes, "port": self.api_port, "clock": str(self.clock(name))}
             self.processes[name] = Kept(forks, name, body, settings)
         await self.until_healthy()
 
@@ -221,6 +225,14 @@ class Installation:
     def base_url(self) -> str:
         """For clients: through their link."""
         return f"http://127.0.0.1:{self.links['clients to api'].port}"
+
+    def clock(self, name: str) -> Path:
+        """The file by which that process reads the time of day."""
+        return self.folder / "run" / f"clock-{name}"
+
+    def put_clocks_right(self) -> None:
+        for name in PROCESSES:
+            clocks.put_right(self.clock(name))
 
     def look(self) -> None:
         """Who has ended is started again, as whoever watches over an installation does."""

@@ -15,15 +15,18 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import orjson
+
+from tests.chaos import clocks
 
 Settings = dict[str, Any]
 PRELOADED = ["workers.chains", "workers.payments", "workers.payroll", "crypto_api.bootstrap", "signer.running", "crypto_api.flows.prepare_payment"]
@@ -44,6 +47,9 @@ def context(preloaded: Sequence[str] = PRELOADED) -> ForkServerContext:
     os.environ["COFFER_FAULTPOINTS"] = str(orders())
     forks = multiprocessing.get_context("forkserver")
     forks.set_forkserver_preload(list(preloaded))
+    with clocks.loaded():
+        forkserver.ensure_running()
+    atexit.register(clocks.forget_shared_memory)
     return forks
 
 
@@ -55,6 +61,7 @@ class Kept:
         self.deaths = 0
         self.odd_ends: list[str] = []
         self.pids: set[int] = set()  # that it ever had
+        self.may_end = False  # by itself: it gets no memory
         self._forks, self._body, self._settings = forks, body, settings
         self._process = self._start()
 
@@ -67,7 +74,7 @@ class Kept:
         if self._process.is_alive():
             return
         code = self._process.exitcode
-        if code == -signal.SIGKILL or (self.name == "signer" and code == BY_VAULT):
+        if code == -signal.SIGKILL or self.may_end or (self.name == "signer" and code == BY_VAULT):
             self.deaths += 1
         else:
             self.odd_ends.append(f"the {self.name} ended by itself: {code}")
@@ -85,8 +92,9 @@ class Kept:
         return process
 
 
-def end_with(pid: int) -> None:
-    """Nobody is left behind when the house is killed itself."""
+def end_with(pid: int, clock: Path | None = None) -> None:
+    """At the begin of each: nobody is left behind when the house is killed itself. `clock`: the file by which it reads the time."""
+    clocks.of_this_process(clock)
 
     def watch() -> None:
         while Path(f"/proc/{pid}").exists():
@@ -129,6 +137,15 @@ def signer(settings: Settings) -> None:
     os.environ["MASTER_KEY"] = settings["master_key"]
     desk = DeskSettings(_env_file=None, **{name: settings[name] for name in ("mongodb_uri", "mongodb_database", "signer_socket", "log_dir")})  # type: ignore[call-arg]
     raise SystemExit(asyncio.run(running.run(desk)))
+
+
+def says_what_time_it_is(settings: Settings) -> None:
+    """Of no product: writes down again and again what time it has, in two ways, and how much has passed, until it is killed."""
+    end_with(settings["house"], Path(settings["clock"]))
+    began, told = time.monotonic(), Path(settings["told"])
+    while True:
+        told.write_text(f"{time.time()} {datetime.now(UTC).timestamp()} {time.monotonic() - began}")
+        time.sleep(0.05)
 
 
 async def _lanes(settings: Settings, name: str, lanes_of: Callable[[Any], list[Any]]) -> None:
