@@ -1,4 +1,4 @@
-"""`python -P secantusdb.py OPTION…`: what `python -m secantus OPTION…` is, and gives the same answers, with less work in nine places.
+"""`python -P secantusdb.py OPTION…`: what `python -m secantus OPTION…` is, and gives the same answers, with less work in ten places.
 
 It aborts what was left idle for a minute, and looks for it in each statement of a transaction, and in each command of a session: through everything
 that any session has ever begun, since it forgets no transaction. After some thousand sessions most of its work is this search. Here it looks at most
@@ -25,10 +25,14 @@ And the catalogue of indexes is read up to four times for a search, which choose
 
 And of a row of which some fields are asked for it copies each, however deep, by a plan for all that a projection may be: where the fields are named,
 and nothing within them, here the row is cut to these.
+
+And each row that it finds it compares twice with all that was asked, by a way that finds every kind of value at any depth: a text with a text, a
+moment with moments between which it is to lie, and the like are compared here as they are.
 """
 
 import functools
 import itertools
+import operator
 import sys
 import threading
 import time
@@ -287,6 +291,28 @@ def look_up_in_lists(module: Any) -> None:
     module._op_matches = op_matches
 
 
+_SIMPLE = {str, bool, datetime, type(None)}
+_COMPARES: dict[str, Callable[[Any, Any], Any]] = {"$eq": operator.eq, "$ne": operator.ne}
+_COMPARES_MOMENTS = _COMPARES | {"$gt": operator.gt, "$gte": operator.ge, "$lt": operator.lt, "$lte": operator.le}
+
+
+def compare_alike_at_once(module: Any) -> None:
+    """AttributeError where the server is another version."""
+    match = module._match_clause
+
+    @functools.wraps(match)
+    def match_clause(row: Mapping[str, Any], name: str, asked: Any, let: Any, collation: Any) -> bool:
+        if collation is None and name in row and "." not in name and not name.startswith("$") and (kind := type(value := row[name])) in _SIMPLE:
+            compares = _COMPARES_MOMENTS if kind is datetime else _COMPARES
+            clauses = asked if type(asked) is dict else {"$eq": asked}
+            alike = bool(clauses) and all(how in compares and type(one) is kind for how, one in clauses.items())
+            if alike and (kind is not datetime or all(one.tzinfo is value.tzinfo for one in clauses.values())):
+                return all(compares[how](value, one) for how, one in clauses.items())
+        return bool(match(row, name, asked, let, collation))
+
+    module._match_clause = match_clause
+
+
 def cut_to_named_fields(module: Any) -> None:
     """AttributeError where the server is another version."""
     project = module.apply_projection_batch
@@ -449,6 +475,7 @@ if __name__ == "__main__":
     read_as_many_as_asked(Storage, query.matches)
     walk_in_order(Storage, query.matches)
     look_up_in_lists(query)
+    compare_alike_at_once(query)
     cut_to_named_fields(storing)
     read_options_once(Storage)
     read_catalogue_once(Storage)  # around the others' searches

@@ -1,6 +1,7 @@
 """The embedded servers: they come up, they stay where their data is, and they never outlive what started them."""
 
 import asyncio
+import itertools
 import json
 import os
 import secrets
@@ -17,7 +18,7 @@ from typing import Any
 import bson
 import httpx
 import pytest
-from bson import Decimal128, Regex
+from bson import Decimal128, Int64, Regex
 from pymongo import AsyncMongoClient
 from pymongo.errors import DuplicateKeyError
 from secantus import query
@@ -400,6 +401,36 @@ def test_secantusdb_reads_the_catalogue_of_indexes_once_a_search_and_anew_for_wh
     assert catalogue == ["rows", "others", "rows", "others", "rows"], "a search within another has its own"
     assert [*rows._iter_indexes("db", "rows"), *rows._iter_indexes("db", "rows")] == ["db.rows and one more"] * 2
     assert len(catalogue) == 7, "outside of a search each time, and nothing is kept of one that failed"
+
+
+def test_secantusdb_compares_alike_as_it_compares_everything() -> None:
+    class Module:
+        slowly: list[str] = []
+
+        @staticmethod
+        def _match_clause(row: Any, name: str, asked: Any, let: Any, collation: Any) -> bool:
+            Module.slowly.append(name)
+            return bool(plainly(row, name, asked, let, collation))
+
+    plainly = query._match_clause
+    secantusdb.compare_alike_at_once(Module)
+    values: list[Any] = ["a", "A", "", "b", "1", 1, 1.0, Int64(1), True, False, None, *DAYS[:3], ["a"], [DAYS[1]], {"b": "a"}]
+    values += [day.replace(tzinfo=None) for day in DAYS[:2]]
+    plain = [value for value in values if not isinstance(value, (list, dict))]
+    asked = [*values, Regex("^a"), {}, {"$exists": True}, {"$in": ["a", None]}, {"$not": {"$eq": "a"}}, {"$gte": DAYS[0], "$lt": DAYS[2]}]
+    asked += [{how: value} for how in ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte") for value in plain]
+    for row in ({"f": value, "f.b": "a", "$f": "a"} for value in values):
+        for name, clause in itertools.product(("f", "f.b", "nowhere"), asked):
+            assert told(Module._match_clause, row, name, clause) == told(plainly, row, name, clause), (row, name, clause)
+    assert 0 < Module.slowly.count("f") < len(values) * len(asked) - 100, "many of them at once"
+    assert not Module._match_clause({"f": DAYS[2]}, "f", {"$gte": DAYS[0], "$lt": DAYS[2]}, None, None)
+
+
+def told(match: Callable[..., bool], row: dict[str, Any], name: str, clause: Any) -> bool | str:
+    try:
+        return match(row, name, clause, None, None)
+    except Exception as error:
+        return type(error).__name__
 
 
 def test_secantusdb_cuts_rows_to_named_fields_as_its_projection_does(monkeypatch: pytest.MonkeyPatch) -> None:
