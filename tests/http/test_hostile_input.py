@@ -32,6 +32,7 @@ from crypto_project.edge import UPLOADS
 from tests.authorization import cells as expected
 from tests.authorization import product
 from tests.authorization.bodies import Request, request_for
+from tests.authorization.casting import needs_chart
 from tests.authorization.cells import OPEN, Cells
 from tests.authorization.conftest import BEHIND_A_PROXY, house, quiet, told
 from tests.authorization.house import Answer, House, Person
@@ -70,6 +71,9 @@ TEXTS: dict[str, str] = {
     "long": "x" * 300_000,
 }
 """As they stand between quotes in JSON. Refused wherever text is taken; the long one is made longer where the schema says that more is taken."""
+
+ALONE = ("surrogate", "long")
+"""One is no JSON at all, whatever else is in the body; of the other several would be more than a body may have."""
 
 HARMLESS_TEXTS = ("$where", "__proto__", "constructor", "a.b", "'; return true; //", "{{7*7}}", "../../etc/passwd", "%00", "１２")
 """Text like any other: taken or refused, but never more than text."""
@@ -169,20 +173,55 @@ class Siege:
         for place, schema in fields_of(self.operation.body):
             if not _can_put(good, place):
                 continue
-            for name, value in self._some(OPERATORS.items(), place):
-                yield self._refused(f"{place} = {name}", orjson.dumps(_with(good, place, value)), names=place)
-            for name, text in TEXTS.items():
+            for name in ALONE:
                 allowed = name == "long" and _is_number(schema)
-                whole = text.ljust(_longest(schema) + 1, "x") if name == "long" else text
+                whole = TEXTS[name].ljust(_longest(schema) + 1, "x") if name == "long" else TEXTS[name]
                 yield self._refused(f"{place} = {name}", _with_raw(good, place, f'"{whole}"'), names=None if allowed else place)
             for number in self._some(NUMBERS, place):
                 yield self._survived(f"{place} = {number[:12]}", _with_raw(good, place, number))
             for text in (*self._some(HARMLESS_TEXTS, place), *_ends(schema)):
                 yield self._survived(f"{place} = {text!r}", orjson.dumps(_with(good, place, text)))
-        for key in KEYS:
-            body = orjson.dumps(good)[:-1] + (b"," if good else b"") + f'"{key}": {{"$ne": "{CANARY}"}}}}'.encode()
-            yield self._refused(f"with {key}", body, names="")
+        yield from self._in_all_fields(good)
+        yield self._refused_beside(good)
         yield from self._wholes(orjson.dumps(good))
+
+    def _in_all_fields(self, good: Any) -> Iterator[Any]:
+        """What a schema refuses by itself, in every field of one body at once, and in each another."""
+        places = [place for place, _ in fields_of(self.operation.body or {}) if _can_put(good, place)]
+        if not places:
+            return
+        turns = [self._some([(name, orjson.dumps(value).decode()) for name, value in OPERATORS.items()], place) for place in places]
+        for attacks in zip(*turns, strict=True):
+            yield self._refused_in_each(good, dict(zip(places, attacks, strict=True)))
+        for name in (each for each in TEXTS if each not in ALONE):
+            yield self._refused_in_each(good, dict.fromkeys(places, (name, f'"{TEXTS[name]}"')))
+
+    async def _refused_in_each(self, good: Any, attacks: Mapping[str, tuple[str, str]]) -> None:
+        """(name, JSON) by field. A refusal that names a field has refused what was in it; what it does not name, or where there is another answer,
+        is sent again alone, in a body that is good but for this."""
+        together = {place: text for place, (_, text) in attacks.items() if not any(other.startswith(f"{place}.") for other in attacks)}
+        named = await self._named("; ".join(f"{place} = {attacks[place][0]}" for place in together), _with_each(good, together))
+        for place, (name, text) in attacks.items():
+            if place not in together or not any(field == place or field.startswith(f"{place}.") for field in named):
+                await self._refused(f"{place} = {name}", _with_raw(good, place, text), names=place)
+
+    async def _refused_beside(self, good: Any) -> None:
+        """All unknown keys at once, and alone each that the refusal does not name."""
+
+        def beside(*keys: str) -> bytes:
+            more = ",".join(f'"{key}": {{"$ne": "{CANARY}"}}' for key in keys).encode()
+            return orjson.dumps(good)[:-1] + (b"," if good else b"") + more + b"}"
+
+        named = await self._named(f"with {', '.join(KEYS)}", beside(*KEYS))
+        for key in KEYS:
+            if key not in named:
+                await self._refused(f"with {key}", beside(key), names="")
+
+    async def _named(self, what: str, raw: bytes) -> list[str]:
+        """The fields that a refusal of it names."""
+        answer = await self._send(raw)
+        self._check(what, answer)
+        return [row["field"] for row in orjson.loads(answer.content)["errors"]] if answer.status == 422 else []
 
     def _wholes(self, good: bytes) -> Iterator[Any]:
         """The body as a whole is not what it should be."""
@@ -324,7 +363,16 @@ def _with(body: Any, place: str, value: Any) -> Any:
 
 def _with_raw(body: Any, place: str, text: str) -> bytes:
     """With a piece of JSON that no encoder of ours would write."""
-    return orjson.dumps(_with(body, place, "@@here@@")).replace(b'"@@here@@"', text.encode())
+    return _with_each(body, {place: text})
+
+
+def _with_each(body: Any, texts: Mapping[str, str]) -> bytes:
+    for place in texts:
+        body = _with(body, place, f"@@{place}@@")
+    raw = orjson.dumps(body)
+    for place, text in texts.items():
+        raw = raw.replace(f'"@@{place}@@"'.encode(), text.encode())
+    return raw
 
 
 def _same(field_name: str, place: str) -> bool:
@@ -340,7 +388,7 @@ def names() -> list[str]:
 async def besieged(house: House, name: str) -> AsyncIterator[Siege]:
     """A valid request of somebody who may, in an organisation of their own, to begin with."""
     cells, operation = CELLS[name], product.operations()[name]
-    org_id = await house.organization(chart=True)
+    org_id = await house.organization(chart=needs_chart(cells))
     role = Role.ADMIN if Role.ADMIN in cells.may else cells.may[0]
     person = await house.in_role(org_id, role)
     with watch.look() as found:
