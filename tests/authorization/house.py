@@ -22,6 +22,7 @@ from crypto_api.identity.rules import hash_token
 from crypto_api.identity.types import Factor, Purpose
 from crypto_api.kit.ids import new_id, new_token
 from crypto_api.ledger import service as ledger
+from crypto_api.ledger.store import account_id
 from crypto_api.organizations.documents import CustomRole, Membership, Organization
 from crypto_api.organizations.types import Permission, Role
 from crypto_api.runtime import Runtime
@@ -114,6 +115,7 @@ class House:
     password_hash: str = ""
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     requests: int = 0
+    _chart: list[dict[str, Any]] | None = None
     _dumps: dict[tuple[str, ...], _Dump] = field(default_factory=dict)
 
     @property
@@ -150,8 +152,17 @@ class House:
         row = Organization(id=new_id("org"), created_at=self.now, name="Organisation " + secrets.token_hex(4), **changes)
         await row.insert()
         if chart:
-            await self.runtime.uow.run(lambda session: ledger.create_chart(session, row.id, self.now))
+            await self._open_books(row.id)
         return row.id
+
+    async def _open_books(self, org_id: str) -> None:
+        """With the chart that the product made for the first one: all have the same."""
+        accounts = self.runtime.database["accounts"]
+        if self._chart is None:
+            await self.runtime.uow.run(lambda session: ledger.create_chart(session, org_id, self.now))
+            self._chart = await accounts.find({"org_id": org_id}).to_list()
+        else:
+            await accounts.insert_many([{**row, "_id": account_id(org_id, row["code"]), "org_id": org_id} for row in self._chart])
 
     async def person(
         self,

@@ -67,12 +67,13 @@ class Trial:
 
     async def _prepare(self) -> None:
         """Everybody and everything that the cells need is there before the first dump."""
-        shared = [column for column in self._columns() if not self._is_fresh(column)]
-        askers = await asyncio.gather(*(self.casting.asker(column, self.cells) for column in shared))
-        await asyncio.gather(*(self._request(asker) for asker in askers))
         for place, kind in self.cells.ids.items():
             if kind != "-" and self.cells.foreign.get(place) != "any":
                 self._foreign[place] = await self.casting.foreign_object(kind)
+        may_too = any(self._refuses(place) for place in self._foreign)
+        shared = [column for column in self._columns() if not self._is_fresh(column) or (may_too and column in ROLES)]
+        askers = await asyncio.gather(*(self.casting.asker(column, self.cells) for column in shared))
+        await asyncio.gather(*(self._request(asker) for asker in askers))
 
     async def _request(self, asker: Asker) -> Request:
         """One for each organisation; its objects are their own where they are a person's."""
@@ -121,21 +122,35 @@ class Trial:
         if not good:
             self.faults.append(f"{column}: expected {wanted}, got {answer}")
 
+    def _wanted(self, place: str) -> int:
+        """What the foreign one there answers whoever may; 0 where it may be taken."""
+        return int(self.cells.foreign.get(place, 404 if place.startswith("path.") else 0))
+
+    def _refuses(self, place: str) -> bool:
+        return self._wanted(place) >= 400
+
     async def _swapped(self, place: str) -> None:
         """The foreign one and one that does not exist, by every role: alike for whoever may, and refused for whoever may not."""
-        own = await self.house.organization(chart=needs_chart(self.cells)) if self.cells.changes_something else self.casting.org_id
+        alone = self.cells.changes_something and not self._refuses(place)
+        own = await self.house.organization(chart=needs_chart(self.cells)) if alone else None
         await asyncio.gather(*(self._swapped_by(role, place, self._foreign[place], own) for role in ROLES))
 
-    async def _swapped_by(self, role: str, place: str, foreign: str, own: str) -> None:
+    async def _swapped_by(self, role: str, place: str, foreign: str, own: str | None) -> None:
+        """`own`: the organisation of whoever may, where it may be taken and changes something. What is refused is asked for by everybody in one, with
+        one and the same request, between the dumps: neither of the two organisations may show a trace of it."""
         may = role in self.cells.may
-        asker = await (self.casting.cast(role, self.cells, own) if may and self.cells.changes_something else self.casting.asker(role, self.cells))
-        request = await request_for(self.house, self.cells, self.operation, asker.org_id, asker.person) if may else await self._request(asker)
+        if may and own is not None:
+            asker = await self.casting.cast(role, self.cells, own)
+            request = await request_for(self.house, self.cells, self.operation, asker.org_id, asker.person)
+        else:
+            asker = await self.casting.asker(role, self.cells)
+            request = await self._request(asker)
         one = await self._send(request.with_id(place, foreign), asker, REQUEST_ID)
         other = await self._send(request.with_id(place, absent(foreign)), asker, REQUEST_ID)
         self.tried += 2
         if one.told() != other.told():
             self.faults.append(f"{role}, {place}: the foreign one answers {one.told()}, an absent one {other.told()}")
-        wanted = int(self.cells.foreign.get(place, 404 if place.startswith("path.") else 0)) if may else 403
+        wanted = self._wanted(place) if may else 403
         if wanted and one.status != wanted:
             self.faults.append(f"{role}, {place}: expected {wanted} for a foreign one, got {one}")
         if not wanted and (one.status in (401, 403) or one.status >= 500):
