@@ -221,7 +221,7 @@ class Siege:
         """The fields that a refusal of it names."""
         answer = await self._send(raw)
         self._check(what, answer)
-        return [row["field"] for row in orjson.loads(answer.content)["errors"]] if answer.status == 422 else []
+        return [row["field"] for row in orjson.loads(answer.content).get("errors", [])] if answer.status == 422 else []
 
     def _wholes(self, good: bytes) -> Iterator[Any]:
         """The body as a whole is not what it should be."""
