@@ -36,6 +36,7 @@ from tests.chaos.processes import Kept, Settings
 from tests.factories.fault_proxy import FaultProxy
 
 DATABASE = "faults"
+ROWS, ASIDE = 12_000, "faults_aside"  # of no organisation: for an index that takes a while to be built
 SECRET_KEY = "of an installation under faults: 0123456789abcdef"
 MASTER_KEY = b64encode(bytes(range(7, 39))).decode()
 CONFIRMATIONS, DEPTH_MAX = 3, 64
@@ -129,7 +130,6 @@ class Installation:
         self.api_port = free_port()
         self.known_pids: dict[str, set[int]] = {}
         self.quiet = asyncio.Event()  # nobody mines, nobody is paid: set while it is looked at
-        self.aside = False  # whether there is a collection of many rows, for an index to be built
         self.floor = 0  # no reorganisation reaches below: the node has no state there
 
     # ---- from nothing ------------------------------------------------------------------------------------------------------------
@@ -144,6 +144,7 @@ class Installation:
         self.moves = ChainMoves(self.actor, self.contracts)
         await self.actor.mine()
         await prepare_database(self.addresses.mongodb_uri, DATABASE)
+        await self.client[ASIDE]["rows"].insert_many([{"n": n, "text": f"{n % 97:>40}"} for n in range(ROWS)])
         self.indexes = {name: set(await self.database[name].index_information()) for name in await self.database.list_collection_names()}
         await self._make_links(stack)
         await self._vouch_for_links()
