@@ -8,18 +8,20 @@ what would fail is given up, so that its shares can be ordered anew, each alone.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 from crypto_api.events import service as events
+from crypto_api.events.types import DomainEvent
 from crypto_api.flows.decide_payment import Word, approve_payment
+from crypto_api.flows.payroll_plan import PaymentRows, PlanRows, Prepare
 from crypto_api.flows.prepare_batch import NewAllowance, NewBatch, NewShare
 from crypto_api.flows.prepare_many import Order, prepare_many
 from crypto_api.flows.prepare_payment import NewPayment
-from crypto_api.flows.prepare_wanted import PaymentDesk
+from crypto_api.flows.prepare_wanted import Guard, PaymentDesk
 from crypto_api.kit.amounts import to_units
 from crypto_api.kit.errors import CoreError, FieldError, InvalidInput, NotFound
 from crypto_api.kit.faultpoint import faultpoint
@@ -56,26 +58,51 @@ class _Seen:
     settled: bool
 
 
-async def advance_payroll(desk: PaymentDesk) -> int:
+async def _prepare_many(
+    desk: PaymentDesk, principal: Principal, org_id: str, orders: Sequence[Order], *, confirmed: bool = False, guard: Guard | None = None
+) -> Sequence[Payment | CoreError]:
+    return await prepare_many(desk, principal, org_id, orders, confirmed=confirmed, guard=guard)
+
+
+async def _tell(session: Session, told: Sequence[tuple[str, DomainEvent]], org_id: str, period_id: str, now: datetime) -> None:
+    """What became of payslips, and of their period by it: in the unit of work that moved them."""
+    await events.append_all(session, told, now)
+    await service.settle_period(session, org_id, period_id, now)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the lane reaches the world through, beside clock and units of work of the desk, so that the same code runs in a simulator."""
+
+    rows: PlanRows = store
+    payments: PaymentRows = payments
+    prepare: Prepare = _prepare_many
+    tell: Callable[[Session, Sequence[tuple[str, DomainEvent]], str, str, datetime], Awaitable[None]] = _tell
+
+
+_PLAN = Plan()
+
+
+async def advance_payroll(desk: PaymentDesk, plan: Plan = _PLAN) -> int:
     """What of every organisation is due; how many steps were looked at."""
-    rows = await store.steps_due(desk.clock.now(), AT_ONCE)
+    rows = await plan.rows.steps_due(desk.clock.now(), AT_ONCE)
     runs: dict[tuple[str, str], list[PayrollStep]] = {}
     for row in rows:
         runs.setdefault((row.org_id, row.run_id), []).append(row)
     for steps in runs.values():
-        await _advance_run(desk, steps)
+        await _advance_run(desk, plan, steps)
     return len(rows)
 
 
-async def _advance_run(desk: PaymentDesk, steps: Sequence[PayrollStep]) -> None:
+async def _advance_run(desk: PaymentDesk, plan: Plan, steps: Sequence[PayrollStep]) -> None:
     """Of one order."""
     org_id = steps[0].org_id
-    found = {row.id: row for row in await payments.by_ids(org_id, [step.payment_id for step in steps if step.payment_id is not None])}
-    await _note(desk, [(step, _of_payment(found[step.payment_id])) for step in steps if step.payment_id is not None])
-    ready = await _unblocked(desk, [step for step in steps if step.payment_id is None])
-    payouts = await store.payouts_of_steps(org_id, [step.id for step in ready])
+    found = {row.id: row for row in await plan.payments.by_ids(org_id, [step.payment_id for step in steps if step.payment_id is not None])}
+    await _note(desk, plan, [(step, _of_payment(found[step.payment_id])) for step in steps if step.payment_id is not None])
+    ready = await _unblocked(desk, plan, [step for step in steps if step.payment_id is None])
+    payouts = await plan.rows.payouts_of_steps(org_id, [step.id for step in ready])
     for part in _parts(ready, lambda step: len(payouts[step.id]), AT_ONCE):
-        await _prepare(desk, part, payouts)
+        await _prepare(desk, plan, part, payouts)
 
 
 def _of_payment(payment: Payment) -> _Seen:
@@ -103,9 +130,9 @@ def _parts(rows: Sequence[Result], payees: Callable[[Result], int], most: int) -
 # ---- prepared --------------------------------------------------------------------------------------------------------------------
 
 
-async def _unblocked(desk: PaymentDesk, steps: Sequence[PayrollStep]) -> list[PayrollStep]:
+async def _unblocked(desk: PaymentDesk, plan: Plan, steps: Sequence[PayrollStep]) -> list[PayrollStep]:
     """Those that can be prepared; of the others it is noted why they cannot."""
-    blocked = {asset: await _blocked(steps[0], asset) for asset in sorted({step.asset for step in steps if step.kind is StepKind.BATCH})}
+    blocked = {asset: await _blocked(plan, steps[0], asset) for asset in sorted({step.asset for step in steps if step.kind is StepKind.BATCH})}
     ready, lost, waiting = [], [], []
     for step in steps:
         why = blocked[step.asset] if step.kind is StepKind.BATCH else None
@@ -115,14 +142,14 @@ async def _unblocked(desk: PaymentDesk, steps: Sequence[PayrollStep]) -> list[Pa
             lost.append((step, why.why))
         else:
             waiting.append((step, why.why))
-    await _give_up(desk, lost)
-    await _wait(desk, waiting, _SOON)
+    await _give_up(desk, lost, plan)
+    await _wait(desk, plan, waiting, _SOON)
     return ready
 
 
-async def _prepare(desk: PaymentDesk, steps: Sequence[PayrollStep], payouts: Mapping[str, Sequence[Payout]]) -> None:
+async def _prepare(desk: PaymentDesk, plan: Plan, steps: Sequence[PayrollStep], payouts: Mapping[str, Sequence[Payout]]) -> None:
     try:
-        found = await _payments_of(desk, steps, payouts)
+        found = await _payments_of(desk, plan, steps, payouts)
     except CoreError as error:  # of the wallet or its network, so of all of them
         found = [error for _ in steps]
     made, lost, waiting = [], [], []
@@ -138,9 +165,9 @@ async def _prepare(desk: PaymentDesk, steps: Sequence[PayrollStep], payouts: Map
                 waiting.append((step, one.detail))
     if made:
         faultpoint("payroll.after_payment")
-    await _note(desk, made)
-    await _give_up(desk, lost)
-    await _wait(desk, waiting, _WAITS)
+    await _note(desk, plan, made)
+    await _give_up(desk, lost, plan)
+    await _wait(desk, plan, waiting, _WAITS)
 
 
 @dataclass(frozen=True)
@@ -149,12 +176,12 @@ class _Blocked:
     for_good: bool = False
 
 
-async def _blocked(step: PayrollStep, asset: str) -> _Blocked | None:
+async def _blocked(plan: Plan, step: PayrollStep, asset: str) -> _Blocked | None:
     """Why the batches of a token cannot be prepared yet, in the run of `step`."""
-    first = await store.allowance_of_run(step.org_id, step.period_id, step.run_id, asset)
+    first = await plan.rows.allowance_of_run(step.org_id, step.period_id, step.run_id, asset)
     if first is None:
         return None
-    payment = await payments.get(step.org_id, first.payment_id) if first.payment_id is not None else None
+    payment = await plan.payments.get(step.org_id, first.payment_id) if first.payment_id is not None else None
     if payment is not None and payment.state in _MINED:
         return None
     if first.settled:
@@ -162,15 +189,17 @@ async def _blocked(step: PayrollStep, asset: str) -> _Blocked | None:
     return _Blocked("It waits for its allowance to be mined.")
 
 
-async def _payments_of(desk: PaymentDesk, steps: Sequence[PayrollStep], payouts: Mapping[str, Sequence[Payout]]) -> Sequence[Payment | CoreError]:
+async def _payments_of(
+    desk: PaymentDesk, plan: Plan, steps: Sequence[PayrollStep], payouts: Mapping[str, Sequence[Payout]]
+) -> Sequence[Payment | CoreError]:
     """Each prepared once: the same origin is the same payment."""
     first, now = steps[0], desk.clock.now()
-    period = await store.period(first.org_id, first.period_id)
+    period = await plan.rows.period(first.org_id, first.period_id)
     title = f"Payroll {period.title}" if period is not None else "Payroll"
     coin = desk.networks[first.network].native_asset
     orders = [Order(_origin(step), _new(step, payouts[step.id], None if step.asset == coin else step.asset, title)) for step in steps]
-    guard = partial(_still_wanted, {_origin(step): step for step in steps}, payouts, now)
-    return await prepare_many(desk, _ordering(first, now), first.org_id, orders, confirmed=True, guard=guard)
+    guard = partial(_still_wanted, plan, {_origin(step): step for step in steps}, payouts, now)
+    return await plan.prepare(desk, _ordering(first, now), first.org_id, orders, confirmed=True, guard=guard)
 
 
 def _new(step: PayrollStep, rows: Sequence[Payout], asset: str | None, title: str) -> NewPayment | NewBatch | NewAllowance:
@@ -193,13 +222,18 @@ class _GivenUp(CoreError):
 
 
 async def _still_wanted(
-    steps: Mapping[Origin, PayrollStep], payouts: Mapping[str, Sequence[Payout]], now: datetime, session: Session, prepared: Sequence[Payment]
+    plan: Plan,
+    steps: Mapping[Origin, PayrollStep],
+    payouts: Mapping[str, Sequence[Payout]],
+    now: datetime,
+    session: Session,
+    prepared: Sequence[Payment],
 ) -> Mapping[str, CoreError]:
     """In the unit of work that stores the payments. It writes to their steps, as giving up does, so that never both happen. _GivenUp; InvalidInput
     where the address book was changed since the order, which compared it with what the employee proved."""
     refused: dict[str, CoreError] = {}
     mine = {payment.id: steps[payment.origin] for payment in prepared}
-    standing = await store.steps(prepared[0].org_id, [step.id for step in mine.values()], session)
+    standing = await plan.rows.steps(prepared[0].org_id, [step.id for step in mine.values()], session)
     for payment in prepared:
         step = mine[payment.id]
         if step.kind is not StepKind.ALLOWANCE and _places_of(payment) != [(row.address, row.raw_amount) for row in payouts[step.id]]:
@@ -208,7 +242,7 @@ async def _still_wanted(
         elif step.id not in standing or standing[step.id].settled:
             refused[payment.id] = _GivenUp("It was given up.")
     touched = {step.id: {"updated_at": now} for payment_id, step in mine.items() if payment_id not in refused}
-    await store.change_steps(session, prepared[0].org_id, touched)
+    await plan.rows.change_steps(session, prepared[0].org_id, touched)
     return refused
 
 
@@ -227,35 +261,35 @@ def _told(error: CoreError) -> str:
     return f"{error.errors[0].field} {error.errors[0].message}" if isinstance(error, InvalidInput) and error.errors else error.detail
 
 
-async def _wait(desk: PaymentDesk, rows: Sequence[tuple[PayrollStep, str]], pause: timedelta) -> None:
+async def _wait(desk: PaymentDesk, plan: Plan, rows: Sequence[tuple[PayrollStep, str]], pause: timedelta) -> None:
     if rows:
         now = desk.clock.now()
         changes = {step.id: {"reason": why, "look_at": now + pause, "updated_at": now} for step, why in rows}
-        await desk.uow.run(lambda session: store.change_steps(session, rows[0][0].org_id, changes))
+        await desk.uow.run(lambda session: plan.rows.change_steps(session, rows[0][0].org_id, changes))
 
 
-async def _give_up(desk: PaymentDesk, rows: Sequence[tuple[PayrollStep, str]]) -> None:
+async def _give_up(desk: PaymentDesk, rows: Sequence[tuple[PayrollStep, str]], plan: Plan = _PLAN) -> None:
     """No payment was ever stored for them, and none will be: nothing of them can be on the chain."""
-    await _note(desk, [(step, _Seen(PayoutState.FAILED, None, None, why, True)) for step, why in rows])
+    await _note(desk, plan, [(step, _Seen(PayoutState.FAILED, None, None, why, True)) for step, why in rows])
 
 
 # ---- what follows ----------------------------------------------------------------------------------------------------------------
 
 
-async def _note(desk: PaymentDesk, seen: Sequence[tuple[PayrollStep, _Seen]]) -> None:
+async def _note(desk: PaymentDesk, plan: Plan, seen: Sequence[tuple[PayrollStep, _Seen]]) -> None:
     """Of steps of one order: themselves, their shares, the payslips and the period, in as few units of work as their number allows. What changed
     nothing is only looked at again later."""
     if not seen:
         return
     org_id, now = seen[0][0].org_id, desk.clock.now()
-    payouts = await store.payouts_of_steps(org_id, [step.id for step, _ in seen])
+    payouts = await plan.rows.payouts_of_steps(org_id, [step.id for step, _ in seen])
     changed = [(step, what) for step, what in seen if _is_news(step, what, payouts[step.id])]
     known = {step.id for step, _ in changed}
     later = {step.id: {"look_at": now + _pause(step, what, now)} for step, what in seen if step.id not in known}
     if later:
-        await desk.uow.run(lambda session: store.change_steps(session, org_id, later))
+        await desk.uow.run(lambda session: plan.rows.change_steps(session, org_id, later))
     for part in _parts(changed, lambda row: len(payouts[row[0].id]), NOTED_TOGETHER):
-        await desk.uow.run(partial(_note_together, part, now))
+        await desk.uow.run(partial(_note_together, plan, part, now))
         faultpoint("payroll.after_note")
 
 
@@ -273,19 +307,19 @@ def _pause(step: PayrollStep, what: _Seen, now: datetime) -> timedelta:
     return max(soonest, min((now - step.created_at) / _OF_ITS_AGE, _WAITS))
 
 
-async def _note_together(seen: Sequence[tuple[PayrollStep, _Seen]], now: datetime, session: Session) -> None:
+async def _note_together(plan: Plan, seen: Sequence[tuple[PayrollStep, _Seen]], now: datetime, session: Session) -> None:
     org_id, period_id = seen[0][0].org_id, seen[0][0].period_id
-    before = await store.steps(org_id, [step.id for step, _ in seen], session)
+    before = await plan.rows.steps(org_id, [step.id for step, _ in seen], session)
     unpaid = [_origin(step) for step, what in seen if what.payment_id is None]
-    prepared = await payments.by_origins(org_id, unpaid, session)  # by another process meanwhile: noted when the step is looked at again
+    prepared = await plan.payments.by_origins(org_id, unpaid, session)  # by another process meanwhile: noted when the step is looked at again
     kept = {step.id: what for step, what in seen if _stands(before.get(step.id), what) and _origin(step) not in prepared}
     changes: dict[str, dict[str, Any]] = {}
     for step_id, what in kept.items():
         look_at = now + _pause(before[step_id], what, now)
         fixed = {"payment_id": what.payment_id, "settled": what.settled, "reason": what.reason}
         changes[step_id] = fixed | {"look_at": look_at, "updated_at": now}
-    await store.change_steps(session, org_id, changes)
-    rows = await store.payouts_of_steps(org_id, list(kept), session)
+    await plan.rows.change_steps(session, org_id, changes)
+    rows = await plan.rows.payouts_of_steps(org_id, list(kept), session)
     moved = {step_id: what for step_id, what in kept.items() if any(_has_moved(row, what) for row in rows[step_id])}
     if not moved:
         return
@@ -293,18 +327,18 @@ async def _note_together(seen: Sequence[tuple[PayrollStep, _Seen]], now: datetim
         step_id: {"state": what.state, "payment_id": what.payment_id, "hash": what.hash, "reason": what.reason, "updated_at": now}
         for step_id, what in moved.items()
     }
-    await store.move_payouts(session, org_id, fresh)
-    await _move_payslips(session, org_id, period_id, [row for step_id in moved for row in rows[step_id]], now)
+    await plan.rows.move_payouts(session, org_id, fresh)
+    await _move_payslips(plan, session, org_id, period_id, [row for step_id in moved for row in rows[step_id]], now)
 
 
 def _stands(before: PayrollStep | None, what: _Seen) -> bool:
     return before is not None and before.payment_id in (None, what.payment_id) and not before.settled
 
 
-async def _move_payslips(session: Session, org_id: str, period_id: str, moved: Iterable[Payout], now: datetime) -> None:
+async def _move_payslips(plan: Plan, session: Session, org_id: str, period_id: str, moved: Iterable[Payout], now: datetime) -> None:
     ids = sorted({row.payslip_id for row in moved})
-    payslips = await store.payslips(org_id, ids, session)
-    payouts = await store.payouts_of_payslips(org_id, ids, session)
+    payslips = await plan.rows.payslips(org_id, ids, session)
+    payouts = await plan.rows.payouts_of_payslips(org_id, ids, session)
     changes, told = [], []
     for payslip_id in ids:
         row, mine = payslips[payslip_id], payouts[payslip_id]
@@ -317,11 +351,10 @@ async def _move_payslips(session: Session, org_id: str, period_id: str, moved: I
         if status is not row.status:
             kind = PayslipPaid if status is PayslipStatus.PAID else PayslipMoved
             told.append((row.org_id, kind(payslip_id=row.id, period_id=row.period_id, status=status)))
-    kept = await store.move_payslips(session, changes)
+    kept = await plan.rows.move_payslips(session, changes)
     assert kept, "they were read in this unit of work"
     if told:
-        await events.append_all(session, told, now)
-        await service.settle_period(session, org_id, period_id, now)
+        await plan.tell(session, told, org_id, period_id, now)
 
 
 # ---- people --------------------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """`python -m tests.simulation`, or `manage.py simulate`: many schedules, and what they found.
 
---of WHAT       payments, following, events, webhooks, sessions or tasks (all)
+--of WHAT       payments, following, events, webhooks, sessions, tasks or payroll (all)
 --schedules N   how many of each (20,000)
 --seed S        where the seeds begin (0)
 --trace         prints the trace of the first one
@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from os import cpu_count
 from typing import Protocol
 
-from tests.simulation import events, following, payments, sessions, tasks, webhooks
+from tests.simulation import events, following, payments, payroll, sessions, tasks, webhooks
 from tests.simulation.payments import Violation
 
 BATCH = 200
@@ -56,6 +56,7 @@ KINDS: dict[str, Callable[[int], Schedule]] = {
     "webhooks": webhooks.Schedule,
     "sessions": sessions.Schedule,
     "tasks": tasks.Schedule,
+    "payroll": payroll.Schedule,
 }
 
 
