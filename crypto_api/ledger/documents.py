@@ -212,7 +212,7 @@ class AccountSum(TenantDocument):
 
 class LedgerGuard(TenantDocument):
     """One of several rows that say how far the books are closed; `_id` is `<org>|<number>`. Every posting counts `entered` of one of them up, every
-    closing that of all."""
+    closing and every withdrawal of an account that of all."""
 
     closed_through: date | None = None
     entered: int = 0

@@ -1,4 +1,4 @@
-"""Every query of periods: what is closed, its certificates, and the guard at which posting and closing meet."""
+"""Every query of periods: what is closed, its certificates, and the guard at which posting meets closing, and the withdrawal of accounts."""
 
 import secrets
 from datetime import UTC, date, datetime
@@ -18,8 +18,8 @@ _UNSEALED = "org_unsealed"  # named to the server: of the many indexes that begi
 
 
 async def enter(session: Session, org_id: str) -> date | None:
-    """The last closed day. A posting touches one of the rows, a closing all of them: whichever comes second conflicts and looks again, while postings
-    seldom meet one another."""
+    """The last closed day. A posting touches one of the rows, what postings rest on changes all of them (a closing, an account that is withdrawn):
+    whichever comes second conflicts and looks again, while postings seldom meet one another."""
     row: Any = await LedgerGuard.get_pymongo_collection().find_one_and_update(
         {"_id": _stripe(org_id, secrets.randbelow(STRIPES)), "org_id": org_id},
         {"$inc": {"entered": 1}, "$setOnInsert": {"created_at": SystemClock().now(), "closed_through": None}},
@@ -39,14 +39,17 @@ async def closed_through(org_id: str, session: Session | None = None) -> date | 
 
 async def set_closed_through(session: Session, org_id: str, day: date | None, now: datetime) -> None:
     stored = datetime(day.year, day.month, day.day, tzinfo=UTC) if day is not None else None
-    changes = [
-        UpdateOne(
-            {"_id": _stripe(org_id, number), "org_id": org_id},
-            {"$set": {"closed_through": stored}, "$inc": {"entered": 1}, "$setOnInsert": {"created_at": now}},
-            upsert=True,
-        )
-        for number in range(STRIPES)
-    ]
+    await _meet_all(session, org_id, {"$set": {"closed_through": stored}, "$setOnInsert": {"created_at": now}})
+
+
+async def keep_out(session: Session, org_id: str, now: datetime) -> None:
+    """Lets no posting beside this unit of work come to its end on what it read before: it conflicts, and reads the accounts as they are then."""
+    await _meet_all(session, org_id, {"$setOnInsert": {"created_at": now, "closed_through": None}})
+
+
+async def _meet_all(session: Session, org_id: str, change: dict[str, Any]) -> None:
+    rows = [{"_id": _stripe(org_id, number), "org_id": org_id} for number in range(STRIPES)]
+    changes = [UpdateOne(row, {**change, "$inc": {"entered": 1}}, upsert=True) for row in rows]
     await LedgerGuard.get_pymongo_collection().bulk_write(changes, session=session)
 
 

@@ -201,6 +201,8 @@ async def update_account(
     changes = {"name": name, "parent_code": parent_code, "active": active}
     if not await store.update_account(session, org_id, account.id, account.version, changes):
         raise ChangedMeanwhile
+    if account.active and not active:
+        await period_store.keep_out(session, org_id, now)
     updated: Account = account.model_copy(update={**changes, "version": account.version + 1})
     await _record_account(session, "ledger_account.updated", now, account, updated)
     return updated
@@ -209,6 +211,7 @@ async def update_account(
 async def remove_account(session: Session, org_id: str, account: Account, now: datetime) -> bool:
     """Deletes it, or deactivates it when anything was ever booked on it; True when it is gone altogether."""
     _refuse_system_account(account)
+    await period_store.keep_out(session, org_id, now)
     if not await store.account_is_used(session, org_id, account.code):
         await store.delete_account(session, org_id, account.id)
         await _record_account(session, "ledger_account.deleted", now, account, None)
@@ -241,7 +244,7 @@ async def import_chart(session: Session, org_id: str, rows: Sequence[ChartRow], 
         raise InvalidInput(*(errors or [FieldError("file", "makes the hierarchy too deep", "cycle")]))
     fresh = [row for row in rows if row.code not in known]
     await store.insert_accounts(session, [_account(org_id, row, now) for row in fresh])
-    changed = 0
+    changed, withdrawn = 0, False
     for row in rows:
         account, changes = known.get(row.code), {"name": row.name, "parent_code": row.parent_code, "active": row.active}
         if account is None or all(getattr(account, name) == value for name, value in changes.items()):
@@ -249,6 +252,9 @@ async def import_chart(session: Session, org_id: str, rows: Sequence[ChartRow], 
         if not await store.update_account(session, org_id, account.id, account.version, changes):
             raise ChangedMeanwhile
         changed += 1
+        withdrawn |= account.active and not row.active
+    if withdrawn:
+        await period_store.keep_out(session, org_id, now)
     if fresh or changed:
         summary = f"A chart of accounts was imported: {len(fresh)} new, {changed} changed."
         after = {"new": [row.code for row in fresh], "changed": changed}
