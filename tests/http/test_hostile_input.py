@@ -162,7 +162,9 @@ class Siege:
         return known if EVERYTHING else (known[first:] + known[:first])[:at_most]
 
     async def run(self) -> None:
+        """What may be taken comes last: a password that it changed is the wrong one afterwards."""
         await asyncio.gather(*self._body_attacks(), *self._query_attacks(), *self._path_attacks(), *self._by_nobody())
+        await asyncio.gather(*self._harmless())
 
     # ---- fields of the body
 
@@ -177,13 +179,19 @@ class Siege:
                 allowed = name == "long" and _is_number(schema)
                 whole = TEXTS[name].ljust(_longest(schema) + 1, "x") if name == "long" else TEXTS[name]
                 yield self._refused(f"{place} = {name}", _with_raw(good, place, f'"{whole}"'), names=None if allowed else place)
+        yield from self._in_all_fields(good)
+        yield self._refused_beside(good)
+        yield from self._wholes(orjson.dumps(good))
+
+    def _harmless(self) -> Iterator[Any]:
+        good = self.request.body
+        for place, schema in fields_of(self.operation.body or {}):
+            if not _can_put(good, place):
+                continue
             for number in self._some(NUMBERS, place):
                 yield self._survived(f"{place} = {number[:12]}", _with_raw(good, place, number))
             for text in (*self._some(HARMLESS_TEXTS, place), *_ends(schema)):
                 yield self._survived(f"{place} = {text!r}", orjson.dumps(_with(good, place, text)))
-        yield from self._in_all_fields(good)
-        yield self._refused_beside(good)
-        yield from self._wholes(orjson.dumps(good))
 
     def _in_all_fields(self, good: Any) -> Iterator[Any]:
         """What a schema refuses by itself, in every field of one body at once, and in each another."""
