@@ -1,10 +1,9 @@
 """What the deploy step does for this product: a fit server, then collections, validators, indexes and the numbered migrations below."""
 
-from datetime import UTC, datetime
-
 from crypto_api.documents import DOCUMENTS
 from crypto_api.employees import store as employees
 from crypto_api.flows.learn_earlier_words import learn_earlier_words
+from crypto_api.kit.clock import SystemClock
 from crypto_api.ledger import seal_store as seals
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import AccountBalance
@@ -24,7 +23,7 @@ _FOLDED_AT_ONCE = 500
 
 async def _cash_at_bank(database: Database, checkpoint: Checkpoint) -> None:
     """Charts from before there was an account for money."""
-    cash, now = next(row for row in DEFAULT_CHART if row.code == AccountCode.CASH), datetime.now(UTC)
+    cash, now = next(row for row in DEFAULT_CHART if row.code == AccountCode.CASH), SystemClock().now()
     while org_ids := await ledger.organizations_with_a_chart(database, checkpoint.at, _CHARTS_AT_ONCE):
         for org_id in org_ids:
             await ledger.add_to_chart(database, org_id, cash, now)
@@ -34,7 +33,7 @@ async def _cash_at_bank(database: Database, checkpoint: Checkpoint) -> None:
 async def _accounts_of_invoices(database: Database, checkpoint: Checkpoint) -> None:
     """Charts from before there were invoices: taxes on sales, and what a rate gained or lost until an invoice was paid."""
     wanted = {AccountCode.TAXES, AccountCode.EXCHANGE_GAINS, AccountCode.EXCHANGE_LOSSES}
-    rows, now = [row for row in DEFAULT_CHART if row.code in wanted], datetime.now(UTC)
+    rows, now = [row for row in DEFAULT_CHART if row.code in wanted], SystemClock().now()
     while org_ids := await ledger.organizations_with_a_chart(database, checkpoint.at, _CHARTS_AT_ONCE):
         for org_id in org_ids:
             for row in rows:
@@ -45,7 +44,7 @@ async def _accounts_of_invoices(database: Database, checkpoint: Checkpoint) -> N
 async def _accounts_of_payroll(database: Database, checkpoint: Checkpoint) -> None:
     """Charts from before there were payslips: what is owed to employees, and what was kept back of it."""
     wanted = {AccountCode.PAYROLL_PAYABLE, AccountCode.PAYROLL_TAXES}
-    rows, now = [row for row in DEFAULT_CHART if row.code in wanted], datetime.now(UTC)
+    rows, now = [row for row in DEFAULT_CHART if row.code in wanted], SystemClock().now()
     while org_ids := await ledger.organizations_with_a_chart(database, checkpoint.at, _CHARTS_AT_ONCE):
         for org_id in org_ids:
             for row in rows:
@@ -55,7 +54,7 @@ async def _accounts_of_payroll(database: Database, checkpoint: Checkpoint) -> No
 
 async def _client_payments(database: Database, checkpoint: Checkpoint) -> None:
     """Charts from before clients could pay in crypto: what came and belongs to no invoice yet."""
-    unapplied, now = next(row for row in DEFAULT_CHART if row.code == AccountCode.UNAPPLIED), datetime.now(UTC)
+    unapplied, now = next(row for row in DEFAULT_CHART if row.code == AccountCode.UNAPPLIED), SystemClock().now()
     while org_ids := await ledger.organizations_with_a_chart(database, checkpoint.at, _CHARTS_AT_ONCE):
         for org_id in org_ids:
             await ledger.add_to_chart(database, org_id, unapplied, now)
@@ -94,7 +93,7 @@ async def _lots_are_kept(database: Database, checkpoint: Checkpoint) -> None:
 
 async def _account_of_exchanges(database: Database, checkpoint: Checkpoint) -> None:
     """Charts from before a swap was one thing with two legs."""
-    exchanges, now = next(row for row in DEFAULT_CHART if row.code == AccountCode.EXCHANGES), datetime.now(UTC)
+    exchanges, now = next(row for row in DEFAULT_CHART if row.code == AccountCode.EXCHANGES), SystemClock().now()
     while org_ids := await ledger.organizations_with_a_chart(database, checkpoint.at, _CHARTS_AT_ONCE):
         for org_id in org_ids:
             await ledger.add_to_chart(database, org_id, exchanges, now)

@@ -13,14 +13,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
 
 from crypto_api import migrations
-from crypto_api.ledger import seal_store
+from crypto_api.kit.clock import source
 from mongodb_config import leases, presence
 from mongodb_config.client import MongoClient, connect
 from mongodb_config.migrations import COLLECTION, DeployReport, deploy
@@ -43,14 +43,6 @@ class Write:
         return self.what.endswith((".bulk_write", ".update_many", ".delete_many"))
 
 
-class _StandingClock(datetime):
-    """What migrations write of the time is the same in every run, so that ends can be compared byte by byte."""
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-        return NOW
-
-
 async def run_deploy(client: MongoClient, name: str, *, again: bool = False) -> DeployReport:
     """All migrations and nothing else."""
     return await deploy(client, name, [], migrations=migrations.MIGRATIONS, release_before=0, again=again)
@@ -61,7 +53,7 @@ def broken_off(nth: int | None, part: str, die: Callable[[], None]) -> Iterator[
     """Inside, `die` is called before the nth write from 1, or when half of it is done; None: never. Yields what was written, as it is written."""
     originals, numbers, seen = {name: getattr(AsyncCollection, name) for name in WRITES}, count(1), list[Write]()
     positions = [0]
-    clocks = [(module, module.datetime) for module in (migrations, seal_store)]
+    time_of_the_process = source.unix_s
 
     def counted(name: str) -> Any:
         async def write(self: AsyncCollection[Any], *values: Any, **options: Any) -> Any:
@@ -81,14 +73,12 @@ def broken_off(nth: int | None, part: str, die: Callable[[], None]) -> Iterator[
     try:
         for name in WRITES:
             setattr(AsyncCollection, name, counted(name))
-        for module, _ in clocks:
-            module.datetime = _StandingClock  # type: ignore[attr-defined]
+        source.unix_s = NOW.timestamp  # what migrations write of the time is the same in every run, so that ends can be compared byte by byte
         yield seen
     finally:
         for name, original in originals.items():
             setattr(AsyncCollection, name, original)
-        for module, clock in clocks:
-            module.datetime = clock  # type: ignore[attr-defined]
+        source.unix_s = time_of_the_process
 
 
 async def _half(originals: dict[str, Any], rows: AsyncCollection[Any], name: str, *values: Any) -> None:
