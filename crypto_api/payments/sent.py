@@ -270,10 +270,15 @@ class _InFlight:
             await self._freeze(row)
 
     async def _freeze(self, row: _Row) -> None:
-        """Unless what used the nonce turns out to be ours: a node may not find by its hash what it shows in a block."""
+        """Unless what used the nonce turns out to be ours, or undone: a node may not find by its hash what it shows in a block."""
         payment, visit = row.payment, self.visit
         assert payment.nonce is not None
         seen = await visit.chain.mined_with_nonce(payment.from_address, payment.nonce)
+        if seen is None:  # a reorganisation may have taken it away since the nonces were counted, and brought another
+            if payment.nonce >= await visit.chain.nonce_at_head(payment.from_address):
+                visit.write(payment, {"suspected_at": None}, Happened.HELD, more=True)
+                return
+            seen = await visit.chain.mined_with_nonce(payment.from_address, payment.nonce)
         if seen is not None and any(attempt.hash == seen.hash for attempt in row.attempts):
             changes = visit.held(payment, [], _NOT_FOLLOWED, rules.pause(payment.tries, most_s=10))
             visit.write(payment, changes | {"suspected_at": None}, Happened.HELD)
