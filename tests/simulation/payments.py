@@ -277,8 +277,10 @@ class Schedule:
         )
 
     def _stands_for_a_person(self, payment: Payment) -> bool:
-        """Only where somebody else used the key: the sender is frozen, or waits for a nonce of theirs that a reorganisation took away."""
-        return bool(self.foreign) and bool({Hold.SENDER_FROZEN, Hold.NEEDS_HUMAN} & set(payment.holds))
+        """Only where somebody else used the key: the sender is frozen, or waits for a nonce of theirs that a reorganisation took away. A dispute
+        about a receipt ends by itself, with the lie."""
+        holds = set(payment.holds)
+        return bool(self.foreign) and bool({Hold.SENDER_FROZEN, Hold.NEEDS_HUMAN} & holds) and Hold.RECEIPT_DISPUTED not in holds
 
     # ---- invariants ----------------------------------------------------------------------------------------------------------
 
