@@ -8,6 +8,7 @@ from crypto_api.events.documents import Event
 from crypto_api.events.types import DomainEvent
 from crypto_api.kit.ids import next_id
 from mongodb_config.unit_of_work import Session
+from mongodb_config.writes import Writes, write_all
 
 
 async def append(session: Session, org_id: str, event: DomainEvent, now: datetime, *, event_id: str | None = None) -> Event:
@@ -20,8 +21,12 @@ async def append(session: Session, org_id: str, event: DomainEvent, now: datetim
 
 async def append_all(session: Session, facts: Iterable[tuple[str, DomainEvent]], now: datetime) -> None:
     """Many at once, each with its organisation, in their order."""
-    if rows := [_row(org_id, event, now, next_id("evt")) for org_id, event in facts]:
-        await store.insert_all(session, rows)
+    await write_all(session, [to_append(facts, now)])
+
+
+def to_append(facts: Iterable[tuple[str, DomainEvent]], now: datetime) -> Writes:
+    """`append_all`, for a unit of work that writes it together with what made it true."""
+    return store.insertions([_row(org_id, event, now, next_id("evt")) for org_id, event in facts])
 
 
 def _row(org_id: str, event: DomainEvent, now: datetime, event_id: str) -> Event:

@@ -9,17 +9,16 @@ from pymongo import ReturnDocument, UpdateOne
 
 from crypto_api.events.documents import Event, EventHead
 from mongodb_config.base_document import encoded
-from mongodb_config.parts import in_parts
 from mongodb_config.unit_of_work import Session
+from mongodb_config.writes import Insert, Writes
 
 
 async def insert(session: Session, event: Event) -> None:
     await event.insert(session=session)
 
 
-async def insert_all(session: Session, events: Sequence[Event]) -> None:
-    for part in in_parts(events):
-        await Event.get_pymongo_collection().insert_many([encoded(event) for event in part], session=session)
+def insertions(events: Sequence[Event]) -> Writes:
+    return Writes(Event.get_pymongo_collection(), [Insert(encoded(event)) for event in events])
 
 
 async def after(org_id: str, seq: int, limit: int) -> list[Event]:

@@ -181,7 +181,8 @@ async def apply_rules(uow: UnitOfWork, clock: Clock, networks: Networks, org_id:
 
 async def _make_so(session: Session, change: Change, organization: Organization, now: datetime) -> None:
     row = change.transaction
-    check_open(day_of(row.timestamp, organization.time_zone), await periods.enter(session, row.org_id))  # it may have been closed since
+    entrance = await periods.enter(session, row.org_id)  # it may have been closed since
+    check_open(day_of(row.timestamp, organization.time_zone), entrance.closed_through)
     if change.after.category not in (Category.INVOICE_PAYMENT, Category(row.category)) and await is_matched(session, row):
         raise Matched
     await reclassify(session, row, change.after, organization.time_zone, now)

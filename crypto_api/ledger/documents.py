@@ -211,11 +211,15 @@ class AccountSum(TenantDocument):
 
 
 class LedgerGuard(TenantDocument):
-    """One of several rows that say how far the books are closed; `_id` is `<org>|<number>`. Every posting counts `entered` of one of them up, every
-    closing and every withdrawal of an account that of all."""
+    """One of several rows that say how far the books are closed; `_id` is `<org>|<number>`. Every posting counts `entered` and `posted` of one of
+    them up, every closing and every withdrawal of an account `entered` of all. So `active`, accounts that postings through this row have found
+    active, holds as long as `entered - posted` is `active_at`, what it was when they were looked at."""
 
     closed_through: date | None = None
     entered: int = 0
+    posted: int = 0
+    active: list[str] = []
+    active_at: int = 0
 
     class Settings:
         name = "ledger_guards"

@@ -14,6 +14,7 @@ from crypto_api.ledger.errors import ApprovalRequired, ChangedMeanwhile, NotADra
 from crypto_api.ledger.events import JournalEntryApproved, JournalEntryDiscarded, JournalEntryDrafted, JournalEntryEdited
 from crypto_api.ledger.types import EntryDraft, EntryStatus, SourceKind
 from mongodb_config.unit_of_work import Session
+from mongodb_config.writes import write_all
 
 
 async def create_draft(session: Session, org_id: str, body: EntryDraft, user_id: str, now: datetime) -> JournalEntry:
@@ -83,10 +84,11 @@ async def post_draft(session: Session, org_id: str, entry_id: str, version: int,
     before = await _open(session, org_id, entry_id)
     if approval and before.approved_by is None:
         raise ApprovalRequired
-    service.check_open(before.date, await period_store.enter(session, org_id))
+    entrance = await period_store.enter(session, org_id)
+    service.check_open(before.date, entrance.closed_through)
     marks = {"unsealed": True, "uncosted": rules.moves_assets(before.lines)}
     entry = await _change(session, org_id, entry_id, version, {"status": EntryStatus.POSTED, "posted_at": now, **marks})
-    await service.check_all(session, org_id, [entry.lines])
+    await service.check_all(session, org_id, [entry.lines], entrance)
     if entry.reverses is not None:
         reversed_entry = await store.entry(org_id, entry.reverses, session)
         assert reversed_entry is not None, f"{entry.id} reverses an entry that does not exist"
@@ -112,8 +114,8 @@ async def discard_draft(session: Session, org_id: str, entry_id: str, version: i
 
 async def _draft(session: Session, entry: JournalEntry, user_id: str, now: datetime, summary: str) -> JournalEntry:
     entry.prepared_by = [user_id]
-    await store.insert_entries(session, [entry])
-    await events.append(session, entry.org_id, JournalEntryDrafted(**service.facts(entry)), now)
+    told = JournalEntryDrafted(**service.facts(entry))
+    await write_all(session, [store.insertions([entry]), events.to_append([(entry.org_id, told)], now)])
     await service.record_entry(session, "journal_entry.drafted", summary, now, None, entry)
     return entry
 

@@ -1,6 +1,8 @@
 """Every query of periods: what is closed, its certificates, and the guard at which posting meets closing, and the withdrawal of accounts."""
 
 import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,21 +16,45 @@ from mongodb_config.base_document import encoded
 from mongodb_config.unit_of_work import Session
 
 STRIPES = 16
+_ACTIVE_MAX = 64
 _UNSEALED = "org_unsealed"  # named to the server: of the many indexes that begin with the organisation only this one is short
 
 
-async def enter(session: Session, org_id: str) -> date | None:
-    """The last closed day. A posting touches one of the rows, what postings rest on changes all of them (a closing, an account that is withdrawn):
-    whichever comes second conflicts and looks again, while postings seldom meet one another."""
+@dataclass(frozen=True)
+class Entrance:
+    """What a posting rests on, and nobody changes beside it."""
+
+    row_id: str
+    closed_through: date | None
+    withdrawn: int
+    """How often anything that postings rest on was taken back, as far as this row has heard of it."""
+    active: frozenset[str]
+    """Codes of accounts that are active. Others may be too."""
+
+
+async def enter(session: Session, org_id: str) -> Entrance:
+    """A posting touches one of the rows, what postings rest on changes all of them (a closing, an account that is withdrawn): whichever comes second
+    conflicts and looks again, while postings seldom meet one another."""
     row: Any = await LedgerGuard.get_pymongo_collection().find_one_and_update(
         {"_id": _stripe(org_id, secrets.randbelow(STRIPES)), "org_id": org_id},
-        {"$inc": {"entered": 1}, "$setOnInsert": {"created_at": SystemClock().now(), "closed_through": None}},
+        {"$inc": {"entered": 1, "posted": 1}, "$setOnInsert": {"created_at": SystemClock().now(), "closed_through": None}},
         upsert=True,
         return_document=ReturnDocument.AFTER,
         session=session,
     )
     closed: datetime | None = row["closed_through"]
-    return closed.date() if closed is not None else None
+    withdrawn = row["entered"] - row["posted"]  # a posting of the release before counts as one: its row is looked through once more
+    known = row.get("active", ()) if row.get("active_at") == withdrawn else ()
+    return Entrance(row["_id"], closed.date() if closed is not None else None, withdrawn, frozenset(known))
+
+
+async def keep_active(session: Session, org_id: str, entrance: Entrance, active: Collection[str]) -> None:
+    """`active`, found in the unit of work that entered, is known to those that enter there after it. Beyond `_ACTIVE_MAX` it takes the place of what
+    was known: the row is written with each posting."""
+    both = entrance.active | frozenset(active)
+    kept = sorted(both if len(both) <= _ACTIVE_MAX else active)[:_ACTIVE_MAX]
+    change = {"$set": {"active": kept, "active_at": entrance.withdrawn}}
+    await LedgerGuard.get_pymongo_collection().update_one({"_id": entrance.row_id, "org_id": org_id}, change, session=session)
 
 
 async def closed_through(org_id: str, session: Session | None = None) -> date | None:

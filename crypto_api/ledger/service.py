@@ -14,8 +14,10 @@ from crypto_api.ledger.chart import ChartRow
 from crypto_api.ledger.documents import Account, JournalEntry
 from crypto_api.ledger.errors import AccountExists, AccountInUse, ChangedMeanwhile, NotPosted, PeriodClosed
 from crypto_api.ledger.events import JournalEntryPosted, JournalEntryReversed
+from crypto_api.ledger.period_store import Entrance
 from crypto_api.ledger.types import DEFAULT_CHART, AccountCode, AccountType, EntryDraft, EntryStatus, Line, Source, SourceKind
 from mongodb_config.unit_of_work import Session
+from mongodb_config.writes import Writes, write_all
 
 ENTRY_PREFIX = "je"
 
@@ -42,11 +44,10 @@ async def post_all(
     entries = dict(known) if known is not None else await store.entries_of_sources(org_id, [draft.source for draft in drafts], session)
     fresh = list({draft.source: draft for draft in reversed(drafts) if draft.source not in entries}.values())[::-1]
     if fresh:
-        await check_all(session, org_id, [draft.lines for draft in fresh])
-        closed = await period_store.enter(session, org_id)
-        rows = [_late(new_entry(org_id, draft, EntryStatus.POSTED, now, by), closed) for draft in fresh]
-        await store.insert_entries(session, rows)
-        await count_all(session, org_id, rows, now)
+        entrance = await period_store.enter(session, org_id)
+        await check_all(session, org_id, [draft.lines for draft in fresh], entrance)
+        rows = [_late(new_entry(org_id, draft, EntryStatus.POSTED, now, by), entrance.closed_through) for draft in fresh]
+        await write_all(session, [store.insertions(rows), *_counted(org_id, rows, now)])
         entries |= {draft.source: row for draft, row in zip(fresh, rows, strict=True)}
     return [entries[draft.source] for draft in drafts]
 
@@ -68,11 +69,11 @@ async def reverse(
         await store.delete_draft(session, org_id, waiting.id, waiting.version)
         await record_entry(session, "journal_entry.discarded", f"{entry.description} was reversed without its draft", now, waiting, None)
     mirror = mirror_of(entry, now, reason, on or entry.date, by)
-    closed = await period_store.enter(session, org_id)
+    closed = (await period_store.enter(session, org_id)).closed_through
     if on is not None:
         check_open(on, closed)
     _late(mirror, closed)
-    await store.insert_entries(session, [mirror])
+    await write_all(session, [store.insertions([mirror])])
     return await take_back(session, entry, mirror, now, reason, by)
 
 
@@ -82,8 +83,8 @@ async def take_back(session: Session, entry: JournalEntry, mirror: JournalEntry,
     changes = {"status": EntryStatus.REVERSED, "reversed_by": mirror.id}
     if not await store.update_entry(session, entry.org_id, entry.id, EntryStatus.POSTED, entry.version, changes):
         raise ChangedMeanwhile
-    await store.add_to_balances(session, entry.org_id, mirror.lines, now)
-    await events.append(session, entry.org_id, JournalEntryReversed(**facts(entry), reversed_by=mirror.id, reason=reason), now)
+    told = JournalEntryReversed(**facts(entry), reversed_by=mirror.id, reason=reason)
+    await write_all(session, [store.additions_to_balances(entry.org_id, mirror.lines, now), events.to_append([(entry.org_id, told)], now)])
     if by is not None:  # what the chain takes back is told by the events and the entries themselves
         changed = entry.model_copy(update=changes)
         await record_entry(session, "journal_entry.reversed", f"{entry.description} was reversed: {reason}", now, entry, changed)
@@ -301,11 +302,15 @@ def _check_parent(known: Mapping[str, Account], code: str, account_type: Account
 # ---- parts -----------------------------------------------------------------------------------------------------------------------
 
 
-async def check_all(session: Session, org_id: str, entries: Sequence[Sequence[Line]]) -> None:
-    """InvalidInput unless the lines of each balance and name active accounts of the organisation."""
+async def check_all(session: Session, org_id: str, entries: Sequence[Sequence[Line]], entrance: Entrance | None = None) -> None:
+    """InvalidInput unless the lines of each balance and name active accounts of the organisation. A posting, which has an `entrance`, need not read
+    the accounts that others have found active there."""
     for lines in entries:
         rules.check_lines(lines)
     wanted = {line.account_code for lines in entries for line in lines}
+    known = entrance.active if entrance is not None else frozenset()
+    if wanted <= known:
+        return
     active = {account.code for account in await store.accounts(org_id, wanted, session) if account.active}
     errors = [
         FieldError(f"line_items.{i}.account_code", "is not an active account of this organisation", "unknown_account")
@@ -315,6 +320,8 @@ async def check_all(session: Session, org_id: str, entries: Sequence[Sequence[Li
     ]
     if errors:
         raise InvalidInput(*errors)
+    if entrance is not None:
+        await period_store.keep_active(session, org_id, entrance, active)
 
 
 def new_entry(org_id: str, draft: EntryDraft, status: EntryStatus, now: datetime, user_id: str | None = None) -> JournalEntry:
@@ -365,8 +372,14 @@ def mirror_of(entry: JournalEntry, now: datetime, reason: str, on: date, by: str
 
 async def count_all(session: Session, org_id: str, entries: Sequence[JournalEntry], now: datetime) -> None:
     """What a posting brings with it: the balances, and the fact."""
-    await store.add_to_balances(session, org_id, [line for entry in entries for line in entry.lines], now)
-    await events.append_all(session, [(org_id, JournalEntryPosted(**facts(entry))) for entry in entries], now)
+    await write_all(session, _counted(org_id, entries, now))
+
+
+def _counted(org_id: str, entries: Sequence[JournalEntry], now: datetime) -> list[Writes]:
+    return [
+        store.additions_to_balances(org_id, [line for entry in entries for line in entry.lines], now),
+        events.to_append([(org_id, JournalEntryPosted(**facts(entry))) for entry in entries], now),
+    ]
 
 
 def facts(entry: JournalEntry) -> dict[str, Any]:

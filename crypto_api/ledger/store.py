@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from bson.decimal128 import Decimal128
-from pymongo import ASCENDING, UpdateOne
+from pymongo import ASCENDING
 
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.paging import Page, PageRequest
@@ -16,6 +16,7 @@ from mongodb_config import pages
 from mongodb_config.base_document import encoded
 from mongodb_config.client import Database
 from mongodb_config.unit_of_work import Session
+from mongodb_config.writes import Insert, Upsert, Writes
 
 _UNCOSTED = "org_uncosted"  # named to the server: of the many indexes that begin with the organisation only this one is short
 _MARKS_AT_ONCE = 1000
@@ -217,8 +218,8 @@ def bounds(first: date | None, last: date | None) -> dict[str, datetime]:
     return {operator: day_as_stored(day) for operator, day in (("$gte", first), ("$lte", last)) if day is not None}
 
 
-async def insert_entries(session: Session, rows: Sequence[JournalEntry]) -> None:
-    await JournalEntry.get_pymongo_collection().insert_many([encoded(row) for row in rows], session=session)
+def insertions(rows: Sequence[JournalEntry]) -> Writes:
+    return Writes(JournalEntry.get_pymongo_collection(), [Insert(encoded(row)) for row in rows])
 
 
 async def delete_draft(session: Session, org_id: str, row_id: str, version: int) -> bool:
@@ -251,30 +252,27 @@ def balance_id(org_id: str, line: Line | Place) -> str:
     return f"{org_id}|{line.account_code}|{line.wallet_id or '-'}|{line.asset or '-'}"
 
 
-async def add_to_balances(session: Session, org_id: str, lines: Iterable[Line], now: datetime) -> None:
+def additions_to_balances(org_id: str, lines: Iterable[Line], now: datetime) -> Writes:
     """One increment for each account, wallet and asset, in a fixed order, so that two postings of the same accounts meet at the first."""
     by_id: dict[str, list[Line]] = {}
     for line in lines:
         by_id.setdefault(balance_id(org_id, line), []).append(line)
-    await AccountBalance.get_pymongo_collection().bulk_write(
-        [_increment(org_id, row_id, rows, now) for row_id, rows in sorted(by_id.items())], session=session
-    )
+    return Writes(AccountBalance.get_pymongo_collection(), [_increment(org_id, row_id, rows, now) for row_id, rows in sorted(by_id.items())])
 
 
-def _increment(org_id: str, row_id: str, rows: Sequence[Line], now: datetime) -> UpdateOne:
+def _increment(org_id: str, row_id: str, rows: Sequence[Line], now: datetime) -> Upsert:
     first = rows[0]
     sums = {
         "debit": [line.debit for line in rows],
         "credit": [line.credit for line in rows],
         "quantity": [line.quantity or Decimal(0) for line in rows],
     }
-    return UpdateOne(
+    return Upsert(
         {"_id": row_id, "org_id": org_id},
         {
             "$inc": {name: Decimal128(add_exactly(values)) for name, values in sums.items()},
             "$setOnInsert": {"account_code": first.account_code, "wallet_id": first.wallet_id, "asset": first.asset, "created_at": now},
         },
-        upsert=True,
     )
 
 

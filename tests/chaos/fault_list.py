@@ -172,7 +172,7 @@ def _failing(name: str, commands: Sequence[str], times: int, **how: Any) -> Faul
     return Fault(name, 13, begin, end)
 
 
-WRITES = ("insert", "update", "findAndModify", "delete", "commitTransaction")
+WRITES = ("insert", "update", "findAndModify", "delete", "bulkWrite", "commitTransaction")
 
 
 def _of_servers() -> list[Fault]:

@@ -7,16 +7,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pymongo.monitoring import CommandStartedEvent
 
 from crypto_api.events.documents import Event
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.ids import new_id
 from crypto_api.ledger import drafts, period_store, service, store
 from crypto_api.ledger.chart import ChartRow
-from crypto_api.ledger.documents import Account, AccountBalance, JournalEntry
+from crypto_api.ledger.documents import Account, AccountBalance, JournalEntry, LedgerGuard
 from crypto_api.ledger.errors import PeriodClosed
 from crypto_api.ledger.types import AccountType, EntryDraft, Line, Source, SourceKind
 from crypto_api.runtime import Runtime
+from mongodb_config.measuring import CommandTimes
 from mongodb_config.unit_of_work import Session
 
 D = Decimal
@@ -161,3 +163,104 @@ async def test_a_posting_beside_the_closing_of_its_month_finds_it_closed(runtime
     else:
         assert (outcome.date, outcome.original_date) == (date(2026, 12, 1), TODAY)
         assert await left(org) == (1, 2, 1)
+
+
+# ---- accounts that postings have found active ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All postings meet at one row of the guard, so that each knows what the one before it found."""
+    monkeypatch.setattr(period_store, "STRIPES", 1)
+
+
+async def commands_of(monkeypatch: pytest.MonkeyPatch, work: Awaitable[Any]) -> list[str]:
+    sent: list[str] = []
+
+    def started(_: CommandTimes, event: CommandStartedEvent) -> None:
+        asked = event.command.get(event.command_name)
+        if asked != "process_presence":
+            sent.append(f"{event.command_name} {asked}" if isinstance(asked, str) else event.command_name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CommandTimes, "started", started)
+        await work
+    return sent
+
+
+@pytest.mark.usefixtures("one_row")
+async def test_a_posting_on_known_accounts_sends_four_commands(runtime: Runtime, org: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = ["find journal_entries", "findAndModify ledger_guards"]
+    looked = ["find accounts", "update ledger_guards"]
+    assert await commands_of(monkeypatch, post(runtime, org, draft("tx1"))) == [*begun, *looked, "bulkWrite", "commitTransaction"]
+    assert await commands_of(monkeypatch, post(runtime, org, draft("tx2"))) == [*begun, "bulkWrite", "commitTransaction"]
+    assert await commands_of(monkeypatch, post(runtime, org, draft("tx3", GRANTS))) == [*begun, *looked, "bulkWrite", "commitTransaction"]
+    assert await commands_of(monkeypatch, post(runtime, org, draft("tx4", GRANTS), draft("tx5"))) == [*begun, "bulkWrite", "commitTransaction"]
+    assert await left(org) == (5, 3, 5)
+
+
+@pytest.mark.usefixtures("one_row")
+@pytest.mark.parametrize("withdraw", [_deactivated, _removed, _imported])
+async def test_a_known_account_that_was_withdrawn_is_refused_until_it_is_active_again(
+    runtime: Runtime, org: str, withdraw: Callable[[Session, str, Account], Awaitable[None]]
+) -> None:
+    await post(runtime, org, draft("tx1", GRANTS))
+    account = await _account(org)
+    await runtime.uow.run(lambda session: withdraw(session, org, account))
+    for source in ("tx2", "tx3"):
+        with pytest.raises(InvalidInput):
+            await post(runtime, org, draft(source, GRANTS))
+    await post(runtime, org, draft("tx4"))
+    with pytest.raises(InvalidInput):
+        await post(runtime, org, draft("tx5", GRANTS))
+    assert await left(org) == (2, 3, 2)
+    withdrawn = await _account(org)
+    values = {"name": "Grants", "parent_code": "4000", "active": True}
+    await runtime.uow.run(lambda session: service.update_account(session, org, withdrawn, **values, now=NOW))  # type: ignore[arg-type]
+    await post(runtime, org, draft("tx6", GRANTS))
+    assert await left(org) == (3, 3, 3)
+
+
+@pytest.mark.usefixtures("one_row")
+async def test_what_a_unit_of_work_found_that_did_not_commit_nobody_knows(runtime: Runtime, org: str) -> None:
+    class Abandoned(Exception): ...
+
+    async def work(session: Session) -> None:
+        row = {"code": "4600", "name": "Prizes", "account_type": AccountType.INCOME, "parent_code": "4000"}
+        await service.create_account(session, org, **row, now=NOW)  # type: ignore[arg-type]
+        await service.post(session, org, draft("tx1", "4600"), NOW)
+        raise Abandoned
+
+    with pytest.raises(Abandoned):
+        await runtime.uow.run(work)
+    with pytest.raises(InvalidInput):
+        await post(runtime, org, draft("tx2", "4600"))
+    assert await left(org) == (0, 0, 0)
+
+
+@pytest.mark.usefixtures("one_row")
+async def test_what_the_release_before_withdraws_is_not_believed_to_be_active(runtime: Runtime, org: str) -> None:
+    """It counts `entered` alone, for a posting as for a withdrawal."""
+    await post(runtime, org, draft("tx1", GRANTS))
+    guards, accounts = LedgerGuard.get_pymongo_collection(), Account.get_pymongo_collection()
+
+    async def withdraws(session: Session) -> None:
+        await accounts.update_one({"_id": store.account_id(org, GRANTS), "org_id": org}, {"$set": {"active": False}}, session=session)
+        await guards.update_many({"org_id": org}, {"$inc": {"entered": 1}}, session=session)
+
+    await runtime.uow.run(withdraws)
+    with pytest.raises(InvalidInput):
+        await post(runtime, org, draft("tx2", GRANTS))
+
+
+@pytest.mark.usefixtures("one_row")
+async def test_of_many_accounts_a_row_knows_the_last(runtime: Runtime, org: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(period_store, "_ACTIVE_MAX", 3)
+    await post(runtime, org, draft("tx1"))
+    await post(runtime, org, draft("tx2", GRANTS))
+    guard = await LedgerGuard.find_one({"org_id": org})
+    assert guard is not None and guard.active == ["1100", "4100", GRANTS]
+    await post(runtime, org, draft("tx3", "4200"))
+    guard = await LedgerGuard.find_one({"org_id": org})
+    assert guard is not None and guard.active == ["1100", "4200"]
+    assert await left(org) == (3, 4, 3)
