@@ -23,6 +23,7 @@ from crypto_api.config import Config
 from crypto_api.documents import DOCUMENTS
 from crypto_api.identity import strictness
 from crypto_api.kit.clock import Clock, SystemClock, source
+from crypto_api.kit.together import SharedReads
 from crypto_api.migrations import MIGRATIONS
 from crypto_api.runtime import Runtime
 from mongodb_config.backup import refuse_half_restored
@@ -50,6 +51,8 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
         await refuse_half_restored(database)
         await refuse_newer(database, MIGRATIONS)
         await stack.enter_async_context(server_time.followed(mongo))
+        reads = SharedReads()
+        stack.push_async_callback(reads.close)
         source.unix_s = server_time.unix_s
         await init_beanie(database=database, document_models=DOCUMENTS, skip_indexes=True)
         networks = config.load_networks()
@@ -85,6 +88,7 @@ async def open_runtime(config: Config, *, clock: Clock | None = None) -> AsyncIt
             libraries=InstalledLibraries(),
             analyser=Slither(config.slither_dir),
             clock=clock or SystemClock(),
+            reads=reads,
         )
 
 

@@ -21,6 +21,7 @@ from crypto_api.adapters.webhook_receivers import WebhookReceivers
 from crypto_api.config import Config
 from crypto_api.kit.clock import Clock
 from crypto_api.kit.networks import NetworkConfig
+from crypto_api.kit.together import SharedReads
 from mongodb_config.client import Database, MongoClient
 from mongodb_config.leases import Leases
 from mongodb_config.unit_of_work import UnitOfWork
@@ -49,6 +50,7 @@ class Runtime:
     libraries: InstalledLibraries
     analyser: Slither
     clock: Clock
+    reads: SharedReads
 
 
 def runtime_of(scope: Mapping[str, Any]) -> Runtime:

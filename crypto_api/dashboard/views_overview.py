@@ -33,7 +33,8 @@ Table = tuple[Sequence[str], list[list[str | Decimal | None]]]
 @page(Permission.DASHBOARD_READ)
 async def overview_page(visit: Visit) -> HttpResponse:
     now, begin = visit.runtime.clock.now(), await value_history.first_booking_at(visit.org_id)
-    found = await read_overview.read_overview(visit.organization, visit.principal, now, visit.pricing, _pace(visit), RUNWAY_ROWS_MAX)
+    reads, pace = visit.runtime.reads, _pace(visit)
+    found = await read_overview.read_overview(reads, visit.organization, visit.principal, now, visit.pricing, pace, RUNWAY_ROWS_MAX)
     values = _figures(found.held, found.counts) | _attention(found.attention) | await _movements(visit, found.latest)
     values |= await _networks(visit) | await notices(visit)
     values |= {"may_read_prices": visit.may(Permission.PRICES_READ), "ranges": [each.value for each in Range]}
@@ -71,7 +72,8 @@ async def runway_fragment(visit: Visit) -> HttpResponse:
 
 @page(Permission.TRANSACTIONS_READ)
 async def movements_fragment(visit: Visit) -> HttpResponse:
-    return visit.render("overview/movements.html", await _movements(visit, await read_overview.latest(visit.org_id, visit.principal)))
+    latest = await read_overview.latest(visit.runtime.reads, visit.org_id, visit.principal)
+    return visit.render("overview/movements.html", await _movements(visit, latest))
 
 
 @page(Permission.DASHBOARD_READ)
@@ -161,15 +163,16 @@ TABLES: dict[str, tuple[Permission, Callable[[Visit], Coroutine[None, None, Tabl
 
 async def _history(visit: Visit, wanted: str) -> ValueHistory:
     known = Range(wanted) if wanted in list(Range) else Range.DAY
-    return await read_overview.value_over(visit.runtime.uow, visit.organization, known, visit.runtime.clock.now(), visit.pricing)
+    runtime = visit.runtime
+    return await read_overview.value_over(runtime.reads, runtime.uow, visit.organization, known, runtime.clock.now(), visit.pricing)
 
 
 async def _valuation(visit: Visit) -> Valuation:
-    return await read_overview.held_now(visit.organization, visit.runtime.clock.now(), visit.pricing)
+    return await read_overview.held_now(visit.runtime.reads, visit.organization, visit.runtime.clock.now(), visit.pricing)
 
 
 async def _held(visit: Visit) -> dict[str, object]:
-    return _figures(await _valuation(visit), await overview.counts(visit.org_id))
+    return _figures(await _valuation(visit), await read_overview.counts(visit.runtime.reads, visit.org_id))
 
 
 def _figures(held: Valuation, counts: Counts) -> dict[str, object]:
@@ -185,7 +188,8 @@ def _attention(found: Attention) -> dict[str, object]:
 
 
 async def _runway_now(visit: Visit) -> Runway:
-    return await read_overview.runway_of(visit.organization, await _valuation(visit), visit.runtime.clock.now(), _pace(visit))
+    now, pace = visit.runtime.clock.now(), _pace(visit)
+    return (await read_overview.held_and_runway(visit.runtime.reads, visit.organization, now, visit.pricing, pace))[1]
 
 
 def _runway(visit: Visit, found: Runway) -> dict[str, object]:

@@ -12,7 +12,7 @@ from crypto_api.dashboard.context import rows_wanted
 from crypto_api.dashboard.period import carried
 from crypto_api.dashboard.templatetags.coffer import asset_name, localized_date, money
 from crypto_api.dashboard.translation import gettext
-from crypto_api.flows.read_portfolio import Division, Period, Span, divided, period_of
+from crypto_api.flows.read_portfolio import Division, Period, Span, divided, period_of, stood
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.paging import PageRequest
@@ -83,9 +83,9 @@ def _period(visit: Visit) -> Period:
 
 
 async def _figures(visit: Visit) -> dict[str, object]:
-    now, currency, period = visit.runtime.clock.now(), visit.organization.functional_currency, _period(visit)
-    standing = await service.standing_now(visit.org_id, currency, now, visit.pricing)
-    did = await service.performance(visit.org_id, currency, period.since, period.until, visit.zone, visit.pricing)
+    now, currency = visit.runtime.clock.now(), visit.organization.functional_currency
+    found = await stood(visit.runtime.reads, visit.organization, now, visit.pricing, _span(visit))
+    did = found.performance
     allocations = [
         (name, head, await divided(visit.org_id, currency, now, visit.pricing, visit.runtime.networks, division))
         for name, head, division in (
@@ -95,7 +95,7 @@ async def _figures(visit: Visit) -> dict[str, object]:
     ]
     returns = [(gettext("Time-weighted"), did.time_weighted), (gettext("Money-weighted"), did.money_weighted)] if did is not None else []
     return {
-        "standing": standing,
+        "standing": found.standing,
         "did": did,
         "returns": [(name, told, NO_RESULT.get(told.none_because, "") if told.none_because else "") for name, told in returns],
         "allocations": allocations,

@@ -2,7 +2,8 @@
 next, what waits for the person who looks, and what moved last.
 
 Nothing here grows with history: the runway reads one period of movements, capped; receivables read the invoices that are open; payroll the few
-periods that are not paid.
+periods that are not paid. What is the same for everybody who may see it is read once for all who ask while it is being read (`kit/together.py`):
+whatever happens, every dashboard of the organisation that stands open asks at that moment.
 """
 
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from crypto_api.invoices.types import AgeBucket
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.clock import day_of
 from crypto_api.kit.paging import PageRequest
+from crypto_api.kit.together import SharedReads
 from crypto_api.organizations.documents import Organization
 from crypto_api.organizations.types import Permission, Principal
 from crypto_api.payroll import store as payroll
@@ -131,42 +133,63 @@ class Overview:
 
 
 async def read_overview(
-    organization: Organization, principal: Principal, now: datetime, pricing: Pricing, pace: int, runway_rows_max: int = ROWS_MAX
+    reads: SharedReads, organization: Organization, principal: Principal, now: datetime, pricing: Pricing, pace: int, runway_rows_max: int = ROWS_MAX
 ) -> Overview:
     """All of it but value over time. `pace`: the days whose spending the runway goes on with."""
-    held = await held_now(organization, now, pricing)
+    if principal.may(Permission.LEDGER_READ):
+        held, runway = await held_and_runway(reads, organization, now, pricing, pace, runway_rows_max)
+    else:
+        held, runway = await held_now(reads, organization, now, pricing), None
     return Overview(
         held=held,
-        counts=await overview.counts(organization.id),
+        counts=await counts(reads, organization.id),
         attention=await attention(organization, principal, now),
-        runway=await runway_of(organization, held, now, pace, runway_rows_max) if principal.may(Permission.LEDGER_READ) else None,
-        latest=await latest(organization.id, principal),
+        runway=runway,
+        latest=await latest(reads, organization.id, principal),
     )
 
 
-async def held_now(organization: Organization, now: datetime, pricing: Pricing) -> Valuation:
-    return await overview.valuation(organization.id, organization.functional_currency, now, pricing)
+async def held_now(reads: SharedReads, organization: Organization, now: datetime, pricing: Pricing) -> Valuation:
+    org_id, currency = organization.id, organization.functional_currency
+    return await reads.read(("held", org_id, currency), lambda: overview.valuation(org_id, currency, now, pricing))
 
 
-async def value_over(uow: UnitOfWork, organization: Organization, wanted: Range, now: datetime, pricing: Pricing) -> ValueHistory:
+async def counts(reads: SharedReads, org_id: str) -> Counts:
+    return await reads.read(("counts", org_id), lambda: overview.counts(org_id))
+
+
+async def value_over(reads: SharedReads, uow: UnitOfWork, organization: Organization, wanted: Range, now: datetime, pricing: Pricing) -> ValueHistory:
     """Equally far apart, from the beginning of the range, or of the books, until now; of a month and longer at the ends of days."""
-    if RANGES[wanted] > RANGES[Range.WEEK]:
-        currency, zone = organization.functional_currency, organization.time_zone
-        return await value_history.value_by_day(uow, organization.id, currency, RANGES[wanted].days, now, zone, pricing)
-    return await value_history.value_history(organization.id, organization.functional_currency, now - RANGES[wanted], now, pricing)
+    org_id, currency, zone = organization.id, organization.functional_currency, organization.time_zone
+
+    async def read() -> ValueHistory:
+        if RANGES[wanted] > RANGES[Range.WEEK]:
+            return await value_history.value_by_day(uow, org_id, currency, RANGES[wanted].days, now, zone, pricing)
+        return await value_history.value_history(org_id, currency, now - RANGES[wanted], now, pricing)
+
+    return await reads.read(("value", org_id, currency, zone, wanted), read)
 
 
-async def latest(org_id: str, principal: Principal) -> list[Transaction] | None:
+async def latest(reads: SharedReads, org_id: str, principal: Principal) -> list[Transaction] | None:
     """The last `LATEST` transactions, spam left out."""
     if not principal.may(Permission.TRANSACTIONS_READ):
         return None
-    found = await transactions.page(org_id, {"category": {"$ne": "spam"}}, PageRequest(limit=LATEST, sort="timestamp"))
+    request = PageRequest(limit=LATEST, sort="timestamp")
+    found = await reads.read(("latest", org_id), lambda: transactions.page(org_id, {"category": {"$ne": "spam"}}, request))
     return list(found.items)
 
 
-async def runway_of(organization: Organization, held: Valuation, now: datetime, days: int, rows_max: int = ROWS_MAX) -> Runway:
-    """At the pace of the last `days`, or of those that the `rows_max` latest transactions are of."""
-    return await runway_at(organization.id, held, now, days, rows_max)
+async def held_and_runway(
+    reads: SharedReads, organization: Organization, now: datetime, pricing: Pricing, days: int, rows_max: int = ROWS_MAX
+) -> tuple[Valuation, Runway]:
+    """How long what is held lasts, at the pace of the last `days`, or of those that the `rows_max` latest transactions are of."""
+    org_id, currency = organization.id, organization.functional_currency
+
+    async def read() -> tuple[Valuation, Runway]:
+        held = await overview.valuation(org_id, currency, now, pricing)
+        return held, await runway_at(org_id, held, now, days, rows_max)
+
+    return await reads.read(("held and runway", org_id, currency, days, rows_max), read)
 
 
 async def owed_now(organization: Organization, now: datetime) -> OwedNow:

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 from crypto_api.kit.clock import to_milliseconds
 from crypto_api.kit.errors import InvalidInput, NotFound
 from crypto_api.kit.networks import NetworkConfig
+from crypto_api.kit.together import SharedReads
 from crypto_api.organizations import store as organizations
 from crypto_api.organizations.documents import Organization
 from crypto_api.portfolio import service
-from crypto_api.portfolio.types import Part
+from crypto_api.portfolio.types import Part, Performance, Standing
 from crypto_api.prices.types import Pricing
 from crypto_api.wallets import store as wallets
 
@@ -63,6 +64,26 @@ def period_of(organization: Organization, now: datetime, span: Span | None, date
     if until - since > timedelta(days=DAYS_MAX):
         raise InvalidInput.of("date_from", "is more than ten years before date_to", "too_long")
     return Period(since, until)
+
+
+@dataclass(frozen=True)
+class Stood:
+    """What is held now, and how it did over a span; nothing where the books begin later."""
+
+    standing: Standing
+    performance: Performance | None
+
+
+async def stood(reads: SharedReads, organization: Organization, now: datetime, pricing: Pricing, span: Span) -> Stood:
+    """Read once for all who ask for the span while it is being read (`kit/together.py`)."""
+    org_id, currency, zone = organization.id, organization.functional_currency, organization.time_zone
+
+    async def read() -> Stood:
+        period = period_of(organization, now, span, None, None)
+        standing = await service.standing_now(org_id, currency, now, pricing)
+        return Stood(standing, await service.performance(org_id, currency, period.since, period.until, ZoneInfo(zone), pricing))
+
+    return await reads.read(("portfolio", org_id, currency, zone, span), read)
 
 
 async def organization_of(org_id: str) -> Organization:

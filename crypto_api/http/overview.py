@@ -37,8 +37,8 @@ async def get_overview(request: HttpRequest, query: Query[OverviewQuery]) -> Htt
     runtime, principal = runtime_of(request.scope), principal_of(request)
     organization, now = await organization_of(org_of(request)), runtime.clock.now()
     pricing = Pricing.of(runtime.networks.values(), runtime.prices.settings)
-    found = await read_overview.read_overview(organization, principal, now, pricing, query.runway_days)
-    history = await read_overview.value_over(runtime.uow, organization, query.range, now, pricing)
+    found = await read_overview.read_overview(runtime.reads, organization, principal, now, pricing, query.runway_days)
+    history = await read_overview.value_over(runtime.reads, runtime.uow, organization, query.range, now, pricing)
     waits = found.attention
     read = OverviewRead(
         currency=organization.functional_currency,

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from crypto_api.flows.read_portfolio import Span, divided, organization_of, period_of
+from crypto_api.flows.read_portfolio import Span, divided, organization_of, period_of, stood
 from crypto_api.http.answers import answer
 from crypto_api.http.auth import org_of
 from crypto_api.http.paging import page_request
@@ -46,14 +46,12 @@ class NoBooks(CoreError):
 @requires(Permission.PRICES_READ)
 async def get_portfolio(request: HttpRequest) -> HttpResponse:
     """From the books and the rates that are kept. What has no price is named in `unpriced` and in no total."""
-    organization, pricing, now = await organization_of(org_of(request)), _pricing(request), runtime_of(request.scope).clock.now()
-    found = await service.standing_now(organization.id, organization.functional_currency, now, pricing)
-    period = period_of(organization, now, Span.MONTH, None, None)
-    zone, currency = ZoneInfo(organization.time_zone), organization.functional_currency
-    did = await service.performance(organization.id, currency, period.since, period.until, zone, pricing)
+    runtime, organization = runtime_of(request.scope), await organization_of(org_of(request))
+    found = await stood(runtime.reads, organization, runtime.clock.now(), _pricing(request), Span.MONTH)
+    currency, did = organization.functional_currency, found.performance
     read = PortfolioRead(
-        **PortfolioStandingRead.of(currency, found).model_dump(),
-        positions=[PortfolioPositionRead.of(row) for row in found.positions],
+        **PortfolioStandingRead.of(currency, found.standing).model_dump(),
+        positions=[PortfolioPositionRead.of(row) for row in found.standing.positions],
         performance=PerformanceRead.of(currency, did) if did is not None else None,
     )
     return answer(read)

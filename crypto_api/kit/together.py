@@ -1,9 +1,9 @@
 """Questions that come at the same moment are asked as one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable, Mapping
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from crypto_api.kit.cancel import cancel_and_wait
 
@@ -52,3 +52,44 @@ class Together(Generic[Key, Answer]):
             else:
                 for key, future in some.items():
                     future.set_result(found.get(key))
+
+
+class SharedReads:
+    """Of what is long to read, one reading of a key at a time is under way, and those who ask meanwhile share the next one: as `Together`, for
+    questions that each bring how they are answered. Only for what is the same whoever asks, which nobody changes in their hands."""
+
+    def __init__(self) -> None:
+        self._under_way: dict[Hashable, asyncio.Task[Any]] = {}
+        self._next: dict[Hashable, asyncio.Task[Any]] = {}
+
+    async def read(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
+        """What `make` gives, begun after this was called, or what that of another who asked under the same key does. Raises what it raises."""
+        task: asyncio.Task[Answer] | None = self._next.get(key)
+        if task is None:
+            before = self._under_way.get(key)
+            task = asyncio.create_task(self._read(key, make, before), name="read for all who ask")
+            task.add_done_callback(_looked_at)
+            (self._under_way if before is None else self._next)[key] = task
+        return await asyncio.shield(task)  # one asker that goes away must not take the answer from the others
+
+    async def close(self) -> None:
+        """Who still waits is told that it was cancelled."""
+        await cancel_and_wait(*self._next.values(), *self._under_way.values())
+
+    async def _read(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, Answer]], before: asyncio.Task[Any] | None) -> Answer:
+        if before is not None:
+            try:
+                await asyncio.wait({before})
+            finally:
+                self._under_way[key] = self._next.pop(key)
+        try:
+            return await make()
+        finally:
+            if key not in self._next:  # else it stands here until the next one does
+                del self._under_way[key]
+
+
+def _looked_at(task: asyncio.Task[Any]) -> None:
+    """So that nobody warns of how it ended where all who asked are gone."""
+    if not task.cancelled():
+        task.exception()

@@ -1,5 +1,6 @@
 """The overview beside what is held: what waits, what is owed, how long it lasts; its files; what it costs; and how it looks."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -10,7 +11,7 @@ from playwright.async_api import expect
 
 from crypto_api.dashboard.overview_charts import slices
 from crypto_api.flows.age_receivables import age_receivables
-from crypto_api.flows.read_overview import attention, owed_now, pay_due, runway_of
+from crypto_api.flows.read_overview import Overview, attention, held_and_runway, owed_now, pay_due, read_overview
 from crypto_api.invoices.documents import Invoice, InvoicePayment
 from crypto_api.invoices.types import AgeBucket, InvoiceKind, InvoiceStatus, PaymentMethod, Rounding, Totals
 from crypto_api.kit.amounts import divide
@@ -21,7 +22,8 @@ from crypto_api.organizations.types import Permission, Role
 from crypto_api.payroll.documents import PayrollPeriod, Payslip
 from crypto_api.payroll.types import PayrollStatus
 from crypto_api.prices.types import Pricing
-from crypto_api.reports.overview import AssetPosition, valuation
+from crypto_api.reports import overview
+from crypto_api.reports.overview import AssetPosition, Valuation, valuation
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.types import Booking, Direction, Finality
 from tests.dashboard.conftest import Window
@@ -123,6 +125,43 @@ async def owing(treasury: Treasury) -> None:
     await payroll(treasury, "January", 40, ["99"])
 
 
+async def test_many_who_ask_at_once_share_what_is_read_and_see_what_was_posted_before_they_asked(
+    runtime: Runtime, treasury: Treasury, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(runtime, treasury)
+    readings, free = 0, asyncio.Event()
+
+    async def slowly(org_id: str, *rest: Any) -> Valuation:
+        nonlocal readings
+        readings += 1
+        found = await valuation(org_id, *rest)
+        await asyncio.wait_for(free.wait(), 60)
+        return found
+
+    monkeypatch.setattr(overview, "valuation", slowly)
+    pricing = Pricing.of(runtime.networks.values(), runtime.prices.settings)
+
+    def asked(of: Treasury = treasury) -> "asyncio.Task[Overview]":
+        return asyncio.create_task(read_overview(runtime.reads, of.organization, admin_of(of), treasury.now, pricing, 90))
+
+    first = asked()
+    async with asyncio.timeout(60):
+        while readings == 0:
+            await asyncio.sleep(0.01)
+    await spend(treasury, "3000", 9)
+    rest = [asked() for _ in range(9)]
+    other = asked(await new_treasury(runtime.uow, name="Elsewhere", first="Eve", last="Stranger", now=treasury.now))
+    async with asyncio.timeout(60):
+        while readings < 2:  # another organisation waits for nobody
+            await asyncio.sleep(0.01)
+    free.set()
+    before, *after = await asyncio.gather(first, *rest)
+    assert readings == 3, "one for the first, one for the nine who came meanwhile, one elsewhere"
+    assert {found.held.total for found in after} == {before.held.total - 2997} and all(found.held == after[0].held for found in after)
+    assert {found.runway.spent_a_month if found.runway else None for found in after} == {D(1000)}
+    assert (await other).held.positions == []
+
+
 async def test_what_is_owed_and_due_and_how_long_it_lasts(runtime: Runtime, treasury: Treasury) -> None:
     await fill(runtime, treasury)
     await owing(treasury)
@@ -138,8 +177,8 @@ async def test_what_is_owed_and_due_and_how_long_it_lasts(runtime: Runtime, trea
     [due] = await pay_due(organization, now)
     assert (due.period.title, due.people, due.net, due.days) == ("November", 2, D("3700.10"), 3)
     pricing = Pricing.of(runtime.networks.values(), runtime.prices.settings)
-    held = await valuation(treasury.org_id, "USD", now, pricing)
-    runway = await runway_of(organization, held, now, 10)
+    held, runway = await held_and_runway(runtime.reads, organization, now, pricing, 10)
+    assert held == await valuation(treasury.org_id, "USD", now, pricing)
     months = (held.total / 9000).quantize(D("0.1"))
     assert (runway.spent_a_month, runway.net_a_month, runway.shocks[0].value, runway.shocks[0].months) == (D(9000), D(9000), held.total, months)
     found = await attention(organization, admin_of(treasury), now)
