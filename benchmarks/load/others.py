@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks import chain, fan_out, payroll
 from benchmarks.load.stalls import Stall, stalls_in
-from crypto_api.kit import loop_watch
+from crypto_api.kit import collector, loop_watch
 
 LOG = "crypto_accounting.log"
 ONE_IN = 100  # transfers, one of which concerns somebody
@@ -23,6 +23,7 @@ async def measure_payroll(people: int) -> tuple[dict[str, Any], list[Stall]]:
 async def measure_catch_up(blocks: int, transfers: int, watching: int) -> tuple[dict[str, Any], dict[str, Any], list[Stall]]:
     """`python -m benchmarks.chain`, of full blocks and of blocks in which nothing happens. In this process, as the follower does it."""
     found: list[loop_watch.Stall] = []
+    collector.settle()  # as every worker does when it has loaded what it needs
     async with loop_watch.loop_watched(found.append):
         full, empty = await chain.catch_up(blocks, transfers, watching, ONE_IN), await chain.catch_up(blocks, 0, watching, ONE_IN)
     stalls = [Stall("follower", round(s.took_s * 1000), round(s.computed_s * 1000), s.cause.value, s.ours, tuple(s.where)) for s in found]
