@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from crypto_api.events import store
 from crypto_api.events.documents import Event
 from crypto_api.sockets import frames
-from crypto_api.sockets.console import Console, View
+from crypto_api.sockets.console import Console, View, wake
 
 PAGE = 500
 WINDOW = 1_000
@@ -79,11 +79,12 @@ class Channel:
         async with self._lock:
             while self._open:
                 page = [LoggedEvent(row) for row in await self._log.after(self.org_id, self.last, PAGE)]
-                self._serve(page)
+                await wake(self._serve(page))
                 if len(page) < PAGE:
                     return
 
-    def _serve(self, page: Sequence[LoggedEvent]) -> None:
+    def _serve(self, page: Sequence[LoggedEvent]) -> list[Console]:
+        """Those who have something to send, and are to be woken."""
         live = defaultdict(list)
         for console in self.consoles:
             if console.live:
@@ -95,9 +96,10 @@ class Channel:
                 frame = event.frame(prev)
                 for console in live[view]:
                     if event.seq > console.sent:
-                        console.offer(frame, event.seq)
+                        console.offer(frame, event.seq, wake=False)
                 self._visible[view] = prev = event.seq
         self._keep(page)
+        return [console for consoles in live.values() for console in consoles]
 
     def _keep(self, page: Sequence[LoggedEvent]) -> None:
         self._window.extend(page)

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from crypto_api.organizations.types import Principal
+from crypto_api.sockets.timing import TOLD_AT_ONCE
 
 OUTBOX_MAX = 2_000  # frames; a socket that lets more pile up is closed and may come back and resume
 
@@ -81,34 +82,36 @@ class Console:
         self._outbox: deque[tuple[int | None, str]] = deque()
         self._waiter: asyncio.Future[None] | None = None
 
-    def offer(self, frame: str, seq: int | None = None) -> None:
-        """Queues a frame for the writer. A full outbox closes the socket: others must not wait for it."""
+    def offer(self, frame: str, seq: int | None = None, *, wake: bool = True) -> None:
+        """Queues a frame for the writer. A full outbox closes the socket: others must not wait for it. Without `wake` it is sent when the writer
+        is woken, or looks by itself."""
         if self.closing is not None:
             return
         if len(self._outbox) >= OUTBOX_MAX:
             self.close(OVERFLOW, "too slow: come back and resume")
             return
         self._outbox.append((seq, frame))
-        self._wake()
+        if wake:
+            self.wake()
 
     def resume(self, after: int) -> None:
         """Of two that wait for their answer, each may want what the other does not: both are answered by everything behind the earlier number."""
         if self.asked is not None and self.asked != after:
             self.again = True
         self.asked = after if self.asked is None else min(self.asked, after)
-        self._wake()
+        self.wake()
 
     def heard(self, now: float) -> None:
         """The client said something."""
         self.heard_at = now
         self.spoke = True
-        self._wake()
+        self.wake()
 
     def close(self, code: int, reason: str) -> None:
         if self.closing is None:
             self.closing = Closing(code, reason)
             self.hold()
-            self._wake()
+            self.wake()
 
     def hold(self) -> None:
         """No longer live: events that wait in the outbox are dropped, and paged from the log again if they are still due."""
@@ -159,6 +162,15 @@ class Console:
         finally:
             self._waiter = None
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+async def wake(consoles: Iterable[Console]) -> None:
+    """Some in each turn of the event loop: thousands of writers in one would hold up whoever asks something else."""
+    for number, console in enumerate(consoles, 1):
+        console.wake()
+        if number % TOLD_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    await asyncio.sleep(0)  # or what follows would come into the turn of the last

@@ -24,11 +24,10 @@ from crypto_api.kit.together import Together
 from crypto_api.organizations.types import Principal
 from crypto_api.sockets import frames
 from crypto_api.sockets.channel import Channel
-from crypto_api.sockets.console import AWAY, FORBIDDEN, OVERFLOW, UNAUTHENTICATED, Console, State, View
+from crypto_api.sockets.console import AWAY, FORBIDDEN, OVERFLOW, UNAUTHENTICATED, Console, State, View, wake
 from crypto_api.sockets.shared_states import SharedStates
-from crypto_api.sockets.timing import ADMITTED_AT_ONCE, HEAD_S, HEARTBEAT_S, POLL_S, RECHECK_S, RETRY_S, SILENT_S_MAX, STATE_S
+from crypto_api.sockets.timing import ADMITTED_AT_ONCE, HEAD_S, HEARTBEAT_S, POLL_S, RECHECK_S, RETRY_S, SILENT_S_MAX, STATE_S, TOLD_AT_ONCE
 
-SLICE = 200  # sockets that are told something before others get their turn
 _logger = log.get(__name__)
 
 
@@ -155,7 +154,7 @@ class EventHub:
                 if ping is not None:
                     console.offer(ping)
                 served += 1
-                if served % SLICE == 0:
+                if served % TOLD_AT_ONCE == 0:
                     await asyncio.sleep(0)
 
     async def _recheck(self) -> None:
@@ -192,7 +191,8 @@ class EventHub:
         if data != told:
             frame = frames.encode("snapshot", self._clock.now(), data, seq=head)
             for console in consoles:
-                console.offer(frame)
+                console.offer(frame, wake=False)
+            await wake(consoles)
 
     def _consoles(self) -> list[Console]:
         return list(self._channel_of)

@@ -9,6 +9,7 @@ STATE_S = 1.0  # how often at most a state that is followed is told again
 RETRY_S = 0.5  # pause after a read that failed
 
 ADMISSION_S_MAX = 4.0  # a database that does not answer by then: try again later, well before a client gives its handshake up (10 s)
+TOLD_AT_ONCE = 200  # sockets that are told something before others get their turn
 ADMITTED_AT_ONCE = 200  # who are looked up together
 RESUME_GRACE_S = 1.0
 """How long live frames are held back for a client that may be about to say where it stopped. Whatever it says ends the wait; one that says it

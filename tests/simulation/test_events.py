@@ -76,7 +76,7 @@ def _lives_on(self: Console) -> None:
 def _the_last_word(self: Console, after: int) -> None:
     """Of two questions on one line the later alone is answered."""
     self.asked = after
-    self._wake()
+    self.wake()
 
 
 async def _live_before_the_last_page(self: Channel, console: Console) -> list[str]:
