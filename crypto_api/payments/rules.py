@@ -150,6 +150,12 @@ def pause(tries: int, *, least_s: float = 1.0, most_s: float = 30.0) -> timedelt
     return timedelta(seconds=min(least_s * 1.5 ** min(tries, 20), most_s))
 
 
+def patience(waited: timedelta) -> timedelta:
+    """Until what waits for a person is looked at again. Whatever that person does makes it due at once, and so do a policy and an address book that
+    change: the looks between only tell how it stands, and thousands that wait must not keep the sweep from those that may go."""
+    return min(max(waited / 4, timedelta(minutes=1)), timedelta(minutes=15))
+
+
 def deadline(state: PaymentState, now: datetime, not_before: datetime | None = None) -> datetime | None:
     if state not in DEADLINES:
         return None

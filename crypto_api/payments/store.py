@@ -217,6 +217,9 @@ async def count_under_way_of_network(network: str, now: datetime) -> dict[Paymen
     return {PaymentState(row["_id"]): (int(row["count"]), int(row["due"])) async for row in rows}
 
 
+_OF_PERSONS = [PaymentState.DRAFT, PaymentState.PENDING_APPROVAL]
+
+
 async def senders_due_of_network(network: str, now: datetime) -> list[str]:
     """Addresses that have a payment to look at."""
     stages: list[Row] = [{"$match": {"network": network, "due_at": {"$type": "date", "$lte": now}}}, {"$group": {"_id": "$from_address"}}]
@@ -224,10 +227,17 @@ async def senders_due_of_network(network: str, now: datetime) -> list[str]:
 
 
 async def due_of_network(network: str, address: str, now: datetime, limit: int) -> list[Row]:
-    """(`_id`, `org_id`, `state`, `nonce`, `approved_at`, `created_at`) of what a sender has to be looked at for, most overdue first."""
+    """(`_id`, `org_id`, `state`, `nonce`, `approved_at`, `created_at`) of what a sender has to be looked at for: most overdue first, and what waits
+    for a person behind all that may go by itself."""
     shown = dict.fromkeys(("_id", "org_id", "state", "nonce", "approved_at", "created_at"), 1)
-    query = {"network": network, "from_address": address, "due_at": {"$type": "date", "$lte": now}}
-    return [row async for row in Payment.get_pymongo_collection().find(query, shown).sort("due_at", 1).limit(limit)]
+    query: Row = {"network": network, "from_address": address, "due_at": {"$type": "date", "$lte": now}}
+    collection = Payment.get_pymongo_collection()
+    going = await collection.find(query | {"state": {"$nin": _OF_PERSONS}}, shown).sort("due_at", 1).limit(limit).to_list()
+    if len(going) == limit:
+        return going
+    due = await collection.find(query, shown).sort("due_at", 1).limit(limit).to_list()
+    known = {row["_id"] for row in going}
+    return [*going, *(row for row in due if row["_id"] not in known)][:limit]
 
 
 async def next_due_of_network(network: str, after: datetime, until: datetime) -> datetime | None:

@@ -58,7 +58,8 @@ def _may_be_signed(visit: Visit, payment: Payment, standing: Standing, lane: Sen
         reason = "The payment policy lets it wait after the last approval."
         _let_go(visit, payment, [Hold.DELAYED], reason, payment.not_before - visit.now)
     elif payment.way is Way.BROWSER:
-        visit.wait(payment, [Hold.WAITS_FOR_WALLET], "It waits to be sent by the wallet that holds the key.", timedelta(seconds=60))
+        reason = "It waits to be sent by the wallet that holds the key."
+        visit.wait(payment, [Hold.WAITS_FOR_WALLET], reason, rules.patience(visit.now - payment.created_at))
     elif lane is not None and lane.frozen_reason is not None:
         _let_go(visit, payment, [Hold.SENDER_FROZEN], lane.frozen_reason, timedelta(seconds=60))
     else:
@@ -68,7 +69,7 @@ def _may_be_signed(visit: Visit, payment: Payment, standing: Standing, lane: Sen
 
 def _pending(visit: Visit, payment: Payment, standing: Standing) -> None:
     if standing.approvals_missing > 0:
-        visit.wait(payment, [Hold.APPROVALS_MISSING, *standing.holds], _missing(standing), timedelta(seconds=60))
+        visit.wait(payment, [Hold.APPROVALS_MISSING, *standing.holds], _missing(standing), rules.patience(visit.now - payment.created_at))
         return
     not_before = visit.now + standing.delay if standing.delay else None
     changes = visit.into(payment, PaymentState.APPROVED, not_before=not_before)

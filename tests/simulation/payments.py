@@ -365,6 +365,7 @@ def _payment(number: int, sender: str) -> Payment:
         "raw_amount": "1",
         "call": rules.transfer_call(payee, 1, None),
         "state": PaymentState.PENDING_APPROVAL,
+        "created_at": BEGIN,
         "due_at": BEGIN,
         "holds": [],
         "warnings": [],
