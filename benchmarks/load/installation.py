@@ -23,7 +23,7 @@ from crypto_project.demo.moves import ChainMoves
 from crypto_project.demo.world import DemoWorld
 from crypto_project.shell import Shell, ShellOptions
 
-REFRESH_S = 240.0  # an access token lives longer
+REFRESH_S, AGAIN_S = 240.0, 0.5  # an access token lives longer
 BLOCK_S = 1.0
 PER_BLOCK = 25
 BOOKED_S_MAX = 600.0
@@ -82,9 +82,9 @@ class Installation(Target):
         async with httpx.AsyncClient(base_url=self.shell.base_url, timeout=60, trust_env=False) as client:
             while True:
                 await asyncio.sleep(REFRESH_S)
-                answer = await client.post("/api/auth/refresh/", json={"refresh": self._refresh})
-                if answer.status_code == httpx.codes.OK:  # else it was sent away: the next time
-                    self.access, self._refresh = answer.json()["access"], answer.json()["refresh"]
+                while (answer := await client.post("/api/auth/refresh/", json={"refresh": self._refresh})).status_code != httpx.codes.OK:
+                    await asyncio.sleep(AGAIN_S)  # it was sent away
+                self.access, self._refresh = answer.json()["access"], answer.json()["refresh"]
 
     async def live(self) -> None:
         """A block a second with a payment to one of its wallets, as long as the task lives."""

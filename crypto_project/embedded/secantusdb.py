@@ -37,6 +37,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -206,22 +207,30 @@ def _says(clause: Any, condition: Any) -> bool:
     return type(clause) is type(condition) and bool(clause == condition)
 
 
-def _pinned(key: Mapping[str, int], asked: Mapping[str, Any], *, many: bool) -> list[str]:
-    """Fields of an index from its first on: each pinned to a value, the last one perhaps to a list or bounds. `many`: it holds each element of a
-    list, so that two bounds may be met by two of them."""
+def _pinned(key: Mapping[str, int], asked: Mapping[str, Any]) -> list[str]:
+    """Fields of an index from its first on: each pinned to a value, the last one perhaps to a list or bounds."""
     found: list[str] = []
     for field, direction in key.items():
         if field not in asked:
             break
         values = _values(asked[field])
-        if values is not None or (_is_bounded(asked[field]) and not many and (direction == 1 or _is_of_time(asked[field]))):
+        if values is not None or (_is_bounded(asked[field]) and (direction == 1 or _is_of_time(asked[field]))):
             found.append(field)
         if values is None or len(values) != 1:
             break
     return found
 
 
-def _choose(storage: Any, db: str, coll: str, asked: Mapping[str, Any]) -> tuple[str, dict[str, int], list[str]] | None:
+@dataclass(frozen=True)
+class _Chosen:
+    name: str
+    key: dict[str, int]
+    fields: list[str]
+    many: bool
+    """It holds each element of a list, so that two bounds may be met by two of them."""
+
+
+def _choose(storage: Any, db: str, coll: str, asked: Mapping[str, Any]) -> _Chosen | None:
     options, best, chosen = storage._index_options_map(db, coll), (0, False, 0), None
     for name, key, sparse, _ in storage._all_indexes(db, coll):
         told = options.get(name, {})
@@ -230,15 +239,15 @@ def _choose(storage: Any, db: str, coll: str, asked: Mapping[str, Any]) -> tuple
         condition = told.get("partialFilterExpression") or {}
         if not all(field in asked and _says(asked[field], value) for field, value in condition.items()):
             continue
-        fields = _pinned(key, asked, many=bool(told.get("multikey")))
+        fields = _pinned(key, asked)
         weight = sum(1 if _values(asked[field]) is None else 2 for field in fields)
         if fields and (rank := (weight, bool(condition), -len(key))) > best:
-            best, chosen = rank, (name, dict(key), fields)
+            best, chosen = rank, _Chosen(name, dict(key), fields, bool(told.get("multikey")))
     return chosen
 
 
-def _walk(storage: Any, db: str, coll: str, chosen: tuple[str, dict[str, int], list[str]], asked: Mapping[str, Any]) -> Iterator[bytes]:
-    name, key, fields = chosen
+def _walk(storage: Any, db: str, coll: str, chosen: _Chosen, asked: Mapping[str, Any]) -> Iterator[bytes]:
+    name, key, fields = chosen.name, chosen.key, chosen.fields
     last, more = asked[fields[-1]], len(key) > len(fields)
     pinned = [encode_value_directed(value, key[field]) for field in fields[:-1] for value in _values(asked[field]) or ()]
 
@@ -253,7 +262,15 @@ def _walk(storage: Any, db: str, coll: str, chosen: tuple[str, dict[str, int], l
     lower = max((entry(last[bound]) for bound in low if bound in last), default=None)
     upper = min((entry(last[bound]) for bound in high if bound in last), default=None)
     before = COMPOUND_SEP.join(pinned) + COMPOUND_SEP if pinned else None
-    yield from storage._range_scan_index(db, coll, name, lower, True, upper + _BEHIND_ALL if upper is not None else None, True, prefix=before)
+
+    def between(begin: bytes | None, end: bytes | None) -> Any:
+        return storage._range_scan_index(db, coll, name, begin, True, end + _BEHIND_ALL if end is not None else None, True, prefix=before)
+
+    if chosen.many and lower is not None and upper is not None:  # a row of which one element lies above and another below is none between
+        behind = set(between(lower, None))
+        yield from (row for row in between(None, upper) if row in behind)
+    else:
+        yield from between(lower, upper)
 
 
 def take_the_best_index(storage: type[Any]) -> None:
@@ -439,7 +456,7 @@ def walk_in_order(storage: type[Any], matches: Callable[..., bool]) -> None:
         if ("_id" in asked and _names_rows(asked["_id"])) or (order := _in_order(self, db, coll, asked, sort)) is None:
             return None
         best, found, seen = _choose(self, db, coll, asked), list[dict[str, Any]](), 0
-        narrower = best is not None and len(best[2]) > sum(map(bool, order[1]))
+        narrower = best is not None and len(best.fields) > sum(map(bool, order[1]))
         rows = _along(self, db, coll, order, asked)
         while len(found) < most and (some := list(itertools.islice(rows, _FETCHED_TOGETHER))):
             deadline.check()

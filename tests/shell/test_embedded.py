@@ -213,6 +213,8 @@ INDEXES: list[tuple[dict[str, int], dict[str, Any]]] = [
     ({"org": 1, "due": -1, "_id": -1}, {}),
     ({"org": 1, "number": 1, "_id": 1}, {}),
     ({"org": 1, "net": 1, "due": 1, "_id": 1}, {"partialFilterExpression": {"state": "open"}}),
+    ({"org": 1, "tags": 1, "due": -1}, {}),
+    ({"org": 1, "days": -1}, {}),
 ]
 ORDERS: list[dict[str, int]] = [{"due": way, "_id": way} for way in (1, -1)] + [
     {"number": 1, "_id": 1},
@@ -234,6 +236,7 @@ def rows_at_random(random: Random) -> list[dict[str, Any]]:
             "due": random.choice([*DAYS, None]),
             "number": random.choice([1, 2.5, -3, 10**12, None]),
             "tags": random.choice([["p"], ["p", "q"], [], "q", None]),
+            "days": random.choice([[DAYS[0], DAYS[6]], [DAYS[1], DAYS[3]], DAYS[2], [], None]),
         }
         for number in range(200)
     ]
@@ -249,6 +252,7 @@ def clauses_that_ask() -> dict[str, list[Any]]:
         "due": [DAYS[2], None, {"$lte": DAYS[3]}, {"$type": "date", "$gt": DAYS[1], "$lte": DAYS[4]}, {"$type": "date"}, {"$gte": DAYS[5]}],
         "number": [1, {"$lte": 2.5}, {"$gt": 1, "$lt": 10**12}, {"$in": [1, 10**12]}],
         "tags": ["p", {"$in": ["q"]}, {"$gt": "o", "$lt": "q"}, ["p"]],
+        "days": [DAYS[1], {"$gte": DAYS[2], "$lte": DAYS[4]}, {"$gt": DAYS[3]}, {"$lt": DAYS[1]}],
         "_id": ["r001", {"$in": ["r001", "r150", "r999"]}, {"$gt": "r100"}],
     }
 
@@ -296,6 +300,12 @@ def test_secantusdb_finds_by_the_best_index_what_it_finds_by_looking_at_every_ro
         days = {"org": "a", "due": {"$gte": DAYS[1], "$lte": DAYS[4]}}
         wanted = [row for row in stored if matches(row, days)]
         assert 0 < len(wanted) == len(rows._try_index_id_keys("db", "rows", days)), "days between two, along an index in which they fall"
+        tagged = days | {"tags": "p"}
+        wanted = [row for row in stored if matches(row, tagged)]
+        assert 0 < len(wanted) == len(rows._try_index_id_keys("db", "rows", tagged)), "and along one that holds the elements of a list before them"
+        apart = {"org": "a", "days": {"$gte": DAYS[4], "$lte": DAYS[5]}}
+        found = sorted(row["_id"] for row in rows.find_matching("db", "rows", apart))
+        assert found == [row["_id"] for row in stored if row["org"] == "a" and row["days"] == [DAYS[0], DAYS[6]]] != [], "one above, another below"
     finally:
         rows.close()
 
