@@ -3,7 +3,7 @@
 from crypto_api.documents import DOCUMENTS
 from crypto_api.employees import store as employees
 from crypto_api.flows.learn_earlier_words import learn_earlier_words
-from crypto_api.kit.clock import SystemClock
+from crypto_api.kit.clock import SystemClock, source
 from crypto_api.ledger import seal_store as seals
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import AccountBalance
@@ -157,6 +157,7 @@ async def prepare_database(mongodb_uri: str, database_name: str, *, verify: bool
     try:
         await probe(client, database_name)
         async with server_time.followed(client):
+            source.unix_s = server_time.unix_s  # what a migration writes of the time is the installation's too
             return await deploy(client, database_name, DOCUMENTS, migrations=MIGRATIONS, release_before=RELEASE_BEFORE, verify=verify, again=again)
     finally:
         await client.close()

@@ -9,6 +9,9 @@ from crypto_api.adapters.queue import QUEUE_NAME, JobQueue
 from crypto_api.identity.access_tokens import ACCESS_LIFETIME, InvalidToken, Signer, issue, read
 from crypto_api.kit.clock import SystemClock, source
 from crypto_api.kit.ids import new_id, next_id
+from crypto_api.ledger.documents import Account
+from crypto_api.ledger.types import AccountCode
+from crypto_api.migrations import prepare_database
 from crypto_project.embedded.servers import Addresses
 from mongodb_config.client import connect
 from mongodb_config.leases import DURATION_S, Leases
@@ -110,6 +113,24 @@ async def test_leases_heartbeats_ids_and_tokens_of_a_process_with_a_wrong_clock(
     held = {row["_id"]: row["expires_at"] async for row in database["leases"].find({})}
     assert max(held.values()) < datetime.now(UTC) + timedelta(seconds=DURATION_S + 10), "none outlives the process that had it"
     await client.close()
+
+
+async def test_what_a_migration_writes_of_the_time_is_the_databases(
+    addresses: Addresses, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, name = connect(addresses.mongodb_uri), f"{database_name}_old"
+    for clock, at in ((source, "unix_s"), (server_time, "_machine")):
+        monkeypatch.setattr(clock, at, lambda: time.time() - THIRTY_DAYS_S)
+    try:
+        accounts = client[name][str(Account.Settings.name)]
+        await accounts.insert_one({"_id": "org_1:1100", "org_id": "org_1", "code": AccountCode.CRYPTO.value, "name": "Crypto", "created_at": NOON})
+        await prepare_database(addresses.mongodb_uri, name)
+        made = await accounts.find_one({"org_id": "org_1", "code": AccountCode.CASH.value})
+        hello = await client.admin.command("hello")
+        assert made is not None and abs(made["created_at"] - hello["localTime"].replace(tzinfo=UTC)) < timedelta(minutes=5)
+    finally:
+        await client.drop_database(name)
+        await client.close()
 
 
 async def _queued_for_now(redis_url: str) -> None:
