@@ -102,11 +102,10 @@ def _sealed(rows: Sequence[dict[str, Any]]) -> dict[str, int | None]:
 async def first_day(org_id: str, session: Session | None = None) -> date | None:
     """Of the first entry that counts: of the days that have a kept sum, and of what has no seal and is in no sum yet. Reads no other entry."""
     sums, shown = AccountSum.get_pymongo_collection(), {"date": 1}
-    months = [row["date"] async for row in sums.find({"org_id": org_id, "span": Span.MONTH.value}, shown, session=session)]
     rows = await JournalEntry.get_pymongo_collection().find(_unsealed(org_id), shown, session=session, hint=_UNSEALED).to_list()
-    if months:
-        days = pages.not_before(min(months)) | {"$lt": min(months) + timedelta(days=_MONTH_MAX)}
-        rows += await sums.find({"org_id": org_id, "span": Span.DAY.value, "date": days}, shown, session=session).to_list()
+    async for month in sums.find({"org_id": org_id, "span": Span.MONTH.value}, shown, session=session).sort("date", 1).limit(1):
+        days = pages.not_before(month["date"]) | {"$lt": month["date"] + timedelta(days=_MONTH_MAX)}
+        rows += await sums.find({"org_id": org_id, "span": Span.DAY.value, "date": days}, shown, session=session).sort("date", 1).limit(1).to_list()
     return min((row["date"].date() for row in rows), default=None)
 
 
