@@ -18,6 +18,7 @@ from benchmarks.load.installation import Installation, Usage
 from benchmarks.load.target import Target
 from benchmarks.load.traffic import SENT_AWAY, Figures, Traffic
 from benchmarks.load.wire import NONE, Answer, Pool
+from crypto_api.audit.documents import AuditRecord
 from crypto_api.wallets.documents import WalletType
 
 PATH = "/api/payments/"
@@ -128,7 +129,7 @@ async def looked_up(target: Target, payers: Payers, pool: Pool) -> Books:
         payers.kept.differing += answer.status != CREATED or answer.body != told[key]
 
     await asyncio.gather(*map(again, told))
-    records = target.database["audit_records"].find({"org_id": target.org_id, "subject_kind": "payment"}, {"subject_id": 1})
+    records = target.database[str(AuditRecord.Settings.name)].find({"org_id": target.org_id, "subject_kind": "payment"}, {"subject_id": 1})
     audited = {str(record["subject_id"]) async for record in records}
     return Books(
         acknowledged=len(told),

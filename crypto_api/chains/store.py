@@ -137,9 +137,13 @@ async def highest_canonical(network: str, up_to: int) -> ChainBlock | None:
     return await ChainBlock.find({"network": network, "orphaned": False, "number": {"$lte": up_to}}).sort("-number").first_or_none()
 
 
+async def canonical_block(network: str, number: int) -> ChainBlock | None:
+    return await ChainBlock.find_one({"network": network, "orphaned": False, "number": number})
+
+
 async def canonical_hash(network: str, number: int) -> str | None:
-    block = await ChainBlock.find_one({"network": network, "orphaned": False, "number": number})
-    return block.hash if block else None
+    block: ChainBlock | None = await canonical_block(network, number)
+    return block.hash if block is not None else None
 
 
 async def canonical_hashes(network: str, numbers: Collection[int]) -> dict[int, str]:

@@ -80,6 +80,5 @@ async def _last_block(slug: str, network: NetworkConfig) -> Moment | None:
     cursor = await chain_store.cursor(slug)
     if cursor is None:
         return None
-    blocks = await chain_store.canonical_blocks(slug, cursor.height)
-    block = next((block for block in blocks if block.hash == cursor.hash), None)
-    return Moment(network, block.number, block.hash, block.timestamp) if block is not None else None
+    block = await chain_store.canonical_block(slug, cursor.height)
+    return Moment(network, block.number, block.hash, block.timestamp) if block is not None and block.hash == cursor.hash else None

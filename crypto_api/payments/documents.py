@@ -111,6 +111,7 @@ class Payment(TenantDocument):
             IndexModel([("org_id", ASCENDING), ("state", ASCENDING), ("created_at", DESCENDING)], name="org_state"),
             IndexModel([("org_id", ASCENDING), ("hash", ASCENDING)], name="org_hash"),
             IndexModel([("org_id", ASCENDING), ("description_folded", ASCENDING), ("_id", ASCENDING)], name="org_description"),
+            IndexModel([("org_id", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"holds": "needs_human"}, name="org_stopped"),
             IndexModel([("network", ASCENDING), ("from_address", ASCENDING), ("state", ASCENDING)], name="sender_state"),
             IndexModel([("network", ASCENDING), ("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}, name="network_due"),
             IndexModel(

@@ -99,6 +99,11 @@ class Transaction(TenantDocument):
             IndexModel([("network", ASCENDING), ("booking", ASCENDING), ("block_number", ASCENDING), ("index", ASCENDING)], name="network_booking"),
             IndexModel([("network", ASCENDING), ("finality", ASCENDING), ("block_number", ASCENDING)], name="network_finality"),
             IndexModel(
+                [("org_id", ASCENDING), ("network", ASCENDING), ("block_number", ASCENDING)],
+                partialFilterExpression={"agreement": "wanted"},
+                name="org_waiting",
+            ),
+            IndexModel(
                 [("network", ASCENDING), ("block_number", ASCENDING), ("_id", ASCENDING)],
                 partialFilterExpression={"agreement": "wanted"},
                 name="network_waiting",

@@ -306,7 +306,8 @@ async def test_a_closed_month_takes_nothing_and_what_arrives_late_says_so(books:
     await seal_entries(books.runtime.uow, books.runtime.clock)
     waiting = await books.draft(date(2026, 11, 2))
     await books.close()
-    for refused in (books.draft(date(2026, 10, 31)), books.post(entry("by hand", date(2026, 9, 1), SourceKind.MANUAL))):
+    by_hand = [books.post(entry(f"by hand on {day}", day, SourceKind.MANUAL)) for day in (date(2026, 9, 1), date(2026, 10, 31))]
+    for refused in (books.draft(date(2026, 10, 31)), *by_hand):
         with pytest.raises(PeriodClosed):
             await refused
     with pytest.raises(PeriodClosed):
@@ -314,9 +315,10 @@ async def test_a_closed_month_takes_nothing_and_what_arrives_late_says_so(books:
         await books.runtime.uow.run(lambda session: drafts.edit_draft(session, books.org_id, waiting.id, waiting.version, body, "u1", NOW))
     with pytest.raises(PeriodClosed):
         await books.runtime.uow.run(lambda session: service.reverse(session, books.org_id, before.id, NOW, "x", on=date(2026, 10, 31), by="u1"))
-    late = await books.post(entry("tx2", date(2026, 10, 30)))
+    late, on_the_last = await books.post(entry("tx2", date(2026, 10, 30))), await books.post(entry("tx4", date(2026, 10, 31)))
     mirror = await books.runtime.uow.run(lambda session: service.reverse(session, books.org_id, before.id, NOW, "block orphaned"))
     assert (late.date, late.original_date) == (date(2026, 11, 1), date(2026, 10, 30))
+    assert (on_the_last.date, on_the_last.original_date) == (date(2026, 11, 1), date(2026, 10, 31))
     assert (mirror.date, mirror.original_date) == (date(2026, 11, 1), date(2026, 10, 9))
     on_time = await books.post(entry("tx3", date(2026, 11, 2)))
     assert (on_time.date, on_time.original_date) == (date(2026, 11, 2), None)

@@ -249,6 +249,30 @@ async def test_a_follower_that_slept_past_its_lease_changes_nothing(desk: Desk) 
     assert await JournalEntry.find({"source_kind": "transaction"}).count() == 1
 
 
+class _Killed(BaseException): ...
+
+
+async def test_one_that_dies_before_its_commit_has_passed_over_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    wallet = await desk.add(treasury.address, "Treasury")
+    await desk.follow()
+    before = await chain_store.cursor("local")
+    await desk.actor.send(client, treasury.address, value=5 * 10**18)
+    await desk.actor.mine()
+
+    def die(name: str) -> None:
+        if name == "advance_chain.before_commit":
+            raise _Killed
+
+    with monkeypatch.context() as dying:
+        dying.setattr("crypto_api.flows.advance_chain.faultpoint", die)
+        with pytest.raises(_Killed):
+            await desk.step()
+    after = await chain_store.cursor("local")
+    assert before is not None and after is not None and (after.height, after.hash) == (before.height, before.hash)
+    await desk.follow()
+    assert (await desk.holding(wallet), await Transaction.find_all().count()) == (10_005, 1)
+
+
 async def test_one_that_slept_while_a_wallet_was_opened_where_it_stands_changes_nothing(desk: Desk) -> None:
     """The cursor has not moved, and still what it read lacks what concerns the wallet."""
     await desk.add(treasury.address, "Treasury")

@@ -190,6 +190,15 @@ async def test_a_quote_becomes_one_invoice(join: Join) -> None:
     assert code_of(await ada.http.post(at(quote, "credit-notes"), json={})) == (409, "wrong_kind")
 
 
+async def test_an_invoice_of_another_organisation_is_none(join: Join) -> None:
+    ada, eve = await join("ada", founds="Byron Treasury"), await join("eve", founds="Elsewhere")
+    invoice = await draft(ada)
+    foreign, absent = await eve.http.get(at(invoice)), await eve.http.get(at({"id": "inv_absent"}))
+    told, none = ({name: value for name, value in answer.json().items() if name != "request_id"} for answer in (foreign, absent))
+    assert foreign.status_code == 404 and told == none
+    assert (await ada.http.get(at(invoice))).json()["id"] == invoice["id"]
+
+
 async def test_who_is_written_to_and_bodies_that_are_refused(join: Join) -> None:
     ada, eve = await join("ada", founds="Byron Treasury"), await join("eve", founds="Elsewhere")
     first, second = await draft(ada), await draft(ada, client_name=" engines ")
