@@ -180,7 +180,7 @@ def _figures(held: Valuation, counts: Counts) -> dict[str, object]:
 
 
 async def _waiting(visit: Visit) -> Attention:
-    return await read_overview.attention(visit.organization, visit.principal, visit.runtime.clock.now())
+    return await read_overview.attention(visit.runtime.reads, visit.organization, visit.principal, visit.runtime.clock.now())
 
 
 def _attention(found: Attention) -> dict[str, object]:

@@ -143,7 +143,7 @@ async def read_overview(
     return Overview(
         held=held,
         counts=await counts(reads, organization.id),
-        attention=await attention(organization, principal, now),
+        attention=await attention(reads, organization, principal, now),
         runway=runway,
         latest=await latest(reads, organization.id, principal),
     )
@@ -213,12 +213,17 @@ def _due(row: PayrollPeriod, nets: list[Decimal], today: date) -> PayDue:
     return PayDue(row, len(nets), add_exactly(nets), (row.pay_date - today).days)
 
 
-async def attention(organization: Organization, principal: Principal, now: datetime) -> Attention:
+async def in_the_inbox(reads: SharedReads, org_id: str) -> int:
+    """What is open or at work in it."""
+    counts = await reads.read(("inbox", org_id), lambda: inbox.counts(org_id, {"state": {"$in": list(WAITING)}}))
+    return sum(counts[state] for state in WAITING)
+
+
+async def attention(reads: SharedReads, organization: Organization, principal: Principal, now: datetime) -> Attention:
     org_id = organization.id
-    counts = await inbox.counts(org_id, {"state": {"$in": list(WAITING)}}) if principal.may(Permission.INBOX_READ) else None
     return Attention(
         approvals=await needs.count_of(org_id, principal) if principal.may(Permission.PAYMENTS_READ) else None,
-        inbox=sum(counts.get(state, 0) for state in WAITING) if counts is not None else None,
+        inbox=await in_the_inbox(reads, org_id) if principal.may(Permission.INBOX_READ) else None,
         owed=await owed_now(organization, now) if principal.may(Permission.INVOICES_READ) else None,
         pay=await pay_due(organization, now) if principal.may(Permission.PAYROLL_READ) else None,
     )

@@ -31,7 +31,8 @@ async def list_inbox(request: HttpRequest, query: Query[InboxQuery]) -> HttpResp
     if query.q is not None:
         where["$or"] = [{field: contains(query.q)} for field in ("title", "cause", "subject_id")]
     page = page_read(await store.page(org_of(request), where, page_request(query, SORTS, "-opened_at")), InboxItemRead.of)
-    counts = await store.counts(org_of(request))
+    org_id, reads = org_of(request), runtime_of(request.scope).reads
+    counts = await reads.read(("inbox by state", org_id), lambda: store.counts(org_id))
     return answer(InboxPageRead(items=page.items, next_cursor=page.next_cursor, total=page.total, counts=counts))
 
 

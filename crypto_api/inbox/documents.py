@@ -32,6 +32,7 @@ class InboxItem(TenantDocument):
         indexes = [
             IndexModel([("org_id", ASCENDING), ("key", ASCENDING)], unique=True, partialFilterExpression={"live": True}, name="org_key"),
             IndexModel([("org_id", ASCENDING), ("state", ASCENDING), ("_id", DESCENDING)], name="org_state"),
+            IndexModel([("org_id", ASCENDING), ("_id", DESCENDING)], name="org_latest"),
             IndexModel(
                 [("kind", ASCENDING)], partialFilterExpression={"live": True}, name="live_kind"
             ),  # how many stand open, over all organisations

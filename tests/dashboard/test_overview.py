@@ -181,10 +181,10 @@ async def test_what_is_owed_and_due_and_how_long_it_lasts(runtime: Runtime, trea
     assert held == await valuation(treasury.org_id, "USD", now, pricing)
     months = (held.total / 9000).quantize(D("0.1"))
     assert (runway.spent_a_month, runway.net_a_month, runway.shocks[0].value, runway.shocks[0].months) == (D(9000), D(9000), held.total, months)
-    found = await attention(organization, admin_of(treasury), now)
+    found = await attention(runtime.reads, organization, admin_of(treasury), now)
     assert found.owed == owed and found.pay == [due] and found.anything
     blind = replace(admin_of(treasury), permissions=frozenset({Permission.DASHBOARD_READ}))
-    nothing = await attention(organization, blind, now)
+    nothing = await attention(runtime.reads, organization, blind, now)
     assert (nothing.approvals, nothing.inbox, nothing.owed, nothing.pay) == (None, None, None, None) and not nothing.anything
     other = await new_treasury(runtime.uow, name="Elsewhere", first="Eve", last="Stranger", now=now)
     assert (await owed_now(other.organization, now)).invoices == 0 and await pay_due(other.organization, now) == []
