@@ -13,6 +13,7 @@ from typing import Any
 
 from crypto_api.kit.errors import InvalidInput
 from crypto_api.kit.paging import Page, PageRequest
+from crypto_api.kit.turns import in_turns
 from crypto_api.ledger import rules
 from crypto_api.ledger.documents import AccountSum, JournalEntry
 from crypto_api.ledger.types import EntryStatus, Span
@@ -50,8 +51,12 @@ class Entries:
 async def walk(org_id: str, wanted: Entries, *, batch: int = 200) -> AsyncIterator[list[JournalEntry]]:
     """All of them by date, and within a day in the order in which they were made; batches of whole days, of about `batch` entries. Of an account,
     each with the lines that are asked for alone."""
+
+    def with_its_lines(row: dict[str, Any]) -> JournalEntry:
+        return JournalEntry.model_validate({**row, "lines": list(filter(wanted.has_line, row["lines"]))})
+
     async for rows in _stretches(org_id, wanted, batch, descending=False):
-        if kept := [JournalEntry.model_validate({**row, "lines": list(filter(wanted.has_line, row["lines"]))}) for row in rows if wanted.has(row)]:
+        if kept := await in_turns(with_its_lines, filter(wanted.has, rows)):
             yield kept
 
 
@@ -69,7 +74,7 @@ async def some(org_id: str, wanted: Entries, request: PageRequest, has: Callable
         asked = replace(wanted, last=after[0].date()) if descending else replace(wanted, first=after[0].date())
     found: list[JournalEntry] = []
     async for rows in _stretches(org_id, asked, batch, descending=descending):
-        found += [JournalEntry.model_validate(row) for row in rows if has(row) and _is_behind(row, after, descending=descending)]
+        found += await in_turns(JournalEntry.model_validate, [row for row in rows if has(row) and _is_behind(row, after, descending=descending)])
         if len(found) > request.limit:
             break
     kept = found[: request.limit]

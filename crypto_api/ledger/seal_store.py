@@ -11,6 +11,7 @@ from pymongo import UpdateOne
 from crypto_api.kit.amounts import add_exactly
 from crypto_api.kit.clock import SystemClock
 from crypto_api.kit.seals import NO_HEAD, Head
+from crypto_api.kit.turns import in_turns
 from crypto_api.ledger import rules
 from crypto_api.ledger.documents import AccountSum, EntrySeal, JournalEntry
 from crypto_api.ledger.types import HOLDING_ACCOUNTS, AsOf, EntryStatus, Line, Span, SumKey, Sums
@@ -199,11 +200,11 @@ async def sums(
     async for row in AccountSum.get_pymongo_collection().find({**where, "$or": _cells(as_of)}, session=session):
         key = (row["account_code"], row["wallet_id"], row["asset"])
         found.setdefault(key, []).append(Sums(row["debit"].to_decimal(), row["credit"].to_decimal(), row["quantity"].to_decimal()))
-    for entry in await _beside_cells(session, org_id, as_of):
-        if as_of.at is None or entry.date <= as_of.at:
-            for key, part in rules.sums_of(entry.lines).items():
-                if (account_codes is None or key[0] in account_codes) and wallet_id in (None, key[1]):
-                    found.setdefault(key, []).append(part)
+    beside = [entry.lines for entry in await _beside_cells(session, org_id, as_of) if as_of.at is None or entry.date <= as_of.at]
+    for parts in await in_turns(rules.sums_of, beside):
+        for key, part in parts.items():
+            if (account_codes is None or key[0] in account_codes) and wallet_id in (None, key[1]):
+                found.setdefault(key, []).append(part)
     return {key: rules.added(parts) for key, parts in found.items()}
 
 
@@ -236,7 +237,7 @@ async def _beside_cells(session: Session, org_id: str, as_of: AsOf) -> list[Jour
         of_day = {"org_id": org_id, "posted_at": {"$gte": midnight, "$lte": as_of.known_at}}
         # the index of just these two fields is what every server takes; named to the embedded one, it would be walked through from end to end
         rows += [row for row in await collection.find(of_day, session=session).to_list() if not row["unsealed"]]
-    return [entry for entry in map(JournalEntry.model_validate, rows) if entry.status in _COUNTED]
+    return [entry for entry in await in_turns(JournalEntry.model_validate, rows) if entry.status in _COUNTED]
 
 
 def _stored(day: date) -> datetime:
