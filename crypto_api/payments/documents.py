@@ -108,10 +108,10 @@ class Payment(TenantDocument):
                 name="org_origin",
             ),
             IndexModel([("org_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="org_latest"),
-            IndexModel([("org_id", ASCENDING), ("state", ASCENDING), ("created_at", DESCENDING)], name="org_state"),
+            IndexModel([("org_id", ASCENDING), ("state", ASCENDING), ("_id", DESCENDING)], name="org_state_latest"),
             IndexModel([("org_id", ASCENDING), ("hash", ASCENDING)], name="org_hash"),
             IndexModel([("org_id", ASCENDING), ("description_folded", ASCENDING), ("_id", ASCENDING)], name="org_description"),
-            IndexModel([("org_id", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"holds": "needs_human"}, name="org_stopped"),
+            IndexModel([("org_id", ASCENDING), ("holds", ASCENDING)], partialFilterExpression={"ended_at": None}, name="org_held"),
             IndexModel([("network", ASCENDING), ("from_address", ASCENDING), ("state", ASCENDING)], name="sender_state"),
             IndexModel([("network", ASCENDING), ("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}, name="network_due"),
             IndexModel(

@@ -15,6 +15,7 @@ from crypto_api.policies.documents import OrganizationPolicy
 from crypto_api.policies.types import PaymentPolicy
 
 SHOWN = 50
+COUNTED_MAX = 500
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,10 @@ class Needs:
 
 
 async def count_of(org_id: str, principal: Principal) -> int:
-    """For the badge beside the menu."""
-    counts = [await Payment.find(where).count() for where in await _payments(org_id, principal)]
+    """For the badge beside the menu, and for the overview: of payments at most `COUNTED_MAX` of each kind."""
+    payments, counts = Payment.get_pymongo_collection(), list[int]()
+    for where in await _payments(org_id, principal):
+        counts.append(len(await payments.find(where, {"_id": 1}).limit(COUNTED_MAX).batch_size(COUNTED_MAX).to_list()))
     if principal.may(Permission.ADDRESS_BOOK_VERIFY):
         counts.append(await Payee.find(_payees(org_id, principal)).count())
     if principal.may(Permission.POLICIES_WRITE):
