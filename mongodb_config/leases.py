@@ -130,8 +130,9 @@ class _MongoRows:
             )
         except DuplicateKeyError:  # the row exists and is held: the upsert could not insert a second one
             return None
-        assert row is not None  # an upsert answers the row
-        return int(row["fence"])
+        if row is None:  # an upsert answers the row; the embedded database under load, now and then, nothing: what stands there is asked for
+            row = await self._rows.find_one({"_id": name, "holder": holder})
+        return int(row["fence"]) if row is not None else None
 
     async def holder(self, name: str) -> tuple[str, int] | None:
         row = await self._rows.find_one({"_id": name})

@@ -1,8 +1,10 @@
 """Keeping a lease while the server stops answering for a moment, and for longer than the lease lasts."""
 
 import asyncio
+from typing import Any
 
 import pytest
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import AutoReconnect
 
 from crypto_api.runtime import Runtime
@@ -50,3 +52,23 @@ async def test_one_that_is_away_for_longer_than_the_lease_lasts_is_the_reason_gi
     with pytest.raises(AutoReconnect, match="connection closed"):
         await asyncio.wait_for(leases.keep(lease), 30)
     assert leases.renewed == 0
+
+
+async def test_a_server_that_answers_nothing_to_the_taking_is_asked_who_has_it(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded one under load: whether it took it for us is read, and not guessed."""
+    leases, ask = Leases(runtime.database), AsyncCollection.find_one_and_update
+
+    async def says_nothing(self: AsyncCollection[Any], *arguments: Any, **options: Any) -> None:
+        await ask(self, *arguments, **options)
+
+    async def does_nothing(self: AsyncCollection[Any], *arguments: Any, **options: Any) -> None: ...
+
+    monkeypatch.setattr(AsyncCollection, "find_one_and_update", does_nothing)
+    assert await leases.acquire("work", "one") is None, "nobody has it"
+    monkeypatch.setattr(AsyncCollection, "find_one_and_update", says_nothing)
+    lease = await leases.acquire("work", "one")
+    assert lease is not None and lease.fence == 1
+    monkeypatch.setattr(AsyncCollection, "find_one_and_update", does_nothing)
+    assert await leases.acquire("work", "two") is None, "another has it"
+    monkeypatch.undo()
+    assert await leases.held("work") and await leases.acquire("work", "two") is None
