@@ -19,6 +19,7 @@ from crypto_api.kit import log
 
 TOPIC = "coffer:heads"
 _TIMEOUT_S = 2.0
+_ANNOUNCED_S = 5.0
 _PAUSE_S_MAX = 4.0
 _logger = log.get(__name__)
 
@@ -37,9 +38,11 @@ class Frames:
         await self._redis.aclose()
 
     async def announce(self, org_id: str, head: int) -> None:
-        """Tells every process that the log of `org_id` reached `head`. Warns once when Valkey is away; consoles poll meanwhile."""
+        """Tells every process that the log of `org_id` reached `head`. Warns once when Valkey is away; consoles poll meanwhile. Whatever becomes of
+        the connection, it takes no longer than `_ANNOUNCED_S`: whoever announces has numbers to give."""
         try:
-            await self._redis.publish(TOPIC, f"{org_id} {head}")
+            async with asyncio.timeout(_ANNOUNCED_S):
+                await self._redis.publish(TOPIC, f"{org_id} {head}")
         except (RedisError, OSError) as error:
             if not self._silent:
                 _logger.warning("doorbell_unavailable", error=str(error))
