@@ -13,9 +13,9 @@ from crypto_api.payments.documents import Payment
 from crypto_api.payments.types import Hold, PaymentState, Way
 from crypto_api.policies.documents import OrganizationPolicy
 from crypto_api.policies.types import PaymentPolicy
+from crypto_api.reports.overview import up_to
 
 SHOWN = 50
-COUNTED_MAX = 500
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,8 @@ class Needs:
 
 
 async def count_of(org_id: str, principal: Principal) -> int:
-    """For the badge beside the menu, and for the overview: of payments at most `COUNTED_MAX` of each kind."""
-    payments, counts = Payment.get_pymongo_collection(), list[int]()
-    for where in await _payments(org_id, principal):
-        counts.append(len(await payments.find(where, {"_id": 1}).limit(COUNTED_MAX).batch_size(COUNTED_MAX).to_list()))
+    """For the badge beside the menu, and for the overview: of payments at most `COUNT_MAX` of each kind."""
+    counts = [await up_to(org_id, Payment, where) for where in await _payments(org_id, principal)]
     if principal.may(Permission.ADDRESS_BOOK_VERIFY):
         counts.append(await Payee.find(_payees(org_id, principal)).count())
     if principal.may(Permission.POLICIES_WRITE):

@@ -1,6 +1,7 @@
 """What an organisation holds and what it is worth now: ledger quantities at the latest rates. Reads across books, changes nothing."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +11,7 @@ from crypto_api.ledger import seal_store
 from crypto_api.ledger import store as ledger
 from crypto_api.ledger.documents import JournalEntry
 from crypto_api.ledger.types import HOLDING_ACCOUNTS, EntryStatus
+from crypto_api.payments.documents import Payment
 from crypto_api.prices import service as prices
 from crypto_api.prices.types import Pricing, Quote
 from crypto_api.transactions.documents import Transaction
@@ -112,21 +114,21 @@ COUNT_MAX = 500
 """Counted no further: a page that looks every half minute does not go through a million rows to say how many there are."""
 
 
-async def _up_to(document: type[Transaction | Wallet | JournalEntry], where: dict[str, object]) -> int:
+async def up_to(org_id: str, document: type[Transaction | Wallet | JournalEntry | Payment], where: Mapping[str, object]) -> int:
     """Read as rows and not counted by the server, of which not every one stops at a limit then."""
-    return len(await document.get_pymongo_collection().find(where, {"_id": 1}).limit(COUNT_MAX).batch_size(COUNT_MAX).to_list())
+    found = document.get_pymongo_collection().find({"org_id": org_id, **where}, {"_id": 1}).limit(COUNT_MAX).batch_size(COUNT_MAX)
+    return len(await found.to_list())
 
 
 async def counts(org_id: str) -> Counts:
     """Each at most `COUNT_MAX`, but for entries: each has a seal with a number, or waits for one."""
-    of_org: dict[str, object] = {"org_id": org_id}
-    understood: dict[str, object] = {"org_id": org_id, "finality": {"$ne": Finality.ORPHANED}}
+    understood: dict[str, object] = {"finality": {"$ne": Finality.ORPHANED}}
     return Counts(
-        wallets=await Wallet.find({**of_org, "active": True}).count(),
-        transactions=await _up_to(Transaction, understood),
-        pending=await _up_to(Transaction, {**of_org, "finality": Finality.PENDING}),
-        unclassified=await _up_to(Transaction, {**understood, "category": "unclassified"}),
-        spam=await _up_to(Transaction, {**understood, "category": "spam"}),
+        wallets=await Wallet.find({"org_id": org_id, "active": True}).count(),
+        transactions=await up_to(org_id, Transaction, understood),
+        pending=await up_to(org_id, Transaction, {"finality": Finality.PENDING}),
+        unclassified=await up_to(org_id, Transaction, {**understood, "category": "unclassified"}),
+        spam=await up_to(org_id, Transaction, {**understood, "category": "spam"}),
         entries=(await seal_store.head(org_id)).seq + await seal_store.waiting(org_id),
-        unpriced_entries=await _up_to(JournalEntry, {**of_org, "unpriced": True, "status": EntryStatus.POSTED}),
+        unpriced_entries=await up_to(org_id, JournalEntry, {"unpriced": True, "status": EntryStatus.POSTED}),
     )

@@ -11,12 +11,13 @@ from crypto_api.flows.inbox_sweep import sweep_inbox
 from crypto_api.inbox.types import ItemState
 from crypto_api.organizations.types import Role
 from crypto_api.payments.documents import Payment
-from crypto_api.payments.types import Call, Hold, Origin, PaymentKind, PaymentState, Way
+from crypto_api.payments.types import Hold, PaymentState
 from crypto_api.runtime import Runtime
 from crypto_api.transactions.documents import Transaction
 from crypto_api.transactions.types import Booking, Direction
+from tests.factories.stored_payment import stored_payment
 from tests.http.conftest import Join, Person, wallet_body
-from tests.http.world import FIRST, OTHER, OWN, stored_movement, stored_transaction
+from tests.http.world import FIRST, stored_movement, stored_transaction
 
 
 async def suspended(runtime: Runtime, person: Person, count: int) -> None:
@@ -133,7 +134,8 @@ async def test_checkpoints_of_a_wallet_are_shown(join: Join, runtime: Runtime) -
 
 async def test_a_payment_that_stopped_waits_for_somebody_until_it_has_ended(join: Join, runtime: Runtime) -> None:
     ada = await join("ada", founds="Byron Treasury")
-    row = stored_payment(ada.org_id, ada.user["id"])
+    stopped = {"state": PaymentState.BROADCAST, "holds": [Hold.NEEDS_HUMAN], "reason": "A nonce was used elsewhere.", "due_at": None}
+    row = stored_payment("pay_stopped", ada.org_id, FIRST, prepared_by=ada.user["id"], **stopped)
     await row.insert()
     await sweep_inbox(runtime.uow, runtime.clock, ada.org_id, runtime.networks)
     (item,) = (await ada.http.get("/api/inbox/", params={"kind": "payment_needs_human"})).json()["items"]
@@ -141,31 +143,3 @@ async def test_a_payment_that_stopped_waits_for_somebody_until_it_has_ended(join
     await Payment.find_one({"_id": row.id}).update({"$set": {"ended_at": FIRST}})  # type: ignore[misc]
     await sweep_inbox(runtime.uow, runtime.clock, ada.org_id, runtime.networks)
     assert (await ada.http.get(f"/api/inbox/{item['id']}/")).json()["state"] == "resolved"
-
-
-def stored_payment(org_id: str, user_id: str) -> Payment:
-    return Payment(
-        id="pay_stopped",
-        created_at=FIRST,
-        updated_at=FIRST,
-        org_id=org_id,
-        origin=Origin(kind="manual", id="1"),
-        kind=PaymentKind.TRANSFER,
-        way=Way.SIGNER,
-        network="testnet",
-        chain_id=31337,
-        wallet_id="wal_1",
-        from_address=OWN,
-        payee_address=OTHER,
-        asset="ETH",
-        decimals=18,
-        raw_amount="1",
-        amount=Decimal("1e-18"),
-        call=Call(to=OTHER, value_raw="1", data="0x"),
-        value_currency="USD",
-        prepared_by=user_id,
-        state=PaymentState.BROADCAST,
-        holds=[Hold.NEEDS_HUMAN],
-        reason="A nonce was used elsewhere.",
-        due_at=None,
-    )

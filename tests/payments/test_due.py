@@ -1,42 +1,20 @@
 """Which of a sender's payments the sweep looks at first, and how often at what waits for a person."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import pytest
 
 from crypto_api.payments import rules, store
 from crypto_api.payments.documents import Payment
-from crypto_api.payments.types import Call, Origin, PaymentKind, PaymentState, Way
+from crypto_api.payments.types import PaymentState
+from tests.factories.stored_payment import PAYEE, PAYER, stored_payment
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
-NETWORK, SENDER, OTHER = "testnet", "0x71C7656EC7ab88b098defB751B7401B5f6d8976F", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+NETWORK, SENDER, OTHER = "testnet", PAYER, PAYEE
 
 
 def payment(number: int, state: PaymentState, overdue_s: int, sender: str = SENDER) -> Payment:
-    return Payment(
-        id=f"pay_{number:03d}",
-        created_at=NOW,
-        updated_at=NOW,
-        org_id="org_1",
-        origin=Origin(kind="manual", id=str(number)),
-        kind=PaymentKind.TRANSFER,
-        way=Way.SIGNER,
-        network=NETWORK,
-        chain_id=31337,
-        wallet_id="wal_1",
-        from_address=sender,
-        payee_address=OTHER,
-        asset="ETH",
-        decimals=18,
-        raw_amount="1",
-        amount=Decimal("1e-18"),
-        call=Call(to=OTHER, value_raw="1", data="0x"),
-        value_currency="USD",
-        prepared_by="usr_1",
-        state=state,
-        due_at=NOW - timedelta(seconds=overdue_s),
-    )
+    return stored_payment(f"pay_{number:03d}", "org_1", NOW, from_address=sender, state=state, due_at=NOW - timedelta(seconds=overdue_s))
 
 
 @pytest.mark.usefixtures("runtime")
