@@ -2,11 +2,12 @@
 
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pymongo
-from pymongo import DeleteMany
+from pymongo import DeleteMany, InsertOne
 from pymongo.errors import AutoReconnect, InvalidOperation, PyMongoError
 
 from crypto_api.documents import DOCUMENTS
@@ -24,6 +25,7 @@ class Databases:
     def __init__(self, uri: str) -> None:
         self.client = connect(uri)
         self._collections: frozenset[str] = frozenset()  # that the deploy step makes
+        self._deployed: Mapping[str, Any] = {}  # what it notes of itself
         self._clean: list[str] = []
         self._made: list[str] = []
 
@@ -49,17 +51,19 @@ class Databases:
         await deploy(self.client, name, DOCUMENTS)
         database = self.client[name]
         self._collections = frozenset(await database.list_collection_names())
+        self._deployed = await database[COLLECTION].find_one() or {}
         return name
 
     async def _empty(self, database: Database) -> None:
         for name in set(await database.list_collection_names()) - self._collections:
             await database.drop_collection(name)
-        emptied = self._collections - {COLLECTION}  # what the deploy step has done
+        as_deployed = InsertOne(self._deployed, namespace=f"{database.name}.{COLLECTION}")  # migrations of that test are not those of the next
         try:
-            await self.client.bulk_write([DeleteMany({}, namespace=f"{database.name}.{name}") for name in emptied])
+            await self.client.bulk_write([*(DeleteMany({}, namespace=f"{database.name}.{name}") for name in self._collections), as_deployed])
         except InvalidOperation:  # before MongoDB 8: a command for each
-            for name in emptied:
+            for name in self._collections:
                 await database[name].delete_many({})
+            await database[COLLECTION].insert_one(self._deployed)
 
 
 async def drop(client: MongoClient, name: str) -> None:

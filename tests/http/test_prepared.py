@@ -3,7 +3,10 @@
 from typing import Any
 
 from crypto_api.bootstrap import open_runtime
+from crypto_api.documents import DOCUMENTS
+from crypto_api.migrations import MIGRATIONS
 from crypto_api.organizations.types import Role
+from mongodb_config.migrations import COLLECTION, deploy
 from tests.conftest import ConfigMaker
 from tests.factories.databases import Databases
 from tests.factories.prepared import Kept, Prepared, Rows
@@ -100,3 +103,17 @@ async def test_after_anything_else_the_product_is_asked_again(kept: Kept, databa
             bob = await join("bob", org_id=ada.org_id, role=Role.AUDITOR)
             row = await runtime.database["users"].find_one({"_id": bob.user["id"]})
             assert row is not None and row["created_at"] >= at
+
+
+async def test_migrations_of_one_test_are_not_those_of_the_next(databases: Databases) -> None:
+    """The next may deploy with others, or with none, as if nobody had been there."""
+    async with databases.one() as first:
+        before = await databases.client[first][COLLECTION].find().to_list()
+        await deploy(databases.client, first, DOCUMENTS, migrations=MIGRATIONS, verify=True)
+        assert await databases.client[first][COLLECTION].find().to_list() != before
+        await databases.client[first]["of this test"].insert_one({})
+    async with databases.one() as second:
+        assert second == first
+        assert await databases.client[second][COLLECTION].find().to_list() == before
+        assert "of this test" not in await databases.client[second].list_collection_names()
+        assert not (await deploy(databases.client, second, DOCUMENTS)).changed
