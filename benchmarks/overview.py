@@ -59,7 +59,7 @@ Figures = dict[str, dict[str, float]]
 WALLETS, AT_ONCE = 10, 5_000
 UNASKED = {
     "journal_entries": ("org_source", "org_transaction", "org_transaction_id", "org_posted"),
-    "transactions": ("org_wallet", "org_hash", "network_block", "network_booking", "network_finality"),
+    "transactions": ("org_wallet_latest", "org_hash", "network_block", "network_booking", "network_finality"),
 }
 """Indexes that no question of the overview begins with: writing them would be most of the filling."""
 PATHS = {

@@ -11,6 +11,7 @@ from crypto_api.ledger.types import DEFAULT_CHART, AccountCode
 from crypto_api.lots import store as lots
 from crypto_api.payments import store as payments
 from crypto_api.saved_views import store as saved_views
+from crypto_api.transactions.documents import OF_LISTS, Transaction
 from mongodb_config.client import Database, connect
 from mongodb_config.migrations import Checkpoint, DeployReport, Migration, deploy
 from mongodb_config.probe import probe
@@ -128,6 +129,14 @@ async def _found_by_name(database: Database, checkpoint: Checkpoint) -> None:
             await checkpoint.reached(f"{name} {last}")
 
 
+async def _lists_in_their_order(database: Database, checkpoint: Checkpoint) -> None:
+    """Two indexes of transactions that lacked the id, by which lists are ordered in the end. Those that take their place come first."""
+    transactions = database[Transaction.Settings.name]
+    await transactions.create_indexes(list(OF_LISTS))
+    for name in sorted({"org_wallet", "org_category"} & (await transactions.index_information()).keys()):
+        await transactions.drop_index(name)
+
+
 MIGRATIONS: list[Migration] = [
     Migration(1, "cash at bank", _cash_at_bank),
     Migration(2, "entries wait for their seals", _entries_wait_for_seals),
@@ -143,6 +152,7 @@ MIGRATIONS: list[Migration] = [
     Migration(12, "saved views name their list", _views_of_lists),
     Migration(13, "sums of each asset by day", _held_days),
     Migration(14, "people and payments are found by their words", _found_by_name),
+    Migration(15, "transactions of a wallet and of a category in the order of their list", _lists_in_their_order),
 ]
 """In order, numbered from 1. A released one is never changed or removed: databases remember how far they are."""
 

@@ -81,6 +81,7 @@ class Invoice(TenantDocument):
                 partialFilterExpression={"number": {"$type": "string"}},
                 name="org_number",
             ),
+            IndexModel([("org_id", ASCENDING), ("_id", DESCENDING)], name="org_latest"),
             IndexModel([("org_id", ASCENDING), ("client_id", ASCENDING), ("_id", DESCENDING)], name="org_client"),
             IndexModel([("org_id", ASCENDING), ("client_name_folded", ASCENDING), ("_id", ASCENDING)], name="org_client_name"),
             IndexModel([("org_id", ASCENDING), ("status", ASCENDING), ("due_date", ASCENDING)], name="org_status_due"),

@@ -107,6 +107,7 @@ class Payment(TenantDocument):
                 unique=True,
                 name="org_origin",
             ),
+            IndexModel([("org_id", ASCENDING), ("_id", DESCENDING)], name="org_newest"),
             IndexModel([("org_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="org_latest"),
             IndexModel([("org_id", ASCENDING), ("state", ASCENDING), ("_id", DESCENDING)], name="org_state_latest"),
             IndexModel([("org_id", ASCENDING), ("hash", ASCENDING)], name="org_hash"),

@@ -137,6 +137,7 @@ class Payslip(TenantDocument):
     class Settings:
         name = "payslips"
         indexes = [
+            IndexModel([("org_id", ASCENDING), ("_id", DESCENDING)], name="org_latest"),
             IndexModel([("org_id", ASCENDING), ("period_id", ASCENDING), ("employee_id", ASCENDING)], unique=True, name="org_period_employee"),
             IndexModel([("org_id", ASCENDING), ("employee_id", ASCENDING), ("pay_date", DESCENDING)], name="org_employee"),
             IndexModel([("org_id", ASCENDING), ("status", ASCENDING), ("_id", ASCENDING)], name="org_status"),

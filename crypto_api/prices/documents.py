@@ -20,7 +20,10 @@ class ManualPrice(TenantDocument):
 
     class Settings:
         name = "manual_prices"
-        indexes = [IndexModel([("org_id", ASCENDING), ("asset", ASCENDING), ("quote", ASCENDING), ("at", DESCENDING)], name="org_asset_at")]
+        indexes = [
+            IndexModel([("org_id", ASCENDING), ("at", DESCENDING), ("_id", DESCENDING)], name="org_latest"),
+            IndexModel([("org_id", ASCENDING), ("asset", ASCENDING), ("quote", ASCENDING), ("at", DESCENDING)], name="org_asset_at"),
+        ]
 
 
 class OraclePrice(SharedDocument):

@@ -117,6 +117,7 @@ class Receipt(TenantDocument):
     class Settings:
         name = "receipts"
         indexes = [
+            IndexModel([("org_id", ASCENDING), ("at", DESCENDING), ("_id", DESCENDING)], name="org_latest"),
             IndexModel([("org_id", ASCENDING), ("state", ASCENDING), ("at", DESCENDING), ("_id", DESCENDING)], name="org_state"),
             IndexModel([("org_id", ASCENDING), ("transaction_id", ASCENDING)], name="org_transaction"),
             IndexModel([("org_id", ASCENDING), ("invoice_id", ASCENDING)], name="org_invoice"),

@@ -7,6 +7,12 @@ from crypto_api.protocols.types import Action
 from crypto_api.transactions.types import Agreement, Booking, Brought, Finality, Inclusion, Movement, Origin, Status, status_of
 from mongodb_config.base_document import TenantDocument
 
+OF_LISTS = (
+    IndexModel([("org_id", ASCENDING), ("wallet_ids", ASCENDING), ("timestamp", DESCENDING), ("_id", DESCENDING)], name="org_wallet_latest"),
+    IndexModel([("org_id", ASCENDING), ("category", ASCENDING), ("timestamp", DESCENDING), ("_id", DESCENDING)], name="org_category_latest"),
+)
+"""In the whole order of a page, the id too: without it every transaction of a wallet is sorted for its first fifty."""
+
 
 class Transaction(TenantDocument):
     """A transaction as it concerns one organisation. `_id` is `<org>:eip155:<chain id>:<hash>`, so that seeing it twice is harmless; a
@@ -88,8 +94,7 @@ class Transaction(TenantDocument):
         name = "transactions"
         indexes = [
             IndexModel([("org_id", ASCENDING), ("timestamp", DESCENDING), ("_id", DESCENDING)], name="org_latest"),
-            IndexModel([("org_id", ASCENDING), ("wallet_ids", ASCENDING), ("timestamp", DESCENDING)], name="org_wallet"),
-            IndexModel([("org_id", ASCENDING), ("category", ASCENDING), ("timestamp", DESCENDING)], name="org_category"),
+            *OF_LISTS,
             IndexModel([("org_id", ASCENDING), ("hash", ASCENDING)], name="org_hash"),
             IndexModel([("org_id", ASCENDING), ("finality", ASCENDING)], partialFilterExpression={"finality": "pending"}, name="org_pending"),
             IndexModel(

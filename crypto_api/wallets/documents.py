@@ -2,7 +2,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from mongodb_config.base_document import TenantDocument
 
@@ -59,6 +59,7 @@ class Wallet(TenantDocument):
                 partialFilterExpression={"active": True, "slot": {"$type": "int"}},
                 name="org_creator_slot",
             ),
+            IndexModel([("org_id", ASCENDING), ("_id", DESCENDING)], name="org_latest"),
             IndexModel([("network", ASCENDING), ("updated_at", ASCENDING)], name="network_updated"),
             IndexModel([("network", ASCENDING), ("opening", ASCENDING)], name="network_opening"),
         ]

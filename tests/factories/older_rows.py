@@ -32,10 +32,12 @@ ADDED = {  # codes of the accounts that migrations 1, 6, 7, 9 and 10 bring
     AccountCode.CASH, AccountCode.TAXES, AccountCode.EXCHANGE_GAINS, AccountCode.EXCHANGE_LOSSES, AccountCode.PAYROLL_PAYABLE,
     AccountCode.PAYROLL_TAXES, AccountCode.UNAPPLIED, AccountCode.EXCHANGES,
 }  # fmt: skip
-INDEXES = {  # that migrations 5 and 12 take away
-    "account_balances": ("org_wallet", [("org_id", 1), ("wallet_id", 1)]),
-    "saved_views": ("org_user_name", [("org_id", 1), ("user_id", 1), ("name_folded", 1)]),
-}
+INDEXES = (  # that migrations 5, 12 and 15 take away
+    ("account_balances", "org_wallet", [("org_id", 1), ("wallet_id", 1)]),
+    ("saved_views", "org_user_name", [("org_id", 1), ("user_id", 1), ("name_folded", 1)]),
+    ("transactions", "org_wallet", [("org_id", 1), ("wallet_ids", 1), ("timestamp", -1)]),
+    ("transactions", "org_category", [("org_id", 1), ("category", 1), ("timestamp", -1)]),
+)
 LACKING: Mapping[type[BaseDocument], tuple[str, ...]] = {
     JournalEntry: ("unsealed", "seal_seq", "uncosted"),
     SenderLane: ("unsigned_from", "handed"),
@@ -65,7 +67,7 @@ class OlderRows:
             await database[name].delete_many({})
         for name, rows in self.rows.items():
             await database[name].insert_many(rows)
-        for collection, (name, keys) in INDEXES.items():
+        for collection, name, keys in INDEXES:
             if name not in await database[collection].index_information():
                 await database[collection].create_index(keys, name=name)
 

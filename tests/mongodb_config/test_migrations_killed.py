@@ -25,7 +25,7 @@ ALL = os.environ.get("COFFER_ALL_KILLS") == "1"
 async def bytes_of(database: Database, names: Collection[str]) -> Mapping[str, bytes]:
     """All that is stored there, and which indexes."""
     rows = {name: b"".join([bson.encode(row) async for row in database[name].find().sort("_id", 1)]) for name in sorted(names)}
-    indexes = {f"indexes of {name}": repr(sorted(await database[name].index_information())).encode() for name in INDEXES}
+    indexes = {f"indexes of {name}": repr(sorted(await database[name].index_information())).encode() for name, _, _ in INDEXES}
     return rows | indexes
 
 
