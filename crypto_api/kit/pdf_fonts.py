@@ -11,11 +11,13 @@ lets a document carry it.
 """
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, wraps
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
+from threading import RLock
+from typing import Any, TypeVar
 from xml.sax.saxutils import escape
 
 from reportlab.pdfbase.pdfmetrics import getFont, registerFont, stringWidth
@@ -43,25 +45,50 @@ _SHAPED_FURTHER = (
 )
 _SHAPED_FROM = "\u0590"  # nothing before it is written in a script that is shaped
 _JOINERS = "\u200c\u200d"  # between letters that are shaped they say whether these join: to be seen by what they do
+Made = TypeVar("Made")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _UPSIDE = frozenset({"R", "AL", "AN"})  # written from right to left (UAX 9)
 
 
-@cache
+_one_thread = RLock()
+
+
+class _Font(TTFont):  # type: ignore[misc]  # reportlab has no types
+    """Files are written in several threads at once, and all share a font. While a face is cut to what a file uses of it, reportlab keeps in the face
+    where it is in it: two at once would give one another's letters to their files, or fail."""
+
+    def addObjects(self, doc: Any) -> None:  # noqa: N802 - reportlab's name
+        with _one_thread:
+            super().addObjects(doc)
+
+
+def _once(make: Callable[[], Made]) -> Callable[[], Made]:
+    """`cache` would let two threads make it, and a font that is registered anew in the midst of a file has forgotten what the file uses of it."""
+    kept = cache(make)
+
+    @wraps(make)
+    def made() -> Made:
+        with _one_thread:
+            return kept()
+
+    return made
+
+
+@_once
 def _register() -> None:
     faces = files(_FIRA) / "files"
-    registerFont(TTFont(WIDE, str(faces / "FiraSans-Regular.ttf")))
-    registerFont(TTFont(WIDE_BOLD, str(faces / "FiraSans-Bold.ttf")))
-    registerFont(TTFont(HAN, str(files(_HAN) / "fonts" / "wqy-microhei.ttc"), subfontIndex=0))
+    registerFont(_Font(WIDE, str(faces / "FiraSans-Regular.ttf")))
+    registerFont(_Font(WIDE_BOLD, str(faces / "FiraSans-Bold.ttf")))
+    registerFont(_Font(HAN, str(files(_HAN) / "fonts" / "wqy-microhei.ttc"), subfontIndex=0))
 
 
-@cache
+@_once
 def _further() -> tuple[tuple[str, Mapping[int, int]], ...]:
     """(font, its glyphs by character) of each further script that this machine has one for."""
     found = []
     for script in _FURTHER:
         if (path := _of_the_machine(f"NotoSans{script}-Regular.ttf")) is not None:
-            registerFont(TTFont(f"Coffer-{script}", str(path)))
+            registerFont(_Font(f"Coffer-{script}", str(path)))
             found.append((f"Coffer-{script}", getFont(f"Coffer-{script}").face.charToGlyph))
     return tuple(found)
 

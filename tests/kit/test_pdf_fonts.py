@@ -2,10 +2,17 @@
 
 import asyncio
 import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
+from inspect import unwrap
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from reportlab.pdfbase.ttfonts import TTFontFile
+from reportlab.pdfgen.canvas import Canvas
 
 from crypto_api.kit import pdf_fonts
 from crypto_api.kit.pdf_fonts import BOX, BOX_NOTE, HAN, WIDE, WIDE_BOLD, has_boxes, is_plain, markup, needs_shaping
@@ -50,10 +57,9 @@ def test_further_scripts_are_shown_where_the_machine_has_their_font(monkeypatch:
     text, name = "Հայկական ქართული ኩባንያ", "NotoSansArmenian-Regular.ttf"
     for folders in (("/nowhere",), pdf_fonts.FOLDERS):
         monkeypatch.setattr(pdf_fonts, "FOLDERS", folders)
-        pdf_fonts._further.cache_clear()
+        monkeypatch.setattr(pdf_fonts, "_further", pdf_fonts._once(unwrap(pdf_fonts._further)))
         there = any((Path(folder) / name).is_file() for folder in folders)
         assert (BOX not in markup(text)[:60]) is there and has_boxes("Հ") is not there
-    pdf_fonts._further.cache_clear()
 
 
 def test_the_font_of_chinese_japanese_and_korean_states_its_licence() -> None:
@@ -74,3 +80,49 @@ async def test_a_file_shows_names_of_many_scripts_and_says_what_it_cannot(tmp_pa
 
 def read(command: list[str]) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def test_a_font_is_cut_for_one_file_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of two at once would get the other's letters, or none: reportlab keeps in the font where it is in it."""
+    inside, most = 0, 0
+    cut = TTFontFile.makeSubset
+
+    def watched(self: TTFontFile, subset: list[int]) -> bytes:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.01)  # long enough for another thread to come in, where one may
+        inside -= 1
+        content: bytes = cut(self, subset)
+        return content
+
+    def write(text: str) -> bytes:
+        file = BytesIO()
+        canvas = Canvas(file, invariant=True)
+        pdf_fonts.draw(canvas, 50, 700, text, 12, 400)
+        canvas.save()
+        return file.getvalue()
+
+    texts = [f"Łódź {number} Београд" for number in range(6)]
+    alone = [write(text) for text in texts]
+    monkeypatch.setattr(TTFontFile, "makeSubset", watched)
+    with ThreadPoolExecutor(len(texts)) as threads:
+        assert list(threads.map(write, texts)) == alone
+    assert most == 1
+
+
+def test_a_font_is_registered_once_however_many_ask_for_it_first() -> None:
+    made, waiting = [], threading.Barrier(4)
+
+    @pdf_fonts._once
+    def register() -> object:
+        time.sleep(0.01)
+        made.append(object())
+        return made[-1]
+
+    def ask(_: int) -> object:
+        waiting.wait(10)
+        return register()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(ask, range(4))) == set(made) and len(made) == 1
