@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import bcrypt
@@ -13,6 +14,7 @@ from crypto_api.kit.errors import InvalidInput
 LENGTH_MIN = 8
 BYTES_MAX = 72  # bcrypt looks at no more
 SCORE_MIN = 2  # of 4: withstands guessing at the rate a log-in allows
+_one_at_a_time = Lock()
 
 
 async def judge(field: str, password: str, personal: Sequence[str]) -> None:
@@ -21,9 +23,16 @@ async def judge(field: str, password: str, personal: Sequence[str]) -> None:
         raise InvalidInput.of(field, f"must have at least {LENGTH_MIN} characters", "too_short")
     if len(password.encode()) > BYTES_MAX:
         raise InvalidInput.of(field, f"must have at most {BYTES_MAX} bytes", "too_long")
-    verdict = await asyncio.to_thread(zxcvbn, password, list(personal))
+    verdict = await asyncio.to_thread(_estimated, password, list(personal))
     if verdict["score"] < SCORE_MIN:
         raise InvalidInput.of(field, f"is too weak: {_advice(verdict['feedback'])}", "too_weak")
+
+
+def _estimated(password: str, personal: Sequence[str]) -> dict[str, Any]:
+    """The estimator keeps the words of the person in a global: of two at once, one would be judged by the other's, and might take their own name."""
+    with _one_at_a_time:
+        verdict: dict[str, Any] = zxcvbn(password, personal)
+    return verdict
 
 
 def _advice(feedback: dict[str, Any]) -> str:

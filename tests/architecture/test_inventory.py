@@ -38,7 +38,8 @@ INVENTORY = ROOT / "docs" / "security" / "cryptography.toml"
 THREADS = {
     "crypto_api/kit/loop_watch.py",  # watches the loop, and shares one number and one event with it
     "crypto_api/adapters/telemetry.py",
-    "crypto_api/kit/pdf_fonts.py",  # makes none: a lock for those of `asyncio.to_thread`, since fonts are shared
+    "crypto_api/kit/pdf_fonts.py",  # makes none: a lock for those of `asyncio.to_thread`, since a library shares something
+    "crypto_api/identity/passwords.py",  # the same
     "crypto_project/embedded/secantusdb.py",  # not for production
 }
 TELLS = {
@@ -73,8 +74,7 @@ def test_every_use_of_cryptography_is_in_the_inventory_with_its_purpose() -> Non
 
 
 def test_threads_are_made_in_named_places() -> None:
-    """Elsewhere there is one loop, and `asyncio.to_thread` for work on values that nobody else has, but for the fonts of PDF files: no module
-    that uses it writes a global."""
+    """Elsewhere there is one loop, and `asyncio.to_thread` for work on values that nobody else has: no module that uses it writes a global."""
     assert {where(path) for path in product() if imported(path) & {"threading", "concurrent", "multiprocessing", "_thread"}} == THREADS
     handing = [path for path in product() if "to_thread(" in path.read_text()]
     assert len(handing) > 10

@@ -1,6 +1,11 @@
 """Which passwords are taken: by how hard they are to guess, never by which kinds of signs they hold."""
 
+import asyncio
+import time
+from typing import Any
+
 import pytest
+from zxcvbn import matching
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from crypto_api.identity import passwords
@@ -67,3 +72,17 @@ async def test_words_of_the_person_make_a_password_weak() -> None:
     with pytest.raises(InvalidInput) as refused:
         await passwords.judge("password", "kwillibrand7", ["kwillibrand"])
     assert refused.value.errors[0].code == "too_weak"
+
+
+async def test_each_is_judged_by_the_words_of_their_own_though_many_ask_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    match = matching.omnimatch
+
+    def slowly(*asked: Any) -> Any:
+        time.sleep(0.01)  # long enough for another thread to bring its own words, where one may
+        return match(*asked)
+
+    monkeypatch.setattr(matching, "omnimatch", slowly)
+    names = ["ottokarsternwarte", "lovelacebyronhall", "quietharbourlantern", "turingbombepark", "hopperflowmatic", "noetherringideal"]
+    await passwords.judge("password", names[0], [])  # none of them is weak by itself
+    refused = await asyncio.gather(*(passwords.judge("password", name, [name]) for name in names), return_exceptions=True)
+    assert [error.errors[0].code for error in refused if isinstance(error, InvalidInput)] == ["too_weak"] * len(names)
