@@ -2,37 +2,60 @@
 
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pymongo
-from pymongo import DeleteMany, InsertOne
+from pymongo import DeleteMany, InsertOne, monitoring
 from pymongo.errors import AutoReconnect, InvalidOperation, PyMongoError
 
 from crypto_api.documents import DOCUMENTS
 from mongodb_config.client import Database, MongoClient, connect
 from mongodb_config.migrations import COLLECTION, deploy
 
+_ALTERING = {"createIndexes", "dropIndexes", "collMod"}
 DROPS_MAX = 5
 EMPTIED_WITHIN_S = 10
 
 
+class _Altered(monitoring.CommandListener):
+    """Which databases somebody of this process has made other indexes or validators in."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name in _ALTERING:
+            self.names.add(event.database_name)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
+
+
+_altered = _Altered()
+monitoring.register(_altered)
+
+
 class Databases:
     """Each test has one to itself. Making one takes a hundred times longer than emptying it, so those of tests that ended are emptied and
-    given out again."""
+    given out again, but for one whose indexes or validators are others now."""
 
     def __init__(self, uri: str) -> None:
         self.client = connect(uri)
         self._collections: frozenset[str] = frozenset()  # that the deploy step makes
-        self._deployed: Mapping[str, Any] = {}  # what it notes of itself
+        self._deployed: dict[str, Any] = {}  # what it notes of itself
         self._clean: list[str] = []
         self._made: list[str] = []
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[str]:
         name = self._clean.pop() if self._clean else await self._make()
+        _altered.names.discard(name)
         yield name
+        if name in _altered.names:
+            return
         with (
             contextlib.suppress(PyMongoError),
             pymongo.timeout(EMPTIED_WITHIN_S),
