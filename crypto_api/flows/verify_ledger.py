@@ -13,6 +13,7 @@ is looked at again, together with that seal.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -41,7 +42,7 @@ from mongodb_config.unit_of_work import Session, UnitOfWork
 _COUNTS = ("entries", "lines", "balances", "seals", "waiting", "anchors", "sums", "wallets", "quantities")
 _NO_SEAL = "It has no seal, and does not wait for one."
 _BATCH = 500
-_ATTEMPTS_MAX = 60
+_PATIENCE_S = 3.0
 _PAUSE_S = 0.05
 
 
@@ -108,17 +109,24 @@ class _Unsettled(Exception):
 
 
 async def verify_ledger(
-    uow: UnitOfWork, org_id: str, networks: Mapping[str, NetworkConfig], chains: Mapping[str, ChainReader], *, noted: Head | None = None
+    uow: UnitOfWork,
+    org_id: str,
+    networks: Mapping[str, NetworkConfig],
+    chains: Mapping[str, ChainReader],
+    *,
+    noted: Head | None = None,
+    patience_s: float = _PATIENCE_S,
 ) -> VerifyReport:
     """Stops at the first failure. `noted` is a head of the chain of seals that somebody wrote down earlier: the chain must still go through it;
-    without one, a chain that was made anew as a whole looks sound. Raises ChainUnavailable when a balance cannot be read."""
+    without one, a chain that was made anew as a whole looks sound. What is being booked is waited for, `patience_s` at most. Raises ChainUnavailable
+    when a balance cannot be read."""
     walk = _Walk(VerifyReport(), anchors=await anchor_store.every(org_id))
     failure = await _sealed(walk, org_id, noted, upto=(await seal_store.head(org_id)).seq)
     if failure is not None:
         walk.report.first_failure = failure
         return walk.report
     try:
-        walk, books = await _read(uow, walk, org_id, noted, networks)
+        walk, books = await _read(uow, walk, org_id, noted, networks, patience_s)
     except _Unsettled as error:
         walk.report.first_failure = Failure("bookings", org_id, str(error))
         return walk.report
@@ -137,9 +145,11 @@ async def verify_ledger(
 # ---- reading ---------------------------------------------------------------------------------------------------------------------
 
 
-async def _read(uow: UnitOfWork, walk: _Walk, org_id: str, noted: Head | None, networks: Mapping[str, NetworkConfig]) -> tuple[_Walk, _Books]:
-    due = 0
-    for _ in range(_ATTEMPTS_MAX):
+async def _read(
+    uow: UnitOfWork, walk: _Walk, org_id: str, noted: Head | None, networks: Mapping[str, NetworkConfig], patience_s: float
+) -> tuple[_Walk, _Books]:
+    due, until = 0, time.monotonic() + patience_s
+    while True:
         before = await _positions(networks)
         due = await transactions.count(org_id, {"booking": Booking.DUE, "network": {"$in": sorted(networks)}})
         if due == 0:
@@ -147,6 +157,8 @@ async def _read(uow: UnitOfWork, walk: _Walk, org_id: str, noted: Head | None, n
             upto, balances = await uow.run(lambda session: _snapshot(session, walk.copy(), org_id, noted))
             if await _positions(networks) == before:
                 return upto, _Books(balances, wallets, before)
+        if time.monotonic() > until:
+            break
         await asyncio.sleep(_PAUSE_S)
     raise _Unsettled(f"{due} transactions wait to be booked" if due else "new blocks came in all the time")
 

@@ -39,6 +39,7 @@ from crypto_api.runtime import runtime_of
 router = Router(tags=["books"])
 
 SORTS = {"date": "date"}
+PATIENCE_S = 0.5  # an answer is due within a second; whoever asks again meets what is booked then
 ANCHOR_SORTS = {"created_at": "_id"}
 NDJSON = "application/x-ndjson"
 
@@ -102,9 +103,11 @@ async def get_general_ledger(request: HttpRequest, query: Query[GeneralLedgerQue
 @requires(Permission.LEDGER_READ)
 async def verify_ledger(request: HttpRequest, query: Query[VerifyQuery]) -> HttpResponse:
     """Every entry, reversal, kept balance and kept sum, the chain of seals, and the quantity of every watched wallet and asset at the last block
-    processed. `head` is a head of that chain which somebody noted down earlier: the chain must still go through it. 503 when no node answers."""
+    processed. `head` is a head of that chain which somebody noted down earlier: the chain must still go through it. Where something waits to be
+    booked, the failure `bookings` says so. 503 when no node answers."""
     runtime = runtime_of(request.scope)
-    return answer(VerifyRead.of(await verify(runtime.uow, org_of(request), runtime.networks, runtime.rpc, noted=_noted(query.head))))
+    report = await verify(runtime.uow, org_of(request), runtime.networks, runtime.rpc, noted=_noted(query.head), patience_s=PATIENCE_S)
+    return answer(VerifyRead.of(report))
 
 
 @router.get("/ledger/seals/", response=SealHeadRead, summary="The head of the chain of seals")

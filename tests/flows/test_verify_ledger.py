@@ -62,11 +62,11 @@ class House:
         draft = EntryDraft(date=NOW.date(), description="Opening", source=source, lines=list(posting.lines))
         return await self.runtime.uow.run(lambda session: service.post(session, self.org_id, draft, NOW))
 
-    async def verify(self) -> VerifyReport:
-        return await verify_ledger(self.runtime.uow, self.org_id, {NETWORK: self.network}, {NETWORK: self.rpc})
+    async def verify(self, patience_s: float = 3.0) -> VerifyReport:
+        return await verify_ledger(self.runtime.uow, self.org_id, {NETWORK: self.network}, {NETWORK: self.rpc}, patience_s=patience_s)
 
-    async def failure(self) -> Failure:
-        report = await self.verify()
+    async def failure(self, patience_s: float = 3.0) -> Failure:
+        report = await self.verify(patience_s)
         assert not report.ok and report.first_failure is not None
         return report.first_failure
 
@@ -163,11 +163,10 @@ async def test_a_reversal_without_its_mirror_is_found(house: House) -> None:
     assert (failure.check, failure.subject) == ("reversal", entry.id)
 
 
-async def test_what_waits_to_be_booked_is_said(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crypto_api.flows.verify_ledger._PAUSE_S", 0.001)
+async def test_what_waits_to_be_booked_is_said(house: House) -> None:
     movement = house.treasury.movement(house.treasury.wallets["main"], Direction.IN, "1", "ETH", other="x")
     await house.treasury.record(house.treasury.transaction([movement], NOW))
-    failure = await house.failure()
+    failure = await house.failure(patience_s=0.1)
     assert (failure.check, failure.detail) == ("bookings", "1 transactions wait to be booked")
 
 
