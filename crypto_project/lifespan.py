@@ -21,6 +21,7 @@ from crypto_api.kit import collector, log
 from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.loop_watch import loop_watched
 from crypto_api.kit.signing import SignerUnavailable
+from crypto_api.kit.standstill import ends_at_a_standstill
 from crypto_api.reports.measures import measure
 from crypto_api.runtime import Runtime
 from crypto_api.sockets.hub import EventHub
@@ -56,6 +57,7 @@ async def api_state() -> AsyncIterator[State]:
         await stack.enter_async_context(knowing_the_signer(runtime))
         collector.settle()
         await stack.enter_async_context(loop_watched())
+        await stack.enter_async_context(ends_at_a_standstill())
         logger.info("api started", networks=list(runtime.networks))
         yield {"runtime": runtime, "hub": hub}
         if late := await in_flight.drain(DRAIN_S):

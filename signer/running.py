@@ -11,6 +11,7 @@ from crypto_api.adapters.log_shipping import shipped
 from crypto_api.documents import DOCUMENTS
 from crypto_api.kit import log
 from crypto_api.kit.clock import SystemClock, source
+from crypto_api.kit.standstill import ends_at_a_standstill
 from crypto_api.migrations import MIGRATIONS
 from mongodb_config.backup import refuse_half_restored
 from mongodb_config.client import MongoClient, connect
@@ -29,7 +30,7 @@ async def run(settings: DeskSettings, ready_file: Path | None = None) -> int:
     """Until cancelled. VaultUnfit or SocketInUse when it cannot begin."""
     log.configure(settings.log_dir, process="signer")
     harden()
-    async with VaultLink() as vault, shipped("signer", settings.otel_exporter_otlp_logs_endpoint):
+    async with VaultLink() as vault, ends_at_a_standstill(), shipped("signer", settings.otel_exporter_otlp_logs_endpoint):
         for name in VAULT_NAMES:
             os.environ.pop(name, None)
         mongo = connect(settings.mongodb_uri)

@@ -19,6 +19,7 @@ from crypto_api.config import Config, load_config
 from crypto_api.kit import collector, log
 from crypto_api.kit.cancel import cancel_and_wait
 from crypto_api.kit.loop_watch import loop_watched
+from crypto_api.kit.standstill import ends_at_a_standstill
 from crypto_api.runtime import Runtime
 from workers.lane import EXPECTED, PAUSE_S_MAX, PAUSE_S_MIN, Lane, supervise
 
@@ -63,6 +64,7 @@ async def _work(config: Config, names: list[str]) -> None:
         lanes = [lane for lanes_with in subjects for lane in lanes_with(runtime)]
         collector.settle()
         await stack.enter_async_context(loop_watched())
+        await stack.enter_async_context(ends_at_a_standstill())
         _logger.info("workers_started", lanes=[lane.name for lane in lanes])
         async with asyncio.TaskGroup() as group:
             for lane in lanes:

@@ -37,6 +37,7 @@ CRYPTOGRAPHY = {
 INVENTORY = ROOT / "docs" / "security" / "cryptography.toml"
 THREADS = {
     "crypto_api/kit/loop_watch.py",  # watches the loop, and shares one number and one event with it
+    "crypto_api/kit/standstill.py",  # shares two events with it
     "crypto_api/adapters/telemetry.py",
     "crypto_api/kit/pdf_fonts.py",  # makes none: a lock for those of `asyncio.to_thread`, since a library shares something
     "crypto_api/identity/passwords.py",  # the same
