@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import django
 import orjson
 import pytest
 from prometheus_client import REGISTRY
@@ -185,6 +186,7 @@ async def test_an_application_that_fails_gives_its_place_back() -> None:
 
 @pytest.mark.parametrize(("cookie", "words"), [("", "Too much"), ("coffer_language=de", "Zu viel auf einmal"), ("coffer_language=x", "Too much")])
 async def test_people_are_shown_a_page_in_their_language(cookie: str, words: str) -> None:
+    django.setup()  # its catalogues are those of installed apps
     works = Works()
     app = Admission(works, running_max=1, waiting_max=0)
     held: Awaitable[Any] = ask(app)
