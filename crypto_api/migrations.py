@@ -13,7 +13,7 @@ from crypto_api.payments import store as payments
 from crypto_api.saved_views import store as saved_views
 from crypto_api.transactions.documents import OF_LISTS, Transaction
 from mongodb_config.client import Database, connect
-from mongodb_config.migrations import Checkpoint, DeployReport, Migration, deploy
+from mongodb_config.migrations import Checkpoint, DeployReport, Migration, deploy, drop_indexes
 from mongodb_config.probe import probe
 from mongodb_config.server_time import server_time
 
@@ -82,9 +82,7 @@ async def _lots_from_the_beginning(database: Database, checkpoint: Checkpoint) -
 
 async def _no_balances_by_wallet(database: Database, checkpoint: Checkpoint) -> None:
     """An index that no query used, and every posting paid for."""
-    balances = database[AccountBalance.Settings.name]
-    if "org_wallet" in await balances.index_information():
-        await balances.drop_index("org_wallet")
+    await drop_indexes(database[AccountBalance.Settings.name], "org_wallet")
 
 
 async def _lots_are_kept(database: Database, checkpoint: Checkpoint) -> None:
@@ -133,8 +131,7 @@ async def _lists_in_their_order(database: Database, checkpoint: Checkpoint) -> N
     """Two indexes of transactions that lacked the id, by which lists are ordered in the end. Those that take their place come first."""
     transactions = database[Transaction.Settings.name]
     await transactions.create_indexes(list(OF_LISTS))
-    for name in sorted({"org_wallet", "org_category"} & (await transactions.index_information()).keys()):
-        await transactions.drop_index(name)
+    await drop_indexes(transactions, "org_category", "org_wallet")
 
 
 MIGRATIONS: list[Migration] = [

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from bson import json_util
 from pymongo import IndexModel
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from mongodb_config.base_document import BaseDocument
@@ -125,6 +126,14 @@ async def deploy(
         await _under_lease(leases, lambda: _apply(database, state, wanted, report))
     report.seconds = time.monotonic() - started
     return report
+
+
+async def drop_indexes(collection: AsyncCollection[Any], *names: str) -> None:
+    """Those of them that are there: a migration that was broken off runs again."""
+    there = await collection.index_information()
+    for name in names:
+        if name in there:
+            await collection.drop_index(name)
 
 
 async def refuse_newer(database: Database, migrations: Sequence[Migration]) -> None:

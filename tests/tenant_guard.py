@@ -89,6 +89,7 @@ WHOLE = {
 WATCHED = {"find", "count", "distinct", "findAndModify", "update", "delete", "insert", "aggregate", "drop"}
 _CHANGES = {"findAndModify", "update", "delete", "drop"}
 _WRITES = _CHANGES | {"insert"}
+_ALTERING = {"createIndexes", "dropIndexes", "collMod"}
 _JOINS = {"$lookup": "from", "$graphLookup": "from", "$unionWith": "coll"}
 _SETS = ("$set", "$unset", "$rename", "$inc", "$mul", "$min", "$max", "$push", "$addFields", "$project", "$replaceWith", "$replaceRoot")
 
@@ -100,6 +101,7 @@ class TenantGuard(monitoring.CommandListener):
         self.violations: list[str] = []
         self.seen = 0
         self.changes = 0  # commands that may change a row, since a test got its database
+        self.altered: set[str] = set()  # databases whose indexes or validators somebody may have changed
 
     def take(self) -> list[str]:
         """What was found since the last time."""
@@ -107,6 +109,8 @@ class TenantGuard(monitoring.CommandListener):
         return found
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name in _ALTERING:
+            self.altered.add(event.database_name)
         commands = list(single(event.command_name, event.command))
         self.changes += any(name in _WRITES and command[name] in COLLECTIONS for name, command in commands)
         if not any(_concerns(name, command) for name, command in commands):

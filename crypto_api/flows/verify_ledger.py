@@ -148,7 +148,7 @@ async def verify_ledger(
 async def _read(
     uow: UnitOfWork, walk: _Walk, org_id: str, noted: Head | None, networks: Mapping[str, NetworkConfig], patience_s: float
 ) -> tuple[_Walk, _Books]:
-    due, until = 0, time.monotonic() + patience_s
+    until = time.monotonic() + patience_s
     while True:
         before = await _positions(networks)
         due = await transactions.count(org_id, {"booking": Booking.DUE, "network": {"$in": sorted(networks)}})
@@ -158,9 +158,8 @@ async def _read(
             if await _positions(networks) == before:
                 return upto, _Books(balances, wallets, before)
         if time.monotonic() > until:
-            break
+            raise _Unsettled(f"{due} transactions wait to be booked" if due else "new blocks came in all the time")
         await asyncio.sleep(_PAUSE_S)
-    raise _Unsettled(f"{due} transactions wait to be booked" if due else "new blocks came in all the time")
 
 
 async def _positions(networks: Mapping[str, NetworkConfig]) -> dict[str, Position]:

@@ -16,7 +16,7 @@ from functools import cache, wraps
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
-from threading import RLock
+from threading import Lock
 from typing import Any, TypeVar
 from xml.sax.saxutils import escape
 
@@ -45,30 +45,31 @@ _SHAPED_FURTHER = (
 )
 _SHAPED_FROM = "\u0590"  # nothing before it is written in a script that is shaped
 _JOINERS = "\u200c\u200d"  # between letters that are shaped they say whether these join: to be seen by what they do
-Made = TypeVar("Made")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _UPSIDE = frozenset({"R", "AL", "AN"})  # written from right to left (UAX 9)
 
-
-_one_thread = RLock()
+Made = TypeVar("Made")
 
 
 class _Font(TTFont):  # type: ignore[misc]  # reportlab has no types
     """Files are written in several threads at once, and all share a font. While a face is cut to what a file uses of it, reportlab keeps in the face
     where it is in it: two at once would give one another's letters to their files, or fail."""
 
+    _cut = Lock()
+
     def addObjects(self, doc: Any) -> None:  # noqa: N802 - reportlab's name
-        with _one_thread:
+        with self._cut:
             super().addObjects(doc)
 
 
 def _once(make: Callable[[], Made]) -> Callable[[], Made]:
-    """`cache` would let two threads make it, and a font that is registered anew in the midst of a file has forgotten what the file uses of it."""
-    kept = cache(make)
+    """`cache` would let two threads make it, and a font that is registered anew in the midst of a file has forgotten what the file uses of it. Nobody
+    who asks afterwards waits, not even while a font is cut: the loop asks as well."""
+    kept, making = cache(make), Lock()
 
     @wraps(make)
     def made() -> Made:
-        with _one_thread:
+        with making:
             return kept()
 
     return made

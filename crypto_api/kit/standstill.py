@@ -8,10 +8,9 @@ import asyncio
 import faulthandler
 import os
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-
-from crypto_api.kit.cancel import cancel_and_wait
 
 Seconds = float
 STANDSTILL_S: Seconds = 60.0
@@ -29,26 +28,26 @@ def _end() -> None:
 async def ends_at_a_standstill(after_s: Seconds = STANDSTILL_S, end: Callable[[], None] = _end) -> AsyncIterator[None]:
     """Entered when the process begins, while there is memory for the thread. The time is counted in looks of that thread, so that one which was
     stopped as a whole (SIGSTOP, a machine asleep) has not stood still."""
-    look_s, over, came = after_s / LOOKS, threading.Event(), threading.Event()
-
-    async def beat() -> None:
-        while True:
-            came.set()
-            await asyncio.sleep(look_s)
+    loop, came, over = asyncio.get_running_loop(), threading.Event(), threading.Event()
 
     def look() -> None:
         missed = 0
-        while not over.wait(look_s):
+        while missed < LOOKS:
+            try:
+                loop.call_soon_threadsafe(came.set)
+            except MemoryError:  # a look in vain, and not the end of looking
+                pass
+            except RuntimeError:  # the loop is closed
+                return
+            time.sleep(after_s / LOOKS)  # an event's own wait takes memory
+            if over.is_set():
+                return
             missed = 0 if came.is_set() else missed + 1
             came.clear()
-            if missed >= LOOKS:
-                end()
-                return
+        end()
 
-    beating = asyncio.create_task(beat())
     threading.Thread(target=look, name="ends at a standstill", daemon=True).start()
     try:
         yield
     finally:
         over.set()
-        await cancel_and_wait(beating)

@@ -6,6 +6,7 @@ from crypto_api.saved_views.documents import SavedView
 from crypto_api.saved_views.errors import ViewExists
 from crypto_api.saved_views.types import TRANSACTIONS
 from mongodb_config.client import Database
+from mongodb_config.migrations import drop_indexes
 from mongodb_config.unit_of_work import Session
 
 
@@ -36,5 +37,4 @@ async def name_their_list(database: Database) -> None:
     """Views from before there were those of other lists: they are of the transactions. Their index let nobody use a name twice."""
     views = database[SavedView.Settings.name]
     await views.update_many({"list_name": {"$exists": False}}, {"$set": {"list_name": TRANSACTIONS}})
-    if "org_user_name" in await views.index_information():
-        await views.drop_index("org_user_name")
+    await drop_indexes(views, "org_user_name")

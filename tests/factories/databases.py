@@ -7,35 +7,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pymongo
-from pymongo import DeleteMany, InsertOne, monitoring
+from pymongo import DeleteMany, InsertOne
 from pymongo.errors import AutoReconnect, InvalidOperation, PyMongoError
 
 from crypto_api.documents import DOCUMENTS
 from mongodb_config.client import Database, MongoClient, connect
 from mongodb_config.migrations import COLLECTION, deploy
+from tests.tenant_guard import guard
 
-_ALTERING = {"createIndexes", "dropIndexes", "collMod"}
 DROPS_MAX = 5
 EMPTIED_WITHIN_S = 10
-
-
-class _Altered(monitoring.CommandListener):
-    """Which databases somebody of this process has made other indexes or validators in."""
-
-    def __init__(self) -> None:
-        self.names: set[str] = set()
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        if event.command_name in _ALTERING:
-            self.names.add(event.database_name)
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
-
-
-_altered = _Altered()
-monitoring.register(_altered)
 
 
 class Databases:
@@ -52,9 +33,9 @@ class Databases:
     @asynccontextmanager
     async def one(self) -> AsyncIterator[str]:
         name = self._clean.pop() if self._clean else await self._make()
-        _altered.names.discard(name)
+        guard.altered.discard(name)
         yield name
-        if name in _altered.names:
+        if name in guard.altered:
             return
         with (
             contextlib.suppress(PyMongoError),
